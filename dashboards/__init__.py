@@ -1,0 +1,1 @@
+"""Dashboards as code, their Grafana provisioning, and a preview page for machines without Grafana."""

@@ -1,0 +1,1 @@
+"""The Tidewatch exporter: five monitoring systems behind one /metrics."""

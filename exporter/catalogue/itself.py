@@ -1,0 +1,19 @@
+"""Metrics of the exporter itself."""
+
+from exporter.catalogue._model import Metric
+
+BUILD_INFO = Metric("tidewatch_build_info", "gauge", "1; the version runs in the label.", ("version", "python"))
+SYSTEM_UP = Metric(
+    "tidewatch_system_up", "gauge", "1 if this system could tell its metrics at this scrape, else 0.", ("system",)
+)
+SYSTEM_COLLECT_SECONDS = Metric(
+    "tidewatch_system_collect_duration_seconds", "gauge", "Time the system took to tell its metrics.", ("system",)
+)
+CONFIG_RELOAD_SUCCESS = Metric(
+    "tidewatch_config_last_reload_successful", "gauge", "1 if the configuration was last read without error, else 0."
+)
+CONFIG_RELOAD_TIME = Metric(
+    "tidewatch_config_last_reload_success_timestamp_seconds",
+    "gauge",
+    "When the configuration was last read without error.",
+)

@@ -1,0 +1,39 @@
+"""The errors that a user can meet, each with the exit code of the command that ends by it.
+
+Foreign exceptions become one of these at the edge (`raise ... from exc`). Anything else that escapes is a bug and
+ends the process with a traceback. Texts say what, where (`file:line` or `$.path`) and what would be right.
+"""
+
+
+class TidewatchError(Exception):
+    """Something the user can act on; its text is all they see."""
+
+    exit_code = 1
+
+
+class ConfigError(TidewatchError):
+    """A flag or a configuration file says something that cannot be."""
+
+    exit_code = 2
+
+
+class SourceError(TidewatchError):
+    """A file, page or peer that records come from cannot be read now; callers count it and try again."""
+
+    exit_code = 3
+
+
+class BadRecord(TidewatchError):  # noqa: N818, the house's word for it
+    """One record cannot be read. `reason` is a short word for the label of a metric, the text is for people."""
+
+    exit_code = 4
+
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(text or reason)
+        self.reason = reason
+
+
+class StoreError(TidewatchError):
+    """State on disk (checkpoint, database) cannot be read or written."""
+
+    exit_code = 5

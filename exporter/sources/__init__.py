@@ -1,0 +1,1 @@
+"""Where records come from: followed files, HTTP fetches, pushed streams and whole files."""

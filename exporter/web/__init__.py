@@ -1,0 +1,1 @@
+"""The web side of the exporter: /metrics and its neighbours."""
