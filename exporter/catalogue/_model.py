@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 LabelValues: TypeAlias = tuple[str, ...]
 """The values of a series' labels, in the order of `Metric.labels`."""
+
+L = TypeVar("L", bound=LabelValues)
+"""The labels of one metric; a type of its own because a mapping's keys must match exactly."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _RESERVED_LABELS = {"le", "quantile", "job", "instance", "type", "service", "env", "zone"}
@@ -48,12 +51,12 @@ class Metric(msgspec.Struct, frozen=True):
 
     def family(
         self,
-        series: Mapping[LabelValues, Value] | Iterable[tuple[LabelValues, Value]],
-        created: Mapping[LabelValues, float] | None = None,
+        series: Mapping[L, Value] | Iterable[tuple[L, Value]],
+        created: Mapping[L, float] | None = None,
     ) -> "Family":
         """What this scrape says of the metric; `created` holds the Unix times at which counters were born."""
         items = series.items() if isinstance(series, Mapping) else series
-        return Family(self, list(items), created)
+        return Family(self, [(labels, value) for labels, value in items], dict(created.items()) if created else None)
 
     def single(self, value: Value) -> "Family":
         """The family of a metric without labels."""

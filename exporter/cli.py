@@ -1,0 +1,140 @@
+"""`exporter`: without a subcommand the daemon, with Prometheus' flags; the subcommands are the batch tools."""
+
+import importlib
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from exporter.errors import ConfigError, TidewatchError
+from exporter.logfmt import FORMATS, LEVELS, start_logging
+
+LAZY: dict[str, str] = {}
+"""Subcommands that a system brings: name -> its package, which lists the command in `commands`."""
+
+
+class _Commands(click.Group):
+    """Finds the systems' commands only when one is asked for, so that --help is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *LAZY])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in LAZY:
+            return super().get_command(ctx, cmd_name)
+        package = importlib.import_module(LAZY[cmd_name])
+        commands: list[click.Command] = package.commands
+        return next(command for command in commands if command.name == cmd_name)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise click.BadParameter(f"{text!r} is not host:port, as 127.0.0.1:8090 is")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config.file", "config_file", type=click.Path(path_type=Path), help="The configuration (YAML).")
+@click.option("--config.check", "only_check", is_flag=True, help="Read the configuration, say what is wrong, and end.")
+@click.option(
+    "--web.listen-address",
+    "listen",
+    multiple=True,
+    default=["127.0.0.1:8090"],
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where to serve; may be given more than once.",
+)
+@click.option("--web.config.file", "web_config_file", type=click.Path(path_type=Path), help="TLS, passwords, headers.")
+@click.option(
+    "--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True, help="Path of the metrics."
+)
+@click.option(
+    "--web.max-requests",
+    "max_requests",
+    type=click.IntRange(0),
+    default=40,
+    show_default=True,
+    help="Scrapes answered at a time; 0 is no limit.",
+)
+@click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Allow POST /-/reload.")
+@click.option(
+    "--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True, help="How much to say."
+)
+@click.option(
+    "--log.format", "log_format", type=click.Choice(FORMATS), default="logfmt", show_default=True, help="How to say it."
+)
+@click.version_option(version("tidewatch"), "--version", prog_name="exporter", message="%(prog)s, version %(version)s")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    *,
+    config_file: Path | None,
+    only_check: bool,
+    listen: tuple[str, ...],
+    web_config_file: Path | None,
+    telemetry_path: str,
+    max_requests: int,
+    lifecycle: bool,
+    log_level: str,
+    log_format: str,
+) -> None:
+    """Metrics of access logs, stats pages, hosting, stores and releases, for Prometheus to scrape."""
+    if ctx.invoked_subcommand:
+        return
+    start_logging(log_level, log_format)
+    from exporter.daemon import Options, run_daemon
+
+    if only_check:
+        _check(config_file)
+        return
+    if not telemetry_path.startswith("/"):
+        raise click.BadParameter(f"{telemetry_path!r} must start with /", param_hint="--web.telemetry-path")
+    run_daemon(
+        Options(
+            config_file=config_file,
+            listen=tuple(_address(a) for a in listen),
+            web_config_file=web_config_file,
+            telemetry_path=telemetry_path,
+            max_requests=max_requests,
+            lifecycle=lifecycle,
+        )
+    )
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """Read a configuration file, say what is wrong with it, and exit 2 if anything is."""
+    _check(file)
+
+
+def _check(file: Path | None) -> None:
+    from exporter.daemon import doors, load
+
+    if file is None:
+        raise ConfigError("--config.check needs --config.file")
+    config = load(file)
+    counts = [f"{name} {len(sources)}" for name, (_, sources) in doors(config).items() if sources]
+    click.echo(f"{file}: ok ({', '.join(counts) or 'no sources'})")
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend are one line on stderr."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as exc:
+        sys.exit(exc.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as exc:
+        hint = f" (see {exc.ctx.command_path} --help)" if isinstance(exc, click.UsageError) and exc.ctx else ""
+        click.echo(f"exporter: {exc.format_message()}{hint}", err=True)
+        sys.exit(exc.exit_code)
+    except TidewatchError as exc:
+        click.echo(f"exporter: {exc}", err=True)
+        sys.exit(exc.exit_code)
+    except BrokenPipeError:
+        sys.exit(141)

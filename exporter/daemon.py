@@ -1,0 +1,218 @@
+"""The daemon: read the configuration, build the systems, run them, serve what they tell.
+
+A system in trouble with its sources says so in its metrics and goes on; an exception that leaves `run` is a bug and
+ends the process. The first SIGTERM or SIGINT drains: systems put their state away, the last scrapes are answered. The
+second ends the process at once.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from exporter.catalogue import Family, itself
+from exporter.clock import Clock, SystemClock
+from exporter.config import read_config
+from exporter.errors import ConfigError, SourceError, TidewatchError
+from exporter.system import Context, Reloading, System
+from exporter.web.app import Scraper, build_app
+from exporter.web.security import WebSecurity
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 10.0
+"""How long open connections may take to finish once the daemon stops."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The configuration file: each system is a list of sources, and each is optional."""
+
+    state_dir: str = ".tidewatch/state"
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the daemon takes from its flags."""
+
+    config_file: Path | None
+    listen: tuple[tuple[str, int], ...] = (("127.0.0.1", 8090),)
+    web_config_file: Path | None = None
+    telemetry_path: str = "/metrics"
+    max_requests: int = 40
+    lifecycle: bool = False
+
+
+def doors(_: Config) -> dict[str, tuple[Callable[[Any, Context], System], list[Any]]]:
+    """Each system's constructor and its sources, by the system's name."""
+    return {}
+
+
+def load(path: Path | None, *, state_dir: str | None = None) -> Config:
+    """The configuration in `path`, or the empty one. Raises ConfigError, also when it wants another `state_dir`."""
+    config = read_config(path, Config) if path else Config()
+    if state_dir is not None and config.state_dir != state_dir:
+        raise ConfigError(f"{path}: $.state_dir: going over from {state_dir} to {config.state_dir} needs a restart")
+    for name, (_, sources) in doors(config).items():
+        names = [source.source for source in sources]
+        if twice := {n for n in names if names.count(n) > 1}:
+            raise ConfigError(f"{path}: $.{name}: source {min(twice)} stands there twice; each needs its own name")
+    return config
+
+
+class Daemon:
+    """One running exporter."""
+
+    def __init__(self, options: Options, clock: Clock | None = None) -> None:
+        """Reads the configuration and builds the systems. Raises ConfigError."""
+        self.options = options
+        self.clock = clock or SystemClock()
+        self.config = load(options.config_file)
+        self.systems = self._build(self.config)
+        self.started = asyncio.Event()
+        self.addresses: list[tuple[str, int]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._reload_ok = 1
+        self._reload_time = self.clock.wall()
+
+    def _build(self, config: Config) -> dict[str, System]:
+        context = Context(Path(config.state_dir), self.clock)
+        return {name: door(sources, context) for name, (door, sources) in doors(config).items() if sources}
+
+    async def reload(self) -> None:
+        """Read the configuration again and go over to it. Raises ConfigError, and then everything runs on as it was.
+
+        A system whose sources did not change is left alone. One that can reload itself keeps its counters; another
+        is stopped, which puts its state away, and started anew from there.
+        """
+        try:
+            config = load(self.options.config_file, state_dir=self.config.state_dir)
+            wanted = self._build(config)
+        except ConfigError:
+            self._reload_ok = 0
+            raise
+        before = {name: sources for name, (_, sources) in doors(self.config).items()}
+        self.config = config
+        for name, (_, sources) in doors(config).items():
+            if sources != before[name]:
+                await self._replace(name, sources, wanted.get(name))
+        self._reload_ok, self._reload_time = 1, self.clock.wall()
+        log.info("the configuration was read again")
+
+    async def _replace(self, name: str, sources: list[Any], wanted: System | None) -> None:
+        running = self.systems.get(name)
+        if isinstance(running, Reloading) and wanted is not None:
+            await running.reload(sources)
+            return
+        if running is not None:
+            self._tasks[name].cancel()
+            await asyncio.wait([self._tasks.pop(name)])
+            del self.systems[name]
+        if wanted is not None:
+            self.systems[name] = wanted
+            self._start(name, wanted)
+
+    def _start(self, name: str, system: System) -> None:
+        assert self._group is not None
+        self._tasks[name] = self._group.create_task(system.run(), name=name)
+
+    def own_families(self) -> list[Family]:
+        """What the daemon tells of itself."""
+        return [
+            itself.CONFIG_RELOAD_SUCCESS.single(self._reload_ok),
+            itself.CONFIG_RELOAD_TIME.single(self._reload_time),
+        ]
+
+    def describe(self) -> Iterator[tuple[str, str]]:
+        """(system, source) pairs."""
+        for name, (_, sources) in doors(self.config).items():
+            yield from ((name, source.source) for source in sources)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set. Raises SourceError when an address cannot be bound."""
+        scraper = Scraper(lambda: self.systems, self.own_families, self.clock)
+        app = build_app(
+            scraper,
+            ready=self.started.is_set,
+            reload=self.reload if self.options.lifecycle else None,
+            describe=self.describe,
+            handlers={},
+            telemetry_path=self.options.telemetry_path,
+            max_requests=self.options.max_requests,
+        )
+        async with AsyncExitStack() as stack:
+            await self._serve(app, stack)
+            async with asyncio.TaskGroup() as self._group:
+                for name, system in self.systems.items():
+                    self._start(name, system)
+                self.started.set()
+                self._group.create_task(self._stop_when(stop))
+
+    async def _stop_when(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def _serve(self, app: web.Application, stack: AsyncExitStack) -> None:
+        security = WebSecurity.read(self.options.web_config_file)
+        security.protect(app)
+        runner = web.AppRunner(app, shutdown_timeout=DRAIN_S, access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        for host, port in self.options.listen:
+            try:
+                await web.TCPSite(runner, host, port, ssl_context=security.ssl_context()).start()
+            except OSError as exc:
+                raise SourceError(
+                    f"{host}:{port}: cannot listen: {os.strerror(exc.errno or 0)}; choose another --web.listen-address"
+                ) from exc
+        self.addresses = [(a[0], a[1]) for a in runner.addresses]
+        for address in self.addresses:
+            log.info("listening on %s://%s:%d", "https" if security.tls else "http", *address)
+
+
+def run_daemon(options: Options) -> None:
+    """Run until a signal. Raises TidewatchError for what the user can mend."""
+    asyncio.run(_main(options))
+
+
+async def _main(options: Options) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(130)
+        log.info("stopping; a second signal ends at once")
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    daemon = Daemon(options)
+
+    async def on_hangup() -> None:
+        try:
+            await daemon.reload()
+        except ConfigError as exc:
+            log.error("the old configuration stays: %s", exc)  # noqa: TRY400, the text says all
+
+    hangups: set[asyncio.Task[None]] = set()
+
+    def start_reload() -> None:
+        hangups.add(task := loop.create_task(on_hangup()))
+        task.add_done_callback(hangups.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, start_reload)
+    try:
+        await daemon.run(stop)
+    except BaseExceptionGroup as group:
+        known, rest = group.split(TidewatchError)
+        if rest is None and known is not None:
+            raise known.exceptions[0] from group
+        raise

@@ -1,0 +1,43 @@
+"""What the daemon says while it runs: one line a message on stderr, as logfmt or JSON."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+LEVELS = ("debug", "info", "warn", "error")
+FORMATS = ("logfmt", "json")
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__()
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": "warn" if record.levelno == logging.WARNING else record.levelname.lower(),
+            "component": record.name.removeprefix("exporter."),
+            "msg": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["trace"] = self.formatException(record.exc_info)
+        if self._as_json:
+            return json.dumps(fields, ensure_ascii=False)
+        return " ".join(f"{key}={_quoted(value)}" for key, value in fields.items())
+
+
+def _quoted(value: str) -> str:
+    plain = value and not any(c in value for c in ' ="\n\t')
+    return value if plain else json.dumps(value, ensure_ascii=False)
+
+
+def start_logging(level: str, form: str) -> None:
+    """Send the log to stderr. `level` is one of LEVELS, `form` one of FORMATS."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(as_json=form == "json"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel("WARNING" if level == "warn" else level.upper())
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # a line a scrape says nothing

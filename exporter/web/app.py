@@ -1,0 +1,210 @@
+"""The exporter's HTTP side: /metrics, health, reload and a landing page.
+
+A scrape refreshes the systems that fetch, asks each for its families, and renders them in pieces with the event loop
+free between. A system that fails costs only its own metrics.
+"""
+
+import asyncio
+import html
+import logging
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from importlib.metadata import version
+from platform import python_version
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import generate_latest as text_latest
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_latest
+
+from exporter.catalogue import Family, itself
+from exporter.clock import Clock
+from exporter.system import Refreshing, System
+from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
+
+log = logging.getLogger(__name__)
+
+DEFAULT_SCRAPE_TIMEOUT_S = 10.0  # Prometheus' own default
+TIMEOUT_MARGIN_S = 0.5  # as blackbox_exporter: the answer must travel too
+GZIP_LEVEL = 1  # level 9 costs fifty times as much for a fifth less
+MAX_REQUEST_BYTES = 64 << 10
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Scraper:
+    """Turns the systems' state into one answer."""
+
+    def __init__(
+        self, systems: Callable[[], Mapping[str, System]], own: Callable[[], list[Family]], clock: Clock
+    ) -> None:
+        """`systems` gives the running systems by name (a reload changes them), `own` the daemon's own families."""
+        self._systems = systems
+        self._own = own
+        self._clock = clock
+        self._renderer = Renderer()
+        self._process = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._process)
+
+    async def families(self, deadline_s: float) -> list[Family]:
+        """Every family of every system that can tell them, within about `deadline_s` seconds."""
+        systems = dict(self._systems())
+        failed = await self._refresh(systems, deadline_s)
+        families, seconds = [], {}
+        for name, system in systems.items():
+            started = self._clock.monotonic()
+            try:
+                families.extend(list(system.collect()))
+            except Exception:
+                log.exception("the system %s could not tell its metrics", name)
+                failed.add(name)
+            seconds[(name,)] = self._clock.monotonic() - started
+        up = {(name,): int(name not in failed) for name in systems}
+        info = itself.BUILD_INFO.family({(version("tidewatch"), python_version()): 1})
+        told = [itself.SYSTEM_UP.family(up), itself.SYSTEM_COLLECT_SECONDS.family(seconds)] if systems else []
+        return [info, *told, *self._own(), *families]
+
+    async def _refresh(self, systems: Mapping[str, System], deadline_s: float) -> set[str]:
+        """Refresh what fetches, all at once; the names of those that failed."""
+        fetching = [(name, system) for name, system in systems.items() if isinstance(system, Refreshing)]
+        results = await asyncio.gather(
+            *(
+                asyncio.wait_for(system.refresh(deadline_s), deadline_s + TIMEOUT_MARGIN_S / 2)
+                for _, system in fetching
+            ),
+            return_exceptions=True,
+        )
+        failed = set()
+        for (name, _), result in zip(fetching, results, strict=True):
+            if isinstance(result, BaseException):
+                if not isinstance(result, Exception):
+                    raise result
+                log.error("the system %s could not refresh: %r", name, result)
+                failed.add(name)
+        return failed
+
+    async def pieces(self, deadline_s: float, *, openmetrics: bool) -> AsyncIterator[bytes]:
+        """The answer's body in pieces."""
+        families = await self.families(deadline_s)
+        for piece in self._renderer.render(families, openmetrics=openmetrics):
+            yield piece.encode("utf-8", "replace")
+            await asyncio.sleep(0)
+        if openmetrics:
+            yield openmetrics_latest(self._process)  # type: ignore[no-untyped-call]  # ends with the one `# EOF`
+        else:
+            yield text_latest(self._process)
+
+
+def scrape_deadline_s(request: web.Request) -> float:
+    """How long the scraper waits for this answer, less a margin."""
+    try:
+        asked = float(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds", ""))
+    except ValueError:
+        asked = DEFAULT_SCRAPE_TIMEOUT_S
+    return max(TIMEOUT_MARGIN_S, min(asked, 120.0) - TIMEOUT_MARGIN_S)
+
+
+def build_app(
+    scraper: Scraper,
+    *,
+    ready: Callable[[], bool],
+    reload: Callable[[], Awaitable[None]] | None,
+    describe: Callable[[], Iterator[tuple[str, str]]],
+    handlers: Mapping[str, Handler],
+    telemetry_path: str = "/metrics",
+    max_requests: int = 40,
+) -> web.Application:
+    """The application.
+
+    Args:
+        scraper: Answers `telemetry_path`.
+        ready: Whether every system has started.
+        reload: Reads the configuration again; None where the lifecycle API is off.
+        describe: (system, source) pairs for the landing page.
+        handlers: Further GET paths, /probe for one.
+        telemetry_path: Where the metrics are.
+        max_requests: Scrapes answered at a time; more get 503. 0 is no limit.
+    """
+    scrapes = asyncio.Semaphore(max_requests or 1 << 30)
+
+    async def metrics(request: web.Request) -> web.StreamResponse:
+        if scrapes.locked():
+            return web.Response(status=503, text=f"more than {max_requests} scrapes at a time\n")
+        async with scrapes:
+            return await _answer(request, scraper)
+
+    async def healthy(_: web.Request) -> web.Response:
+        return web.Response(text="Tidewatch exporter is healthy.\n")
+
+    async def is_ready(_: web.Request) -> web.Response:
+        if ready():
+            return web.Response(text="Tidewatch exporter is ready.\n")
+        return web.Response(status=503, text="Tidewatch exporter is starting.\n")
+
+    async def do_reload(_: web.Request) -> web.Response:
+        if reload is None:
+            return web.Response(status=403, text="the lifecycle API is off: start with --web.enable-lifecycle\n")
+        try:
+            await reload()
+        except Exception as exc:  # noqa: BLE001, whatever was wrong, the caller is told and the old configuration runs on
+            return web.Response(status=500, text=f"{exc}\n")
+        return web.Response(text="reloaded\n")
+
+    async def landing(_: web.Request) -> web.Response:
+        page = _landing_page(list(describe()), [telemetry_path, *handlers])
+        return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": _CSP})
+
+    app = web.Application(client_max_size=MAX_REQUEST_BYTES)
+    app.router.add_get(telemetry_path, metrics)
+    app.router.add_get("/-/healthy", healthy)
+    app.router.add_get("/-/ready", is_ready)
+    app.router.add_post("/-/reload", do_reload)
+    app.router.add_put("/-/reload", do_reload)
+    for path, handler in handlers.items():
+        app.router.add_get(path, handler)
+    if telemetry_path != "/":
+        app.router.add_get("/", landing)
+    return app
+
+
+async def _answer(request: web.Request, scraper: Scraper) -> web.StreamResponse:
+    kind = negotiate(request.headers.get("Accept", ""))
+    zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+    response = web.StreamResponse(headers={"Content-Type": kind, "Vary": "Accept, Accept-Encoding"})
+    pieces = scraper.pieces(scrape_deadline_s(request), openmetrics=kind == OPENMETRICS)
+    if zipped:
+        response.headers["Content-Encoding"] = "gzip"
+        pieces = _zipped(pieces)
+    first = await anext(pieces)  # whatever fails, fails before a status line has promised success
+    await response.prepare(request)
+    await response.write(first)
+    async for piece in pieces:
+        if piece:
+            await response.write(piece)
+    await response.write_eof()
+    return response
+
+
+async def _zipped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 31)  # 31: a gzip header
+    async for piece in pieces:
+        yield packer.compress(piece)
+    yield packer.flush()
+
+
+_CSP = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def _landing_page(sources: list[tuple[str, str]], paths: list[str]) -> str:
+    rows = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in sources)
+    table = f"<table><tr><th>system</th><th>source</th></tr>{rows}</table>" if rows else "<p>No sources configured.</p>"
+    links = "".join(
+        f'<li><a href="{html.escape(p)}">{html.escape(p)}</a></li>' for p in [*paths, "/-/healthy", "/-/ready"]
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Tidewatch exporter</title>'
+        "<style>body{font:16px/1.5 system-ui,sans-serif;margin:3rem auto;max-width:42rem;padding:0 1rem}"
+        "th,td{text-align:left;padding:.2rem 1.5rem .2rem 0}</style>"
+        f"<h1>Tidewatch exporter</h1><p>Version {html.escape(version('tidewatch'))}</p><ul>{links}</ul>{table}</html>"
+    )

@@ -1,0 +1,49 @@
+"""`exporter` on the command line: what is refused is one line on stderr that says what would be right."""
+
+import pytest
+
+from exporter.cli import main
+
+
+def run(monkeypatch, capsys, *args):
+    monkeypatch.setattr("sys.argv", ["exporter", *args])
+    try:
+        main()
+        code = 0
+    except SystemExit as exc:
+        code = exc.code or 0
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize(
+    ("args", "want"),
+    [
+        (["check", "nowhere.yml"], "nowhere.yml: No such file or directory"),
+        (["--config.check"], "--config.check needs --config.file"),
+        (["--web.listen-address", "8090"], "'8090' is not host:port, as 127.0.0.1:8090 is"),
+        (["--web.telemetry-path", "metrics"], "'metrics' must start with /"),
+        (["--log.level", "loud"], "'loud' is not one of 'debug', 'info', 'warn', 'error'"),
+        (["--web.max-requests", "-1"], "-1 is not in the range x>=0"),
+        (["chek"], "No such command 'chek'"),
+    ],
+    ids=["missing-file", "no-file", "no-port", "path", "level", "range", "command"],
+)
+def test_what_cannot_be_is_one_line_and_exit_2(monkeypatch, capsys, args, want):
+    code, out, err = run(monkeypatch, capsys, *args)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("exporter: ")
+    assert want in err
+
+
+def test_check_says_what_it_found(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "exporter.yml"
+    path.write_text("state_dir: here\n")
+    assert run(monkeypatch, capsys, "check", str(path)) == (0, f"{path}: ok (no sources)\n", "")
+
+
+def test_version_and_help_speak_on_stdout(monkeypatch, capsys):
+    code, out, err = run(monkeypatch, capsys, "--version")
+    assert (code, out.startswith("exporter, version "), err) == (0, True, "")
+    code, out, err = run(monkeypatch, capsys, "-h")
+    assert (code, "--web.listen-address" in out, err) == (0, True, "")
