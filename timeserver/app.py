@@ -1,0 +1,151 @@
+"""The time server's HTTP side, on aiohttp's low-level server.
+
+The low-level server has two seams that every request passes, those that aiohttp refuses by itself (400) included:
+the request factory, where a request begins, and the access logger, where it is answered. Counting hangs on these two
+and on nothing else, so no handler, error or odd method can be counted twice or missed.
+
+The address alone decides the answer; any method gets it (a HEAD without the body, as HTTP has it).
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+from prometheus_client import CollectorRegistry
+
+from timeserver import pages
+from timeserver.counters import Counters
+from timeserver.log_format import Served
+
+KEEPALIVE_S = 75.0  # an idle connection is closed after this, as nginx does
+LINGER_S = 5.0  # how long an unread request body may hold its connection
+MALFORMED_METHOD = "UNKNOWN"  # aiohttp's name for the method of what it could not read
+NO_ROUTE = "-"
+
+Page = Callable[["SiteRequest"], web.Response]
+
+
+class SiteRequest(web.BaseRequest):
+    """A request that knows its route and when it began."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take what aiohttp gives."""
+        super().__init__(*args, **kwargs)
+        self.begin_s = time.perf_counter()
+        malformed = self.method == MALFORMED_METHOD
+        self.route = NO_ROUTE if malformed else self.rel_url.raw_path or NO_ROUTE
+
+
+def make_server(counters: Counters, registry: CollectorRegistry) -> web.Server:
+    """The site as a connection factory for `loop.create_server` or `web.ServerRunner`. Needs a running loop."""
+    service = _service_pages(counters, registry)
+    loop = asyncio.get_running_loop()
+
+    def begin(*args: Any) -> SiteRequest:
+        request = SiteRequest(*args, loop)
+        if request.route not in service:
+            counters.in_flight += 1
+        return request
+
+    class EndOfRequest(AbstractAccessLogger):
+        """aiohttp calls this once for each answer, whoever made it."""
+
+        def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:  # noqa: ARG002
+            assert isinstance(request, SiteRequest)
+            if request.route not in service:
+                counters.in_flight -= 1
+                counters.record(_served(request, response))
+
+    return web.Server(
+        _handler(_SITE | service),
+        request_factory=begin,
+        access_log_class=EndOfRequest,
+        access_log=logging.getLogger("timeserver.access"),  # aiohttp wants one; nothing is written to it
+        logger=_quiet_logger(),
+        keepalive_timeout=KEEPALIVE_S,
+        lingering_time=LINGER_S,
+    )
+
+
+def _handler(pages_by_route: dict[str, Page]) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        assert isinstance(request, SiteRequest)
+        return pages_by_route.get(request.route, _not_found)(request)
+
+    return handle
+
+
+def _served(request: SiteRequest, response: web.StreamResponse) -> Served:
+    body = response.body if isinstance(response, web.Response) else None
+    return Served(
+        ip=request.remote or "-",
+        method=request.method,
+        target=request.raw_path if request.route != NO_ROUTE else NO_ROUTE,
+        route=request.route,
+        status=response.status,
+        body_bytes=len(body) if isinstance(body, bytes | bytearray) and request.method != "HEAD" else 0,
+        duration_s=time.perf_counter() - request.begin_s,
+        end_s=time.time(),
+        http_version=f"HTTP/{request.version.major}.{request.version.minor}",
+        referer=request.headers.get("Referer", "-"),
+        user_agent=request.headers.get("User-Agent", "-"),
+    )
+
+
+def _time_of_day(request: SiteRequest) -> web.Response:  # noqa: ARG001
+    return _text(time.strftime("%H:%M:%S %Z\n"))
+
+
+def _fail(request: SiteRequest) -> web.Response:  # noqa: ARG001
+    return _text("500 Internal Server Error\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _not_found(request: SiteRequest) -> web.Response:  # noqa: ARG001
+    return _text("404 Not Found\n", HTTPStatus.NOT_FOUND)
+
+
+_SITE: dict[str, Page] = {"/": _time_of_day, "/fail": _fail}
+
+
+def _service_pages(counters: Counters, registry: CollectorRegistry) -> dict[str, Page]:
+    """The routes for those who watch; they are neither counted nor logged, or watching would be traffic."""
+    return {
+        "/stats": partial(_stats, counters),
+        "/metrics": partial(_metrics, registry),
+        "/-/healthy": lambda request: _text("healthy\n"),  # noqa: ARG005
+    }
+
+
+def _stats(counters: Counters, request: SiteRequest) -> web.Response:
+    now_s = int(time.time())
+    if pages.wants_json(request.headers.get("Accept", ""), request.query.get("format")):
+        return web.Response(body=pages.stats_json(counters, now_s), content_type=pages.JSON)
+    return _text(pages.stats_text(counters, now_s))
+
+
+def _metrics(registry: CollectorRegistry, request: SiteRequest) -> web.Response:
+    body, content_type = pages.metrics_page(registry, request.headers.get("Accept", ""))
+    return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+def _text(text: str, status: int = HTTPStatus.OK) -> web.Response:
+    return web.Response(body=text.encode(), status=status, headers={"Content-Type": "text/plain; charset=utf-8"})
+
+
+def _quiet_logger() -> logging.Logger:
+    """Aiohttp's complaints: a client's malformed request is counted, and is no news; a bug in a page is."""
+    logger = logging.getLogger("timeserver.http")
+    logger.addFilter(_is_our_fault)
+    return logger
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    from aiohttp.http_exceptions import HttpProcessingError  # noqa: PLC0415
+
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

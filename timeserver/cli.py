@@ -1,0 +1,128 @@
+"""The `timeserver` command: flags, signals, exit codes."""
+
+import asyncio
+import errno
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import uvloop
+from aiohttp import web
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from timeserver.access_log import AccessLog
+from timeserver.app import make_server
+from timeserver.counters import Counters
+from timeserver.log_file import LogFile
+from timeserver.log_format import FORMATS
+from timeserver.pages import TimeserverCollector
+
+DRAIN_S = 10.0  # how long a request in flight may still take after the first signal
+VERSION = version("tidewatch")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--access-log", type=click.Path(dir_okay=False, path_type=Path), help="Log each request to this file.")
+@click.option("--log-format", type=click.Choice(list(FORMATS)), default="tab", show_default=True)
+@click.option(
+    "--log-rotation-interval",
+    metavar="S",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Every S seconds rename the log to PATH.<Unix time> and begin a new one.",
+)
+@click.option("--log-keep", metavar="N", type=click.IntRange(min=0), help="Rotated logs to keep.  [default: all]")
+@click.version_option(VERSION, prog_name="timeserver")
+def command(
+    *,
+    host: str,
+    port: int,
+    access_log: Path | None,
+    log_format: str,
+    log_rotation_interval: float | None,
+    log_keep: int | None,
+) -> None:
+    r"""Serve the time of day, and count and log every request.
+
+    \b
+    /            the time of day
+    /fail        a 500
+    /stats       counts by status code, text or JSON   (not counted, not logged)
+    /metrics     the same for Prometheus               (not counted, not logged)
+    /-/healthy   200 while serving                     (not counted, not logged)
+    anything else is a 404
+    """
+    if access_log is None and (log_rotation_interval is not None or log_keep is not None):
+        raise click.UsageError("--log-rotation-interval and --log-keep need --access-log PATH")
+    log = None
+    if access_log is not None:
+        file = LogFile(access_log, keep=log_keep)
+        log = AccessLog(file, _say, rotation_interval_s=log_rotation_interval)
+    counters = Counters(log.write if log else None, FORMATS[log_format])
+    uvloop.run(_serve(host, port, counters, log))
+
+
+async def _serve(host: str, port: int, counters: Counters, log: AccessLog | None) -> None:
+    """Serve until the first SIGTERM or SIGINT, then finish what is in flight; a second signal ends at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    runner = web.ServerRunner(make_server(counters, _registry(counters, log)), shutdown_timeout=DRAIN_S)
+    await runner.setup()
+    try:
+        await _listen(runner, host, port)
+        if log is not None:
+            log.start()
+        _say(f"serving on {_url(runner.addresses[0])}")
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+        if log is not None and log.started:
+            await asyncio.to_thread(log.close)
+
+
+async def _listen(runner: web.ServerRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as exc:
+        why = "the port is taken" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
+        raise click.ClickException(f"cannot listen on {host}:{port}: {why}") from exc
+
+
+def _registry(counters: Counters, log: AccessLog | None) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(TimeserverCollector(counters, log, VERSION))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def _url(address: tuple[str, int]) -> str:
+    host, port = address[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"timeserver: {text}\n")
+
+
+def main() -> None:
+    """Run the command; what the user did wrong is one line on stderr."""
+    try:
+        command.main(standalone_mode=False)
+    except click.ClickException as exc:
+        _say(exc.format_message())
+        sys.exit(exc.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
