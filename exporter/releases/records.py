@@ -1,0 +1,124 @@
+"""Text to records: `timestamp SEP build SEP error code`, SEP a TAB or a comma. Pure: no I/O, no clock.
+
+A timestamp is a clock time (`H:MM:SS`, seconds since the stream's midnight), an ISO time (UTC where it names no zone)
+or Unix seconds. Fractions of a second are cut off: the smallest unit of this system is one second. Error codes are
+integers and may be negative. The data set's own spellings are all read: BOM, CR, LF or CRLF, header or none.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from exporter.errors import BadRecord
+
+MAX_LINE_BYTES = 4096
+MAX_BUILD_CHARS = 100
+DAY_S = 86_400
+
+_CLOCK = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?\Z", re.ASCII)
+_UNIX = re.compile(r"\d{1,11}(?:\.\d+)?\Z", re.ASCII)
+_CODE = re.compile(r"[+-]?\d{1,9}\Z", re.ASCII)
+_HEADER = re.compile(rb"\s*\"?(time|timestamp|date)", re.IGNORECASE)
+
+
+class Record(NamedTuple):
+    """One error of one build."""
+
+    time_s: int  # seconds since the stream's midnight, or Unix time, UTC
+    build: str
+    code: int
+
+
+def parse_time(text: str) -> int:
+    """Seconds since midnight for a clock time, Unix time for the others. Raises BadRecord("time")."""
+    if clock := _CLOCK.match(text):
+        hours, minutes, seconds = map(int, clock.groups())
+        return hours * 3600 + minutes * 60 + seconds
+    if _UNIX.match(text):
+        return int(text.partition(".")[0])
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRecord("time", f"{text[:40]!r} is no time: H:MM:SS, ISO 8601 or Unix seconds are") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() // 1)
+
+
+def parse_code(text: str) -> int:
+    """An error code. Raises BadRecord("code")."""
+    if not _CODE.match(text):
+        raise BadRecord("code", f"{text[:40]!r} is no error code: an integer is, as 3 or -17")
+    return int(text)
+
+
+def parse_build(text: str) -> str:
+    """A build's version. Raises BadRecord("build")."""
+    if not text or len(text) > MAX_BUILD_CHARS or not text.isprintable():
+        raise BadRecord("build", f"{text[:40]!r} is no build version: up to {MAX_BUILD_CHARS} printable characters are")
+    return text
+
+
+def parse_line(line: bytes) -> Record:
+    """One line without its end. Raises BadRecord with reason fields, time, build, code, too_long or encoding."""
+    if len(line) > MAX_LINE_BYTES:
+        raise BadRecord("too_long", f"a line of {len(line)} bytes; {MAX_LINE_BYTES} are allowed")
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRecord("encoding", "not UTF-8") from None
+    fields = [field.strip() for field in text.split("\t" if "\t" in text else ",")]
+    if len(fields) != 3:
+        raise BadRecord("fields", f"{len(fields)} fields; timestamp, build and error code are three")
+    return Record(parse_time(fields[0]), parse_build(fields[1]), parse_code(fields[2]))
+
+
+def is_header(line: bytes) -> bool:
+    """Whether the first line of an input names columns instead of holding a record."""
+    return bool(_HEADER.match(line.removeprefix(b"\xef\xbb\xbf")))
+
+
+class LineSplitter:
+    """Bytes as they come to whole lines, whatever ends them. A BOM and a header are taken off the first line."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._first = True
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that `data` completes, without their ends; blank ones are left out."""
+        data = self._rest + data
+        held = b"\r" if data.endswith(b"\r") else b""  # a \n may follow in the next piece
+        data = data.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = data.split(b"\n")
+        self._rest = rest + held
+        if len(self._rest) > MAX_LINE_BYTES:
+            lines.append(self._rest[: MAX_LINE_BYTES + 1])  # refused by parse_line, told as too_long
+            self._rest = self._rest[-1:] if held else b""
+        return self._clean(lines)
+
+    def end(self) -> list[bytes]:
+        """The last line, where nothing ended it."""
+        rest, self._rest = self._rest.removesuffix(b"\r"), b""
+        return self._clean([rest])
+
+    def _clean(self, lines: list[bytes]) -> list[bytes]:
+        lines = [line for line in lines if line]
+        if self._first and lines:
+            self._first = False
+            lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
+            if is_header(lines[0]):
+                del lines[0]
+        return lines
+
+
+def version_key(build: str) -> tuple[tuple[int, str], ...]:
+    """Sorts builds as versions: 5.9 before 5.10, numbers before words."""
+    return tuple((int(part), "") if part.isdecimal() else (1 << 62, part) for part in re.split(r"[.\-+_]", build))
+
+
+def lines_of(chunks: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """Whole lines of an input that comes in pieces."""
+    splitter = LineSplitter()
+    for chunk in chunks:
+        yield splitter.feed(chunk)
+    yield splitter.end()

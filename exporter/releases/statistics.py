@@ -1,0 +1,98 @@
+"""The arithmetic of comparing two builds' counts of one error code. Pure functions on arrays.
+
+X errors of the candidate and Y of the baseline, exposures in the ratio `exposure` (candidate to baseline; 1: equal
+numbers of users). If the ratio of the rates is r0, then given X + Y, X is Binomial(X + Y, theta0) with
+theta0 = exposure r0 / (1 + exposure r0). Every test below conditions on X + Y, so none needs a model of how rates vary
+over the day: what both builds share cancels.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betainc, betaincc, betaincinv, betaln
+
+Floats = NDArray[np.float64]
+
+PRIOR_A = PRIOR_B = 1.0
+
+
+class Ratios(NamedTuple):
+    """Rate ratios, candidate to baseline, with an exact interval. Shapes: as the counts."""
+
+    ratio: Floats  # inf where the baseline is 0, nan where both are
+    low: Floats
+    high: Floats
+
+
+def theta(ratio: float, exposure: float = 1.0) -> float:
+    """The chance that an error is the candidate's, if its rate is `ratio` times the baseline's."""
+    return exposure * ratio / (1 + exposure * ratio)
+
+
+def p_values(x: ArrayLike, y: ArrayLike, ratio: float = 1.0, exposure: float = 1.0) -> Floats:
+    """Exact one-sided P(X >= x | X + Y), for one look at the data; the binomial tail as an incomplete beta."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    tail = betainc(np.maximum(x, 1), y + 1, theta(ratio, exposure))
+    return np.where(x == 0, 1.0, tail)
+
+
+def rate_ratios(x: ArrayLike, y: ArrayLike, exposure: float = 1.0, level: float = 0.95) -> Ratios:
+    """Ratios with Clopper-Pearson intervals, carried over from the binomial share q by q / (1 - q)."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    half = (1 - level) / 2
+    low = np.where(x == 0, 0.0, betaincinv(np.maximum(x, 1), y + 1, half))
+    high = np.where(y == 0, 1.0, betaincinv(x + 1, np.maximum(y, 1), 1 - half))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Ratios(x / y / exposure, low / (1 - low) / exposure, high / (1 - high) / exposure)
+
+
+def q_values(p: ArrayLike) -> Floats:
+    """Benjamini and Hochberg's adjusted p-values (1995), in the order of `p`."""
+    p = np.asarray(p, np.float64)
+    order = np.argsort(p)[::-1]
+    ranks = np.arange(len(p), 0, -1)
+    adjusted = np.minimum.accumulate(np.minimum(p[order] * len(p) / ranks, 1.0)) if len(p) else p
+    result = np.empty_like(p)
+    result[order] = adjusted
+    return result
+
+
+def log_evidence(x: ArrayLike, y: ArrayLike, ratio: float = 1.0, exposure: float = 1.0) -> Floats:
+    """Natural log of the e-value against "the rate ratio is at most `ratio`", valid at every look.
+
+    The binomial likelihood at theta0 is compared with its mixture over theta > theta0 under a Beta(1, 1) prior cut off
+    at theta0 (Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022, arXiv 2011.03567,
+    in its one-sided form). P(E ever reaches 1/alpha) <= alpha while the ratio is at most `ratio` (Ville).
+    """
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    t0 = theta(ratio, exposure)
+    a, b = PRIOR_A + x, PRIOR_B + y
+    prior_tail = math.log(float(betaincc(PRIOR_A, PRIOR_B, t0)))
+    likelihood = x * math.log(t0) + y * math.log1p(-t0)
+    return np.asarray(
+        betaln(a, b) + _log_upper_tail(a, b, t0) - float(betaln(PRIOR_A, PRIOR_B)) - prior_tail - likelihood
+    )
+
+
+def _log_upper_tail(a: Floats, b: Floats, t0: float) -> Floats:
+    """Log of the regularised incomplete beta's upper tail I'(t0; a, b).
+
+    Where the tail is too small for a float (the candidate is far better), its series
+    (1-t0)^b t0^a / (b B(a, b)) * 2F1(a+b, 1; b+1; 1-t0) is bounded from above by a geometric one: the evidence there
+    is nil whatever the bound's looseness.
+    """
+    tail = np.asarray(betaincc(a, b, t0))
+    deep = tail < 1e-290
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = (1 - t0) * (a + b) / (b + 1)
+        lead = b * math.log1p(-t0) + a * math.log(t0) - np.log(b) - betaln(a, b)
+        return np.asarray(np.where(deep, lead - np.log1p(-np.minimum(step, 1 - 1e-9)), np.log(tail)))
+
+
+def dispersion(counts: ArrayLike) -> float:
+    """Variance over mean of counts in bins: about 1 if errors come independently, more if they come in storms."""
+    array = np.asarray(counts, np.float64)
+    mean = float(array.mean()) if array.size else 0.0
+    return float(array.var(ddof=1)) / mean if mean > 0 and array.size > 1 else math.nan

@@ -1,0 +1,97 @@
+"""Step one of two: records to counts, one a second for each build and code.
+
+Streams repeat themselves: many records of one second are equal to the letter. So equal lines are counted first, at the
+speed of a dictionary, and each distinct line is parsed once. Counts merge by addition, in any order.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from exporter.errors import BadRecord
+from exporter.releases.records import Record, parse_line, version_key
+
+SET_ASIDE_KEPT = 20
+_CACHE = 200_000
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """A line that could not be read."""
+
+    line: str
+    reason: str
+    text: str
+
+
+class Tally:
+    """Counts a second for each build and code.
+
+    counts: (second, build, code) -> number of records.
+    failed: reason -> number of lines; `set_aside` holds the first few of them.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[int, str, int]] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.set_aside: list[SetAside] = []
+        self._times: dict[bytes, int] = {}
+        self._pairs: dict[bytes, tuple[str, int]] = {}
+
+    def add_lines(self, lines: Iterable[bytes]) -> None:
+        """Count lines without their ends; a bad one is counted by reason and set aside."""
+        for line, times in Counter(lines).items():
+            try:
+                key = self._read(line)
+            except BadRecord as exc:
+                self.failed[exc.reason] += times
+                if len(self.set_aside) < SET_ASIDE_KEPT:
+                    self.set_aside.append(SetAside(line[:200].decode("utf-8", "replace"), exc.reason, str(exc)))
+                continue
+            self.counts[key] += times
+
+    def add(self, record: Record, times: int = 1) -> None:
+        """Count one record."""
+        self.counts[record.time_s, record.build, record.code] += times
+
+    def _read(self, line: bytes) -> tuple[int, str, int]:
+        """A line by its two halves, each parsed once; what does not split so goes to the full parser."""
+        first, tab, rest = line.partition(b"\t")
+        if not tab:
+            first, tab, rest = line.partition(b",")
+        try:
+            return (self._times[first], *self._pairs[rest])
+        except KeyError:
+            record = parse_line(line)
+        if len(self._times) > _CACHE or len(self._pairs) > _CACHE:
+            self._times.clear()
+            self._pairs.clear()
+        self._times[first] = record.time_s
+        self._pairs[rest] = (record.build, record.code)
+        return record.time_s, record.build, record.code
+
+    @property
+    def records(self) -> int:
+        """Good records counted."""
+        return self.counts.total()
+
+    def builds(self) -> list[str]:
+        """The builds seen, lowest version first."""
+        return sorted({build for _, build, _ in self.counts}, key=version_key)
+
+    def codes(self) -> list[int]:
+        """The error codes seen, in order."""
+        return sorted({code for _, _, code in self.counts})
+
+    def rows(self) -> Iterator[tuple[int, Counter[tuple[str, int]]]]:
+        """One row a second that has records: the second and its counters by (build, code), in the order of time."""
+        row: Counter[tuple[str, int]] = Counter()
+        last: int | None = None
+        for (second, build, code), count in sorted(self.counts.items()):
+            if last is not None and second != last:
+                yield last, row
+                row = Counter()
+            last = second
+            row[(build, code)] = count
+        if last is not None:
+            yield last, row
