@@ -21,6 +21,8 @@ from exporter.catalogue import Family, itself
 from exporter.clock import Clock, SystemClock
 from exporter.config import read_config
 from exporter.errors import ConfigError, SourceError, TidewatchError
+from exporter.stats import Source as StatsSource
+from exporter.stats import System as StatsSystem
 from exporter.system import Context, Reloading, System
 from exporter.web.app import Scraper, build_app
 from exporter.web.security import WebSecurity
@@ -35,6 +37,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The configuration file: each system is a list of sources, and each is optional."""
 
     state_dir: str = ".tidewatch/state"
+    stats: list[StatsSource] = []
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -48,9 +51,9 @@ class Options(msgspec.Struct, frozen=True):
     lifecycle: bool = False
 
 
-def doors(_: Config) -> dict[str, tuple[Callable[[Any, Context], System], list[Any]]]:
+def doors(config: Config) -> dict[str, tuple[Callable[[Any, Context], System], list[Any]]]:
     """Each system's constructor and its sources, by the system's name."""
-    return {}
+    return {"stats": (StatsSystem, config.stats)}
 
 
 def load(path: Path | None, *, state_dir: str | None = None) -> Config:

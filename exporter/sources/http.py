@@ -1,0 +1,74 @@
+"""One page over HTTP: bounded in time and size, redirects off, every trouble a SourceError with a reason in words."""
+
+import asyncio
+from importlib.metadata import version
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from exporter.errors import ConfigError, SourceError
+
+MAX_PAGE_BYTES = 1 << 20  # a stats page has a few hundred bytes; a megabyte is something else
+USER_AGENT = f"tidewatch/{version('tidewatch')}"
+
+
+class Page(NamedTuple):
+    """What came back with a 200."""
+
+    body: bytes
+    content_type: str
+
+
+def check_url(url: str, where: str) -> None:
+    """Refuse what cannot be fetched. Raises ConfigError that starts with `where`."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(f"{where}: {url!r} is no address of a page; http://127.0.0.1:8080/stats is one")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(f"{where}: a password has no place in an address, where logs and labels show it")
+
+
+def new_session() -> aiohttp.ClientSession:
+    """A session for `fetch`: no cookies, no proxies from the environment. The caller closes it."""
+    return aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": USER_AGENT}, raise_for_status=False
+    )
+
+
+async def fetch(
+    session: aiohttp.ClientSession,
+    url: str,
+    *,
+    timeout_s: float,
+    max_bytes: int = MAX_PAGE_BYTES,
+    headers: dict[str, str] | None = None,
+) -> Page:
+    """GET `url`. Raises SourceError for anything but a whole 200 answer of at most `max_bytes` within `timeout_s`."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            async with session.get(url, headers=headers, allow_redirects=False) as response:
+                if response.status != 200:
+                    raise SourceError(f"{url}: answered {response.status} instead of 200")
+                body = await _read_bounded(response.content, max_bytes)
+                if body is None:
+                    raise SourceError(f"{url}: the page is larger than {max_bytes} bytes")
+                return Page(body, response.content_type)
+    except TimeoutError as exc:
+        raise SourceError(f"{url}: no whole answer within {timeout_s:.3g} s") from exc
+    except (aiohttp.ClientError, OSError, ValueError) as exc:  # ValueError: what aiohttp makes of some broken answers
+        raise SourceError(f"{url}: {exc or type(exc).__name__}") from exc
+
+
+async def _read_bounded(stream: aiohttp.StreamReader, max_bytes: int) -> bytes | None:
+    chunks, size = [], 0
+    async for chunk in stream.iter_any():
+        size += len(chunk)
+        if size > max_bytes:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,98 @@
+"""Stats pages as metrics: each page is fetched when the exporter is scraped, and says what it says then.
+
+There is no timer and no cache: a page that cannot be read leaves a gap and `up` 0, never an old value.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Annotated, NamedTuple
+
+import aiohttp
+import msgspec
+
+from exporter.catalogue import Family, stats
+from exporter.clock import Clock
+from exporter.errors import BadRecord, SourceError
+from exporter.sources.http import check_url, fetch, new_session
+from exporter.stats.parse import counts_by_code, parse_stats
+from exporter.system import Context
+
+log = logging.getLogger(__name__)
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One stats page. `timeout_s` is cut to what the scrape leaves."""
+
+    source: Annotated[str, msgspec.Meta(min_length=1)]
+    url: str
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+
+
+class Reading(NamedTuple):
+    """What one fetch brought; `counts` is None when it failed."""
+
+    counts: dict[str, int] | None
+    duration_s: float
+
+
+class System:
+    """The stats pages of a configuration."""
+
+    def __init__(self, sources: list[Source], ctx: Context) -> None:
+        """Fetch nothing yet. Raises ConfigError for an address that cannot be one."""
+        for number, source in enumerate(sources):
+            check_url(source.url, f"$.stats[{number}].url")
+        self._sources = sources
+        self._clock: Clock = ctx.clock
+        self._session: aiohttp.ClientSession | None = None
+        self._readings: dict[str, Reading] = {}
+        self._down: set[str] = set()
+
+    async def run(self) -> None:
+        """Keep the connections open between scrapes until cancelled."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if self._session is not None:
+                await self._session.close()
+
+    async def refresh(self, deadline_s: float) -> None:
+        """Fetch all pages at once, none for longer than `deadline_s`."""
+        if self._session is None:
+            self._session = new_session()
+        readings = await asyncio.gather(*(self._read(source, self._session, deadline_s) for source in self._sources))
+        self._readings = {source.source: reading for source, reading in zip(self._sources, readings, strict=True)}
+
+    def collect(self) -> Iterable[Family]:
+        """What the last refresh brought."""
+        readings = self._readings.items()
+        yield stats.UP.family({(name,): int(reading.counts is not None) for name, reading in readings})
+        yield stats.FETCH_DURATION.family({(name,): reading.duration_s for name, reading in readings})
+        yield stats.RESPONSES.family(
+            {
+                (name, code): count
+                for name, reading in readings
+                for code, count in sorted((reading.counts or {}).items())
+            }
+        )
+
+    async def _read(self, source: Source, session: aiohttp.ClientSession, deadline_s: float) -> Reading:
+        begin_s = self._clock.monotonic()
+        counts: dict[str, int] | None = None
+        try:
+            page = await fetch(session, source.url, timeout_s=min(source.timeout_s, deadline_s))
+            counts = counts_by_code(parse_stats(page.body))
+        except (SourceError, BadRecord) as exc:
+            self._tell_trouble(source, exc)
+        else:
+            if source.source in self._down:
+                self._down.discard(source.source)
+                log.info("stats page %s (%s) can be read again", source.source, source.url)
+        return Reading(counts, self._clock.monotonic() - begin_s)
+
+    def _tell_trouble(self, source: Source, exc: SourceError | BadRecord) -> None:
+        """Once a streak: a page that is down for a night is one line."""
+        if source.source not in self._down:
+            self._down.add(source.source)
+            log.warning("stats page %s (%s) cannot be read: %s", source.source, source.url, exc)
