@@ -1,0 +1,53 @@
+"""Bytes to whole lines, with a limit on a line's length. Pure: no I/O."""
+
+from typing import NamedTuple
+
+
+class Cut(NamedTuple):
+    """What can be taken from the front of a buffer.
+
+    data: whole lines, each with its newline; lines over the limit are left out.
+    consumed: bytes of the buffer that are dealt with, given out or dropped.
+    too_long: lines found to be over the limit (told when the limit is passed, once for each).
+    skipping: the buffer ended inside a line that is already over the limit.
+    """
+
+    data: bytes
+    consumed: int
+    too_long: int
+    skipping: bool
+
+
+def cut_lines(buffer: bytes, limit: int, *, skipping: bool = False) -> Cut:
+    """The whole lines at the front of `buffer`; what follows the last newline is left for next time.
+
+    Args:
+        buffer: bytes from a line's start, or from inside a line that is being skipped.
+        limit: a line of more than `limit` bytes, its newline not counted, is dropped and counted.
+        skipping: `Cut.skipping` of the bytes before.
+    """
+    start = 0
+    if skipping:
+        start = buffer.find(b"\n") + 1
+        if not start:
+            return Cut(b"", len(buffer), 0, True)
+    end = buffer.rfind(b"\n") + 1 or start
+    data, too_long = _without_long(buffer[start:end], limit)
+    if len(buffer) - end > limit:
+        return Cut(data, len(buffer), too_long + 1, True)
+    return Cut(data, end, too_long, False)
+
+
+def _without_long(lines: bytes, limit: int) -> tuple[bytes, int]:
+    """`lines` without those over the limit, and their number; looks at one byte in `limit` when there are none."""
+    kept: list[bytes] = []
+    keep_from = at = too_long = 0
+    while len(lines) - at > limit + 1:
+        newline = lines.rfind(b"\n", at, at + limit + 1)
+        if newline >= 0:  # every line that ends up to here fits
+            at = newline + 1
+            continue
+        kept.append(lines[keep_from:at])
+        too_long += 1
+        keep_from = at = lines.index(b"\n", at + limit) + 1
+    return (b"".join([*kept, lines[keep_from:]]), too_long) if kept else (lines, 0)

@@ -1,0 +1,145 @@
+"""Follow log files through every kind of rotation: each line once, in order, across restarts.
+
+`Tail` is the door. The order of the files is the way of data: `identity` (which file is this), `stream` (one open
+file), `follow` (which files, what next), `watch` (when to look again), and here the asynchronous face of it.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple
+
+from exporter.clock import Clock
+from exporter.sources.tail.follow import Batch, Follower, encode
+from exporter.sources.tail.stream import Limits
+from exporter.sources.tail.watch import EventWaker, Waker
+
+__all__ = ["Batch", "Limits", "Tail", "TailStatus", "Waker"]
+
+
+class TailStatus(NamedTuple):
+    """A Tail as it is now; the totals go on over restarts.
+
+    read_bytes: dealt with, given out or dropped as too long.
+    lost_bytes: seen in a file, and gone before they could be read.
+    lag_bytes: in the files and not read.
+    rotations: by kind (`Kind`).
+    readable: every path without wildcards is there and can be read, and so can what the patterns match.
+    too_long_lines: dropped for their length, and too_long_bytes: their bytes.
+    open_files: descriptors held, those of rotated files included.
+    last_read_s: Unix time of the last batch; 0 before the first in this process.
+    """
+
+    read_bytes: int
+    lost_bytes: int
+    lag_bytes: int
+    rotations: Mapping[str, int]
+    readable: bool
+    too_long_lines: int
+    too_long_bytes: int
+    open_files: int
+    last_read_s: float
+
+
+class Tail:
+    """Follows the files of one source.
+
+    One task iterates `batches()`, applies each batch to its aggregates, and commits `saved_state()` with them in one
+    transaction. `saved_state()` speaks of every batch handed out, so a commit must not run between a batch's arrival
+    and its being applied: commit from the same task, or hold a lock around both.
+    """
+
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        *,
+        from_start: bool,
+        clock: Clock,
+        saved: bytes | None = None,
+        limits: Limits | None = None,
+        waker: Waker | None = None,
+    ) -> None:
+        """Touches no file yet.
+
+        Args:
+            patterns: paths, `*`, `?`, `[...]` allowed.
+            from_start: read files that are there when the very first run begins from their start, not from their
+                end. Files that appear later are always read whole.
+            clock: times of looks and of the last line.
+            saved: `saved_state()` of an earlier run; None on the first.
+            limits: bounds on memory, descriptors and time.
+            waker: how to wait for changes.
+
+        Raises:
+            StoreError: `saved` is nothing that `saved_state` made.
+        """
+        self._limits = limits or Limits()
+        self._follower = Follower(patterns, from_start=from_start, saved=saved, limits=self._limits)
+        self._clock = clock
+        self._waker = waker or EventWaker()
+        self._pending: asyncio.Future[Batch | None] | None = None
+        self._last_read_s = 0.0
+        self._state = self._follower.state()
+        self._status = self._told()
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        """Batches of whole lines as they come, for ever; after a cancellation it can be called again.
+
+        Up to `limits.batch_bytes` at a time while catching up; what is there, at most ten times a second, in the
+        trickle.
+        """
+        idle_since_s = self._clock.monotonic()
+        while True:
+            batch = await self._next()
+            if batch is not None:
+                yield batch
+                idle_since_s = self._clock.monotonic()
+                continue
+            rest_s = self._clock.monotonic() - idle_since_s
+            if rest_s < self._limits.scan_s:
+                await self._waker.wait(self._limits.interval_s, ())
+            else:
+                await self._waker.wait(self._limits.scan_s, self._directories())
+
+    def saved_state(self) -> bytes:
+        """Positions after every batch handed out so far."""
+        return encode(self._state)
+
+    @property
+    def status(self) -> TailStatus:
+        """How it goes, as of the last step."""
+        return self._status
+
+    async def close(self) -> None:
+        """Give the descriptors back, once the step under way is done."""
+        await asyncio.to_thread(self._follower.close)
+
+    async def _next(self) -> Batch | None:
+        """One step in a thread. A cancelled caller loses nothing: the next call takes up the same step."""
+        if self._pending is None:
+            now_s = self._clock.monotonic()
+            self._pending = asyncio.ensure_future(asyncio.to_thread(self._follower.step, now_s))
+        batch = await asyncio.shield(self._pending)
+        self._pending = None
+        if batch is not None:
+            self._last_read_s = self._clock.wall()
+        self._state = self._follower.state()
+        self._status = self._told()
+        return batch
+
+    def _told(self) -> TailStatus:
+        totals, follower = self._state.totals, self._follower
+        return TailStatus(
+            read_bytes=totals.read_bytes,
+            lost_bytes=totals.lost_bytes,
+            lag_bytes=follower.lag_bytes,
+            rotations=totals.rotations,
+            readable=follower.readable,
+            too_long_lines=totals.too_long_lines,
+            too_long_bytes=totals.too_long_bytes,
+            open_files=follower.open_files,
+            last_read_s=self._last_read_s,
+        )
+
+    def _directories(self) -> set[str]:
+        return {os.path.dirname(pattern) for pattern in self._follower.patterns}
