@@ -7,13 +7,23 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+export PYTHON
+.NOTPARALLEL:
+
 .PHONY: help demo test check unit e2e bench lock clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
+demo: system-packages $(VENV)/installed ## the whole system on this machine; CHECK=1 proves it in two minutes, and ends
+	@exec $(BIN)/python tests/e2e/stack.py $(if $(CHECK),--check) $(if $(ARGS),-- $(ARGS))
+
+system-packages: ## Prometheus, Alertmanager and Python's venv from the distribution, where absent
+	@tests/e2e/system-packages $(PACKAGES_FOR)
+
 $(VENV)/installed: pyproject.toml requirements-dev.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "make: no virtual environment could be made; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); PYTHON=python3.12 make ... takes another" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "make: no virtual environment could be made; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
@@ -26,6 +36,20 @@ check: $(VENV)/installed ## lint, types, import contracts, promtool and amtool c
 
 unit: $(VENV)/installed ## the quick tests
 	pytest -q -m 'not e2e and not slow'
+
+test: PACKAGES_FOR = test
+test: system-packages $(VENV)/installed ## every check and every test; what CI runs
+	@status=0; $(MAKE) check || status=1; pytest || status=1; exit $$status
+
+e2e: $(VENV)/installed ## the slow tests and those with real servers
+	pytest -m 'e2e or slow'
+
+bench: $(VENV)/installed ## figures beside a peer's, measured now
+	@for script in tests/bench/bench_*.py; do echo "== $$script"; python $$script || exit 1; done
+
+clean: ## remove the virtual environment, the demo's state and what the tools left
+	rm -rf $(VENV) .tidewatch .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: ## renew the locked dependencies (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements.txt

@@ -1,0 +1,276 @@
+"""Start the demo and keep it together: `make demo` runs this, and so do the end-to-end tests, on free ports.
+
+The parts stand in the Procfile and run under honcho. This looks first that every port is free, writes the configuration
+of the run, tells the addresses once they answer, and sees that everything ends when one part ends, on Ctrl-C or
+SIGTERM, and when this process or honcho is killed outright.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pwd
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from family import adopt_orphans, end_all, end_with_parent
+from honcho.environ import parse_procfile
+from ports import free_ports, holder, is_taken
+
+from alerts.render import render, substitute
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_WITHIN_S = 60
+STOP_WITHIN_S = 8  # honcho itself kills what has not ended after 5 s
+
+
+@dataclass(frozen=True)
+class Service:
+    """One address of the demo: who listens there, and how it tells that it is ready."""
+
+    port: int
+    part: str  # its name in the Procfile
+    title: str
+    health: str  # the path that answers 200 once it serves
+    page: str = "/"
+    about: str = ""
+
+
+SERVICES = (
+    Service(8000, "preview", "Dashboards (preview)", "/-/healthy", about="the boards, drawn without Grafana"),
+    Service(3000, "grafana", "Grafana", "/api/health", about="the same boards"),
+    Service(9090, "prometheus", "Prometheus", "/-/ready", "/alerts", "rules and alerts"),
+    Service(9093, "alertmanager", "Alertmanager", "/-/ready", "/#/alerts", "who is told"),
+    Service(8094, "receiver", "Alert receiver", "/-/healthy", about="the notifications, as they came"),
+    Service(8090, "exporter", "Exporter", "/-/ready", about="what it counts: /metrics"),
+    Service(8080, "timeserver", "Time server", "/-/healthy", about="its own counters: /stats"),
+    Service(8089, "traffic", "Traffic", "/metrics", "/metrics", "what was planned and sent"),
+)
+PROGRAMS = {  # in the Procfile -> names it goes by on PATH, the first found is taken
+    "alertmanager": ("prometheus-alertmanager", "alertmanager"),
+    "grafana-server": ("grafana-server", "grafana"),
+    "python": (sys.executable,),
+}
+OPTIONAL = {"grafana"}
+
+
+class StackError(Exception):
+    """Why the demo cannot run, for the person who started it."""
+
+
+class Stopped(Exception):  # noqa: N818, a request, not a fault
+    """SIGINT or SIGTERM came."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class Stack:
+    """The parts of one run, their addresses, and the supervisor that runs them."""
+
+    def __init__(self, state: Path, *, on_free_ports: bool = False, without: tuple[str, ...] = ()) -> None:
+        self.state = state
+        self.commands = {n: c for n, c in _commands().items() if n not in without}
+        self.services = [s for s in SERVICES if s.part in self.commands]
+        ports = [s.port for s in SERVICES]
+        chosen = free_ports(len(ports)) if on_free_ports else ports
+        self.ports = dict(zip(ports, chosen, strict=True))
+        self._honcho: subprocess.Popen[bytes] | None = None
+
+    def address(self, part: str) -> str:
+        """The base URL of a part, such as http://127.0.0.1:8080."""
+        return next(f"http://127.0.0.1:{self.ports[s.port]}" for s in SERVICES if s.part == part)
+
+    def look_for_free_ports(self) -> None:
+        """Raise StackError, naming who wants the port and who holds it, if any port is taken."""
+        taken = [s for s in self.services if is_taken(self.ports[s.port])]
+        if taken:
+            lines = [f"port {self.ports[s.port]} ({s.title}) is held by {holder(self.ports[s.port])}" for s in taken]
+            raise StackError("\n".join([*lines, "end that, and start again"]))
+
+    def prepare(self) -> None:
+        """Write the run's configuration and Procfile into its state folder. Raises StackError."""
+        replacements = {f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in self.ports.items()}
+        replacements[".tidewatch/"] = f"{self.state}/"
+        run = self.state / "run"
+        try:
+            shutil.rmtree(run, ignore_errors=True)
+            render(run, replacements)
+            (self.state / "site").mkdir(exist_ok=True)
+            replacements |= {f"--port {old}": f"--port {new}" for old, new in self.ports.items()}
+            replacements |= {f"http_port={old}": f"http_port={new}" for old, new in self.ports.items()}
+            replacements |= {name: f"{run}/{name}" for name in ("alerts/prometheus.yml", "alerts/alertmanager.yml")}
+            replacements["exporter/demo.yml"] = f"{run}/exporter/demo.yml"
+            lines = [f"{name}: {substitute(command, replacements)}\n" for name, command in self.commands.items()]
+            (run / "Procfile").write_text("".join(lines), "utf-8")
+        except OSError as exc:
+            hint = "; an earlier run as another user? remove the folder, or run as that user again"
+            raise StackError(f"{exc.filename}: {exc.strerror}{hint}") from exc
+
+    def start(self, output: Path | None = None) -> None:
+        """Start the parts. Their output goes to the terminal, or to the file `output`."""
+        procfile = self.state / "run" / "Procfile"
+        with output.open("wb") if output else open(os.dup(1), "wb") as stdout:  # noqa: PTH123, a descriptor
+            self._honcho = subprocess.Popen(
+                [sys.executable, "-m", "honcho", "start", "-d", ROOT, "-f", procfile, "-e", os.devnull],
+                stdout=stdout,
+                stderr=stdout if output else None,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the parts in order
+                preexec_fn=end_with_parent,  # noqa: PLW1509, no thread runs here
+            )
+
+    def ended(self) -> bool:
+        """Whether a part has ended, and with it all others."""
+        return self._honcho is not None and self._honcho.poll() is not None
+
+    def silent(self) -> list[Service]:
+        """The services that do not answer yet."""
+        return [s for s in self.services if not _answers(self.address(s.part) + s.health)]
+
+    def wait_until_ready(self) -> None:
+        """Return once every service answers. Raises StackError when a part ends first, or after a minute."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while silent := self.silent():
+            if self.ended():
+                raise StackError("a part ended while the others started; its last words stand above")
+            if time.monotonic() > deadline:
+                names = ", ".join(f"{s.title} at {self.address(s.part)}{s.health}" for s in silent)
+                raise StackError(f"no answer after {READY_WITHIN_S} s from {names}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End every part; returns when none is left."""
+        if self._honcho and self._honcho.poll() is None:
+            self._honcho.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._honcho.wait(STOP_WITHIN_S)
+        end_all(grace_s=3)
+
+
+def _commands() -> dict[str, str]:
+    """The Procfile's parts with the programs of this machine; an optional part that is not installed is left out."""
+    commands = {}
+    for name, command in parse_procfile((ROOT / "Procfile").read_text("utf-8")).processes.items():
+        program, _, arguments = command.partition(" ")
+        found = next(filter(None, map(shutil.which, PROGRAMS.get(program, (program,)))), None)
+        if found:
+            commands[name] = f"exec {shlex.quote(found)} {arguments}"
+        elif name not in OPTIONAL:
+            raise StackError(f"{program} is not on PATH: `make system-packages` installs it on Debian and Ubuntu")
+    return commands
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _banner(stack: Stack) -> str:
+    rows = [(s.title, stack.address(s.part) + s.page, s.about) for s in stack.services]
+    widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+    lines = [f"  {title:<{widths[0]}}  {url:<{widths[1]}}  {about}".rstrip() for title, url, about in rows]
+    return "\n".join(["", "Tidewatch runs. Ctrl-C stops it.", *lines, ""])
+
+
+def _check(stack: Stack, output: Path, arguments: list[str]) -> int:
+    """Run the end-to-end check against the running stack; its exit code, or 1 if a part ended."""
+    command = [sys.executable, "-m", "trafficgen", "verify", f"--url={stack.address('timeserver')}"]
+    command += [f"--logs={stack.state / 'site' / 'access.log'}*", f"--exporter={stack.address('exporter')}"]
+    command += [f"--{p}={stack.address(p)}" for p in ("prometheus", "alertmanager", "receiver")]
+    command += [f"--metrics-listen=127.0.0.1:{stack.ports[8089]}", *arguments]
+    check = subprocess.Popen(command, preexec_fn=end_with_parent)  # noqa: PLW1509, no thread runs here
+    while check.poll() is None:
+        if stack.ended():
+            check.terminate()
+            raise StackError(f"a part ended during the check; its last words stand in {output}")
+        time.sleep(0.1)
+    return check.returncode
+
+
+def _run(options: argparse.Namespace) -> int:
+    without = ("traffic",) if options.check or options.without_traffic else ()
+    state = options.state / "check" if options.check else options.state
+    if options.check:
+        shutil.rmtree(state, ignore_errors=True)  # the check counts from nothing
+    stack = Stack(state, on_free_ports=options.free_ports, without=without)
+    stack.look_for_free_ports()
+    _run_as_owner(options.state)
+    end_with_parent()
+    stack.prepare()
+    output = state / "parts.log" if options.check else None
+    try:
+        stack.start(output)
+        stack.wait_until_ready()
+        (state / "run" / "addresses.json").write_text(json.dumps({s.part: stack.address(s.part) for s in SERVICES}))
+        if output:
+            return _check(stack, output, options.arguments)
+        print(_banner(stack), flush=True)
+        while not stack.ended():
+            time.sleep(0.1)
+        raise StackError("a part ended, and the others were stopped with it; the line `stopped` above tells which")
+    except Stopped as stop:
+        return 128 + stop.number if options.check else 0
+    finally:
+        signal.signal(signal.SIGINT, _end_at_once)
+        signal.signal(signal.SIGTERM, _end_at_once)
+        stack.stop()
+
+
+def _run_as_owner(state: Path) -> None:
+    """Under sudo, go on as the repository's owner: no part needs root, and the state stays that user's."""
+    owner = ROOT.stat()
+    if os.geteuid() == 0 and owner.st_uid and os.environ.get("SUDO_UID") == str(owner.st_uid):
+        for path in [state, *state.rglob("*")] if state.exists() else []:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        user = pwd.getpwuid(owner.st_uid)
+        os.initgroups(user.pw_name, owner.st_gid)
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+        os.environ["HOME"] = user.pw_dir
+
+
+def _ask_to_stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise Stopped(number)
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> NoReturn:
+    end_all(grace_s=0)
+    os._exit(128 + number)
+
+
+def main() -> int:
+    """Read the command line and run; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Start Tidewatch's demo, and stop all of it together.")
+    parser.add_argument("--check", action="store_true", help="drive traffic, print the end-to-end table, stop")
+    parser.add_argument("--free-ports", action="store_true", help="not the usual ports but any that are free")
+    parser.add_argument("--state", type=Path, default=Path(".tidewatch"), help="folder for all state (%(default)s)")
+    parser.add_argument("--without-traffic", action="store_true", help="leave the sending to others")
+    parser.add_argument("arguments", nargs="*", help="for `trafficgen verify`, after --")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    adopt_orphans()
+    signal.signal(signal.SIGINT, _ask_to_stop)
+    signal.signal(signal.SIGTERM, _ask_to_stop)
+    try:
+        return _run(options)
+    except StackError as exc:
+        print(f"demo: {exc}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
