@@ -1,0 +1,69 @@
+"""`python -m alerts check`: promtool and amtool on rules, their unit tests, configurations and routes."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from alerts.rulefiles import HERE, RULES, UNIT_TESTS, Rule, every_alert
+
+RECEIVERS = {"page": "page", "ticket": "ticket", "info": "info", "none": "heartbeat"}
+"""Which receiver an alert of each severity reaches; alertmanager.yml must route so."""
+
+TIMEOUT_S = 120
+
+
+def run_checks() -> int:
+    """Run every check and tell the result. Returns the exit code: 0, or 1 when one failed.
+
+    Where a tool is not installed its checks are skipped, and that is said.
+    """
+    failed = False
+    for tool, commands in (("promtool", promtool_commands()), ("amtool", amtool_commands())):
+        if shutil.which(tool) is None:
+            _tell(f"{tool} is not on PATH: its checks are skipped (Debian: prometheus, prometheus-alertmanager)")
+            continue
+        for command in commands:
+            done = subprocess.run([tool, *command], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+            if done.returncode:
+                failed = True
+                _tell(f"{tool} {' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}".rstrip())
+    if not failed:
+        _tell(f"{len(every_alert())} alerts checked")
+    return int(failed)
+
+
+def promtool_commands() -> Iterator[list[str]]:
+    """Arguments of the calls of promtool."""
+    yield ["check", "rules", "--lint=all", "--lint-fatal", *_paths(RULES)]
+    yield ["check", "config", str(HERE / "prometheus.yml")]
+    yield ["test", "rules", *_paths(UNIT_TESTS)]
+
+
+def amtool_commands() -> Iterator[list[str]]:
+    """Arguments of the calls of amtool: the configuration, then the route of each alert."""
+    yield ["check-config", str(HERE / "alertmanager.yml")]
+    for alert in every_alert():
+        yield route_test(alert)
+
+
+def route_test(alert: Rule) -> list[str]:
+    """The call of amtool that succeeds if `alert` reaches the receiver of its severity."""
+    labels = {"alertname": alert.alert, **alert.labels}
+    return [
+        "config",
+        "routes",
+        "test",
+        f"--config.file={HERE / 'alertmanager.yml'}",
+        f"--verify.receivers={RECEIVERS[alert.labels['severity']]}",
+        *(f"{name}={value}" for name, value in labels.items()),
+    ]
+
+
+def _paths(folder: Path) -> list[str]:
+    return [str(path) for path in sorted(folder.glob("*.yml"))]
+
+
+def _tell(text: str) -> None:
+    print(f"alerts check: {text}", file=sys.stderr)  # noqa: T201, this is what the command is for

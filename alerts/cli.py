@@ -1,0 +1,44 @@
+"""The commands of `python -m alerts`."""
+
+import asyncio
+
+import click
+
+
+@click.group()
+def main() -> None:
+    """Alert rules, routing, and a receiver that shows what was delivered."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8094, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+)
+@click.option(
+    "--heartbeat-timeout",
+    default=120.0,
+    show_default=True,
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="Complain when the watchdog was silent for this long.",
+)
+def receiver(host: str, port: int, heartbeat_timeout: float) -> None:
+    """Receive Alertmanager's webhooks: print each alert on one line, keep the last ones on a page and as JSON."""
+    from alerts.receiver import serve
+
+    try:
+        asyncio.run(serve(host, port, heartbeat_timeout_s=heartbeat_timeout))
+    except OSError as exc:
+        click.echo(
+            f"alerts receiver: {host}:{port}: {exc.strerror or exc}; choose another with --host, --port", err=True
+        )
+        raise SystemExit(2) from exc
+
+
+@main.command()
+def check() -> None:
+    """Check rules, their unit tests, the configurations and the routes with promtool and amtool."""
+    from alerts.check import run_checks
+
+    raise SystemExit(run_checks())

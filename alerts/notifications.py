@@ -1,0 +1,93 @@
+"""Alertmanager's webhook messages, and the bounded memory of the last ones. Pure: no I/O, the time is an argument.
+
+The message is version 4 of https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Fields that are
+not needed here are ignored, so that newer versions can add some.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+KEPT = 200  # notifications on the page and in /notifications
+KEPT_BYTES = 4 << 20  # and together no more than this, as they came
+
+Status = Literal["firing", "resolved"]
+
+
+class BadNotification(ValueError):  # noqa: N818, a notification that is bad, not an error of ours
+    """The body is not a webhook message; the text says why."""
+
+
+class Alert(msgspec.Struct, frozen=True, rename="camel"):
+    """One alert as Alertmanager tells it; times in UTC, `ends_at` is of year 1 or in the future while it fires."""
+
+    status: Status
+    starts_at: datetime
+    ends_at: datetime
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    fingerprint: str = ""
+    generator_url: str = msgspec.field(default="", name="generatorURL")
+
+    def delay_s(self, now: datetime) -> float:
+        """Seconds from the alert's start (its end, when resolved) to `now`, on the two machines' clocks."""
+        return (now - (self.ends_at if self.status == "resolved" else self.starts_at)).total_seconds()
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """One message of Alertmanager: the alerts of one group."""
+
+    status: Status
+    alerts: list[Alert]
+    receiver: str = ""
+    received_at: datetime | None = None  # set here, whatever the message says
+
+
+def parse_notification(body: bytes, now: datetime) -> Notification:
+    """Read a webhook's body, received at `now` (UTC). Raises BadNotification."""
+    try:
+        message = msgspec.json.decode(body, type=Notification)
+    except msgspec.DecodeError as exc:  # ValidationError is one too
+        raise BadNotification(str(exc)) from exc
+    except UnicodeDecodeError as exc:
+        raise BadNotification(f"not UTF-8 text: {exc.reason}") from exc
+    return msgspec.structs.replace(message, received_at=now)
+
+
+def line(alert: Alert, received_at: datetime) -> str:
+    """One line for the terminal: when, status, alert, severity, summary, delay. Never more than one line."""
+    words = (
+        f"{received_at:%H:%M:%S}",
+        f"{alert.status.upper():8}",
+        alert.labels.get("alertname", "?"),
+        f"[{alert.labels.get('severity', '?')}]",
+        alert.annotations.get("summary", "(no summary)"),
+        f"({alert.delay_s(received_at):.1f} s after its {'end' if alert.status == 'resolved' else 'start'})",
+    )
+    # Label values come from logs and pages that others write: no control character reaches the terminal.
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(words))
+
+
+class Recent:
+    """The last notifications, oldest first, bounded in number and in bytes."""
+
+    def __init__(self, kept: int = KEPT, kept_bytes: int = KEPT_BYTES) -> None:
+        self._kept, self._kept_bytes = kept, kept_bytes
+        self._items: deque[tuple[Notification, int]] = deque()
+        self._bytes = 0
+
+    def add(self, notification: Notification, size: int) -> None:
+        """Keep `notification`, whose body had `size` bytes; the oldest give way, the newest always stays."""
+        self._items.append((notification, size))
+        self._bytes += size
+        while len(self._items) > 1 and (len(self._items) > self._kept or self._bytes > self._kept_bytes):
+            self._bytes -= self._items.popleft()[1]
+
+    def __iter__(self) -> Iterator[Notification]:
+        return (notification for notification, _ in self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)

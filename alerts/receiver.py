@@ -1,0 +1,235 @@
+"""The webhook receiver: prints what Alertmanager delivers, keeps the last of it, and complains when the watchdog stops.
+
+POST / takes notifications, POST /heartbeat those of the watchdog. GET: / (page), /notifications (JSON), /runbooks,
+/metrics, /-/healthy.
+"""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from alerts.notifications import BadNotification, Notification, Recent, line, parse_notification
+from alerts.page import notifications_page, runbooks_page
+
+MAX_BODY_BYTES = 1 << 20  # Alertmanager's messages are some kB; a group of thousands of alerts still fits
+SHUTDOWN_S = 5.0  # for requests in flight
+
+
+class Receiver:
+    """What the handlers share: memory, counts, and the heartbeat.
+
+    Args:
+        say: takes one line for people (stdout in the program).
+        complain: takes one line about trouble (stderr in the program).
+        now: the time in UTC.
+        clock: seconds on a monotonic clock.
+        heartbeat_timeout_s: silence of the watchdog that is worth a complaint.
+    """
+
+    def __init__(
+        self,
+        *,
+        say: Callable[[str], None],
+        complain: Callable[[str], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+        heartbeat_timeout_s: float = 120.0,
+    ) -> None:
+        self.recent = Recent()
+        self._say, self._complain, self._now, self._clock = say, complain, now, clock
+        self._timeout_s = heartbeat_timeout_s
+        self._started = self._clock()
+        self._beat: float | None = None  # on the monotonic clock
+        self._complained = False
+        self._received = {"firing": 0, "resolved": 0}
+        self._refused = 0
+
+    def take(self, body: bytes) -> None:
+        """Print and keep one notification. Raises BadNotification."""
+        notification = self._read(body)
+        received_at = notification.received_at
+        assert received_at is not None, "parse_notification sets it"
+        self._received[notification.status] += 1
+        self.recent.add(notification, len(body))
+        for alert in notification.alerts:
+            self._say(line(alert, received_at))
+
+    def beat(self, body: bytes) -> None:
+        """The watchdog was heard. Raises BadNotification."""
+        self._read(body)
+        if self._complained:
+            self._complain("watchdog heard again")
+        self._beat, self._complained = self._clock(), False
+
+    def silence_s(self) -> float:
+        """Seconds since the watchdog was last heard, or since the start."""
+        return self._clock() - (self._started if self._beat is None else self._beat)
+
+    def heartbeat(self) -> tuple[str, bool]:
+        """How the watchdog is, in words, and whether it has been silent for too long."""
+        silence = self.silence_s()
+        last = "never heard" if self._beat is None else f"last heard {silence:.0f} s ago"
+        if silence > self._timeout_s:
+            return f"Watchdog {last}: alerts may not arrive. Look at Prometheus and Alertmanager.", True
+        return f"Watchdog {last}.", False
+
+    def watch(self) -> None:
+        """Complain, once, if the watchdog has been silent for too long."""
+        text, silent = self.heartbeat()
+        if silent and not self._complained:
+            self._complained = True
+            self._complain(text)
+
+    def collect(self) -> Iterator[Metric]:
+        """The receiver's own metrics, as prometheus-client collects them."""
+        received = CounterMetricFamily(
+            "alert_receiver_notifications", "Notifications received, by status.", labels=["status"]
+        )
+        for status, count in self._received.items():
+            received.add_metric([status], count)
+        yield received
+        yield CounterMetricFamily("alert_receiver_refused", "Bodies that are no notification.", self._refused)
+        yield GaugeMetricFamily(
+            "alert_receiver_heartbeat_silence_seconds",
+            "Time since the watchdog was last heard, or since the start.",
+            self.silence_s(),
+        )
+
+    def _read(self, body: bytes) -> Notification:
+        try:
+            return parse_notification(body, self._now())
+        except BadNotification:
+            self._refused += 1
+            raise
+
+
+RECEIVER = web.AppKey("receiver", Receiver)
+
+
+def make_app(receiver: Receiver) -> web.Application:
+    """The receiver's HTTP side."""
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app[RECEIVER] = receiver
+    app.add_routes(
+        [
+            web.post("/", _post),
+            web.post("/heartbeat", _post_heartbeat),
+            web.get("/", _page),
+            web.get("/notifications", _notifications),
+            web.get("/runbooks", _runbooks),
+            web.get("/metrics", _metrics),
+            web.get("/-/healthy", _healthy),
+        ]
+    )
+    app.on_response_prepare.append(_harden)
+    return app
+
+
+async def serve(host: str, port: int, *, heartbeat_timeout_s: float) -> None:
+    """Serve until SIGINT or SIGTERM; the second one ends at once. Raises OSError if the port can't be had."""
+    receiver = Receiver(say=_say, complain=_complain, heartbeat_timeout_s=heartbeat_timeout_s)
+    runner = web.AppRunner(make_app(receiver), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        bound = runner.addresses[0]
+        _complain(f"listening on http://{bound[0]}:{bound[1]}/")
+        await _until_stopped(receiver)
+    finally:
+        await runner.cleanup()
+
+
+async def _until_stopped(receiver: Receiver) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def first_signal() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)  # the second signal has its default effect
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, first_signal)
+    while not stop.is_set():
+        receiver.watch()
+        try:
+            await asyncio.wait_for(stop.wait(), timeout=1.0)
+        except TimeoutError:
+            continue
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201, the results of this program
+
+
+def _complain(text: str) -> None:
+    print(f"alerts receiver: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+async def _post(request: web.Request) -> web.Response:
+    return await _take(request, request.app[RECEIVER].take)
+
+
+async def _post_heartbeat(request: web.Request) -> web.Response:
+    return await _take(request, request.app[RECEIVER].beat)
+
+
+async def _take(request: web.Request, take: Callable[[bytes], None]) -> web.Response:
+    # A page in somebody's browser can post to loopback, but not as JSON without asking first.
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="send application/json\n")
+    try:
+        take(await request.read())
+    except BadNotification as exc:
+        raise web.HTTPBadRequest(text=f"not a webhook message of Alertmanager: {exc}\n") from exc
+    return web.Response(text="ok\n")
+
+
+async def _page(request: web.Request) -> web.Response:
+    receiver = request.app[RECEIVER]
+    words, silent = receiver.heartbeat()
+    html = notifications_page(reversed(list(receiver.recent)), words, heartbeat_silent=silent)
+    return web.Response(text=html, content_type="text/html")
+
+
+async def _notifications(request: web.Request) -> web.Response:
+    body = msgspec.json.encode(list(request.app[RECEIVER].recent))
+    return web.Response(body=body, content_type="application/json")
+
+
+async def _runbooks(_request: web.Request) -> web.Response:
+    text = await asyncio.to_thread(runbooks)
+    return web.Response(text=runbooks_page(text), content_type="text/html")
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    registry = CollectorRegistry()
+    registry.register(request.app[RECEIVER])
+    body = generate_latest(registry)
+    return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def _healthy(_request: web.Request) -> web.Response:
+    return web.Response(text="ok\n")
+
+
+async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+
+
+def runbooks() -> str:
+    """The text of docs/alerts.md, which installed packages carry as alerts/runbooks.md."""
+    carried = resources.files("alerts") / "runbooks.md"
+    if carried.is_file():
+        return carried.read_text("utf-8")
+    return (Path(__file__).parents[1] / "docs" / "alerts.md").read_text("utf-8")
