@@ -1,1 +1,14 @@
-"""The releases system."""
+"""Releases: a stream of error codes by build, and the alarm when a new build is worse."""
+
+from typing import Any
+
+__all__ = ["commands"]
+
+
+def __getattr__(name: str) -> Any:
+    """`commands`, imported when asked for: the statistics behind them are slow to load."""
+    if name == "commands":
+        from exporter.releases.commands import releases  # noqa: PLC0415
+
+        return [releases]
+    raise AttributeError(name)

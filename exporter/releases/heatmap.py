@@ -1,0 +1,129 @@
+"""Codes by time, coloured by how the candidate compares with the baseline.
+
+A cell's colour is log2 of the rate ratio, red where the candidate is worse; it is grey where the two builds had too few
+errors to compare. A column is as wide as it takes to have something to compare, unless asked otherwise.
+"""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.errors import ConfigError
+from exporter.releases.analysis import Analysis
+from exporter.releases.detectors import Alert
+from exporter.releases.report import show_time
+from exporter.releases.tally import Tally
+
+LEAST_EVENTS = 5
+"""Cells with fewer errors of both builds together are grey: a ratio of 1 to 2 says nothing."""
+WANTED_EVENTS = 7.0
+MOST_COLUMNS = 240
+NICE_S = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
+FORMATS = (".png", ".svg", ".pdf", ".jpg")
+
+
+class Cells(NamedTuple):
+    """Counts by code and column. baseline, candidate: (codes, columns)."""
+
+    start_s: int
+    width_s: int
+    codes: list[int]
+    baseline: NDArray[np.int64]
+    candidate: NDArray[np.int64]
+
+    def log_ratio(self, exposure: float = 1.0) -> NDArray[np.float64]:
+        """log2 of candidate to baseline, half an error added to both; nan where there are too few. (codes, columns)."""
+        ratio = np.log2((self.candidate + 0.5) / (self.baseline + 0.5) / exposure)
+        return np.where(self.candidate + self.baseline >= LEAST_EVENTS, ratio, np.nan)
+
+
+def cells(tally: Tally, baseline: str, candidate: str, width_s: int | None = None) -> Cells:
+    """Count by code and column. Raises ConfigError when there is nothing to draw."""
+    if not tally.counts:
+        raise ConfigError("no records to draw: the input has none that could be read")
+    codes = tally.codes()
+    first = min(second for second, _, _ in tally.counts)
+    last = max(second for second, _, _ in tally.counts)
+    width = width_s or nice_width(last + 1 - first, tally.records / len(codes))
+    start = first // width * width
+    shape = (len(codes), (last - start) // width + 1)
+    grids = {baseline: np.zeros(shape, np.int64), candidate: np.zeros(shape, np.int64)}
+    rows = {code: i for i, code in enumerate(codes)}
+    for (second, build, code), count in tally.counts.items():
+        if build in grids:
+            grids[build][rows[code], (second - start) // width] += count
+    return Cells(start, width, codes, grids[baseline], grids[candidate])
+
+
+def nice_width(span_s: int, events_per_code: float) -> int:
+    """A round number of seconds for a column: enough events in it, not too many columns."""
+    wanted = max(span_s * WANTED_EVENTS / max(events_per_code, 1e-9), span_s / MOST_COLUMNS)
+    fits = [width for width in NICE_S if wanted <= width <= max(span_s / 6, NICE_S[0])]
+    return fits[0] if fits else max((w for w in NICE_S if w <= span_s / 6), default=NICE_S[0])
+
+
+def draw(tally: Tally, analysis: Analysis, output: Path | io.BytesIO, *, width_s: int | None = None) -> None:
+    """Draw one panel a candidate build. Raises ConfigError for an unknown suffix or an empty input."""
+    if isinstance(output, Path) and output.suffix.lower() not in FORMATS:
+        raise ConfigError(f"{output}: a picture ends in {', '.join(FORMATS)}")
+    candidates = [build for build in analysis.builds if build != analysis.baseline]
+    if analysis.baseline is None or not candidates:
+        raise ConfigError("one build alone cannot be compared; the input needs two or more")
+    from matplotlib.figure import Figure  # noqa: PLC0415, slow to import, and only pictures need it
+
+    panels = [cells(tally, analysis.baseline, build, width_s) for build in candidates]
+    rows = sum(len(panel.codes) for panel in panels)
+    row_in = 0.22 if rows <= 60 else 0.12
+    figure = Figure(figsize=(12, 1.6 * len(panels) + row_in * rows), layout="constrained")
+    axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+    for axis, panel, build in zip(axes, panels, candidates, strict=True):
+        image = axis.imshow(
+            np.ma.masked_invalid(panel.log_ratio()),
+            cmap=_colours(),
+            vmin=-2.5,
+            vmax=2.5,
+            aspect="auto",
+            interpolation="nearest",
+        )
+        _label(axis, panel, f"{build} against {analysis.baseline}, {panel.width_s} s a column")
+        _mark(axis, panel, [f.alert for f in analysis.alerts if f.build == build])
+        bar = figure.colorbar(image, ax=axis, extend="both", pad=0.01, shrink=min(1.0, 3 / (row_in * len(panel.codes))))
+        bar.set_ticks([-2, -1, 0, 1, 2], labels=["1/4", "1/2", "equal", "2x", "4x"])
+    suffix = output.suffix[1:].lower() if isinstance(output, Path) else "png"
+    figure.savefig(output, format=suffix, dpi=110)
+
+
+def _colours() -> Any:
+    from matplotlib import colormaps  # noqa: PLC0415, as above
+
+    colours = colormaps["RdBu_r"].copy()
+    colours.set_bad("#d0d0d0")
+    return colours
+
+
+def _label(axis: Any, panel: Cells, title: str) -> None:
+    every = max(1, len(panel.codes) // 100)
+    shown = range(0, len(panel.codes), every)
+    axis.set_yticks(shown, labels=[str(panel.codes[i]) for i in shown], fontsize=8 if len(panel.codes) <= 60 else 6)
+    columns = panel.candidate.shape[1]
+    step = max(1, columns // 12)
+    ticks = range(0, columns, step)
+    axis.set_xticks(ticks, labels=[show_time(panel.start_s + i * panel.width_s) or "" for i in ticks], fontsize=8)
+    axis.set_ylabel("error code")
+    axis.set_title(f"{title}; grey: fewer than {LEAST_EVENTS} errors; triangle: alarm", fontsize=10, loc="left")
+
+
+def _mark(axis: Any, panel: Cells, alerts: Sequence[Alert]) -> None:
+    """A triangle where the evidence or an onset alarmed; the task's own rule alarms too often to be marked."""
+    rows = {code: i for i, code in enumerate(panel.codes)}
+    for detector, marker in (("evidence", "^"), ("onset", "v")):
+        points = [(a.start_s, a.code) for a in alerts if a.detector == detector]
+        xs = [(start - panel.start_s) / panel.width_s - 0.5 for start, _ in points]
+        ys = [rows[code] for _, code in points]
+        axis.plot(xs, ys, marker, color="black", markersize=6, label=detector, clip_on=False)
+    if alerts:
+        axis.legend(loc="upper left", bbox_to_anchor=(0, -0.04), ncols=2, fontsize=8, frameon=False)

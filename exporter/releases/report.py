@@ -1,0 +1,144 @@
+"""An analysis as text, as JSON, or as one HTML file.
+
+The text has the alerts first and the verdict last, where a terminal shows it.
+"""
+
+import base64
+import html
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from exporter.releases.analysis import Analysis, BuildAlert, CodeResult, Settings
+from exporter.releases.tally import Tally
+
+CLOCK_LIMIT_S = 1000 * 3600
+"""Times below this are clock times of the stream; Unix times have been larger since February 1970."""
+
+_TITLES = {
+    "mean-threshold": "Mean Threshold Exceeded",
+    "evidence": "Evidence Threshold Reached",
+    "onset": "Onset Detected",
+}
+
+
+def show_time(time_s: int | None) -> str | None:
+    """A time as the records have it: H:MM:SS of the stream, or ISO 8601, UTC."""
+    if time_s is None:
+        return None
+    if time_s < CLOCK_LIMIT_S:
+        return f"{time_s // 3600}:{time_s // 60 % 60:02}:{time_s % 60:02}"
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def alert_text(found: BuildAlert) -> str:
+    """One alert, in the form that task 004 prints."""
+    alert = found.alert
+    fields = {
+        "Start Timestamp": show_time(alert.start_s),
+        "Stop Timestamp": show_time(alert.stop_s) or "active",
+        "Error Code": f"Error_Code_{alert.code}",
+        "Value": repr(alert.value),
+        "Threshold": repr(alert.threshold),
+    }
+    lines = [f"Alert: {_TITLES[alert.detector]}", *(f"    {key + ':':<17}{value}" for key, value in fields.items())]
+    return "\n".join(lines)
+
+
+def as_text(analysis: Analysis, tally: Tally, settings: Settings) -> str:
+    """Alerts, then the table of codes, then the verdict."""
+    parts = [alert_text(found) for found in analysis.alerts]
+    parts.append(_table(analysis))
+    parts.append("\n".join(_verdict(analysis, tally, settings)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(analysis: Analysis) -> str:
+    head = f"{'code':>10} {'build':>18} {'baseline':>9} {'candidate':>9} {'ratio':>8} {'95 % interval':>19}"
+    rows = [head + f" {'q':>9} {'evidence':>9} {'alarm':>9}"]
+    for r in sorted(analysis.codes, key=lambda r: -r.log_evidence):
+        interval = f"{r.rate_ratio_low:.2f} - {'inf' if r.rate_ratio_high is None else f'{r.rate_ratio_high:.2f}'}"
+        ratio = (
+            "inf" if r.rate_ratio is None and r.candidate else "-" if r.rate_ratio is None else f"{r.rate_ratio:.3f}"
+        )
+        rows.append(
+            f"{r.code:>10} {r.candidate_build:>18} {r.baseline:>9} {r.candidate:>9} {ratio:>8} {interval:>19}"
+            f" {r.q_value:>9.2g} {r.evidence:>9.2g} {show_time(r.alarm_at) or '-':>9}"
+        )
+    return "\n".join(rows)
+
+
+def _verdict(analysis: Analysis, tally: Tally, settings: Settings) -> Iterator[str]:
+    yield f"baseline {analysis.baseline}; " + ", ".join(f"{b}: {n} records" for b, n in analysis.builds.items())
+    for reason, count in sorted(tally.failed.items()):
+        yield f"set aside: {count} lines ({reason})"
+    for build, start, stop in analysis.silent:
+        yield f"{build} sent nothing from {show_time(start)} to {show_time(stop)} while the baseline did"
+    worse = sorted({f.alert.code for f in analysis.alerts if f.alert.detector == "evidence"})
+    if worse:
+        yield f"worse than the baseline (at most {settings.alpha:.0%} chance of any false alarm): codes {_list(worse)}"
+    elif any(f.alert.detector == "onset" for f in analysis.alerts):
+        yield "no code is worse over the whole input; onsets were seen, see above"
+    else:
+        yield "no code is shown to be worse than the baseline"
+
+
+def _list(codes: Sequence[int]) -> str:
+    return ", ".join(map(str, codes))
+
+
+def as_json(analysis: Analysis, tally: Tally, settings: Settings) -> bytes:
+    """The report as JSON, indented; times as the records have them."""
+    tree: dict[str, Any] = {
+        "baseline": analysis.baseline,
+        "builds": analysis.builds,
+        "codes": [_code(result) for result in analysis.codes],
+        "alerts": [_alert(found) for found in analysis.alerts],
+        "silences": [{"build": b, "start": show_time(s), "stop": show_time(e)} for b, s, e in analysis.silent],
+        "settings": settings,
+        "input": {
+            "records": tally.records,
+            "failed": dict(tally.failed),
+            "set_aside": tally.set_aside,
+            "seconds": len({second for second, _, _ in tally.counts}),
+        },
+    }
+    return msgspec.json.format(msgspec.json.encode(tree), indent=2) + b"\n"
+
+
+def _code(result: CodeResult) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(result), "alarm_at": show_time(result.alarm_at)}
+
+
+def _alert(found: BuildAlert) -> dict[str, Any]:
+    alert = found.alert
+    return {
+        "code": alert.code,
+        "detector": alert.detector,
+        "build": found.build,
+        "start": show_time(alert.start_s),
+        "stop": show_time(alert.stop_s),
+        "value": alert.value,
+        "threshold": alert.threshold,
+        "evidence": alert.evidence,
+    }
+
+
+def as_html(analysis: Analysis, tally: Tally, settings: Settings, picture: bytes) -> str:
+    """One self-contained page. `picture` is the heatmap, PNG."""
+    verdict = "".join(f"<p>{html.escape(line)}</p>" for line in _verdict(analysis, tally, settings))
+    shown = [f for f in analysis.alerts if f.alert.detector != "mean-threshold"]
+    left_out = len(analysis.alerts) - len(shown)
+    alerts = "".join(f"<pre>{html.escape(alert_text(found))}</pre>" for found in shown) or "<p>None.</p>"
+    if left_out:
+        alerts += f"<p>{left_out} windows of mean-threshold were above its threshold; the text report has them.</p>"
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Release report</title><style>'
+        "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
+        "pre{overflow-x:auto}img{max-width:100%}</style><h1>Release report</h1>"
+        f"{verdict}<h2>Candidate against baseline</h2>"
+        f'<img alt="heatmap of error codes over time" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
+        f"<h2>Codes</h2><pre>{html.escape(_table(analysis))}</pre><h2>Alerts</h2>{alerts}</html>\n"
+    )
