@@ -26,7 +26,7 @@ def releases() -> None:
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every comparison has."""
-    for option in (
+    options: tuple[Callable[[Any], Any], ...] = (
         click.option("--baseline", help="The build to compare with; the lowest version unless named."),
         click.option(
             "--exposure", default=1.0, show_default=True, help="Users of the candidate for one of the baseline."
@@ -36,7 +36,8 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--bins", default=5, show_default=True, help="Bins to a window of mean-threshold."),
         click.option("--bin", "bin_s", default=10, show_default=True, help="Seconds in a bin."),
         click.argument("file"),
-    ):
+    )
+    for option in options:
         command = option(command)
     return command
 
@@ -79,7 +80,7 @@ def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | N
         result = reports.as_text(analysis, tally, chosen).encode()
     _complain(tally)
     if output is None:
-        click.get_binary_stream("stdout").write(result)
+        sys.stdout.buffer.write(result)
         return
     try:
         output.write_bytes(result)
