@@ -1,0 +1,300 @@
+"""Tidewatch itself: can what the other boards show be believed?"""
+
+from dashboards import style
+from dashboards.style import Text, query
+
+SOURCE = 'source=~"$source"'
+LOST = f"tidewatch_log_lost_bytes_total{{{SOURCE}}}"
+SCRAPED = 'job=~"$job", instance=~"$instance"'
+
+
+def board() -> style.Board:
+    """The table of contents."""
+    return style.Board(
+        uid="tidewatch-itself",
+        title="Tidewatch itself",
+        description="Whether the monitoring works: targets, how far behind the logs are, what was lost, what it costs.",
+        variables=[
+            style.label_variable("job", "Job", "up"),
+            style.label_variable("instance", "Instance", 'up{job=~"$job"}'),
+            style.label_variable("source", "Source", '{__name__=~"tidewatch_log_lines_total|tidewatch_stats_up"}'),
+            style.window_variable(),
+        ],
+        rows=[
+            style.Row(
+                "Now",
+                [
+                    targets_down(),
+                    systems_silent(),
+                    behind(),
+                    lost_in_an_hour(),
+                    share_of_bad_lines(),
+                    alertmanagers_known(),
+                ],
+            ),
+            style.Row("Is everything scraped?", [targets_over_time(), scrape_durations(), samples_per_scrape()]),
+            style.Row("Is every line read?", [lines_read(), lag_by_source(), failed_lines(), lost_and_rotated()]),
+            style.Row("Is every stats page read?", [stats_pages_over_time(), stats_fetch_durations()]),
+            style.Row("Does the traffic generator keep its plan?", [send_lateness(), planned_rate()]),
+            style.Row("What does it cost?", [cpu_by_job(), memory_by_job(), collect_durations(), versions()]),
+        ],
+    )
+
+
+def targets_down() -> style.PanelBuilder:
+    """How many targets can't be scraped."""
+    return style.stat(
+        Text("Targets down", "Targets that Prometheus could not scrape last time; see which in the timeline below."),
+        query(f"count(up{{{SCRAPED}}} == 0) or vector(0)", "down"),
+        unit="short",
+        steps=((None, "green"), (1, "red")),
+    )
+
+
+def systems_silent() -> style.PanelBuilder:
+    """Systems of the exporter that failed at the last scrape."""
+    return style.stat(
+        Text("Systems failing", "Systems of the exporter that could not tell their metrics at the last scrape."),
+        query(f"count(tidewatch_system_up{{{SCRAPED}}} == 0) or vector(0)", "failing"),
+        unit="short",
+        steps=((None, "green"), (1, "red")),
+    )
+
+
+def behind() -> style.PanelBuilder:
+    """The furthest that any log is behind."""
+    return style.stat(
+        Text(
+            "Log not read yet",
+            "Bytes of the log that is furthest behind. When this keeps growing, the reader is too slow.",
+        ),
+        query(f"max(tidewatch_log_lag_bytes{{{SOURCE}}})", "lag"),
+        unit="bytes",
+        steps=((None, "green"), (10e6, "orange"), (100e6, "red")),
+    )
+
+
+def lost_in_an_hour() -> style.PanelBuilder:
+    """Bytes that nobody can read any more."""
+    return style.stat(
+        Text(
+            "Lost in an hour",
+            "Bytes of log that were gone before they were read. Above zero, the log rotates faster than it is read, or "
+            "old files are removed while the exporter is down.",
+        ),
+        query(f"sum(increase({LOST}[1h]))", "lost"),
+        unit="bytes",
+        steps=((None, "green"), (1, "red")),
+    )
+
+
+def share_of_bad_lines() -> style.PanelBuilder:
+    """The share of lines that can't be read."""
+    return style.stat(
+        Text("Lines not understood", "Share of log lines that could not be read; the reasons stand below."),
+        query(
+            f"(sum(rate(tidewatch_log_lines_failed_total{{{SOURCE}}}[$window])) or vector(0)) "
+            f"/ (sum(rate(tidewatch_log_lines_total{{{SOURCE}}}[$window])) > 0)",
+            "bad",
+        ),
+        unit="percentunit",
+        steps=((None, "green"), (0.0001, "orange"), (0.01, "red")),
+    )
+
+
+def alertmanagers_known() -> style.PanelBuilder:
+    """Whether alerts can leave Prometheus."""
+    return style.stat(
+        Text("Alertmanagers", "Alertmanagers that Prometheus sends alerts to. At zero, nobody is told of anything."),
+        query("max(prometheus_notifications_alertmanagers_discovered)", "known"),
+        unit="short",
+        steps=((None, "red"), (1, "green")),
+        spark=False,
+    )
+
+
+def targets_over_time() -> style.PanelBuilder:
+    """When was which target down?"""
+    return style.state_timeline(
+        Text("Targets", "One band a target. A gap means that Prometheus did not know the target then."),
+        query(f"max by (job, instance) (up{{{SCRAPED}}})", "{{job}} {{instance}}"),
+        states=style.GOOD_BAD,
+    )
+
+
+def scrape_durations() -> style.PanelBuilder:
+    """How long scrapes take."""
+    return style.timeseries(
+        Text("Scrape duration", "Time each target took to answer. Near the scrape interval, samples go missing."),
+        query(f"max by (job) (scrape_duration_seconds{{{SCRAPED}}})", "{{job}}"),
+        unit="s",
+    )
+
+
+def samples_per_scrape() -> style.PanelBuilder:
+    """How much each target says."""
+    return style.timeseries(
+        Text("Samples per scrape", "Samples in one answer. Steady growth means a label with too many values."),
+        query(f"sum by (job) (scrape_samples_scraped{{{SCRAPED}}})", "{{job}}"),
+        unit="short",
+    )
+
+
+def lines_read() -> style.PanelBuilder:
+    """How fast lines are read."""
+    return style.timeseries(
+        Text("Lines read", "Log lines a second, good and bad, by source."),
+        query(f"sum by (source) (rate(tidewatch_log_lines_total{{{SOURCE}}}[$window]))", "{{source}}"),
+        unit="short",
+    )
+
+
+def lag_by_source() -> style.PanelBuilder:
+    """How far each log is behind."""
+    return style.timeseries(
+        Text(
+            "Bytes behind", "Bytes in each log that are not read yet. Peaks after a restart are right, growth is not."
+        ),
+        query(f"max by (source) (tidewatch_log_lag_bytes{{{SOURCE}}})", "{{source}}"),
+        unit="bytes",
+    )
+
+
+def failed_lines() -> style.PanelBuilder:
+    """Why lines can't be read."""
+    return style.timeseries(
+        Text(
+            "Lines not understood by reason",
+            "Lines a second that could not be read, by reason. One reason for all lines is a wrong `format`.",
+            "every line was understood since the exporter started.",
+        ),
+        query(
+            f"sum by (source, reason) (rate(tidewatch_log_lines_failed_total{{{SOURCE}}}[$window]))",
+            "{{source}} {{reason}}",
+        ),
+        unit="short",
+    )
+
+
+def lost_and_rotated() -> style.PanelBuilder:
+    """Rotations, and what they cost."""
+    return style.timeseries(
+        Text(
+            "Rotations and loss",
+            "Rotations in the window by kind (lines), and bytes lost (red). A rename loses nothing; a truncation may.",
+        ),
+        query(
+            f"sum by (source, kind) (increase(tidewatch_log_rotations_total{{{SOURCE}}}[$window]))",
+            "{{source}} {{kind}}",
+        ),
+        query(
+            f"sum by (source) (increase(tidewatch_log_lost_bytes_total{{{SOURCE}}}[$window]))", "{{source}} lost bytes"
+        ),
+        unit="short",
+        colours={"/lost bytes$/": "red"},
+    )
+
+
+def stats_pages_over_time() -> style.PanelBuilder:
+    """When could which stats page be read?"""
+    return style.state_timeline(
+        Text("Stats pages", "One band a page. While a page is down, its counters rest; the log still counts."),
+        query(f"max by (source) (tidewatch_stats_up{{{SOURCE}}})", "{{source}}"),
+        states=style.GOOD_BAD,
+        width=12,
+        height=6,
+    )
+
+
+def stats_fetch_durations() -> style.PanelBuilder:
+    """How long stats pages take."""
+    return style.timeseries(
+        Text(
+            "Stats page fetch",
+            "Time that fetching each stats page took at the scrape; it is part of the scrape's time.",
+        ),
+        query(f"max by (source) (tidewatch_stats_fetch_duration_seconds{{{SOURCE}}})", "{{source}}"),
+        unit="s",
+        height=6,
+    )
+
+
+def send_lateness() -> style.PanelBuilder:
+    """How late requests leave."""
+    return style.timeseries(
+        Text(
+            "Send lateness",
+            "How long after its planned time a request is sent. Tens of milliseconds mean that the generator's machine "
+            "is overloaded, and that its latencies are its own.",
+            "no traffic generator is scraped.",
+        ),
+        *(
+            query(
+                f"histogram_quantile({quantile}, sum by (le) (rate(trafficgen_send_lateness_seconds_bucket[$window])))",
+                f"p{name}",
+            )
+            for quantile, name in ((0.99, "99"), (0.5, "50"))
+        ),
+        unit="s",
+    )
+
+
+def planned_rate() -> style.PanelBuilder:
+    """The plan of this second, and the mean that is kept."""
+    return style.timeseries(
+        Text(
+            "Planned rate",
+            "The rate drawn for each second, and what was sent over the window: the first, smoothed.",
+            "no traffic generator is scraped.",
+        ),
+        query("sum(trafficgen_planned_rate)", "planned for this second"),
+        query("sum(rate(trafficgen_sent_requests_total[$window]))", "sent over the window"),
+        unit="reqps",
+    )
+
+
+def cpu_by_job() -> style.PanelBuilder:
+    """Processor time by job."""
+    return style.timeseries(
+        Text("Processor", "Cores in use by process. At 1 a Python process is full: give the exporter fewer sources."),
+        query(f"sum by (job) (rate(process_cpu_seconds_total{{{SCRAPED}}}[$__rate_interval]))", "{{job}}"),
+        unit="short",
+        width=8,
+    )
+
+
+def memory_by_job() -> style.PanelBuilder:
+    """Memory by job."""
+    return style.timeseries(
+        Text("Memory", "Resident memory by process. It should be flat; growth comes with the number of series."),
+        query(f"sum by (job) (process_resident_memory_bytes{{{SCRAPED}}})", "{{job}}"),
+        unit="bytes",
+        width=8,
+    )
+
+
+def collect_durations() -> style.PanelBuilder:
+    """Which system makes the scrape slow."""
+    return style.timeseries(
+        Text("Collect duration by system", "Time each system of the exporter took to tell its metrics at a scrape."),
+        query(
+            f"max by (system) (tidewatch_system_collect_duration_seconds{{{SCRAPED}}})",
+            "{{system}}",
+        ),
+        unit="s",
+        width=8,
+    )
+
+
+def versions() -> style.PanelBuilder:
+    """What runs where."""
+    return style.table(
+        Text("Versions", "Which version of the exporter runs where, and on which Python."),
+        query(
+            f"max by (job, instance, version, python) (tidewatch_build_info{{{SCRAPED}}})",
+            instant=True,
+            form="table",
+        ),
+        columns={"job": "Job", "instance": "Instance", "version": "Version", "python": "Python"},
+        height=5,
+    )

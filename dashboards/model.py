@@ -1,0 +1,144 @@
+"""The boards' JSON as this project reads it: the preview, `query-all` and the tests share it. Pure but for `load`.
+
+Only what they use is declared; Grafana's other settings pass by unread. Not for making boards: that is `style`.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from exporter.errors import ConfigError
+
+MAY_BE_EMPTY = "May be empty: "  # starts the sentence of a description that says when no data is right
+_LABEL_VALUES = re.compile(r"label_values\((?P<selector>.+),\s*(?P<label>[a-zA-Z_][a-zA-Z0-9_]*)\)\Z")
+
+
+class GridPos(msgspec.Struct, frozen=True):
+    """Place on the grid of 24 columns."""
+
+    x: int = 0
+    y: int = 0
+    w: int = 24
+    h: int = 1
+
+
+class Target(msgspec.Struct, frozen=True, rename="camel"):
+    """One query of a panel."""
+
+    expr: str
+    ref_id: str
+    legend_format: str = ""
+    instant: bool = False
+    format: str = "time_series"
+
+
+class Transformation(msgspec.Struct, frozen=True):
+    """One step from the answers of queries to the rows of a table."""
+
+    id: str
+    options: dict[str, Any]
+
+
+class Panel(msgspec.Struct, frozen=True, rename="camel"):
+    """One panel, or a row's heading."""
+
+    id: int
+    type: str
+    title: str = ""
+    description: str = ""
+    grid_pos: GridPos = GridPos()
+    targets: list[Target] = []
+    transformations: list[Transformation] = []
+    field_config: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    panels: list["Panel"] = []
+
+    @property
+    def may_be_empty(self) -> str:
+        """When it is right that the panel shows nothing; empty when it never is."""
+        return self.description.partition(MAY_BE_EMPTY)[2]
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One value of a variable."""
+
+    value: str | list[str]
+    text: str | list[str] = ""
+
+
+class Variable(msgspec.Struct, frozen=True, rename="camel"):
+    """One choice of the board's reader."""
+
+    name: str
+    type: str
+    label: str = ""
+    query: str = ""
+    current: Option | None = None
+    options: list[Option] = []
+    include_all: bool = False
+    all_value: str = ".+"
+    multi: bool = False
+
+    @property
+    def label_values(self) -> tuple[str, str] | None:
+        """The selector and the label whose values are offered, where the choice comes from Prometheus."""
+        match = _LABEL_VALUES.match(self.query)
+        return (match["selector"], match["label"]) if match else None
+
+    @property
+    def first(self) -> str:
+        """What is chosen when the board opens: a value, or `$__all`."""
+        value = self.current.value if self.current else ""
+        return value if isinstance(value, str) else (value[0] if value else "")
+
+
+class _Templating(msgspec.Struct, frozen=True, rename={"variables": "list"}):
+    variables: list[Variable] = []
+
+
+class _Time(msgspec.Struct, frozen=True, rename={"since": "from"}):
+    since: str = "now-1h"
+
+
+class Board(msgspec.Struct, frozen=True):
+    """One dashboard."""
+
+    uid: str
+    title: str
+    description: str = ""
+    refresh: str = ""
+    time: _Time = _Time()
+    templating: _Templating = _Templating()
+    panels: list[Panel] = []
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The reader's choices, the datasource apart: here there is one Prometheus."""
+        return [variable for variable in self.templating.variables if variable.type != "datasource"]
+
+    def every_panel(self) -> Iterator[Panel]:
+        """All panels and row headings, those inside of collapsed rows too."""
+        for panel in self.panels:
+            yield panel
+            yield from panel.panels
+
+    def panel(self, panel_id: int) -> Panel | None:
+        """The panel of that id."""
+        return next((panel for panel in self.every_panel() if panel.id == panel_id), None)
+
+
+def load(folder: Path) -> dict[str, Board]:
+    """Read every board of `folder`, by uid. Raises ConfigError with the file's name."""
+    boards = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            board = msgspec.json.decode(path.read_bytes(), type=Board)
+        except (OSError, msgspec.DecodeError) as exc:
+            raise ConfigError(f"{path}: not a board: {exc}") from exc
+        boards[board.uid] = board
+    if not boards:
+        raise ConfigError(f"{folder}: no boards here (*.json); `python -m dashboards build` writes them")
+    return boards

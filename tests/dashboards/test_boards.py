@@ -1,0 +1,165 @@
+"""Every board, held to the rules of Grafana's dashboard-linter and to the catalogue of metrics."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import promql_parser as promql
+import pytest
+
+from dashboards import build, model
+from dashboards.promql import built_in, first_choices, span, substitute, used_variables
+from exporter.catalogue import every_metric
+
+BOARDS = model.load(build.JSON_DIR)
+RAW = {path.stem: json.loads(path.read_text()) for path in build.JSON_DIR.glob("*.json")}
+PANELS = [
+    pytest.param(board, panel, id=f"{board.uid}-{panel.title}")
+    for board in BOARDS.values()
+    for panel in board.every_panel()
+    if panel.type not in {"row", "text"}
+]
+TARGETS = [
+    pytest.param(board, target, id=f"{board.uid}-{panel.title}-{target.ref_id}")
+    for board in BOARDS.values()
+    for panel in board.every_panel()
+    for target in panel.targets
+]
+KINDS = {
+    *("timeseries", "stat", "gauge", "bargauge", "table", "text", "row"),
+    *("state-timeline", "status-history", "heatmap", "histogram"),
+}
+CATALOGUE = {metric.name: metric for metric in every_metric()}
+OURS_ELSEWHERE = ("timeserver_", "trafficgen_")
+FOREIGN = {  # what Prometheus makes itself, and what every client library tells of its process
+    "up": {"job", "instance"},
+    "scrape_duration_seconds": {"job", "instance"},
+    "scrape_samples_scraped": {"job", "instance"},
+    "process_cpu_seconds_total": {"job", "instance"},
+    "process_resident_memory_bytes": {"job", "instance"},
+    "prometheus_notifications_alertmanagers_discovered": set(),
+    "ALERTS": set(),
+}
+COUNTER_SUFFIXES = ("_total", "_bucket", "_count", "_sum")
+COUNTER_FUNCTIONS = {"rate", "increase", "irate"}
+
+
+def parsed(board: model.Board, expr: str) -> promql.Expr:
+    values = {**built_in(span(1e9, 3600, 600, 2), 2), **first_choices(board)}
+    return promql.parse(substitute(expr, values))
+
+
+def nodes(expr: promql.Expr, *, summed: bool = False) -> Iterator[tuple[promql.Expr, bool]]:
+    """Every node below, each with whether an aggregation stands above it."""
+    yield expr, summed
+    below = summed or isinstance(expr, promql.AggregateExpr)
+    for name in ("expr", "lhs", "rhs", "vector_selector", "param"):
+        if isinstance(child := getattr(expr, name, None), promql.Expr):
+            yield from nodes(child, summed=below)
+    for child in getattr(expr, "args", []):
+        yield from nodes(child, summed=below)
+
+
+def selectors(expr: promql.Expr) -> list[promql.VectorSelector]:
+    return [node for node, _ in nodes(expr) if isinstance(node, promql.VectorSelector)]
+
+
+def labels_of(name: str) -> set[str]:
+    """The labels that a metric is known to have."""
+    base = next((name.removesuffix(end) for end in ("_bucket", "_count", "_sum") if name.endswith(end)), name)
+    declared = CATALOGUE.get(name) or CATALOGUE.get(base)
+    return set(declared.labels) if declared else FOREIGN.get(name, set())
+
+
+def test_the_two_boards_of_the_main_circle_exist():
+    assert {"tidewatch-site", "tidewatch-itself"} <= BOARDS.keys()
+
+
+def test_uids_are_told_apart_and_are_the_file_names():
+    assert sorted(BOARDS) == sorted(RAW)
+    assert all(uid.startswith("tidewatch-") for uid in BOARDS)
+
+
+@pytest.mark.parametrize("uid", sorted(RAW))
+def test_a_board_is_read_only_tagged_and_templated(uid):
+    raw = RAW[uid]
+    variables = raw["templating"]["list"]
+    assert raw["editable"] is False
+    assert raw["tags"] == ["tidewatch"]
+    assert variables[0]["type"] == "datasource"
+    assert (variables[0]["name"], variables[0]["label"]) == ("datasource", "Data source")
+    assert [
+        variable["name"] for variable in variables if variable["type"] == "query" and variable["refresh"] != 2
+    ] == []
+    assert [link["tags"] for link in raw["links"]] == [["tidewatch"]]
+
+
+@pytest.mark.parametrize("uid", sorted(RAW))
+def test_panel_ids_are_unique_and_no_panel_covers_another(uid):
+    panels = list(BOARDS[uid].every_panel())
+    cells = [
+        (panel.grid_pos.x + dx, panel.grid_pos.y + dy)
+        for panel in panels
+        for dx in range(panel.grid_pos.w)
+        for dy in range(panel.grid_pos.h)
+    ]
+    assert len({panel.id for panel in panels}) == len(panels)
+    assert len(set(cells)) == len(cells)
+    assert max(x for x, _ in cells) == 23
+
+
+@pytest.mark.parametrize(("board", "panel"), PANELS)
+def test_a_panel_has_title_description_unit_datasource_and_queries(board, panel):
+    raw = next(one for one in RAW[board.uid]["panels"] if one["id"] == panel.id)
+    assert panel.type in KINDS
+    assert panel.title
+    assert len(panel.description.split()) >= 6
+    assert panel.field_config["defaults"]["unit"]
+    assert raw["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+    assert [target.ref_id for target in panel.targets] == list("ABCDEFGH"[: len(panel.targets)])
+    assert panel.targets
+
+
+@pytest.mark.parametrize(("board", "target"), TARGETS)
+def test_a_query_is_promql_over_known_metrics(board, target):
+    for selector in selectors(parsed(board, target.expr)):
+        known = labels_of(selector.name) or selector.name in FOREIGN or selector.name in CATALOGUE
+        assert known or selector.name.startswith(OURS_ELSEWHERE), selector.name
+
+
+@pytest.mark.parametrize(("board", "target"), TARGETS)
+def test_a_query_honours_the_choices_of_the_reader(board, target):
+    """A metric that has the label of a variable is selected by that variable."""
+    offered = {variable.label_values[1]: variable.name for variable in board.variables if variable.label_values}
+    for selector in selectors(parsed(board, target.expr)):
+        wanted = {offered[label] for label in labels_of(selector.name) & offered.keys()}
+        assert wanted <= used_variables(target.expr), selector.name
+
+
+@pytest.mark.parametrize(("board", "target"), TARGETS)
+def test_rates_are_of_counters_are_aggregated_and_follow_the_resolution(board, target):
+    for node, summed in nodes(parsed(board, target.expr)):
+        if isinstance(node, promql.Call) and node.func.name in COUNTER_FUNCTIONS:
+            [range_selector] = node.args
+            assert range_selector.vector_selector.name.endswith(COUNTER_SUFFIXES)
+            assert summed, "rate first, then an aggregation that names the labels kept"
+    ranges = set(re.findall(r"\[(\$\w+|\d+[smhdwy])\]", target.expr))
+    assert ranges <= {"$window", "$__rate_interval", "1h"}, "1h only where the title says so"
+
+
+@pytest.mark.parametrize("uid", sorted(BOARDS))
+def test_variables_ask_for_labels_of_known_metrics(uid):
+    board = BOARDS[uid]
+    for variable in board.variables:
+        assert variable.label, variable.name
+        if variable.type == "query":
+            assert variable.label_values is not None, variable.query
+            assert parsed(board, variable.label_values[0])
+        else:
+            assert variable.first in {option.value for option in variable.options}
+
+
+@pytest.mark.parametrize("name", ["rate(x)", "sum by (x) rate(a[5m])", "holt_winters(a[5m], 0.1, 0.1"])
+def test_the_parser_refuses_what_prometheus_would(name):
+    with pytest.raises(ValueError):
+        promql.parse(name)
