@@ -1,0 +1,40 @@
+"""A small HTTP server that answers as a test wants, and counts."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+
+class Site:
+    """Answers by path: /fail 500, /missing 404, all else 200; `script` overrides the bytes of any path."""
+
+    def __init__(self):
+        self.requests = Counter()
+        self.script = {}
+        self.connections = 0
+
+    async def __call__(self, reader, writer):
+        self.connections += 1
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                path = head.split(b" ", 2)[1].decode()
+                self.requests[path] += 1
+                if path in self.script:
+                    await self.script[path](reader, writer)
+                    return
+                code = {"/fail": 500, "/missing": 404}.get(path, 200)
+                writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 3\r\n\r\nok\n" % code)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def site():
+    handler = Site()
+    server = await asyncio.start_server(handler, "127.0.0.1", 0)
+    handler.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    yield handler
+    server.close()

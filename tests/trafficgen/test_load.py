@@ -1,0 +1,36 @@
+"""A run against a real server on loopback: what is counted adds up."""
+
+from trafficgen.load import LoadConfig, make_run, run_load
+from trafficgen.mix import parse_mix
+from trafficgen.patterns import parse_patterns
+from trafficgen.plan import Phase
+
+
+def config(site, rate=400.0, duration_s=0.25, **settings):
+    phases = (Phase(parse_patterns((), rate), duration_s),)
+    return LoadConfig(url=site.url, phases=phases, seed=7, **settings)
+
+
+async def test_every_planned_request_is_sent_and_answered_once(site):
+    report = await run_load(config(site, mix=parse_mix("/=90,/fail=8,/missing=2")))
+    assert (report.planned, report.sent, report.answered) == (100, 100, 100)
+    assert sum(site.requests.values()) == 100
+    assert report.codes == {"200": site.requests["/"], "404": site.requests["/missing"], "500": site.requests["/fail"]}
+    assert report.errors == report.dropped == {}
+
+
+async def test_stop_sends_nothing_more_and_waits_for_the_answers(site):
+    run = make_run(config(site, duration_s=None))
+    report = await run.execute(lambda status: status.meter.sent and run.stop())
+    assert report.stopped_early
+    assert report.planned == report.sent == report.answered == sum(site.requests.values()) > 0
+
+
+async def test_a_dropped_connection_is_an_error_and_the_run_goes_on(site):
+    async def hang_up(_reader, writer):
+        writer.close()
+
+    site.script["/fail"] = hang_up
+    report = await run_load(config(site, mix=parse_mix("/=90,/fail=10")))
+    assert report.errors == {"closed": site.requests["/fail"]}
+    assert report.planned == report.sent == report.answered + report.errors["closed"] == 100

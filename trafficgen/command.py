@@ -1,0 +1,113 @@
+"""A run as a command: signals, the live line, metrics, the report, the exit code."""
+
+import asyncio
+import contextlib
+import resource
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from trafficgen.errors import TrafficgenError
+from trafficgen.exposition import MetricsServer
+from trafficgen.live import LiveLine
+from trafficgen.load import LoadConfig, Run, make_run
+from trafficgen.report import RENDERERS, Report
+
+T = TypeVar("T")
+EXIT_SATURATED = 3
+EXIT_ABORTED = 130
+_LINGER_SCRAPES = 2
+
+
+def run_command(config: LoadConfig, options: dict[str, Any]) -> int:
+    """Run, print the report, and return the exit code. Raises TrafficgenError."""
+    run = make_run(config)
+    raise_file_limit(config.limits.connections)
+    return run_loop(_execute(run, options))
+
+
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run` on uvloop where it is installed."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(main)
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes event loops: uvloop's where it is installed, else the standard library's."""
+    try:
+        import uvloop  # noqa: PLC0415, not on every platform
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def raise_file_limit(connections: int) -> None:
+    """Allow as many descriptors as the connections need, where the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 64
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
+async def _execute(run: Run, options: dict[str, Any]) -> int:
+    async with serve_metrics(run, options["metrics_address"], options["linger"]):
+        with stopping(run.stop) as signals:
+            with LiveLine(run.plan.duration_s) as line:
+                report = await run.execute(line.update)
+            publish(report, options["report"], options["output"])
+    if signals.count > 1:
+        return EXIT_ABORTED
+    return EXIT_SATURATED if report.saturated else 0
+
+
+@contextlib.asynccontextmanager
+async def serve_metrics(run: Run, address: tuple[str, int] | None, linger_s: float) -> AsyncIterator[None]:
+    """Serve /metrics meanwhile, and until two more scrapes have seen the end, if anyone scrapes at all."""
+    if address is None:
+        yield
+        return
+    async with MetricsServer(address, run) as server:
+        yield
+        if server.scrapes:
+            seen = server.expect(_LINGER_SCRAPES)
+            with stopping(seen.set), contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(seen.wait(), linger_s)
+
+
+class stopping:  # noqa: N801, reads as a context manager
+    """SIGINT and SIGTERM call `stop` meanwhile; `count` tells how often."""
+
+    def __init__(self, stop: Callable[[], object]) -> None:
+        self._stop = stop
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._signalled)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    def _signalled(self) -> None:
+        self.count += 1
+        self._stop()
+
+
+def publish(report: Report, form: str, output: Path | None) -> None:
+    """Print the report, or write it to a file. Raises TrafficgenError when it can't be written."""
+    text = RENDERERS[form](report)
+    if output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        sys.stdout.write(text)  # better there than lost
+        raise TrafficgenError(f"--output: {output}: {exc.strerror}; the report went to stdout") from exc

@@ -1,0 +1,193 @@
+"""One worker: hands the plan's requests to the pool when they are due, whatever the target does (an open loop).
+
+All times are integers of the monotonic clock, in nanoseconds. What is due is sent in batches, one a wake-up; between
+wake-ups the loop reads responses. A worker that falls behind catches up within bounds or drops, and counts.
+"""
+
+import asyncio
+import gc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import Literal, TypeAlias
+
+from trafficgen.curve import Line, Segment
+from trafficgen.meter import Meter
+from trafficgen.plan import Chunk
+from trafficgen.pool import BACKLOG_NS, Pool
+from trafficgen.wakeup import make_wakeup
+
+GRAIN_NS = 250_000  # wake-ups are at least this far apart: above 4000 requests a second they go out in batches
+SWEEP_S = 0.1
+LATE_NS = 100_000_000  # a request sent this late by the generator's own fault is told as such
+CATCH_UP_FROM_NS = 20_000_000  # below this, being behind is the grain of the machine, and all that is due is sent
+CATCH_UP_RATE = 2.0  # times the planned rate, at most
+_LONGEST_TURN_S = 0.05
+_SECOND_NS = 1_000_000_000
+
+OnBehind: TypeAlias = Literal["catchup", "drop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When a run starts and ends, and what becomes of requests that the generator is too late for."""
+
+    start_ns: int
+    end_ns: int | None  # None: until stopped
+    on_behind: OnBehind = "catchup"
+    drain_s: float = 10.0  # how long to wait for the last responses
+    share: float = 1.0  # of the plan's rate, for one of several workers
+
+
+_SILENCE = Chunk(Segment(0, 0, Line(0.0)), [], [], "")
+
+
+class Engine:
+    """Runs one worker's part of a plan once."""
+
+    def __init__(self, chunks: Iterator[Chunk], pool: Pool, meter: Meter, pace: Pace) -> None:
+        self._chunks, self._pool, self._meter, self._pace = chunks, pool, meter, pace
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        self._chunk, self._before = _SILENCE, _SILENCE
+        self._at = 0  # of the chunk's requests, the first one not yet due
+        self._allowed = 0
+        self._last_tick_ns = pace.start_ns
+        self._second_ends_ns = pace.start_ns + _SECOND_NS
+        self._rolled = (0, 0, 0)
+        self._stopping = False
+        self._backlog_ns = BACKLOG_NS if pace.on_behind == "catchup" else LATE_NS
+        self.stopped_ns = 0  # when the last request was due, or the stop came
+
+    async def run(self) -> None:
+        """Send all of the plan, then wait for the last response. Ends early after `stop` or `abort`."""
+        self._pool.on_idle = self._check_over
+        self._wakeup = make_wakeup(self._loop, self._tick)
+        gc.collect()
+        gc.freeze()  # what is alive now lives until the end: the collector need not look at it again
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._pool.start(tasks)
+                self._sweep_at = self._loop.time()
+                self._sweep()
+                self._wakeup.arm(self._pace.start_ns)
+                await self._over.wait()
+                self._pool.close()
+                await asyncio.sleep(0)  # the transports close in the next turn
+        finally:
+            self._sweeper.cancel()
+            self._wakeup.close()
+            self._pool.close()
+            self._roll(monotonic_ns(), last=True)
+            self._meter.flush()
+            gc.unfreeze()
+
+    def stop(self) -> None:
+        """Send nothing more, wait for what is under way."""
+        if not self._stopping:
+            self._finish()
+            self._pool.drop_waiting()
+
+    def abort(self) -> None:
+        """End now; what is under way counts as aborted."""
+        self.stop()
+        self._over.set()
+
+    def planned_rate(self, now_ns: int) -> float:
+        """Requests a second that the plan (of all workers) wants now."""
+        at_s = (now_ns - self._pace.start_ns) / 1e9
+        for segment in (self._chunk.segment, self._before.segment):
+            if segment.start_s <= at_s < segment.end_s and not self._stopping:
+                return segment.rate(at_s)
+        return 0.0
+
+    def phase(self) -> str:
+        """The name of the phase that is on."""
+        return self._chunk.phase
+
+    def _tick(self) -> None:
+        """Send what is due and set the alarm for what comes next."""
+        if self._stopping:
+            return
+        now = monotonic_ns()
+        self._roll(now)
+        self._allow(now)
+        while (due_ns := self._send_due(now)) is None:
+            start_ns = self._pace.start_ns + round(self._chunk.segment.start_s * 1e9)
+            if start_ns > now:  # loaded ahead and empty: nothing to do before it begins
+                self._wakeup.arm(start_ns)
+                return
+            if not self._load(now):
+                self._finish()
+                return
+        self._wakeup.arm(max(due_ns, now + GRAIN_NS))
+
+    def _allow(self, now_ns: int) -> None:
+        """How many late requests this turn may send: twice what the plan wanted since the last one."""
+        elapsed_s = min((now_ns - self._last_tick_ns) / 1e9, _LONGEST_TURN_S)
+        self._allowed = 16 + int(CATCH_UP_RATE * self.planned_rate(now_ns) * self._pace.share * elapsed_s)
+        self._last_tick_ns = now_ns
+
+    def _send_due(self, now_ns: int) -> int | None:
+        """Hand over what is due of the chunk. Returns when the next of it is due, None if nothing is left."""
+        due, targets, at = self._chunk.due_ns, self._chunk.targets, self._at
+        submit, meter = self._pool.submit, self._meter
+        before, count = at, len(due)
+        while at < count and (due_ns := due[at]) <= now_ns:
+            late_ns = now_ns - due_ns
+            if late_ns > CATCH_UP_FROM_NS:
+                if late_ns > self._backlog_ns:
+                    meter.dropped["behind"] += 1
+                    at += 1
+                    continue
+                if self._allowed <= 0:
+                    break
+                self._allowed -= 1
+                meter.late += late_ns > LATE_NS
+            submit(due_ns, targets[at])
+            at += 1
+        meter.planned += at - before
+        self._at = at
+        return due[at] if at < count else None
+
+    def _load(self, now_ns: int) -> bool:
+        """Take the next chunk of the plan; False when the plan is over."""
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            end_ns = self._pace.end_ns
+            if end_ns is None or now_ns >= end_ns:
+                return False
+            end_s = (end_ns - self._pace.start_ns) / 1e9  # nothing more is due: wait for the end
+            chunk = Chunk(Segment(end_s, end_s, Line(0.0)), [], [], self._chunk.phase)
+        self._before, self._chunk, self._at = self._chunk, chunk, 0
+        return True
+
+    def _finish(self) -> None:
+        """The plan is over: what waits for a connection may still be sent, and every answer may still come."""
+        self._stopping = True
+        self.stopped_ns = monotonic_ns()
+        self._loop.call_later(self._pace.drain_s, self.abort)
+        self._check_over()
+
+    def _check_over(self) -> None:
+        if self._stopping and self._pool.quiet:
+            self._over.set()
+
+    def _sweep(self) -> None:
+        """A few times a second: time-outs, idle connections, histograms, the row of the second."""
+        now = monotonic_ns()
+        self._roll(now)
+        self._pool.sweep(now)
+        self._meter.flush()
+        self._sweep_at += SWEEP_S
+        self._sweeper = self._loop.call_at(self._sweep_at, self._sweep)
+
+    def _roll(self, now_ns: int, *, last: bool = False) -> None:
+        """Close the row of every second that is over, and at the end the one that is not."""
+        while now_ns >= self._second_ends_ns or last:
+            counts = (self._meter.planned, self._meter.sent, self._meter.answered)
+            was, self._rolled = self._rolled, counts
+            if now_ns >= self._second_ends_ns or counts != was:
+                self._meter.series.add(counts[0] - was[0], counts[1] - was[1], counts[2] - was[2])
+            last = last and now_ns >= self._second_ends_ns
+            self._second_ends_ns += _SECOND_NS

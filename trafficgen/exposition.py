@@ -1,0 +1,139 @@
+"""The generator's own metrics: the truth that the measured side is compared with.
+
+Made at scrape time from the counters of the run, which no scrape ever waits for or slows.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from trafficgen.errors import UsageError
+from trafficgen.histogram import BOUNDS_S, Histogram
+from trafficgen.meter import Meter
+from trafficgen.report import is_saturated
+
+if TYPE_CHECKING:
+    from trafficgen.load import Status
+
+
+class RunCollector(Collector):
+    """A run as metric families."""
+
+    def __init__(self, status: "Status") -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        """What the run has counted until now."""
+        status, meter = self._status, self._status.meter
+        meter.flush()
+        yield from _counters(meter)
+        yield from _histograms(meter)
+        yield _gauge("planned_rate", "Requests a second that the plan wants now.", status.planned_rate())
+        yield _gauge("in_flight_requests", "Requests sent and not yet answered or given up.", meter.in_flight())
+        yield _gauge("connections", "Open connections to the target.", status.connections())
+        yield _gauge("saturated", "1 if the generator, not the target, is the limit of this run.", is_saturated(meter))
+        info = GaugeMetricFamily("trafficgen_run_info", "The seed of the run's plan.", labels=["seed"])
+        info.add_metric([str(status.seed)], 1)
+        yield info
+
+
+def _counters(meter: Meter) -> Iterable[Metric]:
+    for name, text, value in (
+        ("planned_requests", "Requests that were due by the plan: sent + dropped.", meter.planned),
+        ("sent_requests", "Requests written to a connection: answered + errors + in flight.", meter.sent),
+        ("late_requests", "Requests sent over 0.1 s late because the generator itself was late.", meter.late),
+        ("connects", "Connections made.", meter.connects),
+    ):
+        yield CounterMetricFamily(f"trafficgen_{name}", text, value)
+    for name, text, values in (
+        ("dropped_requests", "Requests planned and never sent.", meter.dropped),
+        ("errors", "Requests sent and never answered.", meter.errors),
+    ):
+        family = CounterMetricFamily(f"trafficgen_{name}", text, labels=["reason"])
+        for reason, count in values.items():
+            family.add_metric([reason], count)
+        yield family
+    responses = CounterMetricFamily("trafficgen_responses", "Answers, by target and code.", labels=["target", "code"])
+    for target, by_code in zip(meter.targets, meter.codes, strict=True):
+        for code, count in list(by_code.items()):
+            responses.add_metric([target, str(code)], count)
+    yield responses
+
+
+def _histograms(meter: Meter) -> Iterable[Metric]:
+    lateness = HistogramMetricFamily(
+        "trafficgen_send_lateness_seconds", "How long after its due time a request was sent."
+    )
+    lateness.add_metric([], *_buckets(meter.lateness))
+    yield lateness
+    durations = HistogramMetricFamily(
+        "trafficgen_request_duration_seconds",
+        "Until the end of the answer, from the due time (plan) and from the write (send).",
+        labels=["from"],
+    )
+    durations.add_metric(["plan"], *_buckets(meter.from_plan))
+    durations.add_metric(["send"], *_buckets(meter.from_send))
+    yield durations
+
+
+def _buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
+    cumulative = histogram.classic.cumsum().tolist()
+    bounds = [*(str(bound) for bound in BOUNDS_S), "+Inf"]
+    return list(zip(bounds, map(float, cumulative), strict=True)), histogram.sum_ns / 1e9
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"trafficgen_{name}", text, float(value))
+
+
+class MetricsServer:
+    """`/metrics` on one address. An async context manager."""
+
+    def __init__(self, address: tuple[str, int], status: "Status") -> None:
+        self._host, self._port = address
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(RunCollector(status))
+        self.scrapes = 0
+        self._wanted = 0
+        self.seen = asyncio.Event()  # the scrapes that `expect` asked for have come
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/-/healthy", self._healthy)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError as exc:
+            await self._runner.cleanup()
+            raise UsageError(
+                f"--metrics-address: {self._host}:{self._port}: {exc.strerror}; give another address, or off"
+            ) from exc
+        self.port: int = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._runner.cleanup()
+
+    def expect(self, times: int) -> asyncio.Event:
+        """The event that so many more scrapes have come."""
+        self._wanted = self.scrapes + times
+        self.seen.clear()
+        return self.seen
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        self.scrapes += 1
+        if self.scrapes >= self._wanted:
+            self.seen.set()
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+    async def _healthy(self, _request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")

@@ -1,0 +1,65 @@
+"""Log-linear histograms: constant memory, exact merging, 0.4 % of relative error. Pure.
+
+The bucket of a value is the top of its double's bit pattern: exponent and 7 bits of mantissa, so 128 buckets for each
+power of two. Classic buckets for Prometheus are counted beside them, as no decimal bound falls on a power of two.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+_SHIFT = 52 - 7
+_LOWEST = int(np.float64(1000).view(np.int64)) >> _SHIFT  # 1 us; all below share the first bucket
+_BUCKETS = (int(np.float64(2**44).view(np.int64)) >> _SHIFT) - _LOWEST + 1  # up to 4.9 h
+
+BOUNDS_S = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
+)  # fmt: skip
+_BOUNDS_NS = np.array([round(b * 1e9) for b in BOUNDS_S], dtype=np.float64)
+
+
+class Histogram:
+    """Nanoseconds, counted."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(_BUCKETS, dtype=np.int64)
+        self.classic = np.zeros(len(BOUNDS_S) + 1, dtype=np.int64)  # one a bound, not cumulative; the last above all
+        self.count = 0
+        self.sum_ns = 0
+        self.max_ns = 0
+
+    def record(self, values_ns: list[int]) -> None:
+        """Count all of `values_ns`."""
+        if not values_ns:
+            return
+        values = np.array(values_ns, dtype=np.float64)
+        buckets = (np.maximum(values, 1000.0).view(np.int64) >> _SHIFT) - _LOWEST
+        self.counts += np.bincount(np.minimum(buckets, _BUCKETS - 1), minlength=_BUCKETS)
+        self.classic += np.bincount(np.searchsorted(_BOUNDS_NS, values), minlength=len(BOUNDS_S) + 1)
+        self.count += len(values_ns)
+        self.sum_ns += sum(values_ns)
+        self.max_ns = max(self.max_ns, *values_ns)
+
+    def merge(self, other: "Histogram") -> None:
+        """Add what `other` counted; the order of merging makes no difference."""
+        self.counts += other.counts
+        self.classic += other.classic
+        self.count += other.count
+        self.sum_ns += other.sum_ns
+        self.max_ns = max(self.max_ns, other.max_ns)
+
+    def quantile_s(self, q: float) -> float:
+        """The value, in seconds, that a share `q` of all values does not exceed; 0 if there are none."""
+        if not self.count:
+            return 0.0
+        rank = max(1, int(np.ceil(q * self.count)))
+        return min(float(_middle_ns(np.searchsorted(np.cumsum(self.counts), rank))), float(self.max_ns)) / 1e9
+
+    def points(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """(middles of the buckets in seconds, counts), those with a count only."""
+        used = np.flatnonzero(self.counts)
+        return _middle_ns(used) / 1e9, self.counts[used]
+
+
+def _middle_ns(bucket: npt.NDArray[np.intp] | np.intp) -> npt.NDArray[np.float64]:
+    bits = ((np.asarray(bucket, dtype=np.int64) + _LOWEST) << _SHIFT) + (1 << (_SHIFT - 1))
+    return bits.view(np.float64)

@@ -1,0 +1,122 @@
+"""What one worker counts while it runs, and how the counts of several become one.
+
+The hot path only appends to lists and adds to integers; `flush` moves the lists into histograms every so often.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from trafficgen.histogram import Histogram
+
+K = TypeVar("K")
+
+DROP_REASONS = (
+    "behind",  # the generator itself came too late
+    "connect_failed",
+    "connect_refused",
+    "connect_timeout",
+    "in_flight",  # --max-in-flight was reached
+    "no_connection",  # none of --connections was free or made in time
+    "stopped",  # due, but not yet sent when the run was stopped
+)
+ERROR_REASONS = (
+    "aborted",  # still unanswered when a second signal, or the end of the drain, cut the run
+    "closed",  # the connection ended before the response did
+    "malformed",  # the answer was not HTTP
+    "reset",
+    "timeout",
+)
+KNOWN_CODES = (200, 404, 500)  # born at 0, so that the first one is seen as an increase
+MAX_ROWS = 7200
+
+
+@dataclass(slots=True)
+class Series:
+    """Counts for each second of the run; past two hours for every 2, then 4, ... seconds: constant memory."""
+
+    width_s: int = 1
+    rows: list[tuple[int, int, int]] = field(default_factory=list)  # (planned, sent, answered)
+    _open: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def add(self, planned: int, sent: int, answered: int) -> None:
+        """Append one second."""
+        self._open.append((planned, sent, answered))
+        if len(self._open) == self.width_s:
+            self.rows.append(_sum(self._open))
+            self._open.clear()
+        if len(self.rows) >= MAX_ROWS:
+            self.rows = [_sum(self.rows[at : at + 2]) for at in range(0, len(self.rows), 2)]
+            self.width_s *= 2
+
+    def all_rows(self) -> list[tuple[int, int, int]]:
+        """Every row, the unfinished one at the end included."""
+        return [*self.rows, _sum(self._open)] if self._open else self.rows
+
+    def merge(self, other: "Series") -> None:
+        """Add the rows of another worker of the same run."""
+        rows, more = self.all_rows(), other.all_rows()
+        length = max(len(rows), len(more))
+        pad = [(0, 0, 0)]
+        pairs = zip(rows + pad * (length - len(rows)), more + pad * (length - len(more)), strict=True)
+        self.rows, self._open = [_sum(list(pair)) for pair in pairs], []
+
+
+def _sum(rows: list[tuple[int, int, int]]) -> tuple[int, int, int]:
+    return (sum(r[0] for r in rows), sum(r[1] for r in rows), sum(r[2] for r in rows))
+
+
+class Meter:
+    """The counters and histograms of one worker."""
+
+    def __init__(self, targets: tuple[str, ...]) -> None:
+        self.targets = targets
+        self.planned = 0
+        self.sent = 0
+        self.answered = 0
+        self.late = 0  # sent more than 0.1 s after the plan because the generator itself was late
+        self.connects = 0
+        self.dropped = dict.fromkeys(DROP_REASONS, 0)
+        self.errors = dict.fromkeys(ERROR_REASONS, 0)
+        self.codes: list[dict[int, int]] = [dict.fromkeys(KNOWN_CODES, 0) for _ in targets]
+        self.lateness = Histogram()
+        self.from_plan = Histogram()
+        self.from_send = Histogram()
+        self.series = Series()
+        self.late_ns: list[int] = []
+        self.plan_ns: list[int] = []
+        self.send_ns: list[int] = []
+
+    def flush(self) -> None:
+        """Move what the hot path has noted into the histograms."""
+        for histogram, noted in (
+            (self.lateness, self.late_ns),
+            (self.from_plan, self.plan_ns),
+            (self.from_send, self.send_ns),
+        ):
+            histogram.record(noted)
+            noted.clear()
+
+    def merge(self, other: "Meter") -> None:
+        """Add all that another worker of the same plan has counted."""
+        self.planned += other.planned
+        self.sent += other.sent
+        self.answered += other.answered
+        self.late += other.late
+        self.connects += other.connects
+        _add(self.dropped, other.dropped)
+        _add(self.errors, other.errors)
+        for mine, others in zip(self.codes, other.codes, strict=True):
+            _add(mine, others)
+        self.lateness.merge(other.lateness)
+        self.from_plan.merge(other.from_plan)
+        self.from_send.merge(other.from_send)
+        self.series.merge(other.series)
+
+    def in_flight(self) -> int:
+        """Requests sent and neither answered nor given up."""
+        return self.sent - self.answered - sum(self.errors.values())
+
+
+def _add(mine: dict[K, int], others: dict[K, int]) -> None:
+    for key, count in others.items():
+        mine[key] = mine.get(key, 0) + count

@@ -1,0 +1,98 @@
+"""Which request goes where: weighted targets, and windows in which faults take a share of them. Pure."""
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from trafficgen.errors import UsageError
+
+MAX_TARGETS = 100  # each target is a label value of the metrics; more would be a cardinality problem
+_SYNTAX = "write /path=weight with commas between, as in '/=90,/fail=8,/missing=2'"
+
+Shares: TypeAlias = tuple[tuple[str, float], ...]
+"""(path, share) pairs; the shares of a mix add up to 1, those of a fault at most to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A window of a run in which some paths take a fixed share of the traffic; the others share what is left."""
+
+    start_s: float
+    end_s: float
+    shares: Shares
+    name: str = ""
+
+
+def parse_mix(text: str) -> Shares:
+    """`/=90,/fail=8` as shares of 1. Raises UsageError."""
+    pairs = _pairs(text, "--mix")
+    total = math.fsum(weight for _, weight in pairs)
+    if not total > 0:
+        raise UsageError(f"--mix: {text!r} has no weight above 0; {_SYNTAX}")
+    return tuple((path, weight / total) for path, weight in pairs)
+
+
+def parse_fault(text: str) -> Shares:
+    """`/fail=30`: percentages of all traffic. Raises UsageError when they exceed 100."""
+    pairs = _pairs(text, "fault mix")
+    if math.fsum(percent for _, percent in pairs) > 100:
+        raise UsageError(f"fault mix: {text!r} takes more than 100 percent of the traffic")
+    return tuple((path, percent / 100) for path, percent in pairs)
+
+
+def _pairs(text: str, what: str) -> list[tuple[str, float]]:
+    pairs: dict[str, float] = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        path, equals, weight_text = part.rpartition("=")
+        try:
+            weight = float(weight_text)
+        except ValueError:
+            weight = math.nan
+        if not equals or not 0 <= weight < math.inf or not is_path(path):
+            raise UsageError(f"{what}: {part!r} is not a path and its weight; {_SYNTAX}")
+        if path in pairs:
+            raise UsageError(f"{what}: {path} is given twice")
+        pairs[path] = weight
+    if not pairs:
+        raise UsageError(f"{what}: empty; {_SYNTAX}")
+    if len(pairs) > MAX_TARGETS:
+        raise UsageError(f"{what}: {len(pairs)} targets; at most {MAX_TARGETS}, as each is a label of the metrics")
+    return list(pairs.items())
+
+
+def is_path(text: str) -> bool:
+    """Whether `text` can stand in a request line: starts with /, printable ASCII, no blanks, no fragment."""
+    return text.startswith("/") and len(text) < 2048 and all("!" <= c <= "~" and c != "#" for c in text)
+
+
+def with_faults(base: Shares, faults: list[Fault]) -> Shares:
+    """The mix while `faults` are on: theirs first, the base keeps its proportions in what is left."""
+    taken: dict[str, float] = {}
+    for fault in faults:
+        taken.update(fault.shares)
+    total = math.fsum(taken.values())
+    if total > 1:  # windows that overlap: nothing is left for the base, and they share all there is
+        taken = {path: share / total for path, share in taken.items()}
+    rest = [(path, share) for path, share in base if path not in taken]
+    scale = max(0.0, 1 - total) / (math.fsum(share for _, share in rest) or 1.0)
+    mixed = [*((path, share * scale) for path, share in rest), *taken.items()]
+    left = 1 - math.fsum(share for _, share in mixed)
+    if left > 1e-9:  # the faults name every path of the base: they alone share the traffic
+        mixed = [(path, share / (1 - left)) for path, share in mixed] if left < 1 else list(base)
+    return tuple(mixed)
+
+
+class Chooser:
+    """Uniform draws to numbers of targets."""
+
+    def __init__(self, shares: Shares, numbers: dict[str, int]) -> None:
+        self._numbers = np.array([numbers[path] for path, _ in shares], dtype=np.int64)
+        self._edges = np.cumsum([share for _, share in shares])[:-1]
+
+    def choose(self, uniforms: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """One target a draw; a target of share 0 is never chosen."""
+        chosen: npt.NDArray[np.int64] = self._numbers[np.searchsorted(self._edges, uniforms, side="right")]
+        return chosen

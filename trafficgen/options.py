@@ -1,0 +1,78 @@
+"""Flags to configuration. Everything that can be wrong with them is told here, before anything is sent."""
+
+from pathlib import Path
+from typing import Any
+
+from trafficgen.errors import UsageError
+from trafficgen.load import LoadConfig
+from trafficgen.mix import parse_mix
+from trafficgen.patterns import parse_patterns
+from trafficgen.plan import Phase
+from trafficgen.pool import Limits
+
+
+def load_config(options: dict[str, Any]) -> LoadConfig:
+    """The run that the flags tell. Raises UsageError."""
+    mix = options["mix"]
+    return LoadConfig(
+        url=options["url"],
+        phases=(phase(options),),
+        mix=None if mix is None else parse_mix(mix),
+        arrival=options["arrival"],
+        seed=options["seed"],
+        **target_settings(options),
+    )
+
+
+def target_settings(options: dict[str, Any]) -> dict[str, Any]:
+    """The part of a LoadConfig that says how to talk to the target."""
+    return {
+        "limits": Limits(
+            connections=options["connections"],
+            max_in_flight=options["max_in_flight"],
+            timeout_s=options["timeout"],
+            connect_timeout_s=options["connect_timeout"],
+        ),
+        "on_behind": options["on_behind"],
+        "keepalive": options["keepalive"],
+        "method": options["method"].upper(),
+        "headers": dict(_header(text) for text in options["headers"]),
+        "body": _body(options["body"]),
+        "unix_socket": options["unix_socket"],
+        "insecure": options["insecure"],
+        "allow_public": options["allow_public"],
+        "wait_s": options["wait"] or 0.0,
+    }
+
+
+def phase(options: dict[str, Any]) -> Phase:
+    """The one phase of a run from the command line."""
+    pattern = parse_patterns(options["patterns"], options["rps"])
+    return Phase(
+        pattern,
+        duration_s=options["duration"] or pattern.duration_s,
+        jitter=check_jitter(options["jitter"]),
+        jitter_interval_s=options["jitter_interval"],
+        jitter_mode=options["jitter_mode"],
+    )
+
+
+def check_jitter(jitter: float, *, what: str = "--jitter") -> float:
+    """The jitter itself. Raises UsageError unless it is in [0, 1]."""
+    if not 0 <= jitter <= 1:
+        raise UsageError(f"{what}: {jitter:g}; it must be a number from 0 to 1")
+    return jitter
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise UsageError(f"--header: {text!r} is not a header; write 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def _body(path: Path | None) -> bytes:
+    try:
+        return path.read_bytes() if path else b""
+    except OSError as exc:
+        raise UsageError(f"--body: {path}: {exc.strerror}") from exc

@@ -1,0 +1,232 @@
+"""Patterns from the command line to curves: `tide:period=10m,amplitude=0.5`, `burst:on=5s,off=25s,factor=4`, FILE.
+
+One pattern gives the base (constant, tide, ramp, steps or a file); any number of bursts may lie on top of it. Pure, but
+for reading FILE.
+"""
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count, pairwise
+from pathlib import Path
+
+from trafficgen.curve import Line, Segment, Wave, modulate
+from trafficgen.errors import UsageError
+from trafficgen.units import parse_duration
+
+MAX_RATE_PER_S = 10_000_000.0
+MAX_SCHEDULE_ROWS = 1_000_000
+_KNOWN = (
+    "constant, tide:period=,amplitude=,phase=, burst:on=,off=,factor=, ramp:to=,over=, steps:rates=,every=, a CSV file"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """`factor` times the rate for `on_s`, then `rest` times it for `off_s`, and again."""
+
+    on_s: float
+    off_s: float
+    factor: float
+    rest: float
+
+    def steps(self) -> Iterator[tuple[float, float]]:
+        """(end of the step, factor), without end."""
+        for number in count():
+            start = number * (self.on_s + self.off_s)
+            yield start + self.on_s, self.factor
+            yield start + self.on_s + self.off_s, self.rest
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A base curve and the bursts on it."""
+
+    base: tuple[Segment, ...]  # the last one has no end
+    bursts: tuple[Burst, ...] = field(default=())
+    duration_s: float | None = None  # where the pattern itself says when it is over: a schedule file
+
+    def segments(self) -> Iterator[Segment]:
+        """The curve from time 0, without end."""
+        curve = iter(self.base)
+        for burst in self.bursts:
+            curve = modulate(curve, burst.steps())
+        return curve
+
+
+def check_rate(rate: float | None, *, what: str = "--rps") -> float:
+    """The rate itself. Raises UsageError unless it is above 0 and at most ten million a second."""
+    if rate is None or not 0 < rate <= MAX_RATE_PER_S:  # NaN fails the comparison too
+        got = "missing" if rate is None else f"{rate:g}"
+        raise UsageError(
+            f"{what}: {got}; it must be a number above 0 and at most {MAX_RATE_PER_S:,.0f} requests a second"
+        )
+    return rate
+
+
+def parse_patterns(texts: tuple[str, ...], rate: float | None) -> Pattern:
+    """The curve that `texts` tell at a base rate of `rate` a second. Raises UsageError."""
+    base: Pattern | None = None
+    bursts: list[Burst] = []
+    for text in texts:
+        name, _, rest = text.partition(":")
+        if name == "burst":
+            bursts.append(_burst(_Options(text, rest)))
+            continue
+        if base is not None:
+            raise UsageError(f"--pattern: {text!r} is a second base; only bursts can be added to another pattern")
+        base = _base(text, name, rest, rate)
+    if base is None:
+        base = _endless(Line(check_rate(rate)))
+    return Pattern(base.base, tuple(bursts), base.duration_s)
+
+
+def _base(text: str, name: str, rest: str, rate: float | None) -> Pattern:
+    if name == "constant" and not rest:
+        return _endless(Line(check_rate(rate)))
+    if name == "tide":
+        return _tide(_Options(text, rest), rate)
+    if name == "ramp":
+        return _ramp(_Options(text, rest), rate)
+    if name == "steps":
+        return _steps(_Options(text, rest))
+    if Path(text).is_file():
+        return read_schedule(Path(text))
+    raise UsageError(f"--pattern: {text!r} is neither a pattern nor a file; known: {_KNOWN}")
+
+
+def _endless(shape: Line | Wave) -> Pattern:
+    return Pattern((Segment(0.0, math.inf, shape),))
+
+
+def _tide(options: "_Options", rate: float | None) -> Pattern:
+    wave = Wave(
+        check_rate(rate),
+        options.number("amplitude", 0.5, low=0, high=1),
+        options.duration("period", "10m"),
+        options.number("phase", 0.0, low=0, high=1),
+    )
+    options.end()
+    return _endless(wave)
+
+
+def _ramp(options: "_Options", rate: float | None) -> Pattern:
+    first = options.number("from", rate, low=0, high=MAX_RATE_PER_S)
+    last = options.number("to", None, low=0, high=MAX_RATE_PER_S)
+    over = options.duration("over", None)
+    options.end()
+    return Pattern((Segment(0, over, Line(first, (last - first) / over)), Segment(over, math.inf, Line(last))))
+
+
+def _steps(options: "_Options") -> Pattern:
+    text, every = options.text("rates"), options.duration("every", None)
+    options.end()
+    try:
+        rates = [float(r) for r in text.split("/")]
+    except ValueError:
+        rates = [-1.0]
+    if not all(0 <= r <= MAX_RATE_PER_S for r in rates) or not any(rates):
+        raise UsageError(f"--pattern: rates={text}: write rates a second with / between them, as in rates=100/200/400")
+    ends = [*(every * n for n in range(1, len(rates))), math.inf]
+    starts = [0.0, *ends[:-1]]
+    return Pattern(tuple(Segment(a, b, Line(r)) for a, b, r in zip(starts, ends, rates, strict=True)))
+
+
+def _burst(options: "_Options") -> Burst:
+    on, off = options.duration("on", None), options.duration("off", None)
+    additive = options.flag("additive")
+    most = MAX_RATE_PER_S if additive else (on + off) / on
+    factor = options.number("factor", None, low=0, high=most)
+    options.end()
+    # the mean stays: what the burst adds is taken from the time between bursts
+    rest = 1.0 if additive else max(0.0, (on + off - factor * on) / off)
+    return Burst(on, off, factor, rest)
+
+
+def read_schedule(path: Path) -> Pattern:
+    """A CSV file of `seconds,rate` rows: straight lines between the rows; two rows of one time are a jump.
+
+    The first rate holds from 0 on, the run ends at the last row. Raises UsageError with the line.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            points = _points(path, csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise UsageError(f"--pattern: {path}: {getattr(exc, 'strerror', None) or exc}") from exc
+    if len(points) < 2 or points[-1][0] <= 0 or not any(rate for _, rate in points):
+        raise UsageError(f"--pattern: {path}: needs at least two rows of seconds,rate, and a rate above 0")
+    if points[0][0] > 0:
+        points.insert(0, (0.0, points[0][1]))
+    segments = [
+        Segment(a, b, Line(low, (high - low) / (b - a)), origin_s=a)
+        for (a, low), (b, high) in pairwise(points)
+        if b > a
+    ]
+    end, last = points[-1]
+    return Pattern((*segments, Segment(end, math.inf, Line(last))), duration_s=end)
+
+
+def _points(path: Path, rows: Iterator[list[str]]) -> list[tuple[float, float]]:
+    points: list[tuple[float, float]] = []
+    for number, row in enumerate(rows, 1):
+        if not row or row[0].lstrip().startswith("#") or (number == 1 and row[0].strip().isalpha()):
+            continue
+        try:
+            at, rate = (float(cell) for cell in row)
+        except ValueError:
+            at, rate = math.nan, math.nan
+        if not (0 <= at < math.inf and 0 <= rate <= MAX_RATE_PER_S):
+            raise UsageError(f"--pattern: {path}:{number}: {','.join(row)!r} is not seconds,rate with both at least 0")
+        if points and at < points[-1][0]:
+            raise UsageError(
+                f"--pattern: {path}:{number}: {at:g} s goes back in time; the row before is at {points[-1][0]:g} s"
+            )
+        if len(points) >= MAX_SCHEDULE_ROWS:
+            raise UsageError(f"--pattern: {path}:{number}: more than {MAX_SCHEDULE_ROWS:,} rows")
+        points.append((at, rate))
+    return points
+
+
+class _Options:
+    """The `key=value,key=value` part of a pattern, each key taken once."""
+
+    def __init__(self, text: str, rest: str) -> None:
+        self._text = text
+        self._left: dict[str, str] = {}
+        for part in filter(None, (p.strip() for p in rest.split(","))):
+            key, _, value = part.partition("=")
+            if key in self._left:
+                raise UsageError(f"--pattern: {text!r}: {key} is given twice")
+            self._left[key] = value
+
+    def text(self, key: str) -> str:
+        value = self._left.pop(key, "")
+        if not value:
+            raise UsageError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
+        return value
+
+    def number(self, key: str, default: float | None, *, low: float, high: float) -> float:
+        text = self._left.pop(key, None)
+        if text is None and default is None:
+            raise UsageError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
+        try:
+            value = default if text is None else float(text)
+        except ValueError:
+            value = math.nan
+        if value is None or not low <= value <= high:
+            raise UsageError(f"--pattern: {self._text!r}: {key} must be a number from {low:g} to {high:g}")
+        return value
+
+    def duration(self, key: str, default: str | None) -> float:
+        text = self._left.pop(key, default)
+        if text is None:
+            raise UsageError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
+        return parse_duration(text, what=f"--pattern: {key}")
+
+    def flag(self, key: str) -> bool:
+        return self._left.pop(key, None) is not None
+
+    def end(self) -> None:
+        if self._left:
+            raise UsageError(f"--pattern: {self._text!r}: unknown {', '.join(self._left)}; known: {_KNOWN}")

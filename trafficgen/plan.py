@@ -1,0 +1,154 @@
+"""The plan of a run: phases, faults and a seed compiled to due times and targets. Pure: no clock, no I/O.
+
+Everything that varies the rate is one curve, cut into cells of at most `CELL_S` seconds; the requests of a cell are
+solved at once. Three streams of random numbers (rate, arrivals, mix) come from the seed, so changing one option leaves
+the others' draws as they were, and every worker computes the same plan and takes each n-th request of it.
+"""
+
+import heapq
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, pairwise
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from trafficgen.arrivals import ArrivalMode, Arrivals, Even, Poisson
+from trafficgen.curve import Segment, modulate, until
+from trafficgen.jitter import JitterMode, draws, stepwise
+from trafficgen.mix import Chooser, Fault, Shares, with_faults
+from trafficgen.patterns import Pattern
+
+CELL_S = 1.0
+CELL_REQUESTS = 4096  # solved at once: about 0.1 ms of work, so that no send waits long for the plan
+
+
+class Chunk(NamedTuple):
+    """The requests of one piece of the plan, those of one worker only."""
+
+    segment: Segment  # its rate is the planned rate of all workers together
+    due_ns: list[int]  # on the clock of the run's `start_ns`, ascending
+    targets: list[int]  # indices into `Plan.targets`
+    phase: str
+
+
+class Plan(Protocol):
+    """What the engine needs to know of a plan, be it computed or read from a log."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The paths that requests go to, in the order of their numbers."""
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds, or None for a plan without end."""
+
+    def chunks(self, worker: int = 0, workers: int = 1, *, start_ns: int = 0) -> Iterator[Chunk]:
+        """The requests of one worker out of `workers`, in order of time, for a run that starts at `start_ns`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of a run with its own curve; a run from the command line has one."""
+
+    pattern: Pattern
+    duration_s: float | None = None  # None: without end; only for the last phase
+    mix: Shares | None = None  # None: the mix of the run
+    jitter: float = 0.0
+    jitter_interval_s: float = 1.0
+    jitter_mode: JitterMode = "balanced"
+    name: str = "run"
+
+    def segments(self, rng: np.random.Generator) -> Iterator[Segment]:
+        """The curve of the phase from its own time 0, jitter drawn from `rng`."""
+        curve = self.pattern.segments()
+        if self.jitter:
+            intervals = None if self.duration_s is None else math.ceil(self.duration_s / self.jitter_interval_s - 1e-9)
+            factors = draws(rng, self.jitter, self.jitter_mode, intervals)
+            curve = modulate(curve, stepwise(factors, self.jitter_interval_s))
+        return curve if self.duration_s is None else until(curve, self.duration_s)
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePlan:
+    """Phases one after the other, faults laid over them, all of it once or again and again."""
+
+    phases: tuple[Phase, ...]
+    mix: Shares
+    seed: int
+    faults: tuple[Fault, ...] = ()  # times since the start of the run, or of each round
+    arrival: ArrivalMode = "even"
+    repeat: bool = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every path of the run's mix, the phases' mixes and the faults, each once."""
+        mixes = [self.mix, *(p.mix for p in self.phases if p.mix), *(f.shares for f in self.faults)]
+        return tuple(dict.fromkeys(path for mix in mixes for path, _ in mix))
+
+    @property
+    def round_s(self) -> float | None:
+        """The length of all phases together; None where the last has no end."""
+        lengths = [p.duration_s for p in self.phases]
+        return None if lengths[-1] is None else math.fsum(length or 0.0 for length in lengths)
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from the start to the end, None for a plan without end."""
+        return None if self.repeat else self.round_s
+
+    def chunks(self, worker: int = 0, workers: int = 1, *, start_ns: int = 0) -> Iterator[Chunk]:
+        """The requests number `worker`, `worker` + `workers`, ... with their due times."""
+        rate_seed, arrival_seed, mix_seed = np.random.SeedSequence(self.seed).spawn(3)
+        mix_rng = np.random.default_rng(mix_seed)
+        arrivals: Arrivals = Poisson(np.random.default_rng(arrival_seed)) if self.arrival == "poisson" else Even()
+        number = 0
+        for phase, segment, chooser in self._cells(np.random.default_rng(rate_seed)):
+            due = segment.when(arrivals.within(segment.area()))
+            targets = chooser.choose(mix_rng.random(len(due)))
+            mine = slice((worker - number) % workers, None, workers)
+            number += len(due)
+            due_ns = (due[mine] * 1e9).astype(np.int64) + start_ns
+            yield Chunk(segment, due_ns.tolist(), targets[mine].tolist(), phase.name)
+
+    def cells(self) -> Iterator[Segment]:
+        """The curve in pieces of at most a second, as `chunks` solves them: what `trafficgen plan` prints."""
+        rate_seed = np.random.SeedSequence(self.seed).spawn(3)[0]
+        return (segment for _, segment, _ in self._cells(np.random.default_rng(rate_seed)))
+
+    def _cells(self, rng: np.random.Generator) -> Iterator[tuple[Phase, Segment, Chooser]]:
+        numbers = {path: number for number, path in enumerate(self.targets)}
+        choosers: dict[Shares, Chooser] = {}
+        for phase, round_start, start in self._turns():
+            for cell in _cut(phase.segments(rng), [edge - start for edge in self._fault_edges()]):
+                shares = self._shares(phase, start + cell.start_s)
+                if shares not in choosers:
+                    choosers[shares] = Chooser(shares, numbers)
+                yield phase, cell.shifted(round_start + start), choosers[shares]
+
+    def _turns(self) -> Iterator[tuple[Phase, float, float]]:
+        """(phase, start of its round, its start in the round), in order of time."""
+        for number in count() if self.repeat else range(1):
+            start = 0.0
+            for phase in self.phases:
+                yield phase, number * (self.round_s or 0.0), start
+                start += phase.duration_s or 0.0
+
+    def _fault_edges(self) -> list[float]:
+        return sorted({edge for fault in self.faults for edge in (fault.start_s, fault.end_s)})
+
+    def _shares(self, phase: Phase, at_s: float) -> Shares:
+        on = [fault for fault in self.faults if fault.start_s <= at_s < fault.end_s]
+        base = phase.mix or self.mix
+        return with_faults(base, on) if on else base
+
+
+def _cut(segments: Iterator[Segment], edges: list[float]) -> Iterator[Segment]:
+    """The same curve in cells: cut at `edges`, at every `CELL_S`, and where more than `CELL_REQUESTS` would be due."""
+    grid = (number * CELL_S for number in count(1))
+    cuts = heapq.merge(grid, [edge for edge in edges if edge > 0])
+    for cell in modulate(segments, ((at, 1.0) for at in cuts)):
+        parts = max(1, math.ceil(cell.area() / CELL_REQUESTS))
+        times = np.linspace(cell.start_s, cell.end_s, parts + 1).tolist()
+        yield from (cell.cut(start, end) for start, end in pairwise(times))

@@ -1,0 +1,165 @@
+"""The connections of one worker, and the requests that wait for one.
+
+Connections are made when a request finds none idle, up to a cap; the one used last is used next, so that the others
+can be closed when they are no longer needed. A request waits at most `BACKLOG_NS`; then it is dropped, and counted.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import TypeAlias
+
+from trafficgen.connection import Connection
+from trafficgen.meter import Meter
+
+BACKLOG_NS = 1_000_000_000
+# Servers close idle connections after 5 s (Node, Apache) to 75 s (nginx, aiohttp). Ours close first: a request written
+# to a connection that the server is just closing is lost, and nobody could tell whether it was served.
+IDLE_NS = 4_000_000_000
+MAX_DIALS = 128  # connects under way at once: the accept queue of a default Linux listener takes no more
+
+Dial: TypeAlias = Callable[[Callable[[], asyncio.Protocol]], Awaitable[None]]
+"""Makes one connection with the protocol that its argument makes; raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one worker may use."""
+
+    connections: int = 256
+    max_in_flight: int = 4096  # sent or waiting for a connection
+    timeout_s: float = 10.0  # from the send to the end of the response
+    connect_timeout_s: float = 5.0
+
+
+class Pool:
+    """Idle connections, busy ones, and requests without one."""
+
+    def __init__(
+        self, requests: list[bytes], dial: Dial, limits: Limits, meter: Meter, *, keepalive: bool, head_only: bool
+    ) -> None:
+        self.requests, self.meter, self.keepalive, self.head_only = requests, meter, keepalive, head_only
+        self.late_ns, self.plan_ns, self.send_ns = meter.late_ns, meter.plan_ns, meter.send_ns
+        self.codes = meter.codes
+        self.in_flight = 0
+        self.on_idle: Callable[[], None] = lambda: None  # called when nothing is under way any more
+        self._dial, self._limits = dial, limits
+        self._tasks: asyncio.TaskGroup
+        self._dials: set[asyncio.Task[None]] = set()
+        self._idle: list[Connection] = []
+        self._all: set[Connection] = set()
+        self._waiting: deque[tuple[int, int]] = deque()
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Connects run in `tasks`; none of them ever raises."""
+        self._tasks = tasks
+
+    def submit(self, due_ns: int, target: int) -> None:
+        """Send a request that is due now, or as soon as a connection is free."""
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if not connection.closed:
+                connection.send(due_ns, target)
+                return
+        if self.in_flight + len(self._waiting) >= self._limits.max_in_flight:
+            self.meter.dropped["in_flight"] += 1
+            return
+        self._waiting.append((due_ns, target))
+        self._dial_more()
+
+    def joined(self, connection: Connection) -> None:
+        """A new connection is ready."""
+        self.meter.connects += 1
+        self._all.add(connection)
+        connection.idle_since_ns = monotonic_ns()
+        self.released(connection)
+
+    def released(self, connection: Connection) -> None:
+        """A connection is free for the next request."""
+        if self._waiting:
+            connection.send(*self._waiting.popleft())
+        else:
+            self._idle.append(connection)
+            if not self.in_flight:
+                self.on_idle()
+
+    def left(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._all.discard(connection)
+        self._dial_more()
+        if self.quiet:
+            self.on_idle()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no request is under way or waiting."""
+        return not self.in_flight and not self._waiting
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._all)
+
+    def sweep(self, now_ns: int) -> None:
+        """Find what took too long: responses, waits for a connection, idleness. To be called a few times a second."""
+        too_old = now_ns - round(self._limits.timeout_s * 1e9)
+        stale = now_ns - IDLE_NS
+        for connection in list(self._all):
+            if connection.busy:
+                if connection.sent_ns < too_old:
+                    connection.give_up("timeout")
+            elif connection.idle_since_ns < stale:
+                connection.close()
+        if len(self._idle) > len(self._all):
+            self._idle = [c for c in self._idle if not c.closed]
+        while self._waiting and self._waiting[0][0] < now_ns - BACKLOG_NS:
+            self._drop("no_connection")
+
+    def drop_waiting(self) -> None:
+        """Give up every request that has not been sent."""
+        while self._waiting:
+            self._drop("stopped")
+
+    def close(self) -> None:
+        """Close all connections; what is still under way counts as aborted."""
+        self.drop_waiting()
+        for task in self._dials:
+            task.cancel()
+        for connection in list(self._all):
+            if connection.busy:
+                connection.give_up("aborted")
+            else:
+                connection.close()
+
+    def _drop(self, reason: str) -> None:
+        self._waiting.popleft()
+        self.meter.dropped[reason] += 1
+        if self.quiet:
+            self.on_idle()
+
+    def _dial_more(self) -> None:
+        dials = len(self._dials)
+        if dials < len(self._waiting) and dials < MAX_DIALS and dials + len(self._all) < self._limits.connections:
+            task = self._tasks.create_task(self._connect())
+            self._dials.add(task)
+
+    async def _connect(self) -> None:
+        """Make one connection; a failure costs the request that has waited longest."""
+        reason = ""
+        try:
+            async with asyncio.timeout(self._limits.connect_timeout_s):
+                await self._dial(lambda: Connection(self))
+        except TimeoutError:
+            reason = "connect_timeout"
+        except ConnectionRefusedError:
+            reason = "connect_refused"
+        except OSError:  # no route, no free descriptor or port, a failed TLS handshake
+            reason = "connect_failed"
+        finally:
+            self._dials.discard(asyncio.current_task())
+        if reason and self._waiting:
+            self._drop(reason)
+        self._dial_more()

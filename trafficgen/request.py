@@ -1,0 +1,78 @@
+"""What goes over the wire: each target's request, encoded once. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from trafficgen.errors import UsageError
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+USER_AGENT = "tidewatch-trafficgen"
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """Where requests go."""
+
+    host: str
+    port: int
+    path: str  # with the query
+    tls: bool
+
+    @property
+    def authority(self) -> str:
+        """`host` or `host:port` as the Host header has it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+
+def parse_url(text: str) -> Url:
+    """Read an http or https URL. Raises UsageError."""
+    wanted = "write http://host:port/path or https://..."
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as exc:
+        raise UsageError(f"--url: {text!r}: {exc}; {wanted}") from exc
+    if parts.scheme not in {"http", "https"}:
+        raise UsageError(f"--url: {text!r} is not an http or https URL; {wanted}")
+    if not host or not all("!" <= c <= "~" for c in parts.netloc):
+        raise UsageError(f"--url: {text!r} has no host; {wanted}")
+    if parts.username is not None:
+        raise UsageError("--url: credentials don't belong in a URL; give --header 'Authorization: ...'")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not all("!" <= c <= "~" for c in path):
+        raise UsageError(f"--url: {text!r}: the path must be percent-encoded ASCII")
+    tls = parts.scheme == "https"
+    return Url(host, port if port is not None else (443 if tls else 80), path, tls)
+
+
+def encode(
+    url: Url,
+    path: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] = _NO_HEADERS,
+    body: bytes = b"",
+    keepalive: bool = True,
+) -> bytes:
+    """One request, complete. Raises UsageError for what would break the framing."""
+    if not _TOKEN.match(method):
+        raise UsageError(f"--method: {method!r} is not a method; write GET, HEAD, POST, ...")
+    fields = {"Host": url.authority, "User-Agent": USER_AGENT, "Accept": "*/*"}
+    if body or method in {"POST", "PUT", "PATCH"}:
+        fields["Content-Length"] = str(len(body))
+    if not keepalive:
+        fields["Connection"] = "close"
+    own = {name.lower() for name in headers}
+    for name in own & {"content-length", "transfer-encoding", "connection"}:
+        raise UsageError(f"--header: {name} is set by trafficgen itself (--body, --no-keepalive)")
+    for name, value in headers.items():
+        if not _TOKEN.match(name) or any(c in value for c in "\r\n\0"):
+            raise UsageError(f"--header: {name!r} is not a header; write 'Name: value'")
+    lines = [f"{n}: {v}" for n, v in fields.items() if n.lower() not in own]
+    lines += [f"{n}: {v}" for n, v in headers.items()]
+    return "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode("latin-1", "replace") + body
