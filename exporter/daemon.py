@@ -17,6 +17,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from exporter.accesslog import Source as AccessLogSource
+from exporter.accesslog import System as AccessLogSystem
 from exporter.catalogue import Family, itself
 from exporter.clock import Clock, SystemClock
 from exporter.config import read_config
@@ -37,6 +39,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The configuration file: each system is a list of sources, and each is optional."""
 
     state_dir: str = ".tidewatch/state"
+    accesslog: list[AccessLogSource] = []
     stats: list[StatsSource] = []
 
 
@@ -53,7 +56,7 @@ class Options(msgspec.Struct, frozen=True):
 
 def doors(config: Config) -> dict[str, tuple[Callable[[Any, Context], System], list[Any]]]:
     """Each system's constructor and its sources, by the system's name."""
-    return {"stats": (StatsSystem, config.stats)}
+    return {"accesslog": (AccessLogSystem, config.accesslog), "stats": (StatsSystem, config.stats)}
 
 
 def load(path: Path | None, *, state_dir: str | None = None) -> Config:
@@ -76,6 +79,7 @@ class Daemon:
         self.options = options
         self.clock = clock or SystemClock()
         self.config = load(options.config_file)
+        self._context = Context(Path(self.config.state_dir), self.clock)
         self.systems = self._build(self.config)
         self.started = asyncio.Event()
         self.addresses: list[tuple[str, int]] = []
@@ -85,8 +89,7 @@ class Daemon:
         self._reload_time = self.clock.wall()
 
     def _build(self, config: Config) -> dict[str, System]:
-        context = Context(Path(config.state_dir), self.clock)
-        return {name: door(sources, context) for name, (door, sources) in doors(config).items() if sources}
+        return {name: door(sources, self._context) for name, (door, sources) in doors(config).items() if sources}
 
     async def reload(self) -> None:
         """Read the configuration again and go over to it. Raises ConfigError, and then everything runs on as it was.
@@ -130,6 +133,17 @@ class Daemon:
         return [
             itself.CONFIG_RELOAD_SUCCESS.single(self._reload_ok),
             itself.CONFIG_RELOAD_TIME.single(self._reload_time),
+            *self._checkpoint_families(),
+        ]
+
+    def _checkpoint_families(self) -> list[Family]:
+        checkpoint = self._context.opened_checkpoint()
+        if checkpoint is None:
+            return []
+        problems = {(reason,): checkpoint.problems[reason] for reason in ("damaged", "full", "write")}
+        return [
+            itself.CHECKPOINT_PROBLEMS.family(problems),
+            itself.CHECKPOINT_TIME.single(checkpoint.committed_s),
         ]
 
     def describe(self) -> Iterator[tuple[str, str]]:
@@ -150,6 +164,7 @@ class Daemon:
             max_requests=self.options.max_requests,
         )
         async with AsyncExitStack() as stack:
+            stack.callback(self._context.close)
             await self._serve(app, stack)
             async with asyncio.TaskGroup() as self._group:
                 for name, system in self.systems.items():

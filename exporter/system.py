@@ -4,18 +4,37 @@ The daemon knows nothing else of the five systems, and they know nothing of each
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from exporter.catalogue import Family
+from exporter.checkpoint import Checkpoint
 from exporter.clock import Clock
 
 
-class Context(NamedTuple):
+class Context:
     """What the daemon lends to every system."""
 
-    state_dir: Path
-    clock: Clock
+    def __init__(self, state_dir: Path, clock: Clock) -> None:
+        """Opens nothing yet."""
+        self.state_dir = state_dir
+        self.clock = clock
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """The process's one state file, opened when a system first wants it. Raises StoreError."""
+        return Checkpoint(self.state_dir / "exporter.db", self.clock)
+
+    def opened_checkpoint(self) -> Checkpoint | None:
+        """The state file, if a system has wanted it."""
+        opened: Checkpoint | None = self.__dict__.get("checkpoint")
+        return opened
+
+    def close(self) -> None:
+        """Give the state file free for another process."""
+        if opened := self.opened_checkpoint():
+            opened.close()
 
 
 @runtime_checkable

@@ -20,6 +20,12 @@ DURATION = Metric(
     "Time taken by requests, where the access log has it.",
     ("source", "method", "route"),
 )
+FOLDED = Metric(
+    "tidewatch_http_folded_requests_total",
+    "counter",
+    "Requests whose label value folded into `other`, by label; `series` where the limit on series did it.",
+    ("source", "label"),
+)
 LINES = Metric("tidewatch_log_lines_total", "counter", "Lines read from the log, good and bad.", ("source",))
 LINES_FAILED = Metric(
     "tidewatch_log_lines_failed_total", "counter", "Lines that could not be read, by reason.", ("source", "reason")

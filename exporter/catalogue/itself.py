@@ -17,3 +17,14 @@ CONFIG_RELOAD_TIME = Metric(
     "gauge",
     "When the configuration was last read without error.",
 )
+CHECKPOINT_PROBLEMS = Metric(
+    "tidewatch_checkpoint_problems_total",
+    "counter",
+    "State on disk that was damaged and set aside, or could not be written, by reason.",
+    ("reason",),
+)
+CHECKPOINT_TIME = Metric(
+    "tidewatch_checkpoint_last_commit_timestamp_seconds",
+    "gauge",
+    "When counters and log positions were last put away; 0 before the first time.",
+)

@@ -1,0 +1,120 @@
+"""One access log while it is followed: tail -> reader -> counters -> checkpoint.
+
+The position and the counters of a source are written in one transaction, so that each line is counted once, however
+the process ends.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+from exporter.accesslog.reader import BULK_BYTES, Reader
+from exporter.accesslog.source import Source
+from exporter.accesslog.traffic import Traffic
+from exporter.catalogue import Family
+from exporter.catalogue import accesslog as metrics
+from exporter.checkpoint import Checkpoint
+from exporter.clock import Clock
+from exporter.errors import StoreError
+from exporter.sources.tail import Limits, Tail
+
+log = logging.getLogger(__name__)
+
+COMMIT_S = 1.0
+"""A commit is due this long after the one before."""
+
+BESIDE_BYTES = 1 << 18
+"""A batch from this size on, some 10 ms of work, is read in a thread beside the event loop."""
+
+TAIL = "tail"
+"""The checkpoint's key for the position; the others are of `Traffic.changes`."""
+
+
+class Follower:
+    """Follows one source while `run` runs; can be asked for its metrics at any time."""
+
+    def __init__(self, source: Source, checkpoint: Checkpoint, clock: Clock) -> None:
+        """Goes on from the checkpoint. Raises StoreError if that cannot be read."""
+        self._checkpoint = checkpoint
+        self._clock = clock
+        self._scope = f"accesslog/{source.source}"
+        saved = checkpoint.load(self._scope)
+        self._position = saved.pop(TAIL, None)
+        self.traffic = Traffic(source, clock.wall(), saved)
+        self._uncommitted = True  # declared series are born in the constructor
+        self._use(source)
+
+    def _use(self, source: Source) -> None:
+        self.source = source
+        self._reader = Reader(source)
+        self._tail = Tail(
+            source.paths,
+            from_start=source.from_ == "start",
+            clock=self._clock,
+            saved=self._position,
+            limits=Limits(batch_bytes=2 * BULK_BYTES),
+        )
+
+    def reconfigure(self, source: Source) -> None:
+        """Go over to other settings of the same source, between two runs. The counters go on."""
+        self.traffic.configure(source, self._clock.wall())
+        self._use(source)
+
+    async def run(self) -> None:
+        """Read until cancelled, then put everything away."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._read())
+                group.create_task(self._commit_regularly())
+        finally:
+            self._commit_now()  # not awaited, so that a second cancellation cannot come between
+            await self._tail.close()
+
+    async def _read(self) -> None:
+        async for batch in self._tail.batches():
+            if len(batch.data) >= BESIDE_BYTES:
+                tally = await asyncio.to_thread(self._reader.read, batch.data)
+            else:
+                tally = self._reader.read(batch.data)
+            self.traffic.add(tally, self._clock.wall())
+            self._position = self._tail.saved_state()
+            self._uncommitted = True
+
+    async def _commit_regularly(self) -> None:
+        due_s = self._clock.monotonic()
+        while True:
+            due_s = max(due_s + COMMIT_S, self._clock.monotonic())
+            await self._clock.sleep_until(due_s)
+            if self._uncommitted:
+                try:
+                    await self._checkpoint.commit(self._scope, self._puts())
+                except StoreError:
+                    self._commit_failed()
+
+    def _commit_now(self) -> None:
+        try:
+            self._checkpoint.commit_now(self._scope, self._puts())
+        except StoreError as exc:
+            log.error("source %s: the last counts could not be put away: %s", self.source.source, exc)  # noqa: TRY400, the text says all
+            self._commit_failed()
+
+    def _puts(self) -> dict[str, bytes]:
+        """Counters and position of one moment; they stay together because nothing is awaited in between."""
+        self._uncommitted = False
+        puts = self.traffic.changes()
+        return puts if self._position is None else {**puts, TAIL: self._position}
+
+    def _commit_failed(self) -> None:
+        """The checkpoint has said and counted it; the next commit must bring everything."""
+        self._uncommitted = True
+        self.traffic.forget_commits()
+
+    def families(self) -> Iterator[Family]:
+        """Metrics of the traffic, and of the reading itself."""
+        status, source = self._tail.status, (self.source.source,)
+        yield from self.traffic.families(too_long=status.too_long_lines)
+        yield metrics.READ_BYTES.family({source: status.read_bytes})
+        yield metrics.LOST_BYTES.family({source: status.lost_bytes})
+        yield metrics.LAG_BYTES.family({source: status.lag_bytes})
+        yield metrics.ROTATIONS.family({(*source, kind): count for kind, count in status.rotations.items()})
+        yield metrics.READABLE.family({source: int(status.readable)})

@@ -1,0 +1,79 @@
+"""Keys of a tally to label values, with a bound on how many there can be.
+
+A value past its limit folds into `other`. Nothing is ever evicted to make room: to Prometheus a counter that is evicted
+and returns has been reset.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from exporter.accesslog.routes import OTHER
+from exporter.accesslog.source import Source
+from exporter.accesslog.tally import Key
+
+_METHOD = re.compile(rb"[A-Z][A-Z-]{0,19}")  # anything else is what a server logged of garbage
+_KEEP = 1 << 16  # keys whose labels are remembered
+
+
+class Labels(NamedTuple):
+    """Label values of one series of requests."""
+
+    method: str
+    route: str
+    code: str
+
+
+class Labelled(NamedTuple):
+    """The labels that a key got, and the names of the limits and labels that folded on the way."""
+
+    labels: Labels
+    folds: tuple[str, ...]
+
+
+class Labeller:
+    """Gives keys their labels, and remembers which series there are."""
+
+    def __init__(self, source: Source, existing: Iterable[Labels] = ()) -> None:
+        """`existing`: series that were there before; they keep their place."""
+        self._router = source.router()
+        self._limits = source.limits
+        self._series = set(existing)
+        self._methods = {OTHER, *source.methods, *(labels.method for labels in self._series)}
+        self._routes = {OTHER, *source.routes, *(labels.route for labels in self._series)}
+        self._codes = {OTHER, *source.declared_codes(), *(labels.code for labels in self._series)}
+        self._given: dict[Key, Labelled] = {}
+
+    def labelled(self, key: Key) -> Labelled:
+        """The labels of a key; the same ones for the same key as long as this object lives."""
+        found = self._given.get(key)
+        if found is None:
+            if len(self._given) >= _KEEP:
+                self._given.clear()
+            found = self._given[key] = self._find(key)
+        return found
+
+    def _find(self, key: Key) -> Labelled:
+        method = key[0].decode() if _METHOD.fullmatch(key[0]) else OTHER
+        limits = self._limits
+        labels = Labels(
+            _within(method, self._methods, limits.methods),
+            _within(self._router.route(key[1]), self._routes, limits.routes),
+            _within(key[2].decode("ascii", "replace"), self._codes, limits.codes),
+        )
+        folds = tuple(name for name, value in zip(Labels._fields, labels, strict=True) if value == OTHER)
+        if labels not in self._series and labels.route != OTHER and len(self._series) >= limits.series:
+            labels = labels._replace(route=OTHER)
+            folds = (*folds, "series")
+        self._series.add(labels)
+        return Labelled(labels, folds)
+
+
+def _within(value: str, known: set[str], limit: int) -> str:
+    """The value, if it is known or there is room for one more beside `other`."""
+    if value in known:
+        return value
+    if len(known) > limit:
+        return OTHER
+    known.add(value)
+    return value

@@ -1,0 +1,85 @@
+"""Request targets to routes: the part of a path that makes a good label.
+
+Templates, in order, first match: `/users/{id}` takes one segment for `{id}`, `/static/{path...}` takes all that
+follows. A path that no template takes keeps its shape, with numbers, UUIDs and hashes replaced (`/users/{id}`), or is
+`other` where only declared routes are wanted.
+"""
+
+import re
+from collections.abc import Sequence
+
+OTHER = "other"
+"""The value that labels fold into; a route never looks like it, as routes start with a slash."""
+
+MAX_ROUTE_CHARS = 200  # a longer path is data, not a route
+_KEEP = 1 << 16  # targets whose route is remembered
+
+_VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(\.\.\.)?\}")
+_ABSOLUTE = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]*://[^/]*")
+_SHAPES = re.compile(
+    r"""(?<=/)(?:
+    (?P<id>[0-9]+)
+    |(?P<uuid>[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})
+    |(?P<hash>(?=[a-fA-F]*[0-9])[0-9a-fA-F]{16,})
+    )(?=/|\Z)""",
+    re.VERBOSE,
+)
+
+
+def compile_template(template: str) -> str:
+    """The regex of one template. Raises ValueError that says what is wrong with it."""
+    if not template.startswith("/"):
+        raise ValueError(f"route {template!r} must start with /")
+    if "?" in template:
+        raise ValueError(f"route {template!r} must not have a query; queries are dropped before routes are looked up")
+    parts: list[str] = []
+    end = 0
+    for match in _VARIABLE.finditer(template):
+        if match[2] and match.end() != len(template):
+            raise ValueError(f"route {template!r}: {match[0]} takes the rest of the path, so nothing can follow it")
+        parts += [re.escape(template[end : match.start()]), ".+" if match[2] else "[^/]+"]
+        end = match.end()
+    rest = template[end:]
+    if "{" in rest or "}" in rest:
+        raise ValueError(f"route {template!r}: a variable is written {{name}} or {{name...}}")
+    return "".join([*parts, re.escape(rest)])
+
+
+class Router:
+    """Finds the route of a target, and remembers it."""
+
+    def __init__(self, templates: Sequence[str], *, only_declared: bool = False) -> None:
+        """Raises ValueError for a template that is none."""
+        self._templates = tuple(templates)
+        alternatives = "|".join(f"({compile_template(template)})" for template in templates)
+        self._match = re.compile(alternatives, re.DOTALL).fullmatch if templates else None
+        self._only_declared = only_declared
+        self._known: dict[bytes, str] = {}
+
+    def route(self, target: bytes) -> str:
+        """The route of a target without query; `other` for what is no path."""
+        found = self._known.get(target)
+        if found is None:
+            if len(self._known) >= _KEEP:
+                self._known.clear()
+            found = self._known[target] = self._find(target)
+        return found
+
+    def _find(self, target: bytes) -> str:
+        if not target.startswith(b"/") and (absolute := _ABSOLUTE.match(target)):
+            target = target[absolute.end() :] or b"/"
+        path = target.decode("utf-8", "replace")
+        if not path.startswith("/"):
+            return OTHER
+        if self._match and (match := self._match(path)):
+            assert match.lastindex is not None
+            return self._templates[match.lastindex - 1]
+        if self._only_declared:
+            return OTHER
+        shape = guess_route(path)
+        return shape if len(shape) <= MAX_ROUTE_CHARS else OTHER
+
+
+def guess_route(path: str) -> str:
+    """The path with its numbers, UUIDs and hashes replaced by `{id}`, `{uuid}` and `{hash}`."""
+    return _SHAPES.sub(lambda match: f"{{{match.lastgroup}}}", path)

@@ -1,0 +1,143 @@
+"""The engine of the trickle: `re` on bytes, one line at a time, into a dictionary.
+
+It reads every format and decides what a line means; the columnar engine follows it. No object is made per line but
+what the regex gives.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from exporter.accesslog.formats import FIELD_NAMES, Fields, Format
+from exporter.accesslog.tally import MAX_TIME_NS, Buckets, Key, Tally, normal
+from exporter.errors import BadRecord
+
+PIECE_BYTES = 1 << 18  # lines are split this much at a time, so that memory stays small and warm in the cache
+
+_CODE = re.compile(rb"[0-9]{3}")
+_LIST = re.compile(rb"[,:]")  # how nginx joins the times of several upstreams
+
+
+def tally_scalar(data: bytes, format_: Format, buckets: Buckets) -> Tally:
+    """Count the lines of `data`, which are whole."""
+    return tally_normal(normal(data), format_, buckets)
+
+
+def tally_normal(data: bytes, format_: Format, buckets: Buckets) -> Tally:
+    """Count the lines of `data`, which went through `normal` once; a second time would change some."""
+    tally = Tally()
+    start = 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + PIECE_BYTES) + 1 or data.index(b"\n", start) + 1
+        lines = data[start : end - 1].split(b"\n")
+        tally.lines += len(lines)
+        (_count_timed if format_.has_time else _count)(lines, format_, buckets, tally)
+        start = end
+    return tally
+
+
+@lru_cache(maxsize=64)
+def _matcher(pattern: str | None) -> Callable[[bytes], re.Match[bytes] | None]:
+    return re.compile(pattern.encode()).fullmatch if pattern is not None else _no_pattern
+
+
+def _no_pattern(_: bytes) -> None:
+    return None
+
+
+def _count(lines: list[bytes], format_: Format, _: Buckets, tally: Tally) -> None:
+    match, hits = _matcher(format_.pattern), tally.hits
+    for line in lines:
+        found = match(line)
+        fields = found.group(*FIELD_NAMES) if found else _look_again(line, format_, tally)
+        if fields is None:
+            continue
+        method, target, code, size, _time = fields
+        try:
+            length = int(size) if size.isdigit() else _no_size(size)
+            numbers = hits.get((method, target, code)) or _new_hit((method, target, code), 3, tally)
+        except BadRecord as exc:
+            tally.fail(exc.reason)
+            continue
+        numbers[0] += 1
+        numbers[1] += length
+
+
+def _count_timed(lines: list[bytes], format_: Format, buckets: Buckets, tally: Tally) -> None:
+    match, hits = _matcher(format_.pattern), tally.hits
+    unit_ns, index, width = format_.time_unit_ns, buckets.index, 3 + len(buckets)
+    for line in lines:
+        found = match(line)
+        fields = found.group(*FIELD_NAMES) if found else _look_again(line, format_, tally)
+        if fields is None:
+            continue
+        method, target, code, size, time = fields
+        try:
+            length = int(size) if size.isdigit() else _no_size(size)
+            time_ns = read_time_ns(time, unit_ns)
+            numbers = hits.get((method, target, code)) or _new_hit((method, target, code), width, tally)
+        except BadRecord as exc:
+            tally.fail(exc.reason)
+            continue
+        numbers[0] += 1
+        numbers[1] += length
+        if time_ns is not None:
+            numbers[2] += time_ns
+            numbers[3 + index(time_ns)] += 1
+
+
+def _look_again(line: bytes, format_: Format, tally: Tally) -> Fields | None:
+    """What a line is that the pattern did not match; None if it is no request, and then it is counted."""
+    if not line.strip():
+        tally.fail("blank")
+        return None
+    if format_.directive is not None and line.startswith(format_.directive):
+        return None
+    try:
+        return format_.second_look(line)
+    except BadRecord as exc:
+        tally.fail(exc.reason)
+        return None
+
+
+def _new_hit(key: Key, width: int, tally: Tally) -> list[int]:
+    if not _CODE.fullmatch(key[2]):
+        raise BadRecord("code", f"{key[2]!r} is not a status code of three digits")
+    numbers = tally.hits[key] = [0] * width
+    return numbers
+
+
+def _no_size(size: bytes) -> int:
+    if size in (b"-", b""):
+        return 0
+    raise BadRecord("bytes", f"{size!r} is not a number of bytes")
+
+
+def read_time_ns(text: bytes, unit_ns: int) -> int | None:
+    """A time field in nanoseconds; None where the line says that there is none (`-`, empty, negative).
+
+    nginx writes the times of several upstreams as a list with commas and colons; their sum is the time taken.
+    Raises BadRecord.
+    """
+    try:
+        time_ns = int(float(text) * unit_ns + 0.5)
+    except ValueError:
+        if text in (b"-", b""):
+            return None
+        return _sum_of_list(text, unit_ns)
+    except OverflowError:  # infinity
+        raise BadRecord("time", f"{text!r} is not a time") from None
+    if time_ns < 0:
+        return None
+    if time_ns > MAX_TIME_NS:
+        raise BadRecord("time", f"{text!r} is too long a time")
+    return time_ns
+
+
+def _sum_of_list(text: bytes, unit_ns: int) -> int | None:
+    parts = [part.strip() for part in _LIST.split(text)]
+    if len(parts) < 2:
+        raise BadRecord("time", f"{text!r} is not a time")
+    times = [read_time_ns(part, unit_ns) for part in parts]
+    known = [time_ns for time_ns in times if time_ns is not None]
+    return sum(known) if known else None

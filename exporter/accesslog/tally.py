@@ -1,0 +1,72 @@
+"""What a piece of a log amounts to: a `Tally`, which both engines make and everything after them reads.
+
+Both engines promise the same tally for the same bytes. So that sums can be equal to the last digit, nothing in a tally
+is a float: times are whole nanoseconds.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+Key: TypeAlias = tuple[bytes, bytes, bytes]
+"""Method, target and code as the line has them; the target without its query string."""
+
+COUNT, BYTES, TIME_NS, BUCKETS = 0, 1, 2, 3
+"""Places in a hit's numbers: requests, response bytes, the sum of their times, and the first of the buckets."""
+
+NS = 1_000_000_000
+MAX_TIME_NS = 10**15  # 11 days: longer is a broken line, and the sum of 9,000 such still fits 64 bits
+
+BOM = b"\xef\xbb\xbf"
+
+
+class Tally(msgspec.Struct):
+    """Counts of one piece of a log.
+
+    lines: all of them, directives and bad ones included.
+    failed: the bad ones, by reason.
+    hits: the good ones, by key: [count, bytes, time_ns, bucket 0, ..., bucket n]; without times only the first three.
+    """
+
+    lines: int = 0
+    failed: dict[str, int] = msgspec.field(default_factory=dict)
+    hits: dict[Key, list[int]] = msgspec.field(default_factory=dict)
+
+    def fail(self, reason: str, count: int = 1) -> None:
+        """Count bad lines."""
+        self.failed[reason] = self.failed.get(reason, 0) + count
+
+    def merge(self, other: "Tally") -> None:
+        """Add what another piece of the same log amounts to."""
+        self.lines += other.lines
+        for reason, count in other.failed.items():
+            self.fail(reason, count)
+        for key, numbers in other.hits.items():
+            mine = self.hits.get(key)
+            self.hits[key] = numbers[:] if mine is None else [a + b for a, b in zip(mine, numbers, strict=True)]
+
+
+class Buckets:
+    """Upper bounds of a histogram, as seconds for people and as nanoseconds for counting."""
+
+    def __init__(self, bounds_s: Sequence[float]) -> None:
+        """`bounds_s`: rising; a last bucket for everything above comes by itself."""
+        self.bounds_s = tuple(float(bound) for bound in bounds_s)
+        self.bounds_ns = tuple(round(bound * NS) for bound in self.bounds_s)
+
+    def __len__(self) -> int:
+        return len(self.bounds_ns) + 1
+
+    def index(self, time_ns: int) -> int:
+        """The bucket of a time: the first whose bound is not below it."""
+        return bisect_left(self.bounds_ns, time_ns)
+
+
+def normal(data: bytes) -> bytes:
+    """The piece as both engines read it: no byte order mark, lines ended by one line feed, the last one too."""
+    data = data.removeprefix(BOM)
+    if data and not data.endswith(b"\n"):
+        data += b"\n"
+    return data.replace(b"\r\n", b"\n") if b"\r" in data else data

@@ -1,0 +1,174 @@
+"""The counters of one access log: tallies in, metric families and checkpoint entries out."""
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from exporter.accesslog.labels import Labeller, Labels
+from exporter.accesslog.source import Source
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, NS, TIME_NS, Buckets, Tally
+from exporter.catalogue import Family, HistogramValue
+from exporter.catalogue import accesslog as metrics
+from exporter.errors import StoreError
+
+REASONS = ("format", "blank", "code", "bytes", "time", "too_long")
+"""Why a line may be bad; born at 0, so that the first is seen as an increase."""
+
+FOLDS = ("method", "route", "code", "series")
+"""What may fold into `other`."""
+
+RequestLabels: TypeAlias = tuple[str, str, str, str]  # source, method, route, code
+RouteLabels: TypeAlias = tuple[str, str, str]  # source, method, route
+
+
+class Requests(msgspec.Struct, array_like=True):
+    """One series of requests: how many, their bytes, and since when they are counted (Unix time)."""
+
+    count: int
+    bytes: int
+    created_s: float
+
+
+class Durations(msgspec.Struct, array_like=True):
+    """One series of the histogram; `counts` are by bucket, not cumulative."""
+
+    bounds_s: tuple[float, ...]
+    counts: list[int]
+    sum_ns: int
+    created_s: float
+
+
+class Totals(msgspec.Struct):
+    """What is counted of the source as a whole. `folded` is by label."""
+
+    lines: int = 0
+    failed: dict[str, int] = msgspec.field(default_factory=dict)
+    folded: dict[str, int] = msgspec.field(default_factory=dict)
+    last_line_s: float = 0.0
+
+
+class Traffic:
+    """Counts of one source. Belongs to one thread: the event loop's."""
+
+    def __init__(self, source: Source, now_s: float, saved: Mapping[str, bytes] | None = None) -> None:
+        """Go on from what `changes` gave earlier; what is declared and not there yet exists at 0 since `now_s`.
+
+        Raises StoreError when `saved` is not what `changes` gave.
+        """
+        self.totals = Totals()
+        self.requests: dict[RequestLabels, Requests] = {}
+        self.durations: dict[RouteLabels, Durations] = {}
+        self._dirty: set[RequestLabels | RouteLabels] = set()
+        self._restore(source.source, saved or {})
+        self.configure(source, now_s)
+
+    def configure(self, source: Source, now_s: float) -> None:
+        """Go over to other settings. Counters go on; a histogram begins anew if its buckets changed."""
+        self._name = source.source
+        self._labeller = Labeller(source, (Labels(*labels[1:]) for labels in self.requests))
+        self._codes = source.declared_codes()
+        self._timed = source.parsed_format().has_time
+        self._buckets = Buckets(source.buckets)
+        for labels, one in self.durations.items():
+            if one.bounds_s != self._buckets.bounds_s:
+                self.durations[labels] = self._no_durations(now_s)
+                self._dirty.add(labels)
+        for route in source.routes:
+            for method in source.methods:
+                self._birth(method, route, self._codes, now_s)
+
+    def add(self, tally: Tally, now_s: float) -> None:
+        """Count what was read at `now_s` (Unix time)."""
+        totals = self.totals
+        if tally.lines:
+            totals.lines += tally.lines
+            totals.last_line_s = now_s
+        _add_counts(totals.failed, tally.failed)
+        for key, numbers in tally.hits.items():
+            (method, route, code), folds = self._labeller.labelled(key)
+            for label in folds:
+                totals.folded[label] = totals.folded.get(label, 0) + numbers[COUNT]
+            labels = (self._name, method, route, code)
+            if labels not in self.requests:
+                self._birth(method, route, (*self._codes, code), now_s)
+            one = self.requests[labels]
+            one.count += numbers[COUNT]
+            one.bytes += numbers[BYTES]
+            self._dirty.add(labels)
+            if len(numbers) > BUCKETS:
+                self._add_durations((self._name, method, route), numbers)
+
+    def _add_durations(self, labels: RouteLabels, numbers: list[int]) -> None:
+        one = self.durations[labels]
+        one.sum_ns += numbers[TIME_NS]
+        for index, count in enumerate(numbers[BUCKETS:]):
+            one.counts[index] += count
+        self._dirty.add(labels)
+
+    def _no_durations(self, now_s: float) -> Durations:
+        return Durations(self._buckets.bounds_s, [0] * len(self._buckets), 0, now_s)
+
+    def _birth(self, method: str, route: str, codes: tuple[str, ...], now_s: float) -> None:
+        """Let the series of a method and route exist; the declared codes come with the first one."""
+        for code in codes:
+            labels = (self._name, method, route, code)
+            if labels not in self.requests:
+                self.requests[labels] = Requests(0, 0, now_s)
+                self._dirty.add(labels)
+        if self._timed and (self._name, method, route) not in self.durations:
+            self.durations[self._name, method, route] = self._no_durations(now_s)
+            self._dirty.add((self._name, method, route))
+
+    def changes(self) -> dict[str, bytes]:
+        """What became different since the last call, by key, for the checkpoint."""
+        puts = {"totals": msgspec.json.encode(self.totals)}
+        for labels in self._dirty:
+            one = self.requests[labels] if len(labels) == 4 else self.durations[labels]
+            puts[msgspec.json.encode(labels[1:]).decode()] = msgspec.json.encode(one)
+        self._dirty.clear()
+        return puts
+
+    def forget_commits(self) -> None:
+        """Make the next `changes` give everything, after a commit that failed."""
+        self._dirty.update(self.requests, self.durations)
+
+    def _restore(self, name: str, saved: Mapping[str, bytes]) -> None:
+        try:
+            for key, value in saved.items():
+                if key == "totals":
+                    self.totals = msgspec.json.decode(value, type=Totals)
+                elif key.startswith("["):
+                    labels = (name, *msgspec.json.decode(key, type=tuple[str, ...]))
+                    if len(labels) == 4:
+                        self.requests[labels] = msgspec.json.decode(value, type=Requests)
+                    else:
+                        method, route = labels[1:]
+                        self.durations[name, method, route] = msgspec.json.decode(value, type=Durations)
+        except (msgspec.MsgspecError, ValueError) as exc:
+            raise StoreError(f"source {name}: the state kept for it cannot be read: {exc}") from exc
+
+    def families(self, *, too_long: int = 0) -> Iterator[Family]:
+        """The metrics as they are now; `too_long` lines were dropped before they could come here."""
+        created = {labels: one.created_s for labels, one in self.requests.items()}
+        yield metrics.REQUESTS.family(((labels, one.count) for labels, one in self.requests.items()), created)
+        yield metrics.RESPONSE_BYTES.family(((labels, one.bytes) for labels, one in self.requests.items()), created)
+        yield metrics.DURATION.family(
+            {
+                labels: HistogramValue(one.bounds_s, tuple(one.counts), one.sum_ns / NS)
+                for labels, one in self.durations.items()
+            },
+            {labels: one.created_s for labels, one in self.durations.items()},
+        )
+        source, totals = (self._name,), self.totals
+        failed = {**dict.fromkeys(REASONS, 0), **totals.failed, "too_long": too_long}
+        folded = {**dict.fromkeys(FOLDS, 0), **totals.folded}
+        yield metrics.LINES.family({source: totals.lines + too_long})
+        yield metrics.LINES_FAILED.family({(*source, reason): count for reason, count in failed.items()})
+        yield metrics.FOLDED.family({(*source, label): count for label, count in folded.items()})
+        yield metrics.LAST_LINE.family({source: totals.last_line_s})
+
+
+def _add_counts(into: dict[str, int], more: dict[str, int]) -> None:
+    for name, count in more.items():
+        into[name] = into.get(name, 0) + count

@@ -1,0 +1,105 @@
+"""Two engines, one meaning: whatever the bytes, both make the same tally."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.accesslog.columnar import Columnar
+from exporter.accesslog.formats import PRESETS
+from exporter.accesslog.scalar import tally_normal, tally_scalar
+from exporter.accesslog.tally import Buckets
+
+BUCKETS = Buckets((0.001, 0.1, 2.5))
+ENGINES = {name: Columnar(one, BUCKETS) for name, one in PRESETS.items() if one.pattern is not None}
+
+HOSTILE = [
+    b"",
+    b"\r",
+    b"\0",
+    b"\x01",
+    b'"',
+    b"'",
+    b"\\",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    "é".encode(),
+    b"NULL",
+    b"#",
+    b" ",
+    b"\t",
+    b"-",
+    b"-1",
+    b"+1",
+    b"1_0",
+    b"1e3",
+    b"nan",
+    b"inf",
+    b"9" * 15,
+    b"9" * 20,
+    b"0.1, 0.2",
+    b"\xe2\x80\xa8",
+    b"\x0b\x0c",
+]
+GOOD = {
+    "tab": [b"192.0.2.1\tGET /\t200\t7", b"192.0.2.1\tPOST /a?b=c\t404\t-"],
+    "tab-timed": [b"192.0.2.1\tGET /\t200\t7\t0.1", b"192.0.2.1\tGET /\t200\t7\t0.100000001"],
+}
+
+
+def lines_of(name: str) -> st.SearchStrategy[bytes]:
+    """Good lines, good lines with something hostile put somewhere, and junk; ended in every way."""
+    good = st.sampled_from(GOOD[name])
+    spoiled = st.builds(
+        lambda line, bad, at: line[:at] + bad + line[at:], good, st.sampled_from(HOSTILE), st.integers(0, 60)
+    )
+    swapped = st.builds(
+        lambda line, bad, at: b"\t".join(bad if i == at else part for i, part in enumerate(line.split(b"\t"))),
+        good,
+        st.sampled_from(HOSTILE),
+        st.integers(0, 5),
+    )
+    line = st.one_of(good, spoiled, swapped, st.binary(max_size=30))
+    ended = st.builds(bytes.__add__, line, st.sampled_from([b"\n", b"\r\n"]))
+    return st.builds(bytes.__add__, st.lists(ended, max_size=8).map(b"".join), st.sampled_from([b"", b"tail"]))
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_both_engines_make_the_same_tally(name, data):
+    text = data.draw(lines_of(name))
+    assert ENGINES[name].tally(text) == tally_scalar(text, PRESETS[name], BUCKETS)
+
+
+TAB_LINE = GOOD["tab"][0]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\n",
+        b"\n\n",
+        TAB_LINE + b"\r\r\n",
+        b"\xef\xbb\xbf" + TAB_LINE,
+        TAB_LINE + b"x" * 300_000 + b"\n" + TAB_LINE,
+    ],
+    ids=["nothing", "blank", "blanks", "two-returns", "byte-order-mark", "long-line"],
+)
+def test_the_columnar_engine_takes_odd_chunks(data):
+    assert ENGINES["tab"].tally(data) == tally_scalar(data, PRESETS["tab"], BUCKETS)
+
+
+def test_many_lines_take_the_columnar_way(monkeypatch):
+    """Only what is odd goes to the scalar engine; otherwise the comparison above would compare it with itself."""
+    seen = []
+
+    def spy(data, *rest):
+        seen.append(data)
+        return tally_normal(data, *rest)
+
+    monkeypatch.setattr("exporter.accesslog.columnar.tally_normal", spy)
+    data = b"\n".join([*GOOD["tab-timed"], b"junk", b"nul\0", b"192.0.2.1\tGET /\t200\t7\t-\r"] * 100)
+    tally = ENGINES["tab-timed"].tally(data)
+    assert tally.lines == 500
+    assert sorted(b"".join(seen).splitlines()) == [b"junk"] * 100 + [b"nul\0"] * 100
