@@ -1,13 +1,14 @@
 """One page over HTTP: bounded in time and size, redirects off, every trouble a SourceError with a reason in words."""
 
 import asyncio
+import os
 from importlib.metadata import version
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from exporter.errors import ConfigError, SourceError
+from exporter.errors import SourceError
 
 MAX_PAGE_BYTES = 1 << 20  # a stats page has a few hundred bytes; a megabyte is something else
 USER_AGENT = f"tidewatch/{version('tidewatch')}"
@@ -20,17 +21,17 @@ class Page(NamedTuple):
     content_type: str
 
 
-def check_url(url: str, where: str) -> None:
-    """Refuse what cannot be fetched. Raises ConfigError that starts with `where`."""
+def check_url(url: str) -> None:
+    """Refuse what cannot be fetched. Raises ValueError with a text for the user."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable:
-        raise ConfigError(f"{where}: {url!r} is no address of a page; http://127.0.0.1:8080/stats is one")
+        raise ValueError(f"{url!r} is no address of a page; http://127.0.0.1:8080/stats is one")
     if parts.username is not None or parts.password is not None:
-        raise ConfigError(f"{where}: a password has no place in an address, where logs and labels show it")
+        raise ValueError("a password has no place in an address, where logs and labels show it")
 
 
 def new_session() -> aiohttp.ClientSession:
@@ -48,20 +49,31 @@ async def fetch(
     max_bytes: int = MAX_PAGE_BYTES,
     headers: dict[str, str] | None = None,
 ) -> Page:
-    """GET `url`. Raises SourceError for anything but a whole 200 answer of at most `max_bytes` within `timeout_s`."""
+    """GET `url`.
+
+    Raises SourceError for anything but a whole 200 answer of at most `max_bytes` within `timeout_s`; its text says
+    what went wrong, and the caller says where.
+    """
     try:
         async with asyncio.timeout(timeout_s):
             async with session.get(url, headers=headers, allow_redirects=False) as response:
                 if response.status != 200:
-                    raise SourceError(f"{url}: answered {response.status} instead of 200")
+                    raise SourceError(f"answered {response.status} instead of 200")
                 body = await _read_bounded(response.content, max_bytes)
                 if body is None:
-                    raise SourceError(f"{url}: the page is larger than {max_bytes} bytes")
+                    raise SourceError(f"the page is larger than {max_bytes} bytes")
                 return Page(body, response.content_type)
     except TimeoutError as exc:
-        raise SourceError(f"{url}: no whole answer within {timeout_s:.3g} s") from exc
+        raise SourceError(f"no whole answer within {timeout_s:.3g} s") from exc
     except (aiohttp.ClientError, OSError, ValueError) as exc:  # ValueError: what aiohttp makes of some broken answers
-        raise SourceError(f"{url}: {exc or type(exc).__name__}") from exc
+        raise SourceError(_in_words(exc)) from exc
+
+
+def _in_words(exc: Exception) -> str:
+    if isinstance(exc, aiohttp.ClientConnectorError):
+        cause = exc.os_error
+        return os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror or str(cause)
+    return str(exc) or type(exc).__name__
 
 
 async def _read_bounded(stream: aiohttp.StreamReader, max_bytes: int) -> bytes | None:

@@ -28,6 +28,10 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for an address that cannot be one, which the configuration tells with its place."""
+        check_url(self.url)
+
 
 class Reading(NamedTuple):
     """What one fetch brought; `counts` is None when it failed."""
@@ -40,9 +44,7 @@ class System:
     """The stats pages of a configuration."""
 
     def __init__(self, sources: list[Source], ctx: Context) -> None:
-        """Fetch nothing yet. Raises ConfigError for an address that cannot be one."""
-        for number, source in enumerate(sources):
-            check_url(source.url, f"$.stats[{number}].url")
+        """Fetch nothing yet."""
         self._sources = sources
         self._clock: Clock = ctx.clock
         self._session: aiohttp.ClientSession | None = None

@@ -173,8 +173,9 @@ async def test_an_unreachable_page_is_said_once_a_streak(make, caplog, unused_tc
 )
 def test_an_address_that_cannot_be_one_is_refused(url, complaint):
     with pytest.raises(ConfigError) as caught:
-        System([Source("site", url)], CONTEXT)
+        parse_config(f"- {{source: site, url: '{url}'}}", list[Source])
     assert complaint in str(caught.value)
+    assert str(caught.value).startswith("config:1: $[0]: ")
     assert "secret" not in str(caught.value)
 
 
