@@ -16,7 +16,7 @@ Stats: TypeAlias = dict[str, int | float]
 """The numbers of a page by their names."""
 
 _LINE = re.compile(r"[ \t]*([^\s:](?:[^:\n]*[^\s:])?)[ \t]*:[ \t]*([-+]?[0-9.][-+0-9.eE]*)[ \t]*")
-_CODE = re.compile(r"([1-9][0-9][0-9])s?")
+_CODE = re.compile(r"([1-9][0-9][0-9])(s?)")
 
 
 def parse_stats(body: bytes) -> Stats:
@@ -47,6 +47,12 @@ def counts_by_code(stats: Mapping[str, int | float]) -> dict[str, int]:
     if not counts:
         raise BadRecord("no_code", f"no status code among {', '.join(list(stats)[:8])}; `200s: 5` would be one")
     return counts
+
+
+def is_code(name: str) -> bool:
+    """Whether a name is a status code, as `404` is."""
+    match = _CODE.fullmatch(name)
+    return match is not None and not match[2]
 
 
 def parse_number(text: str) -> int | float | None:

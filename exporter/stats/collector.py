@@ -1,0 +1,152 @@
+"""The `collector` command: a stats page, at a fixed interval, into a TAB-separated file."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from exporter.errors import SourceError, StoreError
+from exporter.sources.http import check_url
+from exporter.stats.collecting import Collecting, Outcome
+from exporter.stats.options import Columns, Duration, run_command
+from exporter.stats.page import StatsPage
+from exporter.stats.recordfile import RecordFile
+
+MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 10.0
+
+
+def _url(ctx: click.Context, param: click.Parameter, value: str) -> str:  # noqa: ARG001, click's signature
+    try:
+        check_url(value)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
+    return value
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--url", default="http://127.0.0.1:8080/stats", show_default=True, callback=_url, help="The stats page.")
+@click.option("--interval", type=Duration(), default=10, show_default="10s", help="Time between two collections.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Append rows to this file.  [default: stdout]"
+)
+@click.option("--duration", type=Duration(), default=float("inf"), show_default="without end", help="Stop after this.")
+@click.option(
+    "--columns",
+    type=Columns(),
+    default=("time", "200", "404", "500"),
+    show_default="time,200,404,500",
+    help="What a row has: time, status codes, or other names on the page.",
+)
+@click.option("--header", is_flag=True, help="Begin a new file with the names of the columns.")
+@click.option(
+    "--timeout", type=Duration(), help="Give a collection up after this.  [default: 0.8 x interval, 1s to 10s]"
+)
+@click.version_option(version("tidewatch"), prog_name="collector", message="%(prog)s, version %(version)s")
+def command(
+    *,
+    url: str,
+    interval: float,
+    output: Path | None,
+    duration: float,
+    columns: tuple[str, ...],
+    header: bool,
+    timeout: float | None,
+) -> None:
+    """Collect the counts of a stats page.
+
+    Every interval one row is added: the Unix time, then the counts, TAB-separated. A collection that fails writes no
+    row and is told on stderr; the run goes on. Ctrl-C or SIGTERM ends it after the collection under way.
+    """
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    rows = _Stdout(columns, header=header) if output is None else RecordFile(output, columns, header=header)
+    if isinstance(rows, RecordFile) and rows.set_aside:
+        _say(f"{output}: the last line was not whole and is now in {output}.torn")
+    timeout = timeout or max(MIN_TIMEOUT_S, min(0.8 * interval, MAX_TIMEOUT_S))
+    page = StatsPage(url, timeout_s=timeout, pause=stop.wait)
+    collecting = Collecting(
+        page.read,
+        rows,
+        columns,
+        interval_s=interval,
+        duration_s=duration,
+        say=lambda text: _say(f"{url}: {text}"),
+        progress=_progress(),
+    )
+    try:
+        outcome = collecting.run(stop)
+    finally:
+        page.close()
+        unwritten = rows.close()
+    _report(outcome, unwritten, output)
+
+
+def _report(outcome: Outcome, unwritten: int, output: Path | None) -> None:
+    where = f" in {output}" if output else ""
+    _say(f"{outcome.rows - unwritten} rows{where}, {outcome.failed} collections failed, {outcome.missed} missed")
+    if unwritten:
+        raise StoreError(f"{output}: {unwritten} rows could not be written")
+    if outcome.failed and not outcome.rows:
+        raise SourceError("not one collection succeeded")
+
+
+class _Stdout:
+    """Rows to standard output."""
+
+    def __init__(self, columns: tuple[str, ...], *, header: bool) -> None:
+        if header:
+            self.append("\t".join(columns))
+
+    def append(self, row: str) -> None:
+        try:
+            sys.stdout.write(row + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at the end is quiet
+            sys.exit(141)
+
+    def close(self) -> int:
+        return 0
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    """The first signal lets the collection under way finish; the second ends at once."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        stop.set()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+
+
+_CLEAR = "\r\x1b[K"
+
+
+def _say(text: str) -> None:
+    clear = _CLEAR if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{clear}collector: {text}\n")
+
+
+def _progress() -> Callable[[str], None]:
+    """A line that is renewed in place, on a terminal only."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        return lambda _: None
+
+    def show(text: str) -> None:
+        sys.stderr.write(f"{_CLEAR}{text}")
+        sys.stderr.flush()
+
+    return show
+
+
+def main() -> None:
+    """Run the command."""
+    run_command("collector", command)
