@@ -23,6 +23,8 @@ from exporter.catalogue import Family, itself
 from exporter.clock import Clock, SystemClock
 from exporter.config import read_config
 from exporter.errors import ConfigError, SourceError, TidewatchError
+from exporter.releases import Source as ReleasesSource
+from exporter.releases import System as ReleasesSystem
 from exporter.stats import Source as StatsSource
 from exporter.stats import System as StatsSystem
 from exporter.system import Context, Reloading, System
@@ -41,6 +43,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state_dir: str = ".tidewatch/state"
     accesslog: list[AccessLogSource] = []
     stats: list[StatsSource] = []
+    releases: list[ReleasesSource] = []
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -56,7 +59,11 @@ class Options(msgspec.Struct, frozen=True):
 
 def doors(config: Config) -> dict[str, tuple[Callable[[Any, Context], System], list[Any]]]:
     """Each system's constructor and its sources, by the system's name."""
-    return {"accesslog": (AccessLogSystem, config.accesslog), "stats": (StatsSystem, config.stats)}
+    return {
+        "accesslog": (AccessLogSystem, config.accesslog),
+        "stats": (StatsSystem, config.stats),
+        "releases": (ReleasesSystem, config.releases),
+    }
 
 
 def load(path: Path | None, *, state_dir: str | None = None) -> Config:

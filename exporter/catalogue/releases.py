@@ -1,1 +1,91 @@
-"""Metrics of the releases system."""
+"""Metrics of releases: errors by build and code, and how a candidate build compares with the baseline.
+
+`candidate` and `baseline` are builds; a code or build past the caps is `other`.
+"""
+
+from exporter.catalogue._model import Metric
+
+_PAIR = ("source", "candidate", "code")
+
+ERRORS = Metric(
+    "tidewatch_release_errors_total", "counter", "Errors in the stream, by build and code.", ("source", "build", "code")
+)
+RECORDS = Metric("tidewatch_release_records_total", "counter", "Records taken into the counts.", ("source",))
+RECORDS_FAILED = Metric(
+    "tidewatch_release_records_failed_total",
+    "counter",
+    "Records that were not taken, by reason; late: for a bin that was closed.",
+    ("source", "reason"),
+)
+FOLDED = Metric(
+    "tidewatch_release_folded_records_total",
+    "counter",
+    "Records counted as `other` because of the caps on builds and codes.",
+    ("source", "label"),
+)
+LAST_RECORD = Metric(
+    "tidewatch_release_last_record_timestamp_seconds",
+    "gauge",
+    "When the last record came in (the receiver's clock).",
+    ("source",),
+)
+WATERMARK = Metric(
+    "tidewatch_release_watermark_timestamp_seconds",
+    "gauge",
+    "Time, by the records' clock, up to which bins are closed.",
+    ("source",),
+)
+BASELINE = Metric("tidewatch_release_baseline_info", "gauge", "1; the baseline in the label.", ("source", "build"))
+RATIO = Metric(
+    "tidewatch_release_rate_ratio",
+    "gauge",
+    "Error rate of the candidate over the baseline's, in the window (all: since the start; recent: the last 30 bins).",
+    (*_PAIR, "window"),
+)
+RATIO_LOW = Metric(
+    "tidewatch_release_rate_ratio_lower",
+    "gauge",
+    "Lower end of the exact 95 % interval of the ratio.",
+    (*_PAIR, "window"),
+)
+RATIO_HIGH = Metric(
+    "tidewatch_release_rate_ratio_upper",
+    "gauge",
+    "Upper end of the exact 95 % interval of the ratio.",
+    (*_PAIR, "window"),
+)
+LOG_EVIDENCE = Metric(
+    "tidewatch_release_log_evidence", "gauge", "Natural log of the e-value against equal rates.", _PAIR
+)
+EVIDENCE_THRESHOLD = Metric(
+    "tidewatch_release_log_evidence_threshold", "gauge", "The log evidence at which a code alarms.", ("source",)
+)
+P_VALUE = Metric(
+    "tidewatch_release_p_value",
+    "gauge",
+    "One-sided p-value since the start; fixed: exact, for one look; anytime: valid at every look.",
+    (*_PAIR, "kind"),
+)
+Q_VALUE = Metric(
+    "tidewatch_release_q_value", "gauge", "Benjamini-Hochberg adjusted p-value over the candidate's codes.", _PAIR
+)
+ONSET_SCORE = Metric("tidewatch_release_onset_score", "gauge", "CUSUM score of a doubling; alarms at 10.", _PAIR)
+MEAN_RATIO = Metric(
+    "tidewatch_release_mean_ratio", "gauge", "Value of the mean-threshold rule: noisy, not for paging.", _PAIR
+)
+ALERT_ACTIVE = Metric(
+    "tidewatch_release_alert_active", "gauge", "1 while the detector holds the code to be worse.", (*_PAIR, "detector")
+)
+ALERTS = Metric(
+    "tidewatch_release_alerts_total",
+    "counter",
+    "Alerts that turned active or inactive.",
+    (*_PAIR, "detector", "transition"),
+)
+BUILD_SILENT = Metric(
+    "tidewatch_release_build_silent",
+    "gauge",
+    "1 if the build sent nothing in the last 5 bins while others did.",
+    ("source", "build"),
+)
+CONNECTIONS = Metric("tidewatch_release_connections", "gauge", "Open TCP connections.", ("source",))

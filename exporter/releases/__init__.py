@@ -2,7 +2,9 @@
 
 from typing import Any
 
-__all__ = ["commands"]
+from exporter.releases.system import Source, System
+
+__all__ = ["Source", "System", "commands"]
 
 
 def __getattr__(name: str) -> Any:

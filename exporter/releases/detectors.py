@@ -10,9 +10,8 @@ active or inactive. It does no I/O, knows no clock and no other build.
 """
 
 import math
-from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -65,6 +64,13 @@ class Detector(Protocol):
 
     name: str
 
+    @property
+    def state(self) -> Any:
+        """What it must remember over a restart: a msgspec Struct."""
+
+    @state.setter
+    def state(self, value: Any) -> None: ...
+
     def step(self, closed: Bin, codes: Sequence[int]) -> list[Change]:
         """What this bin changes; `codes` are those watched so far, in order."""
 
@@ -76,6 +82,15 @@ def second_ratio(candidate: int, baseline: int, width_s: int) -> float:
     return candidate / baseline
 
 
+class MeanState(msgspec.Struct):
+    """What `MeanThreshold` must remember."""
+
+    starts: list[int] = []
+    windows: dict[int, list[float]] = {}
+    values: dict[int, float] = {}
+    active: dict[int, Alert] = {}
+
+
 class MeanThreshold:
     """The task's rule. Each window of `bins` bins whose mean is above `threshold` is an alert of its own."""
 
@@ -85,38 +100,38 @@ class MeanThreshold:
         """`bins` to a window; the mean of their values must be above `threshold`."""
         self._bins = bins
         self.threshold = threshold
-        self._windows: dict[int, deque[float]] = {}
-        self._starts: deque[int] = deque(maxlen=bins)
-        self.values: dict[int, float] = {}
-        self._active: dict[int, Alert] = {}
+        self.state = MeanState()
 
     def step(self, closed: Bin, codes: Sequence[int]) -> list[Change]:
         """What this bin changes: an alert for each code's window that is above the threshold."""
-        self._starts.append(closed.start_s)
-        changes = []
+        starts = self.state.starts
+        starts.append(closed.start_s)
+        del starts[: -self._bins]
+        changes: list[Change] = []
         for code in codes:
-            window = self._windows.setdefault(code, deque(maxlen=self._bins))
+            window = self.state.windows.setdefault(code, [])
             window.append(_mean_bin(closed, code))
+            del window[: -self._bins]
             if len(window) < self._bins:
                 continue
-            value = self.values[code] = sum(window) / self._bins
+            value = self.state.values[code] = sum(window) / self._bins
             changes += self._compare(code, value, closed)
         return changes
 
     def _compare(self, code: int, value: float, closed: Bin) -> list[Change]:
-        was = self._active.pop(code, None)
+        was = self.state.active.pop(code, None)
         changes = [Change("inactive", was)] if was else []
         if value > self.threshold:
             alert = Alert(
                 self.name,
                 code,
-                self._starts[0],
+                self.state.starts[0],
                 closed.start_s,
                 value,
                 self.threshold,
                 f"mean of {self._bins} bins of {closed.width_s} s",
             )
-            self._active[code] = alert
+            self.state.active[code] = alert
             changes.append(Change("active", alert))
         return changes
 
@@ -127,6 +142,21 @@ def _mean_bin(closed: Bin, code: int) -> float:
         ratio = second_ratio(second.candidate.get(code, 0), second.baseline.get(code, 0), closed.width_s)
         total += ratio / closed.width_s
     return total
+
+
+class EvidenceState(msgspec.Struct):
+    """What `Evidence` must remember.
+
+    totals: code -> (candidate, baseline) since the start. cleared: those totals when the code's last alert ended; the
+    count begins anew there. recent: the same by bin, newest last. logs, peaks: log evidence now, and the highest.
+    """
+
+    totals: dict[int, tuple[int, int]] = {}
+    cleared: dict[int, tuple[int, int]] = {}
+    recent: dict[int, list[tuple[int, int]]] = {}
+    logs: dict[int, float] = {}
+    peaks: dict[int, float] = {}
+    active: dict[int, Alert] = {}
 
 
 class Evidence:
@@ -152,12 +182,8 @@ class Evidence:
         self._exposure = exposure
         self._watched = watched
         self._clear_ratio = clear_ratio
-        self._recent: dict[int, deque[tuple[int, int]]] = {}
         self._clear_bins = clear_bins
-        self.totals: dict[int, tuple[int, int]] = {}  # code -> (candidate, baseline) since the start
-        self.log_evidence: dict[int, float] = {}
-        self._active: dict[int, Alert] = {}
-        self._cleared: dict[int, tuple[int, int]] = {}  # totals at the moment an alert cleared: the count begins anew
+        self.state = EvidenceState()
 
     def threshold(self, codes: int) -> float:
         """The natural log of the evidence at which a code alarms, when `codes` are watched."""
@@ -174,44 +200,55 @@ class Evidence:
         threshold = self.threshold(len(codes))
         changes = []
         for code, log_e, pair in zip(codes, logs.tolist(), pairs, strict=True):
-            self.log_evidence[code] = log_e
+            self.state.logs[code] = log_e
+            self.state.peaks[code] = max(log_e, self.state.peaks.get(code, 0.0))
             changes += self._compare(code, log_e, threshold, pair, closed)
         return changes
 
     def _count(self, code: int, x: int, y: int) -> None:
-        before = self.totals.get(code, (0, 0))
-        self.totals[code] = (before[0] + x, before[1] + y)
-        self._recent.setdefault(code, deque(maxlen=self._clear_bins)).append((x, y))
+        before = self.state.totals.get(code, (0, 0))
+        self.state.totals[code] = (before[0] + x, before[1] + y)
+        recent = self.state.recent.setdefault(code, [])
+        recent.append((x, y))
+        del recent[: -self._clear_bins]
 
     def _since(self, code: int) -> tuple[int, int]:
-        x, y = self.totals[code]
-        x0, y0 = self._cleared.get(code, (0, 0))
+        x, y = self.state.totals[code]
+        x0, y0 = self.state.cleared.get(code, (0, 0))
         return x - x0, y - y0
 
     def _compare(self, code: int, log_e: float, threshold: float, pair: tuple[int, int], closed: Bin) -> list[Change]:
         end_s = closed.start_s + closed.width_s
-        active = self._active.get(code)
+        active = self.state.active.get(code)
         if active is None and log_e >= threshold:
             value = math.exp(min(log_e, 700.0))
             text = f"{pair[0]} errors against {pair[1]}"
             alert = Alert(self.name, code, closed.start_s, None, value, math.exp(threshold), text)
-            self._active[code] = alert
+            self.state.active[code] = alert
             return [Change("active", alert)]
         if active is not None and self._recovered(code):
-            del self._active[code]
-            self._cleared[code] = self.totals[code]
+            del self.state.active[code]
+            self.state.cleared[code] = self.state.totals[code]
             return [Change("inactive", msgspec.structs.replace(active, stop_s=end_s))]
         return []
 
     def _recovered(self, code: int) -> bool:
         """Whether the last bins show no more than `clear_ratio`, with confidence, or no errors at all."""
-        recent = self._recent[code]
+        recent = self.state.recent[code]
         if len(recent) < self._clear_bins:
             return False
         x, y = sum(a for a, _ in recent), sum(b for _, b in recent)
         if x == 0:
             return True
         return bool(rate_ratios(x, y, self._exposure).high < self._clear_ratio)
+
+
+class OnsetState(msgspec.Struct):
+    """What `Onset` must remember. rising: code -> start of the bin in which its score last left zero."""
+
+    scores: dict[int, float] = {}
+    rising: dict[int, int] = {}
+    active: dict[int, Alert] = {}
 
 
 class Onset:
@@ -230,30 +267,28 @@ class Onset:
         self._up = math.log(r * (1 + e) / (1 + r * e))
         self._down = math.log((1 + r * e) / (1 + e))
         self.threshold = threshold
-        self.scores: dict[int, float] = {}
-        self._rising: dict[int, int] = {}  # code -> start of the bin in which its score last left zero
-        self._active: dict[int, Alert] = {}
+        self.state = OnsetState()
 
     def step(self, closed: Bin, codes: Sequence[int]) -> list[Change]:
         """Which codes' scores reached the threshold in this bin, and which fell back to zero."""
         changes = []
         for code in codes:
-            before = self.scores.get(code, 0.0)
+            before = self.state.scores.get(code, 0.0)
             gain = closed.candidate.get(code, 0) * self._up - closed.baseline.get(code, 0) * self._down
-            score = self.scores[code] = min(max(0.0, before + gain), 2 * self.threshold)
+            score = self.state.scores[code] = min(max(0.0, before + gain), 2 * self.threshold)
             if before == 0.0:
-                self._rising[code] = closed.start_s
+                self.state.rising[code] = closed.start_s
             changes += self._compare(code, score, closed)
         return changes
 
     def _compare(self, code: int, score: float, closed: Bin) -> list[Change]:
-        active = self._active.get(code)
+        active = self.state.active.get(code)
         if active is None and score >= self.threshold:
-            text = f"rising since {self._rising[code]} s"
-            alert = Alert(self.name, code, self._rising[code], None, score, self.threshold, text)
-            self._active[code] = alert
+            text = f"rising since {self.state.rising[code]} s"
+            alert = Alert(self.name, code, self.state.rising[code], None, score, self.threshold, text)
+            self.state.active[code] = alert
             return [Change("active", alert)]
         if active is not None and score == 0.0:
-            del self._active[code]
+            del self.state.active[code]
             return [Change("inactive", msgspec.structs.replace(active, stop_s=closed.start_s + closed.width_s))]
         return []

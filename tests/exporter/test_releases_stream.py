@@ -1,0 +1,96 @@
+"""Laws of the running comparison: order within the watermark, cuts and restarts change nothing."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.releases.analysis import Settings
+from exporter.releases.stream import OTHER_BUILD, OTHER_CODE, Limits, Stream, StreamState, Taken
+
+OLD, NEW = "5.1", "5.2"
+LIMITS = Limits(lateness_s=30, max_codes=40)
+
+events = st.lists(
+    st.tuples(st.integers(0, 200), st.sampled_from([OLD, NEW]), st.integers(0, 3), st.integers(1, 20)),
+    min_size=1,
+    max_size=40,
+)
+
+
+def run(pieces, *, restart=False):
+    stream = Stream(Settings(), LIMITS)
+    stream.expect([OLD, NEW], range(4))
+    for piece in pieces:
+        counts = {}
+        for time_s, build, code, count in piece:
+            counts[time_s, build, code] = counts.get((time_s, build, code), 0) + count
+        stream.take(counts)
+        if restart:
+            blob = msgspec.msgpack.encode(stream.state)
+            stream = Stream(Settings(), LIMITS, state=msgspec.msgpack.decode(blob, type=StreamState))
+    stream.flush()
+    return stream.state
+
+
+def plain(state):
+    return msgspec.to_builtins(state, builtin_types=(tuple,), str_keys=True)
+
+
+@given(events=events, seed=st.randoms(use_true_random=False), cut=st.integers(1, 10), restart=st.booleans())
+def test_order_within_the_watermark_cuts_and_restarts_change_nothing(events, seed, cut, restart):
+    """Delays below the lateness reorder records as a network would."""
+    ordered = sorted(events)
+    shuffled = sorted(events, key=lambda e: e[0] + seed.random() * (LIMITS.lateness_s - 10))
+    pieces = [shuffled[i : i + cut] for i in range(0, len(shuffled), cut)]
+    got, want = run(pieces, restart=restart), run([ordered])
+    assert got.late == 0
+    for one in (got, want):
+        one.totals = {build: dict(sorted(codes.items())) for build, codes in sorted(one.totals.items())}
+    assert (got.totals, got.accepted, got.transitions) == (want.totals, want.accepted, want.transitions)
+    assert got.candidates == want.candidates
+    assert got.alerts == want.alerts
+
+
+def test_a_record_for_a_closed_bin_is_late_and_changes_nothing_else():
+    stream = Stream(Settings(), LIMITS)
+    stream.take({(100, OLD, 1): 5, (160, OLD, 1): 1})
+    before = dict(stream.state.totals[OLD])
+    taken, _ = stream.take({(105, OLD, 1): 3})
+    assert (taken, stream.state.late, stream.state.totals[OLD]) == (Taken(0, 3), 3, before)
+
+
+def test_builds_and_codes_past_the_caps_fold_into_other_and_are_counted():
+    stream = Stream(Settings(), Limits(max_builds=2, max_codes=2))
+    stream.take({(0, f"{n}", n): 1 for n in range(5)})
+    assert stream.state.accepted == 5
+    assert sorted(stream.state.totals) == ["0", "1", OTHER_BUILD]
+    assert stream.state.totals[OTHER_BUILD][OTHER_CODE] == 3
+    assert stream.state.folded == {"build": 3, "code": 3}
+
+
+@pytest.mark.parametrize(
+    ("times", "want"),
+    [([86_390, 5], 86_405), ([5, 86_390], 86_390), ([172_790, 3], 172_803)],
+    ids=["over-midnight", "first-day", "second-midnight"],
+)
+def test_clock_times_go_on_over_midnight(times, want):
+    stream = Stream(Settings(), Limits(lateness_s=100_000))
+    for time_s in times:
+        stream.take({(time_s, OLD, 0): 1})
+    assert stream.state.newest_s == want
+
+
+def test_a_jump_of_years_closes_no_millions_of_bins():
+    stream = Stream(Settings(), LIMITS)
+    stream.take({(100_000, OLD, 0): 1, (100_000, NEW, 0): 1})
+    stream.take({(10_000_000_000, OLD, 0): 1})
+    assert stream.state.closed_to_s == (10_000_000_000 - LIMITS.lateness_s) // 10 * 10
+
+
+def test_a_lower_version_that_appears_becomes_the_baseline_and_comparisons_begin_anew():
+    stream = Stream(Settings(), LIMITS)
+    stream.take({(0, NEW, 0): 5, (100, NEW, 0): 1})
+    assert stream.state.baseline == NEW
+    stream.take({(100, OLD, 0): 1})
+    assert (stream.state.baseline, stream.candidates()) == (OLD, [NEW])
