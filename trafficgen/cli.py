@@ -17,6 +17,7 @@ Exit codes:
   1    the run could not be finished
   2    a flag is wrong, or the target cannot be reached: nothing was sent
   3    the generator itself was the limit: the figures say nothing about the target
+  4    an expectation of a scenario did not hold
   130  ended at once by a second signal"""
 
 
@@ -180,6 +181,26 @@ def cli(context: click.Context, /, **options: Any) -> None:
     from trafficgen.options import load_config
 
     context.exit(run_command(load_config(options), options))
+
+
+@cli.command("run")
+@click.argument("scenario")
+@click.option("--url", help="Instead of the scenario's own.")
+@click.option("--seed", type=click.IntRange(0), help="Instead of the scenario's own.")
+@click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, help="Asked for firing alerts.")
+@click.option("--alertmanager", default="http://127.0.0.1:9093", show_default=True, help="Asked too; '' for none.")
+@target_options
+@output_options
+@click.pass_context
+def run(context: click.Context, /, **options: Any) -> None:
+    """Run SCENARIO: a file, or quiet-day, surge, drop-to-zero, error-burst, demo.
+
+    Drives the phases and faults of the scenario and checks that the alerts it expects fire and resolve in time.
+    """
+    from trafficgen.command import run_scenario
+    from trafficgen.scenario import read_scenario
+
+    context.exit(run_scenario(read_scenario(options["scenario"]), options))
 
 
 def main() -> NoReturn:

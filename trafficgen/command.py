@@ -9,14 +9,18 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from trafficgen.drive import Drive
 from trafficgen.errors import TrafficgenError
 from trafficgen.exposition import MetricsServer
 from trafficgen.live import LiveLine
 from trafficgen.load import LoadConfig, Run, make_run
+from trafficgen.options import scenario_config
 from trafficgen.report import RENDERERS, Report
+from trafficgen.scenario import Scenario
 
 T = TypeVar("T")
 EXIT_SATURATED = 3
+EXIT_EXPECTATION = 4
 EXIT_ABORTED = 130
 _LINGER_SCRAPES = 2
 
@@ -53,15 +57,40 @@ def raise_file_limit(connections: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
+def run_scenario(scenario: Scenario, options: dict[str, Any]) -> int:
+    """Run a scenario, print report and verdicts, and return the exit code. Raises TrafficgenError."""
+    config = scenario_config(scenario, options)
+    run = make_run(config)
+    raise_file_limit(config.limits.connections)
+    return run_loop(_drive(Drive(scenario, run), options))
+
+
+async def _drive(drive: Drive, options: dict[str, Any]) -> int:
+    run = drive.run
+    async with serve_metrics(run, options["metrics_address"], options["linger"]):
+        with stopping(drive.stop) as signals, LiveLine(run.plan.duration_s) as line:
+            report = await drive.execute(
+                options["prometheus"], options["alertmanager"], on_tick=line.update, tell=line.tell
+            )
+        publish(report, options["report"], options["output"])
+    failed = any(not verdict.held for verdict in report.expectations)
+    return EXIT_ABORTED if signals.count > 1 else exit_code(report, failed=failed)
+
+
+def exit_code(report: Report, *, failed: bool = False) -> int:
+    """The verdict on a run as a number; what makes the others meaningless comes first."""
+    if report.saturated:
+        return EXIT_SATURATED
+    return EXIT_EXPECTATION if failed else 0
+
+
 async def _execute(run: Run, options: dict[str, Any]) -> int:
     async with serve_metrics(run, options["metrics_address"], options["linger"]):
         with stopping(run.stop) as signals:
             with LiveLine(run.plan.duration_s) as line:
                 report = await run.execute(line.update)
             publish(report, options["report"], options["output"])
-    if signals.count > 1:
-        return EXIT_ABORTED
-    return EXIT_SATURATED if report.saturated else 0
+    return EXIT_ABORTED if signals.count > 1 else exit_code(report)
 
 
 @contextlib.asynccontextmanager

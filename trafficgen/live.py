@@ -40,6 +40,13 @@ class LiveLine:
         if self._live:
             self._live.update(self._line(status), refresh=True)
 
+    def tell(self, text: str) -> None:
+        """Say something on stderr, above the line where there is one."""
+        if self._live:
+            self._live.console.print(Text(text))
+        else:
+            sys.stderr.write(f"{text}\n")
+
     def _line(self, status: "Status") -> Text:
         meter, elapsed = status.meter, max(0.0, status.elapsed_s())
         self._seen.append((elapsed, meter.sent))

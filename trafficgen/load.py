@@ -1,6 +1,7 @@
 """A run from its configuration to its report: `await run_load(LoadConfig(...))`."""
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -82,6 +83,7 @@ class Run:
             )
             for target in plan.targets
         ]
+        self._dial: Dial | None = None
         self._engine: Engine | None = None
         self._pool: Pool | None = None
         self._stopped = False
@@ -89,7 +91,7 @@ class Run:
 
     async def execute(self, on_tick: Callable[[Status], None] | None = None) -> Report:
         """Send the plan and wait for the answers. Raises UsageError when the target can't be reached at all."""
-        dial = await self._reach()
+        dial = self._dial or await self.reach()
         self._start_ns = time.monotonic_ns() + _START_DELAY_NS
         started_at = time.time() + _START_DELAY_NS / 1e9
         duration_s = self.plan.duration_s
@@ -132,13 +134,14 @@ class Run:
         elif self._engine:
             self._engine.stop()
 
-    async def _reach(self) -> Dial:
-        """How to connect to the target, tried once."""
+    async def reach(self) -> Dial:
+        """Find out how to connect to the target, and try it. Raises UsageError when it can't be reached."""
         config, url = self.config, self.url
         addresses = [] if config.unix_socket else await resolve(url, allow_public=config.allow_public)
         dial = make_dial(url, addresses, unix_socket=config.unix_socket, insecure=config.insecure)
         where = config.unix_socket or url.authority
         await wait_reachable(dial, where, timeout_s=config.limits.connect_timeout_s, wait_s=config.wait_s)
+        self._dial = dial
         return dial
 
     async def _tell(self, on_tick: Callable[[Status], None] | None) -> None:
@@ -164,7 +167,7 @@ class Run:
 
     def elapsed_s(self) -> float:
         """Seconds since the start; negative before it."""
-        return (time.monotonic_ns() - self._start_ns) / 1e9
+        return (time.monotonic_ns() - self._start_ns) / 1e9 if self._start_ns else -math.inf
 
 
 async def run_load(

@@ -28,39 +28,51 @@ class Fault:
 
 def parse_mix(text: str) -> Shares:
     """`/=90,/fail=8` as shares of 1. Raises UsageError."""
-    pairs = _pairs(text, "--mix")
+    return as_mix(parse_pairs(text, "--mix"))
+
+
+def as_mix(pairs: list[tuple[str, float]], what: str = "--mix") -> Shares:
+    """Weights as shares of 1. Raises UsageError."""
+    _check(pairs, what)
     total = math.fsum(weight for _, weight in pairs)
     if not total > 0:
-        raise UsageError(f"--mix: {text!r} has no weight above 0; {_SYNTAX}")
+        raise UsageError(f"{what}: no weight above 0; {_SYNTAX}")
     return tuple((path, weight / total) for path, weight in pairs)
 
 
-def parse_fault(text: str) -> Shares:
-    """`/fail=30`: percentages of all traffic. Raises UsageError when they exceed 100."""
-    pairs = _pairs(text, "fault mix")
+def as_fault(pairs: list[tuple[str, float]], what: str) -> Shares:
+    """Percentages of all traffic as shares of 1. Raises UsageError when they exceed 100."""
+    _check(pairs, what)
     if math.fsum(percent for _, percent in pairs) > 100:
-        raise UsageError(f"fault mix: {text!r} takes more than 100 percent of the traffic")
+        raise UsageError(f"{what}: takes more than 100 percent of the traffic")
     return tuple((path, percent / 100) for path, percent in pairs)
 
 
-def _pairs(text: str, what: str) -> list[tuple[str, float]]:
-    pairs: dict[str, float] = {}
+def parse_pairs(text: str, what: str) -> list[tuple[str, float]]:
+    """`/=90,/fail=8` as (path, number) pairs. Raises UsageError that starts with `what`."""
+    pairs: list[tuple[str, float]] = []
     for part in filter(None, (p.strip() for p in text.split(","))):
         path, equals, weight_text = part.rpartition("=")
         try:
             weight = float(weight_text)
         except ValueError:
             weight = math.nan
-        if not equals or not 0 <= weight < math.inf or not is_path(path):
+        if not equals:
             raise UsageError(f"{what}: {part!r} is not a path and its weight; {_SYNTAX}")
-        if path in pairs:
-            raise UsageError(f"{what}: {path} is given twice")
-        pairs[path] = weight
+        pairs.append((path, weight))
+    return pairs
+
+
+def _check(pairs: list[tuple[str, float]], what: str) -> None:
     if not pairs:
         raise UsageError(f"{what}: empty; {_SYNTAX}")
     if len(pairs) > MAX_TARGETS:
         raise UsageError(f"{what}: {len(pairs)} targets; at most {MAX_TARGETS}, as each is a label of the metrics")
-    return list(pairs.items())
+    for number, (path, weight) in enumerate(pairs):
+        if not 0 <= weight < math.inf or not is_path(path):
+            raise UsageError(f"{what}: {path}={weight:g} is not a path and its weight; {_SYNTAX}")
+        if path in dict(pairs[:number]):
+            raise UsageError(f"{what}: {path} is given twice")
 
 
 def is_path(text: str) -> bool:

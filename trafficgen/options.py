@@ -9,6 +9,7 @@ from trafficgen.mix import parse_mix
 from trafficgen.patterns import parse_patterns
 from trafficgen.plan import Phase
 from trafficgen.pool import Limits
+from trafficgen.scenario import Scenario
 
 
 def load_config(options: dict[str, Any]) -> LoadConfig:
@@ -20,6 +21,23 @@ def load_config(options: dict[str, Any]) -> LoadConfig:
         mix=None if mix is None else parse_mix(mix),
         arrival=options["arrival"],
         seed=options["seed"],
+        **target_settings(options),
+    )
+
+
+def scenario_config(scenario: Scenario, options: dict[str, Any]) -> LoadConfig:
+    """The run that a scenario tells; flags win over the file. Raises UsageError."""
+    url = options["url"] or scenario.url
+    if url is None:
+        raise UsageError(f"{scenario.name}: no url in the scenario; give one with --url")
+    return LoadConfig(
+        url=url,
+        phases=scenario.phases,
+        mix=scenario.mix,
+        faults=scenario.faults,
+        repeat=scenario.repeat,
+        arrival=scenario.arrival,
+        seed=scenario.seed if options["seed"] is None else options["seed"],
         **target_settings(options),
     )
 

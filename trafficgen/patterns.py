@@ -55,6 +55,10 @@ class Pattern:
         return curve
 
 
+SILENCE = Pattern((Segment(0.0, math.inf, Line(0.0)),))
+"""No request at all."""
+
+
 def check_rate(rate: float | None, *, what: str = "--rps") -> float:
     """The rate itself. Raises UsageError unless it is above 0 and at most ten million a second."""
     if rate is None or not 0 < rate <= MAX_RATE_PER_S:  # NaN fails the comparison too

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from trafficgen.expect import Verdict, describe
 from trafficgen.histogram import Histogram
 from trafficgen.meter import Meter
 
@@ -33,6 +34,8 @@ class Report(msgspec.Struct, frozen=True):
     saturated: bool
     started_at: float  # Unix time
     stopped_early: bool = False
+    windows: list[dict[str, str | float | None]] = []  # phases and faults, seconds since the start
+    expectations: list[Verdict] = []
 
     def to_json(self) -> str:
         """One indented JSON object."""
@@ -104,6 +107,7 @@ def render_text(report: Report) -> str:
         rows.append(("stopped", "before the end of the plan"))
     if report.saturated:
         rows.append(("INVALID", "the generator was the limit, not the target: more --workers, or a lower rate"))
+    rows += [("expected", describe(verdict)) for verdict in report.expectations]
     width = max(len(name) for name, _ in rows)
     return "".join(f"{name:<{width}}  {value}\n" for name, value in rows)
 

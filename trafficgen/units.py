@@ -10,10 +10,10 @@ _PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s|m|h|d)")
 MAX_DURATION_S = 366 * 86400.0  # longer than any run; keeps nanoseconds far from 64 bits
 
 
-def parse_duration(text: str, *, what: str = "duration") -> float:
-    """Seconds told by `text`; a bare number is seconds. Raises UsageError unless 0 < seconds <= one year."""
+def parse_duration(text: str, *, what: str = "duration", zero: bool = False) -> float:
+    """Seconds told by `text`, a bare number being seconds. Raises UsageError unless above 0 (`zero`: or 0)."""
     seconds = _seconds(text.strip())
-    if seconds is None or not 0 < seconds <= MAX_DURATION_S:
+    if seconds is None or not 0 <= seconds <= MAX_DURATION_S or (seconds == 0 and not zero):
         raise UsageError(
             f"{what}: {text!r} is not a duration; write seconds, or 90s, 1m30s, 2h (above 0, at most a year)"
         )

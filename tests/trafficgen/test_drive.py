@@ -1,0 +1,69 @@
+"""A scenario against a real server and stand-ins for the alert APIs, which follow what the server was asked for."""
+
+import pytest
+from aiohttp import web
+
+from trafficgen import watch
+from trafficgen.drive import Drive
+from trafficgen.errors import UsageError
+from trafficgen.load import LoadConfig, make_run
+from trafficgen.scenario import parse_scenario
+
+SCENARIO = """
+mix: /=1
+phases: [{rate: 400, duration: 0.5}]
+faults: [{name: errors, at: 0.1, for: 0.2, mix: /fail=100}]
+expect:
+  - alert SiteErrors firing within 5s, resolved within 5s
+  - no alert Other
+"""
+
+
+@pytest.fixture
+async def alert_api(site, monkeypatch):
+    """SiteErrors fires while the last look saw new failures."""
+    monkeypatch.setattr(watch, "POLL_S", 0.02)
+    seen = [0, 0]
+
+    def firing(which):
+        before, seen[which] = seen[which], site.requests["/fail"]
+        return ["SiteErrors"] if seen[which] > before else []
+
+    async def prometheus(_request):
+        alerts = [{"labels": {"alertname": name}, "state": "firing"} for name in firing(0)]
+        return web.json_response({"data": {"alerts": [*alerts, {"labels": {"alertname": "P"}, "state": "pending"}]}})
+
+    async def alertmanager(_request):
+        return web.json_response([{"labels": {"alertname": name}} for name in firing(1)])
+
+    app = web.Application()
+    app.router.add_get("/api/v1/alerts", prometheus)
+    app.router.add_get("/api/v2/alerts", alertmanager)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+def drive_of(site):
+    scenario = parse_scenario(SCENARIO, "test")
+    return Drive(
+        scenario, make_run(LoadConfig(site.url, scenario.phases, mix=scenario.mix, faults=scenario.faults, seed=1))
+    )
+
+
+async def test_a_fault_is_sent_and_its_alert_is_followed_to_the_end(site, alert_api):
+    told = []
+    report = await drive_of(site).execute(alert_api, alert_api, on_tick=lambda _status: None, tell=told.append)
+    assert report.codes == {"200": 120, "500": 80}
+    assert [verdict.held for verdict in report.expectations] == [True, True]
+    assert 0 <= report.expectations[0].firing_after_s <= 5
+    assert told[0] == "0.0 s: phase phase 1 begins"
+    assert "0.1 s: fault errors begins" in told
+
+
+async def test_nothing_is_sent_when_the_alerts_cannot_be_asked_for(site):
+    with pytest.raises(UsageError, match="--prometheus: it does not tell its alerts"):
+        await drive_of(site).execute(site.url, None, on_tick=lambda _status: None, tell=lambda _text: None)
+    assert site.requests["/fail"] == 0

@@ -1,0 +1,92 @@
+"""Runs a scenario: the traffic, and beside it the watch over the alerts that it must raise."""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+import aiohttp
+import msgspec
+
+from trafficgen.expect import Judge, Verdict, describe
+from trafficgen.load import Run, Status
+from trafficgen.report import Report
+from trafficgen.scenario import Scenario, Window
+from trafficgen.watch import TIMEOUT_S, AlertSource, watch
+
+
+class Drive:
+    """One run of a scenario; `await execute()` once. `stop` ends the traffic, or the wait after it."""
+
+    def __init__(self, scenario: Scenario, run: Run) -> None:
+        self.scenario, self.run = scenario, run
+        self.judges = [Judge(e, *_span(scenario.window_of(e))) for e in scenario.expectations]
+        self._told: set[object] = set()
+        self._traffic_over = False
+
+    def stop(self) -> None:
+        """End the traffic and wait for its answers; once that is over, end the wait for alerts."""
+        if self._traffic_over:
+            self._finish("the wait for it was stopped")
+        else:
+            self.run.stop()
+
+    async def execute(
+        self,
+        prometheus: str,
+        alertmanager: str | None,
+        *,
+        on_tick: Callable[[Status], None],
+        tell: Callable[[str], None],
+    ) -> Report:
+        """The report, with a verdict on each expectation. Raises UsageError when target or APIs can't be reached."""
+        self._tell = tell
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
+            source = AlertSource(session, prometheus, alertmanager)
+            if self.judges:
+                await source.check()
+            await self.run.reach()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(watch(source, self.judges, self.run.elapsed_s))
+                report = await self.run.execute(lambda status: self._tick(status, on_tick))
+                self._end_traffic(report)
+        self._news(self.run.elapsed_s())
+        windows = [msgspec.to_builtins(window) for window in self.scenario.windows()]
+        return msgspec.structs.replace(report, windows=windows, expectations=self.verdicts())
+
+    def verdicts(self) -> list[Verdict]:
+        """What has been decided until now."""
+        return [judge.verdict for judge in self.judges if judge.verdict]
+
+    def _tick(self, status: Status, on_tick: Callable[[Status], None]) -> None:
+        self._news(status.elapsed_s())
+        on_tick(status)
+
+    def _end_traffic(self, report: Report) -> None:
+        """What must not fire did not while the traffic ran; what must may still come, unless the run was cut."""
+        self._traffic_over = True
+        for judge in self.judges:
+            if judge.expectation.firing_s is None:
+                judge.finish(self.run.elapsed_s())
+        if report.stopped_early:
+            self._finish("the run was stopped before")
+        elif any(judge.verdict is None for judge in self.judges):
+            self._tell(f"the traffic is over at {self.run.elapsed_s():.1f} s; waiting for the alerts")
+
+    def _finish(self, why: str) -> None:
+        for judge in self.judges:
+            judge.finish(self.run.elapsed_s(), why)
+
+    def _news(self, now_s: float) -> None:
+        """Tell what has begun and what has been decided since the last time."""
+        for window in self.scenario.windows():
+            if window.start_s <= now_s and window not in self._told:
+                self._told.add(window)
+                self._tell(f"{window.start_s:.1f} s: {window.kind} {window.name} begins")
+        for judge in self.judges:
+            if judge.verdict and judge not in self._told:
+                self._told.add(judge)
+                self._tell(describe(judge.verdict))
+
+
+def _span(window: Window) -> tuple[float, float]:
+    return window.start_s, math.inf if window.end_s is None else window.end_s

@@ -1,0 +1,218 @@
+"""Scenario files: phases of traffic, fault windows over them, and what the monitoring must make of it.
+
+A file is checked whole before anything is sent; errors name the file, the path in it and what would be right.
+"""
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from trafficgen.arrivals import ArrivalMode
+from trafficgen.errors import UsageError
+from trafficgen.expect import Expectation, parse_expectation
+from trafficgen.jitter import JitterMode
+from trafficgen.mix import Fault, Shares, as_fault, as_mix, parse_pairs
+from trafficgen.patterns import SILENCE, parse_patterns
+from trafficgen.plan import Phase
+from trafficgen.units import parse_duration
+
+MAX_SCENARIO_BYTES = 1 << 20
+_Time = str | float | int
+_Mix = str | dict[str, float]
+
+
+class PhaseText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of `phases`. `rate: 0` is silence."""
+
+    rate: float | None = None  # optional where the pattern tells its own
+    duration: _Time | None = None  # optional for the last phase: until stopped
+    name: str = ""
+    pattern: str | list[str] = msgspec.field(default_factory=list)
+    mix: _Mix | None = None
+    jitter: float = 0.0
+    jitter_interval: _Time = "1s"
+    jitter_mode: JitterMode = "balanced"
+
+
+class FaultText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of `faults`: from `at` on, `for` so long, `mix` takes these percentages of all requests."""
+
+    at: _Time
+    mix: _Mix
+    length: _Time = msgspec.field(name="for")
+    name: str = ""
+
+
+class ScenarioText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file as written."""
+
+    phases: list[PhaseText]
+    name: str = ""
+    description: str = ""
+    url: str | None = None
+    mix: _Mix | None = None
+    seed: int | None = None
+    arrival: ArrivalMode = "even"
+    repeat: bool = False
+    faults: list[FaultText] = msgspec.field(default_factory=list)
+    expect: list[str] = msgspec.field(default_factory=list)
+
+
+class Window(msgspec.Struct, frozen=True):
+    """A named stretch of a run: a phase or a fault."""
+
+    kind: str
+    name: str
+    start_s: float
+    end_s: float | None  # None: until the run is stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A scenario, checked."""
+
+    name: str
+    url: str | None
+    phases: tuple[Phase, ...]
+    mix: Shares | None
+    faults: tuple[Fault, ...]
+    expectations: tuple[Expectation, ...]
+    seed: int | None
+    arrival: ArrivalMode
+    repeat: bool
+
+    def windows(self) -> list[Window]:
+        """Phases and faults in order of time, those of the first round."""
+        found, start = [], 0.0
+        for phase in self.phases:
+            end = None if phase.duration_s is None else start + phase.duration_s
+            found.append(Window("phase", phase.name, start, end))
+            start = end or start
+        found += [Window("fault", fault.name, fault.start_s, fault.end_s) for fault in self.faults]
+        return sorted(found, key=lambda window: window.start_s)
+
+    def window_of(self, expectation: Expectation) -> Window:
+        """What the expectation is about: what it names, else the first fault, else the first phase."""
+        windows = self.windows()
+        if expectation.after is not None:
+            named = next((w for w in windows if w.name == expectation.after), None)
+            if named is None:
+                known = ", ".join(w.name for w in windows)
+                raise UsageError(
+                    f"{expectation.text!r}: no phase or fault is called {expectation.after}; known: {known}"
+                )
+            return named
+        return next((w for w in windows if w.kind == "fault"), windows[0])
+
+
+def builtin_scenarios() -> dict[str, str]:
+    """The scenarios that come with the program: name -> text."""
+    folder = resources.files("trafficgen") / "scenarios"
+    files = [entry for entry in folder.iterdir() if entry.name.endswith(".yml")]
+    return {entry.name.removesuffix(".yml"): entry.read_text("utf-8") for entry in sorted(files, key=lambda e: e.name)}
+
+
+def read_scenario(name: str) -> Scenario:
+    """The scenario in the file `name`, or the built-in one of that name. Raises UsageError."""
+    path = Path(name)
+    builtin = builtin_scenarios()
+    if not path.exists() and name in builtin:
+        return parse_scenario(builtin[name], name)
+    if not path.exists():
+        raise UsageError(f"{name}: no such file, nor a scenario of the program's own ({', '.join(builtin)})")
+    try:
+        if path.stat().st_size > MAX_SCENARIO_BYTES:
+            raise UsageError(f"{name}: larger than 1 MiB; is this a scenario?")
+        return parse_scenario(path.read_text("utf-8"), name)
+    except OSError as exc:
+        raise UsageError(f"{name}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"{name}: not UTF-8 text (byte {exc.start})") from exc
+
+
+def parse_scenario(text: str, name: str) -> Scenario:
+    """Read and check a scenario. Raises UsageError that starts with `name`."""
+    try:
+        tree: Any = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as exc:
+        line = exc.problem_mark.line + 1 if exc.problem_mark else 1
+        raise UsageError(f"{name}:{line}: not YAML: {exc.problem}") from exc
+    except yaml.YAMLError as exc:
+        raise UsageError(f"{name}: not YAML: {' '.join(str(exc).split())}") from exc
+    try:
+        written = msgspec.convert(tree, ScenarioText)
+    except msgspec.ValidationError as exc:
+        raise UsageError(f"{name}: {exc}") from exc
+    try:
+        scenario = _build(written, name)
+        for expectation in scenario.expectations:
+            scenario.window_of(expectation)
+    except UsageError as exc:
+        raise UsageError(f"{name}: {exc}") from exc
+    return scenario
+
+
+def _build(written: ScenarioText, name: str) -> Scenario:
+    phases = tuple(_phase(phase, number) for number, phase in enumerate(written.phases))
+    if not phases:
+        raise UsageError("$.phases: empty; write at least one, as in - {rate: 100, duration: 60s}")
+    endless = [phase for phase in phases if phase.duration_s is None]
+    if endless and (endless != [phases[-1]] or written.repeat):
+        raise UsageError("$.phases: only the last one may be without a duration, and only without repeat")
+    if written.repeat and written.expect:
+        raise UsageError("$.expect: a scenario that repeats has no end to judge; leave out repeat or expect")
+    return Scenario(
+        name=written.name or Path(name).stem,
+        url=written.url,
+        phases=phases,
+        mix=None if written.mix is None else as_mix(_pairs(written.mix, "$.mix"), "$.mix"),
+        faults=tuple(_fault(fault, number) for number, fault in enumerate(written.faults)),
+        expectations=tuple(parse_expectation(text) for text in written.expect),
+        seed=written.seed,
+        arrival=written.arrival,
+        repeat=written.repeat,
+    )
+
+
+def _phase(written: PhaseText, number: int) -> Phase:
+    where = f"$.phases[{number}]"
+    texts = (written.pattern,) if isinstance(written.pattern, str) else tuple(written.pattern)
+    if not 0 <= written.jitter <= 1:
+        raise UsageError(f"{where}.jitter: {written.jitter:g}; it must be a number from 0 to 1")
+    try:
+        pattern = SILENCE if written.rate == 0 and not texts else parse_patterns(texts, written.rate)
+    except UsageError as exc:
+        raise UsageError(f"{where}: {str(exc).replace('--rps', 'rate').replace('--pattern', 'pattern')}") from exc
+    duration = pattern.duration_s if written.duration is None else _time(written.duration, f"{where}.duration")
+    return Phase(
+        pattern,
+        duration,
+        mix=None if written.mix is None else as_mix(_pairs(written.mix, f"{where}.mix"), f"{where}.mix"),
+        jitter=written.jitter,
+        jitter_interval_s=_time(written.jitter_interval, f"{where}.jitter_interval"),
+        jitter_mode=written.jitter_mode,
+        name=written.name or f"phase {number + 1}",
+    )
+
+
+def _fault(written: FaultText, number: int) -> Fault:
+    where = f"$.faults[{number}]"
+    start = _time(written.at, f"{where}.at", zero=True)
+    return Fault(
+        start,
+        start + _time(written.length, f"{where}.for"),
+        as_fault(_pairs(written.mix, f"{where}.mix"), f"{where}.mix"),
+        written.name or f"fault {number + 1}",
+    )
+
+
+def _time(value: _Time, where: str, *, zero: bool = False) -> float:
+    return parse_duration(str(value), what=where, zero=zero)
+
+
+def _pairs(mix: _Mix, where: str) -> list[tuple[str, float]]:
+    return parse_pairs(mix, where) if isinstance(mix, str) else list(mix.items())

@@ -1,0 +1,73 @@
+"""Asks Prometheus and Alertmanager, again and again, which alerts are firing, and lets the judges know."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+
+from trafficgen.errors import UsageError
+from trafficgen.expect import Judge, Seen
+
+POLL_S = 1.0
+TIMEOUT_S = 5.0
+FAILURES = (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError)  # no answer, or one of another shape
+
+
+class AlertSource:
+    """The alert APIs of a Prometheus and, if `alertmanager` is not None, of an Alertmanager."""
+
+    def __init__(self, session: aiohttp.ClientSession, prometheus: str, alertmanager: str | None) -> None:
+        self._session = session
+        self._prometheus = prometheus.rstrip("/")
+        self._alertmanager = alertmanager.rstrip("/") if alertmanager else None
+
+    async def check(self) -> None:
+        """Ask both once. Raises UsageError when one doesn't answer as it should."""
+        for name, ask in (("prometheus", self._ask_prometheus), ("alertmanager", self._ask_alertmanager)):
+            try:
+                await ask()
+            except FAILURES as exc:
+                raise UsageError(f"--{name}: it does not tell its alerts: {_words(exc)}") from exc
+
+    async def look(self, elapsed_s: Callable[[], float]) -> Seen:
+        """What is firing now. Raises one of `FAILURES`."""
+        prometheus, alertmanager = await self._ask_prometheus(), await self._ask_alertmanager()
+        return Seen(elapsed_s(), prometheus, alertmanager)
+
+    async def _ask_prometheus(self) -> frozenset[str]:
+        alerts = (await self._get(f"{self._prometheus}/api/v1/alerts"))["data"]["alerts"]
+        return frozenset(alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing")
+
+    async def _ask_alertmanager(self) -> frozenset[str] | None:
+        if self._alertmanager is None:
+            return None
+        alerts = await self._get(f"{self._alertmanager}/api/v2/alerts")
+        return frozenset(alert["labels"]["alertname"] for alert in alerts)
+
+    async def _get(self, url: str) -> Any:
+        async with self._session.get(url) as response:
+            response.raise_for_status()
+            return await response.json()
+
+
+def _words(exc: BaseException) -> str:
+    return " ".join(str(exc).split()) or type(exc).__name__
+
+
+async def watch(source: AlertSource, judges: list[Judge], elapsed_s: Callable[[], float]) -> None:
+    """Observe about once a second until every judge has decided. A failed question is asked again."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while any(judge.verdict is None for judge in judges):
+        try:
+            seen = await source.look(elapsed_s)
+        except FAILURES as exc:
+            for judge in judges:
+                if elapsed_s() > judge.deadline_s:
+                    judge.finish(elapsed_s(), f"the alerts could not be asked for: {_words(exc)}")
+        else:
+            for judge in judges:
+                judge.observe(seen)
+        due = max(due + POLL_S, loop.time())
+        await asyncio.sleep(due - loop.time())
