@@ -33,6 +33,7 @@ check: $(VENV)/installed ## lint, types, import contracts, promtool and amtool c
 	ruff format --check .
 	mypy
 	lint-imports --no-logo
+	python -m alerts check
 
 unit: $(VENV)/installed ## the quick tests
 	pytest -q -m 'not e2e and not slow'

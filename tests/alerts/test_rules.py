@@ -1,0 +1,243 @@
+"""What every rule promises, whichever file it stands in; a new file in alerts/rules/ is held to the same."""
+
+import json
+import re
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import promql_parser
+import yaml
+from promql_parser import AggregateExpr, BinaryExpr, Call, MatrixSelector, VectorSelector
+
+from alerts.check import RECEIVERS
+from alerts.page import anchor, runbooks_page
+from alerts.receiver import runbooks
+from alerts.rulefiles import HERE, every_alert, every_rule, rule_files
+from exporter.catalogue import every_metric
+
+TOP = Path(__file__).parents[2]
+SCRAPE_INTERVAL = timedelta(
+    seconds=int(yaml.safe_load((HERE / "prometheus.yml").read_text())["global"]["scrape_interval"].rstrip("s"))
+)
+RUNBOOKS = "http://127.0.0.1:8094/runbooks#"
+BOARDS = "http://127.0.0.1:3000/d/"
+RULES = list(every_rule())
+ALERTS = every_alert()
+OF_OTHERS = {  # what is not the exporter's: the type by name
+    "up": "gauge",
+    "process_start_time_seconds": "gauge",
+    "prometheus_config_last_reload_successful": "gauge",
+    "prometheus_rule_evaluation_failures_total": "counter",
+    "prometheus_notifications_alertmanagers_discovered": "gauge",
+    "alertmanager_notifications_total": "counter",
+    "alertmanager_notifications_failed_total": "counter",
+    "timeserver_log_dropped_lines_total": "counter",
+    "trafficgen_planned_requests_total": "counter",
+    "trafficgen_sent_requests_total": "counter",
+    "trafficgen_dropped_requests_total": "counter",
+    "trafficgen_saturated": "gauge",
+}
+COUNTER_FUNCTIONS = {"rate", "increase", "irate", "resets"}
+NOT_ON_BOTH = {  # functions that only one of 2.42 and 3.x knows, or that stand behind a flag
+    "holt_winters",
+    "double_exponential_smoothing",
+    "mad_over_time",
+    "histogram_avg",
+    "histogram_stddev",
+    "histogram_stdvar",
+    "info",
+    "sort_by_label",
+    "sort_by_label_desc",
+    "ts_of_max_over_time",
+    "ts_of_min_over_time",
+    "ts_of_last_over_time",
+    "first_over_time",
+}
+
+
+def walk(node):
+    """`node` and every expression below it."""
+    yield node
+    if isinstance(node, promql_parser.BinaryExpr):
+        children = [node.lhs, node.rhs]
+    elif isinstance(node, promql_parser.Call):
+        children = list(node.args)
+    elif isinstance(node, promql_parser.AggregateExpr):
+        children = [node.expr, *([node.param] if node.param is not None else [])]
+    elif isinstance(node, promql_parser.MatrixSelector):
+        children = [node.vector_selector]
+    elif isinstance(node, promql_parser.ParenExpr | promql_parser.UnaryExpr | promql_parser.SubqueryExpr):
+        children = [node.expr]
+    else:
+        children = []
+    for child in children:
+        yield from walk(child)
+
+
+def name_of(rule):
+    return rule.alert or rule.record
+
+
+def metric_types():
+    types = dict(OF_OTHERS)
+    for metric in every_metric():
+        if metric.type == "histogram":
+            types |= {f"{metric.name}_{part}": "counter" for part in ("bucket", "sum", "count")}
+        else:
+            types[metric.name] = metric.type
+    return types | {rule.record: "gauge" for rule in RULES if rule.record}
+
+
+TYPES = metric_types()
+TREES = {name_of(rule): list(walk(promql_parser.parse(rule.expr))) for rule in RULES}
+
+
+def nodes(rule, *kinds):
+    return [node for node in TREES[name_of(rule)] if isinstance(node, kinds)]
+
+
+def functions(rule):
+    return {call.func.name for call in nodes(rule, Call)}
+
+
+def operators(rule, kind):
+    return {str(node.op) for node in nodes(rule, kind)}
+
+
+def offenders(rules, wrong):
+    """The names of the rules of which `wrong` is true."""
+    return [name_of(rule) for rule in rules if wrong(rule)]
+
+
+def test_every_metric_exists():
+    assert {node.name for rule in RULES for node in nodes(rule, VectorSelector)} <= TYPES.keys()
+
+
+def test_rates_are_of_counters_over_four_scrapes_or_more():
+    """And never of a sum, which forgets that counters reset one by one: the argument is a plain range."""
+    calls = [call for rule in RULES for call in nodes(rule, Call) if call.func.name in COUNTER_FUNCTIONS]
+    ranges = [call.args[0] for call in calls]
+    assert calls
+    assert all(isinstance(matrix, MatrixSelector) for matrix in ranges)
+    assert {TYPES[matrix.vector_selector.name] for matrix in ranges} == {"counter"}
+    assert min(matrix.range for matrix in ranges) >= 4 * SCRAPE_INTERVAL
+
+
+def test_counters_are_read_only_as_increases():
+    """But for `and` and `unless`, which ask no more than whether a series is there."""
+
+    def wrong(rule):
+        asked_for = [
+            str(selector)
+            for node in nodes(rule, BinaryExpr)
+            if str(node.op) in {"and", "unless"}
+            for selector in walk(node)
+            if isinstance(selector, VectorSelector)
+        ]
+        in_ranges = [str(matrix.vector_selector) for matrix in nodes(rule, MatrixSelector)]
+        selectors = [str(node) for node in nodes(rule, VectorSelector) if TYPES[node.name] == "counter"]
+        return Counter(selectors) - Counter(in_ranges) - Counter(asked_for)
+
+    assert offenders(RULES, wrong) == []
+
+
+def test_rules_mean_the_same_on_2_42_and_on_3_x():
+    assert offenders(RULES, lambda rule: functions(rule) & NOT_ON_BOTH) == []
+    assert offenders(RULES, lambda rule: operators(rule, AggregateExpr) & {"limitk", "limit_ratio"}) == []
+
+
+def test_aggregations_say_what_they_keep():
+    """`without` and a bare sum() give another result as soon as somebody adds a label."""
+    kept = [node.modifier and str(node.modifier.type) for rule in RULES for node in nodes(rule, AggregateExpr)]
+    assert set(kept) == {"AggModifierType.By"}
+
+
+def test_names_are_unique():
+    assert [name for name, count in Counter(map(name_of, RULES)).items() if count > 1] == []
+    groups = [group.name for file in rule_files().values() for group in file.groups]
+    assert [name for name, count in Counter(groups).items() if count > 1] == []
+
+
+def test_recordings_are_named_level_metric_operations():
+    """The level holds the labels that the outermost sum keeps."""
+
+    def wrong(rule):
+        match = re.fullmatch(r"([a-z_]+):[a-z][a-z0-9_]*:[a-z0-9_]+", rule.record)
+        kept = {part for labels in re.findall(r"by \(([^)]*)\)", rule.expr) for part in re.split(r", |_", labels)}
+        return not match or not kept <= set(match[1].split("_"))
+
+    assert offenders([rule for rule in RULES if rule.record], wrong) == []
+
+
+def test_an_alert_says_how_loud_what_and_where_to_look():
+    want = {"summary", "description", "runbook_url", "dashboard_url"}
+    assert offenders(ALERTS, lambda alert: not re.fullmatch(r"[A-Z][A-Za-z0-9]+", alert.alert)) == []
+    assert offenders(ALERTS, lambda alert: alert.labels.get("severity") not in RECEIVERS) == []
+    assert offenders(ALERTS, lambda alert: alert.annotations.keys() != want) == []
+    assert offenders(ALERTS, lambda alert: "\n" in alert.annotations["summary"]) == []
+
+
+def test_the_summary_tells_the_value_where_there_is_one():
+    def wrong(alert):
+        says_nothing = re.search(r"== [01]\Z|^absent|^vector", alert.expr.strip())
+        return ("$value" in alert.annotations["summary"]) == bool(says_nothing)
+
+    assert offenders(ALERTS, wrong) == []
+
+
+def test_an_alert_compares():
+    """Without a comparison it fires whatever the value is; absence and the watchdog mean to."""
+    comparisons = {"==", "!=", ">", "<", ">=", "<="}
+    without = offenders(ALERTS, lambda alert: not comparisons & operators(alert, BinaryExpr))
+    assert offenders(ALERTS, lambda a: a.alert in without and not functions(a) & {"absent", "vector"}) == []
+
+
+def test_an_alert_is_not_fragile():
+    """topk() changes its labels from one evaluation to the next; absent() is true while Prometheus starts."""
+    assert offenders(ALERTS, lambda alert: operators(alert, AggregateExpr) & {"topk", "bottomk"}) == []
+    assert offenders(ALERTS, lambda alert: "absent" in functions(alert) and not alert.for_) == []
+
+
+def test_each_runbook_is_there():
+    page = runbooks_page(runbooks())
+
+    def wrong(alert):
+        url = alert.annotations["runbook_url"]
+        return url != RUNBOOKS + anchor(alert.alert) or f'id="{anchor(alert.alert)}"' not in page
+
+    assert offenders(ALERTS, wrong) == []
+
+
+def test_each_runbook_says_what_to_do():
+    sections = re.split(r"^### ", runbooks(), flags=re.MULTILINE)[1:]
+    texts = {heading.strip(): text.strip() for heading, _, text in (section.partition("\n") for section in sections)}
+    assert {alert.alert for alert in ALERTS} == texts.keys()
+    assert {name for name, text in texts.items() if len(text) < 100} == set()
+
+
+def test_each_dashboard_is_there_and_knows_the_variables():
+    boards = {}
+    for path in (TOP / "dashboards" / "json").glob("*.json"):
+        board = json.loads(path.read_text())
+        boards[board["uid"]] = {f"var-{variable['name']}" for variable in board["templating"]["list"]}
+
+    def wrong(alert):
+        url, _, query = alert.annotations["dashboard_url"].partition("?")
+        uid = url.removeprefix(BOARDS)
+        used = {pair.partition("=")[0] for pair in query.split("&") if pair}
+        return uid == url or uid not in boards or not used <= boards[uid]
+
+    assert offenders(ALERTS, wrong) == []
+
+
+def test_what_comes_through_the_exporter_says_so():
+    """`via` is what lets a missing exporter mute the rest."""
+    told = {name for metric in every_metric() for name in TYPES if name.startswith(metric.name)}
+    by_record = {rule.record: rule for rule in RULES if rule.record}
+
+    def from_exporter(rule):
+        names = {node.name for node in nodes(rule, VectorSelector)}
+        return bool(names & told) or any(from_exporter(by_record[name]) for name in names & by_record.keys())
+
+    assert offenders(ALERTS, from_exporter) == offenders(ALERTS, lambda alert: alert.labels.get("via") == "exporter")
