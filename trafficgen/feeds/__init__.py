@@ -4,7 +4,7 @@ import click
 
 from trafficgen.lazy import LazyGroup
 
-FEEDS: dict[str, str] = {}
+FEEDS: dict[str, str] = {"releases": "trafficgen.feeds.releases:command"}
 """Name of the feed -> "module:command", a click command."""
 
 

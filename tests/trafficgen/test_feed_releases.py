@@ -1,0 +1,69 @@
+"""The error stream: seeded, with the regressions that were asked for, and a truth that is what was sent."""
+
+import json
+from collections import Counter
+from itertools import islice
+
+import pytest
+from click.testing import CliRunner
+
+from trafficgen.errors import UsageError
+from trafficgen.feeds.releases import Regression, command, parse_regression, seconds, shape
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("code=3 x2 at 30m", Regression(3, 2.0, 1800.0, float("inf"))),
+        ("code=-1 x0.5 at 90 for 1m30s", Regression(-1, 0.5, 90.0, 180.0)),
+    ],
+)
+def test_regressions_are_read(text, want):
+    assert parse_regression(text) == want
+
+
+@pytest.mark.parametrize("text", ["", "code=x x2 at 3", "code=3 at 30m", "code=3 x1e9 at 30m", "code=3 x2 at soon"])
+def test_a_regression_that_cannot_be_is_refused(text):
+    with pytest.raises(UsageError):
+        parse_regression(text)
+
+
+def test_a_regression_of_a_code_that_is_not_sent_is_refused():
+    with pytest.raises(UsageError, match="code 99 is not sent"):
+        shape(2, 5, 10.0, [parse_regression("code=99 x2 at 1s")])
+
+
+def test_the_same_seed_gives_the_same_stream_and_another_another():
+    made = shape(2, 33, 40.0, [])
+    first, again, other = (list(islice(seconds(made, seed), 50)) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_the_rates_are_those_asked_for_and_the_regression_is_in_the_newest_build_only():
+    """10,000 seconds of known seed: counts within five standard deviations of what was asked."""
+    made = shape(2, 3, 30.0, [Regression(-2, 3.0, 0.0, 10_000.0)])
+    counts = Counter()
+    for drawn in islice(seconds(made, 7), 10_000):
+        for build, code, count in drawn:
+            counts[build, code] += count
+    old, new = made.builds
+    for i, code in enumerate(made.codes):
+        want = made.weights[i] * 15.0 * 10_000
+        assert abs(counts[old, code] - want) < 5 * want**0.5
+        factor = 3.0 if code == -2 else 1.0
+        assert abs(counts[new, code] - want * factor) < 5 * (want * factor) ** 0.5
+
+
+def test_a_file_holds_what_its_truth_says(tmp_path):
+    path = tmp_path / "errors.tsv"
+    args = ["--to", str(path), "--duration", "2m", "--seed", "5", "--regression", "code=0 x4 at 1m"]
+    result = CliRunner().invoke(command, args)
+    assert result.exit_code == 0, result.output
+    header, *lines = path.read_text().splitlines()
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    got = Counter(tuple(line.split("\t")[1:]) for line in lines)
+    assert header == "Timestamp\tBuild_Version\tError_Code"
+    assert got == {(build, code): n for build, codes in truth["counts"].items() for code, n in codes.items()}
+    assert (truth["sent"], truth["finished"], truth["seed"]) == (len(lines), True, 5)
+    assert truth["regressions"] == [{"code": 0, "factor": 4.0, "start_s": 60.0, "stop_s": None}]

@@ -1,0 +1,292 @@
+"""An error stream of several builds, with regressions at known times, and the truth beside it.
+
+Counts of each second, build and code are Poisson; codes differ in how common they are, as real ones do. A regression
+multiplies the rate of one code in the newest build from some time on. `truth.json` says what was sent and what was
+worse, since when: it is written from the draws themselves, before anything is counted by anybody else.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import click
+import numpy as np
+import requests
+
+from trafficgen.errors import TrafficgenError, UsageError
+from trafficgen.units import parse_duration
+
+FIRST_CODE = -3
+RETRY_S = 1.0
+_REGRESSION = re.compile(r"code=(-?\d{1,9})\s+x([0-9.]+)\s+at\s+(\S+?)(?:\s+for\s+(\S+))?\Z")
+
+
+class Regression(NamedTuple):
+    """`code` is `factor` times as frequent in the newest build from `start_s` to `stop_s` of the stream."""
+
+    code: int
+    factor: float
+    start_s: float
+    stop_s: float
+
+    def factor_at(self, second: int) -> float:
+        """The factor on the code's rate in this second."""
+        return self.factor if self.start_s <= second < self.stop_s else 1.0
+
+
+def parse_regression(text: str) -> Regression:
+    """`code=3 x2 at 30m` or `code=3 x2 at 30m for 10m`. Raises UsageError."""
+    match = _REGRESSION.match(text.strip())
+    if match is None or match[2].count(".") > 1 or match[2] == ".":
+        raise UsageError(f"--regression {text!r}: write 'code=3 x2 at 30m', or '... at 30m for 10m'")
+    factor = float(match[2])
+    start = parse_duration(match[3])
+    stop = start + parse_duration(match[4]) if match[4] else float("inf")
+    if not 0 <= factor <= 1000:
+        raise UsageError(f"--regression {text!r}: the factor lies between 0 and 1000")
+    return Regression(int(match[1]), factor, start, stop)
+
+
+class Shape(NamedTuple):
+    """What the stream is made of. weights: share of each code, (codes,), sums to 1."""
+
+    builds: list[str]
+    codes: list[int]
+    weights: "np.ndarray[Any, np.dtype[np.float64]]"
+    rate_per_s: float
+    regressions: list[Regression]
+
+    def rates(self, second: int) -> "np.ndarray[Any, np.dtype[np.float64]]":
+        """Expected records in this second. (builds, codes)."""
+        rates = np.tile(self.weights * self.rate_per_s / len(self.builds), (len(self.builds), 1))
+        for regression in self.regressions:
+            rates[-1, self.codes.index(regression.code)] *= regression.factor_at(second)
+        return rates
+
+
+def shape(builds: int, codes: int, rate_per_s: float, regressions: list[Regression]) -> Shape:
+    """A shape with `codes` codes from -3 upwards, the n-th most common as frequent as 1/n. Raises UsageError."""
+    names = [f"5.0007.{510 + 100 * n}.011" for n in range(builds)]
+    numbers = list(range(FIRST_CODE, FIRST_CODE + codes))
+    for regression in regressions:
+        if regression.code not in numbers:
+            raise UsageError(
+                f"--regression: code {regression.code} is not sent; --codes {codes} sends {numbers[0]} to {numbers[-1]}"
+            )
+    order = sorted(numbers, key=abs)
+    weights = np.array([1.0 / (1 + order.index(number)) for number in numbers])
+    return Shape(names, numbers, weights / weights.sum(), rate_per_s, regressions)
+
+
+class Truth:
+    """What was sent, kept in a file that is replaced whole."""
+
+    def __init__(self, path: Path | None, shape: Shape, seed: int, start: str | int) -> None:
+        self._path = path
+        self._head = {
+            "seed": seed,
+            "start": start,
+            "baseline": shape.builds[0],
+            "candidate": shape.builds[-1],
+            "regressions": [
+                {**r._asdict(), "stop_s": None if r.stop_s == float("inf") else r.stop_s} for r in shape.regressions
+            ],
+        }
+        self.counts: Counter[tuple[str, int]] = Counter()
+
+    def write(self, *, finished: bool = False) -> None:
+        """Replace the file."""
+        if self._path is None:
+            return
+        counts: dict[str, dict[str, int]] = {}
+        for (build, code), count in sorted(self.counts.items()):
+            counts.setdefault(build, {})[str(code)] = count
+        tree = {**self._head, "sent": self.counts.total(), "counts": counts, "finished": finished}
+        scratch = self._path.with_name(self._path.name + ".new")
+        scratch.write_text(json.dumps(tree, indent=1) + "\n", "utf-8")
+        scratch.replace(self._path)
+
+
+def seconds(made: Shape, seed: int) -> Iterator[list[tuple[str, int, int]]]:
+    """For each second of the stream its (build, code, count), for ever; the same for the same seed."""
+    random = np.random.default_rng(seed)
+    second = 0
+    while True:
+        drawn = random.poisson(made.rates(second))
+        yield [
+            (build, code, int(drawn[i, j]))
+            for i, build in enumerate(made.builds)
+            for j, code in enumerate(made.codes)
+            if drawn[i, j]
+        ]
+        second += 1
+
+
+class HttpSink:
+    """Posts each second under an idempotency key until it is acknowledged, so that nothing is lost or sent twice."""
+
+    def __init__(self, url: str, run: str, stop: threading.Event, token: str | None) -> None:
+        self._url = url
+        self._run = run
+        self._stop = stop
+        self._session = requests.Session()
+        self._session.trust_env = False
+        if token:
+            self._session.headers["Authorization"] = f"Bearer {token}"
+        self._complained = False
+
+    def send(self, number: int, lines: bytes) -> bool:
+        """Send the records of one second; False if the run was stopped before they were acknowledged."""
+        while True:
+            try:
+                answer = self._session.post(
+                    self._url, data=lines, headers={"Idempotency-Key": f"{self._run}-{number}"}, timeout=10
+                )
+                if answer.status_code == 200:
+                    self._complained = False
+                    return True
+                trouble = f"answered {answer.status_code}: {answer.text.strip()[:200]}"
+                if answer.status_code in (400, 401, 404, 413):
+                    raise TrafficgenError(f"{self._url}: {trouble}")
+            except requests.RequestException as exc:
+                trouble = str(exc)
+            if not self._complained:
+                click.echo(f"trafficgen: {self._url}: {trouble}; trying on", err=True)
+                self._complained = True
+            if self._stop.wait(RETRY_S):
+                return False
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._session.close()
+
+
+class TcpSink:
+    """Sends lines over one connection. Nothing is acknowledged: a receiver that dies loses what it had not counted."""
+
+    def __init__(self, host: str, port: int, token: str | None) -> None:
+        try:
+            self._socket = socket.create_connection((host, port), timeout=10)
+        except OSError as exc:
+            raise TrafficgenError(f"tcp://{host}:{port}: {exc.strerror or exc}") from exc
+        if token:
+            self._socket.sendall(f"AUTH {token}\n".encode())
+
+    def send(self, number: int, lines: bytes) -> bool:  # noqa: ARG002, the same call as HttpSink's
+        """Send the records of one second."""
+        try:
+            self._socket.sendall(lines)
+        except OSError as exc:
+            raise TrafficgenError(f"the receiver hung up: {exc.strerror or exc}") from exc
+        return True
+
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+
+def write_file(path: Path, made: Shape, truth: Truth, seed: int, length_s: int) -> None:
+    """The whole stream at once, with clock times from 0:00:00 and the header of the task's data."""
+    try:
+        with path.open("w", encoding="ascii", newline="\n") as out:
+            out.write("Timestamp\tBuild_Version\tError_Code\n")
+            for second, drawn in zip(range(length_s), seconds(made, seed), strict=False):
+                clock = f"{second // 3600}:{second // 60 % 60:02}:{second % 60:02}"
+                for build, code, count in drawn:
+                    out.write(f"{clock}\t{build}\t{code}\n" * count)
+                    truth.counts[build, code] += count
+        truth.write(finished=True)
+    except OSError as exc:
+        raise TrafficgenError(f"{path}: {exc.strerror}") from exc
+
+
+def run_live(
+    sink: HttpSink | TcpSink, made: Shape, truth: Truth, *, seed: int, length_s: float, stop: threading.Event
+) -> None:
+    """One second's records every second, stamped with Unix time, until the length is reached or the run is stopped."""
+    start, start_wall = time.monotonic(), int(time.time())
+    for second, drawn in enumerate(seconds(made, seed)):
+        if second >= length_s or stop.wait(max(0.0, start + second - time.monotonic())):
+            break
+        lines = b"".join(f"{start_wall + second}\t{build}\t{code}\n".encode() * count for build, code, count in drawn)
+        if lines and not sink.send(second, lines):
+            break
+        for build, code, count in drawn:
+            truth.counts[build, code] += count
+        truth.write()
+    truth.write(finished=True)
+
+
+def _read_token(path: Path | None) -> str | None:
+    try:
+        return path.read_text("utf-8").strip() if path else None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"--token-file {path}: cannot be read: {exc}") from exc
+
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.option("--to", "target", required=True, help="http://HOST:PORT/ingest, tcp://HOST:PORT, or a file.")
+@click.option("--rate", default=40.0, show_default=True, help="Records a second, of all builds together.")
+@click.option("--codes", type=click.IntRange(1, 10_000), default=33, show_default=True, help="Different error codes.")
+@click.option("--builds", type=click.IntRange(2, 100), default=2, show_default=True, help="Different builds.")
+@click.option("--regression", "regressions", multiple=True, help="'code=3 x2 at 30m [for 10m]'; may be repeated.")
+@click.option("--duration", help="An hour for a file; endless otherwise.")
+@click.option("--truth", "truth_path", type=_FILE, help="Where the truth goes; beside a file, truth.json.")
+@click.option("--token-file", type=_FILE, help="The token that the receiver asks for.")
+@click.option("--seed", type=click.IntRange(0), help="The same seed gives the same stream.")
+def command(
+    *,
+    target: str,
+    rate: float,
+    codes: int,
+    builds: int,
+    regressions: tuple[str, ...],
+    duration: str | None,
+    truth_path: Path | None,
+    token_file: Path | None,
+    seed: int | None,
+) -> None:
+    """Send an error stream of several builds, one of which may become worse."""
+    if not 0 < rate <= 1e6:
+        raise UsageError(f"--rate {rate}: above 0 and at most 1000000 records a second")
+    seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
+    made = shape(builds, codes, rate, [parse_regression(text) for text in regressions])
+    length_s = parse_duration(duration, what="--duration") if duration else None
+    token = _read_token(token_file)
+    address = urlsplit(target)
+    if address.scheme not in ("http", "https", "tcp"):
+        path = Path(target)
+        truth = Truth(truth_path or path.with_name("truth.json"), made, seed, "0:00:00")
+        write_file(path, made, truth, seed, round(length_s or 3600))
+        click.echo(f"{truth.counts.total()} records, seed {seed}", err=True)
+        return
+    if not address.hostname or (address.scheme == "tcp" and not address.port):
+        raise UsageError(
+            f"--to {target!r}: no host and port; write http://127.0.0.1:8095/ingest or tcp://127.0.0.1:8096"
+        )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(130) if stop.is_set() else stop.set())
+    truth = Truth(truth_path, made, seed, int(time.time()))
+    sink: HttpSink | TcpSink
+    if address.scheme == "tcp":
+        sink = TcpSink(address.hostname, address.port or 0, token)
+    else:
+        sink = HttpSink(target, f"{seed}-{int(time.time())}", stop, token)
+    try:
+        run_live(sink, made, truth, seed=seed, length_s=length_s or float("inf"), stop=stop)
+    finally:
+        sink.close()
+    click.echo(f"{truth.counts.total()} records, seed {seed}", err=True)
