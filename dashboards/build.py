@@ -6,8 +6,7 @@ import pkgutil
 from pathlib import Path
 
 from dashboards import boards, style
-
-JSON_DIR = Path(__file__).parent / "json"
+from dashboards.model import JSON_DIR
 
 
 def discover() -> list[style.Board]:

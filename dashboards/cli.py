@@ -33,3 +33,41 @@ def build(*, check: bool) -> None:
         click.echo(name)
     if check and changed:
         raise TidewatchError("these files differ from their boards; run `python -m dashboards build`")
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, metavar="URL")
+@click.option("--alertmanager", default="", metavar="URL", help="Tells which alerts are silenced.  [default: none]")
+@click.option(
+    "--scrape-interval",
+    metavar="S",
+    type=click.FloatRange(min=0.1, max=3600),
+    help="Seconds between scrapes.  [default: as Prometheus says]",
+)
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Serve under this name too, beside the local ones.")
+def preview(
+    *,
+    host: str,
+    port: int,
+    prometheus: str,
+    alertmanager: str,
+    scrape_interval: float | None,
+    allow_host: tuple[str, ...],
+) -> None:
+    """Show the boards on a page, without Grafana. It is a preview, and it says so."""
+    import asyncio
+
+    from dashboards.preview.command import run
+
+    asyncio.run(
+        run(
+            host=host,
+            port=port,
+            prometheus_url=prometheus,
+            alertmanager_url=alertmanager,
+            scrape_interval_s=scrape_interval,
+            allowed_hosts=list(allow_host),
+        )
+    )

@@ -12,6 +12,7 @@ import msgspec
 
 from exporter.errors import ConfigError
 
+JSON_DIR = Path(__file__).parent / "json"
 MAY_BE_EMPTY = "May be empty: "  # starts the sentence of a description that says when no data is right
 _LABEL_VALUES = re.compile(r"label_values\((?P<selector>.+),\s*(?P<label>[a-zA-Z_][a-zA-Z0-9_]*)\)\Z")
 
@@ -131,7 +132,7 @@ class Board(msgspec.Struct, frozen=True):
 
 
 def load(folder: Path) -> dict[str, Board]:
-    """Read every board of `folder`, by uid. Raises ConfigError with the file's name."""
+    """Read every board of `folder`, by uid, in the order of their titles. Raises ConfigError with the file's name."""
     boards = {}
     for path in sorted(folder.glob("*.json")):
         try:
@@ -141,4 +142,4 @@ def load(folder: Path) -> dict[str, Board]:
         boards[board.uid] = board
     if not boards:
         raise ConfigError(f"{folder}: no boards here (*.json); `python -m dashboards build` writes them")
-    return boards
+    return dict(sorted(boards.items(), key=lambda item: item[1].title))

@@ -5,6 +5,7 @@ from dashboards.style import Text, query
 
 SOURCE = 'source=~"$source"'
 LOST = f"tidewatch_log_lost_bytes_total{{{SOURCE}}}"
+LATENESS = f"trafficgen_send_lateness_seconds_bucket{{{SOURCE}}}"
 SCRAPED = 'job=~"$job", instance=~"$instance"'
 
 
@@ -230,7 +231,7 @@ def send_lateness() -> style.PanelBuilder:
         ),
         *(
             query(
-                f"histogram_quantile({quantile}, sum by (le) (rate(trafficgen_send_lateness_seconds_bucket[$window])))",
+                f"histogram_quantile({quantile}, sum by (le) (rate({LATENESS}[$window])))",
                 f"p{name}",
             )
             for quantile, name in ((0.99, "99"), (0.5, "50"))
@@ -247,8 +248,8 @@ def planned_rate() -> style.PanelBuilder:
             "The rate drawn for each second, and what was sent over the window: the first, smoothed.",
             "no traffic generator is scraped.",
         ),
-        query("sum(trafficgen_planned_rate)", "planned for this second"),
-        query("sum(rate(trafficgen_sent_requests_total[$window]))", "sent over the window"),
+        query(f"sum(trafficgen_planned_rate{{{SOURCE}}})", "planned for this second"),
+        query(f"sum(rate(trafficgen_sent_requests_total{{{SOURCE}}}[$window]))", "sent over the window"),
         unit="reqps",
     )
 

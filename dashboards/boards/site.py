@@ -3,9 +3,10 @@
 from dashboards import style
 from dashboards.style import Text, query
 
+SITE = 'source=~"$source"'
 LOGGED = 'tidewatch_http_requests_total{source=~"$source"}'
 LOGGED_5XX = 'tidewatch_http_requests_total{source=~"$source", code=~"5.."}'
-FROM_PLAN = 'trafficgen_request_duration_seconds_bucket{from="plan"}'
+FROM_PLAN = 'trafficgen_request_duration_seconds_bucket{source=~"$source", from="plan"}'
 COUNTED = 'tidewatch_stats_responses_total{source=~"$source"}'
 FIRING = 'ALERTS{alertstate="firing", severity!="none"}'  # severity none is the watchdog, which always fires
 NO_TIMES = "the access log has no times (format tab); use tab-timed, json or a format with a duration."
@@ -124,8 +125,8 @@ def planned_sent_logged_counted() -> style.PanelBuilder:
         ),
         query(f"sum(rate({COUNTED}[$window]))", "counted by the stats page"),
         query(f"sum(rate({LOGGED}[$window]))", "in the access log"),
-        query("sum(rate(trafficgen_sent_requests_total[$window]))", "sent"),
-        query("sum(rate(trafficgen_planned_requests_total[$window]))", "planned"),
+        query(f"sum(rate(trafficgen_sent_requests_total{{{SITE}}}[$window]))", "sent"),
+        query(f"sum(rate(trafficgen_planned_requests_total{{{SITE}}}[$window]))", "planned"),
         unit="reqps",
         width=16,
         height=10,
@@ -152,7 +153,7 @@ def not_sent_by_reason() -> style.PanelBuilder:
             "Planned requests that were not answered, by reason. Above zero, the generator or the site is overloaded.",
             "no traffic generator is scraped, or it has dropped nothing yet.",
         ),
-        query("sum by (reason) (rate(trafficgen_dropped_requests_total[$window]))", "{{reason}}"),
+        query(f"sum by (reason) (rate(trafficgen_dropped_requests_total{{{SITE}}}[$window]))", "{{reason}}"),
         unit="reqps",
         width=8,
         height=10,
@@ -226,10 +227,10 @@ def latency_from_plan_and_send() -> style.PanelBuilder:
         *(
             query(
                 f"histogram_quantile({quantile}, sum by (le, from) "
-                "(rate(trafficgen_request_duration_seconds_bucket[$window])))",
+                f"(rate(trafficgen_request_duration_seconds_bucket{{{SITE}}}[$window])))",
                 f"p{name} from {{{{from}}}}",
             )
-            for quantile, name in ((0.99, "99"), (0.9, "90"), (0.5, "50"))
+            for quantile, name in ((0.99, "99"), (0.5, "50"))
         ),
         unit="s",
         width=8,
@@ -276,14 +277,15 @@ def alerts_over_time() -> style.PanelBuilder:
     return style.state_timeline(
         Text(
             "Alerts over time",
-            "One band an alert, pending or firing. Watchdog always fires: without it, alerting itself is down.",
+            "One band an alert, pending or firing. Watchdog fires always: without its band, alerting itself is down.",
             "no rules are loaded.",
         ),
         query(
-            'max by (alertname) (ALERTS{alertstate="firing"} * 2 or ALERTS{alertstate="pending"})',
+            'max by (alertname) (ALERTS{alertstate="firing", severity!="none"} * 2 '
+            'or ALERTS{alertstate="pending", severity!="none"} or ALERTS{severity="none"} * 3)',
             "{{alertname}}",
         ),
-        states={1: ("pending", "orange"), 2: ("firing", "red")},
+        states={1: ("pending", "orange"), 2: ("firing", "red"), 3: ("alive", "green")},
         width=14,
     )
 

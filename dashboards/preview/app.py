@@ -1,0 +1,186 @@
+"""The preview's HTTP side: the page, the boards' files, and the answers to their panels' queries.
+
+It is no open proxy: a request names a board, a panel, and values that the board's variables offer; the PromQL comes
+from the boards' files alone.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from dashboards import asking
+from dashboards.model import Board, Panel
+from dashboards.preview import alerts as alert_list
+from dashboards.preview.asked import Asked, read
+from dashboards.preview.security import guard
+from dashboards.prometheus import FALLBACK_SCRAPE_S, Prometheus
+from dashboards.promql import Span, span
+from exporter.errors import BadRecord, SourceError
+
+STATIC = Path(__file__).parent / "static"
+KEPT_S = 10.0  # how long offered values and the scrape interval are believed
+MAX_KEPT = 500
+
+
+class Preview:
+    """The boards of a folder over one Prometheus."""
+
+    def __init__(
+        self,
+        boards: dict[str, Board],
+        folder: Path,
+        prometheus: Prometheus,
+        *,
+        scrape_interval_s: float | None = None,
+        silenced: Callable[[], Any] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Boards and their files, and what answers them.
+
+        Args:
+            boards: By uid.
+            folder: Where their files are.
+            prometheus: Answers the queries.
+            scrape_interval_s: As in Grafana's data source; None asks Prometheus.
+            silenced: Gives the labels of silenced alerts, awaited.
+            now: Unix time.
+        """
+        self._boards = boards
+        self._folder = folder
+        self._prometheus = prometheus
+        self._scrape_interval_s = scrape_interval_s
+        self._silenced = silenced
+        self._now = now
+        self._kept: dict[tuple[str, ...], tuple[float, Any]] = {}
+
+    def app(self, allowed_hosts: list[str]) -> web.Application:
+        """The application."""
+        app = web.Application(client_max_size=1 << 10)
+        guard(app, allowed_hosts)
+        app.middlewares.append(_errors_as_json)
+        app.router.add_get("/", _page)
+        app.router.add_get("/-/healthy", _healthy)
+        app.router.add_get("/api/boards", self._list)
+        app.router.add_get("/api/boards/{uid}", self._board)
+        app.router.add_get("/api/boards/{uid}/variables", self._variables)
+        app.router.add_get("/api/boards/{uid}/panels/{id}", self._panel)
+        app.router.add_get("/api/alerts", self._alerts)
+        app.router.add_static("/static", STATIC)
+        return app
+
+    async def _list(self, _: web.Request) -> web.Response:
+        return _json([{"uid": b.uid, "title": b.title, "description": b.description} for b in self._boards.values()])
+
+    async def _board(self, request: web.Request) -> web.FileResponse:
+        return web.FileResponse(self._folder / f"{self._known_board(request).uid}.json")
+
+    async def _variables(self, request: web.Request) -> web.Response:
+        board, asked = self._known_board(request), read(request.query.items(), self._now())
+        found = await asking.resolve(self._prometheus, board, asked.chosen, await self._span(asked), strict=False)
+        return _json({"offers": found.offers, "chosen": found.chosen})
+
+    async def _panel(self, request: web.Request) -> web.Response:
+        board = self._known_board(request)
+        panel = self._known_panel(board, request)
+        asked = read(request.query.items(), self._now())
+        scrape_s, around = await self._scrape_s(), await self._span(asked)
+        found = await self._resolved(board, asked, around)
+        return _json(await asking.ask(self._prometheus, panel, found.texts, around, scrape_s))
+
+    async def _alerts(self, _: web.Request) -> web.Response:
+        active = await self._prometheus.alerts()
+        return _json(alert_list.firing(active, await self._silenced() if self._silenced else []))
+
+    def _known_board(self, request: web.Request) -> Board:
+        board = self._boards.get(request.match_info["uid"])
+        if board is None:
+            raise web.HTTPNotFound(text=f"no such board; there are {', '.join(self._boards)}")
+        return board
+
+    def _known_panel(self, board: Board, request: web.Request) -> Panel:
+        number = request.match_info["id"]
+        panel = board.panel(int(number)) if number.isascii() and number.isdigit() and len(number) < 10 else None
+        if panel is None or not panel.targets:
+            raise web.HTTPNotFound(text=f"{board.uid} has no panel {number[:20]} with a query")
+        return panel
+
+    async def _span(self, asked: Asked) -> Span:
+        return span(asked.end_s, asked.range_s, asked.points, await self._scrape_s())
+
+    async def _scrape_s(self) -> float:
+        if self._scrape_interval_s is not None:
+            return self._scrape_interval_s
+        try:
+            return float(await self._remember(("scrape",), self._prometheus.scrape_interval_s))
+        except SourceError:  # the queries themselves will say what is wrong
+            return FALLBACK_SCRAPE_S
+
+    async def _resolved(self, board: Board, asked: Asked, around: Span) -> asking.Resolved:
+        """The variables, kept for a moment: a page of 25 panels asks 25 times."""
+        chosen = (f"{name}={value}" for name in sorted(asked.chosen) for value in asked.chosen[name])
+        key = ("variables", board.uid, str(asked.range_s), *chosen)
+        found: asking.Resolved = await self._remember(
+            key, lambda: asking.resolve(self._prometheus, board, asked.chosen, around, strict=True)
+        )
+        return found
+
+    async def _remember(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:
+        """What `make` gave for this key within the last seconds; callers at the same moment wait for one answer."""
+        made_s, task = self._kept.get(key, (0.0, None))
+        failed = task is not None and task.done() and (task.cancelled() or task.exception() is not None)
+        if task is None or failed or self._now() - made_s > KEPT_S:
+            if len(self._kept) >= MAX_KEPT:
+                self._kept.clear()
+            task = asyncio.ensure_future(make())
+            self._kept[key] = (self._now(), task)
+        return await asyncio.shield(task)
+
+
+async def serve(preview: Preview, host: str, port: int, allowed_hosts: list[str]) -> web.AppRunner:
+    """Listen; the caller cleans the runner up. Raises OSError where the address cannot be had."""
+    runner = web.AppRunner(preview.app(allowed_hosts), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, host, port, shutdown_timeout=2.0).start()
+    return runner
+
+
+def new_session() -> aiohttp.ClientSession:
+    """The session that Prometheus and Alertmanager are asked with: no proxy, no cookies, no redirects elsewhere."""
+    return aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
+
+
+async def _page(_: web.Request) -> web.FileResponse:
+    return web.FileResponse(STATIC / "index.html")
+
+
+async def _healthy(_: web.Request) -> web.Response:
+    return web.Response(text="Tidewatch preview is healthy.\n")
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(
+        body=msgspec.json.encode(value), status=status, content_type="application/json", headers=headers
+    )
+
+
+@web.middleware
+async def _errors_as_json(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+    """What a caller did wrong, and what Prometheus would not do, as one line that the page shows in the panel."""
+    try:
+        response: web.StreamResponse = await handler(request)
+    except BadRecord as exc:
+        return _json({"error": str(exc)}, 400)
+    except SourceError as exc:
+        return _json({"error": str(exc)}, 502)
+    except web.HTTPException as exc:
+        if exc.status < 400:
+            raise
+        return _json({"error": exc.text or exc.reason}, exc.status)
+    return response

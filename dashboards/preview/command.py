@@ -1,0 +1,64 @@
+"""The process of `python -m dashboards preview`: start, say where, stop at the first signal."""
+
+import asyncio
+import errno
+import signal
+import sys
+
+from dashboards.model import JSON_DIR, load
+from dashboards.preview.alerts import muted
+from dashboards.preview.app import Preview, new_session, serve
+from dashboards.prometheus import Prometheus
+from exporter.errors import ConfigError
+
+
+async def run(
+    *,
+    host: str,
+    port: int,
+    prometheus_url: str,
+    alertmanager_url: str,
+    scrape_interval_s: float | None,
+    allowed_hosts: list[str],
+) -> None:
+    """Serve the page until SIGTERM or SIGINT; a second signal ends at once. Raises ConfigError."""
+    for flag, url in (("--prometheus", prometheus_url), ("--alertmanager", alertmanager_url)):
+        if url and not url.startswith(("http://", "https://")):
+            raise ConfigError(f"{flag} {url}: not a URL; http://127.0.0.1:9090 is one")
+    boards = load(JSON_DIR)
+    stop = _stop_event()
+    async with new_session() as session:
+        preview = Preview(
+            boards,
+            JSON_DIR,
+            Prometheus(prometheus_url, session),
+            scrape_interval_s=scrape_interval_s,
+            silenced=(lambda: muted(alertmanager_url, session)) if alertmanager_url else None,
+        )
+        try:
+            runner = await serve(preview, host, port, allowed_hosts)
+        except OSError as exc:
+            why = "the port is taken" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
+            raise ConfigError(f"cannot listen on {host}:{port}: {why}; --port chooses another") from exc
+        try:
+            name, number = runner.addresses[0][:2]
+            shown = f"[{name}]" if ":" in name else name
+            sys.stderr.write(f"dashboards: preview on http://{shown}:{number}/ of {prometheus_url}\n")
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+
+
+def _stop_event() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT, which then gets back its default meaning."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    return stop

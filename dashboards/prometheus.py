@@ -1,0 +1,151 @@
+"""Prometheus' HTTP API as far as boards need it: read only, bounded in time and size."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import msgspec
+import yaml
+
+from dashboards.promql import Span
+from exporter.errors import SourceError
+
+TIMEOUT_S = 15.0
+MAX_ANSWER_BYTES = 32 << 20  # a panel of 10,000 series over 1500 points is a mistake of the panel
+MAX_AT_ONCE = 8  # a page of 25 panels must not be 60 queries at the same moment
+FALLBACK_SCRAPE_S = 15.0  # what Grafana takes for a Prometheus that does not say
+
+Labels = dict[str, str]
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One series of an answer: its labels and its (Unix time, value) pairs; of an instant query, one pair."""
+
+    labels: Labels = msgspec.field(name="metric", default_factory=dict)
+    pairs: list[tuple[float, str]] = msgspec.field(name="values", default_factory=list)
+    pair: tuple[float, str] | None = msgspec.field(name="value", default=None)
+
+
+class _Data(msgspec.Struct, frozen=True):
+    kind: str = msgspec.field(name="resultType", default="")
+    result: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    status: str
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    error: str = ""
+
+
+class Prometheus:
+    """One Prometheus. Every method raises SourceError with a line that a person understands."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        """`url` is its root; `session` is closed by whoever made it."""
+        self.url = url.rstrip("/")
+        self._session = session
+        self._turns = asyncio.Semaphore(MAX_AT_ONCE)
+
+    async def range(self, expr: str, asked: Span) -> list[Series]:
+        """The series of `expr` over the span."""
+        form = {"query": expr, "start": str(asked.start_s), "end": str(asked.end_s), "step": str(asked.step_s)}
+        return _series(await self._ask("POST", "/api/v1/query_range", form))
+
+    async def instant(self, expr: str, time_s: float) -> list[Series]:
+        """The series of `expr` at a time, one pair each."""
+        return _series(await self._ask("POST", "/api/v1/query", {"query": expr, "time": f"{time_s:.3f}"}))
+
+    async def label_values(self, selector: str, label: str, asked: Span) -> list[str]:
+        """The values that `label` has on the series of `selector` in the span."""
+        form = {"match[]": selector, "start": str(asked.start_s), "end": str(asked.end_s)}
+        found: list[str] = _read(await self._ask("GET", f"/api/v1/label/{label}/values", form), list[str])
+        return found
+
+    async def alerts(self) -> list[dict[str, Any]]:
+        """The active alerts as the API tells them: labels, annotations, state, activeAt, value."""
+        told = _read(await self._ask("GET", "/api/v1/alerts", {}), dict[str, list[dict[str, Any]]])
+        found: list[dict[str, Any]] = told.get("alerts", [])
+        return found
+
+    async def scrape_interval_s(self) -> float:
+        """The global scrape interval of its configuration."""
+        told = _read(await self._ask("GET", "/api/v1/status/config", {}), dict[str, str])
+        config = yaml.safe_load(told.get("yaml", "")) or {}
+        return seconds(str(config.get("global", {}).get("scrape_interval", ""))) or FALLBACK_SCRAPE_S
+
+    async def _ask(self, method: str, path: str, form: Mapping[str, str]) -> msgspec.Raw:
+        """The `data` of one answer."""
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        try:
+            async with (
+                self._turns,
+                self._session.request(
+                    method,
+                    self.url + path,
+                    params=form if method == "GET" else None,
+                    data=form if method == "POST" else None,
+                    timeout=timeout,
+                ) as response,
+            ):
+                body = await _bounded(response)
+                status = response.status
+        except TimeoutError as exc:
+            raise SourceError(f"Prometheus at {self.url} did not answer within {TIMEOUT_S:g} s") from exc
+        except aiohttp.ClientError as exc:
+            raise SourceError(f"Prometheus cannot be reached at {self.url}: {_reason(exc)}") from exc
+        try:
+            answer = msgspec.json.decode(body, type=_Answer)
+        except msgspec.DecodeError as exc:
+            raise SourceError(f"{self.url} answered {status} and not as Prometheus does") from exc
+        if answer.status != "success":
+            raise SourceError(f"Prometheus refuses the query: {answer.error}")
+        return answer.data
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_chunked(1 << 16):
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            raise SourceError(f"the answer is larger than {MAX_ANSWER_BYTES >> 20} MiB: too many series")
+    return bytes(body)
+
+
+def _read(raw: msgspec.Raw, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.DecodeError as exc:
+        raise SourceError(f"an answer that is not Prometheus': {exc}") from exc
+
+
+def _series(raw: msgspec.Raw) -> list[Series]:
+    data: _Data = _read(raw, _Data)
+    if data.kind in {"scalar", "string"}:
+        return [Series(pair=_read(data.result, tuple[float, str]))]
+    found: list[Series] = _read(data.result, list[Series])
+    return found
+
+
+def _reason(exc: aiohttp.ClientError) -> str:
+    """The system's own words where there are any: aiohttp repeats the address around them."""
+    inner = getattr(exc, "os_error", None)
+    return (inner.strerror if inner else None) or str(exc) or type(exc).__name__
+
+
+_UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
+
+
+def seconds(duration: str) -> float:
+    """A duration in Prometheus' notation ("2s", "1m30s") in seconds; 0 for what is none."""
+    total, number = 0.0, ""
+    rest = duration
+    while rest:
+        digits = len(rest) - len(rest.lstrip("0123456789"))
+        number, rest = rest[:digits], rest[digits:]
+        unit = next((unit for unit in _UNITS_S if rest.startswith(unit)), "")
+        if not number or not unit:
+            return 0.0
+        total += int(number) * _UNITS_S[unit]
+        rest = rest.removeprefix(unit)
+    return total
