@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pwd
+import re
 import shlex
 import shutil
 import signal
@@ -55,10 +56,10 @@ SERVICES = (
     Service(8080, "timeserver", "Time server", "/-/healthy", about="its own counters: /stats"),
     Service(8089, "traffic", "Traffic", "/metrics", "/metrics", "what was planned and sent"),
 )
-PROGRAMS = {  # in the Procfile -> names it goes by on PATH, the first found is taken
-    "alertmanager": ("prometheus-alertmanager", "alertmanager"),
-    "grafana-server": ("grafana-server", "grafana"),
-    "python": (sys.executable,),
+PROGRAMS = {  # in the Procfile -> how it is called on machines, the first that is on PATH is taken
+    "alertmanager": ("alertmanager", "prometheus-alertmanager"),
+    "grafana-server": ("grafana server", "grafana-server"),
+    "python": (shlex.quote(sys.executable),),
 }
 OPTIONAL = {"grafana"}
 
@@ -162,10 +163,12 @@ def _commands() -> dict[str, str]:
     """The Procfile's parts with the programs of this machine; an optional part that is not installed is left out."""
     commands = {}
     for name, command in parse_procfile((ROOT / "Procfile").read_text("utf-8")).processes.items():
-        program, _, arguments = command.partition(" ")
-        found = next(filter(None, map(shutil.which, PROGRAMS.get(program, (program,)))), None)
+        match = re.fullmatch(r"((?:\w+=\S* )*)(\S+)(.*)", command)
+        assert match, f"Procfile: {name}: variables, a program, arguments"
+        variables, program, arguments = match.groups()
+        found = next((p for p in PROGRAMS.get(program, (program,)) if shutil.which(shlex.split(p)[0])), None)
         if found:
-            commands[name] = f"exec {shlex.quote(found)} {arguments}"
+            commands[name] = f"{variables}exec {found}{arguments}"
         elif name not in OPTIONAL:
             raise StackError(f"{program} is not on PATH: `make system-packages` installs it on Debian and Ubuntu")
     return commands
@@ -188,10 +191,10 @@ def _banner(stack: Stack) -> str:
 
 def _check(stack: Stack, output: Path, arguments: list[str]) -> int:
     """Run the end-to-end check against the running stack; its exit code, or 1 if a part ended."""
-    command = [sys.executable, "-m", "trafficgen", "verify", f"--url={stack.address('timeserver')}"]
+    command = ["trafficgen", "verify", f"--url={stack.address('timeserver')}"]
     command += [f"--logs={stack.state / 'site' / 'access.log'}*", f"--exporter={stack.address('exporter')}"]
-    command += [f"--{p}={stack.address(p)}" for p in ("prometheus", "alertmanager", "receiver")]
-    command += [f"--metrics-listen=127.0.0.1:{stack.ports[8089]}", *arguments]
+    command += [f"--{p}={stack.address(p)}" for p in ("prometheus", "receiver")]
+    command += [f"--metrics-address=127.0.0.1:{stack.ports[8089]}", *arguments]
     check = subprocess.Popen(command, preexec_fn=end_with_parent)  # noqa: PLW1509, no thread runs here
     while check.poll() is None:
         if stack.ended():
@@ -262,6 +265,7 @@ def main() -> int:
     parser.add_argument("arguments", nargs="*", help="for `trafficgen verify`, after --")
     options = parser.parse_args()
     os.chdir(ROOT)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # our own commands first
     adopt_orphans()
     signal.signal(signal.SIGINT, _ask_to_stop)
     signal.signal(signal.SIGTERM, _ask_to_stop)

@@ -1,0 +1,65 @@
+"""The circle on real servers: what was sent is logged, counted, scraped, alerted on; and a broken part is told."""
+
+import os
+import signal
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+SHORT = ("--calm=6s", "--fault=0", "--after=0", "--rps=300", "--rotations=0", "--agree-within=5s")
+
+
+def test_the_check_holds(demo):
+    check = demo.verify("--rps=500", "--calm=15s", "--fault=10s", "--after=45s")
+    table, talk = check.communicate()
+    assert check.returncode == 0, table + talk
+    assert table.count("  ok") == 15
+    assert "All of it held." in table
+
+
+def test_a_stopped_exporter_is_told(demo):
+    exporter = demo.pid("exporter")
+    check = demo.verify(*SHORT)
+    _wait_for(check.stderr, "requests/s to")
+    os.kill(exporter, signal.SIGSTOP)
+    try:
+        table, talk = check.communicate()
+    finally:
+        os.kill(exporter, signal.SIGCONT)
+    assert check.returncode == 1, table + talk
+    bad = _marked(table)
+    assert any("counted from the log, at /metrics" in line for line in bad), table
+    assert any("counted from the log, in Prometheus" in line for line in bad), table
+    assert not any("= logged" in line for line in bad), table
+
+
+def test_log_lines_that_vanish_are_told(demo):
+    check = demo.verify(*SHORT)
+    _wait_for(check.stderr, "requests/s to")
+    log = demo.state / "site" / "access.log"
+    while log.stat().st_size < 10_000:
+        time.sleep(0.05)
+    os.truncate(log, 0)
+    table, talk = check.communicate()
+    assert check.returncode == 1, table + talk
+    assert any("= logged" in line and "[-" in line for line in _marked(table)), table
+
+
+def test_a_check_that_cannot_begin_says_why(demo):
+    check = demo.verify(*SHORT, "--exporter=http://127.0.0.1:1")
+    table, talk = check.communicate()
+    assert check.returncode == 2
+    assert table == ""
+    assert "http://127.0.0.1:1/metrics" in talk
+
+
+def _marked(table):
+    return [line for line in table.splitlines() if line.startswith(">")]
+
+
+def _wait_for(stream, words):
+    for line in stream:
+        if words in line:
+            return
+    raise AssertionError(f"never said: {words}")

@@ -1,0 +1,67 @@
+"""The demo's promises about its processes: they start together, and none outlives the others."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, start_demo, start_stack, wait_until_gone
+from stack import Stack, StackError
+
+pytestmark = [pytest.mark.e2e]
+
+
+def test_a_taken_port_tells_who_wants_it_and_who_holds_it(tmp_path):
+    stack = Stack(tmp_path, on_free_ports=True)
+    with socket.create_server(("127.0.0.1", stack.ports[9090])), pytest.raises(StackError) as caught:
+        stack.look_for_free_ports()
+    assert f"port {stack.ports[9090]} (Prometheus) is held by pid {os.getpid()} (" in str(caught.value)
+
+
+def test_stops_on_request_and_starts_again_in_the_same_folder(tmp_path):
+    for _ in range(2):
+        demo = start_demo(tmp_path)
+        pids = demo.pids
+        assert demo.end(signal.SIGINT) == 0
+        assert not wait_until_gone(pids, 0.5)
+    assert "http://127.0.0.1:" in (tmp_path / "output").read_text()
+
+
+@pytest.mark.parametrize("victim", ["stack.py", "honcho", "timeserver", "prometheus"])
+def test_a_kill_of_one_ends_all(tmp_path, victim):
+    demo = start_demo(tmp_path)
+    pids = demo.pids
+    os.kill(demo.pid(victim), signal.SIGKILL)
+    assert not wait_until_gone(pids, 10)
+    assert demo.process.wait(10) == (-signal.SIGKILL if victim == "stack.py" else 1)
+    if victim != "stack.py":
+        assert "demo: a part ended" in (tmp_path / "output").read_text()
+
+
+def test_a_part_that_does_not_stop_is_killed(tmp_path):
+    demo = start_demo(tmp_path)
+    pids = demo.pids
+    os.kill(demo.pid("timeserver"), signal.SIGSTOP)
+    assert demo.end() == 0
+    assert not wait_until_gone(pids, 0.5)
+
+
+def test_the_check_passes_its_exit_code_on(tmp_path):
+    process = start_stack(
+        tmp_path, "--check", "--", "--calm=1s", "--fault=0", "--after=0", "--rps=50", "--rotations=99"
+    )
+    assert process.wait(60) == 1
+    assert "FAILED: log rotations meanwhile" in (tmp_path / "output").read_text()
+
+
+def test_make_demo_runs_the_stack():
+    words = subprocess.run(
+        ["make", "-n", "demo", "CHECK=1", "ARGS=--rps 9", f"PYTHON={sys.executable}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "stack.py --check -- --rps 9" in words

@@ -1,0 +1,92 @@
+"""`trafficgen verify`: flags, the table, the exit code."""
+
+import asyncio
+import sys
+from typing import Any
+
+import click
+
+from trafficgen.units import parse_duration
+
+
+def _seconds(_ctx: click.Context, param: click.Parameter, text: str) -> float:
+    return 0.0 if text in {"0", "0s"} else parse_duration(text, what=f"--{param.name}")
+
+
+def _url(_ctx: click.Context, param: click.Parameter, text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{text!r} is no URL, as http://127.0.0.1:8080 is", param=param)
+    return text.rstrip("/")
+
+
+def _address(_ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise click.BadParameter(f"{text!r} is not host:port, as 127.0.0.1:8089 is", param=param)
+    return host.strip("[]"), int(port)
+
+
+@click.command("verify")
+@click.option("--url", default="http://127.0.0.1:8080", show_default=True, callback=_url, help="The time server.")
+@click.option(
+    "--logs",
+    default=".tidewatch/site/access.log*",
+    show_default=True,
+    help="Its access logs: a glob that also matches the rotated ones.",
+)
+@click.option("--exporter", default="http://127.0.0.1:8090", show_default=True, callback=_url)
+@click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, callback=_url)
+@click.option(
+    "--receiver", default="http://127.0.0.1:8094", show_default=True, callback=_url, help="Where alerts are delivered."
+)
+@click.option(
+    "--metrics-address",
+    default="127.0.0.1:8089",
+    show_default=True,
+    callback=_address,
+    help="Serve the generator's own metrics here meanwhile.",
+)
+@click.option("--source", default="site", show_default=True, help="The exporter's name for this site.")
+@click.option("--alert", default="SiteServerErrors", show_default=True, help="The alert that 500s raise.")
+@click.option(
+    "--rps", default=500.0, show_default=True, type=click.FloatRange(min=0, min_open=True), help="Requests a second."
+)
+@click.option("--calm", default="20s", show_default=True, callback=_seconds, help="Time without errors at first.")
+@click.option(
+    "--fault",
+    default="20s",
+    show_default=True,
+    callback=_seconds,
+    help="Then, time with 500s; 0 leaves them, and the alert, out.",
+)
+@click.option("--after", default="80s", show_default=True, callback=_seconds, help="Then, time without errors again.")
+@click.option(
+    "--rotations",
+    default=3,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Log rotations that are to happen meanwhile.",
+)
+@click.option(
+    "--agree-within",
+    "agree",
+    default="20s",
+    show_default=True,
+    callback=_seconds,
+    help="How long the parts may take after the last request until their counts agree: some scrapes.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Of the plan.  [default: a random one, told]")
+def command(*, calm: float, fault: float, after: float, agree: float, **rest: Any) -> None:
+    """Drive traffic with a fault through a running stack, and compare what each part counted.
+
+    Prints one table. Exits 0 if all of it held, 1 if a row differs, 2 if the check could not begin. Nothing else may
+    send requests to the time server meanwhile.
+    """
+    from trafficgen.verify.run import Options, verify
+    from trafficgen.verify.table import render, verdict
+
+    options = Options(calm_s=calm, fault_s=fault, after_s=after, agree_s=agree, **rest)
+    rows = asyncio.run(verify(options, lambda text: click.echo(f"verify: {text}", err=True)))
+    click.echo(render(rows))
+    click.echo(verdict(rows))
+    sys.exit(not all(row.holds for row in rows))

@@ -1,0 +1,119 @@
+"""The other parts of the system as the check sees them: a few reads over HTTP, each with a deadline."""
+
+import json
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from trafficgen.errors import TrafficgenError
+from trafficgen.verify.table import Codes
+
+ANSWER_WITHIN_S = 5.0
+
+
+class PeerError(TrafficgenError):
+    """A part does not answer, or not with what it should; the text says which, and where."""
+
+    exit_code = 2
+
+
+class Sample(NamedTuple):
+    """One sample of an exposition or of a query's result."""
+
+    labels: dict[str, str]
+    value: float
+
+
+class Delivery(NamedTuple):
+    """A notification about the alert, as the receiver has it."""
+
+    status: str  # firing or resolved
+    received_at: float  # Unix time
+    started_at: float  # of the alert, Unix time
+
+
+class Peers:
+    """Reads from the parts of the system. Every method raises PeerError where a part does not answer."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def stats(self, url: str) -> Codes:
+        """Counts by code from a stats page (`200s: 17`, a line each)."""
+        text = await self._get(url)
+        pairs = (line.partition(":") for line in text.splitlines())
+        return {int(n[:-1]): int(value) for n, _, value in pairs if n[:-1].isdigit() and n.endswith("s")}
+
+    async def metrics(self, exporter: str) -> dict[str, list[Sample]]:
+        """Every sample of an exporter's /metrics, by name."""
+        found: dict[str, list[Sample]] = {}
+        url = f"{exporter}/metrics"
+        try:
+            for family in text_string_to_metric_families(await self._get(url)):
+                for sample in family.samples:
+                    found.setdefault(sample.name, []).append(Sample(sample.labels, sample.value))
+        except ValueError as exc:
+            raise PeerError(f"{url}: not an exposition: {exc}") from exc
+        return found
+
+    async def query(self, prometheus: str, query: str) -> list[Sample]:
+        """An instant vector, as Prometheus has it now."""
+        answer = await self._json(f"{prometheus}/api/v1/query", query=query)
+        return [Sample(r["metric"], float(r["value"][1])) for r in answer["data"]["result"]]
+
+    async def firing(self, prometheus: str, alert: str, source: str) -> bool:
+        """Whether Prometheus has the alert firing for `source`."""
+        answer = await self._json(f"{prometheus}/api/v1/alerts")
+        return any(a["state"] == "firing" and _is(a["labels"], alert, source) for a in answer["data"]["alerts"])
+
+    async def deliveries(self, receiver: str, alert: str, source: str) -> list[Delivery]:
+        """What the receiver was told of the alert, oldest first."""
+        return [
+            Delivery(one["status"], _unix(notification["received_at"]), _unix(one["startsAt"]))
+            for notification in await self._json(f"{receiver}/notifications")
+            for one in notification["alerts"]
+            if _is(one["labels"], alert, source)
+        ]
+
+    async def _json(self, url: str, **parameters: str) -> Any:
+        text = await self._get(url, **parameters)
+        try:
+            return json.loads(text)
+        except ValueError as exc:
+            raise PeerError(f"{url}: not JSON: {exc}") from exc
+
+    async def _get(self, url: str, **parameters: str) -> str:
+        try:
+            async with self._session.get(url, params=parameters) as response:
+                if response.status != 200:
+                    raise PeerError(f"{url}: answered {response.status}")
+                return await response.text()
+        except TimeoutError as exc:
+            raise PeerError(f"{url}: no answer within {ANSWER_WITHIN_S:g} s") from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise PeerError(f"{url}: {exc}") from exc
+
+
+def open_session() -> aiohttp.ClientSession:
+    """The client for `Peers`; close it after use."""
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S))
+
+
+def codes_of(samples: list[Sample], source: str) -> Codes:
+    """Samples with `source` and `code` labels, added up by code."""
+    counts: dict[int, int] = {}
+    for labels, value in samples:
+        if labels.get("source", source) == source:
+            code = int(labels["code"])
+            counts[code] = counts.get(code, 0) + round(value)
+    return counts
+
+
+def _is(labels: dict[str, str], alert: str, source: str) -> bool:
+    return labels.get("alertname") == alert and labels.get("source", source) == source
+
+
+def _unix(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,123 @@
+"""One check from its options to its rows: read, drive the traffic, read again, compare."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from trafficgen.exposition import MetricsServer
+from trafficgen.load import LoadConfig, Run, make_run
+from trafficgen.mix import Fault, parse_fault, parse_mix
+from trafficgen.patterns import parse_patterns
+from trafficgen.plan import Phase
+from trafficgen.report import Report
+from trafficgen.verify.groups import (
+    AccessLogs,
+    AlertTold,
+    Counted,
+    Group,
+    SentInPrometheus,
+    Truth,
+    exporter_groups,
+    generator_rows,
+)
+from trafficgen.verify.peers import PeerError, Peers, open_session
+from trafficgen.verify.table import Codes, Row
+
+CALM_MIX = "/=97,/missing=3"
+FAULT_MIX = "/fail=30"  # percent, while the fault lasts
+LOOK_S = 0.05  # how exactly the time of the first 500 is known
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to drive, for how long, and where the parts are. URLs have no slash at their end."""
+
+    url: str = "http://127.0.0.1:8080"
+    logs: str = ".tidewatch/site/access.log*"
+    exporter: str = "http://127.0.0.1:8090"
+    prometheus: str = "http://127.0.0.1:9090"
+    receiver: str = "http://127.0.0.1:8094"
+    metrics_address: tuple[str, int] = ("127.0.0.1", 8089)
+    source: str = "site"
+    alert: str = "SiteServerErrors"
+    rps: float = 500.0
+    jitter: float = 0.2
+    calm_s: float = 20.0
+    fault_s: float = 20.0  # 0: no fault, and no alert is expected
+    after_s: float = 80.0
+    rotations: int = 3
+    agree_s: float = 20.0
+    seed: int | None = None
+
+
+async def verify(options: Options, say: Callable[[str], None]) -> list[Row]:
+    """Drive the traffic and compare; `say` takes what happens, a line each. Raises PeerError if a part is not there."""
+    run = make_run(_load(options))
+    async with open_session() as session, MetricsServer(options.metrics_address, run):
+        groups = make_groups(options, Peers(session))
+        for group in groups:
+            await group.begin()
+        say(_announcement(options, run.seed))
+        async with asyncio.TaskGroup() as tasks:
+            alerts = [group for group in groups if isinstance(group, AlertTold)]
+            watchers = [tasks.create_task(work) for alert in alerts for work in (alert.watch(), _look(run, alert))]
+            truth = _truth(run, await run.execute())
+            say(f"sent {truth.sent:,}; waiting until every part has told what it saw")
+            rows = await asyncio.gather(*(_rows(group, truth) for group in groups))
+            for watcher in watchers:
+                watcher.cancel()
+    return [*generator_rows(truth), *(row for some in rows for row in some)]
+
+
+def make_groups(options: Options, peers: Peers) -> list[Group]:
+    """The groups of rows, in the order of the table."""
+
+    async def stats() -> Codes:
+        return await peers.stats(f"{options.url}/stats")
+
+    prometheus, source, within_s = options.prometheus, options.source, options.agree_s
+    groups: list[Group] = [
+        SentInPrometheus(peers, prometheus, within_s),
+        AccessLogs(options.logs, rotations=options.rotations, within_s=within_s),
+        Counted("= counted on /stats", stats, within_s),
+        *exporter_groups(peers, exporter=options.exporter, prometheus=prometheus, source=source, within_s=within_s),
+    ]
+    if options.fault_s:
+        receiver, alert = options.receiver, options.alert
+        groups.append(AlertTold(peers, prometheus=prometheus, receiver=receiver, alert=alert, source=source))
+    return groups
+
+
+def _load(options: Options) -> LoadConfig:
+    """Calm, a fault, calm again: one rate curve, and a window in which a share of it fails."""
+    seconds = options.calm_s + options.fault_s + options.after_s
+    phase = Phase(parse_patterns((), options.rps), seconds, jitter=options.jitter, name="check")
+    window = Fault(options.calm_s, options.calm_s + options.fault_s, parse_fault(FAULT_MIX), "server errors")
+    faults = (window,) if options.fault_s else ()
+    return LoadConfig(options.url, (phase,), parse_mix(CALM_MIX), faults, seed=options.seed)
+
+
+async def _look(run: Run, alert: AlertTold) -> None:
+    """Tell the alert's group of each 500, as soon as it is answered."""
+    while True:
+        alert.saw_errors(sum(by_code.get(500, 0) for by_code in run.meter.codes))
+        await asyncio.sleep(LOOK_S)
+
+
+async def _rows(group: Group, truth: Truth) -> list[Row]:
+    try:
+        return await group.rows(truth)
+    except PeerError as exc:
+        return [Row(group.name, "an answer", str(exc), holds=False)]
+
+
+def _truth(run: Run, report: Report) -> Truth:
+    due = sum(len(chunk.due_ns) for chunk in run.plan.chunks())
+    codes = {int(code): count for code, count in report.codes.items()}
+    return Truth(due, report.planned, report.sent, sum(report.dropped.values()), codes)
+
+
+def _announcement(options: Options, seed: int) -> str:
+    fault = f"{options.fault_s:g} s with {FAULT_MIX.strip('/')} %, " if options.fault_s else ""
+    phases = f"{options.calm_s:g} s calm, {fault}{options.after_s:g} s calm"
+    return f"{options.rps:g} requests/s to {options.url}: {phases}; seed {seed}"
