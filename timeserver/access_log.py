@@ -127,6 +127,7 @@ class AccessLog:
             self._write_waiting()
             if self._monotonic() >= self._rotation_due_s and not self._file.torn:
                 self._rotate()
+            self._file.open()  # also while nobody comes: for its readers a log that is not there is a fault
         except OSError as exc:
             self._in_trouble(exc)
         else:
@@ -147,6 +148,7 @@ class AccessLog:
             self._say(f"access log {self._file.path}: {exc.strerror}")
 
     def _run(self) -> None:
+        self.turn()
         while not self._closing.is_set():
             if self.writable:
                 self._wake.wait(self._until_rotation_s())

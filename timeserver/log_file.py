@@ -34,14 +34,18 @@ class LogFile:
         """Whether the file ends inside a line, the rest of which is owed."""
         return self._torn_bytes > 0
 
+    def open(self) -> None:
+        """Open the file, or make it, if it is not open or was moved away. Raises OSError."""
+        self._reopen_if_moved()
+        if self._fd is None:
+            self._open()
+
     def append(self, data: bytes) -> int:
         """Write `data`, or as much of it as goes in one call; returns the number of bytes written.
 
         Raises OSError when nothing could be written.
         """
-        self._reopen_if_moved()
-        if self._fd is None:
-            self._open()
+        self.open()
         assert self._fd is not None
         written = self._write(self._fd, data)
         last_end = data.rfind(b"\n", 0, written)
@@ -49,7 +53,7 @@ class LogFile:
         return written
 
     def rotate(self, unix_s: int) -> bool:
-        """Rename the log to `PATH.<unix_s>`, and remove the oldest beyond `keep`; the next append opens a new file.
+        """Rename the log to `PATH.<unix_s>`, and remove the oldest beyond `keep`; `open` makes a new file.
 
         Returns whether there was something to rotate: an empty or missing log stays, and so does anything that is not
         a regular file (a pipe, a device). Raises OSError.

@@ -171,8 +171,15 @@ def test_rotation_is_by_rename_on_schedule_and_loses_nothing(path, said):
     assert {entry.name: entry.read_bytes() for entry in path.parent.iterdir()} == {
         "access.log.1795325156": LINES[0] + LINES[1],
         "access.log.1795325166": LINES[2],
+        "access.log": b"",
     }
     assert log.counts.rotations == 2
+
+
+def test_the_log_is_there_before_the_first_line(path, said):
+    log = make_log(path, said)
+    log.turn()
+    assert path.read_bytes() == b""
 
 
 def test_rotations_within_one_second_get_names_of_their_own(path, said):
@@ -183,6 +190,7 @@ def test_rotations_within_one_second_get_names_of_their_own(path, said):
         give(log, [line])
         log.turn()
     assert names(path.parent) == [
+        "access.log",
         "access.log.1795325146",
         "access.log.1795325146.1",
         "access.log.1795325146.2",
