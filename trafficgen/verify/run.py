@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trafficgen.exposition import MetricsServer
 from trafficgen.load import LoadConfig, Run, make_run
-from trafficgen.mix import Fault, parse_fault, parse_mix
+from trafficgen.mix import Fault, Shares
 from trafficgen.patterns import parse_patterns
 from trafficgen.plan import Phase
 from trafficgen.report import Report
@@ -23,8 +23,8 @@ from trafficgen.verify.groups import (
 from trafficgen.verify.peers import PeerError, Peers, open_session
 from trafficgen.verify.table import Codes, Row
 
-CALM_MIX = "/=97,/missing=3"
-FAULT_MIX = "/fail=30"  # percent, while the fault lasts
+CALM: Shares = (("/", 0.97), ("/missing", 0.03))
+FAULT: Shares = (("/fail", 0.3),)  # of all requests, while it lasts
 LOOK_S = 0.05  # how exactly the time of the first 500 is known
 
 
@@ -92,9 +92,9 @@ def _load(options: Options) -> LoadConfig:
     """Calm, a fault, calm again: one rate curve, and a window in which a share of it fails."""
     seconds = options.calm_s + options.fault_s + options.after_s
     phase = Phase(parse_patterns((), options.rps), seconds, jitter=options.jitter, name="check")
-    window = Fault(options.calm_s, options.calm_s + options.fault_s, parse_fault(FAULT_MIX), "server errors")
+    window = Fault(options.calm_s, options.calm_s + options.fault_s, FAULT, "server errors")
     faults = (window,) if options.fault_s else ()
-    return LoadConfig(options.url, (phase,), parse_mix(CALM_MIX), faults, seed=options.seed)
+    return LoadConfig(options.url, (phase,), CALM, faults, seed=options.seed)
 
 
 async def _look(run: Run, alert: AlertTold) -> None:
@@ -118,6 +118,6 @@ def _truth(run: Run, report: Report) -> Truth:
 
 
 def _announcement(options: Options, seed: int) -> str:
-    fault = f"{options.fault_s:g} s with {FAULT_MIX.strip('/')} %, " if options.fault_s else ""
+    fault = f"{options.fault_s:g} s with {FAULT[0][1]:.0%} of 500s, " if options.fault_s else ""
     phases = f"{options.calm_s:g} s calm, {fault}{options.after_s:g} s calm"
     return f"{options.rps:g} requests/s to {options.url}: {phases}; seed {seed}"
