@@ -1,0 +1,243 @@
+"""The `plot` command: what a collector wrote, as a graph of rates or as numbers."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, tzinfo
+from importlib.metadata import version
+from math import isnan
+from pathlib import Path
+from types import FrameType
+from typing import IO, BinaryIO, Literal, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+import numpy as np
+
+from exporter.errors import ConfigError, StoreError
+from exporter.stats.options import Columns, Duration, parse_time, run_command
+from exporter.stats.rates import Floats, in_order, rates
+from exporter.stats.records import Records, read_records
+
+FORMATS: dict[str, Literal["png", "jpeg", "gif", "svg"]] = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".gif": "gif",
+    ".svg": "svg",
+}
+_CSV_ROWS = 50_000  # rows made into text at a time
+
+
+class Table(NamedTuple):
+    """Rates ready to be shown.
+
+    times: (times,). rates: one (times, series) for each delta. resets: the times of resets. row_of: for each record, in
+    the order of time, the row of its time.
+    """
+
+    names: tuple[str, ...]
+    deltas_s: tuple[float, ...]
+    times: Floats
+    rates: list[Floats]
+    resets: Floats
+    row_of: np.typing.NDArray[np.intp]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Picture: .png, .jpg, .gif or .svg.")
+@click.option(
+    "--delta_t",
+    "--delta-t",
+    "deltas",
+    type=Duration(),
+    multiple=True,
+    default=[60.0],
+    show_default="60",
+    help="Seconds that a rate looks back; give it several times to compare.",
+)
+@click.option(
+    "--columns", type=Columns(), help="The file's columns in order.  [default: its header's, or time,200,404,500]"
+)
+@click.option("--since", help="Show from here on: Unix seconds or an ISO 8601 time.")
+@click.option("--until", help="Show what is before this.")
+@click.option("--timezone", "zone_name", default="local", show_default=True, help="local, UTC, or as Europe/Berlin.")
+@click.option("--title", help="Title of the picture.  [default: the file's name]")
+@click.option(
+    "--csv", "csv_file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), help="Rates as numbers."
+)
+@click.version_option(version("tidewatch"), prog_name="plot", message="%(prog)s, version %(version)s")
+def command(
+    *,
+    file: Path,
+    output: Path | None,
+    deltas: tuple[float, ...],
+    columns: tuple[str, ...] | None,
+    since: str | None,
+    until: str | None,
+    zone_name: str,
+    title: str | None,
+    csv_file: Path | None,
+) -> None:
+    """Draw the rates of what collector wrote to FILE (- is stdin).
+
+    The rate at a record is the count now minus the count delta_t ago, divided by delta_t.
+    """
+    if output is None and csv_file is None:
+        raise click.UsageError("give --output rates.png for a picture, --csv rates.csv for numbers, or both")
+    if output is not None and output.suffix.lower() not in FORMATS:
+        raise click.UsageError(f"--output {output}: the suffix must be one of {', '.join(FORMATS)}")
+    zone = _zone(zone_name)
+    window = tuple(_moment(text, zone, flag) for text, flag in ((since, "--since"), (until, "--until")))
+    records = _read(file, columns)
+    table = make_table(records, tuple(dict.fromkeys(deltas)), since=window[0], until=window[1], name=str(file))
+    if csv_file is not None:
+        with _replacing(csv_file) as stream:
+            write_csv(table, stream)
+    if output is not None:
+        _draw(table, output, title or file.name, zone)
+
+
+def make_table(
+    records: Records, deltas_s: tuple[float, ...], *, since: float | None, until: float | None, name: str
+) -> Table:
+    """Rates of the records in [since, until), which look back beyond `since`. Raises ConfigError if there are none."""
+    series, row_of = in_order(records.times, records.counts)
+    if len(series.times) < 2:
+        rows = "no row" if not len(series.times) else "rows of one time only" if len(records.times) > 1 else "one row"
+        raise ConfigError(f"{name}: has {rows}; a rate needs two, so let the collector run for longer")
+    all_rates = [rates(series, delta_s) for delta_s in deltas_s]
+    shown = np.ones(len(series.times), bool)
+    if since is not None:
+        shown &= series.times >= since
+    if until is not None:
+        shown &= series.times < until
+    if not any(np.isfinite(rate[shown]).any() for rate in all_rates):
+        span_s = series.times[-1] - series.times[0]
+        raise ConfigError(
+            f"{name}: no rate can be told: it covers {span_s:g} s in {len(series.times)} rows, "
+            f"--delta_t is {', '.join(f'{delta_s:g}' for delta_s in deltas_s)} s, and --since to --until has "
+            f"{shown.sum()} of the rows"
+        )
+    position = np.cumsum(shown) - 1
+    return Table(
+        names=records.names,
+        deltas_s=deltas_s,
+        times=series.times[shown],
+        rates=[rate[shown] for rate in all_rates],
+        resets=series.times[shown & series.resets.any(axis=1)],
+        row_of=position[row_of[shown[row_of]]],
+    )
+
+
+def write_csv(table: Table, stream: IO[bytes]) -> None:
+    """`time`, then a column `<series>_<delta>s` for each series and delta; empty where there is no rate."""
+    names = [f"{name}_{delta_s:g}s" for name in table.names for delta_s in table.deltas_s]
+    stream.write((",".join(["time", *names]) + "\n").encode())
+    for begin in range(0, len(table.row_of), _CSV_ROWS):
+        rows = table.row_of[begin : begin + _CSV_ROWS]
+        columns = [_texts(table.times[rows])]
+        columns += [_texts(rate[rows, number]) for number in range(len(table.names)) for rate in table.rates]
+        stream.write("".join(",".join(row) + "\n" for row in zip(*columns, strict=True)).encode())
+
+
+def _texts(values: Floats) -> list[str]:
+    return ["" if isnan(value) else f"{value:.0f}" if value.is_integer() else repr(value) for value in values.tolist()]
+
+
+def _read(file: Path, columns: tuple[str, ...] | None) -> Records:
+    try:
+        with _opened(file) as stream:
+            records = read_records(stream, columns, str(file))
+    except OSError as exc:
+        raise ConfigError(f"{file}: {exc.strerror}") from exc
+    for problem in records.problems:
+        _say(problem)
+    if more := records.unreadable - len(records.problems):
+        _say(f"{file}: {more} more lines are no rows")
+    return records
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    if str(file) == "-":
+        yield sys.stdin.buffer
+    else:
+        with file.open("rb") as stream:
+            yield stream
+
+
+def _draw(table: Table, output: Path, title: str, zone: tzinfo) -> None:
+    from exporter.stats.graph import Panel, draw, save  # noqa: PLC0415, matplotlib is slow to import and not always needed
+
+    panels = [Panel(delta_s, rate) for delta_s, rate in zip(table.deltas_s, table.rates, strict=True)]
+    figure = draw(table.times, table.names, panels, resets=table.resets, title=title, zone=zone)
+    kind = FORMATS[output.suffix.lower()]
+    with _replacing(output) as stream:
+        save(figure, stream, kind)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` once it is whole, and is gone if it never is."""
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            yield stream
+        temporary.replace(path)
+    except OSError as exc:
+        raise StoreError(f"{path}: {exc.strerror}") from exc
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _moment(text: str | None, zone: tzinfo, flag: str) -> float | None:
+    if text is None:
+        return None
+    try:
+        return parse_time(text, zone)
+    except ValueError as exc:
+        raise click.UsageError(f"{flag}: {exc}") from exc
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        if name.lower() == "utc":
+            return UTC
+        return _local_zone() if name == "local" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise click.UsageError(f"--timezone: {name!r} is no timezone; local, UTC and Europe/Berlin are") from exc
+
+
+def _local_zone() -> tzinfo:
+    """The machine's zone with its summer times, which the standard library has no name for."""
+    if name := os.environ.get("TZ", "").lstrip(":"):
+        return ZoneInfo(name)
+    try:
+        with Path("/etc/localtime").open("rb") as stream:
+            return ZoneInfo.from_file(stream)
+    except FileNotFoundError:
+        return UTC
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"plot: {text}\n")
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    """End as an exception does, so that what is half written is taken away."""
+    sys.exit(128 + number)
+
+
+def main() -> None:
+    """Run the command."""
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    run_command("plot", command)

@@ -1,0 +1,157 @@
+"""The `plot` command as its user meets it."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from exporter.errors import ConfigError
+from exporter.stats import plot as module
+from exporter.stats.plot import command
+
+PLOT = str(Path(sys.executable).with_name("plot"))
+ROWS = [(1795328990 + 10 * n, 40 * n, 4 * n, n // 2) for n in range(20)]
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "stats.tsv"
+    path.write_text("".join("\t".join(map(str, row)) + "\n" for row in ROWS))
+    return path
+
+
+def plot(*flags):
+    return CliRunner().invoke(command, [str(flag) for flag in flags])
+
+
+def numbers(file, *flags):
+    """The CSV's lines."""
+    result = plot(file, "--csv", "-", *flags)
+    assert result.exit_code == 0, result
+    return result.stdout.splitlines()
+
+
+def test_the_numbers_of_one_delta(file):
+    header, first, *_, last = numbers(file, "--delta_t", "10")
+    assert header == "time,200_10s,404_10s,500_10s"
+    assert first == "1795328990,,,"
+    assert last == "1795329180,4,0.4,0"
+    assert len(numbers(file)) == 1 + len(ROWS)
+
+
+def test_a_column_for_each_series_and_delta(file):
+    header, *rows = numbers(file, "--delta_t", "20", "--delta_t", "1m", "--columns", "time,500,-,200")
+    assert header == "time,500_20s,500_60s,200_20s,200_60s"
+    assert rows[5] == "1795329040,4,,0.05,"
+    assert rows[6] == "1795329050,4,4,0.05,0.05"
+
+
+def test_a_time_that_was_recorded_twice_has_two_rows(file):
+    with file.open("a") as stream:
+        stream.write("1795329180\t760\t76\t9\n")
+    assert len(numbers(file)) == 2 + len(ROWS)
+
+
+def test_since_and_until_cut_what_is_shown_and_not_what_is_known(file):
+    rows = numbers(file, "--delta_t", "10", "--since", "1795329000", "--until", "2026-11-22T06:31:00Z")[1:]
+    assert [row.split(",")[0] for row in rows] == [str(time) for time, *_ in ROWS if 1795329000 <= time < 1795329060]
+    assert rows[0] == "1795329000,4,0.4,0"
+
+
+@pytest.mark.parametrize(
+    ("content", "flags", "complaint"),
+    [
+        pytest.param("", [], "has no row; a rate needs two", id="empty"),
+        pytest.param("5\t1\t1\t1\n", [], "has one row; a rate needs two", id="one-row"),
+        pytest.param("5\t1\t1\t1\n5\t2\t2\t2\n", [], "has rows of one time only", id="one-time"),
+        pytest.param("junk\n", [], "has no row", id="junk"),
+        pytest.param("5\t1\t1\t1\n15\t2\t2\t2\n", [], "it covers 10 s in 2 rows, --delta_t is 60 s", id="too-short"),
+        pytest.param(
+            "5\t1\t1\t1\n75\t2\t2\t2\n", ["--since", "80"], "--since to --until has 0 of the rows", id="window"
+        ),
+    ],
+)
+def test_a_file_without_rates_says_what_is_missing(file, content, flags, complaint):
+    file.write_text(content)
+    result = plot(file, "--csv", "-", *flags)
+    assert isinstance(result.exception, ConfigError)
+    assert (result.exception.exit_code, complaint in str(result.exception)) == (2, True), result.exception
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        ([], "give --output rates.png for a picture, --csv rates.csv for numbers, or both"),
+        (["--output", "x.bmp"], "the suffix must be one of .png, .jpg, .jpeg, .gif, .svg"),
+        (["--csv", "-", "--delta_t", "0"], "must be more than nothing"),
+        (["--csv", "-", "--since", "noon"], "--since: 'noon' is no time; 1795328999 and 2026-11-22T06:30 are"),
+        (["--csv", "-", "--timezone", "Atlantis"], "'Atlantis' is no timezone; local, UTC and Europe/Berlin are"),
+        (["--csv", "-", "--columns", "200,404"], "must name time"),
+    ],
+)
+def test_a_wrong_flag_is_told_with_what_is_allowed(file, flags, complaint):
+    result = plot(file, *flags)
+    assert (result.exit_code, complaint in result.stderr) == (2, True), result.stderr
+
+
+def test_bad_lines_are_told_on_stderr_and_do_not_stop_it(file):
+    file.write_text("junk\n" + file.read_text() + "1795329190\t8\n")
+    result = plot(file, "--csv", "-")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1 + len(ROWS))
+    assert result.stderr.splitlines() == [
+        f"plot: {file}:1: 'junk' is no row of 4 numbers",
+        f"plot: {file}:22: '1795329190\\t8' is no row of 4 numbers",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("suffix", "kind"), [("png", "PNG"), ("jpg", "JPEG"), ("JPEG", "JPEG"), ("gif", "GIF")])
+def test_a_picture_of_each_kind(file, tmp_path, suffix, kind):
+    output = tmp_path / f"rates.{suffix}"
+    result = plot(file, "--output", output, "--delta_t", "10", "--delta_t", "60")
+    assert (result.exit_code, sorted(tmp_path.iterdir())) == (0, sorted([file, output])), result
+    with Image.open(output) as image:
+        assert (image.format, image.width > 1000, image.height > 600) == (kind, True, True)
+        colours = image.convert("RGB").getcolors(1 << 20)
+    assert len(colours) > 20
+
+
+@pytest.mark.slow
+def test_the_picture_names_its_series_figures_and_resets(file, tmp_path):
+    file.write_text(file.read_text() + "1795329190\t3\t1\t0\n")
+    output = tmp_path / "rates.svg"
+    assert plot(file, "--output", output, "--delta_t", "10", "--title", "A day out", "--timezone", "UTC").exit_code == 0
+    comments = output.read_text()
+    for text in ("A day out", "10-second rate", "counter reset", "responses per second", "time (UTC)"):
+        assert f"<!-- {text} -->" in comments, text
+    assert "<!-- 200       0.3" in comments
+
+
+def write_half_and_stop(output):
+    with module._replacing(output) as stream:
+        stream.write(b"half")
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_what_is_half_written_is_taken_away_when_the_process_is_told_to_stop(tmp_path, monkeypatch):
+    output = tmp_path / "rates.csv"
+    output.write_text("an earlier one")
+    old = signal.signal(signal.SIGTERM, module._on_sigterm)
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            write_half_and_stop(output)
+    finally:
+        signal.signal(signal.SIGTERM, old)
+    assert (stopped.value.code, output.read_text(), list(tmp_path.iterdir())) == (143, "an earlier one", [output])
+
+
+@pytest.mark.e2e
+def test_an_output_that_cannot_be_written_is_one_line(file):
+    result = subprocess.run(
+        [PLOT, str(file), "--csv", "/nonexistent/rates.csv"], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (5, "plot: /nonexistent/rates.csv: No such file or directory\n")

@@ -1,0 +1,124 @@
+"""Files of real collectors are read; what is no row is reported with its number and skipped."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.errors import ConfigError
+from exporter.stats import records as module
+from exporter.stats.records import read_records
+
+CLEAN = "1795328990\t12\t3\t0\n1795329000\t15\t3\t1\n"
+WANT = [[1795328990, 12, 3, 0], [1795329000, 15, 3, 1]]
+
+
+def read(text, columns=None):
+    data = text if isinstance(text, bytes) else text.encode()
+    return read_records(io.BytesIO(data), columns, "stats.tsv")
+
+
+def rows(records):
+    return np.column_stack([records.times, records.counts]).tolist()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(CLEAN, id="clean"),
+        pytest.param(CLEAN.rstrip("\n"), id="no-last-line-end"),
+        pytest.param(CLEAN.replace("\n", "\r\n"), id="crlf"),
+        pytest.param(CLEAN.replace("\n", "\t\n"), id="trailing-tabs"),
+        pytest.param(CLEAN.replace("\n", "\n\n \n"), id="blank-lines"),
+        pytest.param(" " + CLEAN.replace("\n", "\n ").replace("\t", "\t "), id="leading-blanks"),
+        pytest.param("\ufeff" + CLEAN, id="bom"),
+        pytest.param("time\t200\t404\t500\n" + CLEAN, id="header"),
+        pytest.param("\n\nTime 200s 404s 500s\n" + CLEAN, id="header-of-the-page"),
+        pytest.param(CLEAN.replace("12", "1.2e1"), id="exponent"),
+    ],
+)
+def test_a_clean_table_whatever_its_dress(text):
+    records = read(text)
+    assert (rows(records), records.names, records.problems) == (WANT, ("200", "404", "500"), [])
+
+
+def test_columns_are_named_by_the_flag_then_by_the_header():
+    assert read(CLEAN, ("time", "500", "-", "404")).names == ("500", "404")
+    assert read("500\ttime\tqueue\n1\t2\t3\n").names == ("500", "queue")
+    assert read("500\ttime\tqueue\n1\t2\t3\n").times.tolist() == [2]
+    assert read("a\ttime\tb\n1\t2\t3\n", ("x", "time", "y")).names == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "complaint"),
+    [
+        ("time\t200\n1\t2\n", ("time", "200", "404"), r"its header has 2 columns \(time,200\), --columns 3"),
+        ("time\t200\t200s\n", None, "its header names a column twice"),
+        ("time\n5\n", None, "its header names no series"),
+    ],
+)
+def test_a_header_that_does_not_fit_is_refused(text, columns, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        read(text, columns)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x",
+        "1\t2\t3",
+        "1\t2\t3\t4\t5",
+        "1\t2\t\t4",
+        "1\t2\t3\tnan",
+        "1\t2\t3\t-4",
+        "1\t2\t3\t1_0",
+        "1\t2.3.4\t3\t4",
+        "\0",
+    ],
+)
+def test_a_line_that_is_no_row_is_reported_with_its_number(line):
+    records = read(CLEAN + line + "\n" + CLEAN)
+    assert (rows(records), records.unreadable) == (WANT * 2, 1)
+    assert records.problems[0].startswith("stats.tsv:3: ")
+    assert records.problems[0].endswith(" is no row of 4 numbers")
+
+
+def test_many_bad_lines_are_counted_and_some_are_shown():
+    records = read("x\n" * 1000 + CLEAN)
+    assert (records.unreadable, len(records.problems), rows(records)) == (1000, 10, WANT)
+
+
+def test_a_number_too_large_for_arithmetic_is_left_out():
+    assert rows(read(CLEAN + "5\t1e999\t2\t3\n")) == WANT
+
+
+def test_an_empty_file_has_no_rows():
+    assert read("").counts.shape == (0, 3)
+
+
+fields = st.one_of(
+    st.integers(0, 10**12).map(str),
+    st.sampled_from(["", " 7", "1.5", "1.", ".5", "1.2.3", "-1", "x", "1e3", "nan", "time", "0007"]),
+)
+lines = st.lists(fields, max_size=5).map("\t".join)
+
+
+@given(st.lists(st.one_of(lines, st.just("1\t2\t3\t4")), max_size=12), st.integers(1, 40))
+def test_the_quick_way_and_the_slow_way_say_the_same_however_the_file_is_cut(tmp_lines, piece_bytes):
+    text = "\n".join(tmp_lines).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PIECE_BYTES", piece_bytes)
+        in_pieces = _outcome(text)
+        patch.setattr(module, "_read_clean", lambda piece, width: None)
+        slowly = _outcome(text)
+    assert in_pieces == slowly == _outcome(text)
+
+
+def _outcome(text):
+    try:
+        records = read(text)
+    except ConfigError as exc:
+        return str(exc)
+    return rows(records), records.names, records.problems, records.unreadable
