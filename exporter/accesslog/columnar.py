@@ -34,7 +34,7 @@ class Columnar:
     """A DuckDB of its own for one format and its buckets. Not for two threads at once."""
 
     def __init__(self, format_: Format, buckets: Buckets) -> None:
-        """`format_` must have a pattern."""
+        """`format_` must have a pattern, and numbers in it that are plain: `format_.bulk`."""
         self._format = format_
         self._buckets = buckets
         self._db = duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": ""})
@@ -102,25 +102,27 @@ def _add_rows(rows: list[_Row], tally: Tally, rest: list[bytes], buckets: int) -
 
 def _sql(path: str, format_: Format, buckets: Buckets) -> str:
     """Group a file's lines by key and bucket; lines that are not plain are groups of their own, by their text."""
-    plain = "fields.code <> '' AND (fields.bytes IN ('', '-') OR regexp_full_match(fields.bytes, '[0-9]{1,15}'))"
+    assert format_.pattern is not None
+    pattern = re.sub(r"\(\?P<stamp>", "(?:", format_.pattern)
+    names = re.findall(r"\(\?P<(\w+)>", pattern)  # DuckDB gives groups their names by their order
+    field = {name: f"fields.{name}" if name in names else "''" for name in FIELD_NAMES}
+    plain = [f"{field['code']} <> ''"]
     time_ns = bucket = "NULL"
     if format_.has_time:
-        plain += r" AND (fields.time IN ('', '-') OR regexp_full_match(fields.time, '[0-9]{1,15}(?:\.[0-9]{0,15})?'))"
-        time_ns = f"CAST(floor(try_cast(fields.time AS DOUBLE) * {format_.time_unit_ns} + 0.5) AS BIGINT)"
+        time_ns = f"CAST(floor(try_cast({field['time']} AS DOUBLE) * {format_.time_unit_ns} + 0.5) AS BIGINT)"
+        plain.append(f"coalesce({time_ns} <= {MAX_TIME_NS}, true)")
         steps = "".join(f" WHEN time_ns <= {bound} THEN {i}" for i, bound in enumerate(buckets.bounds_ns))
         bucket = f"CASE WHEN time_ns IS NULL THEN NULL{steps} ELSE {len(buckets) - 1} END"
-        plain += f" AND coalesce({time_ns} <= {MAX_TIME_NS}, true)"
-    assert format_.pattern is not None
-    pattern = format_.pattern.replace("'", "''")
     return rf"""
         WITH lines AS (
-            SELECT line, regexp_extract(line, '^(?:{pattern})$', {list(FIELD_NAMES)}) AS fields
+            SELECT line, regexp_extract(line, '^(?:{pattern.replace("'", "''")})$', {names}) AS fields
             FROM read_csv('{path}', columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = false,
                           delim = '{_DELIMITER}', quote = '', escape = '', new_line = '\n',
                           buffer_size = {_BUFFER_BYTES}, max_line_size = {_LINE_BYTES})
         ), plain AS (
-            SELECT fields.method, fields.target, fields.code, try_cast(fields.bytes AS BIGINT) AS size,
-                   {time_ns} AS time_ns, CASE WHEN {plain} THEN NULL ELSE coalesce(line, '') END AS odd
+            SELECT {field["method"]} AS method, {field["target"]} AS target, {field["code"]} AS code,
+                   try_cast({field["bytes"]} AS BIGINT) AS size, {time_ns} AS time_ns,
+                   CASE WHEN {" AND ".join(plain)} THEN NULL ELSE coalesce(line, '') END AS odd
             FROM lines
         )
         SELECT method, target, code, {bucket} AS bucket, odd, count(*), sum(size), sum(time_ns)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from exporter.accesslog.reader import BULK_BYTES, Reader
 from exporter.accesslog.source import Source
+from exporter.accesslog.tally import Buckets, Tally, pieces
 from exporter.accesslog.traffic import Traffic
 from exporter.catalogue import Family
 from exporter.catalogue import accesslog as metrics
@@ -26,8 +27,8 @@ COMMIT_S = 1.0
 BESIDE_BYTES = 1 << 18
 """A batch from this size on, some 10 ms of work, is read in a thread beside the event loop."""
 
-TAIL = "tail"
-"""The checkpoint's key for the position; the others are of `Traffic.changes`."""
+TAIL, ANNOUNCED = "tail", "announced"
+"""The checkpoint's keys for the position and what the log has said of its format; others are of `Traffic.changes`."""
 
 
 class Follower:
@@ -40,13 +41,16 @@ class Follower:
         self._scope = f"accesslog/{source.source}"
         saved = checkpoint.load(self._scope)
         self._position = saved.pop(TAIL, None)
+        self._announced = saved.pop(ANNOUNCED, None)
         self.traffic = Traffic(source, clock.wall(), saved)
         self._uncommitted = True  # declared series are born in the constructor
         self._use(source)
 
     def _use(self, source: Source) -> None:
         self.source = source
-        self._reader = Reader(source)
+        format_ = source.parsed_format()
+        self._reader = Reader(format_, Buckets(source.buckets), self._announced)
+        self._in_main_thread = format_.in_main_thread
         self._tail = Tail(
             source.paths,
             from_start=source.from_ == "start",
@@ -72,13 +76,21 @@ class Follower:
 
     async def _read(self) -> None:
         async for batch in self._tail.batches():
-            if len(batch.data) >= BESIDE_BYTES:
-                tally = await asyncio.to_thread(self._reader.read, batch.data)
-            else:
-                tally = self._reader.read(batch.data)
+            tally = await self._tally(batch.data, batch.path)
             self.traffic.add(tally, self._clock.wall())
-            self._position = self._tail.saved_state()
+            self._position, self._announced = self._tail.saved_state(), self._reader.announced
             self._uncommitted = True
+
+    async def _tally(self, data: bytes, path: str) -> Tally:
+        if len(data) < BESIDE_BYTES:
+            return self._reader.read(data, path)
+        if not self._in_main_thread:
+            return await asyncio.to_thread(self._reader.read, data, path)
+        tally = Tally()
+        for piece in pieces(data, BESIDE_BYTES):
+            tally.merge(self._reader.read(piece, path))
+            await asyncio.sleep(0)  # scrapes come between
+        return tally
 
     async def _commit_regularly(self) -> None:
         due_s = self._clock.monotonic()
@@ -102,7 +114,11 @@ class Follower:
         """Counters and position of one moment; they stay together because nothing is awaited in between."""
         self._uncommitted = False
         puts = self.traffic.changes()
-        return puts if self._position is None else {**puts, TAIL: self._position}
+        if self._position is not None:
+            puts[TAIL] = self._position
+        if self._announced is not None:
+            puts[ANNOUNCED] = self._announced
+        return puts
 
     def _commit_failed(self) -> None:
         """The checkpoint has said and counted it; the next commit must bring everything."""

@@ -8,14 +8,14 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from exporter.accesslog.formats import FIELD_NAMES, Fields, Format
-from exporter.accesslog.tally import MAX_TIME_NS, Buckets, Key, Tally, normal
+from exporter.accesslog.formats import FIELD_NAMES, Fields, Format, complete
+from exporter.accesslog.tally import MAX_TIME_NS, Buckets, Key, Tally, normal, pieces
 from exporter.errors import BadRecord
 
 PIECE_BYTES = 1 << 18  # lines are split this much at a time, so that memory stays small and warm in the cache
 
 _CODE = re.compile(rb"[0-9]{3}")
-_LIST = re.compile(rb"[,:]")  # how nginx joins the times of several upstreams
+_LIST = re.compile(rb"[,: ]+")  # how nginx joins the times of several upstreams, and a load balancer those of its steps
 
 
 def tally_scalar(data: bytes, format_: Format, buckets: Buckets) -> Tally:
@@ -26,19 +26,17 @@ def tally_scalar(data: bytes, format_: Format, buckets: Buckets) -> Tally:
 def tally_normal(data: bytes, format_: Format, buckets: Buckets) -> Tally:
     """Count the lines of `data`, which went through `normal` once; a second time would change some."""
     tally = Tally()
-    start = 0
-    while start < len(data):
-        end = data.rfind(b"\n", start, start + PIECE_BYTES) + 1 or data.index(b"\n", start) + 1
-        lines = data[start : end - 1].split(b"\n")
+    count = _count_timed if format_.has_time else _count
+    for piece in pieces(data, PIECE_BYTES):
+        lines = piece[:-1].split(b"\n")
         tally.lines += len(lines)
-        (_count_timed if format_.has_time else _count)(lines, format_, buckets, tally)
-        start = end
+        count(lines, format_, buckets, tally)
     return tally
 
 
 @lru_cache(maxsize=64)
 def _matcher(pattern: str | None) -> Callable[[bytes], re.Match[bytes] | None]:
-    return re.compile(pattern.encode()).fullmatch if pattern is not None else _no_pattern
+    return re.compile(complete(pattern).encode()).fullmatch if pattern is not None else _no_pattern
 
 
 def _no_pattern(_: bytes) -> None:
@@ -116,8 +114,7 @@ def _no_size(size: bytes) -> int:
 def read_time_ns(text: bytes, unit_ns: int) -> int | None:
     """A time field in nanoseconds; None where the line says that there is none (`-`, empty, negative).
 
-    nginx writes the times of several upstreams as a list with commas and colons; their sum is the time taken.
-    Raises BadRecord.
+    Several times, in a list, are steps of one request; their sum is the time taken. Raises BadRecord.
     """
     try:
         time_ns = int(float(text) * unit_ns + 0.5)
@@ -135,7 +132,7 @@ def read_time_ns(text: bytes, unit_ns: int) -> int | None:
 
 
 def _sum_of_list(text: bytes, unit_ns: int) -> int | None:
-    parts = [part.strip() for part in _LIST.split(text)]
+    parts = _LIST.split(text)
     if len(parts) < 2:
         raise BadRecord("time", f"{text!r} is not a time")
     times = [read_time_ns(part, unit_ns) for part in parts]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from exporter.accesslog.formats import Format, find_format
+from exporter.accesslog.formats import FieldNames, Format, find_format
 from exporter.accesslog.routes import Router, compile_template
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -28,7 +28,9 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """One access log: where it is, how its lines read, and which series are known beforehand.
 
     paths: files and globs.
-    format: a format's name, or the server's own format string.
+    format: a format's name, the server's own format string, or a regex with named groups.
+    fields: where JSON and logfmt lines have what, if their names are not found by themselves.
+    time_unit: what the log's durations are in, if not in the format's usual unit.
     from_: where to begin in a file that was there before the first start; files that appear later are read whole.
     routes: templates, in order; see `routes.Router`.
     undeclared: what becomes of a path that no template takes: keep its shape, or fold it into `other`.
@@ -39,6 +41,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     source: Name
     paths: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     format: str = "tab"
+    fields: FieldNames | None = None
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
     from_: Literal["start", "end"] = msgspec.field(name="from", default="start")
     routes: tuple[str, ...] = ()
     undeclared: Literal["keep", "fold"] = "keep"
@@ -58,7 +62,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def parsed_format(self) -> Format:
         """The format. Raises ValueError."""
-        return find_format(self.format)
+        return find_format(self.format, fields=self.fields, time_unit=self.time_unit)
 
     def router(self) -> Router:
         """Finds the routes of this source's targets."""

@@ -5,7 +5,7 @@ is a float: times are whole nanoseconds.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -70,3 +70,12 @@ def normal(data: bytes) -> bytes:
     if data and not data.endswith(b"\n"):
         data += b"\n"
     return data.replace(b"\r\n", b"\n") if b"\r" in data else data
+
+
+def pieces(data: bytes, size: int) -> Iterator[bytes]:
+    """Whole lines in pieces of about `size` bytes; a longer line is a piece of its own."""
+    start = 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + size) + 1 or data.find(b"\n", start) + 1 or len(data)
+        yield data[start:end]
+        start = end

@@ -66,14 +66,15 @@ def test_times_fall_into_the_bucket_whose_bound_they_do_not_pass():
         (b"0.1, 0.2 : 0.3", 10**9, 600_000_000),
         (b"-, 0.2", 10**9, 200_000_000),
         (b"-, -", 10**9, None),
+        (b"0.001 0.2 -1", 10**9, 201_000_000),
     ],
-    ids=["s", "ms", "us", "dash", "empty", "negative", "upstreams", "upstream-down", "upstreams-down"],
+    ids=["s", "ms", "us", "dash", "empty", "negative", "upstreams", "upstream-down", "upstreams-down", "steps"],
 )
 def test_a_time_is_read_in_its_unit(text, unit_ns, want):
     assert read_time_ns(text, unit_ns) == want
 
 
-@pytest.mark.parametrize("text", [b"nan", b"inf", b"x", b"1e30", b"0.1, x", b"1 2"])
+@pytest.mark.parametrize("text", [b"nan", b"inf", b"x", b"1e30", b"0.1, x", b"1 2 x"])
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(BadRecord) as caught:
         read_time_ns(text, 10**9)

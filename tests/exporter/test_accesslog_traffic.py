@@ -143,7 +143,7 @@ def test_a_state_that_cannot_be_read_is_told():
 @pytest.mark.parametrize(
     ("settings", "want"),
     [
-        ("format: tabs", "format 'tabs' is not known; known here: tab"),
+        ("format: tabs", "format 'tabs' is not known; did you mean tab?"),
         ("routes: [users]", "route 'users' must start with /"),
         ("buckets: [1, 0.5]", "buckets must be above 0 and rise"),
         ("buckets: []", "expected `array` of length >= 1"),

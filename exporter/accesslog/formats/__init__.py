@@ -1,13 +1,55 @@
-"""Log formats by name or by the server's own format string."""
+"""Log formats by name, by the server's own format string, or by a regex."""
 
-from exporter.accesslog.formats._model import FIELD_NAMES, Fields, Format
-from exporter.accesslog.formats.presets import PRESETS
+import difflib
 
-__all__ = ["FIELD_NAMES", "PRESETS", "Fields", "Format", "find_format"]
+import msgspec
+
+from exporter.accesslog.formats._model import FIELD_NAMES, UNITS_NS, Fields, Format, complete
+from exporter.accesslog.formats.assemble import assemble
+from exporter.accesslog.formats.custom import custom_format
+from exporter.accesslog.formats.presets import ALIASES, PRESETS
+from exporter.accesslog.formats.servers import FIELDS, apache_parts, nginx_parts, w3c_format
+from exporter.accesslog.formats.structured import FieldNames, json_format, logfmt_format, named
+
+__all__ = ["ALIASES", "FIELD_NAMES", "PRESETS", "UNITS_NS", "FieldNames", "Fields", "Format", "complete", "find_format"]
+
+STRUCTURED = {"json": json_format, "logfmt": logfmt_format}
 
 
-def find_format(text: str) -> Format:
-    """The format that `text` names. Raises ValueError that says what is known."""
-    if found := PRESETS.get(text):
+def find_format(text: str, *, fields: FieldNames | None = None, time_unit: str | None = None) -> Format:
+    """The format that `text` is.
+
+    Args:
+        text: a name; nginx's `log_format` (it has a `$`); Apache's `LogFormat` (it has a `%`); a W3C `#Fields:` line;
+            or a regex with named groups.
+        fields: names of the fields, for `json` and `logfmt` only.
+        time_unit: what its times are in, where that differs from the format's usual: s, ms, us, ns.
+
+    Raises:
+        ValueError: it is none of these; the text says what would be right.
+    """
+    if make := STRUCTURED.get(text):
+        names = named(fields or FieldNames(), time_unit)
+        return make(text, names)
+    if fields is not None:
+        raise ValueError(f"format {text}: fields are for {' and '.join(STRUCTURED)}, whose lines name what they have")
+    made = _find(text)
+    return msgspec.structs.replace(made, time_unit_ns=UNITS_NS[time_unit]) if time_unit else made
+
+
+def _find(text: str) -> Format:
+    if found := PRESETS.get(ALIASES.get(text, text)):
         return found
-    raise ValueError(f"format {text!r} is not known; known here: {', '.join(PRESETS)}")
+    if not text.isascii():
+        raise ValueError("format: only ASCII can stand in a format string")
+    if "(?P<" in text:
+        return custom_format(text)
+    if text.encode().startswith(FIELDS):
+        return w3c_format("w3c", text.removeprefix(FIELDS.decode()))
+    if "$" in text:
+        return assemble("nginx", nginx_parts(text))
+    if "%" in text:
+        return assemble("apache", apache_parts(text))
+    close = difflib.get_close_matches(text, [*PRESETS, *ALIASES], n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(PRESETS)}"
+    raise ValueError(f"format {text!r} is not known; {hint}, or a format string of nginx or Apache, or a regex")

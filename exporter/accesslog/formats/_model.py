@@ -13,29 +13,47 @@ Fields: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes]
 
 FIELD_NAMES = ("method", "target", "code", "bytes", "time")
 
+UNITS_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+
+StampReader: TypeAlias = Callable[[bytes], float]
+"""The text of a line's time to Unix seconds. Raises ValueError."""
+
 
 def no_match(_: bytes) -> Fields:
     """The second look of a format that has none. Raises BadRecord."""
     raise BadRecord("format", "the line does not have the format's fields")
 
 
-class Format(msgspec.Struct, frozen=True):
+def no_stamp(_: bytes) -> float:
+    """The stamp of a line that has none. Raises ValueError."""
+    raise ValueError("lines of this format have no time of their own")
+
+
+class Format(msgspec.Struct, frozen=True, kw_only=True):
     """A line's shape, without its line end.
 
-    pattern: a regex in the subset that `re` on bytes and RE2 read alike: ASCII, no lookaround, no back-references, no
-        lazy choice between matches that differ. Named groups give the fields. None where no regex can say it.
+    pattern: a regex in the subset that `re` on bytes and RE2 read alike: ASCII, no lookaround, no back-references,
+        every group named or not capturing. The groups give the fields. None where no regex can say it.
     second_look: reads a line that the pattern did not match. Raises BadRecord. Only the scalar engine calls it.
+    read_stamp: a line's own time. Raises ValueError.
     time_unit_ns: what one unit of the time field is.
-    has_time: whether there is a time field, and so a histogram.
+    has_time: whether lines have, or may have, a time field, and so a histogram.
+    bulk: whether the columnar engine pays: there is a pattern, and its fields are plain numbers.
     directive: lines that start so tell about the log and are neither requests nor bad.
+    reshape: the format that a directive announces for the lines after it, or None if it announces nothing.
+    in_main_thread: lines must be read in the main thread, where a signal can end a regex that takes too long.
     """
 
     name: str
-    pattern: str | None
+    pattern: str | None = None
     second_look: Callable[[bytes], Fields] = no_match
-    time_unit_ns: int = 1_000_000_000
+    read_stamp: StampReader = no_stamp
+    time_unit_ns: int = UNITS_NS["s"]
     has_time: bool = False
+    bulk: bool = False
     directive: bytes | None = None
+    reshape: "Callable[[bytes], Format | None] | None" = None
+    in_main_thread: bool = False
 
 
 def complete(pattern: str) -> str:
@@ -43,21 +61,37 @@ def complete(pattern: str) -> str:
     return pattern + "".join(f"(?P<{name}>)" for name in FIELD_NAMES if f"(?P<{name}>" not in pattern)
 
 
-def regex_format(name: str, pattern: str, rare: tuple[str, ...] = (), *, time_unit_ns: int = 1_000_000_000) -> Format:
+def regex_format(
+    name: str,
+    pattern: str,
+    rare: tuple[str, ...] = (),
+    *,
+    time_unit_ns: int = UNITS_NS["s"],
+    stamp: StampReader = no_stamp,
+    bulk: bool = True,
+) -> Format:
     """A format of regexes: the usual line's, and those of rare lines, tried in order."""
-    compiled = [re.compile(complete(text).encode()) for text in rare]
+    usual, *others = (re.compile(complete(text).encode()) for text in (pattern, *rare))
 
     def second_look(line: bytes) -> Fields:
-        for one in compiled:
+        for one in others:
             if match := one.fullmatch(line):
                 method, target, code, size, time = match.group(*FIELD_NAMES)
-                return method, target, code, size, time
+                return method or b"", target or b"", code, size, time
         return no_match(line)
+
+    def read_stamp(line: bytes) -> float:
+        for one in (usual, *others):
+            if match := one.fullmatch(line):
+                return stamp(match["stamp"])
+        raise ValueError("the line does not have the format's fields")
 
     return Format(
         name=name,
-        pattern=complete(pattern),
-        second_look=second_look if compiled else no_match,
+        pattern=pattern,
+        second_look=second_look if others else no_match,
+        read_stamp=no_stamp if stamp is no_stamp else read_stamp,
         time_unit_ns=time_unit_ns,
         has_time="(?P<time>" in pattern,
+        bulk=bulk,
     )

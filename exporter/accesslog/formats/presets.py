@@ -1,10 +1,9 @@
 """The formats that have a name of their own."""
 
-from exporter.accesslog.formats._model import Format, regex_format
-
-CODE = "(?P<code>[0-9]{3})"
-BYTES = "(?P<bytes>[0-9]{1,15}|-)"
-TIME = r"(?P<time>[0-9]{1,9}(?:\.[0-9]{1,9})?|-)"
+from exporter.accesslog.formats._model import UNITS_NS, Format, regex_format
+from exporter.accesslog.formats.assemble import BYTES, CODE, ISO_STAMP, TIME, Variable, assemble
+from exporter.accesslog.formats.servers import NGINX, nginx_parts, w3c_format
+from exporter.accesslog.formats.structured import CADDY, GENERIC, TRAEFIK, json_format, logfmt_format
 
 # `ip TAB METHOD target TAB code TAB bytes`. A request that has no method and target, as a server may log what it could
 # not parse, is still one request.
@@ -12,10 +11,53 @@ _TAB_REQUEST = r"(?P<method>[^ \t]*) (?P<target>[^?\t]*)(?:\?[^\t]*)?"
 _TAB = rf"[^\t]*\t{_TAB_REQUEST}\t{CODE}\t{BYTES}"
 _TAB_RARE = rf"[^\t]*\t[^ \t]*\t{CODE}\t{BYTES}"
 
-PRESETS: dict[str, Format] = {
-    format_.name: format_
-    for format_ in (
-        regex_format("tab", _TAB, (_TAB_RARE,)),
-        regex_format("tab-timed", rf"{_TAB}\t{TIME}", (rf"{_TAB_RARE}\t{TIME}",)),
-    )
+_COMMON = '$remote_addr $ident $remote_user [$time_local] "$request" $status $body_bytes_sent'
+_REFERER_AGENT = '"$http_referer" "$http_user_agent"'
+_TEMPLATES = {
+    "common": _COMMON,
+    "common-timed": f"{_COMMON} $request_time",
+    "combined": f"{_COMMON} {_REFERER_AGENT}",
+    "combined-timed": f"{_COMMON} {_REFERER_AGENT} $request_time",
+    "vhost-common": f"$host {_COMMON}",
+    "vhost-combined": f"$host {_COMMON} {_REFERER_AGENT}",
+    "traefik": f'{_COMMON} {_REFERER_AGENT} $number "$router" "$server" ${{millis}}ms',
+    # The three times of a load balancer (waiting, target, answering) are one request's; -1 stands for none.
+    "elb": '$time_iso8601 $elb $client $target $three_times $status $target_status $received $bytes_sent "$request"'
+    ' "$http_user_agent"',
+    "alb": '$scheme $time_iso8601 $elb $client $target $three_times $status $target_status $received $bytes_sent'
+    ' "$request" "$http_user_agent"',
+    "s3": '$owner $bucket [$time_local] $remote_addr $requester $request_id $operation $key "$request" $status $error'
+    ' $body_bytes_sent $object_size $millis $turnaround "$http_referer" "$http_user_agent"',
+}  # fmt: skip
+_MORE = {"elb", "alb", "s3"}  # Amazon adds fields at the end from time to time
+_VARIABLES = NGINX | {
+    "three_times": Variable("times"),
+    "millis": Variable("time", UNITS_NS["ms"]),
+    "time_iso8601": ISO_STAMP,
 }
+
+_IIS_FIELDS = (
+    "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status "
+    "sc-substatus sc-win32-status time-taken"
+)
+_CLOUDFRONT_FIELDS = (
+    "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) "
+    "cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes time-taken"
+)
+
+_ALL = (
+    regex_format("tab", _TAB, (_TAB_RARE,)),
+    regex_format("tab-timed", rf"{_TAB}\t{TIME}", (rf"{_TAB_RARE}\t{TIME}",)),
+    *(assemble(name, nginx_parts(text, _VARIABLES), more=name in _MORE) for name, text in _TEMPLATES.items()),
+    w3c_format("w3c", _IIS_FIELDS),
+    w3c_format("cloudfront", _CLOUDFRONT_FIELDS, separator="\t", time_unit_ns=UNITS_NS["s"]),
+    json_format("json", GENERIC),
+    json_format("caddy", CADDY),
+    json_format("traefik-json", TRAEFIK),
+    logfmt_format("logfmt", GENERIC),
+)
+
+PRESETS: dict[str, Format] = {one.name: one for one in _ALL}
+"""By name. The first line of a W3C log says which fields it has; these are what IIS writes if it says nothing."""
+
+ALIASES = {"nginx": "combined", "apache": "combined", "iis": "w3c", "clf": "common"}

@@ -1,0 +1,188 @@
+"""Each format on lines as its server writes them: what they count as, and how strings become formats."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.accesslog.formats import PRESETS, FieldNames, find_format
+from exporter.accesslog.formats.custom import LIMIT_S, custom_format
+from exporter.accesslog.reader import Reader
+from exporter.accesslog.scalar import tally_scalar
+from exporter.accesslog.tally import Buckets
+
+SAMPLES = Path(__file__).parent / "accesslog_samples"
+NONE = Buckets((1.0,))
+
+COMBINED = {"GET /a 200": [1, 2314], "POST /users/7 404": [1, 0], r"GET /a\" 200": [1, 1], "  408": [1, 0]}
+COMMON = {
+    "GET /a 200": [1, 2314],
+    "POST /users/7 404": [1, 0],
+    r"GET /a\"b 200": [1, 1],
+    "  408": [1, 0],
+    "  400": [1, 157],
+}
+WANT = {
+    "tab": {"GET / 200": [1, 2314], "POST /a 404": [1, 0], "  400": [1, 0]},
+    "tab-timed": {"GET / 200": [1, 2314, 100_000_000], "POST /a 404": [1, 0, 100_001_000], "  400": [1, 0, 0]},
+    "common": COMMON,
+    "common-timed": {key: [*numbers, 123_000_000] for key, numbers in COMMON.items()},
+    "combined": COMBINED,
+    "combined-timed": {key: [*numbers, 123_000_000] for key, numbers in COMBINED.items()},
+    "vhost-common": COMMON,
+    "vhost-combined": COMBINED,
+    "traefik": {"GET /a 200": [1, 2314, 12_000_000], "GET /b 502": [1, 0, 0]},
+    "elb": {"GET http://example.com:80/a 200": [1, 29, 1_178_000], "GET http://example.com:80/ 504": [1, 0, 0]},
+    "alb": {"GET https://example.com:443/a 200": [1, 366, 11_000_000], "- http://example.com:80- 400": [1, 0, 0]},
+    "s3": {"GET /bucket/a/b.png 200": [1, 113, 7_000_000], "GET /bucket/x 404": [1, 243, 12_000_000]},
+    "w3c": {"GET /a 200": [1, 0, 15_000_000], "POST /b 500": [1, 312, 1_003_000_000]},
+    "cloudfront": {"GET /a 200": [1, 2390, 2_000_000]},
+    "json": {
+        "GET /a 200": [1, 2314, 123_000],
+        "POST /b 500": [1, 0, 12_500_000],
+        "GET /c 404": [1, 10, 250_000_000],
+    },
+    "caddy": {"GET /a 200": [1, 10900, 929_675]},
+    "traefik-json": {"GET /a 404": [1, 19, 123_456]},
+    "logfmt": {"GET /a 200": [1, 1548, 18_000_000], "POST /b 500": [1, 0, 62_500_000_000]},
+}
+
+
+def counted(data, format_):
+    tally = Reader(format_, NONE).read(data)
+    assert tally.failed == {}
+    return {b" ".join(key).decode(): numbers[:3] for key, numbers in tally.hits.items()}
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_lines_as_the_server_writes_them(name):
+    want = {key: [*numbers, 0][:3] for key, numbers in WANT[name].items()}
+    assert counted((SAMPLES / f"{name}.log").read_bytes(), PRESETS[name]) == want
+
+
+@pytest.mark.parametrize("name", sorted(name for name in PRESETS if not name.startswith("tab")))
+def test_a_line_tells_its_own_time(name):
+    lines = (SAMPLES / f"{name}.log").read_bytes().splitlines()
+    line = next(line for line in lines if (b"2026" in line and not line.startswith(b"#")) or b'"ts"' in line)
+    assert int(PRESETS[name].read_stamp(line)) == 1795329048
+
+
+NGINX = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" $request_time'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "want"),
+    [
+        (NGINX, b'192.0.2.1 - - [x] "GET /a?b HTTP/1.1" 200 5 "-" 0.5', {"GET /a 200": [1, 5, 500_000_000]}),
+        ("$status ${request_method} $uri", b"200 GET /a", {"GET /a 200": [1, 0, 0]}),
+        ("$status|$request|$bytes_sent", b"200|GET /a HTTP/1.1|7", {"GET /a 200": [1, 7, 0]}),
+        ("$request $status", b"GET /a?b HTTP/1.1 200", {"GET /a 200": [1, 0, 0]}),
+        (
+            '"$request" $status $upstream_response_time $request_time',
+            b'"GET / HTTP/1.1" 200 0.1, 0.2 0.4',
+            {"GET / 200": [1, 0, 400_000_000]},
+        ),
+        (
+            '"$request" $status [$upstream_response_time]',
+            b'"GET / HTTP/1.1" 200 [0.1, 0.2 : -]',
+            {"GET / 200": [1, 0, 300_000_000]},
+        ),
+        (
+            '"$request" $request_method $uri $status',
+            b'"GET /raw HTTP/1.1" GET /index.html 200',
+            {"GET /raw 200": [1, 0, 0]},
+        ),
+        (r"%h %l %u %t \"%r\" %>s %O %D", b'a - - [x] "GET /a HTTP/1.1" 200 9 1500', {"GET /a 200": [1, 9, 1_500_000]}),
+        ("%m %U%q %s %B %O %{ms}T %T", b"GET /a?b=c 200 7 9 15 0", {"GET /a 200": [1, 7, 15_000_000]}),
+        ("%!200,304{Referer}i %% %r %s", b"- % GET /a HTTP/1.0 404", {"GET /a 404": [1, 0, 0]}),
+        ("#Fields: cs-method cs-uri sc-status", b"GET /a?b 200", {"GET /a 200": [1, 0, 0]}),
+        (
+            r"(?P<code>\d+) (?P<request>.*) (?P<duration>\S+)s",
+            b"200 GET /a?b HTTP/1.1 0.5s",
+            {"GET /a 200": [1, 0, 500_000_000]},
+        ),
+        (r"(?P<method>\w+) (?P<path>\S+) (?P<code>\d+)", b"GET /a?b 200", {"GET /a 200": [1, 0, 0]}),
+    ],
+)
+def test_a_format_string_reads_its_servers_lines(text, line, want):
+    assert counted(line, find_format(text)) == want
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("combind", "did you mean combined?"),
+        ("$request $body_bytes_sent", "no status code"),
+        ("$status$request", "anything between"),
+        ("%s%r", "anything between"),
+        ("#Fields: date time", "no status code"),
+        ("(?P<code>", "does not compile"),
+        ("(?P<code>.)(?P<verb>.)", "a group verb; known here: method"),
+        ("(?P<method>.)", "needs a group (?P<code>...)"),
+        ("é$status", "only ASCII"),
+    ],
+)
+def test_what_is_no_format_is_refused(text, want):
+    with pytest.raises(ValueError, match=want.replace("(?P<code>...)", "").replace("?", r"\?")):
+        find_format(text)
+
+
+def test_names_and_units_can_be_set():
+    made = find_format("json", fields=FieldNames(path="u.p", code="c", duration="t", method="m"), time_unit="ms")
+    assert counted(b'{"u":{"p":"/a"},"c":200,"t":5,"m":"GET","status":1}', made) == {"GET /a 200": [1, 0, 5_000_000]}
+    assert counted(b"a\tGET /\t200\t1\t5", find_format("tab-timed", time_unit="us")) == {"GET / 200": [1, 1, 5_000]}
+    with pytest.raises(ValueError, match="fields are for json and logfmt"):
+        find_format("tab", fields=FieldNames())
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "reason"),
+    [
+        ("json", b"[1]", "format"),
+        ("json", b"{", "format"),
+        ("json", b'{"method":"GET"}', "format"),
+        ("json", b'{"status":true}', "code"),
+        ("json", b'{"status":200,"bytes":[]}', "bytes"),
+        ("json", b'{"status":200,"duration":"soon"}', "time"),
+        ("json", b'{"status":200,"duration":1e300}', "time"),
+        ("json", b'{"status":"\xff"}', "format"),
+        ("json", b"[" * 20_000, "format"),
+        ("logfmt", b"status", "format"),
+        ("logfmt", b'a="status=200', "format"),
+        ("combined", b'192.0.2.1 - - [x] "GET / HTTP/1.1" 200 1', "format"),
+    ],
+)
+def test_a_line_that_is_not_of_the_format_fails(name, line, reason):
+    assert tally_scalar(line, PRESETS[name], NONE).failed == {reason: 1}
+
+
+def test_a_regex_without_end_is_ended():
+    slow = custom_format(r"(?P<code>\d+) (a*)*b")
+    tally = tally_scalar(b"200 " + b"a" * 40 + b"\n200 ab\n", slow, NONE)
+    assert (tally.failed, tally.hits) == ({"slow": 1}, {(b"", b"", b"200"): [1, 0, 0]})
+    assert LIMIT_S < 1
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_long_line_is_read_in_linear_time(name):
+    """Much of what each format can get lost in; a quadratic pattern would run into the test's time limit."""
+    for unit in (b"a", b'"', b"\\", b" ", b"[", b'a="', b"a=", b'\\"', b"0 ", b"\t"):
+        tally = tally_scalar(unit * (100_000 // len(unit)), PRESETS[name], NONE)
+        assert sum(tally.failed.values()) == 1
+
+
+def test_an_announcement_holds_over_pieces_and_restarts():
+    lines = (SAMPLES / "w3c.log").read_bytes().splitlines(keepends=True)
+    whole = Reader(PRESETS["w3c"], NONE).read(b"".join(lines), "a")
+    reader, hits, total = Reader(PRESETS["w3c"], NONE), {}, 0
+    for line in lines:
+        tally = reader.read(line, "a")
+        hits |= tally.hits
+        total += tally.lines
+        reader.read(b"#Fields: sc-status\n", "another file")
+        reader = Reader(PRESETS["w3c"], NONE, reader.announced)
+    assert (hits, total, whole.lines) == (whole.hits, whole.lines, len(lines))
+
+
+def test_lines_under_an_announcement_without_a_status_fail():
+    tally = Reader(PRESETS["w3c"], NONE).read(b"#Fields: date time\nx y\n#Fields: sc-status\n200\n")
+    assert (tally.lines, tally.failed, tally.hits) == (4, {"format": 1}, {(b"", b"", b"200"): [1, 0, 0]})
