@@ -1,7 +1,6 @@
 """Boards as code to boards as files: every module of `dashboards.boards` becomes one file of `dashboards/json`."""
 
 import importlib
-import json
 import pkgutil
 from pathlib import Path
 
@@ -16,11 +15,8 @@ def discover() -> list[style.Board]:
 
 
 def rendered() -> dict[str, str]:
-    """File name to content, for all boards: sorted keys, so that a change of a board is a small diff."""
-    return {
-        f"{board.uid}.json": json.dumps(style.to_json(board), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        for board in discover()
-    }
+    """File name to content, for all boards."""
+    return {f"{board.uid}.json": style.rendered(board) for board in discover()}
 
 
 def stale(folder: Path = JSON_DIR) -> list[str]:

@@ -1,7 +1,10 @@
 """`python -m dashboards`: build the boards' files, run their queries, show them without Grafana."""
 
+from pathlib import Path
+
 import click
 
+from dashboards.model import JSON_DIR
 from exporter.errors import TidewatchError
 
 
@@ -35,6 +38,16 @@ def build(*, check: bool) -> None:
         raise TidewatchError("these files differ from their boards; run `python -m dashboards build`")
 
 
+_BOARDS = click.option(
+    "--boards",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=JSON_DIR,
+    show_default="those of the package",
+    help="Folder of the boards' JSON files.",
+)
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
@@ -46,6 +59,7 @@ def build(*, check: bool) -> None:
     type=click.FloatRange(min=0.1, max=3600),
     help="Seconds between scrapes.  [default: as Prometheus says]",
 )
+@_BOARDS
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Serve under this name too, beside the local ones.")
 def preview(
     *,
@@ -54,6 +68,7 @@ def preview(
     prometheus: str,
     alertmanager: str,
     scrape_interval: float | None,
+    folder: Path,
     allow_host: tuple[str, ...],
 ) -> None:
     """Show the boards on a page, without Grafana. It is a preview, and it says so."""
@@ -63,6 +78,7 @@ def preview(
 
     asyncio.run(
         run(
+            folder=folder,
             host=host,
             port=port,
             prometheus_url=prometheus,
@@ -71,3 +87,31 @@ def preview(
             allowed_hosts=list(allow_host),
         )
     )
+
+
+@main.command("query-all")
+@click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, metavar="URL")
+@_BOARDS
+@click.option("--board", "uids", multiple=True, metavar="UID", help="Only this board.  [default: all]")
+@click.option(
+    "--range",
+    "range_s",
+    default=1800,
+    show_default=True,
+    metavar="S",
+    type=click.IntRange(60, 31 * 86400),
+    help="Seconds up to now that are asked about.",
+)
+def query_all(*, prometheus: str, folder: Path, uids: tuple[str, ...], range_s: int) -> None:
+    """Ask every query of every board, print what each gave, and exit 1 when one gave nothing.
+
+    A panel that says when it may be empty is let off.
+    """
+    import asyncio
+
+    from dashboards.query_all import as_table, ask_now
+
+    outcomes = asyncio.run(ask_now(prometheus, folder, uids, range_s))
+    click.echo(as_table(outcomes))
+    if not all(outcome.good for outcome in outcomes):
+        raise SystemExit(1)

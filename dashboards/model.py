@@ -6,7 +6,7 @@ Only what they use is declared; Grafana's other settings pass by unread. Not for
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -131,15 +131,28 @@ class Board(msgspec.Struct, frozen=True):
         return next((panel for panel in self.every_panel() if panel.id == panel_id), None)
 
 
-def load(folder: Path) -> dict[str, Board]:
+class BoardFile(NamedTuple):
+    """A board, and its file as it is."""
+
+    board: Board
+    text: bytes
+
+
+def load_files(folder: Path) -> dict[str, BoardFile]:
     """Read every board of `folder`, by uid, in the order of their titles. Raises ConfigError with the file's name."""
-    boards = {}
+    found = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            board = msgspec.json.decode(path.read_bytes(), type=Board)
+            text = path.read_bytes()
+            board = msgspec.json.decode(text, type=Board)
         except (OSError, msgspec.DecodeError) as exc:
             raise ConfigError(f"{path}: not a board: {exc}") from exc
-        boards[board.uid] = board
-    if not boards:
+        found[board.uid] = BoardFile(board, text)
+    if not found:
         raise ConfigError(f"{folder}: no boards here (*.json); `python -m dashboards build` writes them")
-    return dict(sorted(boards.items(), key=lambda item: item[1].title))
+    return dict(sorted(found.items(), key=lambda item: item[1].board.title))
+
+
+def load(folder: Path) -> dict[str, Board]:
+    """The boards of `load_files` alone."""
+    return {uid: file.board for uid, file in load_files(folder).items()}

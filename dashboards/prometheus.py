@@ -1,6 +1,7 @@
 """Prometheus' HTTP API as far as boards need it: read only, bounded in time and size."""
 
 import asyncio
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -130,7 +131,7 @@ def _series(raw: msgspec.Raw) -> list[Series]:
 def _reason(exc: aiohttp.ClientError) -> str:
     """The system's own words where there are any: aiohttp repeats the address around them."""
     inner = getattr(exc, "os_error", None)
-    return (inner.strerror if inner else None) or str(exc) or type(exc).__name__
+    return (os.strerror(inner.errno) if inner and inner.errno else "") or str(exc) or type(exc).__name__
 
 
 _UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}

@@ -6,7 +6,7 @@ from the boards' files alone.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from dashboards import asking
-from dashboards.model import Board, Panel
+from dashboards.model import Board, BoardFile, Panel
 from dashboards.preview import alerts as alert_list
 from dashboards.preview.asked import Asked, read
 from dashboards.preview.security import guard
@@ -33,8 +33,7 @@ class Preview:
 
     def __init__(
         self,
-        boards: dict[str, Board],
-        folder: Path,
+        boards: Mapping[str, BoardFile],
         prometheus: Prometheus,
         *,
         scrape_interval_s: float | None = None,
@@ -45,14 +44,12 @@ class Preview:
 
         Args:
             boards: By uid.
-            folder: Where their files are.
             prometheus: Answers the queries.
             scrape_interval_s: As in Grafana's data source; None asks Prometheus.
             silenced: Gives the labels of silenced alerts, awaited.
             now: Unix time.
         """
         self._boards = boards
-        self._folder = folder
         self._prometheus = prometheus
         self._scrape_interval_s = scrape_interval_s
         self._silenced = silenced
@@ -75,10 +72,11 @@ class Preview:
         return app
 
     async def _list(self, _: web.Request) -> web.Response:
-        return _json([{"uid": b.uid, "title": b.title, "description": b.description} for b in self._boards.values()])
+        return _json([{"uid": b.uid, "title": b.title, "description": b.description} for b, _ in self._boards.values()])
 
-    async def _board(self, request: web.Request) -> web.FileResponse:
-        return web.FileResponse(self._folder / f"{self._known_board(request).uid}.json")
+    async def _board(self, request: web.Request) -> web.Response:
+        text = self._boards[self._known_board(request).uid].text
+        return web.Response(body=text, content_type="application/json")
 
     async def _variables(self, request: web.Request) -> web.Response:
         board, asked = self._known_board(request), read(request.query.items(), self._now())
@@ -98,10 +96,10 @@ class Preview:
         return _json(alert_list.firing(active, await self._silenced() if self._silenced else []))
 
     def _known_board(self, request: web.Request) -> Board:
-        board = self._boards.get(request.match_info["uid"])
-        if board is None:
+        found = self._boards.get(request.match_info["uid"])
+        if found is None:
             raise web.HTTPNotFound(text=f"no such board; there are {', '.join(self._boards)}")
-        return board
+        return found.board
 
     def _known_panel(self, board: Board, request: web.Request) -> Panel:
         number = request.match_info["id"]

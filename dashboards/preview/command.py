@@ -4,8 +4,9 @@ import asyncio
 import errno
 import signal
 import sys
+from pathlib import Path
 
-from dashboards.model import JSON_DIR, load
+from dashboards.model import load_files
 from dashboards.preview.alerts import muted
 from dashboards.preview.app import Preview, new_session, serve
 from dashboards.prometheus import Prometheus
@@ -14,6 +15,7 @@ from exporter.errors import ConfigError
 
 async def run(
     *,
+    folder: Path,
     host: str,
     port: int,
     prometheus_url: str,
@@ -25,12 +27,11 @@ async def run(
     for flag, url in (("--prometheus", prometheus_url), ("--alertmanager", alertmanager_url)):
         if url and not url.startswith(("http://", "https://")):
             raise ConfigError(f"{flag} {url}: not a URL; http://127.0.0.1:9090 is one")
-    boards = load(JSON_DIR)
+    boards = load_files(folder)
     stop = _stop_event()
     async with new_session() as session:
         preview = Preview(
             boards,
-            JSON_DIR,
             Prometheus(prometheus_url, session),
             scrape_interval_s=scrape_interval_s,
             silenced=(lambda: muted(alertmanager_url, session)) if alertmanager_url else None,

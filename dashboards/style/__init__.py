@@ -5,7 +5,7 @@ panel looks like, which datasource it asks and how ids are given is decided here
 dashboard model (v1); the preview page reads the same files.
 """
 
-from dashboards.style.board import TAG, Board, Row, round_trip, to_json
+from dashboards.style.board import TAG, Board, Row, rendered, round_trip, to_json
 from dashboards.style.fields import CODE_COLOURS, GOOD_BAD, PanelBuilder, States, Steps, Text
 from dashboards.style.panels import (
     bargauge,
@@ -49,6 +49,7 @@ __all__ = [
     "histogram",
     "label_variable",
     "query",
+    "rendered",
     "round_trip",
     "stat",
     "state_timeline",

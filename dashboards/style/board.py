@@ -59,6 +59,11 @@ def to_json(board: Board) -> dict[str, Any]:
     return found
 
 
+def rendered(board: Board) -> str:
+    """The board as the text of its file: sorted keys, so that a change of a board is a small diff."""
+    return json.dumps(to_json(board), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def _number(panels: Iterable[dashboard.Panel | dashboard.RowPanel]) -> None:
     """Give ids from 1 to panels, and A, B, C to their queries: the SDK leaves both empty, and links need them."""
     for number, panel in enumerate(panels, start=1):

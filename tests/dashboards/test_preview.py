@@ -65,9 +65,9 @@ async def prometheus():
 async def page(prometheus):
     """A client of the preview's application."""
     server = await prometheus.start()
-    boards = model.load(model.JSON_DIR)
+    boards = model.load_files(model.JSON_DIR)
     async with new_session() as session:
-        preview = Preview(boards, model.JSON_DIR, Prometheus(str(server.make_url("")), session), now=lambda: NOW_S)
+        preview = Preview(boards, Prometheus(str(server.make_url("")), session), now=lambda: NOW_S)
         async with TestClient(TestServer(preview.app(["Board.Example.com"]))) as client:
             yield client
     await server.close()
@@ -194,7 +194,7 @@ async def test_the_page_asks_nothing_of_other_machines_and_says_what_it_is(page)
 
 async def test_an_unreachable_prometheus_is_said_in_the_panel_and_the_page_lives():
     async with new_session() as session:
-        preview = Preview(model.load(model.JSON_DIR), model.JSON_DIR, Prometheus("http://127.0.0.1:9", session))
+        preview = Preview(model.load_files(model.JSON_DIR), Prometheus("http://127.0.0.1:9", session))
         async with TestClient(TestServer(preview.app([]))) as client:
             status, answer = await told(client, PANEL)
             assert status == 502
