@@ -17,6 +17,8 @@ T = TypeVar("T")
 MAX_CONFIG_BYTES = 4 << 20  # a configuration larger than this is a mistake: a log file given for it, say
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`(?: - at `(?P<path>[^`]*)`)?")
+_ANY_KEY = "..."
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(?:(\.\.\.)|(\d+))\]")
 _OTHER = re.compile(r"(?P<text>.*?)(?: - at `(?P<path>[^`]*)`)?\Z", re.DOTALL)
 
 
@@ -64,24 +66,31 @@ def _explain(message: str, node: yaml.Node | None, kind: type, name: str) -> str
 
 
 def _steps(path: str) -> list[str | int]:
-    return [int(i) if i else name for name, i in re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", path) if i != "..."]
+    """The steps of a path; `...` is any key of a mapping, where msgspec does not say which."""
+    return [name or (any_key or int(i)) for name, any_key, i in _STEP.findall(path)]
 
 
 def _line_of(node: yaml.Node | None, path: str, field: str | None) -> int:
     """The line (from 1) of the value at `path`, or of the key `field` in it."""
-    line = node.start_mark.line if node else 0
-    for step in [*_steps(path), *([field] if field else [])]:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == step), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line
-        else:
-            break
-    return line + 1
+    steps = [*_steps(path), *([field] if field else [])]
+    return _deepest(node, steps, node.start_mark.line if node else 0)[1] + 1
+
+
+def _deepest(node: yaml.Node | None, steps: list[str | int], line: int) -> tuple[int, int]:
+    """How many of `steps` can be gone from `node`, and the line (from 0) where they end."""
+    best = (0, line)
+    if not steps:
+        return best
+    step, rest = steps[0], steps[1:]
+    children: list[tuple[int, yaml.Node]] = []
+    if isinstance(node, yaml.MappingNode):
+        children = [(key.start_mark.line, value) for key, value in node.value if step in (key.value, _ANY_KEY)]
+    elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        children = [(node.value[step].start_mark.line, node.value[step])]
+    for child_line, child in children:
+        made, end = _deepest(child, rest, child_line)
+        best = max(best, (made + 1, end), key=lambda found: found[0])
+    return best
 
 
 def _fields_at(kind: type, path: str) -> list[str]:

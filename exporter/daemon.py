@@ -25,6 +25,7 @@ from exporter.config import read_config
 from exporter.errors import ConfigError, SourceError, TidewatchError
 from exporter.releases import Source as ReleasesSource
 from exporter.releases import System as ReleasesSystem
+from exporter.stats import Probe, Prober
 from exporter.stats import Source as StatsSource
 from exporter.stats import System as StatsSystem
 from exporter.system import Context, Reloading, System
@@ -43,6 +44,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state_dir: str = ".tidewatch/state"
     accesslog: list[AccessLogSource] = []
     stats: list[StatsSource] = []
+    probe: Probe | None = None
     releases: list[ReleasesSource] = []
 
 
@@ -161,17 +163,19 @@ class Daemon:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set. Raises SourceError when an address cannot be bound."""
         scraper = Scraper(lambda: self.systems, self.own_families, self.clock)
+        prober = Prober(lambda: self.config.probe, self.clock)
         app = build_app(
             scraper,
             ready=self.started.is_set,
             reload=self.reload if self.options.lifecycle else None,
             describe=self.describe,
-            handlers={},
+            handlers={"/probe": prober.handle},
             telemetry_path=self.options.telemetry_path,
             max_requests=self.options.max_requests,
         )
         async with AsyncExitStack() as stack:
             stack.callback(self._context.close)
+            stack.push_async_callback(prober.close)
             await self._serve(app, stack)
             async with asyncio.TaskGroup() as self._group:
                 for name, system in self.systems.items():

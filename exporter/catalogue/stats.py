@@ -12,3 +12,16 @@ UP = Metric("tidewatch_stats_up", "gauge", "1 if the stats page could be read at
 FETCH_DURATION = Metric(
     "tidewatch_stats_fetch_duration_seconds", "gauge", "Time that fetching the stats page took.", ("source",)
 )
+PAGE_BYTES = Metric("tidewatch_stats_page_bytes", "gauge", "Size of the page that a probe read.", ("source",))
+FIELD_FAILURES = Metric(
+    "tidewatch_stats_field_failures",
+    "gauge",
+    "Values that a probe's module asks for and that could not be taken from the page, by metric and reason.",
+    ("source", "metric", "reason"),
+)
+RESETS = Metric(
+    "tidewatch_stats_resets_total",
+    "counter",
+    "Counters on the page that fell since the probe before, which is a restart of what counts, by metric.",
+    ("source", "metric"),
+)

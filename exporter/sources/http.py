@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
+import yarl
 
 from exporter.errors import SourceError
 
@@ -43,7 +44,7 @@ def new_session() -> aiohttp.ClientSession:
 
 async def fetch(
     session: aiohttp.ClientSession,
-    url: str,
+    url: str | yarl.URL,
     *,
     timeout_s: float,
     max_bytes: int = MAX_PAGE_BYTES,

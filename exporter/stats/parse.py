@@ -1,12 +1,12 @@
 """The text of a stats page to numbers by name. Pure: no I/O, no clock.
 
-Two forms are read: `name: value` lines, and a JSON object whose members are numbers. The order does not matter.
+Two forms are read: `name: value` lines, and JSON. The order does not matter.
 """
 
 import math
 import re
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -15,22 +15,39 @@ from exporter.errors import BadRecord
 Stats: TypeAlias = dict[str, int | float]
 """The numbers of a page by their names."""
 
-_LINE = re.compile(r"[ \t]*([^\s:](?:[^:\n]*[^\s:])?)[ \t]*:[ \t]*([-+]?[0-9.][-+0-9.eE]*)[ \t]*")
+_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,400}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _CODE = re.compile(r"([1-9][0-9][0-9])(s?)")
 
 
 def parse_stats(body: bytes) -> Stats:
-    """The numbers on a page; what is no number is passed over.
+    """The numbers on a page, of JSON the members of the outermost object; what is no number is passed over.
 
     Raises BadRecord (`empty`, `not_json`, `no_number`) when the page has none at all.
+    """
+    page = parse_page(body)
+    members = page.items() if isinstance(page, dict) else ()
+    stats = {name: number for name, value in members if (number := to_number(value)) is not None}
+    if not stats:
+        raise BadRecord("no_number", f"the page has no `name: number` line; it begins {body[:40]!r}")
+    return stats
+
+
+def parse_page(body: bytes) -> dict[str, Any] | list[Any]:
+    """A page as it is: JSON decoded, or `name: value` lines as texts by name (other lines are passed over).
+
+    Raises BadRecord (`empty`, `not_json`).
     """
     text = body.decode("utf-8-sig", "replace").strip()
     if not text:
         raise BadRecord("empty", "the page is empty")
-    stats = _from_json(text) if text.startswith(("{", "[")) else _from_lines(text)
-    if not stats:
-        raise BadRecord("no_number", f"the page has no `name: number` line; it begins {text[:40]!r}")
-    return stats
+    if not text.startswith(("{", "[")):
+        pairs = (line.partition(":") for line in text.splitlines())
+        return {name.strip(): value.strip() for name, colon, value in pairs if colon and name.strip()}
+    try:
+        page: dict[str, Any] | list[Any] = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise BadRecord("not_json", f"the page begins as JSON and is none: {exc}") from exc
+    return page
 
 
 def counts_by_code(stats: Mapping[str, int | float]) -> dict[str, int]:
@@ -55,35 +72,19 @@ def is_code(name: str) -> bool:
     return match is not None and not match[2]
 
 
-def parse_number(text: str) -> int | float | None:
-    """A finite number, or None."""
-    try:
+def to_number(value: object) -> int | float | None:
+    """A finite number, from a number or its text; None for anything else, true and false too."""
+    if isinstance(value, str):
+        return _text_to_number(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    return None
+
+
+def _text_to_number(text: str) -> int | float | None:
+    if not _NUMBER.fullmatch(text):
+        return None
+    if text.lstrip("+-").isdigit():
         return int(text)
-    except ValueError:
-        try:
-            value = float(text)
-        except ValueError:
-            return None
-        return value if math.isfinite(value) else None
-
-
-def _from_lines(text: str) -> Stats:
-    found = {}
-    for line in text.splitlines():
-        if (match := _LINE.fullmatch(line)) and (value := parse_number(match[2])) is not None:
-            found[match[1]] = value
-    return found
-
-
-def _from_json(text: str) -> Stats:
-    try:
-        tree = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as exc:
-        raise BadRecord("not_json", f"the page begins as JSON and is none: {exc}") from exc
-    members = tree.items() if isinstance(tree, dict) else ()
-    return {name: value for name, value in members if is_number(value)}
-
-
-def is_number(value: object) -> bool:
-    """Whether a JSON value is a finite number; true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    value = float(text)
+    return value if math.isfinite(value) else None

@@ -15,6 +15,7 @@ class Item(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Root(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     items: list[Item] = []
     state_dir: str | None = None
+    named: dict[str, Item] = {}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,11 @@ class Root(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             "items:\n  - source: a\n    xyz: 3\n",
             "c.yml:3: $.items[0]: unknown key xyz; known here: source, interval_s",
             id="nothing-close",
+        ),
+        pytest.param(
+            "named:\n  a:\n    source: a\n  b:\n    source: b\n    sauce: 3\n",
+            "c.yml:6: $.named[...]: unknown key sauce; did you mean source?",
+            id="under-a-name",
         ),
         pytest.param(
             "items:\n  - source: 5\n", "c.yml:2: $.items[0].source: expected `str`, got `int`", id="wrong-type"

@@ -1,0 +1,174 @@
+"""The `probe` part of the configuration: which pages may be asked, and what of a page becomes which metric."""
+
+import re
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import msgspec
+import yarl
+
+from exporter.catalogue import Metric
+from exporter.sources.http import MAX_PAGE_BYTES, check_url
+from exporter.stats.template import compile_pointer, compile_template
+
+_LABEL = re.compile(r"[a-z][a-z0-9_]*")
+RESERVED_PREFIX = "tidewatch_"
+UNITS: dict[str, tuple[float, float, str]] = {  # unit: times, divided by, and what the metric's name must end in
+    "ns": (1, 1e9, "_seconds"),
+    "us": (1, 1e6, "_seconds"),
+    "ms": (1, 1e3, "_seconds"),
+    "s": (1, 1, "_seconds"),
+    "min": (60, 1, "_seconds"),
+    "h": (3600, 1, "_seconds"),
+    "B": (1, 1, "_bytes"),
+    "KB": (10**3, 1, "_bytes"),
+    "MB": (10**6, 1, "_bytes"),
+    "GB": (10**9, 1, "_bytes"),
+    "KiB": (2**10, 1, "_bytes"),
+    "MiB": (2**20, 1, "_bytes"),
+    "GiB": (2**30, 1, "_bytes"),
+    "percent": (1, 100, "_ratio"),
+}
+
+Positive = Annotated[float, msgspec.Meta(gt=0, le=60)]
+
+
+class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One metric from a page: by `key`, the name before the colon, or by JSON `pointer`; both may have placeholders.
+
+    Placeholders and `labels` become labels. `unit` is the page's, and is turned into the base unit; `values` gives
+    texts a number. `required`: finding nothing is a failure.
+    """
+
+    metric: str
+    type: Literal["counter", "gauge"] = "gauge"
+    help: str = ""
+    key: str | None = None
+    pointer: str | None = None
+    labels: dict[str, str] = {}
+    unit: str | None = None
+    values: dict[str, float] = {}
+    required: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what cannot be, which the configuration tells with its place."""
+        if (self.key is None) == (self.pointer is None):
+            raise ValueError("give either key (`{code:d}s`) or pointer (`/queue/length`)")
+        if self.metric.startswith(RESERVED_PREFIX):
+            raise ValueError(f"{self.metric}: names that begin with {RESERVED_PREFIX} are the exporter's own")
+        if wrong := [name for name in self.labels if not _LABEL.fullmatch(name)]:
+            raise ValueError(f"{self.metric}: {wrong[0]!r} is no name of a label; pool_name is")
+        if twice := set(self.labels).intersection(self.placeholders):
+            raise ValueError(f"{self.metric}: the label {min(twice)} is given twice, as placeholder and in labels")
+        self._check_unit()
+        self.declaration()
+
+    def _check_unit(self) -> None:
+        if self.unit is None:
+            return
+        if self.unit not in UNITS:
+            raise ValueError(f"{self.metric}: unknown unit {self.unit}; known are {', '.join(UNITS)}")
+        if not self.metric.removesuffix("_total").endswith(ending := UNITS[self.unit][2]):
+            raise ValueError(f"{self.metric}: the value is turned from {self.unit}, so the name must end in {ending}")
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """Labels that come from the page."""
+        if self.key is not None:
+            return compile_template(self.key).labels
+        return tuple(label for step in compile_pointer(self.pointer or "") for label in step.labels)
+
+    def declaration(self) -> Metric:
+        """The metric this field feeds."""
+        labels = tuple(sorted((*self.labels, *self.placeholders)))
+        return Metric(self.metric, self.type, self.help or f"From the page: {self.key or self.pointer}.", labels)
+
+
+class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a module shows to the pages in `targets`, and to no other. Passwords and tokens stand in files."""
+
+    targets: Annotated[list[str], msgspec.Meta(min_length=1)]
+    username: str | None = None
+    password_file: str | None = None
+    token_file: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError unless there is either a user with a password, or a token."""
+        basic = self.username is not None and self.password_file is not None
+        if basic == (self.token_file is not None) or (self.username is None) != (self.password_file is None):
+            raise ValueError("give either username and password_file, or token_file")
+        for pattern in self.targets:
+            check_pattern(pattern)
+
+
+class Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to read one kind of page. Without `metrics`, its counts of responses by status code are read."""
+
+    timeout_s: Positive = 5.0
+    max_bytes: Annotated[int, msgspec.Meta(gt=0, le=64 << 20)] = MAX_PAGE_BYTES
+    credentials: Credentials | None = None
+    metrics: list[Field] = []
+
+    def __post_init__(self) -> None:
+        """Raises ValueError when two fields mean different metrics by one name."""
+        declared: dict[str, Metric] = {}
+        for field in self.metrics:
+            mine = field.declaration()
+            other = declared.setdefault(field.metric, mine)
+            if (other.type, other.labels) != (mine.type, mine.labels):
+                raise ValueError(f"{field.metric} is declared twice, with another type or other labels")
+
+
+class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`/probe`: pages that match none of `targets` are never asked."""
+
+    targets: Annotated[list[str], msgspec.Meta(min_length=1)]
+    modules: dict[str, Module] = {}
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a pattern that cannot match anything."""
+        for pattern in self.targets:
+            check_pattern(pattern)
+
+
+def check_pattern(pattern: str) -> None:
+    """Refuse what is no pattern of addresses. Raises ValueError."""
+    scheme, separator, rest = pattern.partition("://")
+    if scheme not in ("http", "https") or not separator or "/" not in rest or rest.startswith("/") or "@" in rest:
+        raise ValueError(
+            f"{pattern!r} is no pattern of addresses; http://*.example.com:8080/stats and http://10.0.*/* are"
+        )
+
+
+def parse_target(text: str) -> yarl.URL:
+    """A target as it will be asked, without `..` in its path. Raises ValueError."""
+    check_url(text)
+    return yarl.URL(text).with_fragment(None)
+
+
+def allowed(url: yarl.URL, patterns: list[str]) -> bool:
+    """Whether an address matches a pattern: scheme, host and port, and path with query, each with `*` for any text.
+
+    A `*` in the host never reaches into the path, nor one in the path into the host. A pattern without a port means
+    the scheme's own.
+    """
+    return any(_matches(url, pattern) for pattern in patterns)
+
+
+def _matches(url: yarl.URL, pattern: str) -> bool:
+    scheme, _, rest = pattern.partition("://")
+    authority, _, path = rest.partition("/")
+    host, colon, port = authority.rpartition(":")
+    if not colon or authority.endswith("]"):
+        host, port = authority, "443" if scheme == "https" else "80"
+    return (
+        url.scheme == scheme
+        and _matcher(host.strip("[]").lower()).fullmatch((url.raw_host or "").lower()) is not None
+        and _matcher(port).fullmatch(str(url.port)) is not None
+        and _matcher(f"/{path}").fullmatch(url.raw_path_qs) is not None
+    )
+
+
+@lru_cache(maxsize=4096)
+def _matcher(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)

@@ -1,0 +1,178 @@
+"""`/probe?target=URL&module=NAME`: one page, asked now, told in a registry of its own.
+
+Prometheus says whom to ask (its service discovery, relabelled into `target`); the configuration says who may be asked
+and how the answer is read. Between probes only the last values of counters are kept, to tell when one fell.
+"""
+
+import base64
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+import yarl
+from aiohttp import web
+
+from exporter.catalogue import Family, HistogramValue, LabelValues, stats
+from exporter.clock import Clock
+from exporter.errors import BadRecord, SourceError
+from exporter.sources.http import fetch, new_session
+from exporter.stats.extract import REASONS, Extraction, extract
+from exporter.stats.modules import Credentials, Module, Probe, allowed, parse_target
+from exporter.web.app import scrape_deadline_s
+from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
+
+log = logging.getLogger(__name__)
+
+DEFAULT_MODULE = "stats"
+"""The module meant where none is named; without an entry in the configuration it reads counts by status code."""
+MAX_REMEMBERED = 10_000  # targets whose counters are remembered; the one not asked for longest is forgotten
+MAX_PROBES = 100  # at a time
+MAX_SECRET_BYTES = 4096
+
+
+class _Memory(NamedTuple):
+    """Of one target and module: the last values of its counters, and how often each metric fell."""
+
+    last: dict[tuple[str, LabelValues], float]
+    resets: Counter[str]
+
+
+class Prober:
+    """Answers /probe. `close` it when the server ends."""
+
+    def __init__(self, config: Callable[[], Probe | None], clock: Clock) -> None:
+        """`config` gives the configuration as it is now: a reload changes it."""
+        self._config = config
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self._memory: OrderedDict[tuple[str, str], _Memory] = OrderedDict()
+        self._running = 0
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """The aiohttp handler."""
+        config = self._config()
+        if config is None:
+            return _refuse(404, "the configuration has no `probe`")
+        name = request.query.get("module", DEFAULT_MODULE)
+        module = config.modules.get(name) or (Module() if name == DEFAULT_MODULE else None)
+        if module is None:
+            return _refuse(400, f"unknown module {name!r}; known are {', '.join([DEFAULT_MODULE, *config.modules])}")
+        try:
+            url = parse_target(request.query.get("target", ""))
+        except ValueError as exc:
+            return _refuse(400, f"target: {exc}")
+        if not allowed(url, config.targets):
+            return _refuse(403, f"target {url} matches none of `probe.targets` in the configuration")
+        if self._running >= MAX_PROBES:
+            return _refuse(503, f"more than {MAX_PROBES} probes at a time")
+        self._running += 1
+        try:
+            return await self._answer(request, url, name, module)
+        finally:
+            self._running -= 1
+
+    async def _answer(self, request: web.Request, url: yarl.URL, name: str, module: Module) -> web.Response:
+        families, trouble = await self._probe(url, name, module, scrape_deadline_s(request))
+        if request.query.get("debug") == "true":
+            return web.Response(text=_debug(url, name, families, trouble))
+        kind = negotiate(request.headers.get("Accept", ""))
+        openmetrics = kind == OPENMETRICS
+        text = "".join(Renderer().render(families, openmetrics=openmetrics)) + ("# EOF\n" if openmetrics else "")
+        return web.Response(body=text.encode("utf-8", "replace"), headers={"Content-Type": kind})
+
+    async def _probe(
+        self, url: yarl.URL, name: str, module: Module, deadline_s: float
+    ) -> tuple[list[Family], str | None]:
+        """Ask the page; returns what is told of it, and in words what went wrong."""
+        if self._session is None:
+            self._session = new_session()
+        begin_s = self._clock.monotonic()
+        size: int | None = None
+        found, trouble = Extraction([], Counter()), None
+        try:
+            page = await fetch(
+                self._session,
+                url,
+                timeout_s=min(module.timeout_s, deadline_s),
+                max_bytes=module.max_bytes,
+                headers=_headers(url, module.credentials),
+            )
+            size = len(page.body)
+            found = extract(page.body, module, name)
+        except (SourceError, BadRecord) as exc:
+            trouble = str(exc)
+            log.debug("probe of %s with %s: %s", url, name, exc)
+        took_s = self._clock.monotonic() - begin_s
+        own = [stats.UP.family({(name,): int(trouble is None)}), stats.FETCH_DURATION.family({(name,): took_s})]
+        if size is not None:
+            own.append(stats.PAGE_BYTES.family({(name,): size}))
+        if trouble is None:
+            own += self._told_of_fields(str(url), name, module, found)
+        return own + found.families, trouble
+
+    def _told_of_fields(self, url: str, name: str, module: Module, found: Extraction) -> list[Family]:
+        resets = self._resets(url, name, found.families)
+        metrics = list(dict.fromkeys(field.metric for field in module.metrics))
+        failures = {(name, metric, reason): found.failures[metric, reason] for metric in metrics for reason in REASONS}
+        return [
+            *([stats.FIELD_FAILURES.family(failures)] if metrics else []),
+            stats.RESETS.family({(name, metric): count for metric, count in resets.items()}),
+        ]
+
+    def _resets(self, url: str, name: str, families: list[Family]) -> dict[str, int]:
+        """How often each counter of this target fell, from one probe to the next."""
+        memory = self._memory.pop((url, name), None) or _Memory({}, Counter())
+        self._memory[url, name] = memory
+        if len(self._memory) > MAX_REMEMBERED:
+            self._memory.popitem(last=False)
+        counters = [family for family in families if family.metric.type == "counter"]
+        now: dict[tuple[str, LabelValues], float] = {}
+        for family in counters:
+            for labels, value in family.series:
+                assert not isinstance(value, HistogramValue)
+                now[family.metric.name, labels] = value
+        memory.resets.update({key[0] for key, value in now.items() if value < memory.last.get(key, value)})
+        memory.last.clear()
+        memory.last.update(now)
+        return {family.metric.name: memory.resets[family.metric.name] for family in counters}
+
+
+def _headers(url: yarl.URL, credentials: Credentials | None) -> dict[str, str]:
+    """What is shown to this address: credentials to those that are listed for them only. Raises SourceError."""
+    if credentials is None or not allowed(url, credentials.targets):
+        return {}
+    if credentials.token_file is not None:
+        return {"Authorization": f"Bearer {_secret(credentials.token_file)}"}
+    pair = f"{credentials.username}:{_secret(credentials.password_file or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
+def _secret(path: str) -> str:
+    """The text of a file, read anew for each probe, so that it can be changed. Raises SourceError."""
+    try:
+        with Path(path).open("rb") as stream:
+            secret = stream.read(MAX_SECRET_BYTES).decode("ascii").strip()
+    except OSError as exc:
+        raise SourceError(f"{path}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise SourceError(f"{path}: not ASCII text") from exc
+    if not secret or not secret.isprintable():
+        raise SourceError(f"{path}: must have one line of text")
+    return secret
+
+
+def _refuse(status: int, text: str) -> web.Response:
+    return web.Response(status=status, text=f"{text}\n")
+
+
+def _debug(url: yarl.URL, name: str, families: list[Family], trouble: str | None) -> str:
+    text = "".join(Renderer().render(families, openmetrics=False))
+    return f"target: {url}\nmodule: {name}\n{f'failed: {trouble}' if trouble else 'read'}\n\n{text}"
