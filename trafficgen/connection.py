@@ -4,6 +4,7 @@ It is the hot path: no Task, no Future and no timer for a request, nothing looke
 """
 
 import asyncio
+from os import write
 from time import monotonic_ns
 from typing import TYPE_CHECKING, cast
 
@@ -19,8 +20,8 @@ class Connection(asyncio.Protocol):
     """A connection of a pool; at most one request is under way on it."""
 
     __slots__ = (
-        "_pool", "_quick", "_reader", "_transport", "_write", "busy", "closed", "due_ns", "idle_since_ns", "sent_ns",
-        "target",
+        "_due_ns", "_fd", "_pool", "_quick", "_reader", "_target", "_transport", "busy", "closed", "idle_since_ns",
+        "sent_ns",
     )  # fmt: skip
 
     def __init__(self, pool: "Pool") -> None:
@@ -29,25 +30,40 @@ class Connection(asyncio.Protocol):
         self._quick = not pool.head_only  # nothing of a response is waiting in the reader
         self.busy = False
         self.closed = True  # until it is made
-        self.target = 0
-        self.due_ns = self.sent_ns = self.idle_since_ns = 0
+        self._target = self._due_ns = self.sent_ns = self.idle_since_ns = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the first request that waits."""
         self._transport = cast("asyncio.Transport", transport)
-        self._write = self._transport.write
+        plain = transport.get_extra_info("ssl_object") is None
+        self._fd: int = transport.get_extra_info("socket").fileno() if plain else -1
         self.closed = False
         self._pool.joined(self)
 
-    def send(self, due_ns: int, target: int) -> None:
-        """Write a request; only an open connection that is not busy may be asked to."""
+    def send(self, due_ns: int, target: int) -> bool:
+        """Write a request, to an open connection that is not busy; False if the connection turns out to be gone.
+
+        The bytes go to the socket at once (a transport may queue them), so that `sent` means sent, and its time is
+        right. What the socket does not take, and all that is encrypted, goes through the transport.
+        """
         pool = self._pool
-        self.due_ns, self.target, self.busy = due_ns, target, True
-        self.sent_ns = now = monotonic_ns()
-        self._write(pool.requests[target])
-        pool.in_flight += 1
-        pool.meter.sent += 1
+        request = pool.requests[target]
+        now = monotonic_ns()
+        if self._fd >= 0:
+            try:
+                taken = write(self._fd, request)
+            except BlockingIOError:
+                taken = 0
+            except OSError:  # reset or closed by the other side: nothing was sent
+                self.close(at_once=True)
+                return False
+            if taken < len(request):
+                self._transport.write(request[taken:])
+        else:
+            self._transport.write(request)
+        self._due_ns, self._target, self.sent_ns, self.busy = due_ns, target, now, True
         pool.late_ns.append(now - due_ns)
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Read a response, whole or a piece of it."""
@@ -55,12 +71,12 @@ class Connection(asyncio.Protocol):
             end = data.find(b"\r\n\r\n")
             if 0 < end < _CACHED_HEAD_BYTES:
                 try:
-                    head = parse_head(data[:end])
+                    code, length, keepalive = parse_head(data[:end])
                 except MalformedResponseError:
-                    self._fail("malformed")
+                    self.give_up("malformed")
                     return
-                if head.length is not None and len(data) == end + 4 + head.length:
-                    self._answered(head.code, keepalive=head.keepalive)
+                if len(data) == end + 4 + length:
+                    self._answered(code, keepalive)
                     return
         self._read(data)
 
@@ -74,7 +90,7 @@ class Connection(asyncio.Protocol):
         try:
             done = reader.feed(data)
         except MalformedResponseError:
-            self._fail("malformed")
+            self.give_up("malformed")
             return
         if done:
             assert reader.head is not None
@@ -82,34 +98,27 @@ class Connection(asyncio.Protocol):
             code = reader.head.code
             reader.restart()
             self._quick = not self._pool.head_only
-            self._answered(code, keepalive=keepalive)
+            self._answered(code, keepalive)
 
-    def _answered(self, code: int, *, keepalive: bool) -> None:
+    def _answered(self, code: int, keepalive: bool) -> None:  # noqa: FBT001, keywords cost time here
         pool, now = self._pool, monotonic_ns()
         self.busy = False
-        pool.in_flight -= 1
-        pool.plan_ns.append(now - self.due_ns)
+        pool.plan_ns.append(now - self._due_ns)
         pool.send_ns.append(now - self.sent_ns)
-        codes = pool.codes[self.target]
+        codes = pool.codes[self._target]
         codes[code] = codes.get(code, 0) + 1
-        pool.meter.answered += 1
         if keepalive and pool.keepalive and not self.closed:
             self.idle_since_ns = now
             pool.released(self)
         else:
             self.close()
 
-    def _fail(self, reason: str) -> None:
-        """Give the request up, and the connection with it."""
+    def give_up(self, reason: str) -> None:
+        """Count the request under way as an error, and end the connection with it."""
         if self.busy:
             self.busy = False
-            self._pool.in_flight -= 1
             self._pool.meter.errors[reason] += 1
         self.close(at_once=True)
-
-    def give_up(self, reason: str) -> None:
-        """The pool's own verdict on a request under way: `timeout` or `aborted`."""
-        self._fail(reason)
 
     def close(self, *, at_once: bool = False) -> None:
         """Leave the pool and close; `at_once` without waiting for bytes under way."""
@@ -121,13 +130,18 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
             self._pool.left(self)
 
+    def eof_received(self) -> None:
+        """The other side sends no more: nothing may be written any more, `connection_lost` follows."""
+        if not self.busy:
+            self.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The end of the stream: also the end of a response that has no length."""
         if self.busy and exc is None and self._reader.ended():
             assert self._reader.head is not None
             self._answered(self._reader.head.code, keepalive=False)
         elif self.busy:
-            self._fail("closed" if exc is None else "reset")
+            self.give_up("closed" if exc is None else "reset")
         if not self.closed:
             self.closed = True
             self._pool.left(self)

@@ -61,7 +61,7 @@ class Engine:
 
     async def run(self) -> None:
         """Send all of the plan, then wait for the last response. Ends early after `stop` or `abort`."""
-        self._pool.on_idle = self._check_over
+        self._pool.on_quiet = self._over.set
         self._wakeup = make_wakeup(self._loop, self._tick)
         gc.collect()
         gc.freeze()  # what is alive now lives until the end: the collector need not look at it again
@@ -164,13 +164,10 @@ class Engine:
 
     def _finish(self) -> None:
         """The plan is over: what waits for a connection may still be sent, and every answer may still come."""
-        self._stopping = True
+        self._stopping = self._pool.draining = True
         self.stopped_ns = monotonic_ns()
         self._loop.call_later(self._pace.drain_s, self.abort)
-        self._check_over()
-
-    def _check_over(self) -> None:
-        if self._stopping and self._pool.quiet:
+        if self._pool.quiet:
             self._over.set()
 
     def _sweep(self) -> None:

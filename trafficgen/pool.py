@@ -43,8 +43,8 @@ class Pool:
         self.requests, self.meter, self.keepalive, self.head_only = requests, meter, keepalive, head_only
         self.late_ns, self.plan_ns, self.send_ns = meter.late_ns, meter.plan_ns, meter.send_ns
         self.codes = meter.codes
-        self.in_flight = 0
-        self.on_idle: Callable[[], None] = lambda: None  # called when nothing is under way any more
+        self.draining = False  # nothing more will be submitted: tell `on_quiet` when nothing is under way any more
+        self.on_quiet: Callable[[], None] = lambda: None
         self._dial, self._limits = dial, limits
         self._tasks: asyncio.TaskGroup
         self._dials: set[asyncio.Task[None]] = set()
@@ -61,10 +61,9 @@ class Pool:
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if not connection.closed:
-                connection.send(due_ns, target)
+            if not connection.closed and connection.send(due_ns, target):
                 return
-        if self.in_flight + len(self._waiting) >= self._limits.max_in_flight:
+        if self.meter.in_flight() + len(self._waiting) >= self._limits.max_in_flight:
             self.meter.dropped["in_flight"] += 1
             return
         self._waiting.append((due_ns, target))
@@ -79,24 +78,24 @@ class Pool:
 
     def released(self, connection: Connection) -> None:
         """A connection is free for the next request."""
-        if self._waiting:
-            connection.send(*self._waiting.popleft())
-        else:
+        if not self._waiting:
             self._idle.append(connection)
-            if not self.in_flight:
-                self.on_idle()
+            if self.draining and self.quiet:
+                self.on_quiet()
+        elif connection.send(*self._waiting[0]):
+            self._waiting.popleft()
 
     def left(self, connection: Connection) -> None:
         """A connection is gone."""
         self._all.discard(connection)
         self._dial_more()
-        if self.quiet:
-            self.on_idle()
+        if self.draining and self.quiet:
+            self.on_quiet()
 
     @property
     def quiet(self) -> bool:
         """Whether no request is under way or waiting."""
-        return not self.in_flight and not self._waiting
+        return not self._waiting and not self.meter.in_flight()
 
     @property
     def connections(self) -> int:
@@ -137,8 +136,8 @@ class Pool:
     def _drop(self, reason: str) -> None:
         self._waiting.popleft()
         self.meter.dropped[reason] += 1
-        if self.quiet:
-            self.on_idle()
+        if self.draining and self.quiet:
+            self.on_quiet()
 
     def _dial_more(self) -> None:
         dials = len(self._dials)

@@ -4,9 +4,8 @@ Nearly every response of a load test arrives whole, with a head seen a moment ag
 head's bytes; a `ResponseReader` takes over for what comes in pieces, chunked, or without a length.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import NamedTuple
 
 MAX_HEAD_BYTES = 64 << 10
 MAX_CHUNK_LINE_BYTES = 4096
@@ -16,19 +15,15 @@ class MalformedResponseError(ValueError):
     """The bytes are not an HTTP/1.x response."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+NO_LENGTH, CHUNKED, INTERIM = -1, -2, -3  # told in place of a length: until the connection ends; in chunks; see below
+
+
+class Head(NamedTuple):
     """What the framing of one response needs."""
 
     code: int
-    length: int | None  # bytes of the body; None where chunked or ended by the connection's end
-    chunked: bool
+    length: int  # bytes of the body, or NO_LENGTH, CHUNKED; INTERIM for 100 and 103: the real response is still to come
     keepalive: bool
-
-    @property
-    def interim(self) -> bool:
-        """Whether the real response is still to come (100 Continue, 103 Early Hints)."""
-        return self.code < 200 and self.code != 101
 
 
 @lru_cache(maxsize=512)
@@ -55,22 +50,21 @@ def parse_head(head: bytes) -> Head:
         elif key == b"connection":
             options += [o.strip().lower() for o in value.split(b",")]
     keepalive = b"close" not in options if status[7:8] == b"1" else b"keep-alive" in options
-    chunked = codings[-1:] == [b"chunked"]
-    length = _length(lengths)
+    return Head(code, _body_length(code, codings, lengths), keepalive and code != 101)
+
+
+def _body_length(code: int, codings: list[bytes], lengths: set[bytes]) -> int:
+    """The rules of RFC 9112, section 6.3, in their order."""
     if code < 200:
-        length, chunked = None, False
-    elif code in {204, 304}:
-        length, chunked = 0, False
-    elif codings:
-        length = None  # RFC 9112, 6.3: the transfer coding overrides the length
-    return Head(code, length, chunked, keepalive and code != 101)
-
-
-def _length(values: set[bytes]) -> int | None:
-    if not values:
-        return None
-    value = values.pop()
-    if values or not value.isdigit() or len(value) > 18:
+        return 0 if code == 101 else INTERIM
+    if code in {204, 304}:
+        return 0
+    if codings:
+        return CHUNKED if codings[-1] == b"chunked" else NO_LENGTH
+    if not lengths:
+        return NO_LENGTH
+    value, *others = lengths
+    if others or not value.isdigit() or len(value) > 18:
         raise MalformedResponseError("a Content-Length that is no number, or two that differ")
     return int(value)
 
@@ -87,7 +81,7 @@ class ResponseReader:
         """Make ready for the next response; bytes beyond the last one stay."""
         self.head: Head | None = None
         self._left = 0
-        self._state: Literal["head", "length", "size", "data", "end", "trailer", "close", "done"] = "head"
+        self._state = "head"  # then length, or close, or size, data, end, ..., trailer; at last done
 
     @property
     def surplus(self) -> bool:
@@ -149,15 +143,13 @@ class ResponseReader:
             return False
         head = parse_head.__wrapped__(bytes(self._buffer[:end]))  # uncached: these heads may be large
         del self._buffer[: end + 4]
-        if head.interim:
+        if head.length == INTERIM:
             return True
-        self.head, self._left = head, head.length or 0
-        if self._head_only or head.length == 0 or head.code == 101:
+        self.head, self._left = head, head.length
+        if self._head_only or head.length == 0:
             self._state = "done"
-        elif head.chunked:
-            self._state = "size"
         else:
-            self._state = "close" if head.length is None else "length"
+            self._state = {CHUNKED: "size", NO_LENGTH: "close"}.get(head.length, "length")
         return True
 
     def _line(self) -> bytes | None:
