@@ -109,6 +109,7 @@ output_options = _stack(
 )
 
 target_options = _stack(
+    click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."),
     click.option(
         "--connections", type=click.IntRange(1, 60_000), default=256, show_default=True, help="At most so many."
     ),

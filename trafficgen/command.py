@@ -5,20 +5,20 @@ import contextlib
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from trafficgen.drive import Drive
 from trafficgen.errors import TrafficgenError
 from trafficgen.exposition import MetricsServer
 from trafficgen.live import LiveLine
 from trafficgen.load import LoadConfig, Run, make_run
+from trafficgen.loops import run_loop
 from trafficgen.options import scenario_config
 from trafficgen.report import RENDERERS, Report
 from trafficgen.scenario import Scenario
 
-T = TypeVar("T")
 EXIT_SATURATED = 3
 EXIT_EXPECTATION = 4
 EXIT_ABORTED = 130
@@ -30,21 +30,6 @@ def run_command(config: LoadConfig, options: dict[str, Any]) -> int:
     run = make_run(config)
     raise_file_limit(config.limits.connections)
     return run_loop(_execute(run, options))
-
-
-def run_loop(main: Coroutine[Any, Any, T]) -> T:
-    """`asyncio.run` on uvloop where it is installed."""
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(main)
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes event loops: uvloop's where it is installed, else the standard library's."""
-    try:
-        import uvloop  # noqa: PLC0415, not on every platform
-    except ImportError:
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop
 
 
 def raise_file_limit(connections: int) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import aiohttp
 import msgspec
 
+from trafficgen.errors import ungrouped
 from trafficgen.expect import Judge, Verdict, describe
-from trafficgen.load import Run, Status
+from trafficgen.load import Run
 from trafficgen.report import Report
 from trafficgen.scenario import Scenario, Window
 from trafficgen.watch import TIMEOUT_S, AlertSource, watch
@@ -35,7 +36,7 @@ class Drive:
         prometheus: str,
         alertmanager: str | None,
         *,
-        on_tick: Callable[[Status], None],
+        on_tick: Callable[[Run], None],
         tell: Callable[[str], None],
     ) -> Report:
         """The report, with a verdict on each expectation. Raises UsageError when target or APIs can't be reached."""
@@ -45,10 +46,11 @@ class Drive:
             if self.judges:
                 await source.check()
             await self.run.reach()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(watch(source, self.judges, self.run.elapsed_s))
-                report = await self.run.execute(lambda status: self._tick(status, on_tick))
-                self._end_traffic(report)
+            with ungrouped():
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(watch(source, self.judges, self.run.elapsed_s))
+                    report = await self.run.execute(lambda run: self._tick(run, on_tick))
+                    self._end_traffic(report)
         self._news(self.run.elapsed_s())
         windows = [msgspec.to_builtins(window) for window in self.scenario.windows()]
         return msgspec.structs.replace(report, windows=windows, expectations=self.verdicts())
@@ -57,9 +59,9 @@ class Drive:
         """What has been decided until now."""
         return [judge.verdict for judge in self.judges if judge.verdict]
 
-    def _tick(self, status: Status, on_tick: Callable[[Status], None]) -> None:
-        self._news(status.elapsed_s())
-        on_tick(status)
+    def _tick(self, run: Run, on_tick: Callable[[Run], None]) -> None:
+        self._news(run.elapsed_s())
+        on_tick(run)
 
     def _end_traffic(self, report: Report) -> None:
         """What must not fire did not while the traffic ran; what must may still come, unless the run was cut."""

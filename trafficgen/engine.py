@@ -8,9 +8,10 @@ import asyncio
 import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
-from time import monotonic_ns
+from time import monotonic_ns, thread_time_ns
 from typing import Literal, TypeAlias
 
+from trafficgen.blame import Blame, Second
 from trafficgen.curve import Line, Segment
 from trafficgen.meter import Meter
 from trafficgen.plan import Chunk
@@ -54,7 +55,11 @@ class Engine:
         self._allowed = 0
         self._last_tick_ns = pace.start_ns
         self._second_ends_ns = pace.start_ns + _SECOND_NS
-        self._rolled = (0, 0, 0)
+        self._rolled = (0, 0, 0)  # planned, sent, answered at the last full second
+        self._blame = Blame(meter)
+        self._judged_ns, self._cpu_ns = pace.start_ns, thread_time_ns()
+        self._armed_ns = pace.start_ns
+        self._lag_ns = self._ticks = self._handed_late = 0  # of this second; see `Second`
         self._stopping = False
         self._backlog_ns = BACKLOG_NS if pace.on_behind == "catchup" else LATE_NS
         self.stopped_ns = 0  # when the last request was due, or the stop came
@@ -70,7 +75,7 @@ class Engine:
                 self._pool.start(tasks)
                 self._sweep_at = self._loop.time()
                 self._sweep()
-                self._wakeup.arm(self._pace.start_ns)
+                self._arm(self._pace.start_ns)
                 await self._over.wait()
                 self._pool.close()
                 await asyncio.sleep(0)  # the transports close in the next turn
@@ -93,9 +98,9 @@ class Engine:
         self.stop()
         self._over.set()
 
-    def planned_rate(self, now_ns: int) -> float:
+    def planned_rate(self) -> float:
         """Requests a second that the plan (of all workers) wants now."""
-        at_s = (now_ns - self._pace.start_ns) / 1e9
+        at_s = (monotonic_ns() - self._pace.start_ns) / 1e9
         for segment in (self._chunk.segment, self._before.segment):
             if segment.start_s <= at_s < segment.end_s and not self._stopping:
                 return segment.rate(at_s)
@@ -110,22 +115,28 @@ class Engine:
         if self._stopping:
             return
         now = monotonic_ns()
+        self._lag_ns += now - self._armed_ns
+        self._ticks += 1
         self._roll(now)
         self._allow(now)
         while (due_ns := self._send_due(now)) is None:
             start_ns = self._pace.start_ns + round(self._chunk.segment.start_s * 1e9)
             if start_ns > now:  # loaded ahead and empty: nothing to do before it begins
-                self._wakeup.arm(start_ns)
+                self._arm(start_ns)
                 return
             if not self._load(now):
                 self._finish()
                 return
-        self._wakeup.arm(max(due_ns, now + GRAIN_NS))
+        self._arm(max(due_ns, now + GRAIN_NS))
+
+    def _arm(self, at_ns: int) -> None:
+        self._armed_ns = at_ns
+        self._wakeup.arm(at_ns)
 
     def _allow(self, now_ns: int) -> None:
         """How many late requests this turn may send: twice what the plan wanted since the last one."""
         elapsed_s = min((now_ns - self._last_tick_ns) / 1e9, _LONGEST_TURN_S)
-        self._allowed = 16 + int(CATCH_UP_RATE * self.planned_rate(now_ns) * self._pace.share * elapsed_s)
+        self._allowed = 16 + int(CATCH_UP_RATE * self.planned_rate() * self._pace.share * elapsed_s)
         self._last_tick_ns = now_ns
 
     def _send_due(self, now_ns: int) -> int | None:
@@ -143,7 +154,7 @@ class Engine:
                 if self._allowed <= 0:
                     break
                 self._allowed -= 1
-                meter.late += late_ns > LATE_NS
+                self._handed_late += late_ns > LATE_NS
             submit(due_ns, targets[at])
             at += 1
         meter.planned += at - before
@@ -186,5 +197,16 @@ class Engine:
             was, self._rolled = self._rolled, counts
             if now_ns >= self._second_ends_ns or counts != was:
                 self._meter.series.add(counts[0] - was[0], counts[1] - was[1], counts[2] - was[2])
+            if now_ns < self._second_ends_ns + _SECOND_NS or last:
+                self._judge(now_ns)
             last = last and now_ns >= self._second_ends_ns
             self._second_ends_ns += _SECOND_NS
+
+    def _judge(self, now_ns: int) -> None:
+        """Let the second that is over be judged, and begin the next."""
+        self._meter.flush()
+        cpu_ns = thread_time_ns()
+        wall_ns, used_ns = now_ns - self._judged_ns, cpu_ns - self._cpu_ns
+        self._blame.judge(Second(wall_ns, used_ns, self._lag_ns // max(self._ticks, 1), self._handed_late))
+        self._judged_ns, self._cpu_ns = now_ns, cpu_ns
+        self._lag_ns = self._ticks = self._handed_late = 0

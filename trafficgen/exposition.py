@@ -16,30 +16,29 @@ from prometheus_client.registry import Collector
 from trafficgen.errors import UsageError
 from trafficgen.histogram import BOUNDS_S, Histogram
 from trafficgen.meter import Meter
-from trafficgen.report import is_saturated
 
 if TYPE_CHECKING:
-    from trafficgen.load import Status
+    from trafficgen.load import Run
 
 
 class RunCollector(Collector):
     """A run as metric families."""
 
-    def __init__(self, status: "Status") -> None:
-        self._status = status
+    def __init__(self, run: "Run") -> None:
+        self._run = run
 
     def collect(self) -> Iterable[Metric]:
         """What the run has counted until now."""
-        status, meter = self._status, self._status.meter
+        crew, meter = self._run.crew, self._run.crew.meter
         meter.flush()
         yield from _counters(meter)
         yield from _histograms(meter)
-        yield _gauge("planned_rate", "Requests a second that the plan wants now.", status.planned_rate())
+        yield _gauge("planned_rate", "Requests a second that the plan wants now.", crew.planned_rate())
         yield _gauge("in_flight_requests", "Requests sent and not yet answered or given up.", meter.in_flight())
-        yield _gauge("connections", "Open connections to the target.", status.connections())
-        yield _gauge("saturated", "1 if the generator, not the target, is the limit of this run.", is_saturated(meter))
+        yield _gauge("connections", "Open connections to the target.", crew.connections())
+        yield _gauge("saturated", "1 if the generator itself was the limit in the last second.", meter.saturated)
         info = GaugeMetricFamily("trafficgen_run_info", "The seed of the run's plan.", labels=["seed"])
-        info.add_metric([str(status.seed)], 1)
+        info.add_metric([str(self._run.seed)], 1)
         yield info
 
 
@@ -47,7 +46,11 @@ def _counters(meter: Meter) -> Iterable[Metric]:
     for name, text, value in (
         ("planned_requests", "Requests that were due by the plan: sent + dropped.", meter.planned),
         ("sent_requests", "Requests written to a connection: answered + errors + in flight.", meter.sent),
-        ("late_requests", "Requests sent over 0.1 s late because the generator itself was late.", meter.late),
+        (
+            "own_fault_requests",
+            "Requests over 0.1 s late, or dropped, because the generator itself was the limit.",
+            meter.own_fault,
+        ),
         ("connects", "Connections made.", meter.connects),
     ):
         yield CounterMetricFamily(f"trafficgen_{name}", text, value)
@@ -95,10 +98,10 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 class MetricsServer:
     """`/metrics` on one address. An async context manager."""
 
-    def __init__(self, address: tuple[str, int], status: "Status") -> None:
+    def __init__(self, address: tuple[str, int], run: "Run") -> None:
         self._host, self._port = address
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(RunCollector(status))
+        self._registry.register(RunCollector(run))
         self.scrapes = 0
         self._wanted = 0
         self.seen = asyncio.Event()  # the scrapes that `expect` asked for have come

@@ -4,6 +4,8 @@ The bucket of a value is the top of its double's bit pattern: exponent and 7 bit
 power of two. Classic buckets for Prometheus are counted beside them, as no decimal bound falls on a power of two.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -39,6 +41,16 @@ class Histogram:
         self.sum_ns += sum(values_ns)
         self.max_ns = max(self.max_ns, *values_ns)
 
+    def __getstate__(self) -> tuple[object, ...]:
+        """What is pickled: the buckets that hold something, a few kilobytes."""
+        used = np.flatnonzero(self.counts)
+        return used, self.counts[used], self.classic, self.count, self.sum_ns, self.max_ns
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.counts = np.zeros(_BUCKETS, dtype=np.int64)
+        self.counts[state[0]] = state[1]
+        self.classic, self.count, self.sum_ns, self.max_ns = state[2:]
+
     def merge(self, other: "Histogram") -> None:
         """Add what `other` counted; the order of merging makes no difference."""
         self.counts += other.counts
@@ -46,6 +58,10 @@ class Histogram:
         self.count += other.count
         self.sum_ns += other.sum_ns
         self.max_ns = max(self.max_ns, other.max_ns)
+
+    def above(self, bound_s: float) -> int:
+        """How many values exceed `bound_s`, one of `BOUNDS_S`."""
+        return int(self.classic[BOUNDS_S.index(bound_s) + 1 :].sum())
 
     def quantile_s(self, q: float) -> float:
         """The value, in seconds, that a share `q` of all values does not exceed; 0 if there are none."""

@@ -11,7 +11,7 @@ from rich.text import Text
 from trafficgen.units import format_duration
 
 if TYPE_CHECKING:
-    from trafficgen.load import Status
+    from trafficgen.load import Run
 
 _WINDOW = 4  # ticks that the achieved rate is taken over: two seconds
 
@@ -35,10 +35,10 @@ class LiveLine:
         if self._live:
             self._live.stop()
 
-    def update(self, status: "Status") -> None:
+    def update(self, run: "Run") -> None:
         """Show the run as it is now."""
         if self._live:
-            self._live.update(self._line(status), refresh=True)
+            self._live.update(self._line(run), refresh=True)
 
     def tell(self, text: str) -> None:
         """Say something on stderr, above the line where there is one."""
@@ -47,15 +47,15 @@ class LiveLine:
         else:
             sys.stderr.write(f"{text}\n")
 
-    def _line(self, status: "Status") -> Text:
-        meter, elapsed = status.meter, max(0.0, status.elapsed_s())
+    def _line(self, run: "Run") -> Text:
+        meter, elapsed = run.crew.meter, max(0.0, run.elapsed_s())
         self._seen.append((elapsed, meter.sent))
         (since, before), (now, sent) = self._seen[0], self._seen[-1]
         achieved = (sent - before) / (now - since) if now > since else 0.0
         total = f" of {format_duration(self._duration_s)}" if self._duration_s else ""
         line = Text(no_wrap=True)
         line.append(f"{format_duration(int(elapsed))}{total}  ", "dim")
-        line.append(f"plan {status.planned_rate():,.0f}/s  sent {achieved:,.0f}/s", "bold")
+        line.append(f"plan {run.crew.planned_rate():,.0f}/s  sent {achieved:,.0f}/s", "bold")
         line.append(f"  answered {meter.answered:,}  in flight {meter.in_flight():,}")
         failed = sum(count for codes in meter.codes for code, count in codes.items() if code >= 400)
         for name, count, style in (

@@ -3,6 +3,7 @@
 The hot path only appends to lists and adds to integers; `flush` moves the lists into histograms every so often.
 """
 
+import copy
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ ERROR_REASONS = (
 )
 KNOWN_CODES = (200, 404, 500)  # born at 0, so that the first one is seen as an increase
 MAX_ROWS = 7200
+SATURATED_SHARE = 0.01  # of the planned requests
 
 
 @dataclass(slots=True)
@@ -71,7 +73,8 @@ class Meter:
     def __init__(self, targets: tuple[str, ...]) -> None:
         self.targets = targets
         self.planned = 0
-        self.late = 0  # sent more than 0.1 s after the plan because the generator itself was late
+        self.own_fault = 0  # late by over 0.1 s, or never sent, because the generator itself was the limit
+        self.saturated = False  # so it was for over 1 % of the last second's requests
         self.connects = 0
         self.dropped = dict.fromkeys(DROP_REASONS, 0)
         self.errors = dict.fromkeys(ERROR_REASONS, 0)
@@ -104,10 +107,18 @@ class Meter:
             histogram.record(noted)
             noted.clear()
 
+    def without_series(self) -> "Meter":
+        """The same counts, flushed, without the rows of the seconds; shares its parts with this meter."""
+        self.flush()
+        slim = copy.copy(self)
+        slim.series = Series()
+        return slim
+
     def merge(self, other: "Meter") -> None:
         """Add all that another worker of the same plan has counted."""
         self.planned += other.planned
-        self.late += other.late
+        self.own_fault += other.own_fault
+        self.saturated |= other.saturated
         self.connects += other.connects
         _add(self.dropped, other.dropped)
         _add(self.errors, other.errors)
@@ -117,6 +128,10 @@ class Meter:
         self.from_plan.merge(other.from_plan)
         self.from_send.merge(other.from_send)
         self.series.merge(other.series)
+
+    def late(self) -> int:
+        """Requests sent over 0.1 s after their due time, whoever's fault it was; as of the last `flush`."""
+        return self.lateness.above(0.1)
 
     def in_flight(self) -> int:
         """Requests sent and neither answered nor given up."""

@@ -51,6 +51,7 @@ def target_settings(options: dict[str, Any]) -> dict[str, Any]:
             timeout_s=options["timeout"],
             connect_timeout_s=options["connect_timeout"],
         ),
+        "workers": options["workers"],
         "on_behind": options["on_behind"],
         "keepalive": options["keepalive"],
         "method": options["method"].upper(),

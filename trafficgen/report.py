@@ -7,10 +7,9 @@ import msgspec
 
 from trafficgen.expect import Verdict, describe
 from trafficgen.histogram import Histogram
-from trafficgen.meter import Meter
+from trafficgen.meter import SATURATED_SHARE, Meter
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
-SATURATED_SHARE = 0.01  # of the planned requests: sent late, or not at all, through the generator's own fault
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -44,13 +43,21 @@ class Report(msgspec.Struct, frozen=True):
 
 def is_saturated(meter: Meter) -> bool:
     """Whether the generator itself was the limit: over 1 % of the plan came late, or was dropped, by its own fault."""
-    return meter.late + meter.dropped["behind"] > SATURATED_SHARE * max(meter.planned, 1)
+    return meter.own_fault > SATURATED_SHARE * meter.planned
 
 
 def make_report(
-    meter: Meter, *, url: str, seed: int, seconds: float, started_at: float, stopped_early: bool = False
+    meter: Meter,
+    *,
+    url: str,
+    seed: int,
+    seconds: float,
+    plan_s: float | None,
+    started_at: float,
+    stopped_early: bool = False,
 ) -> Report:
-    """The account of a finished run."""
+    """The account of a finished run. `plan_s` is the plan's own length, which catching up may exceed by a second."""
+    planned_s = seconds if plan_s is None else min(seconds, plan_s)
     codes: dict[int, int] = {}
     for by_code in meter.codes:
         for code, count in by_code.items():
@@ -67,7 +74,7 @@ def make_report(
         targets={target: _codes(by_code) for target, by_code in zip(meter.targets, meter.codes, strict=True)},
         seconds=round(seconds, 6),
         rate_per_s=round(meter.sent / seconds, 3) if seconds else 0.0,
-        planned_per_s=round(meter.planned / seconds, 3) if seconds else 0.0,
+        planned_per_s=round(meter.planned / planned_s, 3) if planned_s else 0.0,
         send_lateness_s=_quantiles(meter.lateness),
         latency_from_plan_s=_quantiles(meter.from_plan),
         latency_from_send_s=_quantiles(meter.from_send),

@@ -1,0 +1,34 @@
+"""What a run is told, beside its plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trafficgen.arrivals import ArrivalMode
+from trafficgen.engine import OnBehind
+from trafficgen.mix import Fault, Shares
+from trafficgen.plan import Phase
+from trafficgen.pool import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class LoadConfig:
+    """A run. Without `mix` every request goes to the path of `url`."""
+
+    url: str
+    phases: tuple[Phase, ...]
+    mix: Shares | None = None
+    faults: tuple[Fault, ...] = ()
+    repeat: bool = False
+    arrival: ArrivalMode = "even"
+    seed: int | None = None  # None: a random one, told by the report
+    limits: Limits = field(default_factory=Limits)
+    workers: int = 1  # processes; they share the plan and the limits
+    on_behind: OnBehind = "catchup"
+    keepalive: bool = True
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    unix_socket: str | None = None
+    insecure: bool = False  # accept any certificate
+    allow_public: bool = False
+    wait_s: float = 0.0  # how long to wait for a target that does not listen yet

@@ -1,0 +1,99 @@
+"""One process's share of a run: the target's addresses, a pool, an engine, a meter."""
+
+from trafficgen.config import LoadConfig
+from trafficgen.engine import Engine, Pace
+from trafficgen.meter import Meter
+from trafficgen.plan import Plan
+from trafficgen.pool import BACKLOG_NS, Dial, Pool
+from trafficgen.request import encode, parse_url
+from trafficgen.target import make_dial, resolve, wait_reachable
+
+
+class Worker:
+    """Sends the requests `number`, `number` + `of`, ... of the plan. `await reach()`, then `await work()`, once."""
+
+    start_delay_ns = 20_000_000  # time to get ready, so that the first requests are not late
+
+    def __init__(self, config: LoadConfig, plan: Plan, *, number: int = 0, of: int = 1) -> None:
+        self._config, self._plan, self._number, self._of = config, plan, number, of
+        self._url = parse_url(config.url)
+        self._requests = [
+            encode(
+                self._url,
+                target,
+                method=config.method,
+                headers=config.headers,
+                body=config.body,
+                keepalive=config.keepalive,
+            )
+            for target in plan.targets
+        ]
+        self._limits = config.limits.divided(of)
+        self.meter = Meter(plan.targets)
+        self._dial: Dial | None = None
+        self._engine: Engine | None = None
+        self._pool: Pool | None = None
+        self._stopped = False
+
+    async def reach(self) -> None:
+        """Find out how to connect to the target, and try it. Raises UsageError when it can't be reached."""
+        config, url = self._config, self._url
+        addresses = [] if config.unix_socket else await resolve(url, allow_public=config.allow_public)
+        dial = make_dial(url, addresses, unix_socket=config.unix_socket, insecure=config.insecure)
+        where = config.unix_socket or url.authority
+        await wait_reachable(dial, where, timeout_s=self._limits.connect_timeout_s, wait_s=config.wait_s)
+        self._dial = dial
+
+    async def work(self, start_ns: int) -> None:
+        """Send the share of the plan and wait for the answers."""
+        assert self._dial is not None, "reach() comes first"
+        duration_s = self._plan.duration_s
+        pace = Pace(
+            start_ns,
+            None if duration_s is None else start_ns + round(duration_s * 1e9),
+            self._config.on_behind,
+            drain_s=self._limits.timeout_s + BACKLOG_NS / 1e9 + 0.5,
+            share=1 / self._of,
+        )
+        self._pool = Pool(
+            self._requests,
+            self._dial,
+            self._limits,
+            self.meter,
+            keepalive=self._config.keepalive,
+            head_only=self._config.method == "HEAD",
+        )
+        chunks = self._plan.chunks(self._number, self._of, start_ns=start_ns)
+        self._engine = Engine(chunks, self._pool, self.meter, pace)
+        if self._stopped:
+            self._engine.stop()
+        await self._engine.run()
+
+    def stop(self) -> None:
+        """Send nothing more and wait for the answers."""
+        self._stopped = True
+        if self._engine:
+            self._engine.stop()
+
+    def abort(self) -> None:
+        """End at once; what is unanswered counts as aborted."""
+        self.stop()
+        if self._engine:
+            self._engine.abort()
+
+    @property
+    def stopped_ns(self) -> int:
+        """When sending ended, on the monotonic clock; 0 before that."""
+        return self._engine.stopped_ns if self._engine else 0
+
+    def planned_rate(self) -> float:
+        """Requests a second that the plan, of all workers, wants now."""
+        return self._engine.planned_rate() if self._engine else 0.0
+
+    def phase(self) -> str:
+        """The name of the phase that is on."""
+        return self._engine.phase() if self._engine else ""
+
+    def connections(self) -> int:
+        """Open connections."""
+        return self._pool.connections if self._pool else 0
