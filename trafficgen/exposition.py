@@ -29,7 +29,7 @@ class RunCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """What the run has counted until now."""
-        crew, meter = self._run.crew, self._run.crew.meter
+        crew, meter = self._run.crew, self._run.meter
         meter.flush()
         yield from _counters(meter)
         yield from _histograms(meter)

@@ -48,7 +48,7 @@ class LiveLine:
             sys.stderr.write(f"{text}\n")
 
     def _line(self, run: "Run") -> Text:
-        meter, elapsed = run.crew.meter, max(0.0, run.elapsed_s())
+        meter, elapsed = run.meter, max(0.0, run.elapsed_s())
         self._seen.append((elapsed, meter.sent))
         (since, before), (now, sent) = self._seen[0], self._seen[-1]
         achieved = (sent - before) / (now - since) if now > since else 0.0

@@ -99,6 +99,11 @@ class Run:
         self._stopped = True
         self.crew.stop()
 
+    @property
+    def meter(self) -> Meter:
+        """What has been counted until now."""
+        return self.crew.meter
+
     def elapsed_s(self) -> float:
         """Seconds since the start; negative before it."""
         return (time.monotonic_ns() - self._start_ns) / 1e9 if self._start_ns else -math.inf

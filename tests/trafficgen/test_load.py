@@ -21,7 +21,7 @@ async def test_every_planned_request_is_sent_and_answered_once(site):
 
 async def test_stop_sends_nothing_more_and_waits_for_the_answers(site):
     run = make_run(config(site, duration_s=None))
-    report = await run.execute(lambda run: run.crew.meter.sent and run.stop())
+    report = await run.execute(lambda run: run.meter.sent and run.stop())
     assert report.stopped_early
     assert report.planned == report.sent == report.answered == sum(site.requests.values()) > 0
 

@@ -25,6 +25,6 @@ async def test_workers_send_one_plan_and_their_counts_add_up(site):
 
 async def test_stop_reaches_every_worker(site):
     run = make_run(config(site, duration_s=None))
-    report = await run.execute(lambda run: run.crew.meter.sent > 50 and run.stop())
+    report = await run.execute(lambda run: run.meter.sent > 50 and run.stop())
     assert report.stopped_early
     assert report.planned == report.sent == report.answered == sum(site.requests.values())
