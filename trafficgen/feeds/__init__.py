@@ -4,7 +4,10 @@ import click
 
 from trafficgen.lazy import LazyGroup
 
-FEEDS: dict[str, str] = {"releases": "trafficgen.feeds.releases:command"}
+FEEDS: dict[str, str] = {
+    "hosting": "trafficgen.feeds.hosting:hosting",
+    "releases": "trafficgen.feeds.releases:command",
+}
 """Name of the feed -> "module:command", a click command."""
 
 

@@ -1,0 +1,95 @@
+"""The simulated web host: one seed one log, and a truth that who reads the log can come to."""
+
+import json
+import threading
+from datetime import UTC
+
+import pytest
+from click.testing import CliRunner
+
+from exporter.hosting.accounting import Accounting
+from exporter.hosting.find import Options, find
+from trafficgen.errors import TrafficgenError, UsageError
+from trafficgen.feeds.hosting import hosting, write_at_once, write_live
+from trafficgen.feeds.hosting_world import POLICIES, Settings, World
+
+START = 1455494400  # 2016-02-15
+
+
+def small(policy="round-robin", seed=1, minutes=600):
+    return World(Settings(START, minutes, servers=3, accounts=12, policy=policy, seed=seed))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_report_of_the_log_is_the_truth(tmp_path, policy, seed):
+    world = small(policy, seed)
+    write_at_once(world, tmp_path, shuffle=True)
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    report = find([tmp_path / "logs.json"], Options(Accounting.SECOND, UTC, START, START + 36_000)).report
+    assert report.input.events == truth["lines"] == world.lines
+    for row, want in zip(report.accounts, truth["accounts"], strict=True):
+        assert (row.account_id, row.account_name) == (want["account_id"], want["account_name"])
+        for part in ("downtime", "overload", "silent", "unrouted", "lifetime"):
+            assert getattr(row, f"{part}_minutes") == pytest.approx(want[f"{part}_seconds"] / 60, abs=1e-6)
+    assert {row.server_id: (row.overload_minutes, row.silent_minutes) for row in report.servers} == {
+        row["server_id"]: (row["overload_seconds"] / 60, row["silent_seconds"] / 60) for row in truth["servers"]
+    }
+
+
+def test_one_seed_is_one_log_and_another_seed_another():
+    first, again, other = ([w.minute() for _ in range(200)] for w in (small(), small(), small(seed=2)))
+    assert first == again
+    assert first != other
+
+
+def test_shuffling_changes_the_order_and_nothing_else(tmp_path):
+    for name, shuffle in (("a", False), ("b", True)):
+        write_at_once(small(), tmp_path / name, shuffle=shuffle)
+    plain, shuffled = ((tmp_path / name / "logs.json").read_text().splitlines() for name in "ab")
+    assert plain != shuffled
+    assert sorted(plain) == sorted(shuffled)
+
+
+def test_live_each_writes_a_file_of_its_own(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "server-9.json").write_text("of an earlier run\n")
+    write_live(small(minutes=50), tmp_path, 1e6, shuffle=True, stop=threading.Event())
+    write_at_once(small(minutes=50), tmp_path, shuffle=False)
+    written = {path.name: path.read_text().splitlines() for path in (tmp_path / "logs").iterdir()}
+    assert sorted(written) == ["manager.json", "server-1.json", "server-2.json", "server-3.json"]
+    assert {json.loads(line)["event"] for line in written["server-1.json"]} == {"heartbeat"}
+    assert {json.loads(line)["serverId"] for line in written["server-2.json"]} == {2}
+    assert sorted(line for lines in written.values() for line in lines) == sorted(
+        (tmp_path / "logs.json").read_text().splitlines()
+    )
+
+
+def test_a_stopped_feed_tells_the_truth_of_what_it_wrote(tmp_path):
+    stop = threading.Event()
+    world = small()
+    minutes = iter(range(20))
+
+    def clock():
+        if next(minutes, None) is None:
+            stop.set()
+        return 0.0
+
+    write_live(world, tmp_path, 1e9, shuffle=False, stop=stop, clock=clock)
+    lines = sum(len(path.read_text().splitlines()) for path in (tmp_path / "logs").iterdir())
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    assert 0 < lines == truth["lines"]
+    assert "2016-02-15 00:00:00" < truth["as_of"] < "2016-02-15 00:20:00"
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrafficgenError, match="file: "):
+        write_at_once(small(), tmp_path / "file", shuffle=False)
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "fast", "1e9"])
+def test_a_wrong_speed_is_refused(tmp_path, speed):
+    result = CliRunner().invoke(hosting, ["--output", str(tmp_path), "--speed", speed])
+    assert isinstance(result.exception, UsageError)
+    assert "or max" in str(result.exception)

@@ -1,0 +1,144 @@
+"""`trafficgen feed hosting`: the logs of a simulated web host, live or all at once, with the truth beside them.
+
+Live, the manager and each server write a file of their own under `DIR/logs`, as such systems do; all at once there is
+one `DIR/logs.json`. `DIR/truth.json` is replaced as a whole, so that it can be read at any time.
+"""
+
+import json
+import random
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from trafficgen.errors import TrafficgenError, UsageError
+from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, Line, Settings, World
+
+START = "2016-02-15"  # the cycle that the task's own log was of: 29 days, with a leap day
+MINUTES_A_DAY = 1440
+TRUTH_EVERY_S = 1.0  # while it runs; and at the end
+
+
+def write_at_once(world: World, directory: Path, *, shuffle: bool) -> None:
+    """Write the whole log to `logs.json`; shuffling holds it in memory. Raises TrafficgenError."""
+    minutes = (world.minute() for _ in range(world.settings.minutes))
+    texts: Iterable[str] = (line.text for lines in minutes for line in lines)
+    if shuffle:
+        held = list(texts)
+        random.Random(world.settings.seed).shuffle(held)
+        texts = held
+    with _told_as_ours(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / "logs.json").open("w", encoding="utf-8") as file:
+            file.writelines(text + "\n" for text in texts)
+        write_truth(world, directory)
+
+
+def write_live(
+    world: World,
+    directory: Path,
+    speed: float,
+    *,
+    shuffle: bool,
+    stop: threading.Event,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Write each simulated minute when it is over, `speed` times faster than life, until the world or `stop` ends.
+
+    Minute n is due at start + n x 60 / speed, so that lateness doesn't add up. Shuffling is within the minute. Logs of
+    an earlier run are removed. Raises TrafficgenError.
+    """
+    draw = random.Random(world.settings.seed)
+    with _told_as_ours(directory), ExitStack() as stack:
+        logs = directory / "logs"
+        shutil.rmtree(logs, ignore_errors=True)
+        logs.mkdir(parents=True)
+        names = ["manager.json", *(f"server-{server}.json" for server in range(1, world.settings.servers + 1))]
+        files = [stack.enter_context((logs / name).open("a", encoding="utf-8")) for name in names]
+        write_truth(world, directory)
+        start = told = clock()
+        for n in range(1, world.settings.minutes + 1):
+            if stop.wait(max(0.0, start + n * MINUTE_S / speed - clock())):
+                break
+            lines = world.minute()
+            if shuffle:
+                draw.shuffle(lines)
+            _append(files, lines)
+            if clock() - told >= TRUTH_EVERY_S:
+                told = clock()
+                write_truth(world, directory)
+        write_truth(world, directory)
+
+
+def write_truth(world: World, directory: Path) -> None:
+    """Replace `truth.json` by what is true now."""
+    written = directory / "truth.json.new"
+    written.write_text(json.dumps(world.truth(), indent=1) + "\n", "utf-8")
+    written.replace(directory / "truth.json")
+
+
+def _append(files: Sequence[IO[str]], lines: Iterable[Line]) -> None:
+    touched = set()
+    for line in lines:
+        files[line.writer].write(line.text + "\n")
+        touched.add(line.writer)
+    for writer in touched:
+        files[writer].flush()
+
+
+@contextmanager
+def _told_as_ours(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise TrafficgenError(f"{exc.filename or directory}: {exc.strerror or exc}") from exc
+
+
+def _speed(_context: click.Context, _parameter: click.Parameter, text: str) -> float | None:
+    """None for max."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= 1e6:
+        raise UsageError(f"--speed: {text!r}; write how many times faster than life (up to 1000000), or max")
+    return speed
+
+
+def _start(_context: click.Context, _parameter: click.Parameter, value: datetime) -> int:
+    return int(value.replace(tzinfo=UTC).timestamp()) // MINUTE_S * MINUTE_S
+
+
+@click.command()
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into.")
+@click.option("--days", type=click.FloatRange(1 / MINUTES_A_DAY, 366), default=29, show_default=True)
+@click.option("--start", type=click.DateTime(), callback=_start, default=START, show_default=True, help="UTC.")
+@click.option("--speed", callback=_speed, default="600", show_default=True, help="Times faster than life, or max.")
+@click.option("--servers", type=click.IntRange(1, 1000), default=4, show_default=True)
+@click.option("--accounts", type=click.IntRange(0, 100_000), default=13, show_default=True)
+@click.option("--policy", type=click.Choice(POLICIES), default="round-robin", show_default=True, help="Of the manager.")
+@click.option("--shuffle", is_flag=True, help="Write lines out of order: all of them, or those of a minute when live.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed, the same log.")
+def hosting(output: Path, *, days: float, start: int, speed: float | None, shuffle: bool, **world_of: Any) -> None:
+    """Logs of a web host's manager and servers; the true downtime of every account in truth.json.
+
+    Live, they go to OUTPUT/logs, a file for each writer; with --speed max all of it goes to OUTPUT/logs.json.
+    """
+    world = World(Settings(start, round(days * MINUTES_A_DAY), **world_of))
+    if speed is None:
+        write_at_once(world, output, shuffle=shuffle)
+    else:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        write_live(world, output, speed, shuffle=shuffle, stop=stop)
+    click.echo(f"{world.lines:,} lines in {output}", err=True)
