@@ -10,7 +10,7 @@ import click
 from exporter.errors import ConfigError, TidewatchError
 from exporter.logfmt import FORMATS, LEVELS, start_logging
 
-LAZY: dict[str, str] = {"releases": "exporter.releases"}
+LAZY: dict[str, str] = {"hosting": "exporter.hosting", "releases": "exporter.releases"}
 """Subcommands that a system brings: name -> its package, which lists the command in `commands`."""
 
 

@@ -1,0 +1,173 @@
+"""`exporter hosting`: the batch tools of the hosting system."""
+
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+
+from exporter.errors import SourceError
+
+if TYPE_CHECKING:
+    from exporter.hosting.load import SetAside
+
+_PROGRESS_EVERY_S = 0.5
+
+
+def _moment(text: str) -> int:
+    """A date or time, UTC where it names no zone, as Unix seconds."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError) as exc:
+        raise click.BadParameter(f"{text!r} is not a time such as 2016-02-15 or 2016-02-15T12:00:00Z") from exc
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (KeyError, OSError, ValueError) as exc:
+        raise click.BadParameter(f"{text!r} is no time zone; names look like UTC or Europe/Berlin") from exc
+
+
+@click.group()
+def hosting() -> None:
+    """Customers' downtime and the SLA report, from a web host's manager and server logs."""
+
+
+@hosting.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--format", "kind", type=click.Choice(["text", "json", "csv", "html"]), default="text", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the report here, not to stdout.")
+@click.option(
+    "--cycle-start",
+    type=_moment,
+    metavar="TIME",
+    help="Start of the cycle.  [default: midnight before the first event]",
+)
+@click.option(
+    "--cycle-end",
+    type=_moment,
+    metavar="TIME",
+    help="Its end, exclusive.  [default: a minute after the last heartbeat]",
+)
+@click.option(
+    "--accounting",
+    type=click.Choice(["second", "minute"]),
+    default="second",
+    show_default=True,
+    help="To the second, or in whole minutes, each by the last route at or before it.",
+)
+@click.option(
+    "--tz",
+    "zone",
+    type=_zone,
+    metavar="ZONE",
+    default="UTC",
+    show_default=True,
+    help="The zone of the times in the log.",
+)
+@click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
+@click.option("--set-aside", type=click.Path(path_type=Path, dir_okay=False), help="Keep bad lines here, with reasons.")
+def report(
+    logs: tuple[Path, ...],
+    *,
+    kind: str,
+    output: Path | None,
+    cycle_start: int | None,
+    cycle_end: int | None,
+    accounting: str,
+    zone: ZoneInfo,
+    engine: str,
+    set_aside: Path | None,
+) -> None:
+    """Account every customer's downtime over a billing cycle, and test whether routing follows the workload.
+
+    LOGS are files of JSON lines (createAccount, route, deleteAccount, heartbeat), in any order; - is standard input.
+    """
+    from exporter.hosting.accounting import Accounting
+    from exporter.hosting.find import Options, find
+
+    options = Options(Accounting[accounting.upper()], zone, cycle_start, cycle_end, engine)
+    with ExitStack() as stack:
+        rejects = _Rejects(stack.enter_context(_create(set_aside)) if set_aside else None)
+        findings = find(logs, options, keep=rejects, progress=_progress(sys.stderr))
+    rejects.tell()
+    if kind == "html":
+        from exporter.hosting.page import to_html
+
+        content = to_html(findings)
+    else:
+        from exporter.hosting import text
+
+        content = {"text": text.to_text, "json": text.to_json, "csv": text.to_csv}[kind](findings.report)
+    if output is None:
+        click.echo(content, nl=False)
+    else:
+        _replace(output, content)
+
+
+class _Rejects:
+    """Keeps the lines that were set aside in a file, where one was asked for, and tells of them in one line."""
+
+    def __init__(self, file: IO[str] | None) -> None:
+        self.file = file
+        self.reasons: Counter[str] = Counter()
+        self.first: SetAside | None = None
+
+    def __call__(self, line: "SetAside") -> None:
+        self.reasons[line.reason] += 1
+        self.first = self.first or line
+        if self.file is not None:
+            self.file.write(msgspec.json.encode(line).decode() + "\n")
+
+    def tell(self) -> None:
+        if self.first is not None:
+            counts = ", ".join(f"{reason} {n:,}" for reason, n in self.reasons.most_common())
+            where = f"{self.first.file}:{self.first.line}: {self.first.detail}"
+            click.echo(f"set aside {self.reasons.total():,} lines ({counts}); the first: {where}", err=True)
+
+
+def _progress(out: IO[str]) -> Callable[[int], None]:
+    """One line that renews itself, on a terminal and once reading takes longer than a moment."""
+    due = [time.monotonic() + _PROGRESS_EVERY_S]
+
+    def tell(lines: int) -> None:
+        if time.monotonic() >= due[0]:
+            due[0] = time.monotonic() + _PROGRESS_EVERY_S
+            out.write(f"\rread {lines:,} lines ")
+            out.flush()
+
+    return tell if out.isatty() else lambda _: None
+
+
+def _create(path: Path) -> IO[str]:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as exc:
+        raise SourceError(f"{path}: {exc.strerror}") from exc
+
+
+def _replace(path: Path, content: str) -> None:
+    """Write the file whole or not at all."""
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            try:
+                file.write(content)
+                file.flush()
+                os.fchmod(file.fileno(), 0o644)
+                Path(file.name).replace(path)
+            except OSError:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as exc:
+        raise SourceError(f"{path}: {exc.strerror}") from exc

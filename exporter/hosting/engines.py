@@ -1,0 +1,108 @@
+"""The report's SQL, and the engine that runs it where nothing else is asked for: DuckDB, in this process.
+
+The statements in `sql/` use what DuckDB and Spark read alike (whole Unix seconds, CASE, LAG, LEAD and SUM OVER,
+GREATEST, LEAST, UNION ALL) and run in the order of their file names; each makes the table of its name from those
+before it.
+"""
+
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import duckdb
+import numpy as np
+
+from exporter.errors import StoreError
+from exporter.hosting.load import TABLES, Columns
+
+Rows: TypeAlias = list[tuple[Any, ...]]
+_SQL_TYPES = {"account_name": "VARCHAR", "workload": "DOUBLE"}  # every other column is a BIGINT
+MEMORY_LIMIT = "1GB"  # beyond it DuckDB works from disk
+
+
+class Window(NamedTuple):
+    """What is accounted: the cycle `[start_s, end_s)`, observed until `observed_s`, in steps of 1 or 60 s."""
+
+    start_s: int
+    end_s: int
+    observed_s: int
+    step_s: int
+
+
+class Engine(Protocol):
+    """Runs the statements over the tables of TABLES."""
+
+    def extent(self) -> tuple[int | None, int | None]:
+        """The time of the first event and of the last heartbeat, Unix seconds; None where there is none."""
+
+    def run(self, window: Window) -> None:
+        """Make every table of `sql/` for this window."""
+
+    def rows(self, table: str, columns: Iterable[str], order: str) -> Rows:
+        """The columns of a table, sorted by the columns named in `order`."""
+
+    def arrays(self, table: str, columns: Iterable[str], order: str) -> Columns:
+        """The same as one array a column; for tables without NULL."""
+
+
+EXTENT = """
+SELECT MIN(first_s) AS first_s, MAX(last_s) AS last_s
+FROM (
+    SELECT MIN(time_s) AS first_s, MAX(time_s) AS last_s FROM heartbeats
+    UNION ALL
+    SELECT MIN(time_s) AS first_s, CAST(NULL AS BIGINT) AS last_s FROM routes
+    UNION ALL
+    SELECT MIN(time_s) AS first_s, CAST(NULL AS BIGINT) AS last_s FROM creates
+    UNION ALL
+    SELECT MIN(time_s) AS first_s, CAST(NULL AS BIGINT) AS last_s FROM deletes
+) extents
+"""
+
+
+def statements() -> list[tuple[str, str]]:
+    """Table name and SELECT of every step, in order."""
+    files = sorted(resources.files("exporter.hosting").joinpath("sql").iterdir(), key=lambda file: file.name)
+    return [
+        (file.name.removesuffix(".sql").split("_", 1)[1], file.read_text("utf-8"))
+        for file in files
+        if file.name.endswith(".sql")
+    ]
+
+
+class DuckEngine:
+    """DuckDB in this process, over columns in memory."""
+
+    def __init__(self, tables: Mapping[str, Columns]) -> None:
+        self._db = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "preserve_insertion_order": False})
+        for name, columns in TABLES.items():
+            typed = ", ".join(f"{column} {_SQL_TYPES.get(column, 'BIGINT')}" for column in columns)
+            self._db.execute(f"CREATE TABLE {name} ({typed})")
+            self._db.register("columns_in", tables[name])
+            self._db.execute(f"INSERT INTO {name} SELECT {', '.join(columns)} FROM columns_in")  # noqa: S608, our names
+            self._db.unregister("columns_in")
+
+    def extent(self) -> tuple[int | None, int | None]:
+        """The time of the first event and of the last heartbeat."""
+        row = self._db.execute(EXTENT).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    def run(self, window: Window) -> None:
+        """Make every table of `sql/` for this window. Raises StoreError when disk or memory run out."""
+        start_s, end_s, observed_s, step_s = window
+        cycle = f"SELECT CAST({start_s} AS BIGINT) AS start_s, CAST({end_s} AS BIGINT) AS end_s, "
+        cycle += f"CAST({observed_s} AS BIGINT) AS observed_s, CAST({step_s} AS BIGINT) AS step_s"
+        try:
+            for name, select in [("cycle", cycle), *statements()]:
+                self._db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
+        except duckdb.Error as exc:
+            raise StoreError(f"the report's tables can't be made: {exc}") from exc
+
+    def rows(self, table: str, columns: Iterable[str], order: str) -> Rows:
+        """The columns of a table, sorted."""
+        return self._db.execute(f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order}").fetchall()  # noqa: S608, our names
+
+    def arrays(self, table: str, columns: Iterable[str], order: str) -> Columns:
+        """The columns of a table as arrays, sorted."""
+        select = f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order}"  # noqa: S608, our names
+        return {name: np.asarray(values) for name, values in self._db.execute(select).fetchnumpy().items()}

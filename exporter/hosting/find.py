@@ -1,0 +1,57 @@
+"""The batch way from log files to a report, in one call."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from exporter.errors import ConfigError
+from exporter.hosting.accounting import Account, Accounting, Zone, account, settle_window
+from exporter.hosting.engines import DuckEngine, Engine
+from exporter.hosting.events import Times
+from exporter.hosting.load import Log, SetAside, read_logs
+from exporter.hosting.report import Report, make_report
+from exporter.hosting.routing import Routing, analyse
+
+
+class Options(NamedTuple):
+    """How to account. The cycle's bounds are Unix seconds; None takes them from the log."""
+
+    accounting: Accounting
+    zone: Zone
+    start_s: int | None = None
+    end_s: int | None = None
+    engine: str = "duckdb"
+
+
+class Findings(NamedTuple):
+    """The report, and what its pictures are drawn from."""
+
+    report: Report
+    account: Account
+    routing: Routing
+
+
+def find(
+    paths: Sequence[Path],
+    options: Options,
+    *,
+    keep: Callable[[SetAside], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Findings:
+    """Read, account, test. `keep` is told of bad lines, `progress` of lines read. Raises TidewatchError."""
+    engine, log = _open(paths, options, keep, progress)
+    window = settle_window(engine, options.accounting, options.zone, options.start_s, options.end_s)
+    found = account(engine, window)
+    routing = analyse(found.choices, found.segments, found.servers)
+    return Findings(make_report(found, routing, log), found, routing)
+
+
+def _open(
+    paths: Sequence[Path], options: Options, keep: Callable[[SetAside], None], progress: Callable[[int], None]
+) -> tuple[Engine, Log]:
+    if options.engine == "spark":
+        raise ConfigError("not yet")
+    log = read_logs(paths, Times(options.zone), keep=keep, progress=progress)
+    engine = DuckEngine(log.tables)
+    log.tables.clear()  # the engine has them now
+    return engine, log

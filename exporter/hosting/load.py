@@ -1,0 +1,181 @@
+"""Log files to columns: every event of a run in four tables of NumPy arrays, and what had to be set aside.
+
+Events are a set: nothing here or later asks in which order lines came, so files may be given in any order.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from exporter.errors import BadRecord
+from exporter.hosting.events import (
+    MAX_LINE_BYTES,
+    REASONS,
+    Created,
+    Deleted,
+    Event,
+    Heartbeat,
+    Route,
+    Times,
+    parse_block,
+    parse_line,
+)
+from exporter.sources.files import open_plain, pieces
+
+BLOCK_BYTES = MAX_LINE_BYTES  # so that only a block's first line can be longer than a line may be
+MAX_KEPT_TEXT = 1000  # bytes of a bad line that are worth keeping
+BOM = b"\xef\xbb\xbf"
+
+Columns: TypeAlias = dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float64] | npt.NDArray[np.object_]]
+"""A table: equally long arrays by column name."""
+
+TABLES: dict[str, dict[str, type]] = {
+    "heartbeats": {"server_id": np.int64, "time_s": np.int64, "workload": np.float64},
+    "routes": {"account_id": np.int64, "server_id": np.int64, "time_s": np.int64},
+    "creates": {"account_id": np.int64, "account_name": np.object_, "time_s": np.int64},
+    "deletes": {"account_id": np.int64, "time_s": np.int64},
+}
+_KINDS: dict[str, type[Event]] = {"heartbeats": Heartbeat, "routes": Route, "creates": Created, "deletes": Deleted}
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """A line that is no event: where it stands (`line` from 1), why, and its first bytes."""
+
+    file: str
+    line: int
+    reason: str
+    detail: str
+    text: str
+
+
+class Log(NamedTuple):
+    """All that the files held. `tables` is keyed and typed as TABLES; `set_aside` counts lines by reason."""
+
+    tables: dict[str, Columns]
+    lines: int
+    set_aside: Counter[str]
+
+    @property
+    def events(self) -> int:
+        """How many lines were events."""
+        return self.lines - self.set_aside.total()
+
+
+class _Reader:
+    """Collects the columns of one run."""
+
+    def __init__(self, times: Times, keep: Callable[[SetAside], None]) -> None:
+        self.times = times
+        self.keep = keep
+        self.lines = 0
+        self.set_aside: Counter[str] = Counter()
+        self.parts: dict[str, list[Columns]] = {name: [] for name in TABLES}
+
+    def take_block(self, file: str, first_line: int, block: bytes) -> int:
+        """Read whole lines, of which only the first can be too long; returns the number of the line after them."""
+        if block.find(b"\n") > MAX_LINE_BYTES:
+            long, block = block.split(b"\n", 1)
+            self._put_aside(file, first_line, long, BadRecord("too_long", REASONS["too_long"]))
+            self.lines += 1
+            first_line += 1
+        return first_line + self._take_lines(file, first_line, block) if block else first_line
+
+    def _take_lines(self, file: str, first_line: int, block: bytes) -> int:
+        parsed = parse_block(block, self.times)
+        count = block.count(b"\n")
+        if parsed is None:
+            parsed = [], []
+            for number, line in enumerate(block[:-1].split(b"\n"), first_line):
+                try:
+                    event, time_s = parse_line(line, self.times)
+                except BadRecord as exc:
+                    self._put_aside(file, number, line, exc)
+                else:
+                    parsed[0].append(event)
+                    parsed[1].append(time_s)
+        self.lines += count
+        self._append(*parsed)
+        return count
+
+    def _put_aside(self, file: str, number: int, line: bytes, why: BadRecord) -> None:
+        self.set_aside[why.reason] += 1
+        text = line[:MAX_KEPT_TEXT].decode("utf-8", "backslashreplace")
+        self.keep(SetAside(file, number, why.reason, str(why), text))
+
+    def _append(self, events: list[Event], times_s: list[int]) -> None:
+        found: dict[type[Event], tuple[list[Event], list[int]]] = {kind: ([], []) for kind in _KINDS.values()}
+        for event, time_s in zip(events, times_s, strict=True):
+            of_kind = found[type(event)]
+            of_kind[0].append(event)
+            of_kind[1].append(time_s)
+        for name, kind in _KINDS.items():
+            mine, mine_s = found[kind]
+            if mine:
+                self.parts[name].append(
+                    {
+                        column: np.fromiter(
+                            mine_s if column == "time_s" else map(attrgetter(column), mine), dtype, len(mine)
+                        )
+                        for column, dtype in TABLES[name].items()
+                    }
+                )
+
+    def log(self) -> Log:
+        tables: dict[str, Columns] = {}
+        for name, columns in TABLES.items():
+            parts = self.parts.pop(name)
+            tables[name] = {
+                column: np.concatenate([part.pop(column) for part in parts] or [np.empty(0, dtype)])
+                for column, dtype in columns.items()
+            }
+        return Log(tables, self.lines, self.set_aside)
+
+
+def read_logs(
+    paths: Iterable[Path],
+    times: Times,
+    *,
+    keep: Callable[[SetAside], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Log:
+    """Read log files whole, compressed or not; `-` is standard input.
+
+    Args:
+        paths: the files, in any order.
+        times: how their times are to be read.
+        keep: told of every line that is set aside.
+        progress: told how many lines have been read, after each block.
+
+    Raises:
+        SourceError: a file can't be read.
+    """
+    reader = _Reader(times, keep)
+    for path in paths:
+        line = 1
+        with open_plain(str(path)) as (plain, _):
+            for block in _blocks(pieces(plain, BLOCK_BYTES, str(path))):
+                line = reader.take_block(str(path), line, block)
+                progress(reader.lines)
+    return reader.log()
+
+
+def _blocks(found: Iterable[bytes]) -> Iterator[bytes]:
+    """Whole lines, each ended by a newline, in blocks of about BLOCK_BYTES; of a longer line only a part is kept."""
+    rest, first = b"", True
+    for piece in found:
+        rest += piece.removeprefix(BOM) if first else piece
+        first = False
+        end = rest.rfind(b"\n") + 1
+        if end:
+            yield rest[:end]
+            rest = rest[end:]
+        elif len(rest) > 2 * MAX_LINE_BYTES:
+            rest = rest[: MAX_LINE_BYTES + 1]
+    if rest:
+        yield rest + b"\n"

@@ -1,0 +1,143 @@
+"""The report's pictures as SVG text that stands inside an HTML page. Colours are the page's CSS classes."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+
+import numpy as np
+
+from exporter.hosting.accounting import Outage
+from exporter.hosting.engines import Window
+from exporter.hosting.report import AccountRow
+from exporter.hosting.routing import Picture
+from exporter.hosting.text import number
+from exporter.timeline import union
+
+WIDTH = 920
+LEFT = 150  # room for names
+RIGHT = 90  # room for figures
+_MAX_BARS = 40
+_HISTOGRAM_BARS = 41
+
+
+def downtime_bars(rows: Sequence[AccountRow], allowed_minutes: float) -> str:
+    """Each customer's downtime by cause against the allowance, the worst first."""
+    worst = sorted(rows, key=lambda row: -row.downtime_minutes)[:_MAX_BARS]
+    top = max([allowed_minutes, *(row.downtime_minutes for row in worst)]) * 1.02
+    scale = (WIDTH - LEFT - RIGHT) / top
+    parts = []
+    for i, row in enumerate(worst):
+        y = 24 + 24 * i
+        silent = row.silent_minutes * scale
+        parts += [
+            _text(LEFT - 8, y + 13, _short(f"{row.account_name} ({row.account_id})"), "end"),
+            _rect((LEFT, y, silent, 16), "silent", f"silent {number(row.silent_minutes)} min"),
+            _rect(
+                (LEFT + silent, y, row.overload_minutes * scale, 16),
+                "overload",
+                f"overload {number(row.overload_minutes)} min",
+            ),
+            _text(
+                LEFT + row.downtime_minutes * scale + 6,
+                y + 13,
+                number(row.downtime_minutes),
+                css="bad" if row.violates_cycle else "",
+            ),
+        ]
+    x, bottom = LEFT + allowed_minutes * scale, 24 + 24 * len(worst)
+    parts.append(f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="18" y2="{bottom}"/>')
+    parts.append(_text(x, 12, f"allowed {number(allowed_minutes)} min", "middle", "bad"))
+    return _svg(bottom + 6, parts, "Downtime of each customer against the allowance")
+
+
+def server_timeline(servers: Sequence[int], outages: Sequence[Outage], window: Window) -> str:
+    """When each server was down, by cause, over the cycle; what is nearer than a pixel is drawn as one."""
+    scale = (WIDTH - LEFT - RIGHT) / (window.end_s - window.start_s)
+    pixel_s = max(1, round(1 / scale))
+    parts = []
+    for i, server in enumerate(servers[:_MAX_BARS]):
+        y = 8 + 28 * i
+        parts += [
+            _text(LEFT - 8, y + 15, f"server {server}", "end"),
+            _rect((LEFT, y, (window.observed_s - window.start_s) * scale, 20), "up", "up"),
+        ]
+        for cause in ("overload", "silent"):
+            mine = [(o.start_s, o.end_s) for o in outages if o.server_id == server and o.cause == cause]
+            for start, end in union((start, max(end, start + pixel_s)) for start, end in mine):
+                x = LEFT + (start - window.start_s) * scale
+                parts.append(_rect((x, y, (end - start) * scale, 20), cause, f"{cause} from {_when(start)} UTC"))
+    bottom = 8 + 28 * len(servers[:_MAX_BARS])
+    for share in range(5):
+        moment = window.start_s + (window.end_s - window.start_s) * share // 4
+        x = LEFT + (WIDTH - LEFT - RIGHT) * share / 4
+        parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{bottom}"/>')
+        parts.append(_text(x, bottom + 14, _when(moment), "middle", "quiet"))
+    return _svg(bottom + 20, parts, "When each server was down")
+
+
+def rank_bars(picture: Picture) -> str:
+    """How often the least loaded server on offer was taken, the second least, and so on; a line: by constants alone."""
+    ranks = min(len(picture.rank_share), 12)
+    top = max(float(picture.rank_share.max()), float(picture.rank_expected.max()), 1e-9) * 1.1
+    room, height = 400 / max(ranks, 1), 120
+    parts = []
+    for i in range(ranks):
+        x, y = 20 + i * room, 10 + height * (1 - picture.rank_share[i] / top)
+        expected = 10 + height * (1 - picture.rank_expected[i] / top)
+        parts += [
+            _rect((x, y, room * 0.7, 10 + height - y), "bar", f"{picture.rank_share[i]:.1%}"),
+            f'<line class="limit" x1="{x:.1f}" x2="{x + room * 0.7:.1f}" y1="{expected:.1f}" y2="{expected:.1f}"/>',
+            _text(x + room * 0.35, height + 26, "least" if i == 0 else str(i + 1), "middle", "quiet"),
+        ]
+    parts.append(
+        _text(20, height + 42, "rank of the chosen server by workload; line: by the constants alone", css="quiet")
+    )
+    return _svg(height + 48, parts, "Chosen servers by rank of workload", width=430)
+
+
+def shift_histogram(picture: Picture) -> str:
+    """The scores that come out when workloads are shifted against choices, and the score as observed."""
+    if not picture.shifted.size:
+        return ""
+    reach = max(float(np.abs(picture.shifted).max()), abs(picture.observed)) * 1.05 or 1.0
+    counts, _ = np.histogram(picture.shifted, bins=_HISTOGRAM_BARS, range=(-reach, reach))
+    room, height = 400 / _HISTOGRAM_BARS, 120
+    parts = [
+        _rect(
+            (20 + i * room, 10 + height * (1 - n / counts.max()), room * 0.9, height * n / counts.max()),
+            "bar",
+            f"{n} shifts",
+        )
+        for i, n in enumerate(counts.tolist())
+    ]
+    x = 20 + 400 * (picture.observed + reach) / (2 * reach)
+    parts.append(f'<line class="observed" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{height + 10}"/>')
+    parts.append(_text(min(max(x, 60), 380), height + 26, "observed", "middle", "bad"))
+    parts.append(_text(20, height + 42, "score under every shift; 0 in the middle", css="quiet"))
+    return _svg(height + 48, parts, "Scores under shifts", width=430)
+
+
+def _when(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 20 else name[:19] + "…"
+
+
+def _rect(box: tuple[float, float, float, float], css: str, title: str) -> str:
+    """`box` is x, y, width and height."""
+    x, y, width, height = box
+    if width <= 0 or height <= 0:
+        return ""
+    where = f'x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.7):.1f}" height="{height:.1f}"'
+    return f'<rect class="{css}" {where}><title>{escape(title)}</title></rect>'
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start", css: str = "") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{css}">{escape(text)}</text>'
+
+
+def _svg(height: float, parts: Sequence[str], title: str, width: int = WIDTH) -> str:
+    head = f'<svg viewBox="0 0 {width} {height:.0f}" width="{width}" role="img" aria-label="{escape(title)}">'
+    return head + "".join(parts) + "</svg>"

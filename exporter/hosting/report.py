@@ -1,0 +1,194 @@
+"""The SLA report as data: who had how much downtime of which cause, against what was promised.
+
+The promise: a customer's site is down for less than 0.1 % of the cycle, so more than 0.1 % violates it, exactly 0.1 %
+doesn't. The share of the customer's own lifetime stands beside it: an account of an hour can't use up a month's
+allowance. Minutes are rounded to a millionth, ratios to 12 digits; verdicts are made from whole seconds.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from exporter.hosting.accounting import Account, Accounting, Outage, SessionTime, utc
+from exporter.hosting.load import Log
+from exporter.hosting.routing import Answer, Routing, RoutingTest
+from exporter.timeline import intersect, union
+
+ALLOWED_PER_MILLE = 1  # 0.1 % of the cycle
+
+
+class CycleInfo(msgspec.Struct, frozen=True):
+    """What was accounted, and how. Times are UTC."""
+
+    start: str
+    end: str
+    allowed_downtime_minutes: float
+    accounting: str
+    observed_until: str
+
+
+class AccountRow(msgspec.Struct, frozen=True):
+    """One customer that was created in the cycle."""
+
+    account_id: int
+    account_name: str
+    created: str
+    deleted: str | None
+    downtime_minutes: float
+    overload_minutes: float
+    silent_minutes: float
+    unrouted_minutes: float
+    unknown_minutes: float
+    lifetime_minutes: float
+    downtime_ratio_of_cycle: float
+    downtime_ratio_of_lifetime: float | None
+    violates_cycle: bool
+    violates_lifetime: bool
+
+
+class NotJudged(msgspec.Struct, frozen=True):
+    """An account that the log knows and that was not created in the cycle; downtime is None if never created."""
+
+    account_id: int
+    account_name: str | None
+    reason: str
+    downtime_minutes: float | None
+
+
+class ServerRow(msgspec.Struct, frozen=True):
+    """One server's downtime in the observed part of the cycle."""
+
+    server_id: int
+    down_minutes: float
+    overload_minutes: float
+    silent_minutes: float
+
+
+class InputInfo(msgspec.Struct, frozen=True):
+    """What was read; `lines` = `events` + `set_aside`."""
+
+    lines: int
+    events: int
+    set_aside: int
+    set_aside_reasons: dict[str, int]
+    oddities: dict[str, int]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The whole report, in the order of its JSON."""
+
+    cycle: CycleInfo
+    accounts: list[AccountRow]
+    servers: list[ServerRow]
+    routing_tests: list[RoutingTest]
+    input: InputInfo
+    routing: list[Answer]
+    not_judged: list[NotJudged]
+
+
+class AccountOutage(msgspec.Struct, frozen=True):
+    """A stretch of one account's downtime: `[start_s, end_s)` on a server that was down for `cause`."""
+
+    start_s: int
+    end_s: int
+    server_id: int
+    cause: str
+
+
+def make_report(account: Account, routing: Routing, log: Log) -> Report:
+    """Put together what was accounted and tested."""
+    start_s, end_s, observed_s, step_s = account.window
+    judged: dict[int, list[SessionTime]] = {}
+    other: dict[int, list[SessionTime]] = {}
+    for session in account.sessions:
+        into = judged if start_s <= session.created_s < end_s else other
+        into.setdefault(session.account_id, []).append(session)
+    return Report(
+        CycleInfo(
+            utc(start_s),
+            utc(end_s),
+            _minutes(end_s - start_s, ALLOWED_PER_MILLE / 1000),
+            Accounting(step_s).name.lower(),
+            utc(observed_s),
+        ),
+        [_account_row(sessions, end_s - start_s) for _, sessions in sorted(judged.items())],
+        [_server_row(server, account.outages) for server in account.servers],
+        routing.tests,
+        InputInfo(
+            log.lines,
+            log.events,
+            log.set_aside.total(),
+            dict(sorted(log.set_aside.items())),
+            {kind: n for kind, n in account.oddities.items() if n},
+        ),
+        routing.answers,
+        _not_judged({key: row for key, row in other.items() if key not in judged}, account),
+    )
+
+
+def outages_of(account: Account, account_id: int) -> list[AccountOutage]:
+    """When the account's server was down, in order of time; neighbours of one cause and server joined."""
+    mine = account.segments["account_id"] == account_id
+    by_server: dict[int, list[tuple[int, int]]] = {}
+    for server, start, end in zip(
+        *(account.segments[column][mine].tolist() for column in ("server_id", "start_s", "end_s")), strict=True
+    ):
+        by_server.setdefault(server, []).append((start, end))
+    found = []
+    for server, served in by_server.items():
+        for cause in ("overload", "silent"):
+            down = [(o.start_s, o.end_s) for o in account.outages if o.server_id == server and o.cause == cause]
+            found += [AccountOutage(start, end, server, cause) for start, end in intersect(served, down)]
+    return sorted(found, key=lambda outage: (outage.start_s, outage.end_s))
+
+
+def down_together(outages: Sequence[AccountOutage]) -> int:
+    """How many separate outages a customer saw: stretches without an up second between them."""
+    return len(union((outage.start_s, outage.end_s) for outage in outages))
+
+
+def _account_row(sessions: list[SessionTime], cycle_s: int) -> AccountRow:
+    """One account's sessions of the cycle in sum; the name and the deletion are the last one's."""
+    sums = Counter[str]()
+    for session in sessions:
+        for part in ("overload_s", "silent_s", "unrouted_s", "unknown_s", "lifetime_s"):
+            sums[part] += getattr(session, part)
+    down_s, lifetime_s, last = sums["overload_s"] + sums["silent_s"], sums["lifetime_s"], sessions[-1]
+    return AccountRow(
+        last.account_id,
+        last.account_name,
+        utc(sessions[0].created_s),
+        None if last.deleted_s is None else utc(last.deleted_s),
+        _minutes(down_s),
+        _minutes(sums["overload_s"]),
+        _minutes(sums["silent_s"]),
+        _minutes(sums["unrouted_s"]),
+        _minutes(sums["unknown_s"]),
+        _minutes(lifetime_s),
+        round(down_s / cycle_s, 12),
+        round(down_s / lifetime_s, 12) if lifetime_s else None,
+        down_s * 1000 > cycle_s * ALLOWED_PER_MILLE,
+        down_s * 1000 > lifetime_s * ALLOWED_PER_MILLE,
+    )
+
+
+def _server_row(server: int, outages: list[Outage]) -> ServerRow:
+    spent = Counter[str]()
+    for outage in outages:
+        if outage.server_id == server:
+            spent[outage.cause] += outage.end_s - outage.start_s
+    return ServerRow(server, _minutes(spent.total()), _minutes(spent["overload"]), _minutes(spent["silent"]))
+
+
+def _not_judged(other: dict[int, list[SessionTime]], account: Account) -> list[NotJudged]:
+    rows = [NotJudged(key, None, "no createAccount in the log", None) for key in account.uncreated]
+    for key, sessions in other.items():
+        when = "before" if sessions[0].created_s < account.window.start_s else "after"
+        down_s = sum(session.down_s for session in sessions)
+        rows.append(NotJudged(key, sessions[-1].account_name, f"created {when} the cycle", _minutes(down_s)))
+    return sorted(rows, key=lambda row: row.account_id)
+
+
+def _minutes(seconds: int, share: float = 1.0) -> float:
+    return round(seconds * share / 60, 6)

@@ -1,0 +1,44 @@
+-- From each creation of an account to its deletion, or to its next creation: [created_s, ended_s), NULL for no end.
+-- Inside a second creation comes before deletion, unless the account existed already: then it was deleted and made
+-- anew. So a second with both leaves the account as it was, and the last second with only one of them tells how that is.
+WITH seconds AS (
+    SELECT
+        account_id,
+        time_s,
+        MAX(made) AS made,
+        MAX(gone) AS gone,
+        MIN(account_name) AS account_name
+    FROM (
+        SELECT account_id, time_s, 1 AS made, 0 AS gone, account_name FROM creates
+        UNION ALL
+        SELECT account_id, time_s, 0 AS made, 1 AS gone, CAST(NULL AS VARCHAR(1)) AS account_name FROM deletes
+    ) both_logs
+    GROUP BY account_id, time_s
+),
+known AS (
+    SELECT
+        account_id,
+        time_s,
+        made,
+        gone,
+        account_name,
+        MOD(
+            COALESCE(
+                MAX(CASE WHEN made <> gone THEN time_s * 2 + made END)
+                    OVER (PARTITION BY account_id ORDER BY time_s ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+                0
+            ),
+            2
+        ) AS existed,
+        LEAD(time_s) OVER (PARTITION BY account_id ORDER BY time_s) AS next_s,
+        LEAD(gone) OVER (PARTITION BY account_id ORDER BY time_s) AS next_gone
+    FROM seconds
+)
+SELECT
+    account_id,
+    account_name,
+    time_s AS created_s,
+    CASE WHEN gone = 1 AND existed = 0 THEN time_s ELSE next_s END AS ended_s,
+    CASE WHEN gone = 1 AND existed = 0 THEN 1 ELSE COALESCE(next_gone, 0) END AS was_deleted
+FROM known
+WHERE made = 1

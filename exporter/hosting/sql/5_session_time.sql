@@ -1,0 +1,98 @@
+-- What became of each session's time inside the cycle, in seconds.
+-- No interval is joined with another: a server's downtime so far, D(t), is one running sum over the edges of its
+-- outages (each adds or takes slope * (t - edge)), and a segment [a, b) was down for D(b) - D(a). The edges and the
+-- questions about them lie in one table, sorted once.
+WITH asked AS (
+    SELECT
+        segments.account_id,
+        segments.created_s,
+        segments.server_id,
+        GREATEST(segments.start_s, cycle.start_s) AS start_s,
+        LEAST(segments.end_s, cycle.observed_s) AS end_s
+    FROM segments CROSS JOIN cycle
+    WHERE GREATEST(segments.start_s, cycle.start_s) < LEAST(segments.end_s, cycle.observed_s)
+),
+marks AS (
+    SELECT
+        server_id,
+        start_s AS at_s,
+        CASE WHEN cause = 'overload' THEN 1 ELSE 0 END AS load_slope,
+        CASE WHEN cause = 'silent' THEN 1 ELSE 0 END AS mute_slope,
+        CAST(NULL AS BIGINT) AS account_id,
+        CAST(NULL AS BIGINT) AS created_s,
+        0 AS sign
+    FROM outages
+    UNION ALL
+    SELECT
+        server_id,
+        end_s AS at_s,
+        CASE WHEN cause = 'overload' THEN -1 ELSE 0 END AS load_slope,
+        CASE WHEN cause = 'silent' THEN -1 ELSE 0 END AS mute_slope,
+        CAST(NULL AS BIGINT) AS account_id,
+        CAST(NULL AS BIGINT) AS created_s,
+        0 AS sign
+    FROM outages
+    UNION ALL
+    SELECT server_id, start_s AS at_s, 0 AS load_slope, 0 AS mute_slope, account_id, created_s, -1 AS sign FROM asked
+    UNION ALL
+    SELECT server_id, end_s AS at_s, 0 AS load_slope, 0 AS mute_slope, account_id, created_s, 1 AS sign FROM asked
+),
+running AS (
+    SELECT
+        account_id,
+        created_s,
+        sign,
+        at_s,
+        at_s * SUM(load_slope) OVER (PARTITION BY server_id ORDER BY at_s)
+            - SUM(load_slope * at_s) OVER (PARTITION BY server_id ORDER BY at_s) AS load_s,
+        at_s * SUM(mute_slope) OVER (PARTITION BY server_id ORDER BY at_s)
+            - SUM(mute_slope * at_s) OVER (PARTITION BY server_id ORDER BY at_s) AS mute_s
+    FROM marks
+),
+routed AS (
+    SELECT
+        account_id,
+        created_s,
+        SUM(sign * at_s) AS routed_s,
+        SUM(sign * load_s) AS overload_s,
+        SUM(sign * mute_s) AS silent_s
+    FROM running
+    WHERE sign <> 0
+    GROUP BY account_id, created_s
+),
+lived AS (
+    SELECT
+        sessions.account_id,
+        sessions.account_name,
+        sessions.created_s,
+        CASE WHEN sessions.was_deleted = 1 THEN sessions.ended_s END AS deleted_s,
+        GREATEST(
+            sessions.created_s + MOD(cycle.step_s - MOD(sessions.created_s, cycle.step_s), cycle.step_s),
+            cycle.start_s
+        ) AS start_s,
+        LEAST(
+            COALESCE(
+                sessions.ended_s + MOD(cycle.step_s - MOD(sessions.ended_s, cycle.step_s), cycle.step_s),
+                cycle.end_s
+            ),
+            cycle.end_s
+        ) AS end_s,
+        cycle.observed_s
+    FROM sessions CROSS JOIN cycle
+)
+SELECT
+    lived.account_id,
+    lived.account_name,
+    lived.created_s,
+    lived.deleted_s,
+    CAST(GREATEST(lived.end_s - lived.start_s, 0) AS BIGINT) AS lifetime_s,
+    CAST(COALESCE(routed.overload_s, 0) AS BIGINT) AS overload_s,
+    CAST(COALESCE(routed.silent_s, 0) AS BIGINT) AS silent_s,
+    CAST(
+        GREATEST(LEAST(lived.end_s, lived.observed_s) - lived.start_s, 0) - COALESCE(routed.routed_s, 0) AS BIGINT
+    ) AS unrouted_s,
+    CAST(GREATEST(lived.end_s - GREATEST(lived.start_s, lived.observed_s), 0) AS BIGINT) AS unknown_s
+FROM lived
+LEFT JOIN routed
+    ON routed.account_id = lived.account_id
+    AND routed.created_s = lived.created_s

@@ -1,0 +1,4 @@
+-- Every server that logged or was routed to.
+SELECT server_id FROM minutes
+UNION
+SELECT server_id FROM routes

@@ -1,0 +1,144 @@
+"""The SQL against a twin that walks every second, and the laws that downtime obeys."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.hosting.accounting import account
+from exporter.hosting.engines import DuckEngine, Window
+from exporter.hosting.load import TABLES
+
+BASE = 1_455_926_400  # 2016-02-20 00:00:00 UTC
+SPAN_S = 600
+
+times = st.integers(0, SPAN_S - 1).map(lambda offset: BASE + offset)
+minutes = st.integers(0, SPAN_S // 60 - 1).map(lambda minute: BASE + 60 * minute)
+few_times = st.sampled_from([BASE + offset for offset in (0, 60, 90, 120, 121, 180, 300, 480)])  # so that they meet
+accounts, servers = st.sampled_from([1, 1, 1, 2]), st.integers(1, 3)
+worlds = st.fixed_dictionaries(
+    {
+        "heartbeats": st.lists(
+            st.tuples(servers, st.one_of(minutes, minutes, times), st.sampled_from([0.2, 0.9, 1.0, 1.0001, 3.0])),
+            max_size=25,
+        ),
+        "routes": st.lists(st.tuples(accounts, servers, few_times), max_size=10),
+        "creates": st.lists(st.tuples(accounts, st.sampled_from(["Ann", "Bo"]), few_times), max_size=3),
+        "deletes": st.lists(st.tuples(accounts, few_times), max_size=4),
+    }
+)
+windows = st.builds(
+    lambda start, length, tail, step: Window(
+        BASE + 60 * start,
+        BASE + 60 * (start + length),
+        BASE + 60 * (start + min(length, tail)),
+        step,
+    ),
+    st.integers(-1, 6),
+    st.integers(1, 8),
+    st.integers(0, 8),
+    st.sampled_from([1, 60]),
+)
+
+
+def engine_of(world):
+    tables = {}
+    for name, columns in TABLES.items():
+        rows = world.get(name, [])
+        tables[name] = {
+            column: np.array([row[i] for row in rows], dtype) for i, (column, dtype) in enumerate(fields(columns))
+        }
+    return DuckEngine(tables)
+
+
+def fields(columns):
+    """TABLES, with the time before the workload as worlds give it."""
+    return sorted(
+        columns.items(),
+        key=lambda item: (
+            ("account_id", "server_id", "account_name", "time_s").index(item[0]) if item[0] != "workload" else 9
+        ),
+    )
+
+
+def solve(world, window):
+    engine = engine_of(world)
+    engine.extent()
+    return account(engine, window)
+
+
+def brute(world, window):
+    """Second by second: {(account, created): Counter of states}, and {server: Counter of causes}."""
+    load = {}
+    for server, time, workload in world["heartbeats"]:
+        key = (server, time // 60)
+        load[key] = max(workload, load.get(key, 0))
+    sessions = {}
+    downs = {}
+    known = {server for server, _ in load} | {server for _, server, _ in world["routes"]}
+
+    def state_of(server, second):
+        workload = load.get((server, second // 60))
+        return "silent" if workload is None else "overload" if workload > 1.0 else "up"
+
+    for server in known:
+        causes = [state_of(server, second) for second in range(window.start_s, window.observed_s)]
+        downs[server] = (causes.count("overload"), causes.count("silent"))
+    for name in {row[0] for key in ("creates", "deletes") for row in world[key]}:
+        walk_account(world, window, name, sessions, state_of)
+    return sessions, downs
+
+
+def walk_account(world, window, name, sessions, state_of):
+    opened = server = seen = None  # seen: (session, server) as of the last accounted step
+    for second in range(min(BASE, window.start_s), max(BASE + SPAN_S, window.end_s)):
+        made = any(row[0] == name and row[2] == second for row in world["creates"])
+        gone = any(row == (name, second) for row in world["deletes"])
+        if made and gone and opened is None:
+            sessions[name, second] = {}
+        elif made:
+            opened, server = second, None
+            sessions[name, second] = {}
+        elif gone:
+            opened = None
+        routed = [row[1] for row in world["routes"] if row[0] == name and row[2] == second]
+        if routed and opened is not None:
+            server = max(routed)
+        if second % window.step_s == 0 or seen is None:
+            seen = opened, server
+        if window.start_s <= second < window.end_s and seen[0] is not None:
+            if second >= window.observed_s:
+                state = "unknown"
+            else:
+                state = "unrouted" if seen[1] is None else state_of(seen[1], second)
+            spent = sessions[name, seen[0]]
+            spent[state] = spent.get(state, 0) + 1
+
+
+def agree(world, window):
+    got = solve(world, window)
+    sessions, downs = brute(world, window)
+    assert {
+        (s.account_id, s.created_s): (s.lifetime_s, s.up_s, s.overload_s, s.silent_s, s.unrouted_s, s.unknown_s)
+        for s in got.sessions
+    } == {
+        key: (sum(spent.values()), *(spent.get(s, 0) for s in ("up", "overload", "silent", "unrouted", "unknown")))
+        for key, spent in sessions.items()
+    }
+    for server, (overload, silent) in downs.items():
+        mine = [outage for outage in got.outages if outage.server_id == server]
+        assert sum(o.end_s - o.start_s for o in mine if o.cause == "overload") == overload
+        assert sum(o.end_s - o.start_s for o in mine if o.cause == "silent") == silent
+
+
+@settings(max_examples=15)
+@given(worlds, windows)
+def test_the_sql_gives_every_second_the_state_that_walking_gives(world, window):
+    agree(world, window)
+
+
+@pytest.mark.slow
+@settings(max_examples=200)
+@given(worlds, windows)
+def test_the_sql_agrees_with_the_walk_on_many_worlds(world, window):
+    agree(world, window)

@@ -1,0 +1,267 @@
+"""The report on logs whose answer is known, and the command around it."""
+
+import json
+import random
+from datetime import UTC
+
+import pytest
+from click.testing import CliRunner
+
+from exporter.errors import ConfigError, SourceError
+from exporter.hosting.accounting import Accounting
+from exporter.hosting.cli import hosting
+from exporter.hosting.find import Options, find
+from exporter.hosting.page import to_html
+
+DAY_MINUTES = 1440
+
+
+def at(day, minute, second=0):
+    return f"2016-02-{day:02} {minute // 60:02}:{minute % 60:02}:{second:02}"
+
+
+def heartbeat(server, day, minute, workload=0.5):
+    return {"event": "heartbeat", "serverId": server, "workload": workload, "time": at(day, minute)}
+
+
+def route(account, server, time):
+    return {"event": "route", "accountId": account, "serverId": server, "time": time}
+
+
+def created(account, name, time):
+    return {"event": "createAccount", "accountId": account, "accountName": name, "time": time}
+
+
+def deleted(account, time):
+    return {"event": "deleteAccount", "accountId": account, "time": time}
+
+
+def two_days(down=(), silent=()):
+    """Heartbeats of servers 1 and 2 on 1 and 2 February; `down` and `silent` hold (server, day, minute)."""
+    return [
+        heartbeat(server, day, minute, 1.2 if (server, day, minute) in down else 0.5)
+        for server in (1, 2)
+        for day in (1, 2)
+        for minute in range(DAY_MINUTES)
+        if (server, day, minute) not in silent
+    ]
+
+
+def report_of(tmp_path, events, **options):
+    path = tmp_path / "logs.json"
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    return find([path], Options(Accounting.SECOND, UTC)._replace(**options))
+
+
+def row_of(findings, account_id):
+    return next(row for row in findings.report.accounts if row.account_id == account_id)
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Issac's case: 34 minutes by the minute, in 2 days; lines in no order."""
+    down = {(1, 1, m) for m in range(100, 120)} | {(2, 1, m) for m in range(200, 210)}
+    silent = {(2, 2, m) for m in range(300, 309)}
+    events = [
+        *two_days(down, silent),
+        created(4, "Issac", at(1, 30)),
+        route(4, 1, at(1, 30)),
+        route(4, 2, at(1, 115)),  # after 15 of server 1's 20 bad minutes
+        route(4, 2, at(1, 150)),  # stays: nothing changes
+        created(5, "Issac", at(2, 0)),  # another customer of that name
+        route(5, 1, at(2, 0)),
+        deleted(5, at(2, 60, 30)),
+    ]
+    random.Random(3).shuffle(events)
+    return report_of(tmp_path_factory.mktemp("planted"), events)
+
+
+def test_the_planted_customer_has_34_minutes(planted):
+    issac = row_of(planted, 4)
+    assert (issac.downtime_minutes, issac.overload_minutes, issac.silent_minutes) == (34, 25, 9)
+    assert issac.lifetime_minutes == 2 * DAY_MINUTES - 30
+    assert row_of(planted, 5).downtime_minutes == 0
+    assert row_of(planted, 5).lifetime_minutes == 60.5
+
+
+def test_the_cycle_is_from_midnight_to_a_minute_after_the_last_heartbeat(planted):
+    cycle = planted.report.cycle
+    assert (cycle.start, cycle.end) == ("2016-02-01T00:00:00Z", "2016-02-03T00:00:00Z")
+    assert cycle.allowed_downtime_minutes == 2.88
+
+
+def test_29_days_allow_41_76_minutes(tmp_path):
+    events = [heartbeat(1, 1, 0), {**heartbeat(1, 1, 0), "time": "2016-02-29 23:59:00"}]
+    assert report_of(tmp_path, events).report.cycle.allowed_downtime_minutes == 41.76
+
+
+@pytest.mark.parametrize(("bad_s", "violates"), [(100, False), (101, True)], ids=["equal", "a-second-more"])
+def test_only_more_than_the_allowance_violates(tmp_path, bad_s, violates):
+    """100,000 s allow 100 s: a minute of overload and 40 or 41 s of the next one."""
+    events = [
+        *(heartbeat(1, 1, minute, 1.5 if minute in {10, 11} else 1.0) for minute in range(20)),
+        heartbeat(2, 1, 0),
+        *(heartbeat(2, 1, minute) for minute in range(1, 20)),
+        created(1, "Ann", at(1, 5)),
+        route(1, 1, at(1, 5)),
+        route(1, 2, at(1, 11, bad_s - 60)),
+    ]
+    start = 1454284800
+    found = report_of(tmp_path, events, start_s=start, end_s=start + 100_000)
+    assert row_of(found, 1).downtime_minutes == round(bad_s / 60, 6)
+    assert row_of(found, 1).violates_cycle is violates
+
+
+def test_by_the_minute_the_last_route_at_or_before_it_has_the_whole_minute(tmp_path):
+    events = [
+        *(heartbeat(1, 1, minute) for minute in range(20)),
+        *(heartbeat(2, 1, minute, 2.0) for minute in range(20)),
+        created(1, "Ann", at(1, 5, 10)),
+        route(1, 2, at(1, 5, 10)),
+        route(1, 1, at(1, 7, 30)),
+        route(1, 2, at(1, 9, 1)),
+        route(1, 1, at(1, 9, 59)),
+    ]
+    assert row_of(report_of(tmp_path, events), 1).downtime_minutes == round((140 + 58) / 60, 6)
+    by_minute = row_of(report_of(tmp_path, events, accounting=Accounting.MINUTE), 1)
+    assert (by_minute.downtime_minutes, by_minute.lifetime_minutes) == (2, 14)
+
+
+def test_time_after_the_last_heartbeat_is_unknown_and_before_a_route_unrouted(tmp_path):
+    events = [
+        *(heartbeat(1, 1, minute) for minute in range(10)),
+        created(1, "Ann", at(1, 2)),
+        route(1, 1, at(1, 3, 30)),
+    ]
+    start = 1454284800
+    ann = row_of(report_of(tmp_path, events, start_s=start, end_s=start + 1800), 1)
+    assert (ann.unrouted_minutes, ann.unknown_minutes, ann.lifetime_minutes, ann.downtime_minutes) == (1.5, 20, 28, 0)
+
+
+def test_accounts_not_created_in_the_cycle_are_named_with_the_reason(tmp_path):
+    events = [
+        *two_days({(1, 2, 5)}),
+        created(1, "Old", at(1, 5)),
+        route(1, 1, at(1, 5)),
+        route(7, 1, at(2, 5)),
+        deleted(8, at(2, 5)),
+    ]
+    found = report_of(tmp_path, events, start_s=1454284800 + 86400)
+    assert found.report.accounts == []
+    assert [(row.account_id, row.reason, row.downtime_minutes) for row in found.report.not_judged] == [
+        (1, "created before the cycle", 1),
+        (7, "no createAccount in the log", None),
+        (8, "no createAccount in the log", None),
+    ]
+
+
+def test_what_is_odd_in_the_log_is_counted(tmp_path):
+    events = [
+        heartbeat(1, 1, 0),
+        heartbeat(1, 1, 0),
+        heartbeat(1, 1, 1, 0.2),
+        heartbeat(1, 1, 1, 1.2),
+        {**heartbeat(1, 1, 2), "time": at(1, 2, 7)},
+        created(1, "Ann", at(1, 0)),
+        route(1, 1, at(1, 0)),
+        route(1, 2, at(1, 0)),
+        deleted(1, at(1, 1)),
+        route(1, 1, at(1, 2)),
+        deleted(1, at(1, 2)),
+    ]
+    assert report_of(tmp_path, events).report.input.oddities == {
+        "deletions of no existing account": 1,
+        "heartbeats off the minute": 1,
+        "heartbeats repeated": 2,
+        "minutes with differing workloads": 1,
+        "routes in conflict": 1,
+        "routes of no existing account": 1,
+    }
+
+
+def test_a_server_that_never_logged_is_silent_for_all_of_the_cycle(tmp_path):
+    events = [*(heartbeat(1, 1, minute) for minute in range(10)), created(1, "Ann", at(1, 2)), route(1, 9, at(1, 2))]
+    found = report_of(tmp_path, events)
+    assert row_of(found, 1).silent_minutes == 8
+    assert [(s.server_id, s.silent_minutes) for s in found.report.servers] == [(1, 0), (9, 10)]
+
+
+@pytest.mark.parametrize(
+    ("events", "options", "want"),
+    [
+        pytest.param([created(1, "A", at(1, 0))], {}, "no heartbeat to take the cycle from", id="no-heartbeat"),
+        pytest.param([heartbeat(1, 1, 0)], {"end_s": 100}, "not after its start", id="ends-before-it-starts"),
+        pytest.param(
+            [heartbeat(1, 1, 0)], {"start_s": 30, "accounting": Accounting.MINUTE}, "whole minutes", id="odd-seconds"
+        ),
+    ],
+)
+def test_a_cycle_that_cannot_be_is_refused(tmp_path, events, options, want):
+    with pytest.raises(ConfigError, match=want):
+        report_of(tmp_path, events, **options)
+
+
+def test_the_page_is_one_file_and_names_are_only_text(tmp_path):
+    name = "<script>alert(1)</script>"
+    events = [*two_days({(1, 1, m) for m in range(10, 20)}), created(1, name, at(1, 0)), route(1, 1, at(1, 0))]
+    page = to_html(report_of(tmp_path, events))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "http" not in page
+    assert "10 minutes in 1 outage<" in page
+
+
+def run(*arguments):
+    return CliRunner().invoke(hosting, ["report", *map(str, arguments)])
+
+
+def test_json_and_csv_give_the_same_figures_under_the_same_names(tmp_path):
+    path = tmp_path / "logs.json"
+    path.write_text(
+        "".join(
+            json.dumps(e) + "\n" for e in [*two_days(), created(1, 'A, "B"', at(1, 0, 1)), route(1, 1, at(1, 0, 1))]
+        )
+    )
+    tree = json.loads(run(path, "--format", "json").stdout)
+    assert list(tree) == ["cycle", "accounts", "servers", "routing_tests", "input", "routing", "not_judged"]
+    assert {key: tree["input"][key] for key in ("lines", "events", "set_aside")} == {
+        "lines": 5762,
+        "events": 5762,
+        "set_aside": 0,
+    }
+    table = run(path, "--format", "csv").stdout.splitlines()
+    assert table[0].split(",") == list(tree["accounts"][0])
+    assert table[1].startswith('1,"A, ""B""",2016-02-01T00:00:01Z,,0.0,')
+
+
+def test_bad_lines_go_to_the_file_asked_for_and_are_told_on_stderr(tmp_path):
+    path, aside, output = tmp_path / "logs.json", tmp_path / "aside.json", tmp_path / "report.txt"
+    path.write_text(json.dumps(heartbeat(1, 1, 0)) + "\n{broken\n")
+    result = run(path, "--set-aside", aside, "--output", output)
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"set aside 1 lines (not_json 1); the first: {path}:2: not one whole JSON value")
+    assert json.loads(aside.read_text())["text"] == "{broken"
+    assert "The promise was kept" in output.read_text()
+
+
+def test_a_report_that_cannot_be_written_is_one_line(tmp_path):
+    path = tmp_path / "logs.json"
+    path.write_text(json.dumps(heartbeat(1, 1, 0)) + "\n")
+    result = run(path, "--output", tmp_path / "no" / "report.txt")
+    assert isinstance(result.exception, SourceError)
+    assert "No such file" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "want"),
+    [
+        pytest.param(["--tz", "Mars/Olympus"], "is no time zone", id="zone"),
+        pytest.param(["--cycle-start", "soon"], "is not a time such as", id="time"),
+        pytest.param(["--format", "xml"], "is not one of", id="format"),
+    ],
+)
+def test_a_wrong_flag_says_what_would_be_right(arguments, want):
+    result = run("logs.json", *arguments)
+    assert result.exit_code == 2
+    assert want in result.stderr
