@@ -1,0 +1,96 @@
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from alerts import check
+from alerts.cli import main
+from alerts.rulefiles import HERE, Rule, every_alert
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def test_every_alert_has_its_route_checked():
+    calls = [call for call in check.amtool_commands() if "routes" in call]
+    assert [next(word for word in call if word.startswith("alertname=")) for call in calls] == [
+        f"alertname={alert.alert}" for alert in every_alert()
+    ]
+
+
+def test_without_the_tools_the_checks_are_skipped_and_that_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = CliRunner().invoke(main, ["check"])
+    assert done.exit_code == 0
+    assert "promtool is not on PATH: its checks are skipped" in done.stderr
+    assert "amtool is not on PATH: its checks are skipped" in done.stderr
+
+
+def test_one_failing_check_fails_the_whole_and_shows_its_words(monkeypatch, tmp_path):
+    for name, script in (("promtool", "echo bad rule >&2; exit 3"), ("amtool", "exit 0")):
+        tool = tmp_path / name
+        tool.write_text(f"#!/bin/sh\n{script}\n")
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    done = CliRunner().invoke(main, ["check"])
+    assert done.exit_code == 1
+    assert "exit 3\nbad rule" in done.stderr
+
+
+def test_the_files_ship_with_the_demos_two_second_scrapes():
+    """The exact literals that a deployment replaces."""
+    text = (HERE / "prometheus.yml").read_text() + (HERE / "alertmanager.yml").read_text()
+    ports = (8080, 8089, 8090, 8094, 9090, 9093)
+    assert [port for port in ports if f"127.0.0.1:{port}" not in text] == []
+    assert yaml.safe_load((HERE / "prometheus.yml").read_text())["global"]["scrape_interval"] == "2s"
+
+
+def test_no_two_alerts_can_mute_each_other():
+    """A cycle of inhibitions would silence both ends of it."""
+    rules = yaml.safe_load((HERE / "alertmanager.yml").read_text())["inhibit_rules"]
+    labels = [{"alertname": alert.alert, "job": "exporter", **alert.labels} for alert in every_alert()]
+    mutes = {
+        (source["alertname"], target["alertname"])
+        for rule in rules
+        for source in labels
+        for target in labels
+        if matches(rule["source_matchers"], source) and matches(rule["target_matchers"], target)
+        if "alertname" not in rule.get("equal", []) or source["alertname"] == target["alertname"]
+    }
+    assert ("LogUnreadable", "LogStalled") in mutes
+    reachable = set(mutes)
+    for _ in labels:
+        reachable |= {(a, d) for a, b in reachable for c, d in mutes if b == c}
+    assert [a for a, b in reachable if a == b] == []
+
+
+def matches(matchers, labels):
+    import re
+
+    for matcher in matchers:
+        name, operator, value = re.fullmatch(r'(\w+)(=~|=)"(.*)"', matcher).groups()
+        have = labels.get(name, "")
+        if not (re.fullmatch(value, have) if operator == "=~" else have == value):
+            return False
+    return True
+
+
+@pytest.mark.skipif(not shutil.which("amtool"), reason="amtool is not on PATH")
+def test_a_wrong_route_is_found():
+    alert = Rule("up", alert="Lost", labels={"severity": "page"})
+    assert check.complaint(["amtool", *check.route_test(alert)]) == ""
+    call = ["amtool", *check.route_test(alert), "severity=ticket"]
+    assert "exit 1" in check.complaint([word for word in call if word != "severity=page"])
+
+
+@pytest.mark.skipif(not shutil.which("amtool"), reason="amtool is not on PATH")
+@pytest.mark.parametrize("text", ["subject", "text"])
+def test_templates_write_what_people_read(text):
+    command = ["amtool", "template", "render", f"--template.glob={HERE / 'templates' / '*.tmpl'}"]
+    command += [f'--template.text={{{{ template "tidewatch.{text}" . }}}}', f"--template.data={GOLDEN / 'data.json'}"]
+    got = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert got == (GOLDEN / f"{text}.txt").read_text()
+    assert json.loads((GOLDEN / "data.json").read_text())["status"].upper() in got

@@ -1,0 +1,91 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.notifications import Alert, BadNotification, Notification, Recent, line, parse_notification
+
+NOW = datetime(2026, 11, 22, 6, 40, 13, 500000, UTC)
+FIRING = {
+    "status": "firing",
+    "labels": {"alertname": "SiteServerErrors", "severity": "ticket"},
+    "annotations": {"summary": "site: server error 500, 1 in the last minute"},
+    "startsAt": "2026-11-22T06:40:11.400000000Z",
+    "endsAt": "0001-01-01T00:00:00Z",
+    "generatorURL": "http://127.0.0.1:9090/graph",
+    "fingerprint": "c0ffee",
+}
+MESSAGE = {"version": "4", "status": "firing", "receiver": "ticket", "truncatedAlerts": 0, "alerts": [FIRING]}
+
+
+def parse(message, now=NOW):
+    return parse_notification(json.dumps(message).encode(), now)
+
+
+def test_a_message_of_alertmanager_is_read():
+    got = parse(MESSAGE)
+    assert (got.status, got.receiver, got.received_at) == ("firing", "ticket", NOW)
+    (alert,) = got.alerts
+    assert alert.labels["alertname"] == "SiteServerErrors"
+    assert alert.delay_s(NOW) == pytest.approx(2.1)
+
+
+def test_the_delay_of_a_resolved_alert_counts_from_its_end():
+    (alert,) = parse({**MESSAGE, "alerts": [{**FIRING, "status": "resolved", "endsAt": "2026-11-22T06:40:13Z"}]}).alerts
+    assert alert.delay_s(NOW) == 0.5
+
+
+def test_the_sender_does_not_set_the_time_of_receipt():
+    assert parse({**MESSAGE, "received_at": "2001-01-01T00:00:00Z"}).received_at == NOW
+
+
+def test_the_line_says_what_when_and_how_late():
+    (alert,) = parse(MESSAGE).alerts
+    told = "SiteServerErrors [ticket] site: server error 500, 1 in the last minute"
+    assert line(alert, NOW) == f"06:40:13 FIRING   {told} (2.1 s after its start)"
+
+
+@given(st.text(), st.text())
+def test_a_line_stays_one_line_without_control_characters(name, summary):
+    alert = Alert("firing", NOW, NOW, {"alertname": name, "severity": summary}, {"summary": summary})
+    assert line(alert, NOW).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "truncated"),
+        (b"{", "truncated"),
+        (b"[]", "object"),
+        (b'{"status": "firing"}', "alerts"),
+        (b'{"status": "burning", "alerts": []}', "burning"),
+        (b'{"status": "firing", "alerts": [{"status": "firing", "startsAt": "now", "endsAt": "now"}]}', "startsAt"),
+        (b'{"status": "firing", "alerts": [], "receiver": "\xff"}', "(?i)utf-?8|invalid"),
+        (b"[" * 100_000, "(?i)recursion|depth|object"),
+    ],
+    ids=["empty", "cut", "list", "no alerts", "unknown status", "no time", "not UTF-8", "deep"],
+)
+def test_what_is_no_message_is_refused_with_a_reason(body, reason):
+    with pytest.raises(BadNotification, match=reason):
+        parse_notification(body, NOW)
+
+
+@given(st.binary())
+def test_garbage_is_refused_and_nothing_worse(body):
+    with pytest.raises(BadNotification):
+        parse_notification(body, NOW)
+
+
+@given(st.lists(st.integers(0, 50)), st.integers(1, 5), st.integers(1, 100))
+def test_memory_is_bounded_in_number_and_bytes_and_keeps_the_newest(sizes, kept, kept_bytes):
+    recent = Recent(kept, kept_bytes)
+    for number, size in enumerate(sizes):
+        recent.add(Notification("firing", [], str(number), NOW + timedelta(seconds=number)), size)
+    names = [int(notification.receiver) for notification in recent]
+    assert names == list(range(len(sizes)))[len(sizes) - len(names) :]
+    assert len(recent) == len(names) <= kept
+    assert len(names) <= 1 or sum(sizes[-len(names) :]) <= kept_bytes
+    full = len(sizes) - len(names) > 0 and len(names) < kept
+    assert not full or sum(sizes[-len(names) - 1 :]) > kept_bytes

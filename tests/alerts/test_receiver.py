@@ -1,0 +1,134 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client.parser import text_string_to_metric_families
+
+from alerts.receiver import MAX_BODY_BYTES, Receiver, make_app
+
+NOW = datetime(2026, 11, 22, 6, 40, 13, tzinfo=UTC)
+ALERT = {
+    "status": "firing",
+    "labels": {"alertname": "LogStalled", "severity": "page"},
+    "annotations": {"summary": "site: no log line read for 1m 10s"},
+    "startsAt": "2026-11-22T06:40:11Z",
+    "endsAt": "0001-01-01T00:00:00Z",
+}
+MESSAGE = {"version": "4", "status": "firing", "receiver": "page", "alerts": [ALERT, ALERT]}
+
+
+class House:
+    """A receiver with a clock that stands still, and what it said."""
+
+    def __init__(self):
+        self.said, self.complained, self.time_s = [], [], 0.0
+        self.receiver = Receiver(
+            say=self.said.append,
+            complain=self.complained.append,
+            now=lambda: NOW,
+            clock=lambda: self.time_s,
+            heartbeat_timeout_s=120,
+        )
+
+
+@pytest.fixture
+def house():
+    return House()
+
+
+@pytest.fixture
+async def client(house):
+    async with TestClient(TestServer(make_app(house.receiver))) as client:
+        yield client
+
+
+async def metrics(client):
+    text = await (await client.get("/metrics")).text()
+    return {
+        (s.name, *s.labels.values()): s.value for family in text_string_to_metric_families(text) for s in family.samples
+    }
+
+
+async def test_a_notification_is_printed_kept_and_counted(client, house):
+    answer = await client.post("/", json=MESSAGE)
+    assert answer.status == 200
+    assert (
+        house.said
+        == ["06:40:13 FIRING   LogStalled [page] site: no log line read for 1m 10s (2.0 s after its start)"] * 2
+    )
+    (kept,) = await (await client.get("/notifications")).json()
+    assert (kept["received_at"], kept["status"], kept["receiver"]) == ("2026-11-22T06:40:13Z", "firing", "page")
+    assert kept["alerts"][0]["labels"] == ALERT["labels"]
+    assert kept["alerts"][0]["startsAt"] == ALERT["startsAt"]
+    assert "LogStalled" in await (await client.get("/")).text()
+    got = await metrics(client)
+    assert got["alert_receiver_notifications_total", "firing"] == 1
+    assert got["alert_receiver_notifications_total", "resolved"] == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/heartbeat"])
+async def test_what_is_no_notification_is_refused_counted_and_not_kept(client, house, path):
+    answer = await client.post(path, data=b"{", headers={"Content-Type": "application/json"})
+    assert answer.status == 400
+    assert "not a webhook message" in await answer.text()
+    assert (await metrics(client))["alert_receiver_refused_total",] == 1
+    assert (house.said, len(house.receiver.recent)) == ([], 0)
+    assert house.receiver.heartbeat()[0] == "Watchdog never heard."
+
+
+async def test_a_form_of_a_foreign_page_is_refused(client, house):
+    """A browser posts text/plain to loopback without asking; JSON it would have to ask for."""
+    answer = await client.post("/", data=json.dumps(MESSAGE), headers={"Content-Type": "text/plain"})
+    assert answer.status == 415
+    assert house.said == []
+
+
+async def test_a_huge_body_is_refused_unread(client, house):
+    body = b" " * (MAX_BODY_BYTES + 1)
+    answer = await client.post("/", data=body, headers={"Content-Type": "application/json"})
+    assert answer.status == 413
+    assert house.said == []
+
+
+async def test_the_heartbeat_is_not_a_notification(client, house):
+    house.time_s = 100.0
+    answer = await client.post("/heartbeat", json=MESSAGE)
+    assert answer.status == 200
+    assert (house.said, await (await client.get("/notifications")).json()) == ([], [])
+    house.time_s = 107.0
+    assert house.receiver.heartbeat() == ("Watchdog last heard 7 s ago.", False)
+    assert (await metrics(client))["alert_receiver_heartbeat_silence_seconds",] == 7
+
+
+def test_a_silent_watchdog_is_complained_of_once_until_it_is_heard(house):
+    house.time_s = 120.0
+    house.receiver.watch()
+    assert house.complained == []
+    for house.time_s in (121.0, 200.0):
+        house.receiver.watch()
+    assert house.complained == ["Watchdog never heard: alerts may not arrive. Look at Prometheus and Alertmanager."]
+    house.receiver.beat(json.dumps(MESSAGE).encode())
+    house.receiver.watch()
+    assert house.complained[1:] == ["watchdog heard again"]
+    house.time_s += 121
+    house.receiver.watch()
+    assert house.complained[2].startswith("Watchdog last heard 121 s ago")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "words"),
+    [
+        ("/", "text/html", "Nothing was delivered yet"),
+        ("/runbooks", "text/html", 'id="siteservererrors"'),
+        ("/notifications", "application/json", "[]"),
+        ("/metrics", "text/plain", "# TYPE alert_receiver_refused_total counter"),
+        ("/-/healthy", "text/plain", "ok"),
+    ],
+)
+async def test_pages(client, path, kind, words):
+    answer = await client.get(path)
+    assert (answer.status, answer.content_type) == (200, kind)
+    assert words in await answer.text()
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
