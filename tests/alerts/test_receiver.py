@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime
+from io import BytesIO
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -45,18 +46,15 @@ async def client(house):
 
 async def metrics(client):
     text = await (await client.get("/metrics")).text()
-    return {
-        (s.name, *s.labels.values()): s.value for family in text_string_to_metric_families(text) for s in family.samples
-    }
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
 
 
 async def test_a_notification_is_printed_kept_and_counted(client, house):
     answer = await client.post("/", json=MESSAGE)
     assert answer.status == 200
-    assert (
-        house.said
-        == ["06:40:13 FIRING   LogStalled [page] site: no log line read for 1m 10s (2.0 s after its start)"] * 2
-    )
+    told = "06:40:13 FIRING   LogStalled [page] site: no log line read for 1m 10s (2.0 s after its start)"
+    assert house.said == [told, told]
     (kept,) = await (await client.get("/notifications")).json()
     assert (kept["received_at"], kept["status"], kept["receiver"]) == ("2026-11-22T06:40:13Z", "firing", "page")
     assert kept["alerts"][0]["labels"] == ALERT["labels"]
@@ -85,7 +83,7 @@ async def test_a_form_of_a_foreign_page_is_refused(client, house):
 
 
 async def test_a_huge_body_is_refused_unread(client, house):
-    body = b" " * (MAX_BODY_BYTES + 1)
+    body = BytesIO(b" " * (MAX_BODY_BYTES + 1))
     answer = await client.post("/", data=body, headers={"Content-Type": "application/json"})
     assert answer.status == 413
     assert house.said == []

@@ -1,0 +1,178 @@
+"""From a scrape to the receiver, through a real Prometheus and Alertmanager: the way no unit test of rules goes.
+
+Windows and waits are shortened by replacing texts in the rendered files; the expressions are those that ship.
+"""
+
+import asyncio
+import re
+import shutil
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from ports import free_ports
+
+from alerts.render import render
+
+PROMETHEUS = shutil.which("prometheus")
+ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not (PROMETHEUS and ALERTMANAGER), reason="prometheus or alertmanager is not on PATH"),
+]
+SHORTER = {
+    "scrape_interval: 2s": "scrape_interval: 1s",
+    "scrape_timeout: 2s": "scrape_timeout: 1s",
+    "evaluation_interval: 2s": "evaluation_interval: 1s",
+    "[1m]": "[8s]",
+    "offset 1m": "offset 8s",
+    "for: 30s": "for: 2s",
+    "for: 10s": "for: 2s",
+    "group_interval: 5s": "group_interval: 1s",
+    "group_interval: 30s": "group_interval: 2s",
+    "repeat_interval: 30s": "repeat_interval: 2s",
+}
+WITHIN_S = 20
+ERRORS = 'tidewatch_http_requests_total{source="site",method="GET",route="/fail",code="500"}'
+READABLE = 'tidewatch_log_readable{source="site"}'
+LAST_LINE = 'tidewatch_log_last_line_timestamp_seconds{source="site"}'
+
+
+class Page:
+    """A page of metrics that the test sets."""
+
+    def __init__(self, samples):
+        self.samples = dict(samples)
+
+    async def metrics(self, _request):
+        text = "".join(f"{series} {value}\n" for series, value in self.samples.items())
+        return web.Response(text=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+@asynccontextmanager
+async def process(*command):
+    """A child that is stopped, politely, at the end; what it says on stderr, errors at most, waits in a pipe."""
+    child = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
+    )
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.terminate()
+        await child.communicate()
+
+
+@asynccontextmanager
+async def serving(exporter):
+    app = web.Application()
+    app.add_routes([web.get("/metrics", exporter.metrics)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+class Circle:
+    """What the test asks of the running programs."""
+
+    def __init__(self, session, receiver, alertmanager):
+        self._session, self._receiver, self._alertmanager = session, receiver, alertmanager
+
+    async def delivered(self):
+        """(alert, status) of everything the receiver got, oldest first."""
+        async with self._session.get(f"{self._receiver}notifications") as answer:
+            return [
+                (alert["labels"]["alertname"], alert["status"])
+                for notification in await answer.json()
+                for alert in notification["alerts"]
+            ]
+
+    async def muted(self):
+        """The names of the alerts that Alertmanager knows and mutes because of another."""
+        try:
+            async with self._session.get(f"{self._alertmanager}/api/v2/alerts") as answer:
+                alerts = await answer.json()
+        except aiohttp.ClientConnectionError:
+            return set()
+        return {alert["labels"]["alertname"] for alert in alerts if alert["status"]["inhibitedBy"]}
+
+    async def heartbeat(self):
+        async with self._session.get(self._receiver) as answer:
+            return "last heard" in await answer.text()
+
+
+async def until(what, wanted):
+    """Ask `what` again until `wanted` of its answer is true; the answer. Another process has no event to wait for."""
+    async with asyncio.timeout(WITHIN_S):
+        while not wanted(answer := await what()):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    return answer
+
+
+@asynccontextmanager
+async def circle(folder: Path, exporter: Page):
+    async with (
+        serving(exporter) as exporter_port,
+        serving(Page({})) as others_port,
+        process(sys.executable, "-m", "alerts", "receiver", "--port", "0") as receiver,
+    ):
+        receiver_url = re.search(rb"http://\S+", await receiver.stderr.readline())[0].decode()
+        prometheus_port, alertmanager_port = free_ports(2)
+        ports = {
+            8090: exporter_port,
+            9090: prometheus_port,
+            9093: alertmanager_port,
+            8080: others_port,
+            8089: others_port,
+        }
+        moved = {f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in ports.items()}
+        render(folder, SHORTER | moved | {"http://127.0.0.1:8094/": receiver_url})
+        (folder / "data").mkdir()
+        async with (
+            process(
+                ALERTMANAGER,
+                f"--config.file={folder}/alerts/alertmanager.yml",
+                f"--web.listen-address=127.0.0.1:{alertmanager_port}",
+                f"--storage.path={folder}/data/alertmanager",
+                "--cluster.listen-address=",
+                "--log.level=error",
+            ),
+            process(
+                PROMETHEUS,
+                f"--config.file={folder}/alerts/prometheus.yml",
+                f"--web.listen-address=127.0.0.1:{prometheus_port}",
+                f"--storage.tsdb.path={folder}/data/prometheus",
+                "--rules.alert.resend-delay=2s",  # what fires before Alertmanager is discovered is sent again soon
+                "--log.level=error",
+            ),
+            aiohttp.ClientSession() as session,
+        ):
+            yield Circle(session, receiver_url, f"http://127.0.0.1:{alertmanager_port}")
+
+
+async def test_alerts_are_delivered_muted_and_resolved(tmp_path):
+    exporter = Page({ERRORS: 0, READABLE: 1})
+    async with circle(tmp_path, exporter) as running:
+        await until(running.heartbeat, bool)
+
+        # The first 500 is delivered, and is over when its minute is; a log that can't be read is told meanwhile.
+        exporter.samples |= {ERRORS: 1, READABLE: 0}
+        both = {("SiteServerErrors", "firing"), ("LogUnreadable", "firing")}
+        await until(running.delivered, lambda got: both <= set(got))
+        await until(running.delivered, lambda got: ("SiteServerErrors", "resolved") in got)
+
+        # What follows from the unreadable log fires too, and is muted; once its cause is over, it is delivered.
+        exporter.samples[LAST_LINE] = 1
+        await until(running.muted, lambda got: "LogStalled" in got)
+        assert "LogStalled" not in {name for name, _ in await running.delivered()}
+        exporter.samples[READABLE] = 1
+        got = await until(running.delivered, lambda got: ("LogStalled", "firing") in got)
+        assert ("LogUnreadable", "resolved") in got
