@@ -25,7 +25,7 @@ PIECE_BYTES = 4 << 20
 _TAB, _LINE_END = 9, 10
 _ROW_BYTES = np.zeros(256, bool)
 _ROW_BYTES[list(b"0123456789.\t\n")] = True  # what a clean file consists of
-_NUMBER = re.compile(rb"[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,3})?")
+_NUMBER = re.compile(rb"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 
 
 class Records(NamedTuple):
