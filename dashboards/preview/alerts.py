@@ -28,6 +28,7 @@ def _told(alert: Mapping[str, Any], silenced: Sequence[Labels]) -> dict[str, Any
         "summary": notes.get("summary", ""),
         "description": notes.get("description", ""),
         "since": alert.get("activeAt", ""),
+        "runbook": notes.get("runbook_url", ""),
         "silenced": any(labels.items() <= dict(one).items() for one in silenced),
     }
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -63,6 +64,7 @@ class Preview:
         app.middlewares.append(_errors_as_json)
         app.router.add_get("/", _page)
         app.router.add_get("/-/healthy", _healthy)
+        app.router.add_get("/d/{uid}", self._grafanas_address)
         app.router.add_get("/api/boards", self._list)
         app.router.add_get("/api/boards/{uid}", self._board)
         app.router.add_get("/api/boards/{uid}/variables", self._variables)
@@ -73,6 +75,12 @@ class Preview:
 
     async def _list(self, _: web.Request) -> web.Response:
         return _json([{"uid": b.uid, "title": b.title, "description": b.description} for b, _ in self._boards.values()])
+
+    async def _grafanas_address(self, request: web.Request) -> web.Response:
+        """Links in alerts lead to /d/<uid>?var-...: they work here too."""
+        query = [("board", self._known_board(request).uid)]
+        query += [(name, value) for name, value in request.query.items() if name.startswith("var-")]
+        raise web.HTTPFound(f"/?{urlencode(query)}")
 
     async def _board(self, request: web.Request) -> web.Response:
         text = self._boards[self._known_board(request).uid].text

@@ -147,7 +147,9 @@ KINDS = {
     "stat with states": lambda told: style.stat(
         told, query(UP, "{{job}}"), unit="short", width=12, states=style.GOOD_BAD
     ),
-    "gauge": lambda told: style.gauge(told, query(RATE, "{{code}}"), unit="reqps", least=0, most=400, steps=STEPS),
+    "gauge": lambda told: style.gauge(
+        told, query(RATE, "{{code}}"), unit="reqps", least=0, most=400, steps=STEPS, width=12
+    ),
     "bargauge": lambda told: style.bargauge(told, query(RATE, "{{code}}", instant=True), unit="reqps", steps=STEPS),
     "timeline": lambda told: style.state_timeline(told, query(UP, "{{job}}"), states=style.GOOD_BAD, width=12),
     "history": lambda told: style.status_history(told, query(RATE, "{{code}}"), steps=STEPS, unit="reqps", width=12),

@@ -225,6 +225,12 @@ async def test_a_choice_that_is_gone_gives_way_to_the_first_one(page):
     assert answer["offers"] == {"source": ["shop", "site"], "window": ["10s", "1m", "10m"]}
 
 
+async def test_addresses_of_boards_in_grafana_lead_to_the_same_boards_here(page):
+    response = await page.get("/d/tidewatch-site?var-source=shop&orgId=1", allow_redirects=False)
+    assert (response.status, response.headers["Location"]) == (302, "/?board=tidewatch-site&var-source=shop")
+    assert (await page.get("/d/other")).status == 404
+
+
 async def test_firing_alerts_are_told(page):
     status, [alert] = await told(page, "/api/alerts")
     assert (status, alert["name"], alert["severity"], alert["silenced"]) == (200, "A", "page", False)

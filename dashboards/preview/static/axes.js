@@ -29,14 +29,17 @@ export function valueAxis(format, unit) {
   };
 }
 
-export function names(rows) {
+// The rows' names, every so many of them where the box is too low for all.
+export function names(rows, height) {
   const longest = Math.max(0, ...rows.map((name) => name.length));
   const width = Math.min(220, 16 + 6.4 * longest);
   const most = Math.floor((width - 16) / 6.4);
+  const every = Math.max(1, Math.ceil((rows.length * 15) / Math.max(1, height - 40)));
+  const shown = rows.map((_, i) => i).filter((i) => i % every === 0);
   return {
     stroke: theme("text"), font: FONT, grid: { show: false }, ticks: { show: false }, gap: 8, size: width,
-    splits: () => rows.map((_, i) => i + 0.5),
-    values: () => rows.map((name) => (name.length > most ? name.slice(0, most - 1) + "…" : name)),
+    splits: () => shown.map((i) => i + 0.5),
+    values: () => shown.map((i) => (rows[i].length > most ? rows[i].slice(0, most - 1) + "…" : rows[i])),
   };
 }
 
@@ -70,9 +73,10 @@ export function tooltip(box, lines) {
   box.append(tip);
   return {
     hooks: {
+      ready: (u) => u.over.addEventListener("mouseleave", () => { u.kept = false; }),
       setCursor: (u) => {
         const { left, top, idx } = u.cursor;
-        const here = u.over.matches(":hover");
+        const here = u.kept || u.over.matches(":hover");
         const found = here && left >= 0 && idx !== null && idx !== undefined ? lines(idx, u) : null;
         tip.hidden = !found;
         if (!found) return;

@@ -97,7 +97,8 @@ async function alerts() {
     const firing = await ask("api/alerts");
     const shown = firing.slice(0, 6).map((alert) => make("div", { class: `alert ${["page", "critical"].includes(alert.severity) ? "page" : ""} ${alert.silenced ? "silenced" : ""}`, title: alert.description },
       make("b", {}, alert.name), make("span", { class: "what" }, alert.summary),
-      make("span", { class: "meta" }, [alert.severity, since(alert.since), alert.silenced ? "silenced" : ""].filter(Boolean).join(" · "))));
+      make("span", { class: "meta" }, [alert.severity, since(alert.since), alert.silenced ? "silenced" : ""].filter(Boolean).join(" · ")),
+      /^https?:\/\//.test(alert.runbook) ? make("a", { class: "meta", href: alert.runbook, rel: "noreferrer", "aria-label": `Runbook of ${alert.name}` }, "runbook") : null));
     if (firing.length > 6) shown.push(make("div", { class: "alert" }, `and ${firing.length - 6} more`));
     box.replaceChildren(...(shown.length ? shown : [make("div", { class: "quiet" }, "No alert is firing")]));
   } catch (error) {
@@ -150,7 +151,7 @@ async function everything() {
   await Promise.all([alerts(), ...page.panels.map((panel) => panel.refresh())]);
   if (turn !== page.turn) return;
   document.documentElement.dataset.drawn = String(turn); // tests wait for this
-  if (page.refresh && !page.end) page.timer = setTimeout(everything, page.refresh * 1000);
+  if (page.refresh && !page.end) page.timer = setTimeout(() => { if (!document.hidden) everything(); }, page.refresh * 1000);
 }
 
 async function open(uid, found) {

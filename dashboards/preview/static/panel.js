@@ -82,13 +82,16 @@ export class Panel {
 
   // What the reader is at: a new drawing gives back the crosshair, the scrolled legend, the focused row.
   keep() {
-    const cursor = this.chart && this.chart.over.matches(":hover") ? { left: this.chart.cursor.left, top: this.chart.cursor.top } : null;
+    const cursor = this.chart && (this.chart.kept || this.chart.over.matches(":hover")) ? { left: this.chart.cursor.left, top: this.chart.cursor.top } : null;
     const scrolled = (this.body.querySelector(".legend, .table") || {}).scrollTop || 0;
     const focused = this.body.contains(document.activeElement) ? document.activeElement.title : null;
     if (this.chart) this.chart.destroy();
     this.chart = null;
     return () => {
-      if (cursor && this.chart) this.chart.setCursor(cursor);
+      if (cursor && this.chart) {
+        this.chart.kept = true; // the browser tells of a pointer over a new element only when it moves
+        this.chart.setCursor(cursor);
+      }
       const scrolls = this.body.querySelector(".legend, .table");
       if (scrolls) scrolls.scrollTop = scrolled;
       if (focused) [...this.body.querySelectorAll("button")].filter((button) => button.title === focused).forEach((button) => button.focus());

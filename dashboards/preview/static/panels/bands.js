@@ -13,7 +13,7 @@ export function history(body, panel, frame, page) {
 }
 
 function bands(body, panel, frame, page, cut) {
-  const lines = frame.lines.map((line) => ({ ...line, found: settings(panel.fieldConfig, line) }));
+  const lines = frame.lines.map((line) => ({ ...line, found: settings(panel.fieldConfig, line) })).reverse(); // the first on top
   const told = lines.map((line) => `${line.name} ${named(last(line.values), line.found).text}`);
   const { chart, options } = rows(body, frame, page, lines.map((line) => line.name), `${panel.title}, over time: ${told.slice(0, 12).join("; ")}`, keys(lines));
   const gap = cut === cells ? 1 : 0;
@@ -30,19 +30,19 @@ function bands(body, panel, frame, page, cut) {
 }
 
 export function heatmap(body, panel, frame, page) {
+  const buckets = (panel.targets || []).some((target) => target.format === "heatmap");
   const unit = panel.options.yAxis && panel.options.yAxis.unit;
-  const bound = (name) => (name === "+Inf" ? "∞" : Number.isFinite(Number(name)) && name !== "" ? text(Number(name), unit) : name);
+  const bound = (name) => (!buckets ? name : name === "+Inf" ? "∞" : text(Number(name), unit));
   const used = trimmed(frame.lines);
   const most = Math.max(0, ...used.flatMap((line) => line.values.filter((v) => v !== null)));
   const { chart, options } = rows(body, frame, page, used.map((line) => bound(line.name)), `${panel.title}, counts over time; the largest is ${text(most, "short")}`, scaleKey(most));
-  options.axes[1] = { ...options.axes[1], ...sparse(options.axes[1], used.length) };
   options.hooks.draw = [(u) => used.forEach((line, row) => line.values.forEach((value, i) => {
     if (value !== null && value > 1e-9) paint(u, frame, [row, i, i + 1, 0.5], { colour: warmth(Math.sqrt(value / most)) }, false);
   }))];
   options.plugins = [tooltip(chart, (index, u) => {
     const line = used[rowAt(u, used.length)];
     if (!line || !line.values[index]) return null;
-    return [make("div", { class: "line" }, make("span", {}, `up to ${bound(line.name)}`), make("b", {}, text(line.values[index], "short")))];
+    return [make("div", { class: "line" }, make("span", {}, buckets ? `up to ${bound(line.name)}` : line.name), make("b", {}, text(line.values[index], "short")))];
   })];
   return new uPlot(options, [times(frame), times(frame).map(() => null)], chart);
 }
@@ -52,7 +52,7 @@ function rows(body, frame, page, labels, spoken, key) {
   body.replaceChildren(chart, key);
   const options = base(chart, frame, page.zoom);
   options.scales.y = { range: () => [0, Math.max(1, labels.length)] };
-  options.axes = [timeAxis(), names(labels)];
+  options.axes = [timeAxis(), names(labels, chart.clientHeight)];
   options.series = [{}, { show: false }];
   return { chart, options };
 }
@@ -105,9 +105,20 @@ function rowAt(u, count) {
 
 function keys(lines) {
   const seen = new Map();
+  const [{ found }] = lines;
+  if (!(found.mappings || []).length) {
+    const steps = (found.thresholds || {}).steps || [];
+    steps.forEach(({ value, color }, i) => seen.set(value === null || value === undefined
+      ? `below ${text((steps[i + 1] || {}).value, found.unit)}` : `from ${text(value, found.unit)}`, colour(color)));
+    return keyed(seen);
+  }
   for (const line of lines) for (const value of new Set(line.values)) {
     if (value !== null && seen.size < 12) { const look = named(value, line.found); seen.set(look.text, look.colour); }
   }
+  return keyed(seen);
+}
+
+function keyed(seen) {
   return make("div", { class: "keys" }, ...[...seen].map(([name, shade]) => make("span", {}, swatch(shade), name)));
 }
 
@@ -116,11 +127,6 @@ function trimmed(lines) {
   const holds = lines.map((line) => line.values.some((v) => v > 1e-9));
   const first = holds.indexOf(true), final = holds.lastIndexOf(true);
   return first < 0 ? lines : lines.slice(Math.max(0, first - 1), final + 2);
-}
-
-function sparse(axis, count) {
-  const every = Math.max(1, Math.ceil(count / 8));
-  return { splits: (u) => axis.splits(u).filter((_, i) => i % every === 0), values: (u) => axis.values(u).filter((_, i) => i % every === 0) };
 }
 
 const WARM = [[14, 116, 144], [45, 212, 191], [245, 213, 71], [255, 120, 60], [255, 70, 95]];

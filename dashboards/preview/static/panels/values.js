@@ -79,9 +79,9 @@ export function gauge(body, panel, frame) {
     svg.setAttribute("aria-label", `${line.name}: ${told(value, found.unit)}`);
     const shade = colour(thresholdColour(value, found.thresholds));
     svg.append(arc(1, getComputedStyle(document.documentElement).getPropertyValue("--raised").trim()), arc(share, shade));
-    const number = document.createElementNS(SVG, "text");
-    for (const [key, set] of Object.entries({ x: 60, y: 66, "text-anchor": "middle", fill: shade, "font-size": 19, "font-weight": 620 })) number.setAttribute(key, set);
-    number.textContent = told(value, found.unit);
+    const number = document.createElementNS(SVG, "text"), shownText = told(value, found.unit);
+    for (const [key, set] of Object.entries({ x: 60, y: 66, "text-anchor": "middle", fill: shade, "font-size": Math.min(19, 120 / shownText.length), "font-weight": 620 })) number.setAttribute(key, set);
+    number.textContent = shownText;
     svg.append(number);
     return make("figure", {}, svg, make("figcaption", {}, line.name));
   });
