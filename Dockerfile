@@ -5,11 +5,11 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
-    PIP_ROOT_USER_ACTION=ignore
+    PATH=/opt/venv/bin:$PATH
 
 WORKDIR /opt/tidewatch
 COPY requirements.txt ./
-RUN python -m pip install --require-hashes -r requirements.txt
+RUN python -m venv /opt/venv && pip install --require-hashes -r requirements.txt
 
 COPY pyproject.toml README.md LICENSE ./
 COPY alerts alerts
@@ -18,15 +18,13 @@ COPY exporter exporter
 COPY timeserver timeserver
 COPY trafficgen trafficgen
 COPY docs docs
-RUN python -m pip install --no-deps . \
+RUN pip install --no-deps . \
  && useradd --system --uid 10001 --no-create-home tidewatch \
  && mkdir -p /config /var/log/site /var/lib/tidewatch \
  && chown tidewatch: /config /var/log/site /var/lib/tidewatch
 
 USER 10001:10001
 WORKDIR /var/lib/tidewatch
-EXPOSE 8090
-
 # Each part tells here whether it is well; other parts than the exporter set their own address.
 ENV HEALTH_URL=http://127.0.0.1:8090/-/healthy
 HEALTHCHECK --interval=5s --timeout=4s --start-period=20s --retries=3 \

@@ -40,7 +40,7 @@ unit: $(VENV)/installed ## the quick tests
 
 test: PACKAGES_FOR = test
 test: system-packages $(VENV)/installed ## every check and every test; what CI runs
-	@status=0; $(MAKE) check || status=1; pytest || status=1; exit $$status
+	@status=0; $(MAKE) check || status=1; pytest -q || status=1; exit $$status
 
 e2e: $(VENV)/installed ## the slow tests and those with real servers
 	pytest -m 'e2e or slow'
