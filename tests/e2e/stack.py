@@ -80,7 +80,7 @@ class Stack:
     """The parts of one run, their addresses, and the supervisor that runs them."""
 
     def __init__(self, state: Path, *, on_free_ports: bool = False, without: tuple[str, ...] = ()) -> None:
-        self.state = state
+        self.state = state.resolve()
         self.commands = {n: c for n, c in _commands().items() if n not in without}
         self.services = [s for s in SERVICES if s.part in self.commands]
         ports = [s.port for s in SERVICES]

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from conftest import ROOT, start_demo, start_stack, wait_until_gone
+from honcho.environ import parse_procfile
 from stack import Stack, StackError
 
 pytestmark = [pytest.mark.e2e]
@@ -18,6 +19,20 @@ def test_a_taken_port_tells_who_wants_it_and_who_holds_it(tmp_path):
     with socket.create_server(("127.0.0.1", stack.ports[9090])), pytest.raises(StackError) as caught:
         stack.look_for_free_ports()
     assert f"port {stack.ports[9090]} (Prometheus) is held by pid {os.getpid()} (" in str(caught.value)
+
+
+def test_a_grafana_on_the_machine_joins(tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "grafana"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    stack = Stack(tmp_path / "state", on_free_ports=True)
+    stack.prepare()
+    procfile = parse_procfile((tmp_path / "state/run/Procfile").read_text())
+    command = procfile.processes["grafana"]
+    assert "exec grafana server --homepath" in command
+    assert f"http_port={stack.ports[3000]}" in command
+    assert f"PROMETHEUS_URL={stack.address('prometheus')} " in command
 
 
 def test_stops_on_request_and_starts_again_in_the_same_folder(tmp_path):
