@@ -1,12 +1,16 @@
 """The circle on real servers: what was sent is logged, counted, scraped, alerted on; and a broken part is told."""
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SHORT = ("--calm=6s", "--fault=0", "--after=0", "--rps=300", "--rotations=0", "--agree-within=5s")
 
 
@@ -16,6 +20,32 @@ def test_the_check_holds(demo):
     assert check.returncode == 0, table + talk
     assert table.count("  ok") == 15
     assert "All of it held." in table
+
+
+def test_every_panel_of_every_board_has_data(demo):
+    command = [sys.executable, "-m", "dashboards", "query-all", f"--prometheus={demo.addresses['prometheus']}"]
+    got = subprocess.run([*command, "--range=120"], capture_output=True, text=True, check=False)
+    assert got.returncode == 0, got.stdout + got.stderr
+    assert "0 of them need somebody" in got.stdout
+
+
+@pytest.mark.parametrize("board", ["tidewatch-site", "tidewatch-itself"])
+def test_the_page_draws_every_panel(demo, board, tmp_path):
+    if CHROMIUM is None:
+        pytest.skip("chromium is not on PATH")
+    picture = tmp_path / "page.png"
+    url = f"{demo.addresses['preview']}/?board={board}&refresh=0"
+    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
+    flags += ["--window-size=1600,1400", "--virtual-time-budget=10000"]
+
+    def browse(what):
+        return subprocess.run([CHROMIUM, *flags, what, url], capture_output=True, text=True, timeout=60, check=True)
+
+    page = browse("--dump-dom").stdout
+    browse(f"--screenshot={picture}")
+    assert page.count('data-state="drawn"') > 8
+    assert 'data-state="failed"' not in page
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 def test_a_stopped_exporter_is_told(demo):
