@@ -4,19 +4,19 @@ The same steps serve a whole file and a running stream: closed bins, in order, t
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
+import numpy as np
 
 from exporter.errors import ConfigError
-from exporter.releases.detectors import Alert, Bin, Detector, Evidence, MeanThreshold, Onset, Second
+from exporter.releases.detectors import Alert, Bin, Counts, Detector, Evidence, MeanThreshold, Onset
+from exporter.releases.grid import slices
 from exporter.releases.records import version_key
 from exporter.releases.statistics import dispersion, log_evidence, p_values, q_values, rate_ratios
 from exporter.releases.tally import Tally
 
 DETECTORS = ("mean-threshold", "evidence", "onset")
-MAX_EVIDENCE = math.exp(700.0)  # near the end of a float's range
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -85,140 +85,103 @@ def make_detectors(settings: Settings, codes: int, names: Sequence[str] = DETECT
     """Fresh detectors for one candidate build; the evidence's error is held over `codes` codes."""
     makers: dict[str, Callable[[], Detector]] = {
         "mean-threshold": lambda: MeanThreshold(bins=settings.bins, threshold=settings.threshold),
-        "evidence": lambda: Evidence(alpha=settings.alpha, exposure=settings.exposure, watched=codes),
+        "evidence": lambda: Evidence(watched=codes, alpha=settings.alpha, exposure=settings.exposure),
         "onset": lambda: Onset(exposure=settings.exposure),
     }
     return [makers[name]() for name in names]
-
-
-def bins(tally: Tally, baseline: str, candidate: str, bin_s: int) -> Iterator[Bin]:
-    """The whole bins between the first and the last record of any build, empty ones included.
-
-    A last bin that the input does not fill is left out: the task's hour ends with one second of it.
-    """
-    rows = list(tally.rows())
-    if not rows:
-        return
-    start = rows[0][0] // bin_s * bin_s
-    end = (rows[-1][0] + 1) // bin_s * bin_s
-    at = 0
-    for left in range(start, end, bin_s):
-        seconds = []
-        while at < len(rows) and rows[at][0] < left + bin_s:
-            seconds.append(_second(*rows[at], baseline, candidate))
-            at += 1
-        yield close_bin(left, bin_s, seconds)
-
-
-def close_bin(start_s: int, width_s: int, seconds: Sequence[Second]) -> Bin:
-    """A bin from its seconds."""
-    base: Counter[int] = Counter()
-    other: Counter[int] = Counter()
-    for second in seconds:
-        base.update(second.baseline)
-        other.update(second.candidate)
-    return Bin(start_s, width_s, seconds, base, other)
-
-
-def _second(time_s: int, row: Counter[tuple[str, int]], baseline: str, candidate: str) -> Second:
-    base = {code: n for (build, code), n in row.items() if build == baseline}
-    other = {code: n for (build, code), n in row.items() if build == candidate}
-    return Second(time_s, base, other)
 
 
 def analyse(
     tally: Tally, settings: Settings, *, baseline: str | None = None, detectors: Sequence[str] = DETECTORS
 ) -> Analysis:
     """Compare every other build with the baseline. Raises ConfigError when there is no such baseline."""
-    builds = tally.builds()
+    builds, codes = tally.builds(), tally.codes()
     base = choose_baseline(builds, baseline)
-    totals = dict.fromkeys(builds, 0)
-    for (_, build, _), count in tally.counts.items():
-        totals[build] += count
-    codes = tally.codes()
-    candidates = [build for build in builds if build != base]
-    results: list[CodeResult] = []
-    alerts: list[BuildAlert] = []
-    silent: list[tuple[str, int, int]] = []
-    for candidate in candidates:
-        assert base is not None
-        closed = list(bins(tally, base, candidate, settings.bin_s))
-        running = make_detectors(settings, len(codes) * len(candidates), detectors)
-        found = list(run_detectors(closed, running, codes))
-        alerts += [BuildAlert(candidate, alert) for alert in found]
-        results += _compare(tally, (base, candidate), closed, settings, found)
-        silent += [(candidate, *gap) for gap in silences(closed, settings.bins)]
-    return Analysis(base, totals, results, alerts, silent)
+    totals = np.zeros((len(builds), len(codes)), np.int64)
+    for (_, build, code), count in tally.counts.items():
+        totals[builds.index(build), codes.index(code)] += count
+    candidates = [place for place, build in enumerate(builds) if build != base]
+    watched = len(codes) * len(candidates)
+    logs = {place: AlertLog(make_detectors(settings, watched, detectors)) for place in candidates}
+    sums = []
+    for piece in slices(tally, builds, codes, settings.bin_s):
+        sums.append((piece.start_s, piece.counts.sum(0)))
+        for place, log in logs.items():
+            log.step(piece.pair(builds.index(base or ""), place), codes)
+    binned = np.stack([counts for _, counts in sums]) if sums else np.zeros((0, len(builds), len(codes)), np.int64)
+    starts = [start for start, _ in sums]
+    analysis = Analysis(base, dict(zip(builds, totals.sum(1).tolist(), strict=True)), [], [], [])
+    for place in candidates:
+        pair = binned[:, [builds.index(base or ""), place], :]
+        alerts = logs[place].alerts()
+        analysis.alerts.extend(BuildAlert(builds[place], alert) for alert in alerts)
+        both = totals[[builds.index(base or ""), place]]
+        analysis.codes.extend(_compare(builds[place], codes, (both, pair[:, 1]), settings, alerts))
+        gaps = silences(starts, pair.sum(2), settings.bin_s, settings.bins)
+        analysis.silent.extend((builds[place], *gap) for gap in gaps)
+    return analysis
 
 
-def run_detectors(closed: Iterable[Bin], detectors: Sequence[Detector], codes: Sequence[int]) -> Iterator[Alert]:
-    """All alerts in the order of their start: those that ended with their end, those that did not without."""
-    ended: list[Alert] = []
-    open_alerts: dict[tuple[str, int], Alert] = {}
-    for one in closed:
-        for detector in detectors:
-            for kind, alert in detector.step(one, codes):
-                key = (alert.detector, alert.code)
-                if kind == "active":
-                    open_alerts[key] = alert
-                else:
-                    open_alerts.pop(key, None)
-                    ended.append(alert)
-    yield from sorted([*ended, *open_alerts.values()], key=lambda a: (a.start_s, a.detector, a.code))
+class AlertLog:
+    """Detectors of one candidate, and all the alerts they gave."""
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self._detectors = detectors
+        self._ended: list[Alert] = []
+
+    def step(self, closed: Bin, codes: Sequence[int]) -> None:
+        """Feed one bin to each detector."""
+        for detector in self._detectors:
+            self._ended += [alert for kind, alert in detector.step(closed, codes) if kind == "inactive"]
+
+    def alerts(self) -> list[Alert]:
+        """All alerts by their start; those still active have no end."""
+        active = [alert for detector in self._detectors for alert in detector.active.values()]
+        return sorted([*self._ended, *active], key=lambda a: (a.start_s, a.detector, a.code))
 
 
-def silences(closed: Sequence[Bin], least_bins: int) -> Iterator[tuple[int, int]]:
-    """Stretches of at least `least_bins` bins in which the candidate sent nothing while the baseline did."""
+def silences(starts: Sequence[int], sums: Counts, width_s: int, least_bins: int) -> Iterator[tuple[int, int]]:
+    """Stretches of at least `least_bins` bins in which the candidate sent nothing while the baseline did.
+
+    sums: (bins, 2), baseline and candidate.
+    """
     start: int | None = None
-    for one in [*closed, None]:
-        quiet = one is not None and not one.candidate and bool(one.baseline)
+    for at, (base, other) in zip([*starts, None], [*sums.tolist(), (0, 0)], strict=True):
+        quiet = base > 0 and other == 0
         if quiet and start is None:
-            start = one.start_s if one else None
+            start = at
         elif not quiet and start is not None:
-            end = one.start_s if one else closed[-1].start_s + closed[-1].width_s
-            if end - start >= least_bins * closed[0].width_s:
+            end = at if at is not None else starts[-1] + width_s
+            if end - start >= least_bins * width_s:
                 yield start, end
             start = None
 
 
 def _compare(
-    tally: Tally, pair: tuple[str, str], closed: Sequence[Bin], settings: Settings, alerts: Sequence[Alert]
+    build: str, codes: Sequence[int], counts: tuple[Counts, Counts], settings: Settings, alerts: Sequence[Alert]
 ) -> Iterator[CodeResult]:
-    base, candidate = pair
-    codes = tally.codes()
-    x, y = Counter[int](), Counter[int]()
-    for (_, build, code), count in tally.counts.items():
-        if build == candidate:
-            x[code] += count
-        elif build == base:
-            y[code] += count
-    xs, ys = [x[c] for c in codes], [y[c] for c in codes]
+    """One build's codes. counts: totals of baseline and candidate, (2, codes); the candidate's bins, (bins, codes)."""
+    (ys, xs), binned = counts
     ratios = rate_ratios(xs, ys, settings.exposure)
     p = p_values(xs, ys, exposure=settings.exposure)
     q = q_values(p)
     logs = log_evidence(xs, ys, exposure=settings.exposure)
     for i, code in enumerate(codes):
-        alarm = next((a.start_s for a in alerts if a.detector == "evidence" and a.code == code), None)
         yield CodeResult(
-            code,
-            candidate,
-            ys[i],
-            xs[i],
-            _finite(ratios.ratio[i]),
-            float(ratios.low[i]),
-            _finite(ratios.high[i]),
-            float(p[i]),
-            float(q[i]),
-            math.exp(min(float(logs[i]), 700.0)),
-            float(logs[i]),
-            _finite(dispersion_of(closed, code)),
-            alarm,
+            code=code,
+            candidate_build=build,
+            baseline=int(ys[i]),
+            candidate=int(xs[i]),
+            rate_ratio=_finite(ratios.ratio[i]),
+            rate_ratio_low=float(ratios.low[i]),
+            rate_ratio_high=_finite(ratios.high[i]),
+            p_value=float(p[i]),
+            q_value=float(q[i]),
+            evidence=math.exp(min(float(logs[i]), 700.0)),
+            log_evidence=float(logs[i]),
+            dispersion=_finite(dispersion(binned[:, i])),
+            alarm_at=next((a.start_s for a in alerts if a.detector == "evidence" and a.code == code), None),
         )
-
-
-def dispersion_of(closed: Sequence[Bin], code: int) -> float:
-    """Variance over mean of the candidate's counts of `code` over the bins."""
-    return dispersion([one.candidate.get(code, 0) for one in closed])
 
 
 def _finite(value: float) -> float | None:

@@ -1,7 +1,8 @@
 """Three ways to decide that a code has become worse, behind one interface.
 
 A detector is fed the closed bins of one candidate build against the baseline, in order, and answers with what became
-active or inactive. It does no I/O, knows no clock and no other build.
+active or inactive. It does no I/O, knows no clock and no other build. Codes stand in the order in which they were first
+seen, so their number only grows; all arithmetic is on arrays over the codes.
 
 - `MeanThreshold` is the rule of the task's text: the mean of per-second ratios over five bins above 1.25. It alarms on
   noise (docs/releases.md has the figures) and is there for comparison.
@@ -10,30 +11,28 @@ active or inactive. It does no I/O, knows no clock and no other build.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from exporter.releases.statistics import log_evidence, rate_ratios
+from exporter.releases.statistics import Floats, log_evidence, rate_ratios
 
-
-class Second(NamedTuple):
-    """One second that had records of any build and code."""
-
-    time_s: int
-    baseline: Mapping[int, int]  # code -> count
-    candidate: Mapping[int, int]
+Counts = NDArray[np.int64]
 
 
 class Bin(NamedTuple):
-    """One closed bin `[start_s, start_s + width_s)`: the seconds in it that had records, and their sums."""
+    """One closed bin `[start_s, start_s + width_s)`, and the seconds in it that had records of any build.
+
+    baseline, candidate: (seconds, codes).
+    """
 
     start_s: int
     width_s: int
-    seconds: Sequence[Second]
-    baseline: Mapping[int, int]
-    candidate: Mapping[int, int]
+    baseline: Counts
+    candidate: Counts
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -60,35 +59,54 @@ class Change(NamedTuple):
 
 
 class Detector(Protocol):
-    """Fed closed bins in the order of time."""
+    """Fed closed bins in the order of time.
+
+    active: the alerts that are on, by code. scores: what is compared with the threshold, by code's place.
+    """
 
     name: str
-
-    @property
-    def state(self) -> Any:
-        """What it must remember over a restart: a msgspec Struct."""
-
-    @state.setter
-    def state(self, value: Any) -> None: ...
+    active: dict[int, Alert]
+    scores: Floats
 
     def step(self, closed: Bin, codes: Sequence[int]) -> list[Change]:
-        """What this bin changes; `codes` are those watched so far, in order."""
+        """What this bin changes; `codes` name the columns of its counts."""
+
+    def saved(self) -> "DetectorState":
+        """What must be remembered over a restart."""
+
+    def restore(self, state: "DetectorState") -> None:
+        """Go on from what `saved` gave."""
 
 
-def second_ratio(candidate: int, baseline: int, width_s: int) -> float:
-    """A second's ratio under the task's rule: 0/0 is 1; n/0 adds 0.05 x the bin's width to the bin's mean."""
-    if baseline == 0:
-        return 1.0 if candidate == 0 else 0.05 * width_s * width_s
-    return candidate / baseline
+class DetectorState(msgspec.Struct):
+    """A detector's memory: its alerts, and its arrays as lists."""
+
+    active: dict[int, Alert]
+    scores: list[float]
+    arrays: dict[str, list[list[float]]] = {}
 
 
-class MeanState(msgspec.Struct):
-    """What `MeanThreshold` must remember."""
+def grown(array: NDArray[Any], codes: int, fill: float = 0.0) -> NDArray[Any]:
+    """`array` with as many places in its last dimension as there are codes, new ones holding `fill`."""
+    missing = codes - array.shape[-1]
+    if missing <= 0:
+        return array
+    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, missing)], constant_values=fill)
 
-    starts: list[int] = []
-    windows: dict[int, list[float]] = {}
-    values: dict[int, float] = {}
-    active: dict[int, Alert] = {}
+
+def second_ratios(candidate: Counts, baseline: Counts, width_s: int) -> Floats:
+    """Seconds' ratios under the task's rule: 0/0 is 1; n/0 adds 0.05 x the bin's width to the bin's value."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = candidate / baseline
+    return np.where(baseline > 0, ratio, np.where(candidate > 0, 0.05 * width_s * width_s, 1.0))
+
+
+def in_order(rows: Iterable[Floats], codes: int) -> Floats:
+    """The sum of rows, added one after the other: the task's printed value depends on that order to the last digit."""
+    total = np.zeros(codes)
+    for row in rows:
+        total = total + row
+    return total
 
 
 class MeanThreshold:
@@ -99,70 +117,55 @@ class MeanThreshold:
     def __init__(self, *, bins: int = 5, threshold: float = 1.25) -> None:
         """`bins` to a window; the mean of their values must be above `threshold`."""
         self._bins = bins
-        self.threshold = threshold
-        self.state = MeanState()
+        self._threshold = threshold
+        self._starts: list[int] = []
+        self._idle: list[float] = []  # the value of each bin for a code that had no error in it
+        self._window: list[Floats] = []
+        self.active: dict[int, Alert] = {}
+        self.scores = np.ones(0)
 
     def step(self, closed: Bin, codes: Sequence[int]) -> list[Change]:
         """What this bin changes: an alert for each code's window that is above the threshold."""
-        starts = self.state.starts
-        starts.append(closed.start_s)
-        del starts[: -self._bins]
-        changes: list[Change] = []
-        for code in codes:
-            window = self.state.windows.setdefault(code, [])
-            window.append(_mean_bin(closed, code))
-            del window[: -self._bins]
-            if len(window) < self._bins:
-                continue
-            value = self.state.values[code] = sum(window) / self._bins
-            changes += self._compare(code, value, closed)
-        return changes
-
-    def _compare(self, code: int, value: float, closed: Bin) -> list[Change]:
-        was = self.state.active.pop(code, None)
-        changes = [Change("inactive", was)] if was else []
-        if value > self.threshold:
-            alert = Alert(
-                self.name,
-                code,
-                self.state.starts[0],
-                closed.start_s,
-                value,
-                self.threshold,
-                f"mean of {self._bins} bins of {closed.width_s} s",
+        ratios = second_ratios(closed.candidate, closed.baseline, closed.width_s) / closed.width_s
+        idle = float(in_order((np.full(1, 1.0 / closed.width_s) for _ in ratios), 1)[0])
+        self._starts = [*self._starts, closed.start_s][-self._bins :]
+        self._idle = [*self._idle, idle][-self._bins :]
+        self._window = [*self._window, in_order(ratios, len(codes))][-self._bins :]
+        was, self.active = self.active, {}
+        changes = [Change("inactive", alert) for alert in was.values()]
+        if len(self._window) == self._bins:
+            values = in_order(
+                (grown(w, len(codes), i) for w, i in zip(self._window, self._idle, strict=True)), len(codes)
             )
-            self.state.active[code] = alert
-            changes.append(Change("active", alert))
+            self.scores = values / self._bins
+            for place in np.flatnonzero(self.scores > self._threshold).tolist():
+                alert = self._alert(codes[place], float(self.scores[place]), closed)
+                self.active[alert.code] = alert
+                changes.append(Change("active", alert))
         return changes
 
+    def _alert(self, code: int, value: float, closed: Bin) -> Alert:
+        text = f"mean of {self._bins} bins of {closed.width_s} s"
+        return Alert(self.name, code, self._starts[0], closed.start_s, value, self._threshold, text)
 
-def _mean_bin(closed: Bin, code: int) -> float:
-    total = 0.0
-    for second in closed.seconds:
-        ratio = second_ratio(second.candidate.get(code, 0), second.baseline.get(code, 0), closed.width_s)
-        total += ratio / closed.width_s
-    return total
+    def saved(self) -> DetectorState:
+        """What must be remembered over a restart."""
+        arrays = {"starts": [list(map(float, self._starts))], "idle": [self._idle], "window": _lists(self._window)}
+        return DetectorState(self.active, self.scores.tolist(), arrays)
 
-
-class EvidenceState(msgspec.Struct):
-    """What `Evidence` must remember.
-
-    totals: code -> (candidate, baseline) since the start. cleared: those totals when the code's last alert ended; the
-    count begins anew there. recent: the same by bin, newest last. logs, peaks: log evidence now, and the highest.
-    """
-
-    totals: dict[int, tuple[int, int]] = {}
-    cleared: dict[int, tuple[int, int]] = {}
-    recent: dict[int, list[tuple[int, int]]] = {}
-    logs: dict[int, float] = {}
-    peaks: dict[int, float] = {}
-    active: dict[int, Alert] = {}
+    def restore(self, state: DetectorState) -> None:
+        """Go on from what `saved` gave."""
+        self.active, self.scores = dict(state.active), np.array(state.scores)
+        self._starts = [int(start) for start in state.arrays["starts"][0]]
+        self._idle = list(state.arrays["idle"][0])
+        self._window = [np.array(row) for row in state.arrays["window"]]
 
 
 class Evidence:
-    """The anytime-valid test: an alarm when a code's e-value reaches codes / alpha.
+    """The anytime-valid test: an alarm when a code's e-value reaches `watched` / alpha.
 
-    watched: codes to hold the error over; None: as many as are seen, which holds only if `codes` never grows.
+    watched: codes over which the error is held; the number that may come, not the number seen so far. scores: natural
+    logs of the e-values.
     """
 
     name = "evidence"
@@ -170,125 +173,122 @@ class Evidence:
     def __init__(
         self,
         *,
+        watched: int,
         alpha: float = 0.05,
-        ratio: float = 1.0,
         exposure: float = 1.0,
-        watched: int | None = None,
         clear_bins: int = 30,
         clear_ratio: float = 1.25,
     ) -> None:
-        self._alpha = alpha
-        self._ratio = ratio
+        """An alert ends when the last `clear_bins` bins show, with confidence, a ratio below `clear_ratio`."""
+        self.threshold = math.log(max(1, watched) / alpha)
         self._exposure = exposure
-        self._watched = watched
-        self._clear_ratio = clear_ratio
         self._clear_bins = clear_bins
-        self.state = EvidenceState()
-
-    def threshold(self, codes: int) -> float:
-        """The natural log of the evidence at which a code alarms, when `codes` are watched."""
-        return math.log((self._watched or max(1, codes)) / self._alpha)
+        self._clear_ratio = clear_ratio
+        self.totals = np.zeros((2, 0), np.int64)
+        """Candidate's and baseline's errors since the start. (2, codes)."""
+        self.peaks = np.zeros(0)
+        self._cleared = np.zeros((2, 0), np.int64)  # totals when the code's last alert ended: the count begins anew
+        self._recent: list[Counts] = []
+        self.active: dict[int, Alert] = {}
+        self.scores = np.zeros(0)
 
     def step(self, closed: Bin, codes: Sequence[int]) -> list[Change]:
         """Which codes' evidence crossed the threshold in this bin, and which have recovered."""
-        if not codes:
-            return []
-        for code in codes:
-            self._count(code, closed.candidate.get(code, 0), closed.baseline.get(code, 0))
-        pairs = [self._since(code) for code in codes]
-        logs = log_evidence([x for x, _ in pairs], [y for _, y in pairs], self._ratio, self._exposure)
-        threshold = self.threshold(len(codes))
-        changes = []
-        for code, log_e, pair in zip(codes, logs.tolist(), pairs, strict=True):
-            self.state.logs[code] = log_e
-            self.state.peaks[code] = max(log_e, self.state.peaks.get(code, 0.0))
-            changes += self._compare(code, log_e, threshold, pair, closed)
+        now = np.stack([closed.candidate.sum(0), closed.baseline.sum(0)])
+        self.totals = grown(self.totals, len(codes)) + now
+        self._cleared = grown(self._cleared, len(codes))
+        self._recent.append(now)
+        del self._recent[: -self._clear_bins]
+        since = self.totals - self._cleared
+        self.scores = log_evidence(since[0], since[1], exposure=self._exposure)
+        self.peaks = np.maximum(grown(self.peaks, len(codes)), self.scores)
+        above = np.flatnonzero(self.scores >= self.threshold).tolist()
+        new = [place for place in above if codes[place] not in self.active]
+        changes = [self._begin(codes[place], place, since, closed) for place in new]
+        for place in [codes.index(code) for code in self.active]:
+            if self._recovered(place):
+                alert = msgspec.structs.replace(self.active.pop(codes[place]), stop_s=closed.start_s + closed.width_s)
+                self._cleared[:, place] = self.totals[:, place]
+                changes.append(Change("inactive", alert))
         return changes
 
-    def _count(self, code: int, x: int, y: int) -> None:
-        before = self.state.totals.get(code, (0, 0))
-        self.state.totals[code] = (before[0] + x, before[1] + y)
-        recent = self.state.recent.setdefault(code, [])
-        recent.append((x, y))
-        del recent[: -self._clear_bins]
+    def _begin(self, code: int, place: int, since: Counts, closed: Bin) -> Change:
+        value = math.exp(min(float(self.scores[place]), 700.0))
+        text = f"{since[0, place]} errors against {since[1, place]}"
+        alert = Alert(self.name, code, closed.start_s, None, value, math.exp(self.threshold), text)
+        self.active[code] = alert
+        return Change("active", alert)
 
-    def _since(self, code: int) -> tuple[int, int]:
-        x, y = self.state.totals[code]
-        x0, y0 = self.state.cleared.get(code, (0, 0))
-        return x - x0, y - y0
-
-    def _compare(self, code: int, log_e: float, threshold: float, pair: tuple[int, int], closed: Bin) -> list[Change]:
-        end_s = closed.start_s + closed.width_s
-        active = self.state.active.get(code)
-        if active is None and log_e >= threshold:
-            value = math.exp(min(log_e, 700.0))
-            text = f"{pair[0]} errors against {pair[1]}"
-            alert = Alert(self.name, code, closed.start_s, None, value, math.exp(threshold), text)
-            self.state.active[code] = alert
-            return [Change("active", alert)]
-        if active is not None and self._recovered(code):
-            del self.state.active[code]
-            self.state.cleared[code] = self.state.totals[code]
-            return [Change("inactive", msgspec.structs.replace(active, stop_s=end_s))]
-        return []
-
-    def _recovered(self, code: int) -> bool:
+    def _recovered(self, place: int) -> bool:
         """Whether the last bins show no more than `clear_ratio`, with confidence, or no errors at all."""
-        recent = self.state.recent[code]
-        if len(recent) < self._clear_bins:
+        if len(self._recent) < self._clear_bins:
             return False
-        x, y = sum(a for a, _ in recent), sum(b for _, b in recent)
-        if x == 0:
-            return True
-        return bool(rate_ratios(x, y, self._exposure).high < self._clear_ratio)
+        x, y = (sum(int(one[row, place]) for one in self._recent if place < one.shape[1]) for row in (0, 1))
+        return x == 0 or bool(rate_ratios(x, y, self._exposure).high < self._clear_ratio)
 
+    def saved(self) -> DetectorState:
+        """What must be remembered over a restart."""
+        arrays = {"totals": _lists(self.totals), "cleared": _lists(self._cleared), "peaks": _lists([self.peaks])}
+        arrays["recent"] = _lists(row for one in self._recent for row in one)
+        return DetectorState(self.active, self.scores.tolist(), arrays)
 
-class OnsetState(msgspec.Struct):
-    """What `Onset` must remember. rising: code -> start of the bin in which its score last left zero."""
-
-    scores: dict[int, float] = {}
-    rising: dict[int, int] = {}
-    active: dict[int, Alert] = {}
+    def restore(self, state: DetectorState) -> None:
+        """Go on from what `saved` gave."""
+        self.active, self.scores = dict(state.active), np.array(state.scores)
+        self.totals = np.array(state.arrays["totals"], np.int64)
+        self._cleared = np.array(state.arrays["cleared"], np.int64)
+        self.peaks = np.array(state.arrays["peaks"][0])
+        rows = [np.array(row, np.int64) for row in state.arrays["recent"]]
+        self._recent = [np.stack(pair) for pair in zip(rows[::2], rows[1::2], strict=True)]
 
 
 class Onset:
     """CUSUM of the log likelihood ratio "the rate is `ratio` times as high" against "equal" (Page, 1954).
 
-    The threshold is set by simulation (docs/releases.md): at 10, of 33 codes for an hour with equal builds, fewer than
-    5 % of hours had any alarm.
+    The threshold is set by simulation (docs/releases.md). A score is cut off at twice the threshold, so that an alert
+    ends soon after the rates are equal again.
     """
 
     name = "onset"
 
     def __init__(self, *, ratio: float = 2.0, threshold: float = 10.0, exposure: float = 1.0) -> None:
-        """`ratio` is the smallest change worth finding."""
-        r = ratio
-        e = exposure
-        self._up = math.log(r * (1 + e) / (1 + r * e))
-        self._down = math.log((1 + r * e) / (1 + e))
-        self.threshold = threshold
-        self.state = OnsetState()
+        """`ratio` is the change that is found soonest."""
+        self._up = math.log(ratio * (1 + exposure) / (1 + ratio * exposure))
+        self._down = math.log((1 + ratio * exposure) / (1 + exposure))
+        self._threshold = threshold
+        self._rising = np.zeros(0)  # start of the bin in which the score last left zero
+        self.active: dict[int, Alert] = {}
+        self.scores = np.zeros(0)
 
     def step(self, closed: Bin, codes: Sequence[int]) -> list[Change]:
         """Which codes' scores reached the threshold in this bin, and which fell back to zero."""
+        before = grown(self.scores, len(codes))
+        gain = closed.candidate.sum(0) * self._up - closed.baseline.sum(0) * self._down
+        self.scores = np.clip(before + gain, 0.0, 2 * self._threshold)
+        self._rising = np.where(before == 0.0, closed.start_s, grown(self._rising, len(codes)))
         changes = []
-        for code in codes:
-            before = self.state.scores.get(code, 0.0)
-            gain = closed.candidate.get(code, 0) * self._up - closed.baseline.get(code, 0) * self._down
-            score = self.state.scores[code] = min(max(0.0, before + gain), 2 * self.threshold)
-            if before == 0.0:
-                self.state.rising[code] = closed.start_s
-            changes += self._compare(code, score, closed)
+        for place in np.flatnonzero(self.scores >= self._threshold).tolist():
+            if codes[place] not in self.active:
+                start = int(self._rising[place])
+                text = f"rising since {start} s"
+                alert = Alert(self.name, codes[place], start, None, float(self.scores[place]), self._threshold, text)
+                self.active[alert.code] = alert
+                changes.append(Change("active", alert))
+        for place in [codes.index(code) for code in self.active]:
+            if self.scores[place] == 0.0:
+                alert = msgspec.structs.replace(self.active.pop(codes[place]), stop_s=closed.start_s + closed.width_s)
+                changes.append(Change("inactive", alert))
         return changes
 
-    def _compare(self, code: int, score: float, closed: Bin) -> list[Change]:
-        active = self.state.active.get(code)
-        if active is None and score >= self.threshold:
-            text = f"rising since {self.state.rising[code]} s"
-            alert = Alert(self.name, code, self.state.rising[code], None, score, self.threshold, text)
-            self.state.active[code] = alert
-            return [Change("active", alert)]
-        if active is not None and score == 0.0:
-            del self.state.active[code]
-            return [Change("inactive", msgspec.structs.replace(active, stop_s=closed.start_s + closed.width_s))]
-        return []
+    def saved(self) -> DetectorState:
+        """What must be remembered over a restart."""
+        return DetectorState(self.active, self.scores.tolist(), {"rising": _lists([self._rising])})
+
+    def restore(self, state: DetectorState) -> None:
+        """Go on from what `saved` gave."""
+        self.active, self.scores = dict(state.active), np.array(state.scores)
+        self._rising = np.array(state.arrays["rising"][0])
+
+
+def _lists(rows: Iterable[NDArray[Any]]) -> list[list[float]]:
+    return [row.tolist() for row in rows]

@@ -5,14 +5,14 @@ record for a closed bin is counted as late and changes nothing else. All that mu
 `StreamState`; the same records in the same bins give the same state, whatever the order and the cuts.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
-from exporter.releases.analysis import Settings, choose_baseline, close_bin, make_detectors
-from exporter.releases.detectors import Alert, Change, Detector, EvidenceState, MeanState, OnsetState, Second
+from exporter.releases.analysis import Settings, choose_baseline, make_detectors
+from exporter.releases.detectors import Alert, Bin, Change, Counts, Detector, DetectorState
 from exporter.releases.records import DAY_S
 
 OTHER_BUILD = "other"
@@ -30,21 +30,14 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     max_codes: int = 200
 
 
-class CandidateState(msgspec.Struct):
-    """What is known of one candidate. window: (candidate, baseline) counts by code of the last bins, newest last."""
-
-    mean: MeanState
-    evidence: EvidenceState
-    onset: OnsetState
-    window: list[tuple[dict[int, int], dict[int, int]]] = []
-
-
 class StreamState(msgspec.Struct):
     """Everything that outlives a restart.
 
     totals: build -> code -> accepted records. open: second -> build -> code -> count, of bins that are not closed.
     closed_to_s: start of the first open bin. newest_s, last_s: newest record's time, of all and by build.
     transitions: (build, code, detector, active or inactive) -> how often.
+    codes: in the order in which they were first seen. detectors: build -> states, as `analysis.DETECTORS` stand.
+    windows: build -> candidate's and baseline's counts of the last bins by code, two rows a bin, newest last.
     """
 
     totals: dict[str, dict[int, int]] = {}
@@ -56,7 +49,9 @@ class StreamState(msgspec.Struct):
     late: int = 0
     folded: dict[str, int] = {}
     baseline: str | None = None
-    candidates: dict[str, CandidateState] = {}
+    codes: list[int] = []
+    detectors: dict[str, list[DetectorState]] = {}
+    windows: dict[str, list[list[int]]] = {}
     transitions: dict[tuple[str, int, str, str], int] = {}
     alerts: list[tuple[str, Alert]] = []
 
@@ -91,18 +86,18 @@ class Stream:
         self._limits = limits
         self._named_baseline = baseline
         self.state = state or StreamState()
-        self._known_codes = {code for totals in self.state.totals.values() for code in totals if code != OTHER_CODE}
         self._detectors: dict[str, list[Detector]] = {}
+        self._places = {code: place for place, code in enumerate(self.state.codes)}
         self._choose_baseline()
+        for build in self.state.detectors:
+            self.detectors(build)
 
     def expect(self, builds: Sequence[str], codes: Sequence[int]) -> None:
         """Builds and codes that are known beforehand: born at 0, and never folded."""
-        self._known_codes.update(codes)
         for build in builds:
-            self.state.totals.setdefault(build, {})
-        for totals in self.state.totals.values():
-            for code in self._known_codes:
-                totals.setdefault(code, 0)
+            self.state.totals.setdefault(build, dict.fromkeys(self.state.codes, 0))
+        for code in codes:
+            self._know(code)
         self._choose_baseline()
 
     def take(self, counts: Mapping[tuple[int, str, int], int]) -> tuple[Taken, list[Turn]]:
@@ -128,21 +123,30 @@ class Stream:
         return self._close_to(self.state.newest_s // width * width + width)
 
     def codes(self) -> list[int]:
-        """The codes compared, in order; the folded ones are not."""
-        return sorted(self._known_codes)
+        """The codes compared, in the order in which they were first seen; the folded ones are not."""
+        return self.state.codes
 
     def detectors(self, build: str) -> list[Detector]:
-        """The detectors of one candidate, with their state."""
+        """The detectors of one candidate."""
         if build not in self._detectors:
-            made = make_detectors(self.settings, max(self._limits.max_codes, len(self._known_codes)))
-            kept = self.state.candidates.get(build)
-            if kept is None:
-                states = MeanState(), EvidenceState(), OnsetState()
-                kept = self.state.candidates[build] = CandidateState(*states)
-            for detector, state in zip(made, (kept.mean, kept.evidence, kept.onset), strict=True):
-                detector.state = state
+            made = make_detectors(self.settings, max(self._limits.max_codes, len(self.state.codes)))
+            for detector, state in zip(made, self.state.detectors.get(build, ()), strict=False):
+                detector.restore(state)
             self._detectors[build] = made
         return self._detectors[build]
+
+    def saved(self) -> bytes:
+        """Everything that outlives a restart, packed."""
+        self.state.detectors = {build: [d.saved() for d in made] for build, made in self._detectors.items()}
+        return msgspec.msgpack.encode(self.state)
+
+    def window(self, build: str) -> Counts:
+        """Candidate's and baseline's counts over the last bins. (2, codes)."""
+        rows = self.state.windows.get(build, [])
+        total = np.zeros((2, len(self.state.codes)), np.int64)
+        for i, row in enumerate(rows):
+            total[i % 2, : len(row)] += row
+        return total
 
     def candidates(self) -> list[str]:
         """The builds compared with the baseline."""
@@ -162,16 +166,21 @@ class Stream:
                 self.state.folded["build"] = self.state.folded.get("build", 0) + count
                 build = OTHER_BUILD
             if build not in totals:
-                totals[build] = dict.fromkeys(self._known_codes, 0)
+                totals[build] = dict.fromkeys(self.state.codes, 0)
                 self._choose_baseline()
-        if code not in self._known_codes:
-            if len(self._known_codes) >= self._limits.max_codes:
+        if code not in self._places:
+            if len(self._places) >= self._limits.max_codes:
                 self.state.folded["code"] = self.state.folded.get("code", 0) + count
                 return build, OTHER_CODE
-            self._known_codes.add(code)
-            for by_code in totals.values():
-                by_code.setdefault(code, 0)
+            self._know(code)
         return build, code
+
+    def _know(self, code: int) -> None:
+        if code not in self._places:
+            self._places[code] = len(self.state.codes)
+            self.state.codes.append(code)
+        for totals in self.state.totals.values():
+            totals.setdefault(code, 0)
 
     def _count(self, time_s: int, build: str, code: int, count: int) -> None:
         state = self.state
@@ -190,7 +199,7 @@ class Stream:
         chosen = named if named in builds else choose_baseline(builds) if named is None else None
         if chosen != self.state.baseline:
             self.state.baseline = chosen
-            self.state.candidates.clear()
+            self.state.windows.clear()
             self._detectors.clear()
 
     def _close_due(self) -> list[Turn]:
@@ -223,23 +232,31 @@ class Stream:
             state.closed_to_s += width
         return turns
 
-    def _close_one(self, start_s: int, seconds: Iterable[int]) -> list[Turn]:
-        rows = [(second, self.state.open.pop(second)) for second in seconds]
-        turns: list[Turn] = []
+    def _close_one(self, start_s: int, seconds: Sequence[int]) -> list[Turn]:
+        rows = [self.state.open.pop(second) for second in seconds]
         baseline = self.state.baseline
         if baseline is None:
-            return turns
-        codes = self.codes()
+            return []
+        turns: list[Turn] = []
+        base = self._columns(rows, baseline)
         for build in self.candidates():
-            of_build = [Second(s, row.get(baseline, {}), row.get(build, {})) for s, row in rows]
-            closed = close_bin(start_s, self.settings.bin_s, of_build)
+            closed = Bin(start_s, self.settings.bin_s, base, self._columns(rows, build))
             for detector in self.detectors(build):
-                turns += [Turn(build, change) for change in detector.step(closed, codes)]
-            window = self.state.candidates[build].window
-            window.append((dict(closed.candidate), dict(closed.baseline)))
-            del window[:-WINDOW_BINS]
+                turns += [Turn(build, change) for change in detector.step(closed, self.state.codes)]
+            window = self.state.windows.setdefault(build, [])
+            window += [closed.candidate.sum(0).tolist(), closed.baseline.sum(0).tolist()]
+            del window[: -2 * WINDOW_BINS]
         self._remember(turns)
         return turns
+
+    def _columns(self, rows: Sequence[Mapping[str, Mapping[int, int]]], build: str) -> Counts:
+        """One build's counts. (seconds, codes)."""
+        counts = np.zeros((len(rows), len(self.state.codes)), np.int64)
+        for i, row in enumerate(rows):
+            for code, count in row.get(build, {}).items():
+                if code != OTHER_CODE:
+                    counts[i, self._places[code]] = count
+        return counts
 
     def _remember(self, turns: Iterable[Turn]) -> None:
         for build, (kind, alert) in turns:
@@ -248,12 +265,3 @@ class Stream:
             if alert.detector != "mean-threshold":  # that one alarms all the time; its windows are not worth keeping
                 self.state.alerts.append((build, alert))
         del self.state.alerts[:-ALERTS_KEPT]
-
-
-def window_counts(state: CandidateState, codes: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Candidate's and baseline's counts over the last bins, in the order of `codes`."""
-    x, y = Counter[int](), Counter[int]()
-    for candidate, baseline in state.window:
-        x.update(candidate)
-        y.update(baseline)
-    return [x[code] for code in codes], [y[code] for code in codes]

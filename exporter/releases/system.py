@@ -201,7 +201,7 @@ class Feed:
 
     def _puts(self) -> dict[str, bytes]:
         puts = {
-            "stream": msgspec.msgpack.encode(self.stream.state),
+            "stream": self.stream.saved(),
             "failed": msgspec.msgpack.encode(dict(self.failed)),
             **{f"key/{key}": value for key, value in self._new_answers.items()},
         }

@@ -1,14 +1,16 @@
 """A stream's state to metric families. Pure: the comparison is made from the counts, for all codes at once."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence, Sized
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from exporter.catalogue import Family, LabelValues, Metric
 from exporter.catalogue import releases as catalogue
-from exporter.releases.detectors import Evidence, MeanThreshold, Onset
+from exporter.releases.detectors import Counts, Evidence, grown
 from exporter.releases.statistics import p_values, q_values, rate_ratios
-from exporter.releases.stream import OTHER_BUILD, OTHER_CODE, Stream, window_counts
+from exporter.releases.stream import OTHER_CODE, Stream
 
 SILENT_BINS = 5
 
@@ -69,55 +71,49 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, feed: Told) 
 
 
 def _silent(stream: Stream) -> dict[str, int]:
-    """1 for each build that sent nothing in the last bins, 0 for the others; empty until any bins are closed.
+    """1 for each build that sent nothing in the last bins, 0 for the others; empty until enough bins are closed.
 
     With no build sending, the stream has stalled, and no build is said to be silent.
     """
-    state = stream.state
     spoke: dict[str, bool] = {}
     for build in stream.candidates():
-        kept = state.candidates.get(build)
-        last = kept.window[-SILENT_BINS:] if kept else []
-        if len(last) < SILENT_BINS:
-            continue
-        spoke[build] = any(candidate for candidate, _ in last)
-        if state.baseline is not None:
-            spoke[state.baseline] = any(baseline for _, baseline in last)
+        rows = stream.state.windows.get(build, [])[-2 * SILENT_BINS :]
+        if len(rows) == 2 * SILENT_BINS and stream.state.baseline is not None:
+            spoke[build] = any(map(any, rows[::2]))
+            spoke[stream.state.baseline] = any(map(any, rows[1::2]))
     anyone = any(spoke.values())
-    return {build: int(anyone and not says) for build, says in spoke.items() if build != OTHER_BUILD}
+    return {build: int(anyone and not says) for build, says in spoke.items()}
 
 
 def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: str) -> None:
     codes = stream.codes()
-    kept = stream.state.candidates.get(build)
-    if kept is None or not codes:
+    mean, evidence, onset = stream.detectors(build)
+    assert isinstance(evidence, Evidence)
+    if not codes or not evidence.scores.size:
         return
     labels = [(name, build, code_name(code)) for code in codes]
-    totals = [kept.evidence.totals.get(code, (0, 0)) for code in codes]
-    x, y = [t[0] for t in totals], [t[1] for t in totals]
-    for window, (a, b) in {"all": (x, y), "recent": window_counts(kept, codes)}.items():
-        ratios = rate_ratios(a, b, stream.settings.exposure)
+    exposure = stream.settings.exposure
+    windows: dict[str, Counts] = {"all": grown(evidence.totals, len(codes)), "recent": stream.window(build)}
+    for window, (a, b) in windows.items():
+        ratios = rate_ratios(a, b, exposure)
         for metric, values in zip((catalogue.RATIO, catalogue.RATIO_LOW, catalogue.RATIO_HIGH), ratios, strict=True):
-            found[metric].update(
-                {(*label, window): value for label, value in zip(labels, values.tolist(), strict=True)}
-            )
-    p = p_values(x, y, exposure=stream.settings.exposure)
+            found[metric].update(_with(labels, window, values))
+    x, y = windows["all"]
+    p = p_values(x, y, exposure=exposure)
     found[catalogue.Q_VALUE].update(zip(labels, q_values(p).tolist(), strict=True))
-    found[catalogue.P_VALUE].update({(*label, "fixed"): v for label, v in zip(labels, p.tolist(), strict=True)})
-    _detectors(found, stream, build, codes, labels)
+    found[catalogue.P_VALUE].update(_with(labels, "fixed", p))
+    found[catalogue.P_VALUE].update(_with(labels, "anytime", np.exp(-np.maximum(evidence.peaks, 0.0))))
+    found[catalogue.EVIDENCE_THRESHOLD][name,] = evidence.threshold
+    for metric, detector in (
+        (catalogue.MEAN_RATIO, mean),
+        (catalogue.LOG_EVIDENCE, evidence),
+        (catalogue.ONSET_SCORE, onset),
+    ):
+        found[metric].update(zip(labels, detector.scores.tolist(), strict=False))
+        active = np.isin(codes, list(detector.active)).astype(int)
+        found[catalogue.ALERT_ACTIVE].update(_with(labels, detector.name, active))
 
 
-def _detectors(
-    found: dict[Metric, Values], stream: Stream, build: str, codes: Sequence[int], labels: Sequence[LabelValues]
-) -> None:
-    for detector in stream.detectors(build):
-        for code, label in zip(codes, labels, strict=True):
-            found[catalogue.ALERT_ACTIVE][*label, detector.name] = int(code in detector.state.active)
-            if isinstance(detector, MeanThreshold):
-                found[catalogue.MEAN_RATIO][label] = detector.state.values.get(code, 1.0)
-            elif isinstance(detector, Onset):
-                found[catalogue.ONSET_SCORE][label] = detector.state.scores.get(code, 0.0)
-            elif isinstance(detector, Evidence):
-                found[catalogue.LOG_EVIDENCE][label] = detector.state.logs.get(code, 0.0)
-                found[catalogue.P_VALUE][*label, "anytime"] = math.exp(-detector.state.peaks.get(code, 0.0))
-                found[catalogue.EVIDENCE_THRESHOLD][label[0],] = detector.threshold(len(codes))
+def _with(labels: Sequence[LabelValues], last: str, values: NDArray[Any]) -> Iterator[tuple[LabelValues, float]]:
+    """Series with one more label; fewer values than labels where the newest codes have none yet."""
+    return (((*label, last), value) for label, value in zip(labels, values.tolist(), strict=False))
