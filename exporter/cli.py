@@ -10,7 +10,14 @@ import click
 from exporter.errors import ConfigError, TidewatchError
 from exporter.logfmt import FORMATS, LEVELS, start_logging
 
-LAZY: dict[str, str] = {"hosting": "exporter.hosting", "releases": "exporter.releases"}
+LAZY: dict[str, str] = {
+    "explain": "exporter.accesslog",
+    "hosting": "exporter.hosting",
+    "infer": "exporter.accesslog",
+    "qps": "exporter.accesslog",
+    "releases": "exporter.releases",
+    "summary": "exporter.accesslog",
+}
 """Subcommands that a system brings: name -> its package, which lists the command in `commands`."""
 
 
@@ -112,11 +119,14 @@ def check(file: Path) -> None:
 
 
 def _check(file: Path | None) -> None:
+    from exporter.accesslog import check_source
     from exporter.daemon import doors, load
 
     if file is None:
         raise ConfigError("--config.check needs --config.file")
     config = load(file)
+    if problems := [problem for source in config.accesslog for problem in check_source(source)]:
+        raise ConfigError("\n".join(f"{file}: {problem}" for problem in problems))
     counts = [f"{name} {len(sources)}" for name, (_, sources) in doors(config).items() if sources]
     click.echo(f"{file}: ok ({', '.join(counts) or 'no sources'})")
 

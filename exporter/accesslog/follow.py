@@ -48,9 +48,7 @@ class Follower:
 
     def _use(self, source: Source) -> None:
         self.source = source
-        format_ = source.parsed_format()
-        self._reader = Reader(format_, Buckets(source.buckets), self._announced)
-        self._in_main_thread = format_.in_main_thread
+        self._reader = Reader(source.parsed_format(), Buckets(source.buckets), self._announced)
         self._tail = Tail(
             source.paths,
             from_start=source.from_ == "start",
@@ -84,7 +82,7 @@ class Follower:
     async def _tally(self, data: bytes, path: str) -> Tally:
         if len(data) < BESIDE_BYTES:
             return self._reader.read(data, path)
-        if not self._in_main_thread:
+        if not self._reader.in_main_thread:
             return await asyncio.to_thread(self._reader.read, data, path)
         tally = Tally()
         for piece in pieces(data, BESIDE_BYTES):

@@ -29,6 +29,11 @@ class Reader:
         self._columnar: dict[str, Columnar] = {}
 
     @property
+    def in_main_thread(self) -> bool:
+        """Whether `read` must be called there, and with small pieces."""
+        return self._format.in_main_thread
+
+    @property
     def announced(self) -> bytes | None:
         """What the log's directives have said so far; None where they say nothing."""
         return msgspec.msgpack.encode(self._lines) if self._lines else None

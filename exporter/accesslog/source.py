@@ -1,6 +1,6 @@
 """The configuration of one access log (one item of `accesslog:` in the file)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -12,6 +12,7 @@ BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:/-]{1,100}$")]
 Code = Annotated[int, msgspec.Meta(ge=0, le=999)]
+TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -22,6 +23,16 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routes: Positive = 200
     codes: Positive = 64
     series: Positive = 5000
+
+
+class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Lines of the log, and the samples that they make: `name{label="value"}` to a number.
+
+    A sample stands for the sum of the series that have its labels; labels may be left out.
+    """
+
+    lines: tuple[str, ...]
+    samples: dict[str, float]
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,13 +47,14 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     undeclared: what becomes of a path that no template takes: keep its shape, or fold it into `other`.
     codes, methods: born at 0 for each declared route, so that the first 500 is seen as an increase.
     buckets: upper bounds of the duration histogram, in seconds.
+    tests: what `exporter check` tries.
     """
 
     source: Name
     paths: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     format: str = "tab"
     fields: FieldNames | None = None
-    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    time_unit: TimeUnit | None = None
     from_: Literal["start", "end"] = msgspec.field(name="from", default="start")
     routes: tuple[str, ...] = ()
     undeclared: Literal["keep", "fold"] = "keep"
@@ -50,6 +62,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     methods: tuple[str, ...] = ("GET",)
     buckets: Annotated[tuple[float, ...], msgspec.Meta(min_length=1)] = BUCKETS_S
     limits: Limits = Limits()
+    tests: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
         self.parsed_format()

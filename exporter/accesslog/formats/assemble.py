@@ -12,7 +12,7 @@ from exporter.accesslog.formats import stamps
 from exporter.accesslog.formats._model import UNITS_NS, Format, StampReader, no_stamp, regex_format
 
 Kind: TypeAlias = Literal[
-    "request", "method", "target", "query", "code", "bytes", "time", "times", "stamp", "moment", "list", "any"
+    "request", "method", "target", "query", "code", "bytes", "time", "times", "steps", "stamp", "moment", "list", "any"
 ]
 
 CODE = "(?P<code>[0-9]{3})"
@@ -63,7 +63,7 @@ def assemble(name: str, parts: Sequence[Part], *, more: bool = False) -> Format:
     chosen = _chosen(parts)
     if not any(kind == "code" for kind in chosen.values()):
         raise ValueError("the format has no status code, without which there is nothing to count by")
-    time = next((part for i, part in _variables(parts) if chosen[i] in ("time", "times")), None)
+    time = next((part for i, part in _variables(parts) if chosen[i] in ("time", "times", "steps")), None)
     stamp = next((part for i, part in _variables(parts) if chosen[i] in ("stamp", "moment")), ANY)
     end = "(?:[ \t].*)?" if more else ""
     usual, escaped, opaque = (
@@ -104,7 +104,7 @@ def _fields_of(kind: Kind) -> tuple[str, ...]:
         return "method", "target"
     if kind in ("any", "query", "list"):
         return ()
-    return ({"times": "time", "moment": "stamp"}.get(kind, kind),)
+    return ({"times": "time", "steps": "time", "moment": "stamp"}.get(kind, kind),)
 
 
 def _regexes(parts: Sequence[Part], chosen: dict[int, Kind], *, escapes: bool, split: bool) -> list[str]:
@@ -145,6 +145,8 @@ def _regex(kind: Kind, stop: str, *, escapes: bool, split: bool) -> str:
             return TIME
         case "times":
             return f"(?P<time>{_TIMES})"
+        case "steps":
+            return f"(?P<time>{' '.join([_ONE_TIME] * 3)})"
         case "list":
             return _TIMES
         case "stamp":

@@ -31,7 +31,7 @@ _TEMPLATES = {
 }  # fmt: skip
 _MORE = {"elb", "alb", "s3"}  # Amazon adds fields at the end from time to time
 _VARIABLES = NGINX | {
-    "three_times": Variable("times"),
+    "three_times": Variable("steps"),
     "millis": Variable("time", UNITS_NS["ms"]),
     "time_iso8601": ISO_STAMP,
 }

@@ -1,0 +1,40 @@
+"""What became of each line, for people: `exporter explain`."""
+
+from collections.abc import Iterator
+
+from exporter.accesslog.labels import Labeller
+from exporter.accesslog.reader import Reader
+from exporter.accesslog.source import Source
+from exporter.accesslog.summary import printable
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, NS, TIME_NS, Buckets
+from exporter.catalogue import accesslog as metrics
+
+
+def explain(data: bytes, source: Source) -> Iterator[str]:
+    """For each line of `data`: the line, what was found in it, and the series that it feeds."""
+    format_ = source.parsed_format()
+    reader = Reader(format_, Buckets(source.buckets))
+    labeller = Labeller(source)
+    for line in data.splitlines(keepends=True):
+        yield printable(line.decode("utf-8", "replace").rstrip("\r\n"))
+        tally = reader.read(line)
+        for (method, target, code), numbers in tally.hits.items():
+            values = {"method": method, "path": target, "code": code}
+            found = [f"{name}={printable(value.decode('utf-8', 'replace'))}" for name, value in values.items()]
+            found.append(f"bytes={numbers[BYTES]}")
+            timed = sum(numbers[BUCKETS:]) > 0
+            if timed:
+                found.append(f"duration={numbers[TIME_NS] / NS:.9g}s")
+            yield f"    matched  {'  '.join(found)}"
+            labels, folds = labeller.labelled((method, target, code))
+            pairs = f'source="{source.source}",method="{labels.method}",route="{printable(labels.route)}"'
+            yield f'    feeds    {metrics.REQUESTS.name}{{{pairs},code="{labels.code}"}} +{numbers[COUNT]}'
+            yield f'    feeds    {metrics.RESPONSE_BYTES.name}{{{pairs},code="{labels.code}"}} +{numbers[BYTES]}'
+            if timed:
+                yield f"    feeds    {metrics.DURATION.name}{{{pairs}}} +1"
+            for label in folds:
+                yield f'    folded   {metrics.FOLDED.name}{{source="{source.source}",label="{label}"}} +1'
+        for reason, count in tally.failed.items():
+            yield f'    bad      {metrics.LINES_FAILED.name}{{source="{source.source}",reason="{reason}"}} +{count}'
+        if not tally.hits and not tally.failed:
+            yield "    a directive of the log; no request"

@@ -1,0 +1,248 @@
+"""The batch tools on files: totals, guesses, explanations, and what they say of bad input."""
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from exporter.accesslog import check_source
+from exporter.accesslog.infer import infer
+from exporter.accesslog.source import Example, Source
+from exporter.cli import main
+
+SAMPLES = Path(__file__).parent / "accesslog_samples"
+SHARED = Path(os.environ.get("TIDEWATCH_SHARED", Path(__file__).resolve().parents[2] / ".." / "shared"))
+REAL = SHARED / "data" / "001-access-log-qps"
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def run(*args):
+        monkeypatch.setattr("sys.argv", ["exporter", *map(str, args)])
+        try:
+            main()
+            code = 0
+        except SystemExit as exc:
+            code = exc.code or 0
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def by_route(requests):
+    found = {}
+    for one in requests:
+        found[one["route"], one["code"]] = found.get((one["route"], one["code"]), 0) + one["count"]
+    return found
+
+
+def test_summary_reads_plain_and_compressed_files(run, tmp_path):
+    data = b"a\tGET /b?c\t200\t5\na\tPOST /a\t404\t7\nbad\n" * 2 + b"a\tGET /a\t200\t1"
+    (tmp_path / "a.log").write_bytes(data)
+    (tmp_path / "b.log").write_bytes(gzip.compress(data))
+    code, out, err = run("summary", "--json", "--format", "tab", tmp_path / "a.log", tmp_path / "b.log")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {
+        "lines": 14,
+        "failed": {"format": 4},
+        "requests": [
+            {"method": "GET", "route": "/a", "code": "200", "count": 2, "bytes": 2},
+            {"method": "POST", "route": "/a", "code": "404", "count": 4, "bytes": 28},
+            {"method": "GET", "route": "/b", "code": "200", "count": 4, "bytes": 20},
+        ],
+    }
+
+
+def test_summary_is_a_table_for_people(run, tmp_path):
+    (tmp_path / "a.log").write_bytes(b"a\tGET /u/1\t200\t5\na\tGET /u/2\t200\t5\na\tGET /\x1b[2J\t200\t5\nbad\n")
+    code, out, _ = run("summary", tmp_path / "a.log", "--route", "/u/{id}")
+    assert (code, out.splitlines()) == (
+        0,
+        [
+            "requests  bytes  code  method  route",
+            r"       1      5  200   GET     /\x1b[2J",
+            "       2     10  200   GET     /u/{id}",
+            "4 lines, 1 bad (format 1)",
+        ],
+    )
+
+
+def test_summary_goes_on_after_a_file_that_cannot_be_read(run, tmp_path):
+    (tmp_path / "a.log").write_bytes(b"a\tGET /\t200\t5\n")
+    broken = gzip.compress(b"a\tGET /\t200\t5\n" * 1000)[:-20]
+    (tmp_path / "b.gz").write_bytes(broken)
+    args = ("summary", "--json", "--format", "tab", "nowhere.log", tmp_path / "b.gz", tmp_path / "a.log")
+    code, out, err = run(*args)
+    assert code == 3
+    assert json.loads(out)["lines"] >= 1
+    assert err.startswith("exporter: nowhere.log: No such file or directory\n")
+    assert err.splitlines()[1].startswith(f"exporter: {tmp_path}/b.gz: ")
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real inputs in ../shared are absent")
+@pytest.mark.parametrize(
+    ("logs", "lines", "want"),
+    [
+        (
+            "jo-access.log",
+            277,
+            {"/": (140, 8, 1), "/blog": (58, 5, 0), "/library": (44, 6, 0), "/questions": (14, 1, 0)},
+        ),
+        (
+            "rotated/*",
+            2280,
+            {"/": (1108, 63, 16), "/blog": (454, 22, 6), "/library": (449, 33, 3), "/questions": (119, 5, 2)},
+        ),
+    ],
+    ids=["jo", "rotated"],
+)
+def test_summary_has_the_totals_of_the_real_logs(run, logs, lines, want):
+    code, out, _ = run("summary", "--json", *sorted(REAL.glob(logs)))
+    result = json.loads(out)
+    assert (code, result["lines"], result["failed"]) == (0, lines, {})
+    flat = {(route, c): n for route, ns in want.items() for c, n in zip(("200", "404", "500"), ns, strict=True) if n}
+    assert by_route(result["requests"]) == flat
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.log")), ids=lambda path: path.stem)
+def test_infer_knows_each_format(sample):
+    guess = infer(sample.read_bytes())
+    assert guess is not None
+    assert guess.format == sample.stem
+
+
+NGINX_OF_ONES_OWN = (
+    '$field0 $field1 $field2 [$time_local] "$request" $status $body_bytes_sent "$field7" "$field8" '
+    '$request_time $field10 [$field11] "$field12"'
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "want"),
+    [
+        (
+            b'192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 12 "-" "curl" 0.1 0.1 [x] "200"',
+            NGINX_OF_ONES_OWN,
+        ),
+        (b"2026-11-22T06:30:48Z|GET|/a?b|404|17", None),
+        (b"x GET /a?b 404 17 0.2", "$field0 $request_method $request_uri $status $body_bytes_sent $request_time"),
+        (b"hello world", None),
+    ],
+    ids=["nginx", "bars", "bare", "no-log"],
+)
+def test_infer_describes_a_format_of_ones_own(line, want):
+    guess = infer(line + b"\n")
+    assert (guess.format if guess else None) == want
+
+
+def test_infer_takes_whole_numbers_for_microseconds():
+    guess = infer(b'a - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 12 "-" "curl" 12345\n')
+    assert guess is not None
+    assert (guess.format, guess.time_unit) == ("combined-timed", "us")
+
+
+def test_what_infer_proposes_is_a_configuration(run, tmp_path):
+    code, out, err = run("infer", SAMPLES / "combined.log")
+    assert (code, err) == (0, "")
+    (tmp_path / "exporter.yml").write_text(out)
+    assert run("check", tmp_path / "exporter.yml")[0] == 0
+    assert "format: combined\n" in out
+    assert "codes: [200, 404, 408, 500]\n" in out
+
+
+def test_explain_says_what_becomes_of_each_line(run, tmp_path):
+    (tmp_path / "a.log").write_bytes(b"a\tGET /u/7?x\t200\t5\t0.25\nbad\x1b\n")
+    code, out, _ = run("explain", tmp_path / "a.log", "--format", "tab-timed")
+    labels = 'source="log",method="GET",route="/u/{id}"'
+    assert (code, out.splitlines()) == (
+        0,
+        [
+            r"a\x09GET /u/7?x\x09200\x095\x090.25",
+            "    matched  method=GET  path=/u/7  code=200  bytes=5  duration=0.25s",
+            f'    feeds    tidewatch_http_requests_total{{{labels},code="200"}} +1',
+            f'    feeds    tidewatch_http_response_bytes_total{{{labels},code="200"}} +5',
+            f"    feeds    tidewatch_http_request_duration_seconds{{{labels}}} +1",
+            r"bad\x1b",
+            '    bad      tidewatch_log_lines_failed_total{source="log",reason="format"} +1',
+        ],
+    )
+
+
+def test_explain_takes_a_source_of_the_configuration(run, tmp_path):
+    (tmp_path / "a.log").write_bytes(b"a\tGET /x\t200\t5\n")
+    config = tmp_path / "exporter.yml"
+    config.write_text(
+        "state_dir: s\naccesslog:\n- {source: one, paths: [a]}\n- {source: two, paths: [a], routes: [/x]}\n"
+    )
+    assert 'source="two"' in run("explain", tmp_path / "a.log", "--config.file", config, "--source", "two")[1]
+    code, _, err = run("explain", tmp_path / "a.log", "--config.file", config)
+    assert (code, err) == (2, f"exporter: {config}: choose with --source one of: one, two\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "want"),
+    [
+        (["summary"], "Missing argument 'LOG...'"),
+        (["summary", "-"], "--format: what comes on standard input cannot be looked at beforehand"),
+        (["summary", "EMPTY"], "empty, so its format cannot be guessed"),
+        (["summary", "JUNK"], "its lines fit no format known here"),
+        (["summary", "--format", "combind", "JUNK"], "did you mean combined?"),
+        (["summary", "--route", "users", "JUNK", "--format", "tab"], "route 'users' must start with /"),
+        (["qps", "--interval", "0", "JUNK"], "0 is not in the range 0.1<=x<=86400"),
+        (["qps", "--ganglia", "here", "JUNK"], "'here' is not HOST:PORT"),
+        (["qps", "--output", "/nowhere/x", "JUNK"], "--output: /nowhere/x: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_exit_2(run, tmp_path, args, want):
+    files = {"EMPTY": b"", "JUNK": b"hello\nworld\n"}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    code, out, err = run(*(tmp_path / arg if arg in files else arg for arg in args))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert want in err
+
+
+TIMED = Source(source="site", paths=("a",), format="tab-timed", routes=("/users/{id}",), codes=(200, 500))
+LINES = ("a\tGET /users/7\t200\t5\t0.25", "a\tGET /users/8\t200\t5\t0.5", "bad")
+
+
+@pytest.mark.parametrize(
+    ("sample", "value", "want"),
+    [
+        ('tidewatch_http_requests_total{route="/users/{id}",code="200"}', 2, None),
+        ('tidewatch_http_requests_total{code="500"}', 0, None),
+        ("tidewatch_http_request_duration_seconds_sum", 0.75, None),
+        ('tidewatch_http_request_duration_seconds_bucket{le="0.25"}', 1, None),
+        ('tidewatch_log_lines_failed_total{reason="format"}', 1, None),
+        ("tidewatch_http_requests_total", 3, "tidewatch_http_requests_total is 2, not 3"),
+        (
+            'tidewatch_http_requests_total{code="201"}',
+            0,
+            'tidewatch_http_requests_total{code="201"} is not there, not 0',
+        ),
+        ("no sample{", 1, "'no sample{' is no sample"),
+    ],
+)
+def test_a_configuration_proves_itself(sample, value, want):
+    source = Source(source="site", paths=("a",), format="tab-timed", routes=TIMED.routes, codes=TIMED.codes,
+                    tests=(Example(LINES, {sample: value}),))  # fmt: skip
+    problems = check_source(source)
+    if want is None:
+        assert problems == []
+    else:
+        (problem,) = problems
+        assert problem.startswith("$.accesslog: source site: tests[0]: ")
+        assert want in problem
+
+
+def test_check_runs_the_tests_of_the_configuration(run, tmp_path):
+    config = tmp_path / "exporter.yml"
+    config.write_text(
+        'accesslog:\n- source: site\n  paths: [a]\n  tests:\n  - lines: ["a\\tGET /\\t200\\t5"]\n'
+        "    samples: {tidewatch_http_requests_total: 2}\n"
+    )
+    code, out, err = run("check", config)
+    want = f"exporter: {config}: $.accesslog: source site: tests[0]: tidewatch_http_requests_total is 1, not 2\n"
+    assert (code, out, err) == (2, "", want)

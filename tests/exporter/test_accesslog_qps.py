@@ -1,0 +1,192 @@
+"""The 10-second report: rates over the time that really went by, on schedule, through rotation, also when idle."""
+
+import asyncio
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.accesslog.ganglia import Ganglia, metric_name, packets
+from exporter.accesslog.qps import Figure, Window, follow, rate, report
+from exporter.accesslog.source import Source
+from exporter.accesslog.tally import Tally
+from exporter.errors import ConfigError
+
+
+def window(**counts):
+    made = Window(Source(source="log", paths=("a",)))
+    for key, count in counts.items():
+        method, route, code = key.split("_")
+        made.add(Tally(1, {}, {(method.encode(), f"/{route}".encode(), code.encode()): [count, 0, 0]}))
+    return made
+
+
+def test_routes_then_codes_then_the_total():
+    made = window(GET_help_200=32, GET__500=1, GET__200=100, POST__200=3)
+    assert made.close(10.0) == [
+        Figure("/", "200", 10.3),
+        Figure("/", "500", 0.1),
+        Figure("/help", "200", 3.2),
+        Figure("total", "", 13.6),
+    ]
+    assert made.close(10.0) == [Figure("total", "", 0.0)]
+
+
+def test_the_report_is_text_with_tabs():
+    now_s = time.mktime((2016, 9, 9, 11, 43, 14, 0, 0, -1))
+    assert report([Figure("/", "200", 10.3), Figure("total", "", 13.6)], now_s) == (
+        "Fri Sep  9 11:43:14 2016\n=============================\n/\t200\t10.3\ntotal\t\t13.6\n\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("per_s", "want"),
+    [(0, "0.0"), (10.34, "10.3"), (0.1, "0.1"), (0.09, "0.09"), (0.0042, "0.004"), (12345.678, "12345.7")],
+)
+def test_a_rate_shows_something(per_s, want):
+    assert rate(per_s) == want
+
+
+@given(st.floats(1e-6, 1e6))
+def test_no_rate_reads_as_nothing(per_s):
+    assert float(rate(per_s)) > 0
+
+
+class Clock:
+    """Time that goes on by itself to whatever is waited for, and a little further; `late_s` more at the second wait."""
+
+    def __init__(self, meanwhile, late_s=0.0):
+        self.now, self.waits, self.late_s, self.meanwhile = 1000.0, 0, late_s, meanwhile
+
+    def monotonic(self):
+        return self.now
+
+    def wall(self):
+        return self.now + 1e9
+
+    async def sleep_until(self, due_s):
+        if due_s <= self.now:
+            return
+        if due_s - self.now < 1:  # the tailer's, not the report's
+            await asyncio.sleep(0.001)
+            return
+        self.waits += 1
+        await self.meanwhile(self.waits)
+        self.now = due_s + (self.late_s if self.waits == 2 else 0.0)
+
+
+async def reports_of(log, meanwhile, *, count, from_="end", late_s=0.0):
+    told = []
+    source = Source(source="log", paths=(str(log),), from_=from_)
+    await follow(
+        source,
+        10.0,
+        lambda figures, now_s: told.append((now_s - 1e9, figures)),
+        Clock(meanwhile, late_s),
+        reports=count,
+    )
+    return told
+
+
+async def test_a_late_report_divides_by_the_time_that_went_by(tmp_path):
+    async def nothing(_):
+        await asyncio.sleep(0)
+
+    told = await reports_of(tmp_path / "none.log", nothing, count=3, late_s=12.0)
+    assert [at for at, _ in told] == [1010.0, 1032.0, 1040.0]
+    assert [figures for _, figures in told] == [[Figure("total", "", 0.0)]] * 3
+
+
+async def test_what_stands_in_the_log_counts_only_if_asked_for(tmp_path):
+    log = tmp_path / "access.log"
+    log.write_bytes(b"a\tGET /\t200\t1\n" * 20)
+
+    async def wait_for_reading(_):
+        await asyncio.sleep(0.05)  # one look of the tailer: nothing tells when it has found nothing
+
+    for from_, want in (
+        ("start", [Figure("/", "200", 2.0), Figure("total", "", 2.0)]),
+        ("end", [Figure("total", "", 0.0)]),
+    ):
+        assert await reports_of(log, wait_for_reading, count=1, from_=from_) == [(1010.0, want)]
+
+
+@pytest.mark.parametrize("address", ["localhost", ":8649", "localhost:", "localhost:0", "localhost:99999"])
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(ConfigError, match="is not HOST:PORT"):
+        Ganglia(address, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("figure", "want"),
+    [
+        (Figure("/", "200", 1.0), "qps_root_200"),
+        (Figure("/a/{id}/b", "500", 1.0), "qps_a_id_b_500"),
+        (Figure("total", "", 1.0), "qps_total"),
+        (Figure("other", "404", 1.0), "qps_other_404"),
+    ],
+)
+def test_ganglia_names_are_names_of_files(figure, want):
+    assert metric_name(figure) == want
+
+
+def test_packets_are_xdr():
+    described, value = packets("host", "qps_total", 1.5, 10.0)
+    assert value == b"\0\0\0\x85" + b"\0\0\0\x04host" + b"\0\0\0\x09qps_total\0\0\0" + b"\0\0\0\0" + (
+        b"\0\0\0\x02%s\0\0" + b"\0\0\0\x081.500000"
+    )
+    assert struct.unpack(">I", described[:4]) == (128,)
+    assert len(described) % 4 == 0
+
+
+def free_port(kind):
+    with socket.socket(socket.AF_INET, kind) as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+GMOND = """
+globals {{ daemonize = no setuid = no mute = no deaf = no allow_extra_data = yes send_metadata_interval = 0 }}
+cluster {{ name = "test" }}
+udp_recv_channel {{ bind = 127.0.0.1 port = {udp} }}
+tcp_accept_channel {{ bind = 127.0.0.1 port = {tcp} }}
+"""
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(shutil.which("gmond") is None, reason="gmond is not installed (Debian: ganglia-monitor)")
+def test_a_real_gmond_has_the_figures(tmp_path):
+    ports = {"udp": free_port(socket.SOCK_DGRAM), "tcp": free_port(socket.SOCK_STREAM)}
+    (tmp_path / "gmond.conf").write_text(GMOND.format(**ports))
+    gmond = subprocess.Popen(["gmond", "-c", tmp_path / "gmond.conf"])
+    try:
+        sender = Ganglia(f"127.0.0.1:{ports['udp']}", 10.0)
+        told = {}
+        deadline_s = time.monotonic() + 20
+        while told != {"qps_root_200": 10.3, "qps_total": 10.3} and time.monotonic() < deadline_s:
+            sender.send([Figure("/", "200", 10.3), Figure("total", "", 10.3)])
+            told = metrics_of(ports["tcp"])
+        sender.send([Figure("total", "", 0.0)])
+        while told["qps_root_200"] and time.monotonic() < deadline_s:
+            told = metrics_of(ports["tcp"])
+        sender.close()
+    finally:
+        gmond.terminate()
+        gmond.wait()
+    assert told == {"qps_root_200": 0.0, "qps_total": 0.0}
+
+
+def metrics_of(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as one:
+            text = b"".join(iter(lambda: one.recv(65536), b""))
+    except ConnectionRefusedError:  # not up yet
+        return {}
+    found = re.findall(rb'<METRIC NAME="(\w+)" VAL="([\d.]+)" TYPE="double" UNITS="requests/s"', text)
+    return {name.decode(): float(value) for name, value in found}
