@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
@@ -45,6 +46,7 @@ class Prometheus:
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         """`url` is its root; `session` is closed by whoever made it."""
         self.url = url.rstrip("/")
+        self.shown = without_password(self.url)
         self._session = session
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
 
@@ -87,21 +89,28 @@ class Prometheus:
                     params=form if method == "GET" else None,
                     data=form if method == "POST" else None,
                     timeout=timeout,
+                    allow_redirects=False,
                 ) as response,
             ):
                 body = await _bounded(response)
                 status = response.status
         except TimeoutError as exc:
-            raise SourceError(f"Prometheus at {self.url} did not answer within {TIMEOUT_S:g} s") from exc
+            raise SourceError(f"Prometheus at {self.shown} did not answer within {TIMEOUT_S:g} s") from exc
         except aiohttp.ClientError as exc:
-            raise SourceError(f"Prometheus cannot be reached at {self.url}: {_reason(exc)}") from exc
+            raise SourceError(f"Prometheus cannot be reached at {self.shown}: {_reason(exc)}") from exc
         try:
             answer = msgspec.json.decode(body, type=_Answer)
         except msgspec.DecodeError as exc:
-            raise SourceError(f"{self.url} answered {status} and not as Prometheus does") from exc
+            raise SourceError(f"{self.shown} answered {status} and not as Prometheus does") from exc
         if answer.status != "success":
             raise SourceError(f"Prometheus refuses the query: {answer.error}")
         return answer.data
+
+
+def without_password(url: str) -> str:
+    """The URL as it may stand in a log or on a page."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -143,7 +143,7 @@ class Preview:
         if task is None or failed or self._now() - made_s > KEPT_S:
             if len(self._kept) >= MAX_KEPT:
                 self._kept.clear()
-            task = asyncio.ensure_future(make())
+            task = asyncio.ensure_future(make())  # its own task: a caller that goes away leaves the others their answer
             self._kept[key] = (self._now(), task)
         return await asyncio.shield(task)
 
@@ -157,7 +157,7 @@ async def serve(preview: Preview, host: str, port: int, allowed_hosts: list[str]
 
 
 def new_session() -> aiohttp.ClientSession:
-    """The session that Prometheus and Alertmanager are asked with: no proxy, no cookies, no redirects elsewhere."""
+    """The session that Prometheus and Alertmanager are asked with: no proxy, no cookies."""
     return aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from dashboards.model import load_files
 from dashboards.preview.alerts import muted
 from dashboards.preview.app import Preview, new_session, serve
-from dashboards.prometheus import Prometheus
+from dashboards.prometheus import Prometheus, without_password
 from exporter.errors import ConfigError
 
 
@@ -44,7 +44,7 @@ async def run(
         try:
             name, number = runner.addresses[0][:2]
             shown = f"[{name}]" if ":" in name else name
-            sys.stderr.write(f"dashboards: preview on http://{shown}:{number}/ of {prometheus_url}\n")
+            sys.stderr.write(f"dashboards: preview on http://{shown}:{number}/ of {without_password(prometheus_url)}\n")
             await stop.wait()
         finally:
             await runner.cleanup()

@@ -15,7 +15,7 @@ from dashboards.preview.app import Preview, new_session
 from dashboards.preview.asked import read
 from dashboards.preview.security import host_name
 from dashboards.prometheus import Prometheus, seconds
-from exporter.errors import BadRecord
+from exporter.errors import BadRecord, SourceError
 
 NOW_S = 1_700_000_000.0
 PANEL = "/api/boards/tidewatch-site/panels/9"
@@ -201,6 +201,13 @@ async def test_an_unreachable_prometheus_is_said_in_the_panel_and_the_page_lives
             assert answer["error"].startswith("Prometheus cannot be reached at http://127.0.0.1:9: ")
             assert (await client.get("/")).status == 200
             assert (await told(client, "/api/boards"))[0] == 200
+
+
+async def test_a_password_in_prometheus_address_is_never_told():
+    async with new_session() as session:
+        prometheus = Prometheus("http://user:secret@127.0.0.1:9/p", session)
+        with pytest.raises(SourceError, match=r"cannot be reached at http://127\.0\.0\.1:9/p: "):
+            await prometheus.alerts()
 
 
 async def test_prometheus_own_words_reach_the_panel(page, prometheus):

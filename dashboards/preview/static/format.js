@@ -1,8 +1,23 @@
 // Values to text and colours, by the board's own settings: units, thresholds, names of states. No DOM.
 
-const SI = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
-const BINARY = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [1024, "KiB"]];
-const DECIMAL = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]];
+const SI = [
+  [1e12, "T"],
+  [1e9, "G"],
+  [1e6, "M"],
+  [1e3, "k"],
+];
+const BINARY = [
+  [2 ** 40, "TiB"],
+  [2 ** 30, "GiB"],
+  [2 ** 20, "MiB"],
+  [1024, "KiB"],
+];
+const DECIMAL = [
+  [1e12, "TB"],
+  [1e9, "GB"],
+  [1e6, "MB"],
+  [1e3, "kB"],
+];
 
 function digits(value, most = 3) {
   const size = Math.abs(value);
@@ -36,24 +51,42 @@ function per(value, unit) {
   return [number, prefix + unit];
 }
 
-function rateOf([number, unit]) { return [number, unit + "/s"]; }
+function rateOf([number, unit]) {
+  return [number, unit + "/s"];
+}
 
-function when(ms) { return new Date(ms).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" }); }
+function when(ms) {
+  return new Date(ms).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
+}
 
 const UNITS = {
-  short: (v) => scaled(v, SI, ""), none: (v) => [digits(v, 6), ""],
-  reqps: (v) => per(v, "req/s"), ops: (v) => per(v, "ops/s"), cps: (v) => per(v, "/s"), eps: (v) => per(v, "/s"),
-  s: seconds, ms: (v) => seconds(v / 1e3), m: (v) => seconds(v * 60), h: (v) => seconds(v * 3600), d: (v) => seconds(v * 86400),
-  bytes: (v) => scaled(v, BINARY, "B"), decbytes: (v) => scaled(v, DECIMAL, "B"),
-  binBps: (v) => rateOf(scaled(v, BINARY, "B")), Bps: (v) => rateOf(scaled(v, DECIMAL, "B")),
-  percent: (v) => [digits(v), "%"], percentunit: (v) => [digits(v * 100), "%"],
-  dateTimeAsIso: (v) => [when(v), ""], dateTimeFromNow: (v) => [...seconds(Math.max(0, (Date.now() - v) / 1000)).slice(0, 1), "ago"],
+  short: (v) => scaled(v, SI, ""),
+  none: (v) => [digits(v, 6), ""],
+  reqps: (v) => per(v, "req/s"),
+  ops: (v) => per(v, "ops/s"),
+  cps: (v) => per(v, "/s"),
+  eps: (v) => per(v, "/s"),
+  s: seconds,
+  ms: (v) => seconds(v / 1e3),
+  m: (v) => seconds(v * 60),
+  h: (v) => seconds(v * 3600),
+  d: (v) => seconds(v * 86400),
+  bytes: (v) => scaled(v, BINARY, "B"),
+  decbytes: (v) => scaled(v, DECIMAL, "B"),
+  binBps: (v) => rateOf(scaled(v, BINARY, "B")),
+  Bps: (v) => rateOf(scaled(v, DECIMAL, "B")),
+  percent: (v) => [digits(v), "%"],
+  percentunit: (v) => [digits(v * 100), "%"],
+  dateTimeAsIso: (v) => [when(v), ""],
+  dateTimeFromNow: (v) => [...seconds(Math.max(0, (Date.now() - v) / 1000)).slice(0, 1), "ago"],
 };
 
 // [number, unit] of a value; a gap is told as a dash.
 export function parts(value, unit) {
   if (value === null || value === undefined || Number.isNaN(value)) return ["–", ""];
-  return (UNITS[unit] || ((v) => [digits(v), unit && unit.startsWith("suffix:") ? unit.slice(7) : ""]))(value);
+  return (UNITS[unit] || ((v) => [digits(v), unit && unit.startsWith("suffix:") ? unit.slice(7) : ""]))(
+    value,
+  );
 }
 
 export function text(value, unit) {
@@ -68,7 +101,11 @@ export function state(value, mappings) {
     if (mapping.type === "value" && String(value) in mapping.options) return mapping.options[String(value)];
     if (mapping.type === "range") {
       const { from, to, result } = mapping.options;
-      if ((from === null || from === undefined || value >= from) && (to === null || to === undefined || value <= to)) return result;
+      if (
+        (from === null || from === undefined || value >= from) &&
+        (to === null || to === undefined || value <= to)
+      )
+        return result;
     }
   }
   return null;
@@ -94,18 +131,30 @@ export function colour(name) {
   return styles.getPropertyValue(`--c-${plain}`).trim() || styles.getPropertyValue("--c-blue").trim();
 }
 
-export function paletteColour(index) { return colour(ORDER[index % ORDER.length]); }
+export function paletteColour(index) {
+  return colour(ORDER[index % ORDER.length]);
+}
 
-export function theme(name) { return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim(); }
+export function theme(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
 
 export function faded(hex, share) {
   const full = hex.length === 4 ? hex.replace(/[0-9a-f]/gi, (c) => c + c) : hex;
-  return full.slice(0, 7) + Math.round(share * 255).toString(16).padStart(2, "0");
+  return (
+    full.slice(0, 7) +
+    Math.round(share * 255)
+      .toString(16)
+      .padStart(2, "0")
+  );
 }
 
 // The settings of one series: the panel's defaults with its overrides by name, /regex/ and query laid over them.
 export function settings(fieldConfig, line) {
-  const found = { ...(fieldConfig.defaults || {}), custom: { ...((fieldConfig.defaults || {}).custom || {}) } };
+  const found = {
+    ...(fieldConfig.defaults || {}),
+    custom: { ...((fieldConfig.defaults || {}).custom || {}) },
+  };
   for (const { matcher, properties } of fieldConfig.overrides || []) {
     if (!applies(matcher, line)) continue;
     for (const { id, value } of properties) {
@@ -138,7 +187,13 @@ export function last(values) {
 export const CALCS = {
   last: ["Last", (v) => (v.length ? v[v.length - 1] : null)],
   lastNotNull: ["Last", last],
-  mean: ["Mean", (v) => { const n = v.filter((x) => x !== null); return n.length ? n.reduce((a, b) => a + b, 0) / n.length : null; }],
+  mean: [
+    "Mean",
+    (v) => {
+      const n = v.filter((x) => x !== null);
+      return n.length ? n.reduce((a, b) => a + b, 0) / n.length : null;
+    },
+  ],
   max: ["Max", (v) => v.reduce((a, b) => (b !== null && (a === null || b > a) ? b : a), null)],
   min: ["Min", (v) => v.reduce((a, b) => (b !== null && (a === null || b < a) ? b : a), null)],
   sum: ["Total", (v) => v.reduce((a, b) => a + (b || 0), 0)],

@@ -6,7 +6,15 @@ import { barGauge, gauge, histogram, stat, table, text } from "./panels/values.j
 import { make } from "./dom.js";
 
 const KINDS = {
-  timeseries, stat, gauge, table, heatmap, histogram, bargauge: barGauge, "state-timeline": timeline, "status-history": history,
+  timeseries,
+  stat,
+  gauge,
+  table,
+  heatmap,
+  histogram,
+  bargauge: barGauge,
+  "state-timeline": timeline,
+  "status-history": history,
 };
 
 export class Panel {
@@ -21,8 +29,20 @@ export class Panel {
     this.body = make("div", { class: "body" });
     this.note = make("span", { class: "note" });
     this.error = make("p", { class: "error", role: "alert", hidden: true });
-    const title = make("header", {}, make("h3", {}, model.title || ""), model.description ? this.about() : null, this.note);
-    this.node = make("section", { class: "panel", "data-panel": model.id, "data-state": "new", "aria-label": model.title, ...place }, title, this.body, this.error);
+    const title = make(
+      "header",
+      {},
+      make("h3", {}, model.title || ""),
+      model.description ? this.about() : null,
+      this.note,
+    );
+    this.node = make(
+      "section",
+      { class: "panel", "data-panel": model.id, "data-state": "new", "aria-label": model.title, ...place },
+      title,
+      this.body,
+      this.error,
+    );
     this.watch = new ResizeObserver(() => this.fit());
     this.watch.observe(this.body);
   }
@@ -30,7 +50,12 @@ export class Panel {
   about() {
     const queries = (this.model.targets || []).map((target) => make("code", {}, target.expr));
     const paragraphs = this.model.description.split(/\n{2,}/).map((paragraph) => make("p", {}, paragraph));
-    return make("details", { class: "about" }, make("summary", { "aria-label": `About ${this.model.title}` }, "i"), make("div", {}, ...paragraphs, ...queries));
+    return make(
+      "details",
+      { class: "about" },
+      make("summary", { "aria-label": `About ${this.model.title}` }, "i"),
+      make("div", {}, ...paragraphs, ...queries),
+    );
   }
 
   async refresh() {
@@ -42,7 +67,10 @@ export class Panel {
     const turn = ++this.turn;
     this.node.classList.add("loading");
     try {
-      const points = Math.max(10, Math.min(1500, Math.round((this.body.clientWidth || 600) * (this.coarse() ? 0.2 : 1))));
+      const points = Math.max(
+        10,
+        Math.min(1500, Math.round((this.body.clientWidth || 600) * (this.coarse() ? 0.2 : 1))),
+      );
       const frame = await this.board.ask(points);
       if (turn !== this.turn) return;
       this.frame = frame;
@@ -56,7 +84,9 @@ export class Panel {
   }
 
   // Cells want to be seen: a fifth as many steps as pixels.
-  coarse() { return ["heatmap", "status-history"].includes(this.model.type); }
+  coarse() {
+    return ["heatmap", "status-history"].includes(this.model.type);
+  }
 
   redraw() {
     if (!this.frame) return;
@@ -70,8 +100,21 @@ export class Panel {
       return;
     }
     const draw = KINDS[this.model.type];
-    if (!draw) this.body.replaceChildren(make("p", { class: "nothing" }, `The preview cannot draw panels of type ${this.model.type}; Grafana can.`));
-    else this.chart = draw(this.body, this.model, this.frame, { zoom: this.board.zoom, hidden: this.hidden, toggle: (name) => this.toggle(name) }) || null;
+    if (!draw)
+      this.body.replaceChildren(
+        make(
+          "p",
+          { class: "nothing" },
+          `The preview cannot draw panels of type ${this.model.type}; Grafana can.`,
+        ),
+      );
+    else
+      this.chart =
+        draw(this.body, this.model, this.frame, {
+          zoom: this.board.zoom,
+          hidden: this.hidden,
+          toggle: (name) => this.toggle(name),
+        }) || null;
     kept();
   }
 
@@ -82,7 +125,10 @@ export class Panel {
 
   // What the reader is at: a new drawing gives back the crosshair, the scrolled legend, the focused row.
   keep() {
-    const cursor = this.chart && (this.chart.kept || this.chart.over.matches(":hover")) ? { left: this.chart.cursor.left, top: this.chart.cursor.top } : null;
+    const cursor =
+      this.chart && (this.chart.kept || this.chart.over.matches(":hover"))
+        ? { left: this.chart.cursor.left, top: this.chart.cursor.top }
+        : null;
     const scrolled = (this.body.querySelector(".legend, .table") || {}).scrollTop || 0;
     const focused = this.body.contains(document.activeElement) ? document.activeElement.title : null;
     if (this.chart) this.chart.destroy();
@@ -94,7 +140,10 @@ export class Panel {
       }
       const scrolls = this.body.querySelector(".legend, .table");
       if (scrolls) scrolls.scrollTop = scrolled;
-      if (focused) [...this.body.querySelectorAll("button")].filter((button) => button.title === focused).forEach((button) => button.focus());
+      if (focused)
+        [...this.body.querySelectorAll("button")]
+          .filter((button) => button.title === focused)
+          .forEach((button) => button.focus());
     };
   }
 

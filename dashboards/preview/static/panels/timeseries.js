@@ -26,11 +26,19 @@ export function draw(body, panel, frame, page) {
 
 function stroke(line, stacked, among) {
   const { lineWidth = 1.5, fillOpacity = 0, lineStyle, drawStyle } = line.found.custom;
-  const fill = stacked ? faded(line.colour, 0.55) : fillOpacity ? falling(line.colour, fillOpacity / 100 / among) : undefined;
+  const fill = stacked
+    ? faded(line.colour, 0.55)
+    : fillOpacity
+      ? falling(line.colour, fillOpacity / 100 / among)
+      : undefined;
   return {
-    label: line.name, stroke: line.colour, width: lineWidth, fill,
+    label: line.name,
+    stroke: line.colour,
+    width: lineWidth,
+    fill,
     dash: lineStyle && lineStyle.fill === "dash" ? lineStyle.dash || [8, 6] : undefined,
-    points: { show: lineAlone(line.values) }, spanGaps: false,
+    points: { show: lineAlone(line.values) },
+    spanGaps: false,
     ...(drawStyle === "bars" ? { paths: uPlot.paths.bars({ size: [0.8, 40] }) } : {}),
   };
 }
@@ -68,15 +76,24 @@ function reach(low, high, defaults, data) {
   let to = max ?? high;
   if (to <= from) to = from + (from === 0 ? 1 : Math.abs(from) * 0.1);
   const [rounded, top] = uPlot.rangeNum(from, to, 0.08, true);
-  return [from === 0 ? 0 : min ?? rounded, max ?? top];
+  return [from === 0 ? 0 : (min ?? rounded), max ?? top];
 }
 
 function hover(lines, index, unit) {
   const here = lines.filter((line) => line.values[index] !== null && line.values[index] !== undefined);
   here.sort((a, b) => b.values[index] - a.values[index]);
   if (!here.length) return null;
-  const rows = here.slice(0, 12).map((line) =>
-    make("div", { class: "line" }, swatch(line.colour), make("span", {}, line.name), make("b", {}, text(line.values[index], line.found.unit || unit))));
+  const rows = here
+    .slice(0, 12)
+    .map((line) =>
+      make(
+        "div",
+        { class: "line" },
+        swatch(line.colour),
+        make("span", {}, line.name),
+        make("b", {}, text(line.values[index], line.found.unit || unit)),
+      ),
+    );
   if (here.length > 12) rows.push(make("div", { class: "when" }, `and ${here.length - 12} more`));
   return rows;
 }
@@ -85,16 +102,36 @@ function legend(panel, lines, page) {
   const asked = (panel.options.legend && panel.options.legend.calcs) || [];
   const calcs = asked.map((name) => CALCS[name]).filter(Boolean);
   const rows = lines.map((line) => {
-    const toggle = make("button", { type: "button", "aria-pressed": String(!line.hidden), title: line.name,
-      onclick: () => page.toggle(line.name) }, swatch(line.colour), make("span", {}, line.name));
+    const toggle = make(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(!line.hidden),
+        title: line.name,
+        onclick: () => page.toggle(line.name),
+      },
+      swatch(line.colour),
+      make("span", {}, line.name),
+    );
     const figures = calcs.map(([, calc]) => make("td", {}, text(calc(line.values), line.found.unit)));
     return make("tr", {}, make("th", { scope: "row" }, toggle), ...figures);
   });
-  const head = make("tr", {}, make("th", { scope: "col" }, "Series"), ...calcs.map(([name]) => make("th", { scope: "col" }, name)));
-  return make("div", { class: "legend" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
+  const head = make(
+    "tr",
+    {},
+    make("th", { scope: "col" }, "Series"),
+    ...calcs.map(([name]) => make("th", { scope: "col" }, name)),
+  );
+  return make(
+    "div",
+    { class: "legend" },
+    make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
+  );
 }
 
 function spoken(panel, lines) {
-  const told = lines.slice(0, 8).map((line) => `${line.name} ${text(CALCS.lastNotNull[1](line.values), line.found.unit)}`);
+  const told = lines
+    .slice(0, 8)
+    .map((line) => `${line.name} ${text(CALCS.lastNotNull[1](line.values), line.found.unit)}`);
   return `${panel.title}, over time. Last values: ${told.join("; ")}`;
 }
