@@ -9,7 +9,7 @@ from exporter.stats.parse import Stats, counts_by_code, is_code
 
 
 class Stop(Protocol):
-    """What `threading.Event` is to the loop; a test puts a clock in its place."""
+    """What ends a run; a test puts a clock in its place."""
 
     def wait(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds; true once it is time to end."""

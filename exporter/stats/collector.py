@@ -1,9 +1,9 @@
 """The `collector` command: a stats page, at a fixed interval, into a TAB-separated file."""
 
 import os
+import select
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -63,8 +63,7 @@ def command(
     Every interval one row is added: the Unix time, then the counts, TAB-separated. A collection that fails writes no
     row and is told on stderr; the run goes on. Ctrl-C or SIGTERM ends it after the collection under way.
     """
-    stop = threading.Event()
-    _stop_on_signals(stop)
+    stop = _Signalled()
     rows = _Stdout(columns, header=header) if output is None else RecordFile(output, columns, header=header)
     if isinstance(rows, RecordFile) and rows.set_aside:
         _say(f"{output}: the last line was not whole and is now in {output}.torn")
@@ -115,16 +114,25 @@ class _Stdout:
         return 0
 
 
-def _stop_on_signals(stop: threading.Event) -> None:
-    """The first signal lets the collection under way finish; the second ends at once."""
+class _Signalled:
+    """Waiting that SIGTERM or SIGINT ends. The first lets the collection under way finish, the second ends at once.
 
-    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        stop.set()
+    A handler that set a `threading.Event` would wait for ever if the signal came while `wait` held the event's lock.
+    """
+
+    def __init__(self) -> None:
+        self._came, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def wait(self, timeout: float) -> bool:
+        return bool(select.select([self._came], [], [], timeout)[0])
+
+    @staticmethod
+    def _on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG004
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_DFL)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
 
 
 _CLEAR = "\r\x1b[K"
