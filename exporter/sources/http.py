@@ -2,17 +2,13 @@
 
 import asyncio
 import os
-from importlib.metadata import version
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import aiohttp
 import yarl
 
 from exporter.errors import SourceError
-
-MAX_PAGE_BYTES = 1 << 20  # a stats page has a few hundred bytes; a megabyte is something else
-USER_AGENT = f"tidewatch/{version('tidewatch')}"
+from exporter.sources.address import MAX_PAGE_BYTES, USER_AGENT
 
 
 class Page(NamedTuple):
@@ -20,19 +16,6 @@ class Page(NamedTuple):
 
     body: bytes
     content_type: str
-
-
-def check_url(url: str) -> None:
-    """Refuse what cannot be fetched. Raises ValueError with a text for the user."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError(f"{url!r} is no address of a page; http://127.0.0.1:8080/stats is one")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("a password has no place in an address, where logs and labels show it")
 
 
 def new_session() -> aiohttp.ClientSession:

@@ -12,7 +12,7 @@ from types import FrameType
 import click
 
 from exporter.errors import SourceError, StoreError
-from exporter.sources.http import check_url
+from exporter.sources.address import check_url
 from exporter.stats.collecting import Collecting, Outcome
 from exporter.stats.options import Columns, Duration, run_command
 from exporter.stats.page import StatsPage

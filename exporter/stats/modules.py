@@ -8,7 +8,7 @@ import msgspec
 import yarl
 
 from exporter.catalogue import Metric
-from exporter.sources.http import MAX_PAGE_BYTES, check_url
+from exporter.sources.address import MAX_PAGE_BYTES, check_url
 from exporter.stats.template import compile_pointer, compile_template
 
 _LABEL = re.compile(r"[a-z][a-z0-9_]*")

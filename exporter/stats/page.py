@@ -6,7 +6,7 @@ from collections.abc import Callable
 import requests
 
 from exporter.errors import BadRecord, SourceError
-from exporter.sources.http import MAX_PAGE_BYTES, USER_AGENT
+from exporter.sources.address import MAX_PAGE_BYTES, USER_AGENT
 from exporter.stats.parse import Stats, parse_stats
 
 ATTEMPTS = 3

@@ -14,7 +14,8 @@ import msgspec
 from exporter.catalogue import Family, stats
 from exporter.clock import Clock
 from exporter.errors import BadRecord, SourceError
-from exporter.sources.http import check_url, fetch, new_session
+from exporter.sources.address import check_url
+from exporter.sources.http import fetch, new_session
 from exporter.stats.parse import counts_by_code, parse_stats
 from exporter.system import Context
 
