@@ -17,22 +17,21 @@ def main() -> None:
 )
 @click.option(
     "--heartbeat-timeout",
-    default=120.0,
+    default=120,
     show_default=True,
-    type=click.FloatRange(min=1),
+    type=click.IntRange(min=1),
     metavar="SECONDS",
     help="Complain when the watchdog was silent for this long.",
 )
-def receiver(host: str, port: int, heartbeat_timeout: float) -> None:
+def receiver(host: str, port: int, heartbeat_timeout: int) -> None:
     """Receive Alertmanager's webhooks: print each alert on one line, keep the last ones on a page and as JSON."""
     from alerts.receiver import serve
 
     try:
         asyncio.run(serve(host, port, heartbeat_timeout_s=heartbeat_timeout))
     except OSError as exc:
-        click.echo(
-            f"alerts receiver: {host}:{port}: {exc.strerror or exc}; choose another with --host, --port", err=True
-        )
+        reason = (exc.strerror or str(exc)).rpartition(": ")[2]  # asyncio puts the address before it
+        click.echo(f"alerts receiver: {host}:{port}: {reason}; choose another with --host or --port", err=True)
         raise SystemExit(2) from exc
 
 

@@ -22,7 +22,8 @@ td.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space:
 .firing {{ color: light-dark(#b00020, #ff8a80); font-weight: 600; }}
 .resolved {{ color: light-dark(#1b6e20, #8bd68f); }}
 .silent {{ border-left: .4rem solid #b00020; padding-left: .8rem; font-weight: 600; }}
-pre {{ white-space: pre-wrap; }}
+pre {{ white-space: pre-wrap; font-size: .9rem; }}
+:target {{ background: #ffd54a44; }}
 </style></head><body><main>
 """
 _TAIL = "</main></body></html>\n"

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -137,6 +138,7 @@ def make_app(receiver: Receiver) -> web.Application:
 
 async def serve(host: str, port: int, *, heartbeat_timeout_s: float) -> None:
     """Serve until SIGINT or SIGTERM; the second one ends at once. Raises OSError if the port can't be had."""
+    stop = _stop_signal()
     receiver = Receiver(say=_say, complain=_complain, heartbeat_timeout_s=heartbeat_timeout_s)
     runner = web.AppRunner(make_app(receiver), access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
@@ -144,21 +146,26 @@ async def serve(host: str, port: int, *, heartbeat_timeout_s: float) -> None:
         await web.TCPSite(runner, host, port).start()
         bound = runner.addresses[0]
         _complain(f"listening on http://{bound[0]}:{bound[1]}/")
-        await _until_stopped(receiver)
+        await _watch_until(stop, receiver)
     finally:
         await runner.cleanup()
 
 
-async def _until_stopped(receiver: Receiver) -> None:
+def _stop_signal() -> asyncio.Event:
+    """An event that the first SIGINT or SIGTERM sets; the second signal has its default effect."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def first_signal() -> None:
         stop.set()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)  # the second signal has its default effect
+            loop.remove_signal_handler(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, first_signal)
+    return stop
+
+
+async def _watch_until(stop: asyncio.Event, receiver: Receiver) -> None:
     while not stop.is_set():
         receiver.watch()
         try:
@@ -168,11 +175,15 @@ async def _until_stopped(receiver: Receiver) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201, the results of this program
+    try:
+        print(text, flush=True)  # noqa: T201, the results of this program
+    except OSError as exc:  # a full disk, a reader that is gone: the notification itself is kept all the same
+        _complain(f"stdout: {exc.strerror}: {text}")
 
 
 def _complain(text: str) -> None:
-    print(f"alerts receiver: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    with suppress(OSError):
+        print(f"alerts receiver: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 async def _post(request: web.Request) -> web.Response:

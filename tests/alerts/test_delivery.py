@@ -32,7 +32,7 @@ SHORTER = {
     "for: 30s": "for: 2s",
     "for: 10s": "for: 2s",
     "group_interval: 5s": "group_interval: 1s",
-    "group_interval: 30s": "group_interval: 2s",
+    "group_interval: 10s": "group_interval: 1s",
     "repeat_interval: 30s": "repeat_interval: 2s",
 }
 WITHIN_S = 20
