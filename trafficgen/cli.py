@@ -18,10 +18,16 @@ Exit codes:
   2    a flag is wrong, or the target cannot be reached: nothing was sent
   3    the generator itself was the limit: the figures say nothing about the target
   4    an expectation of a scenario did not hold
+  10   --fail-if error_ratio (errors and 5xx, of those sent)
+  11   --fail-if dropped_ratio (of those planned)
+  12   --fail-if rate_error (|sent / planned - 1|)
+  13   --fail-if lateness_p99 (or _p50, _p90, _p999, _max): the send after the plan
+  14   --fail-if latency_p99 (...): the answer after the plan
+  15   --fail-if send_latency_p99 (...): the answer after the send
   130  ended at once by a second signal"""
 
 
-def _checked(check: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+def _checked(check: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """A click callback from a function that raises UsageError."""
 
     def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
@@ -34,6 +40,12 @@ def _duration(text: str) -> float:
     from trafficgen.units import parse_duration
 
     return parse_duration(text)
+
+
+def _thresholds(texts: tuple[str, ...]) -> list[Any]:
+    from trafficgen.thresholds import parse_threshold
+
+    return [parse_threshold(text) for text in texts]
 
 
 def _address(text: str) -> tuple[str, int] | None:
@@ -87,7 +99,13 @@ plan_options = _stack(
 
 output_options = _stack(
     click.option(
-        "--report", type=click.Choice(["text", "json"]), default="text", help="The form of the closing report."
+        "--fail-if",
+        multiple=True,
+        callback=_checked(_thresholds),
+        help="A limit, such as 'error_ratio>0.01' or 'latency_p99>200ms'; may be given again. Exit codes below.",
+    ),
+    click.option(
+        "--report", type=click.Choice(["text", "json", "html"]), default="text", help="The form of the closing report."
     ),
     click.option(
         "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report there, not to stdout."
@@ -184,7 +202,28 @@ def cli(context: click.Context, /, **options: Any) -> None:
     context.exit(run_command(load_config(options), options))
 
 
-@cli.command("run")
+@cli.command("plan")
+@plan_options
+@click.option("--scenario", help="The plan of a scenario (a file, or the name of one of the program's own) instead.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV; or a picture: .png, .svg, .pdf. Else stdout.",
+)
+def plan(**options: Any) -> None:
+    """Print or draw what would be sent in each second, without sending it."""
+    from trafficgen.options import preview_plan
+    from trafficgen.preview import rows, save, write_rows
+
+    planned = preview_plan(options)
+    if options["output"] is None:
+        write_rows(rows(planned), sys.stdout)
+    else:
+        save(rows(planned), options["output"], f"plan with seed {planned.seed}")
+    click.echo(f"seed {planned.seed}", err=True)
+
+
+@cli.command("run", epilog=EXIT_CODES)
 @click.argument("scenario")
 @click.option("--url", help="Instead of the scenario's own.")
 @click.option("--seed", type=click.IntRange(0), help="Instead of the scenario's own.")

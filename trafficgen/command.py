@@ -9,14 +9,18 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Self
 
+from msgspec import structs
+
 from trafficgen.drive import Drive
 from trafficgen.errors import TrafficgenError
 from trafficgen.exposition import MetricsServer
 from trafficgen.live import LiveLine
 from trafficgen.load import LoadConfig, Run, make_run
 from trafficgen.loops import run_loop
+from trafficgen.meter import Meter
 from trafficgen.options import scenario_config
-from trafficgen.report import RENDERERS, Report
+from trafficgen.report import Report, render_text
+from trafficgen.report_html import render_html
 from trafficgen.scenario import Scenario
 
 EXIT_SATURATED = 3
@@ -57,25 +61,28 @@ async def _drive(drive: Drive, options: dict[str, Any]) -> int:
             report = await drive.execute(
                 options["prometheus"], options["alertmanager"], on_tick=line.update, tell=line.tell
             )
-        publish(report, options["report"], options["output"])
-    failed = any(not verdict.held for verdict in report.expectations)
-    return EXIT_ABORTED if signals.count > 1 else exit_code(report, failed=failed)
+        code = conclude(report, run, options)
+    return EXIT_ABORTED if signals.count > 1 else code
 
 
-def exit_code(report: Report, *, failed: bool = False) -> int:
-    """The verdict on a run as a number; what makes the others meaningless comes first."""
+def conclude(report: Report, run: Run, options: dict[str, Any]) -> int:
+    """Publish the report, with the limits it exceeds. Returns the exit code; what voids the others comes first."""
+    failures = [failure for limit in options["fail_if"] if (failure := limit.failure(report))]
+    report = structs.replace(report, failed=[text for _, text in failures])
+    publish(report, run.meter, options["report"], options["output"])
     if report.saturated:
         return EXIT_SATURATED
-    return EXIT_EXPECTATION if failed else 0
+    if any(not verdict.held for verdict in report.expectations):
+        return EXIT_EXPECTATION
+    return min((code for code, _ in failures), default=0)
 
 
 async def _execute(run: Run, options: dict[str, Any]) -> int:
     async with serve_metrics(run, options["metrics_address"], options["linger"]):
-        with stopping(run.stop) as signals:
-            with LiveLine(run.plan.duration_s) as line:
-                report = await run.execute(line.update)
-            publish(report, options["report"], options["output"])
-    return EXIT_ABORTED if signals.count > 1 else exit_code(report)
+        with stopping(run.stop) as signals, LiveLine(run.plan.duration_s) as line:
+            report = await run.execute(line.update)
+        code = conclude(report, run, options)
+    return EXIT_ABORTED if signals.count > 1 else code
 
 
 @contextlib.asynccontextmanager
@@ -113,9 +120,9 @@ class stopping:  # noqa: N801, reads as a context manager
         self._stop()
 
 
-def publish(report: Report, form: str, output: Path | None) -> None:
+def publish(report: Report, meter: Meter, form: str, output: Path | None) -> None:
     """Print the report, or write it to a file. Raises TrafficgenError when it can't be written."""
-    text = RENDERERS[form](report)
+    text = render(report, meter, form)
     if output is None:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -125,3 +132,14 @@ def publish(report: Report, form: str, output: Path | None) -> None:
     except OSError as exc:
         sys.stdout.write(text)  # better there than lost
         raise TrafficgenError(f"--output: {output}: {exc.strerror}; the report went to stdout") from exc
+
+
+def render(report: Report, meter: Meter, form: str) -> str:
+    """The report as `text`, `json` or `html`."""
+    match form:
+        case "json":
+            return report.to_json()
+        case "html":
+            return render_html(report, meter)
+        case _:
+            return render_text(report)

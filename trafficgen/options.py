@@ -1,5 +1,7 @@
 """Flags to configuration. Everything that can be wrong with them is told here, before anything is sent."""
 
+import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,9 @@ from trafficgen.errors import UsageError
 from trafficgen.load import LoadConfig
 from trafficgen.mix import parse_mix
 from trafficgen.patterns import parse_patterns
-from trafficgen.plan import Phase
+from trafficgen.plan import CurvePlan, Phase
 from trafficgen.pool import Limits
-from trafficgen.scenario import Scenario
+from trafficgen.scenario import Scenario, read_scenario
 
 
 def load_config(options: dict[str, Any]) -> LoadConfig:
@@ -40,6 +42,27 @@ def scenario_config(scenario: Scenario, options: dict[str, Any]) -> LoadConfig:
         seed=scenario.seed if options["seed"] is None else options["seed"],
         **target_settings(options),
     )
+
+
+PREVIEW_S = 60.0  # of a plan without end
+
+
+def preview_plan(options: dict[str, Any]) -> CurvePlan:
+    """The plan that the flags, or a scenario, tell; of one without end, the first minute. Raises UsageError."""
+    seed = options["seed"]
+    if options["scenario"]:
+        scenario = read_scenario(options["scenario"])
+        seed = scenario.seed if seed is None else seed
+        mix = scenario.mix or (("/", 1.0),)
+        *first, last = scenario.phases
+        phases = (*first, last if last.duration_s else replace(last, duration_s=PREVIEW_S))
+        arrival, faults = scenario.arrival, scenario.faults
+    else:
+        mix = parse_mix(options["mix"]) if options["mix"] is not None else (("/", 1.0),)
+        one = phase(options)
+        phases = (one if one.duration_s else replace(one, duration_s=PREVIEW_S),)
+        arrival, faults = options["arrival"], ()
+    return CurvePlan(phases, mix, secrets.randbits(32) if seed is None else seed, faults, arrival)
 
 
 def target_settings(options: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What a run comes to: numbers for machines, a page of text for people. Pure."""
 
 import json
-from collections.abc import Callable
 
 import msgspec
 
@@ -35,6 +34,7 @@ class Report(msgspec.Struct, frozen=True):
     stopped_early: bool = False
     windows: list[dict[str, str | float | None]] = []  # phases and faults, seconds since the start
     expectations: list[Verdict] = []
+    failed: list[str] = []  # limits (--fail-if) that were exceeded
 
     def to_json(self) -> str:
         """One indented JSON object."""
@@ -115,6 +115,7 @@ def render_text(report: Report) -> str:
     if report.saturated:
         rows.append(("INVALID", "the generator was the limit, not the target: more --workers, or a lower rate"))
     rows += [("expected", describe(verdict)) for verdict in report.expectations]
+    rows += [("FAILED", text) for text in report.failed]
     width = max(len(name) for name, _ in rows)
     return "".join(f"{name:<{width}}  {value}\n" for name, value in rows)
 
@@ -133,6 +134,3 @@ def format_seconds(value: float) -> str:
         if value < limit:
             return f"{value * scale:.3g} {unit}"
     return f"{value:.3g} s"
-
-
-RENDERERS: dict[str, Callable[[Report], str]] = {"text": render_text, "json": Report.to_json}
