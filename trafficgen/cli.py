@@ -243,6 +243,23 @@ def run(context: click.Context, /, **options: Any) -> None:
     context.exit(run_scenario(read_scenario(options["scenario"]), options))
 
 
+@cli.command("replay", epilog=EXIT_CODES)
+@click.argument("log", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--url", required=True, help="Where the requests go: scheme, host and port; the paths are the log's.")
+@click.option("--speed", type=float, default=1.0, show_default=True, help="So many times as fast as the log.")
+@click.option("--loop", is_flag=True, help="Begin again at the end.")
+@click.option("--duration", callback=_checked(_duration), help="End after so long.")
+@click.option("--seed", type=click.IntRange(0), help="Of the spreading of whole-second stamps. Always told.")
+@target_options
+@output_options
+@click.pass_context
+def replay(context: click.Context, /, **options: Any) -> None:
+    """Send the GETs of an access LOG again, at its own times: combined, JSON lines or CSV, also gzipped."""
+    from trafficgen.command import run_replay
+
+    context.exit(run_replay(options))
+
+
 def main() -> NoReturn:
     """Console script: every error the user can act on is one line on stderr."""
     try:

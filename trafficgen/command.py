@@ -18,7 +18,7 @@ from trafficgen.live import LiveLine
 from trafficgen.load import LoadConfig, Run, make_run
 from trafficgen.loops import run_loop
 from trafficgen.meter import Meter
-from trafficgen.options import scenario_config
+from trafficgen.options import replay_config, scenario_config
 from trafficgen.report import Report, render_text
 from trafficgen.report_html import render_html
 from trafficgen.scenario import Scenario
@@ -44,6 +44,14 @@ def raise_file_limit(connections: int) -> None:
         with contextlib.suppress(ValueError, OSError):
             limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
+def run_replay(options: dict[str, Any]) -> int:
+    """Replay a log, print the report, and return the exit code. Raises TrafficgenError."""
+    config, plan, words = replay_config(options)
+    run = make_run(config, plan)
+    raise_file_limit(config.limits.connections)
+    return run_loop(_execute(run, options, replayed=words))
 
 
 def run_scenario(scenario: Scenario, options: dict[str, Any]) -> int:
@@ -77,10 +85,10 @@ def conclude(report: Report, run: Run, options: dict[str, Any]) -> int:
     return min((code for code, _ in failures), default=0)
 
 
-async def _execute(run: Run, options: dict[str, Any]) -> int:
+async def _execute(run: Run, options: dict[str, Any], *, replayed: str = "") -> int:
     async with serve_metrics(run, options["metrics_address"], options["linger"]):
         with stopping(run.stop) as signals, LiveLine(run.plan.duration_s) as line:
-            report = await run.execute(line.update)
+            report = structs.replace(await run.execute(line.update), replayed=replayed)
         code = conclude(report, run, options)
     return EXIT_ABORTED if signals.count > 1 else code
 

@@ -20,7 +20,16 @@ class Connection(asyncio.Protocol):
     """A connection of a pool; at most one request is under way on it."""
 
     __slots__ = (
-        "_due_ns", "_fd", "_pool", "_quick", "_reader", "_target", "_transport", "busy", "closed", "idle_since_ns",
+        "_due_ns",
+        "_fd",
+        "_number",
+        "_pool",
+        "_quick",
+        "_reader",
+        "_transport",
+        "busy",
+        "closed",
+        "idle_since_ns",
         "sent_ns",
     )  # fmt: skip
 
@@ -30,7 +39,7 @@ class Connection(asyncio.Protocol):
         self._quick = not pool.head_only  # nothing of a response is waiting in the reader
         self.busy = False
         self.closed = True  # until it is made
-        self._target = self._due_ns = self.sent_ns = self.idle_since_ns = 0
+        self._number = self._due_ns = self.sent_ns = self.idle_since_ns = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the first request that waits."""
@@ -40,14 +49,14 @@ class Connection(asyncio.Protocol):
         self.closed = False
         self._pool.joined(self)
 
-    def send(self, due_ns: int, target: int) -> bool:
+    def send(self, due_ns: int, number: int) -> bool:
         """Write a request, to an open connection that is not busy; False if the connection turns out to be gone.
 
         The bytes go to the socket at once (a transport may queue them), so that `sent` means sent, and its time is
         right. What the socket does not take, and all that is encrypted, goes through the transport.
         """
         pool = self._pool
-        request = pool.requests[target]
+        request = pool.requests[number]
         now = monotonic_ns()
         if self._fd >= 0:
             try:
@@ -61,7 +70,7 @@ class Connection(asyncio.Protocol):
                 self._transport.write(request[taken:])
         else:
             self._transport.write(request)
-        self._due_ns, self._target, self.sent_ns, self.busy = due_ns, target, now, True
+        self._due_ns, self._number, self.sent_ns, self.busy = due_ns, number, now, True
         pool.late_ns.append(now - due_ns)
         return True
 
@@ -105,7 +114,7 @@ class Connection(asyncio.Protocol):
         self.busy = False
         pool.plan_ns.append(now - self._due_ns)
         pool.send_ns.append(now - self.sent_ns)
-        codes = pool.codes[self._target]
+        codes = pool.codes[self._number]
         codes[code] = codes.get(code, 0) + 1
         if keepalive and pool.keepalive and not self.closed:
             self.idle_since_ns = now

@@ -66,6 +66,7 @@ class Drive:
     def _end_traffic(self, report: Report) -> None:
         """What must not fire did not while the traffic ran; what must may still come, unless the run was cut."""
         self._traffic_over = True
+        self._news(self.run.elapsed_s())
         for judge in self.judges:
             if judge.expectation.firing_s is None:
                 judge.finish(self.run.elapsed_s())

@@ -141,7 +141,7 @@ class Engine:
 
     def _send_due(self, now_ns: int) -> int | None:
         """Hand over what is due of the chunk. Returns when the next of it is due, None if nothing is left."""
-        due, targets, at = self._chunk.due_ns, self._chunk.targets, self._at
+        due, requests, at = self._chunk.due_ns, self._chunk.requests, self._at
         submit, meter = self._pool.submit, self._meter
         before, count = at, len(due)
         while at < count and (due_ns := due[at]) <= now_ns:
@@ -155,7 +155,7 @@ class Engine:
                     break
                 self._allowed -= 1
                 self._handed_late += late_ns > LATE_NS
-            submit(due_ns, targets[at])
+            submit(due_ns, requests[at])
             at += 1
         meter.planned += at - before
         self._at = at

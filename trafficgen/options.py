@@ -7,11 +7,17 @@ from typing import Any
 
 from trafficgen.errors import UsageError
 from trafficgen.load import LoadConfig
+from trafficgen.logread import read_log
 from trafficgen.mix import parse_mix
 from trafficgen.patterns import parse_patterns
 from trafficgen.plan import CurvePlan, Phase
 from trafficgen.pool import Limits
+from trafficgen.replay import ReplayPlan, make_replay
+from trafficgen.request import parse_url
 from trafficgen.scenario import Scenario, read_scenario
+
+MAX_SPEED = 1e6  # of a replay
+PREVIEW_S = 60.0  # of a plan without end
 
 
 def load_config(options: dict[str, Any]) -> LoadConfig:
@@ -44,7 +50,17 @@ def scenario_config(scenario: Scenario, options: dict[str, Any]) -> LoadConfig:
     )
 
 
-PREVIEW_S = 60.0  # of a plan without end
+def replay_config(options: dict[str, Any]) -> tuple[LoadConfig, ReplayPlan, str]:
+    """What to replay, where, and in words. Raises UsageError."""
+    speed = options["speed"]
+    if not 0 < speed <= MAX_SPEED:
+        raise UsageError(f"--speed: {speed:g}; it must be above 0 and at most {MAX_SPEED:,.0f}")
+    seed = secrets.randbits(32) if options["seed"] is None else options["seed"]
+    config = LoadConfig(options["url"], phases=(), seed=seed, **target_settings(options))
+    parse_url(config.url)
+    recording = read_log(options["log"])
+    plan = make_replay(recording, seed, speed=speed, loop=options["loop"], limit_s=options["duration"])
+    return config, plan, f"{options['log']} x {speed:g}: {recording.describe()}"
 
 
 def preview_plan(options: dict[str, Any]) -> CurvePlan:

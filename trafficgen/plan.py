@@ -29,7 +29,7 @@ class Chunk(NamedTuple):
 
     segment: Segment  # its rate is the planned rate of all workers together
     due_ns: list[int]  # on the clock of the run's `start_ns`, ascending
-    targets: list[int]  # indices into `Plan.targets`
+    requests: list[int]  # their numbers in `Plan.requests`
     phase: str
 
 
@@ -38,7 +38,15 @@ class Plan(Protocol):
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The paths that requests go to, in the order of their numbers."""
+        """What the metrics call the targets."""
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """The paths of all different requests, in the order of the numbers in `Chunk.requests`."""
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Of each of `requests`, the number of its target."""
 
     @property
     def duration_s(self) -> float | None:
@@ -86,6 +94,16 @@ class CurvePlan:
         """Every path of the run's mix, the phases' mixes and the faults, each once."""
         mixes = [self.mix, *(p.mix for p in self.phases if p.mix), *(f.shares for f in self.faults)]
         return tuple(dict.fromkeys(path for mix in mixes for path, _ in mix))
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """One path for each target."""
+        return self.targets
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Each request is a target of its own."""
+        return tuple(range(len(self.targets)))
 
     @property
     def round_s(self) -> float | None:

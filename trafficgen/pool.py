@@ -6,7 +6,7 @@ can be closed when they are no longer needed. A request waits at most `BACKLOG_N
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic_ns
 from typing import TypeAlias
@@ -44,11 +44,19 @@ class Pool:
     """Idle connections, busy ones, and requests without one."""
 
     def __init__(
-        self, requests: list[bytes], dial: Dial, limits: Limits, meter: Meter, *, keepalive: bool, head_only: bool
+        self,
+        requests: list[bytes],
+        dial: Dial,
+        limits: Limits,
+        meter: Meter,
+        *,
+        labels: Sequence[int],
+        keepalive: bool,
+        head_only: bool,
     ) -> None:
         self.requests, self.meter, self.keepalive, self.head_only = requests, meter, keepalive, head_only
         self.late_ns, self.plan_ns, self.send_ns = meter.late_ns, meter.plan_ns, meter.send_ns
-        self.codes = meter.codes
+        self.codes = [meter.codes[label] for label in labels]  # of each request; several may share one
         self.draining = False  # nothing more will be submitted: tell `on_quiet` when nothing is under way any more
         self.on_quiet: Callable[[], None] = lambda: None
         self._dial, self._limits = dial, limits
@@ -62,17 +70,17 @@ class Pool:
         """Connects run in `tasks`; none of them ever raises."""
         self._tasks = tasks
 
-    def submit(self, due_ns: int, target: int) -> None:
+    def submit(self, due_ns: int, request: int) -> None:
         """Send a request that is due now, or as soon as a connection is free."""
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if not connection.closed and connection.send(due_ns, target):
+            if not connection.closed and connection.send(due_ns, request):
                 return
         if self.meter.in_flight() + len(self._waiting) >= self._limits.max_in_flight:
             self.meter.dropped["in_flight"] += 1
             return
-        self._waiting.append((due_ns, target))
+        self._waiting.append((due_ns, request))
         self._dial_more()
 
     def joined(self, connection: Connection) -> None:

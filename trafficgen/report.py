@@ -34,6 +34,7 @@ class Report(msgspec.Struct, frozen=True):
     stopped_early: bool = False
     windows: list[dict[str, str | float | None]] = []  # phases and faults, seconds since the start
     expectations: list[Verdict] = []
+    replayed: str = ""  # the log, and what was left out of it
     failed: list[str] = []  # limits (--fail-if) that were exceeded
 
     def to_json(self) -> str:
@@ -110,6 +111,12 @@ def render_text(report: Report) -> str:
         ("send lateness", _latency(report.send_lateness_s)),
         ("seed", str(report.seed)),
     ]
+    if report.replayed:
+        kept = report.send_lateness_s
+        exactly = (
+            f"within {format_seconds(kept['p50'])} of the log's times for half, {format_seconds(kept['p99'])} for 99 %"
+        )
+        rows += [("replayed", report.replayed), ("timing kept", exactly)]
     if report.stopped_early:
         rows.append(("stopped", "before the end of the plan"))
     if report.saturated:

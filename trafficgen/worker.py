@@ -20,13 +20,13 @@ class Worker:
         self._requests = [
             encode(
                 self._url,
-                target,
+                path,
                 method=config.method,
                 headers=config.headers,
                 body=config.body,
                 keepalive=config.keepalive,
             )
-            for target in plan.targets
+            for path in plan.requests
         ]
         self._limits = config.limits.divided(of)
         self.meter = Meter(plan.targets)
@@ -60,6 +60,7 @@ class Worker:
             self._dial,
             self._limits,
             self.meter,
+            labels=self._plan.labels,
             keepalive=self._config.keepalive,
             head_only=self._config.method == "HEAD",
         )

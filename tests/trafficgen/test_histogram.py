@@ -1,0 +1,66 @@
+"""Histograms: error, merging, size."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trafficgen.histogram import BOUNDS_S, Histogram
+
+times = st.lists(st.integers(0, 3_600_000_000_000), max_size=50)
+
+
+def of(values):
+    histogram = Histogram()
+    histogram.record(values)
+    return histogram
+
+
+def told(histogram):
+    return (
+        histogram.counts.tolist(), histogram.classic.tolist(), histogram.count, histogram.sum_ns, histogram.max_ns
+    )  # fmt: skip
+
+
+@settings(max_examples=25)
+@given(times, times)
+def test_merging_is_recording_together(first, second):
+    merged = of(first)
+    merged.merge(of(second))
+    assert told(merged) == told(of(second + first))
+
+
+@settings(max_examples=25)
+@given(times)
+def test_a_pickled_histogram_is_the_same(values):
+    assert told(pickle.loads(pickle.dumps(of(values)))) == told(of(values))
+
+
+@pytest.mark.parametrize("q", [0.5, 0.9, 0.99, 0.999])
+def test_quantiles_are_within_half_a_percent(q):
+    values = (10 ** np.random.default_rng(1).uniform(4, 10, 20_000)).astype(int)
+    exact = np.quantile(values, q, method="inverted_cdf") / 1e9
+    assert of(values.tolist()).quantile_s(q) == pytest.approx(exact, rel=0.005)
+
+
+def test_no_quantile_exceeds_the_maximum_and_none_is_zero_without_values():
+    assert of([1_000_000]).quantile_s(0.99) <= 0.001
+    assert of([]).quantile_s(0.99) == 0
+
+
+def test_classic_buckets_are_exact_at_their_bounds():
+    bounds_ns = [round(bound * 1e9) for bound in BOUNDS_S]
+    assert of(bounds_ns).classic.tolist() == [1] * len(BOUNDS_S) + [0]
+    assert of([ns + 1 for ns in bounds_ns]).classic.tolist() == [0] + [1] * len(BOUNDS_S)
+    assert of([1, 100_000_000, 100_000_001, 10**13]).above(0.1) == 2
+
+
+def test_memory_does_not_grow_with_the_count():
+    histogram = Histogram()
+    size = histogram.counts.nbytes
+    for _ in range(10):
+        histogram.record(list(range(0, 10**10, 10**6)))
+    assert histogram.counts.nbytes == size < 64_000
+    assert histogram.count == 100_000

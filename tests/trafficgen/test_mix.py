@@ -1,0 +1,69 @@
+"""Mixes and faults."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trafficgen.errors import UsageError
+from trafficgen.mix import Chooser, Fault, parse_mix, with_faults
+
+paths = st.sampled_from(["/", "/a", "/b", "/c"])
+mixes = st.dictionaries(paths, st.floats(0.01, 100), min_size=1).map(
+    lambda d: tuple((path, weight / math.fsum(d.values())) for path, weight in d.items())
+)
+faults = st.dictionaries(paths, st.floats(0, 0.25), min_size=1).map(lambda d: Fault(0, 1, tuple(d.items())))
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("/=90,/fail=8,/missing=2", (("/", 0.9), ("/fail", 0.08), ("/missing", 0.02))),
+        (" /a?x=1=3 , /b=1,", (("/a?x=1", 0.75), ("/b", 0.25))),
+        ("/=0,/b=.5", (("/", 0.0), ("/b", 1.0))),
+    ],
+)
+def test_a_mix_is_read_as_shares(text, want):
+    assert parse_mix(text) == want
+
+
+@pytest.mark.parametrize(
+    "text", ["", ",", "/", "=3", "a=1", "/=x", "/=-1", "/=nan", "/=inf", "/=0", "/=1,/=2", "/a b=1", "/ä=1", "/#x=1"]
+)
+def test_a_wrong_mix_is_refused(text):
+    with pytest.raises(UsageError, match=r"--mix: "):
+        parse_mix(text)
+
+
+def test_more_targets_than_labels_are_refused():
+    with pytest.raises(UsageError, match="at most 100"):
+        parse_mix(",".join(f"/{n}=1" for n in range(101)))
+
+
+def test_a_fault_takes_its_share_and_the_rest_keeps_its_proportions():
+    mixed = dict(with_faults(parse_mix("/=8,/missing=2"), [Fault(0, 1, (("/fail", 0.5),))]))
+    assert mixed == pytest.approx({"/": 0.4, "/missing": 0.1, "/fail": 0.5})
+
+
+def test_a_fault_in_all_there_is_leaves_nothing_else():
+    assert dict(with_faults(parse_mix("/=1"), [Fault(0, 1, (("/fail", 1.0),))])) == {"/": 0.0, "/fail": 1.0}
+    assert dict(with_faults(parse_mix("/=1"), [Fault(0, 1, (("/", 0.3),))])) == pytest.approx({"/": 1.0})
+
+
+@settings(max_examples=25)
+@given(mixes, st.lists(faults, min_size=1, max_size=4))
+def test_shares_always_add_up_to_one(base, on):
+    mixed = with_faults(base, on)
+    assert math.fsum(share for _, share in mixed) == pytest.approx(1.0)
+    assert all(share >= 0 for _, share in mixed)
+
+
+@settings(max_examples=25)
+@given(mixes, st.lists(st.floats(0, 1, exclude_max=True), min_size=1))
+def test_a_target_without_a_share_is_never_chosen(base, uniforms):
+    shares = (("/none", 0.0), *base, ("/last", 0.0))
+    numbers = {path: number for number, (path, _) in enumerate(shares)}
+    chosen = Chooser(shares, numbers).choose(np.array(uniforms))
+    assert not {0, len(shares) - 1} & set(chosen.tolist())

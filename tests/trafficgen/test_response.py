@@ -1,0 +1,125 @@
+"""HTTP responses from bytes: whole, byte by byte, hostile."""
+
+import contextlib
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trafficgen.response import CHUNKED, INTERIM, NO_LENGTH, MalformedResponseError, ResponseReader, parse_head
+
+CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n"
+INTERIMS = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+RESPONSES = [
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, True, id="length"),
+    pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length:0\r\n\r\n", 200, True, id="empty"),
+    pytest.param(b"HTTP/1.1 200\r\nContent-Length: 1\r\n\r\nx", 200, True, id="no-reason"),
+    pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", 204, True, id="204"),
+    pytest.param(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", 304, True, id="304"),
+    pytest.param(b"HTTP/1.1 500 X\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", 500, False, id="close"),
+    pytest.param(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", 200, False, id="1.0"),
+    pytest.param(b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 0\r\n\r\n", 200, True, id="1.0-keep"),
+    pytest.param(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", 101, False, id="101"),
+    pytest.param(INTERIMS + b"HTTP/1.1 204 X\r\n\r\n", 204, True, id="interim"),
+    pytest.param(b"HTTP/1.1 200 OK\r\n" + CHUNKS + b"\r\n", 200, True, id="chunked"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n" + CHUNKS + b"Trailer: y\r\n\r\n", 200, True, id="trailer"),
+]
+
+
+@pytest.mark.parametrize(("raw", "code", "keepalive"), RESPONSES)
+def test_a_response_is_read_whole_and_byte_by_byte(raw, code, keepalive):
+    whole, bytewise = ResponseReader(), ResponseReader()
+    assert whole.feed(raw)
+    assert [bytewise.feed(raw[at : at + 1]) for at in range(len(raw))] == [False] * (len(raw) - 1) + [True]
+    for reader in (whole, bytewise):
+        assert (reader.head.code, reader.head.keepalive, reader.surplus) == (code, keepalive, False)
+
+
+@pytest.mark.parametrize(("raw", "code", "keepalive"), RESPONSES)
+def test_what_follows_a_response_is_noticed_and_kept_apart(raw, code, keepalive):
+    reader = ResponseReader()
+    assert reader.feed(raw + b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n")
+    assert reader.head.code == code
+    assert reader.surplus
+    reader.restart()
+    assert reader.feed(b"")
+    assert reader.head.code == 404
+
+
+@pytest.mark.parametrize(("raw", "code", "keepalive"), RESPONSES)
+@settings(max_examples=15)
+@given(cuts=st.lists(st.integers(0, 120), max_size=5))
+def test_the_cuts_make_no_difference(raw, code, keepalive, cuts):
+    reader, edges = ResponseReader(), sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
+    done = [reader.feed(raw[start:end]) for start, end in pairwise(edges)]
+    assert done[-1]
+    assert reader.head.code == code
+
+
+def test_without_a_length_the_end_of_the_connection_ends_the_body():
+    reader = ResponseReader()
+    assert not reader.feed(b"HTTP/1.1 200 OK\r\n\r\nsome")
+    assert not reader.feed(b"thing" * 1000)
+    assert reader.ended()
+    assert not reader.surplus
+
+
+def test_a_response_cut_short_has_not_ended():
+    reader = ResponseReader()
+    assert not reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+    assert not reader.ended()
+
+
+def test_the_answer_to_head_has_no_body():
+    reader = ResponseReader(head_only=True)
+    assert reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+    assert not reader.surplus
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"<html>",
+        b"HTTP/2 200\r\n\r\n",
+        b"HTTP/1.1 20 OK\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 0xx OK\r\n\r\n",
+        b"HTTP/1.1 099 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 5000,
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000,
+    ],
+)
+def test_what_is_not_http_is_malformed(raw):
+    with pytest.raises(MalformedResponseError):
+        ResponseReader().feed(raw)
+
+
+@settings(max_examples=40)
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(noise):
+    for start in (b"", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 "):
+        reader = ResponseReader()
+        with contextlib.suppress(MalformedResponseError):
+            reader.feed(start + noise)
+
+
+@pytest.mark.parametrize(
+    ("head", "want"),
+    [
+        (b"HTTP/1.1 200 OK", (200, NO_LENGTH, True)),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked", (200, CHUNKED, True)),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip", (200, NO_LENGTH, True)),
+        (b"HTTP/1.1 100 Continue", (100, INTERIM, True)),
+        (b"HTTP/1.1 200 OK\r\nConnection: x, Close", (200, NO_LENGTH, False)),
+    ],
+)
+def test_the_head_tells_the_framing(head, want):
+    assert parse_head(head) == want

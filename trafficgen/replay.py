@@ -1,0 +1,109 @@
+"""A recorded log as a plan: the original times, `speed` times as fast, and the original paths.
+
+Whole-second stamps are spread inside their second by the seed, in the order of the log, so that a replay is not a train
+of bursts at the top of each second. Pure.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
+import numpy.typing as npt
+
+from trafficgen.curve import Floats, Line, Segment
+from trafficgen.logread import Recording
+from trafficgen.plan import CELL_REQUESTS, CELL_S, Chunk
+
+MAX_LABELS = 50  # routes that become values of the label `target`; the rare ones share "other"
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """The requests of a recording; made by `make_replay`."""
+
+    times_s: Floats  # since the first second of the log, at its own speed, ascending
+    numbers: npt.NDArray[np.uint32]  # of the path, in `requests`
+    length_s: float  # of the log, up to where a second round would begin
+    requests: tuple[str, ...]
+    labels: tuple[int, ...]  # of each of `requests`, its number in `targets`
+    targets: tuple[str, ...]
+    speed: float = 1.0
+    loop: bool = False
+    limit_s: float | None = None  # --duration
+    seed: int = field(default=0)
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from the start to the end; None if it loops without a limit."""
+        whole = None if self.loop else self.length_s / self.speed
+        return min((s for s in (whole, self.limit_s) if s is not None), default=None)
+
+    def chunks(self, worker: int = 0, workers: int = 1, *, start_ns: int = 0) -> Iterator[Chunk]:
+        """The requests number `worker`, `worker` + `workers`, ... with their due times."""
+        end_s = math.inf if self.duration_s is None else self.duration_s
+        for number in count() if self.loop else range(1):
+            shift_s = number * self.length_s / self.speed
+            for first, last, begin, end in self._pieces(shift_s):
+                if begin >= end_s:
+                    return
+                due = self.times_s[first:last] / self.speed + shift_s
+                at = np.arange(first, first + int(np.searchsorted(due, end_s)))
+                mine = at[(at + number * len(self.times_s)) % workers == worker]
+                due_ns = ((self.times_s[mine] / self.speed + shift_s) * 1e9).astype(np.int64) + start_ns
+                segment = Segment(begin, end, Line(len(at) / (end - begin)))
+                yield Chunk(segment, due_ns.tolist(), self.numbers[mine].tolist(), "replay")
+
+    def _pieces(self, shift_s: float) -> Iterator[tuple[int, int, float, float]]:
+        """(first request, first of the next piece, begin, end): at most a second and `CELL_REQUESTS` each."""
+        scaled_end = self.length_s / self.speed
+        for number in range(math.ceil(scaled_end / CELL_S)):
+            begin, end = number * CELL_S, min((number + 1) * CELL_S, scaled_end)
+            first, last = np.searchsorted(self.times_s, [begin * self.speed, end * self.speed]).tolist()
+            parts = max(1, -(-(last - first) // CELL_REQUESTS))
+            for part in range(parts):
+                low, high = (first + (last - first) * n // parts for n in (part, part + 1))
+                edges = (begin + (end - begin) * n / parts + shift_s for n in (part, part + 1))
+                yield low, high, *edges
+
+
+def make_replay(
+    recording: Recording, seed: int, *, speed: float = 1.0, loop: bool = False, limit_s: float | None = None
+) -> ReplayPlan:
+    """The plan of a recording."""
+    times = np.array(recording.times_s)
+    order = np.argsort(times, kind="stable")  # logs are written when requests end: not quite in order of time
+    times = times[order] - math.floor(times.min())
+    length = math.floor(times[-1]) + 1.0
+    if not recording.exact:
+        times = _spread(times, np.random.default_rng(np.random.SeedSequence(seed).spawn(3)[1]))
+    paths = tuple(recording.paths)
+    targets, labels = _labels(paths, np.array(recording.numbers))
+    return ReplayPlan(
+        times, np.array(recording.numbers)[order], length, paths, labels, targets, speed, loop, limit_s, seed
+    )
+
+
+def _spread(seconds: Floats, rng: np.random.Generator) -> Floats:
+    """Whole seconds with random fractions, ascending within each second."""
+    spread: Floats = np.sort(seconds + rng.random(len(seconds)))
+    return spread
+
+
+def _labels(paths: tuple[str, ...], numbers: npt.NDArray[np.uint32]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The routes (paths without their query) that become labels, and the label of each path."""
+    counts: Counter[str] = Counter()
+    for path, uses in zip(paths, np.bincount(numbers, minlength=len(paths)).tolist(), strict=True):
+        counts[route(path)] += uses
+    common = [name for name, _ in counts.most_common(MAX_LABELS)]
+    targets = (*common, OTHER) if len(counts) > MAX_LABELS else tuple(common)
+    number_of = {name: number for number, name in enumerate(targets)}
+    return targets, tuple(number_of.get(route(path), len(targets) - 1) for path in paths)
+
+
+def route(path: str) -> str:
+    """The path without its query."""
+    return path.partition("?")[0]
