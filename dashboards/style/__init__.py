@@ -26,6 +26,7 @@ from dashboards.style.queries import (
     choice_variable,
     label_variable,
     query,
+    state_number,
     window_variable,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "rendered",
     "round_trip",
     "stat",
+    "state_number",
     "state_timeline",
     "status_history",
     "table",

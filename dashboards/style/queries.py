@@ -23,6 +23,17 @@ def query(expr: str, legend: str = "", *, instant: bool = False, form: str = "ti
     return asked.instant() if instant else asked.range()
 
 
+def state_number(metric: str, states: Sequence[str], *, by: str, matchers: str = "", label: str = "state") -> str:
+    """PromQL for a metric with one 0-or-1 series a state: the number, from 1, of the state that holds.
+
+    For `state_timeline`, whose `states` then name the numbers: 1 for the first of `states`, and so on.
+    """
+    first = f"{matchers}, " if matchers else ""
+    numbered = enumerate(states, start=1)
+    parts = " or ".join(f'{metric}{{{first}{label}="{state}"}} * {number}' for number, state in numbered)
+    return f"sum by ({by}) ({parts})"
+
+
 def label_variable(name: str, title: str, metric: str, label: str = "") -> Variable:
     """A choice among the values that `label` (by default `name`) has on `metric`; starts at All."""
     asked = f"label_values({metric}, {label or name})"
