@@ -19,6 +19,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 MIN_LAG = 20  # decisions; nearer ones see much the same workload
+MIN_PER_CONSTANT = 5  # decisions for each estimated constant
 MIN_SHIFTS = 60  # fewer can't give a p-value small enough to survive Holm over three questions
 _Z95 = 1.959964  # two-sided 95 %
 _Z80 = 0.841621  # so that a true effect is found 8 times of 10
@@ -82,14 +83,14 @@ def fit(choices: Choices, *, with_beta: bool) -> Fit:
             info = np.block([[info, k[:, None]], [k[None, :], np.array([[curvature]])]])
         if np.abs(gradient).max() < _CONVERGED:
             break
-        step = np.clip(np.linalg.pinv(info, hermitian=True) @ gradient, -_MAX_LOGIT_STEP, _MAX_LOGIT_STEP)
+        step = np.clip(_inverse(info) @ gradient, -_MAX_LOGIT_STEP, _MAX_LOGIT_STEP)
         constants += step[:servers]
         beta += float(step[servers]) if with_beta else 0.0
         if abs(beta) * _spread(w) > _SEPARATED:
             break
     p = _softmax(base + constants + beta * w)
     info, k, curvature = _information(p, w)
-    return Fit(p, beta, float(curvature - k @ np.linalg.pinv(info, hermitian=True) @ k))
+    return Fit(p, beta, float(curvature - k @ _inverse(info) @ k))
 
 
 def score_test(choices: Choices, null: Fit) -> Outcome:
@@ -116,8 +117,11 @@ def score_test_within(choices: Choices, strata: Ints) -> Outcome:
     """The score test with constants of their own in every stratum (such as: the server chosen before).
 
     A manager that goes round the servers comes to the one that had no new account for longest, so its choices follow
-    the workload without looking at it. Within the strata of the choice before, nothing of that is left.
+    the workload without looking at it. Within the strata of the choice before, nothing of that is left. Not told where
+    decisions are too few for so many constants.
     """
+    if choices.n < MIN_PER_CONSTANT * len(np.unique(strata)) * (choices.offer.shape[1] - 1):
+        return Outcome(None, None)
     terms, information = np.zeros(choices.n), 0.0
     for stratum in np.unique(strata):
         rows = strata == stratum
@@ -254,10 +258,15 @@ def _information(p: Floats, w: Floats) -> tuple[Floats, Floats, float]:
     return constants, k, float((p * (w - mean[:, None]) ** 2).sum())
 
 
+def _inverse(info: Floats) -> Floats:
+    """The constants are known up to a common shift, which is the information's null space."""
+    return np.asarray(np.linalg.pinv(info, rcond=1e-10, hermitian=True))
+
+
 def _efficient_terms(choices: Choices, p: Floats, w: Floats) -> Floats:
     """Each decision's share of the score, less what the estimated constants explain of it."""
     info, k, _ = _information(p, w)
-    slope = np.linalg.pinv(info, hermitian=True) @ k
+    slope = _inverse(info) @ k
     rows = np.arange(choices.n)
     adjusted = w - slope
     return np.asarray(adjusted[rows, choices.chosen] - (p * adjusted).sum(axis=1))

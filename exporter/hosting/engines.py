@@ -17,6 +17,7 @@ from exporter.hosting.load import TABLES, Columns
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 _SQL_TYPES = {"account_name": "VARCHAR", "workload": "DOUBLE"}  # every other column is a BIGINT
+MAX_CELLS = 500_000  # decisions x servers that routing is tested on; more would cost time and tell nothing new
 MEMORY_LIMIT = "1GB"  # beyond it DuckDB works from disk
 
 
@@ -59,14 +60,13 @@ FROM (
 """
 
 
-def statements() -> list[tuple[str, str]]:
-    """Table name and SELECT of every step, in order."""
+def statements(window: Window) -> list[tuple[str, str]]:
+    """Table name and SELECT of every step, in order; the first gives the others what they need to know."""
+    given = {**window._asdict(), "max_cells": MAX_CELLS}
+    cycle = "SELECT " + ", ".join(f"CAST({value} AS BIGINT) AS {name}" for name, value in given.items())
     files = sorted(resources.files("exporter.hosting").joinpath("sql").iterdir(), key=lambda file: file.name)
-    return [
-        (file.name.removesuffix(".sql").split("_", 1)[1], file.read_text("utf-8"))
-        for file in files
-        if file.name.endswith(".sql")
-    ]
+    steps = [(file.name.removesuffix(".sql").split("_", 1)[1], file.read_text("utf-8")) for file in files]
+    return [("cycle", cycle), *steps]
 
 
 class DuckEngine:
@@ -89,11 +89,8 @@ class DuckEngine:
 
     def run(self, window: Window) -> None:
         """Make every table of `sql/` for this window. Raises StoreError when disk or memory run out."""
-        start_s, end_s, observed_s, step_s = window
-        cycle = f"SELECT CAST({start_s} AS BIGINT) AS start_s, CAST({end_s} AS BIGINT) AS end_s, "
-        cycle += f"CAST({observed_s} AS BIGINT) AS observed_s, CAST({step_s} AS BIGINT) AS step_s"
         try:
-            for name, select in [("cycle", cycle), *statements()]:
+            for name, select in statements(window):
                 self._db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
         except duckdb.Error as exc:
             raise StoreError(f"the report's tables can't be made: {exc}") from exc

@@ -256,6 +256,8 @@ def _sentence(name: str, result: Result, *, depends: bool, rotates: bool) -> str
         return f"depends on the workload: {kind} servers are {verb} more often{turning}"
     if result.shift.p_value is None or result.score.p_value is None:
         return f"can't be told: too few decisions for the shift test{turning}"
+    if result.within.p_value is None and not rotates and max(result.score.p_value, result.shift.p_value) <= ALPHA:
+        return "can't be told from rotation: too few decisions for so many servers"
     if result.score.p_value <= ALPHA and rotates:
         return "not shown to depend on the workload: what looks like it is explained by rotation"
     if result.score.p_value <= ALPHA:

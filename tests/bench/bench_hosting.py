@@ -1,0 +1,184 @@
+"""Hosting: the report's speed beside peers on one log, and size and power of the routing tests in simulated worlds.
+
+Prints two tables; asserts nothing. `--runs` sets the worlds simulated of each kind, `--lines` the log's length.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from scipy import stats
+
+from exporter.hosting import choice
+from exporter.hosting.choice import Choices
+from trafficgen.feeds.hosting import write_at_once
+from trafficgen.feeds.hosting_world import Settings, World
+
+SERVERS = 4
+DECISIONS = 240
+ALPHA = 0.05
+
+
+def uniform(_t, w, draw, _state):
+    return draw.integers(len(w))
+
+
+def preferring(_t, _w, draw, _state):
+    return draw.choice(SERVERS, p=[0.4, 0.3, 0.2, 0.1])
+
+
+def rotating(t, w, _draw, _state):
+    return t % len(w)
+
+
+def rotating_mostly(t, w, draw, state):
+    """Round robin that skips ahead one time in five."""
+    state["at"] = (state.get("at", 0) + (1 if draw.random() < 0.8 else draw.integers(1, 4))) % len(w)
+    return state["at"]
+
+
+def sticky(_t, w, draw, state):
+    """Stays with a server for about ten decisions."""
+    if draw.random() < 0.1 or "at" not in state:
+        state["at"] = draw.integers(len(w))
+    return state["at"]
+
+
+def by_workload(_t, w, draw, _state):
+    weights = np.exp(-3 * (w - w.min()))
+    return draw.choice(len(w), p=weights / weights.sum())
+
+
+def least_loaded(_t, w, draw, _state):
+    return int(np.argmin(w)) if draw.random() < 0.5 else draw.integers(len(w))
+
+
+WORLDS = {
+    "uniform": (uniform, False),
+    "fixed preference .4 .3 .2 .1": (preferring, False),
+    "round robin": (rotating, False),
+    "round robin with skips": (rotating_mostly, False),
+    "sticky": (sticky, False),
+    "workload, beta = -3": (by_workload, True),
+    "least loaded, half of the time": (least_loaded, True),
+}
+
+
+def simulate(policy, seed, n=DECISIONS):
+    """Decisions with feedback: a choice adds to its server's workload for a while; the rest is AR(1) noise."""
+    draw = np.random.default_rng(seed)
+    noise, echo, state = np.zeros(SERVERS), np.zeros(SERVERS), {}
+    workload, chosen = np.zeros((n, SERVERS)), np.zeros(n, int)
+    for t in range(n):
+        noise = 0.95 * noise + draw.normal(0, 0.06, SERVERS)
+        workload[t] = 0.6 + noise + echo
+        chosen[t] = policy(t, workload[t], draw, state)
+        echo *= 0.9
+        echo[chosen[t]] += 0.04
+    return Choices(workload, np.ones((n, SERVERS)), chosen, np.arange(n) * 60)
+
+
+def rejections(choices):
+    """Which of the tests reject at 5 %, the obvious ones first; the last is what the report says."""
+    w, rows = choices.workload, np.arange(choices.n)
+    least = int((w.argmin(axis=1) == choices.chosen).sum())
+    mean = w.mean(axis=1)
+    z = (w[rows, choices.chosen] - mean).sum() / np.sqrt(((w**2).mean(axis=1) - mean**2).sum())
+    null = choice.fit(choices, with_beta=False)
+    before = np.roll(choices.chosen, 1)
+    score, within = choice.score_test(choices, null), choice.score_test_within(choices, before)
+    shift = choice.shift_test(choices, null)
+    told = [1.0 if o.p_value is None else o.p_value for o in (score, within, shift)]
+    p_values = [
+        stats.binomtest(least, choices.n, 1 / SERVERS).pvalue,
+        2 * stats.norm.sf(abs(z)),
+        *told,
+        choice.transition_test(choices, null, before).p_value,
+        3 * max(told),  # the smallest of three questions has to survive Holm
+    ]
+    return np.array([p <= ALPHA for p in p_values])
+
+
+def size_and_power(runs):
+    header = ("world", "depends", "binomial", "uniform score", "score", "within", "shift", "transitions", "verdict")
+    print("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
+    for name, (policy, depends) in WORLDS.items():
+        share = np.mean([rejections(simulate(policy, seed)) for seed in range(runs)], axis=0)
+        cells = [name, "yes" if depends else "no", *(f"{100 * s:.0f} %" for s in share)]
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def plain_python(path):
+    """What a script of an afternoon does: read every line, and go through every minute of every account."""
+    beats, routes, lives = {}, {}, {}
+    with path.open() as file:
+        for line in file:
+            event = json.loads(line)
+            kind, time_text = event["event"], event["time"]
+            if kind == "heartbeat":
+                beats[event["serverId"], time_text[:16]] = event["workload"]
+            elif kind == "route":
+                routes.setdefault(event["accountId"], {})[time_text[:16]] = event["serverId"]
+            else:
+                lives.setdefault(event["accountId"], {})[kind] = time_text[:16]
+    minutes = sorted({minute for _, minute in beats})
+    down = {}
+    for account, life in lives.items():
+        server = None
+        for minute in minutes:
+            server = routes.get(account, {}).get(minute, server)
+            if server and life["createAccount"] <= minute < life.get("deleteAccount", "9"):
+                down[account] = down.get(account, 0) + (beats.get((server, minute), 2.0) > 1.0)
+    return down
+
+
+def read_with_duckdb(path):
+    """Only reading: no line is checked, nothing is accounted."""
+    columns = "{event: 'VARCHAR', serverId: 'BIGINT', accountId: 'BIGINT', workload: 'DOUBLE', time: 'TIMESTAMP'}"
+    read = f"read_json(?, columns = {columns}, format = 'newline_delimited')"
+    duckdb.execute(f"CREATE OR REPLACE TABLE log AS SELECT * FROM {read}", [str(path)])
+
+
+def report(path):
+    script = Path(sys.executable).with_name("exporter")
+    subprocess.run([script, "hosting", "report", path, "--format", "html"], check=True, stdout=subprocess.DEVNULL)
+
+
+def speed(lines):
+    minutes = max(1, round(lines / 4.25))
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Settings(1455494400, minutes))
+        write_at_once(world, Path(folder), shuffle=False)
+        path = Path(folder) / "logs.json"
+        took = {}
+        for name, run in (
+            ("exporter hosting report, a new process, HTML", report),
+            ("plain Python, accounting by the minute only", plain_python),
+            ("DuckDB read_json, reading only", read_with_duckdb),
+        ):
+            started = time.perf_counter()
+            run(path)
+            took[name] = time.perf_counter() - started
+        ours = next(iter(took.values()))
+        print(f"{world.lines:,} lines, {path.stat().st_size >> 20} MiB")
+        for name, seconds in took.items():
+            print(f"  {name:46} {seconds:6.2f} s  {seconds / ours:5.2f} x")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--lines", type=int, default=177_163)
+    options = parser.parse_args()
+    speed(options.lines)
+    size_and_power(options.runs)
+
+
+if __name__ == "__main__":
+    main()
