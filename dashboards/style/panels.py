@@ -241,32 +241,31 @@ def table(
     panel = dressed(table_builder.Panel(), told, queries, unit="short", width=width, height=height)
     if len(queries) > 1:
         panel = panel.with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
-    names = list(columns)
-    panel = panel.with_transformation(
-        dashboard.DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": names}})
-    ).with_transformation(
-        dashboard.DataTransformerConfig(
-            id_val="organize",
-            options={
-                "excludeByName": {},
-                "indexByName": {name: place for place, name in enumerate(names)},
-                "renameByName": dict(columns),
-            },
-        )
-    )
+    for step in _columns(columns):
+        panel = panel.with_transformation(step)
     for heading, unit in (units or {}).items():
         panel = panel.override_by_name(heading, [dashboard.DynamicConfigValue("unit", unit)])
     for heading, named in (states or {}).items():
-        mapped = [json.loads(json.dumps(one, cls=JSONEncoder)) for one in mappings(named)]
-        cell = {"type": "color-text"}
-        panel = panel.override_by_name(
-            heading,
-            [
-                dashboard.DynamicConfigValue("mappings", mapped),
-                dashboard.DynamicConfigValue("custom.cellOptions", cell),
-            ],
-        )
+        panel = panel.override_by_name(heading, _named_cells(named))
     return panel
+
+
+def _columns(columns: Mapping[str, str]) -> list[dashboard.DataTransformerConfig]:
+    """Keep these fields alone, in this order, under these headings."""
+    order = {name: place for place, name in enumerate(columns)}
+    arranged = {"excludeByName": {}, "indexByName": order, "renameByName": dict(columns)}
+    return [
+        dashboard.DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": list(columns)}}),
+        dashboard.DataTransformerConfig(id_val="organize", options=arranged),
+    ]
+
+
+def _named_cells(states: States) -> list[dashboard.DynamicConfigValue]:
+    mapped = [json.loads(json.dumps(one, cls=JSONEncoder)) for one in mappings(states)]
+    return [
+        dashboard.DynamicConfigValue("mappings", mapped),
+        dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
+    ]
 
 
 def text(title: str, content: str, *, width: int = 24, height: int = 3) -> PanelBuilder:
