@@ -1,8 +1,10 @@
 """The other parts of the system as the check sees them: a few reads over HTTP, each with a deadline."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
@@ -43,46 +45,47 @@ class Peers:
     async def stats(self, url: str) -> Codes:
         """Counts by code from a stats page (`200s: 17`, a line each)."""
         text = await self._get(url)
-        pairs = (line.partition(":") for line in text.splitlines())
-        return {int(n[:-1]): int(value) for n, _, value in pairs if n[:-1].isdigit() and n.endswith("s")}
+        pairs = [line.partition(":") for line in text.splitlines()]
+        with _shape_of(url):
+            return {int(n[:-1]): int(value) for n, _, value in pairs if n[:-1].isdecimal() and n.endswith("s")}
 
     async def metrics(self, exporter: str) -> dict[str, list[Sample]]:
         """Every sample of an exporter's /metrics, by name."""
         found: dict[str, list[Sample]] = {}
         url = f"{exporter}/metrics"
-        try:
-            for family in text_string_to_metric_families(await self._get(url)):
+        text = await self._get(url)
+        with _shape_of(url):
+            for family in text_string_to_metric_families(text):
                 for sample in family.samples:
                     found.setdefault(sample.name, []).append(Sample(sample.labels, sample.value))
-        except ValueError as exc:
-            raise PeerError(f"{url}: not an exposition: {exc}") from exc
         return found
 
     async def query(self, prometheus: str, query: str) -> list[Sample]:
         """An instant vector, as Prometheus has it now."""
-        answer = await self._json(f"{prometheus}/api/v1/query", query=query)
-        return [Sample(r["metric"], float(r["value"][1])) for r in answer["data"]["result"]]
+        url = f"{prometheus}/api/v1/query"
+        text = await self._get(url, query=query)
+        with _shape_of(url):
+            return [Sample(r["metric"], float(r["value"][1])) for r in json.loads(text)["data"]["result"]]
 
     async def firing(self, prometheus: str, alert: str, source: str) -> bool:
         """Whether Prometheus has the alert firing for `source`."""
-        answer = await self._json(f"{prometheus}/api/v1/alerts")
-        return any(a["state"] == "firing" and _is(a["labels"], alert, source) for a in answer["data"]["alerts"])
+        url = f"{prometheus}/api/v1/alerts"
+        text = await self._get(url)
+        with _shape_of(url):
+            alerts = json.loads(text)["data"]["alerts"]
+            return any(a["state"] == "firing" and _is(a["labels"], alert, source) for a in alerts)
 
     async def deliveries(self, receiver: str, alert: str, source: str) -> list[Delivery]:
         """What the receiver was told of the alert, oldest first."""
-        return [
-            Delivery(one["status"], _unix(notification["received_at"]), _unix(one["startsAt"]))
-            for notification in await self._json(f"{receiver}/notifications")
-            for one in notification["alerts"]
-            if _is(one["labels"], alert, source)
-        ]
-
-    async def _json(self, url: str, **parameters: str) -> Any:
-        text = await self._get(url, **parameters)
-        try:
-            return json.loads(text)
-        except ValueError as exc:
-            raise PeerError(f"{url}: not JSON: {exc}") from exc
+        url = f"{receiver}/notifications"
+        text = await self._get(url)
+        with _shape_of(url):
+            return [
+                Delivery(one["status"], _unix(notification["received_at"]), _unix(one["startsAt"]))
+                for notification in json.loads(text)
+                for one in notification["alerts"]
+                if _is(one["labels"], alert, source)
+            ]
 
     async def _get(self, url: str, **parameters: str) -> str:
         try:
@@ -99,6 +102,15 @@ class Peers:
 def open_session() -> aiohttp.ClientSession:
     """The client for `Peers`; close it after use."""
     return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S))
+
+
+@contextlib.contextmanager
+def _shape_of(url: str) -> Iterator[None]:
+    """An answer of another shape than was asked for is the peer's fault: PeerError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError) as exc:
+        raise PeerError(f"{url}: answered something else than was asked for: {exc!r}") from exc
 
 
 def codes_of(samples: list[Sample], source: str) -> Codes:

@@ -10,9 +10,9 @@ from trafficgen.mix import Fault, Shares
 from trafficgen.patterns import parse_patterns
 from trafficgen.plan import Phase
 from trafficgen.report import Report
+from trafficgen.verify.alert import AlertTold
 from trafficgen.verify.groups import (
     AccessLogs,
-    AlertTold,
     Counted,
     Group,
     SentInPrometheus,
@@ -54,7 +54,7 @@ async def verify(options: Options, say: Callable[[str], None]) -> list[Row]:
     """Drive the traffic and compare; `say` takes what happens, a line each. Raises PeerError if a part is not there."""
     run = make_run(_load(options))
     async with open_session() as session, MetricsServer(options.metrics_address, run):
-        groups = make_groups(options, Peers(session))
+        groups = make_groups(options, Peers(session), say)
         for group in groups:
             await group.begin()
         say(_announcement(options, run.seed))
@@ -69,7 +69,7 @@ async def verify(options: Options, say: Callable[[str], None]) -> list[Row]:
     return [*generator_rows(truth), *(row for some in rows for row in some)]
 
 
-def make_groups(options: Options, peers: Peers) -> list[Group]:
+def make_groups(options: Options, peers: Peers, say: Callable[[str], None]) -> list[Group]:
     """The groups of rows, in the order of the table."""
 
     async def stats() -> Codes:
@@ -84,7 +84,7 @@ def make_groups(options: Options, peers: Peers) -> list[Group]:
     ]
     if options.fault_s:
         receiver, alert = options.receiver, options.alert
-        groups.append(AlertTold(peers, prometheus=prometheus, receiver=receiver, alert=alert, source=source))
+        groups.append(AlertTold(peers, say, prometheus=prometheus, receiver=receiver, alert=alert, source=source))
     return groups
 
 
