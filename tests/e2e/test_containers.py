@@ -1,0 +1,78 @@
+"""What docker-compose.yml promises, as far as it can be read: safe services, pinned versions, one configuration."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from honcho.environ import parse, parse_procfile
+
+from alerts import render
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES = COMPOSE["services"]
+PINS = parse((ROOT / ".env").read_text())
+ONE_SHOT = {"config", "check"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_can_do_no_more_than_it_must(name):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["image"] == "tidewatch" or re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"]), "not root"
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert {"mem_limit", "pids_limit", "logging"} <= service.keys()
+
+
+@pytest.mark.parametrize("name", SERVICES.keys() - ONE_SHOT)
+def test_a_service_tells_how_it_is(name):
+    service = SERVICES[name]
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert "healthcheck" in service or (service["image"] == "tidewatch" and "HEALTHCHECK" in dockerfile)
+
+
+def test_the_image_does_not_run_as_root():
+    users = re.findall(r"^USER (.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert users == ["10001:10001"]
+
+
+def test_every_foreign_image_has_its_version_pinned():
+    for service in SERVICES.values():
+        if service["image"] != "tidewatch":
+            variable = re.fullmatch(r"[\w/]+:\$\{(\w+)\}", service["image"])
+            assert variable, service["image"]
+            assert re.fullmatch(r"v?\d+\.\d+\.\d+", PINS[variable[1]])
+
+
+def test_the_configuration_of_the_containers_names_services(tmp_path):
+    module, folder, *pairs = SERVICES["config"]["command"][2:]
+    assert (module, folder) == ("alerts.render", "/config")
+    assert render.main([str(tmp_path), *pairs]) == 0
+    scraped = yaml.safe_load((tmp_path / "alerts/prometheus.yml").read_text())
+    jobs = {t for job in scraped["scrape_configs"] for s in job["static_configs"] for t in s["targets"]}
+    names = {target.partition(":")[0] for target in jobs}
+    assert names <= SERVICES.keys()
+    assert {"timeserver", "trafficgen", "exporter"} <= names
+    told = (tmp_path / "alerts/alertmanager.yml").read_text() + (tmp_path / "exporter/demo.yml").read_text()
+    assert "127.0.0.1" not in told.replace("http://127.0.0.1:8094/runbooks", "")
+    assert "http://receiver:8094/" in told
+    assert ".tidewatch" not in told
+
+
+@pytest.mark.parametrize(
+    ("service", "part"),
+    [(name, {"trafficgen": "traffic"}.get(name, name)) for name in ("timeserver", "trafficgen", "prometheus")],
+)
+def test_the_containers_run_with_the_flags_of_the_demo(service, part):
+    """Addresses and paths aside, which must differ."""
+    procfile = parse_procfile((ROOT / "Procfile").read_text()).processes[part]
+    ours = " ".join(SERVICES[service]["command"])
+    shared = [
+        w for w in re.split(r" (?=--)", procfile)[1:] if not re.search(r"127\.0|tidewatch|alerts/|--port|--wait", w)
+    ]
+    assert shared
+    for flag in shared:
+        assert flag.replace(" ", "=") in ours
