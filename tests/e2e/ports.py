@@ -29,7 +29,7 @@ class Holder:
 def free_ports(count: int) -> list[int]:
     """`count` ports of 127.0.0.1 that nothing listens on now, all different.
 
-    They lie below the range from which the kernel serves outgoing connections, so that none of those takes one meanwhile.
+    They lie below the range of outgoing connections, so that none of those takes one meanwhile.
     """
     candidates = random.sample(range(15_000, 32_000), 17_000)
     return list(itertools.islice((port for port in candidates if not is_taken(port)), count))

@@ -271,6 +271,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _ask_to_stop)
     try:
         return _run(options)
+    except Stopped as stop:
+        return 128 + stop.number
     except StackError as exc:
         print(f"demo: {exc}", file=sys.stderr)
         return 1

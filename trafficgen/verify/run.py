@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from trafficgen.errors import ungrouped
 from trafficgen.exposition import MetricsServer
 from trafficgen.load import LoadConfig, Run, make_run
 from trafficgen.mix import Fault, Shares
@@ -51,21 +52,26 @@ class Options:
 
 
 async def verify(options: Options, say: Callable[[str], None]) -> list[Row]:
-    """Drive the traffic and compare; `say` takes what happens, a line each. Raises PeerError if a part is not there."""
+    """Drive the traffic and compare; `say` takes what happens, a line each.
+
+    Raises PeerError, or UsageError for the target, if a part is not there at the start.
+    """
     run = make_run(_load(options))
     async with open_session() as session, MetricsServer(options.metrics_address, run):
         groups = make_groups(options, Peers(session), say)
         for group in groups:
             await group.begin()
+        await run.reach()
         say(_announcement(options, run.seed))
-        async with asyncio.TaskGroup() as tasks:
-            alerts = [group for group in groups if isinstance(group, AlertTold)]
-            watchers = [tasks.create_task(work) for alert in alerts for work in (alert.watch(), _look(run, alert))]
-            truth = _truth(run, await run.execute())
-            say(f"sent {truth.sent:,}; waiting until every part has told what it saw")
-            rows = await asyncio.gather(*(_rows(group, truth) for group in groups))
-            for watcher in watchers:
-                watcher.cancel()
+        with ungrouped():
+            async with asyncio.TaskGroup() as tasks:
+                alerts = [group for group in groups if isinstance(group, AlertTold)]
+                watchers = [tasks.create_task(work) for alert in alerts for work in (alert.watch(), _look(run, alert))]
+                truth = _truth(run, await run.execute())
+                say(f"sent {truth.sent:,}; waiting until every part has told what it saw")
+                rows = await asyncio.gather(*(_rows(group, truth) for group in groups))
+                for watcher in watchers:
+                    watcher.cancel()
     return [*generator_rows(truth), *(row for some in rows for row in some)]
 
 
