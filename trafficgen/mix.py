@@ -101,8 +101,10 @@ class Chooser:
     """Uniform draws to numbers of targets."""
 
     def __init__(self, shares: Shares, numbers: dict[str, int]) -> None:
-        self._numbers = np.array([numbers[path] for path, _ in shares], dtype=np.int64)
-        self._edges = np.cumsum([share for _, share in shares])[:-1]
+        # The sum may be rounded to less than 1; a path without a share must not get what is left.
+        possible = [(path, share) for path, share in shares if share > 0]
+        self._numbers = np.array([numbers[path] for path, _ in possible], dtype=np.int64)
+        self._edges = np.cumsum([share for _, share in possible])[:-1]
 
     def choose(self, uniforms: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """One target a draw; a target of share 0 is never chosen."""

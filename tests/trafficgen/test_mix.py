@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trafficgen.errors import UsageError
@@ -62,6 +62,15 @@ def test_shares_always_add_up_to_one(base, on):
 
 @settings(max_examples=25)
 @given(mixes, st.lists(st.floats(0, 1, exclude_max=True), min_size=1))
+@example(  # their sum is rounded to less than 1
+    (
+        ("/", 0.006912044237083117),
+        ("/a", 0.02799377916018662),
+        ("/b", 0.41126663210644543),
+        ("/c", 0.5538275444962847),
+    ),
+    [0.9999999999999998],
+)
 def test_a_target_without_a_share_is_never_chosen(base, uniforms):
     shares = (("/none", 0.0), *base, ("/last", 0.0))
     numbers = {path: number for number, (path, _) in enumerate(shares)}
