@@ -62,7 +62,7 @@ class LineFile:
                 cut = cut_lines(pending, self._line_bytes, skipping=skipping)
                 pending, skipping = pending[cut.consumed :], cut.skipping
                 self.too_long_lines += cut.too_long
-                self.too_long_bytes += cut.consumed - len(cut.data)
+                self.too_long_bytes += cut.dropped
                 if cut.data:
                     yield cut.data
             if pending:

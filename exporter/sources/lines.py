@@ -8,12 +8,14 @@ class Cut(NamedTuple):
 
     data: whole lines, each with its newline; lines over the limit are left out.
     consumed: bytes of the buffer that are dealt with, given out or dropped.
+    dropped: those of them that belong to lines over the limit.
     too_long: lines found to be over the limit (told when the limit is passed, once for each).
     skipping: the buffer ended inside a line that is already over the limit.
     """
 
     data: bytes
     consumed: int
+    dropped: int
     too_long: int
     skipping: bool
 
@@ -30,12 +32,12 @@ def cut_lines(buffer: bytes, limit: int, *, skipping: bool = False) -> Cut:
     if skipping:
         start = buffer.find(b"\n") + 1
         if not start:
-            return Cut(b"", len(buffer), 0, True)
+            return Cut(b"", len(buffer), len(buffer), 0, True)
     end = buffer.rfind(b"\n") + 1 or start
     data, too_long = _without_long(buffer[start:end], limit)
     if len(buffer) - end > limit:
-        return Cut(data, len(buffer), too_long + 1, True)
-    return Cut(data, end, too_long, False)
+        return Cut(data, len(buffer), len(buffer) - len(data), too_long + 1, True)
+    return Cut(data, end, end - len(data), too_long, False)
 
 
 def _without_long(lines: bytes, limit: int) -> tuple[bytes, int]:

@@ -10,15 +10,15 @@ from exporter.sources.lines import Cut, cut_lines
 @pytest.mark.parametrize(
     ("buffer", "skipping", "want"),
     [
-        pytest.param(b"", False, Cut(b"", 0, 0, False), id="nothing"),
-        pytest.param(b"a\nbc", False, Cut(b"a\n", 2, 0, False), id="partial-stays"),
-        pytest.param(b"a\r\n\0\xff\n", False, Cut(b"a\r\n\0\xff\n", 6, 0, False), id="untouched"),
-        pytest.param(b"12345\n", False, Cut(b"12345\n", 6, 0, False), id="at-the-limit"),
-        pytest.param(b"123456\n", False, Cut(b"", 7, 1, False), id="over-the-limit"),
-        pytest.param(b"a\n123456\nb\n", False, Cut(b"a\nb\n", 11, 1, False), id="between"),
-        pytest.param(b"a\n123456", False, Cut(b"a\n", 8, 1, True), id="over-without-end"),
-        pytest.param(b"789", True, Cut(b"", 3, 0, True), id="goes-on"),
-        pytest.param(b"789\na\n", True, Cut(b"a\n", 6, 0, False), id="ends"),
+        pytest.param(b"", False, Cut(b"", 0, 0, 0, False), id="nothing"),
+        pytest.param(b"a\nbc", False, Cut(b"a\n", 2, 0, 0, False), id="partial-stays"),
+        pytest.param(b"a\r\n\0\xff\n", False, Cut(b"a\r\n\0\xff\n", 6, 0, 0, False), id="untouched"),
+        pytest.param(b"12345\n", False, Cut(b"12345\n", 6, 0, 0, False), id="at-the-limit"),
+        pytest.param(b"123456\n", False, Cut(b"", 7, 7, 1, False), id="over-the-limit"),
+        pytest.param(b"a\n123456\nb\n", False, Cut(b"a\nb\n", 11, 7, 1, False), id="between"),
+        pytest.param(b"a\n123456", False, Cut(b"a\n", 8, 6, 1, True), id="over-without-end"),
+        pytest.param(b"789", True, Cut(b"", 3, 3, 0, True), id="goes-on"),
+        pytest.param(b"789\na\n", True, Cut(b"a\n", 6, 4, 0, False), id="ends"),
     ],
 )
 def test_cut(buffer, skipping, want):

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
 from exporter.clock import Clock
-from exporter.sources.tail.follow import Batch, Follower, encode
+from exporter.sources.tail.book import encode
+from exporter.sources.tail.follow import Batch, Follower
 from exporter.sources.tail.stream import Limits
 from exporter.sources.tail.watch import EventWaker, Waker
 
@@ -117,8 +118,8 @@ class Tail:
     async def _next(self) -> Batch | None:
         """One step in a thread. A cancelled caller loses nothing: the next call takes up the same step."""
         if self._pending is None:
-            now_s = self._clock.monotonic()
-            self._pending = asyncio.ensure_future(asyncio.to_thread(self._follower.step, now_s))
+            step = asyncio.to_thread(self._follower.step, self._clock.monotonic(), self._clock.wall())
+            self._pending = asyncio.ensure_future(step)
         batch = await asyncio.shield(self._pending)
         self._pending = None
         if batch is not None:

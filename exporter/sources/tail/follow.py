@@ -1,21 +1,21 @@
-"""Which files to read, and in what order: the blocking core of a Tail, one step at a time.
+"""Reads what the scans find, in rounds: the blocking core of a Tail, one step at a time.
 
-A *home* is a path that the patterns match; the *live* stream of a home is the file that stands there now. A file
-that leaves its home is read on until it has been quiet for the grace time.
+A *home* is a path that the patterns match; a file that leaves its home is read on until it has been quiet for the
+grace time. Copies come first in a round, then rotated files, then the live ones, so that lines come in their order.
 """
 
-import glob
 import logging
 import os
 import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from exporter.errors import SourceError, StoreError
-from exporter.sources.tail.identity import FileId
-from exporter.sources.tail.stream import Kind, Limits, Mark, Replaced, Stream
+from exporter.errors import SourceError
+from exporter.sources.lines import Cut
+from exporter.sources.tail.book import Book, State, decode
+from exporter.sources.tail.scan import Scanner
+from exporter.sources.tail.stream import Limits, Position, Replaced, Stream
 
 log = logging.getLogger(__name__)
 
@@ -32,54 +32,32 @@ class Batch(msgspec.Struct, frozen=True):
     """More is waiting: this is catching up, not the trickle."""
 
 
-class Totals(msgspec.Struct, omit_defaults=True):
-    """What has happened since the state was begun."""
-
-    read_bytes: int = 0
-    lost_bytes: int = 0
-    too_long_lines: int = 0
-    too_long_bytes: int = 0
-    rotations: dict[str, int] = msgspec.field(default_factory=Counter)
-
-
-class State(msgspec.Struct, omit_defaults=True):
-    """What a Tail keeps over a restart."""
-
-    totals: Totals
-    marks: list[Mark]
-    next_key: int
-    version: int = 1
-
-
 class Follower:
-    """Follows the files of some patterns. Blocking; one caller at a time (a lock sees to that)."""
+    """Follows the files of some patterns. Blocking; a lock sees to it that one caller steps at a time."""
 
     def __init__(self, patterns: Sequence[str], *, from_start: bool, saved: bytes | None, limits: Limits) -> None:
-        """Raises StoreError if `saved` is nothing that `state` made."""
+        """Raises StoreError if `saved` is nothing that `encode` made."""
+        state = decode(saved) if saved is not None else None
         self.patterns = [os.path.abspath(pattern) for pattern in patterns]
-        self.limits = limits
-        self.readable = False
-        self._from_start = from_start
-        state = _decode(saved) if saved is not None else State(Totals(rotations=Counter()), [], 1)
-        self.totals = state.totals
-        self._next_key = state.next_key
-        self._known = saved is not None
-        self._marks = state.marks
-        self._streams: list[Stream] = []
+        self._limits = limits
+        self._book = Book(state, limits)
+        self._scanner = Scanner(
+            self.patterns, state.patterns if state else [], self._book, limits, from_start=from_start
+        )
         self._scan_due_s = float("-inf")
         self._round: Iterator[Batch] | None = None
-        self._failing: set[str] = set()
         self._lock = threading.Lock()
 
-    def step(self, now_s: float) -> Batch | None:
+    def step(self, now_s: float, wall_s: float) -> Batch | None:
         """The next batch, or None when all that stood in the files at the round's start is given out.
 
         Args:
             now_s: monotonic time.
+            wall_s: Unix time.
         """
         with self._lock:
             if self._round is None:
-                self._round = self._read_round(now_s)
+                self._round = self._read_round(now_s, wall_s)
             batch = next(self._round, None)
             if batch is None:
                 self._round = None
@@ -87,145 +65,100 @@ class Follower:
 
     def state(self) -> State:
         """Positions after the last batch given out."""
-        return State(
-            msgspec.structs.replace(self.totals, rotations=dict(self.totals.rotations)),
-            [*self._marks, *(stream.mark() for stream in self._streams)],
-            self._next_key,
-        )
+        return self._book.snapshot(self.patterns)
+
+    @property
+    def readable(self) -> bool:
+        """See Scanner."""
+        return self._scanner.readable
 
     @property
     def lag_bytes(self) -> int:
         """Bytes that stand in the files and are not read."""
-        return sum(stream.lag_bytes for stream in self._streams)
+        return sum(position.lag_bytes for position in (*self._book.streams, *self._book.recovering))
 
     @property
     def open_files(self) -> int:
         """Descriptors held."""
-        return len(self._streams)
+        return len(self._book.streams) + len(self._book.recovering)
 
     def close(self) -> None:
-        """Give all descriptors back."""
+        """Give all descriptors back; a step after that begins with a scan."""
         with self._lock:
-            for stream in self._streams:
-                stream.close()
-            self._streams.clear()
+            self._round = None
+            for position in (*self._book.recovering, *self._book.streams):
+                self._book.put_away(position, position.role)
+            self._scan_due_s = float("-inf")
 
-    def _read_round(self, now_s: float) -> Iterator[Batch]:
-        if now_s >= self._scan_due_s or self._moved():
-            self._scan(now_s)
-            self._scan_due_s = now_s + self.limits.scan_s
-        for stream in list(self._streams):
-            yield from self._drain(stream, now_s)
-        self._let_go(now_s)
+    def _read_round(self, now_s: float, wall_s: float) -> Iterator[Batch]:
+        if now_s >= self._scan_due_s or self._scanner.moved():
+            self._scanner.scan(now_s, wall_s)
+            self._scan_due_s = now_s + self._limits.scan_s
+        cuts = -1
+        while cuts != self._scanner.cuts:  # a file that was cut off has new content, which stands there now as well
+            cuts = self._scanner.cuts
+            while self._book.recovering:
+                yield from self._recover(self._book.recovering[0])
+            for stream in sorted(self._book.streams, key=lambda stream: (stream.role == "live", stream.key)):
+                yield from self._follow(stream, now_s)
+        yield from self._let_go(now_s)
 
-    def _drain(self, stream: Stream, now_s: float) -> Iterator[Batch]:
+    def _follow(self, stream: Stream, now_s: float) -> Iterator[Batch]:
+        """What stands in an open file now."""
         try:
             stream.look(now_s)
             until = stream.size
-            while stream.offset < until:
-                cut = stream.read(self.limits)
-                if cut is None:
-                    return
-                self.totals.read_bytes += cut.consumed
-                self.totals.too_long_lines += cut.too_long
-                self.totals.too_long_bytes += cut.consumed - len(cut.data)
-                if cut.data:
-                    yield Batch(cut.data, stream.path, behind=stream.lag_bytes > 0)
+            while stream.offset < until and (cut := stream.read(self._limits)) is not None:
+                yield from self._given(stream, cut)
         except Replaced:
-            self._cut_off(stream)
+            self._scanner.cut_off(stream)
         except SourceError as exc:
-            self._fails(stream.path, exc)
+            self._book.fails(stream.path, exc)
+            self._book.put_away(stream, stream.role)  # the next scan tries to open it again
 
-    def _cut_off(self, stream: Stream) -> None:
-        """The file was truncated or written anew in place: what it held and we did not read is lost."""
-        self.totals.lost_bytes += stream.lag_bytes
-        self._rotated(stream.path, "truncate")
-        self._streams.remove(stream)
-        stream.close()
-        self._begin(stream.home, from_start=True)
-
-    def _moved(self) -> bool:
-        """Whether a home holds another file than we follow there. Cheap: a stat each."""
-        return any(_identity(stream.home) != stream.id for stream in self._streams if stream.live)
-
-    def _scan(self, now_s: float) -> None:
-        del now_s
-        missing = False
-        for home in self._homes():
-            found = _identity(home)
-            missing |= found is None
-            if found is None or any(stream.id == found for stream in self._streams):
-                continue
-            for stream in self._streams:
-                if stream.home == home and stream.live:
-                    self._left_home(stream)
-            missing |= not self._begin(home, from_start=self._known or self._from_start)
-        self._known = True
-        self.readable = not missing and any(stream.live for stream in self._streams)
-
-    def _homes(self) -> Iterator[str]:
-        for pattern in self.patterns:
-            if glob.has_magic(pattern):
-                yield from sorted(glob.iglob(pattern, recursive=False))
-            else:
-                yield pattern
-
-    def _left_home(self, stream: Stream) -> None:
-        stream.live = False
-        stream.look(stream.quiet_since)
-        self._rotated(stream.home, "rename" if stream.links else "recreate")
-
-    def _begin(self, home: str, *, from_start: bool) -> bool:
+    def _recover(self, copy: Position) -> Iterator[Batch]:
+        """The rest of a copy, to its end."""
         try:
-            stream = Stream(self._next_key, home, home)
-            for mark in self._marks:
-                if (mark.device, mark.inode) == stream.id and stream.resume(mark):
-                    self._marks.remove(mark)
-                    break
-            else:
-                if not from_start:
-                    stream.start_at_end(self.limits)
-        except SourceError as exc:
-            self._fails(home, exc)
-            return False
-        self._next_key += 1
-        self._streams.append(stream)
-        self._failing.discard(home)
-        return True
+            while (cut := copy.read(self._limits)) is not None:
+                yield from self._given(copy, cut)
+            rest = copy.rest(self._limits)
+        except (SourceError, Replaced) as exc:
+            log.warning("%s: cannot be read to its end: %s", copy.path, exc)
+            rest = b""
+        lost = max(0, copy.seen - copy.offset)
+        after = next((p for p in (*self._book.recovering, *self._book.streams) if p.key == copy.feeds), None)
+        fed = after if after is not None and not after.offset and not lost else None
+        yield from self._finish(copy, rest, fed)
+        self._book.lost(copy.home, lost)
 
-    def _let_go(self, now_s: float) -> None:
-        for stream in list(self._streams):
-            if not stream.live and now_s - stream.quiet_since > self.limits.grace_s:
-                self._streams.remove(stream)
-                stream.close()
+    def _finish(self, position: Position, rest: bytes, fed: Position | None) -> Iterator[Batch]:
+        """Nothing more comes from this file: its unfinished line goes on in the file it feeds, or ends here."""
+        self._book.totals.read_bytes += len(rest)
+        self._book.put_away(position, "done")
+        if rest and fed is not None:
+            fed.carry = rest
+        elif rest:
+            yield Batch(rest + b"\n", position.path, behind=False)
 
-    def _rotated(self, path: str, kind: Kind) -> None:
-        self.totals.rotations[kind] = self.totals.rotations.get(kind, 0) + 1
-        log.info("%s: rotated (%s)", path, kind)
+    def _given(self, position: Position, cut: Cut) -> Iterator[Batch]:
+        """Count what was read, and give out the lines."""
+        totals = self._book.totals
+        totals.read_bytes += cut.consumed
+        totals.too_long_lines += cut.too_long
+        totals.too_long_bytes += cut.dropped
+        if cut.data:
+            yield Batch(cut.data, position.path, behind=position.lag_bytes > 0)
 
-    def _fails(self, path: str, exc: SourceError) -> None:
-        if path not in self._failing:
-            self._failing.add(path)
-            log.warning("%s; trying again", exc)
-
-
-def _identity(path: str) -> FileId | None:
-    try:
-        return FileId.of(os.stat(path))
-    except OSError:
-        return None
-
-
-def _decode(saved: bytes) -> State:
-    try:
-        return msgspec.msgpack.decode(saved, type=State)
-    except msgspec.DecodeError as exc:
-        raise StoreError(f"the positions kept for the log files cannot be read: {exc}") from exc
-
-
-def encode(state: State) -> bytes:
-    """`state` for the checkpoint."""
-    return msgspec.msgpack.encode(state)
-
-
-__all__ = ["Batch", "Follower", "State", "Totals", "encode"]
+    def _let_go(self, now_s: float) -> Iterator[Batch]:
+        """Give descriptors back: those of quiet old files, and where they run short, of the quietest live ones."""
+        for stream in list(self._book.streams):
+            if stream.role == "old" and now_s - stream.quiet_since_s >= self._limits.grace_s:
+                try:
+                    rest = stream.rest(self._limits)
+                except SourceError:
+                    rest = b""
+                yield from self._finish(stream, rest, None)
+        if len(self._book.streams) >= self._limits.open_files:
+            idle = sorted((s for s in self._book.streams if not s.lag_bytes), key=lambda s: s.quiet_since_s)
+            for stream in idle[: -(-self._limits.open_files // 2)]:
+                self._book.put_away(stream, stream.role)

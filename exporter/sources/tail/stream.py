@@ -1,15 +1,30 @@
-"""One file that is being read: its descriptor, our position in it, and the proof that it is still that file."""
+"""One file that is being read: our position in it, and the proof that it is still that file.
+
+`Position` is what all of them have; a `Stream` reads a plain file by its descriptor, a `Packed` a compressed copy.
+Blocking; one thread at a time.
+"""
 
 import errno
 import os
 import stat
+from contextlib import ExitStack
 from typing import Literal
 
 import msgspec
 
 from exporter.errors import SourceError
+from exporter.sources.files import open_plain, pieces
 from exporter.sources.lines import Cut, cut_lines
 from exporter.sources.tail.identity import HEAD_BYTES, NEAR_BYTES, FileId, digest, generation
+
+_LARGEST_BLOCK = 1 << 16  # of a file system; holes end where a block begins
+
+Role = Literal["live", "old", "cut", "done", "copy"]
+"""What a known file is to us.
+
+live: stands at its home. old: has left it, and may still grow. cut: its content is no longer in its file and must be
+sought in copies. done: old, read to its end, and quiet. copy: holds nothing but what is read elsewhere.
+"""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -22,7 +37,9 @@ class Limits(msgspec.Struct, frozen=True):
     open_files: int = 256
     """Descriptors held at a time; the quietest files are closed first, and opened again when they grow."""
     files: int = 4096
-    """Files that the patterns may match; more are refused, so that a pattern like /** cannot eat the machine."""
+    """Files that the patterns may match; more are left out, so that a careless pattern cannot eat the machine."""
+    marks: int = 1024
+    """Rotated files remembered, so that their compressed copies are not read again."""
     grace_s: float = 60.0
     """How long a rotated or deleted file must be quiet before its descriptor is given back."""
     interval_s: float = 0.1
@@ -30,56 +47,77 @@ class Limits(msgspec.Struct, frozen=True):
     scan_s: float = 1.0
     """Time between two looks at the directories, where nothing else tells of a change."""
 
+    @property
+    def read_bytes(self) -> int:
+        """What one read asks for: enough to see that a line is too long."""
+        return max(self.batch_bytes, self.line_bytes + 2)
+
 
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file and how far it is read: what the state keeps of a Stream. Offsets and sizes in bytes."""
+    """A file and how far it is read: what the state keeps of a Position. Offsets and sizes in bytes."""
 
     key: int
     home: str
     path: str
-    device: int
-    inode: int
-    generation: int
-    offset: int
-    size: int
-    mtime_ns: int
-    head: bytes
-    head_size: int
-    near: bytes
-    near_size: int
-    live: bool = True
+    role: Role
+    device: int = 0
+    inode: int = 0
+    generation: int = 0
+    offset: int = 0
+    size: int = 0
+    mtime_ns: int = 0
+    head: bytes = b""
+    head_size: int = 0
+    near: bytes = b""
+    near_size: int = 0
     skipping: bool = False
     carry: bytes = b""
+    feeds: int = 0
+    packed: bool = False
+
+    @property
+    def id(self) -> FileId:
+        """The file as the file system names it."""
+        return FileId(self.device, self.inode)
+
+    def fits(self, head: bytes, before: bytes | None = None) -> bool:
+        """Whether content with this head, and with these bytes `before` our offset, is what was read."""
+        if len(head) < self.head_size or (self.head_size and digest(head[: self.head_size]) != self.head):
+            return False
+        if before is None or not self.near_size:
+            return True
+        return digest(before[-self.near_size :]) == self.near
 
 
 class Replaced(Exception):  # noqa: N818, an event, and no one's fault
     """The file holds other content than we read: cut off or written anew under the same inode."""
 
 
-class Stream:
-    """An open file and the position in it. Blocking; one thread at a time.
+class Position:
+    """How far a file is read.
 
     Attributes:
         key: our own number for it, never used again.
         home: the path under which it was (or is) live; path: where it was last seen.
         offset: bytes dealt with, always at a line's start unless `skipping`.
-        size: the file's size at the last look.
+        size: the file's size at the last look; seen: what the state had seen of it before, in whatever file it stood.
         carry: the first piece of a line whose rest stands at the start of this file (copytruncate cuts lines apart).
-        quiet_since: monotonic time of the last growth.
+        feeds: the key of the stream that gets our last, unfinished line as its `carry`; 0 if none.
+        young_since_ns: when the file was seen (almost) empty, until it is seen with more. Content that came and went
+            meanwhile has left no trace in this file.
+        quiet_since_s: monotonic time of the last growth.
     """
 
-    def __init__(self, key: int, home: str, path: str) -> None:
-        """Opens `path`. Raises SourceError."""
-        self.key, self.home, self.path = key, home, path
-        self.fd, status = open_regular(path)
-        self.id = FileId.of(status)
-        self.generation = generation(self.fd)
-        self.offset = self.size = self.mtime_ns = 0
-        self.links = 1
-        self.live = True
-        self.skipping = False
-        self.carry = b""
-        self.quiet_since = 0.0
+    packed = False
+
+    def __init__(self, mark: Mark, path: str, status: os.stat_result, version: int) -> None:
+        self.key, self.home, self.path, self.role = mark.key, mark.home, path, mark.role
+        self.id, self.generation = FileId.of(status), version
+        self.offset, self.size, self.mtime_ns = mark.offset, mark.size, mark.mtime_ns
+        self.skipping, self.carry, self.feeds = mark.skipping, mark.carry, mark.feeds
+        self.seen = mark.size
+        self.young_since_ns = mark.mtime_ns if not mark.offset and mark.size < NEAR_BYTES else 0
+        self.quiet_since_s = float("-inf")
         self._head = self._near = b""
 
     @property
@@ -87,50 +125,17 @@ class Stream:
         """Bytes that stand in the file and are not dealt with."""
         return max(0, self.size - self.offset)
 
-    def start_at_end(self, limits: Limits) -> None:
-        """Go to the start of the last, perhaps unfinished line. Raises SourceError, Replaced."""
-        size = os.fstat(self.fd).st_size
-        before = self._read(max(0, size - limits.line_bytes), min(size, limits.line_bytes))
-        self.offset = size - len(before) + before.rfind(b"\n") + 1
-        self._near = before[: before.rfind(b"\n") + 1][-NEAR_BYTES:]
-
-    def look(self, now_s: float) -> None:
-        """Take in size and age, and see that it is still the same content. Raises Replaced, SourceError."""
-        status = os.fstat(self.fd)
-        self.links = status.st_nlink
-        if (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns):
-            return
-        if status.st_size < self.offset or not self.same_content():
-            raise Replaced
-        if status.st_size != self.size:
-            self.quiet_since = now_s
-        self.size, self.mtime_ns = status.st_size, status.st_mtime_ns
-        if len(self._head) < HEAD_BYTES:
-            self._head = self._read(0, HEAD_BYTES)
-
-    def same_content(self) -> bool:
-        """Whether head and the bytes before our position are what we read. Raises SourceError."""
-        return (
-            self._read(0, len(self._head)) == self._head
-            and self._read(self.offset - len(self._near), len(self._near)) == self._near
-        )
-
     def read(self, limits: Limits) -> Cut | None:
-        """The next whole lines, or None where there is no whole line yet. Raises Replaced, SourceError."""
-        want = max(limits.batch_bytes, limits.line_bytes + 2)
-        found = self._read(self.offset - len(self._near), len(self._near) + want)
-        if not found.startswith(self._near):
-            raise Replaced
-        found = self.carry + found[len(self._near) :]
-        cut = cut_lines(found, limits.line_bytes, skipping=self.skipping)
-        if not cut.consumed:
-            return None
-        self._near = (self._near + found[len(self.carry) : cut.consumed])[-NEAR_BYTES:]
-        cut = cut._replace(consumed=cut.consumed - len(self.carry))
-        self.offset += cut.consumed
-        self.skipping, self.carry = cut.skipping, b""
-        self.size = max(self.size, self.offset)
-        return cut
+        """The next whole lines, or None where there is none yet. Raises Replaced, SourceError."""
+        raise NotImplementedError
+
+    def rest(self, limits: Limits) -> bytes:
+        """What stands behind the last newline; None of it is given out twice: it counts as dealt with from now on."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        raise NotImplementedError
 
     def mark(self) -> Mark:
         """The position, for the state."""
@@ -138,41 +143,207 @@ class Stream:
             key=self.key,
             home=self.home,
             path=self.path,
+            role=self.role,
             device=self.id.device,
             inode=self.id.inode,
             generation=self.generation,
             offset=self.offset,
-            size=self.size,
-            mtime_ns=self.mtime_ns,
+            size=max(self.size, self.seen),
+            mtime_ns=self.young_since_ns or self.mtime_ns,
             head=digest(self._head),
             head_size=len(self._head),
             near=digest(self._near),
             near_size=len(self._near),
-            live=self.live,
             skipping=self.skipping,
             carry=self.carry,
+            feeds=self.feeds,
+            packed=self.packed,
         )
 
-    def resume(self, mark: Mark) -> bool:
-        """Go on from `mark` if this file holds what was read then. Raises SourceError."""
-        head = self._read(0, mark.head_size)
-        near = self._read(mark.offset - mark.near_size, mark.near_size)
-        if digest(head) != mark.head or digest(near) != mark.near:
-            return False
-        self.offset, self.skipping, self.carry = mark.offset, mark.skipping, mark.carry
-        self.size = mark.size
-        self._head, self._near = head, near
-        return True
+    def _take(self, found: bytes, limits: Limits) -> Cut | None:
+        """The whole lines at the front of `found`, which stands at our position; moves it."""
+        whole = self.carry + found
+        cut = cut_lines(whole, limits.line_bytes, skipping=self.skipping)
+        if not cut.consumed:
+            return None
+        cut = cut._replace(consumed=cut.consumed - len(self.carry))  # the carry was counted where it was read
+        self._move(found[: cut.consumed])
+        self.skipping, self.carry = cut.skipping, b""
+        return cut
+
+    def _move(self, over: bytes) -> None:
+        self._near = (self._near + over)[-NEAR_BYTES:]
+        self.offset += len(over)
+        self.size = max(self.size, self.offset)
+
+
+class Stream(Position):
+    """An open plain file."""
+
+    def __init__(self, mark: Mark, path: str) -> None:
+        """Opens `path` for the position in `mark`. Raises SourceError, Replaced if it holds other content."""
+        self.fd, status = open_regular(path)
+        try:
+            super().__init__(mark, path, status, generation(self.fd))
+            self._verify(mark, status)
+        except BaseException:
+            os.close(self.fd)
+            raise
+
+    def _verify(self, mark: Mark, status: os.stat_result) -> None:
+        if mark.generation and self.generation and self.id == mark.id and mark.generation != self.generation:
+            raise Replaced
+        if status.st_size < mark.offset:
+            raise Replaced
+        self._head = self._pread(0, HEAD_BYTES)
+        self._near = self._pread(mark.offset - mark.near_size, mark.near_size)
+        if not mark.fits(self._head, self._near):
+            raise Replaced
+        self.mtime_ns = 0  # so that the first look takes everything in
+
+    def start_at_end(self, limits: Limits) -> None:
+        """Go to the start of the last, perhaps unfinished line. Raises SourceError."""
+        size = os.fstat(self.fd).st_size
+        before = self._pread(max(0, size - limits.line_bytes), min(size, limits.line_bytes))
+        lines = before[: before.rfind(b"\n") + 1]
+        self.offset = size - len(before) + len(lines)
+        self._near = lines[-NEAR_BYTES:]
+
+    def begin_again(self, key: int) -> None:
+        """The file has new content: read it from its start, under a new key."""
+        self.key = key
+        self.offset = self.size = self.seen = self.mtime_ns = 0
+        self.skipping, self.carry, self.feeds = False, b"", 0
+        self._head = self._near = b""
+
+    def look(self, now_s: float) -> None:
+        """Take in size and age, and see that it is still the same content. Raises Replaced, SourceError."""
+        status = os.fstat(self.fd)
+        if (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns):
+            return
+        if status.st_size < self.offset or not self._same_content():
+            raise Replaced
+        if self.mtime_ns and not self.offset and self.size < NEAR_BYTES:
+            self.young_since_ns = self.mtime_ns
+        self.quiet_since_s = now_s
+        self.size, self.mtime_ns = status.st_size, status.st_mtime_ns
+        if len(self._head) < HEAD_BYTES:
+            self._head = self._pread(0, HEAD_BYTES)
+
+    def _same_content(self) -> bool:
+        return (
+            self._pread(0, len(self._head)) == self._head
+            and self._pread(self.offset - len(self._near), len(self._near)) == self._near
+        )
+
+    def linked(self) -> bool:
+        """Whether the file still has a name."""
+        return os.fstat(self.fd).st_nlink > 0
+
+    def holds(self, head: bytes, tail: bytes, size: int) -> bool:
+        """Whether our file begins with a file of `size` bytes that begins and ends so. Raises SourceError."""
+        return self._pread(0, len(head)) == head and self._pread(size - len(tail), len(tail)) == tail
+
+    def read(self, limits: Limits) -> Cut | None:
+        """The next whole lines, or None where there is none yet. Raises Replaced, SourceError."""
+        found = self._pread(self.offset - len(self._near), len(self._near) + limits.read_bytes)
+        if not found.startswith(self._near):
+            raise Replaced
+        found = found[len(self._near) :]
+        if found.startswith(b"\0"):
+            hole = self._hole_bytes(limits)
+            if hole:
+                self.offset, self._near = self.offset + hole, b""
+                return self.read(limits)
+            if hole is None:
+                return None
+        return self._take(found, limits)
+
+    def rest(self, limits: Limits) -> bytes:
+        """What stands behind the last newline; it counts as dealt with from now on. Raises SourceError."""
+        found = self._pread(self.offset, limits.line_bytes)
+        self._move(found)
+        return b"" if self.skipping else found
 
     def close(self) -> None:
         """Give the descriptor back."""
         os.close(self.fd)
 
-    def _read(self, at: int, size: int) -> bytes:
+    def _hole_bytes(self, limits: Limits) -> int | None:
+        """The size of the hole at our position, with the zeros that fill up its last block.
+
+        A writer without O_APPEND leaves one in front of its next line when its file is truncated. None while nothing
+        stands behind it; 0 where there is none, and zeros are what was written.
+        """
         try:
-            return os.pread(self.fd, size, at)
+            data = os.lseek(self.fd, self.offset, os.SEEK_DATA)
+        except OSError as exc:
+            return None if exc.errno == errno.ENXIO else 0
+        if data == self.offset:
+            return 0
+        found = self._pread(data, max(limits.read_bytes, _LARGEST_BLOCK))
+        return data - self.offset + len(found) - len(found.lstrip(b"\0"))
+
+    def _pread(self, at: int, size: int) -> bytes:
+        try:
+            return os.pread(self.fd, size, at) if size else b""
         except OSError as exc:
             raise SourceError(f"{self.path}: {exc.strerror}") from exc
+
+
+class Packed(Position):
+    """A compressed copy, which does not grow: read once, from the position in a mark to its end."""
+
+    packed = True
+
+    def __init__(self, mark: Mark, path: str) -> None:
+        """Opens `path` and goes to the position. Raises SourceError, Replaced if it holds other content."""
+        self._stack = ExitStack()
+        try:
+            plain, raw = self._stack.enter_context(open_plain(path))
+            super().__init__(mark, path, os.fstat(raw.fileno()), generation(raw.fileno()))
+            self._pieces = pieces(plain, 1 << 20, path)
+            self._pending = self._skip(mark)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _skip(self, mark: Mark) -> bytes:
+        """Read up to the position and as much as the head's check needs; returns what stands beyond the position."""
+        at, beyond = 0, b""
+        for piece in self._pieces:
+            self._head = (self._head + piece)[:HEAD_BYTES]
+            if len(self._head) >= mark.head_size and not mark.fits(self._head):
+                break
+            over = piece[: mark.offset - at]
+            at += len(over)
+            self._near = (self._near + over)[-NEAR_BYTES:]
+            beyond += piece[len(over) :]
+            if at == mark.offset and len(self._head) >= mark.head_size:
+                break
+        if at < mark.offset or not mark.fits(self._head, self._near):
+            raise Replaced
+        return beyond
+
+    def read(self, limits: Limits) -> Cut | None:
+        """The next whole lines; None at the end. Raises SourceError."""
+        while len(self._pending) < limits.batch_bytes and (piece := next(self._pieces, b"")):
+            self._pending += piece
+        cut = self._take(self._pending, limits)
+        if cut is not None:
+            self._pending = self._pending[cut.consumed :]
+        return cut
+
+    def rest(self, limits: Limits) -> bytes:
+        """What stands behind the last newline; it counts as dealt with from now on."""
+        del limits
+        found, self._pending = self._pending, b""
+        self._move(found)
+        return b"" if self.skipping else found
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._stack.close()
 
 
 def open_regular(path: str) -> tuple[int, os.stat_result]:
@@ -180,14 +351,9 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # O_NONBLOCK: a FIFO would hold us for ever
     except OSError as exc:
-        reason = "cannot be followed: not a file" if exc.errno == errno.ENXIO else exc.strerror
-        raise SourceError(f"{path}: {reason}") from exc
+        raise SourceError(f"{path}: {exc.strerror}") from exc
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
         raise SourceError(f"{path}: not a regular file, so it cannot be followed")
     return fd, status
-
-
-Kind = Literal["rename", "recreate", "truncate", "copytruncate", "symlink", "compress", "gone"]
-"""How a log was rotated. `gone`: it went away while nobody looked, and no copy of it was found."""

@@ -1,0 +1,172 @@
+"""What a Tail knows: the files it reads, those it has read, and what has happened to them since the state was begun."""
+
+import logging
+from typing import Literal
+
+import msgspec
+
+from exporter.errors import SourceError, StoreError
+from exporter.sources.tail.identity import FileId
+from exporter.sources.tail.stream import Limits, Mark, Position, Role, Stream
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["rename", "recreate", "truncate", "copytruncate", "symlink", "compress", "gone"]
+"""How a log was rotated.
+
+rename: moved, a new file in its place. recreate: deleted, a new file in its place. truncate: cut off, no copy found.
+copytruncate: cut off, read on from the copy. symlink: it leads elsewhere now. compress: while nobody looked it was
+compressed or copied, and read on from there. gone: while nobody looked it went away, and no copy was found.
+"""
+
+
+class Totals(msgspec.Struct, omit_defaults=True):
+    """Counters that go on over restarts. Bytes, lines, and rotations by kind."""
+
+    read_bytes: int = 0
+    lost_bytes: int = 0
+    too_long_lines: int = 0
+    too_long_bytes: int = 0
+    rotations: dict[str, int] = {}
+
+
+class State(msgspec.Struct, omit_defaults=True):
+    """What a Tail keeps over a restart."""
+
+    totals: Totals
+    marks: list[Mark]
+    next_key: int
+    patterns: list[str]
+    scanned_ns: int = 0
+    version: int = 1
+
+
+class Book:
+    """The files by what they are to us.
+
+    Attributes:
+        streams: open files, read as they grow (roles live and old).
+        recovering: copies, read once to their end.
+        marks: files known and not open, by key.
+        totals: see Totals.
+        scanned_ns: Unix time of the last scan; what came to a home after it, nobody has seen.
+    """
+
+    def __init__(self, state: State | None, limits: Limits) -> None:
+        self.streams: list[Stream] = []
+        self.recovering: list[Position] = []
+        self.marks = {mark.key: mark for mark in state.marks} if state else {}
+        self.totals = state.totals if state else Totals()
+        self.scanned_ns = state.scanned_ns if state else 0
+        self._next_key = state.next_key if state else 1
+        self._limits = limits
+        self._failing: set[str] = set()
+
+    def snapshot(self, patterns: list[str]) -> State:
+        """Everything as it is now."""
+        totals = msgspec.structs.replace(self.totals, rotations=dict(self.totals.rotations))
+        open_marks = [position.mark() for position in (*self.streams, *self.recovering)]
+        return State(totals, [*self.marks.values(), *open_marks], self._next_key, patterns, self.scanned_ns)
+
+    def new_mark(self, home: str, role: Role) -> Mark:
+        """A mark at the start of a file not seen before."""
+        self._next_key += 1
+        return Mark(key=self._next_key - 1, home=home, path=home, role=role)
+
+    def live(self, home: str) -> Stream | None:
+        """The open file that stands at `home`, as far as we know."""
+        return next((stream for stream in self.streams if stream.home == home and stream.role == "live"), None)
+
+    def live_homes(self) -> set[str]:
+        """The homes at which a file is known to stand, or to have stood last."""
+        streams = {stream.home for stream in self.streams if stream.role == "live"}
+        return streams | {mark.home for mark in self.marks.values() if mark.role == "live"}
+
+    @property
+    def full(self) -> bool:
+        """Whether no more descriptors may be had."""
+        return len(self.streams) + len(self.recovering) >= self._limits.open_files
+
+    @property
+    def crowded(self) -> bool:
+        """Whether descriptors are better kept for files that grow."""
+        return len(self.streams) >= self._limits.open_files // 2
+
+    def open_ids(self) -> set[FileId]:
+        """The files that are being read."""
+        return {position.id for position in (*self.streams, *self.recovering)}
+
+    def mark_of(self, file: FileId) -> Mark | None:
+        """The known and closed file with this identity, the newest if inodes were used again."""
+        return next((mark for mark in reversed(self.marks.values()) if mark.id == file), None)
+
+    def release(self, file: FileId) -> None:
+        """Another file has this identity now than the closed ones that had it; or it is no mere copy any more."""
+        for mark in [mark for mark in self.marks.values() if mark.id == file]:
+            if mark.role == "copy":
+                del self.marks[mark.key]
+            else:
+                self.marks[mark.key] = msgspec.structs.replace(mark, device=0, inode=0)
+
+    def put_away(self, position: Position, role: Role) -> None:
+        """Close a file and remember it under `role`."""
+        if isinstance(position, Stream) and not position.linked():
+            position.id = FileId(0, 0)  # the inode is free for other files
+        position.close()
+        if isinstance(position, Stream) and position in self.streams:
+            self.streams.remove(position)
+        else:
+            self.recovering.remove(position)
+        position.role = role
+        self.marks[position.key] = position.mark()
+        self._forget_oldest()
+
+    def rotated(self, home: str, kind: Kind) -> None:
+        """Count a rotation and tell of it."""
+        self.totals.rotations[kind] = self.totals.rotations.get(kind, 0) + 1
+        log.info("%s: rotated (%s)", home, kind)
+
+    def lost(self, home: str, size: int) -> None:
+        """Count bytes that are gone, and say so."""
+        if size > 0:
+            self.totals.lost_bytes += size
+            log.warning("%s: %d bytes are lost: they were in the file and gone before they could be read", home, size)
+
+    def fails(self, path: str, exc: SourceError) -> None:
+        """Say once that a file cannot be read."""
+        if path not in self._failing:
+            self._failing.add(path)
+            log.warning("%s; trying again every %g s", exc, self._limits.scan_s)
+
+    def works(self, path: str) -> None:
+        """Say that a file can be read again."""
+        if path in self._failing:
+            self._failing.discard(path)
+            log.info("%s: can be read again", path)
+
+    @property
+    def failing(self) -> bool:
+        """Whether some file cannot be read now."""
+        return bool(self._failing)
+
+    def stop_failing(self, there: set[str]) -> None:
+        """Forget the failures of paths that are no longer wanted."""
+        self._failing &= there
+
+    def _forget_oldest(self) -> None:
+        idle = [key for key, mark in self.marks.items() if mark.role in ("done", "copy")]
+        for key in sorted(idle)[: -self._limits.marks]:
+            del self.marks[key]
+
+
+def decode(saved: bytes) -> State:
+    """The state that `encode` made. Raises StoreError."""
+    try:
+        return msgspec.msgpack.decode(saved, type=State)
+    except msgspec.DecodeError as exc:
+        raise StoreError(f"the positions kept for the log files cannot be read: {exc}") from exc
+
+
+def encode(state: State) -> bytes:
+    """`state` for the checkpoint."""
+    return msgspec.msgpack.encode(state)

@@ -1,0 +1,101 @@
+"""The directories as one scan sees them: each is listed once, and files are asked about only where it matters."""
+
+import glob
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from exporter.sources.tail.identity import FileId
+from exporter.sources.tail.names import generation_order, is_rotation, same_series, stem_of
+
+
+class Found(NamedTuple):
+    """A regular file, symlinks followed."""
+
+    path: str
+    id: FileId
+    mtime_ns: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        """The path without directories."""
+        return os.path.basename(self.path)
+
+
+def find(path: str) -> Found | None:
+    """The regular file at `path`; None if there is none, or the way to it is barred."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Found(path, FileId.of(status), status.st_mtime_ns, status.st_size)
+
+
+class Listing:
+    """What stands in the directories now. For one scan only."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, dict[str, int]] = {}
+
+    def readable(self, directory: str) -> bool:
+        """Whether the directory could be listed: where not, a file that cannot be seen need not be gone."""
+        return bool(self._list(directory)) or os.access(directory, os.R_OK | os.X_OK)
+
+    def beside(self, home: str, target: str) -> list[Found]:
+        """Files that may hold what once stood at `home` (a symlink to `target` perhaps), the oldest first."""
+        found: dict[FileId, Found] = {}
+        for path in dict.fromkeys((home, target)):
+            directory, name = os.path.split(path)
+            stem = stem_of(name)
+            for other in self._list(directory):
+                if other.startswith(stem) or same_series(other, name):
+                    file = find(os.path.join(directory, other))
+                    if file is not None:
+                        found.setdefault(file.id, file)
+        return sorted(found.values(), key=lambda file: (file.mtime_ns, generation_order(file.name)))
+
+    def by_id(self, wanted: FileId, directories: Iterable[str]) -> Found | None:
+        """The file with this identity, under whatever name."""
+        for directory in dict.fromkeys(directories):
+            for name, inode in self._list(directory).items():
+                if inode == wanted.inode:
+                    file = find(os.path.join(directory, name))
+                    if file is not None and file.id == wanted:
+                        return file
+        return None
+
+    def _list(self, directory: str) -> dict[str, int]:
+        if directory not in self._names:
+            try:
+                with os.scandir(directory) as entries:
+                    self._names[directory] = {entry.name: entry.inode() for entry in entries}
+            except OSError:
+                self._names[directory] = {}
+        return self._names[directory]
+
+
+def rotated_from(file: Found, home: str, target: str) -> bool:
+    """Whether the name says that the file once stood at `home`, or that a symlink there once led to it."""
+    if is_rotation(file.name, os.path.basename(home)):
+        return True
+    return target != home and (
+        same_series(file.name, os.path.basename(target)) or is_rotation(file.name, os.path.basename(target))
+    )
+
+
+def expand(patterns: Iterable[str], limit: int) -> Iterator[tuple[str, bool]]:
+    """The paths that the patterns match, at most `limit`, each with whether it stands there without wildcards."""
+    left = limit
+    for pattern in patterns:
+        if not glob.has_magic(pattern):
+            yield pattern, True
+            continue
+        for path in sorted(glob.glob(pattern)):
+            if left <= 0:
+                return
+            left -= 1
+            yield path, False

@@ -1,0 +1,194 @@
+"""Find again what is no longer where it stood: in copies, compressed ones too, and in generations that we never saw."""
+
+import os
+from collections.abc import Callable
+
+import msgspec
+
+from exporter.errors import SourceError
+from exporter.sources.tail.book import Book
+from exporter.sources.tail.copies import Print, fingerprint, is_packed, open_copy
+from exporter.sources.tail.identity import HEAD_BYTES, FileId, generation
+from exporter.sources.tail.listing import Found, Listing, find, rotated_from
+from exporter.sources.tail.stream import Mark, Replaced, Stream, open_regular
+
+_SECOND_NS = 1_000_000_000  # compressors give their output the time of their input, some of them in whole seconds
+
+
+class Recovery:
+    """Decides what the files beside a home are: copies of what we know, or something to read."""
+
+    def __init__(self, book: Book, look_again: Callable[[Stream], None]) -> None:
+        """`look_again` takes in that a stream's file was cut off, if it was."""
+        self._book = book
+        self._look_again = look_again
+        self._missed: dict[str, int] = {}
+        self._moved: set[str] = set()
+        self._undecided: dict[FileId, str] = {}
+        self._refused: set[tuple[int, Found]] = set()
+
+    def seek(self, mark: Mark, target: str, listing: Listing) -> bool:
+        """Look for a copy of the file behind `mark`, and have its rest read. Returns whether there is one.
+
+        The oldest fitting copy is the one: those made later hold later content.
+        """
+        if not mark.head_size:
+            return False
+        at_home = find(mark.home)
+        for file in listing.beside(mark.home, target):
+            if at_home is not None and file.id == at_home.id:
+                continue
+            if not _not_before(file, mark.mtime_ns) or (mark.key, file) in self._refused:
+                continue
+            try:
+                if self._is_known(file, but=mark):
+                    continue
+                if mark.head_size < HEAD_BYTES and self._claimed(file, mark.home, plain_too=False):
+                    continue  # a short head fits many a file
+                copy = open_copy(msgspec.structs.replace(mark, role="cut"), file.path)
+            except (Replaced, SourceError):
+                self._refused.add((mark.key, file))
+                continue
+            self._book.marks.pop(mark.key, None)
+            self._book.release(file.id)
+            self._book.recovering.append(copy)
+            return True
+        return False
+
+    def missed(self, home: str, since_ns: int, *, moved: bool = True) -> None:
+        """Content may have stood at `home`, and gone from it, since a moment at which we looked.
+
+        Args:
+            home: the path.
+            since_ns: the time of that moment, in the file system's clock.
+            moved: files were moved away from there; otherwise they were copied and emptied.
+        """
+        self._missed.setdefault(home, since_ns)
+        if moved:
+            self._moved.add(home)
+
+    def take_missed(self, target_of: Callable[[str], str], listing: Listing) -> None:
+        """Read the generations that stood at a home since we last saw it, and that we never saw there."""
+        for home, since_ns in self._missed.items():
+            target = target_of(home)
+            for file in listing.beside(home, target):
+                if rotated_from(file, home, target) and _not_before(file, since_ns):
+                    self._undecided[file.id] = home
+        for file_id, home in list(self._undecided.items()):
+            found = next((file for file in listing.beside(home, target_of(home)) if file.id == file_id), None)
+            if found is None or self.take_in(found, home):
+                del self._undecided[file_id]
+        self._missed.clear()
+        self._moved.clear()
+
+    def take_in(self, file: Found, home: str) -> bool:
+        """Read a rotated file from its start, unless its content is known. Returns whether that could be told yet.
+
+        Where files are known to have been moved away from `home`, a plain one is no copy in the making: logs of a
+        few different lines look so alike that one could be taken for a copy of another.
+        """
+        if (0, file) in self._refused:
+            return False
+        try:
+            if self._is_known(file) or (not file.size and home not in self._moved):
+                return True
+            if self._book.full:
+                return False
+            if not self._claimed(file, home, plain_too=home not in self._moved):
+                self._read_whole(file, home)
+        except (SourceError, Replaced):
+            self._refused.add((0, file))  # most likely still being written; it is looked at again once it has changed
+            return False
+        return True
+
+    def note(self, file: Found, home: str) -> None:
+        """Leave a file unread, now and later. Raises SourceError."""
+        known = self._book.mark_of(file.id)
+        if known is None or not _is_same_inode(known, file.path):
+            mark = self._book.new_mark(home, "copy")
+            self._book.marks[mark.key] = _bound(mark, file, _generation(file.path), packed=is_packed(file.path))
+
+    def _is_known(self, file: Found, *, but: Mark | None = None) -> bool:
+        """Whether the file is being read, was read, or (without `but`) is known for a copy. Raises SourceError."""
+        if file.id in self._book.open_ids():
+            return True
+        mark = self._book.mark_of(file.id)
+        if mark is None or (but is not None and (mark.key == but.key or mark.role == "copy")):
+            return False
+        return _is_same_inode(mark, file.path)
+
+    def _claimed(self, file: Found, home: str, *, plain_too: bool) -> bool:
+        """Whether the file holds what is known: a copy of an open file, or of one that we have read to its end."""
+        looks = fingerprint(file.path)
+        if (plain_too or looks.packed) and self._copies_open(looks, home):
+            self.note(file, home)
+            return True
+        if file.id in self._book.open_ids():  # claimed as the copy of a file that turned out to be cut off
+            return True
+        return self._was_read(file, home, looks)
+
+    def _was_read(self, file: Found, home: str, looks: Print | None = None) -> bool:
+        """Whether the file is a copy of one that we have read to its end. Raises SourceError."""
+        for mark in [m for m in self._book.marks.values() if m.home == home and m.role == "done"]:
+            looks = looks or fingerprint(file.path)
+            if looks.is_all_of(mark):
+                self._book.marks[mark.key] = _bound(mark, file, looks.generation, packed=looks.packed)
+                return True
+        return False
+
+    def _copies_open(self, looks: Print, home: str) -> bool:
+        for stream in [stream for stream in self._book.streams if stream.home == home]:
+            self._look_again(stream)
+            if looks.begins(stream):
+                return True
+            self._look_again(stream)  # where it is cut off between the two, it is by now known what the copy is
+        return False
+
+    def _read_whole(self, file: Found, home: str) -> None:
+        """Read a generation once if it is a copy, and as long as it grows if it was renamed."""
+        stream = self._emptied(home)
+        if stream is None and not is_packed(file.path):
+            self._book.streams.append(Stream(self._book.new_mark(home, "old"), file.path))
+            return
+        copy = open_copy(self._book.new_mark(home, "cut"), file.path)
+        if stream is not None:  # an unfinished line goes on in the next copy, and from the last one in the live file
+            copy.carry, stream.carry = stream.carry, b""
+            before = next((p for p in self._book.recovering if p.feeds == stream.key), None)
+            copy.feeds = stream.key
+            if before is not None:
+                before.feeds = copy.key
+        self._book.recovering.append(copy)
+
+    def _emptied(self, home: str) -> Stream | None:
+        """The file at `home`, if it was emptied, not moved, and is unread since: what we find came before it."""
+        at_home = find(home)
+        stream = self._book.live(home)
+        if home in self._moved or stream is None or stream.offset or at_home is None or at_home.id != stream.id:
+            return None
+        return stream
+
+
+def _not_before(file: Found, since_ns: int) -> bool:
+    return file.mtime_ns // _SECOND_NS >= since_ns // _SECOND_NS
+
+
+def _bound(mark: Mark, file: Found, version: int, *, packed: bool) -> Mark:
+    """`mark` as one of `file`."""
+    device, inode = file.id
+    size = mark.size if mark.role == "done" else file.size
+    return msgspec.structs.replace(
+        mark, path=file.path, device=device, inode=inode, generation=version, packed=packed, size=size
+    )
+
+
+def _is_same_inode(mark: Mark, path: str) -> bool:
+    """Whether the file with the identity of `mark` is the same file still. Raises SourceError."""
+    return not mark.generation or _generation(path) in (0, mark.generation)
+
+
+def _generation(path: str) -> int:
+    fd, _ = open_regular(path)
+    try:
+        return generation(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,286 @@
+"""Bring what we know in line with what stands on the disk: here files are found, left behind, and found again.
+
+A scan runs when a run begins, every second, and as soon as a home is seen to hold another file. It is the same
+each time: a restart is nothing but a long time between two scans.
+"""
+
+import os
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from exporter.errors import SourceError
+from exporter.sources.tail.book import Book, Kind
+from exporter.sources.tail.copies import is_packed
+from exporter.sources.tail.listing import Found, Listing, expand, find, rotated_from
+from exporter.sources.tail.recover import Recovery
+from exporter.sources.tail.stream import Limits, Mark, Replaced, Role, Stream
+
+_CLOCK_STEP_NS = 10_000_000  # file times come from a clock that lags the wall by up to one tick
+
+
+class Scanner:
+    """Finds the files of some patterns and keeps a Book of them.
+
+    Attributes:
+        readable: every path without wildcards is there, some file is followed, and none refuses to be read.
+        cuts: how often a file was found to have new content.
+    """
+
+    def __init__(self, patterns: list[str], known: list[str], book: Book, limits: Limits, *, from_start: bool) -> None:
+        """`known`: the patterns of earlier runs. What the others match at the first scan is old, all else is new."""
+        self.readable = False
+        self.cuts = 0
+        self._patterns, self._book, self._limits = patterns, book, limits
+        self._from_start = from_start
+        self._fresh: list[str] | None = [pattern for pattern in patterns if pattern not in known]
+        self._old: set[str] = set()
+        self._targets: dict[str, str] = {}
+        self._recovery = Recovery(book, self._see_cut)
+
+    def scan(self, now_s: float, wall_s: float) -> None:
+        """One look at everything, at a monotonic and a Unix time."""
+        self._now_s = now_s
+        if self._fresh is not None:
+            self._old = {path for path, _ in expand(self._fresh, self._limits.files) if find(path)}
+            self._forget_unwanted()
+            self._fresh = None
+        listing = Listing()
+        for stream in list(self._book.streams):
+            self._see_cut(stream)  # first of all: what was cut off stands in copies, which are no new files
+        homes, extras, complete = self._sort()
+        self._leave(homes)
+        for mark in list(self._book.marks.values()):
+            if mark.role in ("done", "copy"):
+                self._see_growth(mark, listing)
+            else:
+                self._place(mark, homes.get(mark.home), listing)
+        for file, home in extras:
+            self._take_extra(file, home)
+        for home, file in homes.items():
+            self._settle(home, file)
+        self._see_young()
+        self._book.scanned_ns = int(wall_s * 1e9)
+        self._recovery.take_missed(self._target, listing)
+        self._book.stop_failing({*homes, *self._patterns, *(file.path for file, _ in extras)})
+        self.readable = complete and not self._book.failing and bool(self._book.live_homes())
+
+    def moved(self) -> bool:
+        """Whether some home holds another file than the one we follow there. A stat for each."""
+        live = [stream for stream in self._book.streams if stream.role == "live"]
+        return any(s.young_since_ns or ((file := find(s.home)) is not None and file.id != s.id) for s in live)
+
+    def cut_off(self, stream: Stream) -> None:
+        """The file of `stream` has new content: seek the rest of the old one, and read the new from its start."""
+        self.cuts += 1
+        mark = stream.mark()
+        stream.begin_again(self._book.new_mark(stream.home, stream.role).key)
+        self._cut(mark, stream.key, Listing())
+
+    def _forget_unwanted(self) -> None:
+        """Drop the files of patterns that are no longer asked for."""
+        for key, mark in list(self._book.marks.items()):
+            if not any(mark.home == pattern or fnmatchcase(mark.home, pattern) for pattern in self._patterns):
+                del self._book.marks[key]
+
+    def _sort(self) -> tuple[dict[str, Found], list[tuple[Found, str]], bool]:
+        """What stands at homes, what is matched but seems rotated from one (oldest first), and if nothing lacks."""
+        matched = dict(expand(self._patterns, self._limits.files))
+        live = self._book.live_homes()
+        homes: dict[str, Found] = {}
+        extras: list[tuple[Found, str]] = []
+        complete = True
+        for path, literal in matched.items():
+            file = find(path)
+            base = None
+            if file is None:
+                complete &= not literal
+                continue
+            if not literal and path not in live:
+                base = next((p for p in (*matched, *live) if p != path and rotated_from(file, p, p)), None)
+            if base is None:
+                homes[path] = file
+            else:
+                extras.append((file, base))
+        return homes, sorted(extras, key=lambda extra: extra[0].mtime_ns), complete
+
+    def _leave(self, homes: dict[str, Found]) -> None:
+        """Streams whose home holds another file now are old."""
+        for stream in self._book.streams:
+            file = homes.get(stream.home)
+            if stream.role == "live" and file is not None and file.id != stream.id:
+                self._recovery.missed(stream.home, stream.mtime_ns)
+                stream.role, stream.quiet_since_s = "old", self._now_s
+                self._book.rotated(stream.home, self._kind(stream))
+
+    def _see_young(self) -> None:
+        """What came and went in a file that is nearly empty cannot be told from its content: look for copies."""
+        for stream in self._book.streams:
+            if stream.young_since_ns:
+                self._recovery.missed(stream.home, stream.young_since_ns, moved=False)
+                stream.young_since_ns = 0
+
+    def _kind(self, stream: Stream) -> Kind:
+        if os.path.islink(stream.home) and os.path.realpath(stream.home) != self._targets.get(stream.home):
+            return "symlink"
+        return "rename" if stream.linked() else "recreate"
+
+    def _target(self, home: str) -> str:
+        """Where `home` led to when we last settled there."""
+        return self._targets.get(home) or os.path.realpath(home)
+
+    def _settle(self, home: str, file: Found) -> None:
+        """See that the file at `home` is followed."""
+        self._targets[home] = os.path.realpath(home)
+        for position in (*self._book.streams, *self._book.recovering):
+            if position.id == file.id:
+                if position.role == "old" and self._book.live(home) is None:  # moved back
+                    position.role, position.home, position.path = "live", home, home
+                return
+        known = self._book.mark_of(file.id)
+        if known is not None and known.role in ("live", "old", "copy"):
+            return  # closed for want of descriptors, unreadable for now, or not to be read
+        if known is not None and known.packed:
+            self._take_extra(file, home)
+        elif known is None or not self._resume(known, file, "live"):
+            self._begin(home, file)
+
+    def _take_extra(self, file: Found, home: str) -> None:
+        """A file that a pattern matches, and that is not followed but read once: rotated from a home, or compressed."""
+        try:
+            if file.path in self._old and not self._from_start:
+                self._recovery.note(file, home)
+            elif not self._recovery.take_in(file, home):
+                return
+        except SourceError as exc:
+            self._book.fails(file.path, exc)
+            return
+        self._old.discard(file.path)
+        self._book.works(file.path)
+
+    def _begin(self, home: str, file: Found) -> None:
+        """Follow a file that we know nothing of."""
+        if self._book.full:
+            return
+        try:
+            if is_packed(file.path):
+                self._take_extra(file, home)
+                return
+            stream = Stream(self._book.new_mark(home, "live"), file.path)
+            if home in self._old and not self._from_start:
+                stream.start_at_end(self._limits)
+        except SourceError as exc:
+            self._book.fails(file.path, exc)
+            return
+        if home not in self._old and self._book.scanned_ns:  # others may have come and gone since the last scan
+            self._recovery.missed(home, self._book.scanned_ns - _CLOCK_STEP_NS)
+        self._book.streams.append(stream)
+        self._book.works(file.path)
+        self._old.discard(home)
+
+    def _resume(self, mark: Mark, file: Found, role: Role) -> bool:
+        """Read on in `file` from `mark`; False if it holds other content now."""
+        try:
+            stream = Stream(msgspec.structs.replace(mark, role=role), file.path)
+        except Replaced:
+            return False
+        except SourceError as exc:
+            self._book.fails(file.path, exc)
+            return True
+        del self._book.marks[mark.key]
+        self._book.streams.append(stream)
+        self._book.works(file.path)
+        return True
+
+    def _see_growth(self, mark: Mark, listing: Listing) -> None:
+        """A rotated file that we closed may be written to again, or be moved on."""
+        if mark.packed or not mark.inode:
+            return
+        file = find(mark.path)
+        if file is None or file.id != mark.id:
+            file = listing.by_id(mark.id, [os.path.dirname(mark.path)])
+        if file is None or file.id in self._book.open_ids():
+            return
+        if mark.role == "copy":
+            if file.size != mark.size:  # in the making, or no copy after all: it will be judged again
+                del self._book.marks[mark.key]
+        elif file.size > mark.offset and file.path != mark.home:
+            self._resume(mark, file, "old")
+        elif file.path != mark.path:
+            self._book.marks[mark.key] = msgspec.structs.replace(mark, path=file.path)
+
+    def _place(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
+        """Find the file of a mark again, by its identity or by its content."""
+        if mark.role == "cut":
+            if not self._recovery.seek(mark, self._target(mark.home), listing):
+                self._give_up(mark, None)
+            return
+        file = self._by_identity(mark, at_home, listing)
+        if file is None:
+            self._gone(mark, at_home, listing)
+            return
+        role: Role = "live" if at_home is not None and file.id == at_home.id else "old"
+        unchanged = (file.size, file.mtime_ns) == (mark.offset, mark.mtime_ns)
+        if role == mark.role and (self._book.full or (unchanged and self._book.crowded)):
+            return  # its turn comes when it has grown, and another has been read to its end
+        if not self._resume(mark, file, role):
+            self._replaced(mark, file, at_home, listing)
+        elif role == "old" and mark.role == "live" and mark.key not in self._book.marks:
+            self._recovery.missed(mark.home, mark.mtime_ns)
+            self._book.rotated(mark.home, "symlink" if os.path.islink(mark.home) else "rename")
+
+    def _by_identity(self, mark: Mark, at_home: Found | None, listing: Listing) -> Found | None:
+        target = self._target(mark.home)
+        for file in (at_home, find(mark.path), *listing.beside(mark.home, target)):
+            if file is not None and file.id == mark.id:
+                return file
+        return listing.by_id(mark.id, map(os.path.dirname, (mark.path, mark.home, target)))
+
+    def _replaced(self, mark: Mark, file: Found, at_home: Found | None, listing: Listing) -> None:
+        """The inode is there, with other content: cut off and written anew, or used again for another file."""
+        if at_home is None or file.id != at_home.id:
+            self._gone(msgspec.structs.replace(mark, device=0, inode=0), at_home, listing)
+            return
+        del self._book.marks[mark.key]
+        self._begin(mark.home, file)
+        stream = self._book.live(mark.home)
+        if stream is not None and stream.generation == mark.generation:
+            self._cut(mark, stream.key, listing)
+        else:
+            self._gone(msgspec.structs.replace(mark, device=0, inode=0), at_home, listing)
+
+    def _gone(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
+        """The file is not there any more. While none has taken its place it may come back: there is no hurry."""
+        if self._recovery.seek(mark, self._target(mark.home), listing):
+            self._recovery.missed(mark.home, mark.mtime_ns)
+            if mark.role == "live":
+                self._book.rotated(mark.home, "compress")
+        elif at_home is not None:
+            self._give_up(mark, "gone" if mark.role == "live" else None)
+
+    def _cut(self, mark: Mark, feeds: int, listing: Listing) -> None:
+        mark = msgspec.structs.replace(mark, role="cut", feeds=feeds, device=0, inode=0)
+        self._book.marks[mark.key] = mark
+        if self._recovery.seek(mark, self._target(mark.home), listing):
+            self._recovery.missed(mark.home, mark.mtime_ns, moved=False)
+            self._book.rotated(mark.home, "copytruncate")
+        else:
+            self._give_up(mark, "truncate")
+
+    def _give_up(self, mark: Mark, kind: Kind | None) -> None:
+        """What was seen and not read is lost; what was read stays known, should it turn up again."""
+        self._recovery.missed(mark.home, mark.mtime_ns, moved=mark.role != "cut")
+        if kind is not None:
+            self._book.rotated(mark.home, kind)
+        self._book.lost(mark.home, mark.size - mark.offset)
+        if not mark.generation:  # the inode alone could be any file's by then
+            mark = msgspec.structs.replace(mark, device=0, inode=0)
+        self._book.marks[mark.key] = msgspec.structs.replace(mark, role="done", size=mark.offset)
+
+    def _see_cut(self, stream: Stream) -> None:
+        try:
+            stream.look(self._now_s)
+        except Replaced:
+            self.cut_off(stream)
+        except SourceError as exc:
+            self._book.fails(stream.path, exc)

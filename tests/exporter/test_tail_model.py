@@ -1,0 +1,296 @@
+"""A log is written, rotated in every way, and its reader stopped and killed, at random: no line lost, none twice.
+
+The model knows of each line only where its bytes are: as long as they exist, the line must be given out in the end.
+"""
+
+import gzip
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from exporter.sources.tail.book import encode
+from exporter.sources.tail.follow import Follower
+from exporter.sources.tail.stream import Limits
+
+GRACE_S = 60.0
+
+
+class File:
+    """One inode: what was written to it, whether it has a name, whether the reader has it open."""
+
+    def __init__(self):
+        self.lines = []
+        self.piece = None
+        self.named = True
+        self.held = False
+
+
+class RotatedLog(RuleBasedStateMachine):
+    @initialize(pattern=st.sampled_from(["access.log", "access.log*"]), style=st.sampled_from(["move", "copy", "both"]))
+    def begin(self, pattern, style):
+        self.style = style
+        self.folder = Path(tempfile.mkdtemp(prefix="tail-model-"))
+        self.log = self.folder / "access.log"
+        self.pattern = str(self.folder / pattern)
+        self.number = 0
+        self.now_s = 0.0
+        self.got = Counter()
+        self.torn = []  # lines of which only fragments exist
+        self.split = []  # lines whose halves stand in two files; which follows which cannot always be told
+        self.exists = {}
+        self.saved, self.saved_got = None, Counter()
+        self.old = None
+        self.files = []
+        self.tail = None
+        self.create()
+        self.start()
+
+    def teardown(self):
+        if not hasattr(self, "folder"):
+            return
+        try:
+            if self.tail is None:
+                self.start()
+            self.read()
+            self.settle()
+            self.check_complete()
+        finally:
+            self.tail.close()
+            self.writer.close()
+            if self.old:
+                self.old[0].close()
+            shutil.rmtree(self.folder)
+
+    # What a writer does.
+
+    def create(self):
+        self.writer = self.log.open("ab", buffering=0)
+        self.file = File()
+        self.files.append(self.file)
+
+    def next_line(self):
+        self.number += 1
+        return b"%06d %s\n" % (self.number, b"x" * (self.number * 7 % 40))
+
+    def put(self, writer, file, count):
+        for _ in range(count):
+            line = self.next_line()
+            writer.write(line)
+            file.lines.append(line)
+            self.exists[line] = True
+
+    @rule(count=st.integers(1, 60))
+    def write(self, count):
+        self.finish_piece()
+        self.put(self.writer, self.file, count)
+
+    @precondition(lambda self: self.file.piece is None)
+    @rule(cut=st.integers(1, 6))
+    def write_piece(self, cut):
+        line = self.next_line()
+        self.writer.write(line[:cut])
+        self.file.piece = (line, cut)
+
+    def finish_piece(self):
+        if self.file.piece:
+            line, cut = self.file.piece
+            self.writer.write(line[cut:])
+            self.file.piece = None
+            if line not in self.torn:
+                self.file.lines.append(line)
+                self.exists[line] = True
+
+    def tear_piece(self):
+        if self.file.piece:
+            self.torn.append(self.file.piece[0])
+
+    @precondition(lambda self: self.old)
+    @rule(count=st.integers(1, 30))
+    def write_to_the_renamed_file(self, count):
+        writer, file = self.old
+        if file.piece:
+            line, cut = file.piece
+            writer.write(line[cut:])
+            file.piece = None
+        if file.named or file.held:
+            self.put(writer, file, count)
+
+    # How it is rotated.
+
+    def leave(self, *, finish):
+        """The writer goes on in a new file, and an old process of it may write on in the old one."""
+        if finish:
+            self.finish_piece()
+        else:
+            self.tear_piece()
+        if self.old:
+            self.old[0].close()
+        self.old = (self.writer, self.file)
+
+    def shift(self):
+        rotated = sorted(
+            (path for path in self.folder.iterdir() if path != self.log), key=lambda path: -int(path.name.split(".")[2])
+        )
+        for path in rotated:
+            parts = path.name.split(".")
+            parts[2] = str(int(parts[2]) + 1)
+            path.rename(self.folder / ".".join(parts))
+
+    @precondition(lambda self: self.style != "copy")
+    @rule(finish=st.booleans(), read_in_gap=st.booleans())
+    def rename(self, finish, read_in_gap):
+        self.shift()
+        self.log.rename(self.folder / "access.log.1")
+        if read_in_gap and self.tail:
+            self.read()
+        self.leave(finish=finish)
+        self.create()
+
+    @precondition(lambda self: self.style != "copy")
+    @rule(finish=st.booleans(), read_in_gap=st.booleans())
+    def delete(self, finish, read_in_gap):
+        self.log.unlink()
+        self.file.named = False
+        if read_in_gap and self.tail:
+            self.read()
+        self.leave(finish=finish)
+        if not self.file.held:
+            self.destroy(self.file)
+        self.create()
+
+    @precondition(lambda self: self.style != "move")
+    @rule()
+    def copytruncate(self):
+        if self.style == "both":  # which half of a line belongs to which, cannot be told in any mixture
+            self.finish_piece()
+        self.shift()
+        shutil.copyfile(self.log, self.folder / "access.log.1")
+        os.truncate(self.log, 0)
+        self.split += self.pieces()
+        copy = File()
+        copy.lines, self.file.lines = self.file.lines, []
+        self.files.append(copy)
+
+    @precondition(lambda self: self.style != "move" and not self.split)  # half a line would be joined to a wrong one
+    @rule(count=st.integers(0, 60))
+    def truncate(self, count):
+        self.tear_piece()
+        self.destroy(self.file)
+        os.truncate(self.log, 0)
+        self.finish_piece()
+        self.put(self.writer, self.file, count)
+
+    @rule(which=st.integers(1, 3))
+    def compress(self, which):
+        plain = self.folder / f"access.log.{which}"
+        if not plain.exists():
+            return
+        if self.old and os.fstat(self.old[0].fileno()).st_ino == plain.stat().st_ino:
+            self.old[0].close()
+            self.old = None
+        packed = self.folder / f"access.log.{which}.gz"
+        times = plain.stat()
+        packed.write_bytes(gzip.compress(plain.read_bytes(), 1))
+        os.utime(packed, ns=(times.st_atime_ns, times.st_mtime_ns))
+        plain.unlink()
+
+    def destroy(self, file):
+        """The bytes are nowhere any more."""
+        for line in file.lines:
+            self.exists[line] = False
+        file.lines = []
+
+    # What the reader does.
+
+    def start(self):
+        self.tail = Follower([self.pattern], from_start=True, saved=self.saved, limits=Limits(grace_s=GRACE_S))
+        self.read()
+        if self.saved is None:
+            self.commit()
+
+    @precondition(lambda self: self.tail)
+    @rule()
+    def read(self):
+        self.now_s += 2.0  # past the next scan
+        while (batch := self.tail.step(self.now_s, time.time())) is not None:
+            assert batch.data.endswith(b"\n")
+            for line in batch.data.splitlines(keepends=True):
+                if line in self.exists and line not in self.torn:
+                    self.got[line] += 1
+                else:
+                    assert any(line[:-1] in torn for torn in [*self.torn, *self.split, *self.pieces()]), line
+        assert self.got.total() == len(self.got), "a line came twice"
+        for file in self.files:
+            file.held |= file.named
+
+    def pieces(self):
+        return [file.piece[0] for file in self.files if file.piece]
+
+    @precondition(lambda self: self.tail)
+    @rule()
+    def settle(self):
+        """Everything is quiet for long: old descriptors are given back."""
+        if self.old:
+            writer, file = self.old
+            self.old = None
+            writer.close()
+            if file.piece and file.piece[0] not in self.torn:
+                self.torn.append(file.piece[0])
+        self.read()
+        self.read()
+        self.now_s += GRACE_S
+        self.read()
+        assert self.tail.open_files == 1
+
+    @precondition(lambda self: self.tail)
+    @rule()
+    def commit(self):
+        self.saved, self.saved_got = encode(self.tail.state()), self.got.copy()
+
+    @precondition(lambda self: self.tail)
+    @rule(killed=st.booleans())
+    def stop(self, killed):
+        if not killed:
+            self.commit()
+        self.tail.close()
+        self.tail = None
+        self.got = self.saved_got.copy()
+        for file in self.files:
+            file.held = False
+            if not file.named:
+                self.destroy(file)
+
+    @precondition(lambda self: self.tail is None)
+    @rule()
+    def start_again(self):
+        self.start()
+
+    def check_complete(self):
+        missing = [line for line, exists in self.exists.items() if exists and line not in {*self.got, *self.split}]
+        assert not missing, (missing[:3], len(missing))
+        gone = sum(len(line) for line, exists in self.exists.items() if not exists and line not in self.got)
+        assert self.tail.state().totals.lost_bytes <= gone + sum(map(len, self.torn))
+        assert self.tail.readable
+
+
+TestRotatedLog = RotatedLog.TestCase
+TestRotatedLog.settings = settings(
+    max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+class TestManyRotatedLogs(RotatedLog.TestCase):
+    settings = settings(
+        max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+
+
+pytest.mark.slow(TestManyRotatedLogs)
