@@ -38,7 +38,7 @@ async def follow():
 
         async def read():
             async for batch in tail.batches():
-                got.append(batch.data)
+                got.extend([batch.data] if batch.data else [])
 
         tasks.append(asyncio.create_task(read()))
         tails.append(tail)
@@ -118,3 +118,15 @@ async def test_a_renamed_file_is_read_to_its_end_and_the_new_one_from_its_start(
     assert b"".join(got) == b"1\n2\n3\n4\n5\n"
     assert tail.status.rotations == {"rename": 1}
     assert tail.status.lag_bytes == tail.status.lost_bytes == 0
+
+
+async def test_a_log_followed_from_its_end_is_told_so_that_the_position_can_be_kept(tmp_path):
+    log = tmp_path / "access.log"
+    append(log, b"old\n")
+    tail = Tail([str(log)], from_start=False, clock=SystemClock(), waker=HandWaker())
+    assert (await anext(tail.batches())).data == b""
+    append(log, b"new\n")
+    later = Tail([str(log)], from_start=False, clock=SystemClock(), saved=tail.saved_state(), waker=HandWaker())
+    assert (await anext(later.batches())).data == b"new\n"
+    await tail.close()
+    await later.close()

@@ -87,15 +87,19 @@ class Tail:
         """Batches of whole lines as they come, for ever; after a cancellation it can be called again.
 
         Up to `limits.batch_bytes` at a time while catching up; what is there, at most ten times a second, in the
-        trickle.
+        trickle. An empty batch tells that the positions changed without new lines, and should be committed: a log
+        was found and is followed from its end, say, or was rotated while it rested.
         """
         idle_since_s = self._clock.monotonic()
         while True:
+            before = self._state
             batch = await self._next()
             if batch is not None:
                 yield batch
                 idle_since_s = self._clock.monotonic()
                 continue
+            if (self._state.marks, self._state.totals) != (before.marks, before.totals):
+                yield Batch(b"", "", behind=False)
             rest_s = self._clock.monotonic() - idle_since_s
             if rest_s < self._limits.scan_s:
                 await self._waker.wait(self._limits.interval_s, ())
