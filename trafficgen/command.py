@@ -65,7 +65,7 @@ def run_scenario(scenario: Scenario, options: dict[str, Any]) -> int:
 async def _drive(drive: Drive, options: dict[str, Any]) -> int:
     run = drive.run
     async with serve_metrics(run, options["metrics_address"], options["linger"]):
-        with stopping(drive.stop) as signals, LiveLine(run.plan.duration_s) as line:
+        with stopping(drive.stop, say_draining) as signals, LiveLine(run.plan.duration_s) as line:
             report = await drive.execute(
                 options["prometheus"], options["alertmanager"], on_tick=line.update, tell=line.tell
             )
@@ -87,7 +87,7 @@ def conclude(report: Report, run: Run, options: dict[str, Any]) -> int:
 
 async def _execute(run: Run, options: dict[str, Any], *, replayed: str = "") -> int:
     async with serve_metrics(run, options["metrics_address"], options["linger"]):
-        with stopping(run.stop) as signals, LiveLine(run.plan.duration_s) as line:
+        with stopping(run.stop, say_draining) as signals, LiveLine(run.plan.duration_s) as line:
             report = structs.replace(await run.execute(line.update), replayed=replayed)
         code = conclude(report, run, options)
     return EXIT_ABORTED if signals.count > 1 else code
@@ -108,10 +108,10 @@ async def serve_metrics(run: Run, address: tuple[str, int] | None, linger_s: flo
 
 
 class stopping:  # noqa: N801, reads as a context manager
-    """SIGINT and SIGTERM call `stop` meanwhile; `count` tells how often."""
+    """SIGINT and SIGTERM call `stop` meanwhile, the first one `first` before it; `count` tells how often."""
 
-    def __init__(self, stop: Callable[[], object]) -> None:
-        self._stop = stop
+    def __init__(self, stop: Callable[[], object], first: Callable[[], object] = bool) -> None:
+        self._stop, self._first = stop, first
         self.count = 0
 
     def __enter__(self) -> Self:
@@ -125,7 +125,14 @@ class stopping:  # noqa: N801, reads as a context manager
 
     def _signalled(self) -> None:
         self.count += 1
+        if self.count == 1:
+            self._first()
         self._stop()
+
+
+def say_draining() -> None:
+    """What the first signal does, on stderr."""
+    sys.stderr.write("trafficgen: stopping; waiting for the last answers (a second signal ends at once)\n")
 
 
 def publish(report: Report, meter: Meter, form: str, output: Path | None) -> None:

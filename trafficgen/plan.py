@@ -127,7 +127,7 @@ class CurvePlan:
             targets = chooser.choose(mix_rng.random(len(due)))
             mine = slice((worker - number) % workers, None, workers)
             number += len(due)
-            due_ns = (due[mine] * 1e9).astype(np.int64) + start_ns
+            due_ns = np.rint(due[mine] * 1e9).astype(np.int64) + start_ns
             yield Chunk(segment, due_ns.tolist(), targets[mine].tolist(), phase.name)
 
     def cells(self) -> Iterator[Segment]:

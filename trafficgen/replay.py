@@ -53,7 +53,7 @@ class ReplayPlan:
                 due = self.times_s[first:last] / self.speed + shift_s
                 at = np.arange(first, first + int(np.searchsorted(due, end_s)))
                 mine = at[(at + number * len(self.times_s)) % workers == worker]
-                due_ns = ((self.times_s[mine] / self.speed + shift_s) * 1e9).astype(np.int64) + start_ns
+                due_ns = np.rint((self.times_s[mine] / self.speed + shift_s) * 1e9).astype(np.int64) + start_ns
                 segment = Segment(begin, end, Line(len(at) / (end - begin)))
                 yield Chunk(segment, due_ns.tolist(), self.numbers[mine].tolist(), "replay")
 

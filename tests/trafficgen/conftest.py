@@ -7,12 +7,22 @@ import pytest
 
 
 class Site:
-    """Answers by path: /fail 500, /missing 404, all else 200; `script` overrides the bytes of any path."""
+    """Answers by path: /fail 500, /missing 404, all else 200.
+
+    `script` holds functions of (reader, writer) for other paths; the connection goes on if they return True.
+    """
 
     def __init__(self):
         self.requests = Counter()
         self.script = {}
         self.connections = 0
+        self._wanted, self._enough = 0, asyncio.Event()
+
+    async def at_least(self, requests):
+        """Wait for so many requests."""
+        self._wanted = requests
+        if self.requests.total() < requests:
+            await asyncio.wait_for(self._enough.wait(), 30)
 
     async def __call__(self, reader, writer):
         self.connections += 1
@@ -20,8 +30,11 @@ class Site:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 path = head.split(b" ", 2)[1].decode()
                 self.requests[path] += 1
+                if self.requests.total() == self._wanted:
+                    self._enough.set()
                 if path in self.script:
-                    await self.script[path](reader, writer)
+                    if await self.script[path](reader, writer):
+                        continue
                     return
                 code = {"/fail": 500, "/missing": 404}.get(path, 200)
                 writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 3\r\n\r\nok\n" % code)
@@ -35,6 +48,7 @@ class Site:
 async def site():
     handler = Site()
     server = await asyncio.start_server(handler, "127.0.0.1", 0)
+    handler.server = server
     handler.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     yield handler
     server.close()

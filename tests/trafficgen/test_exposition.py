@@ -1,0 +1,71 @@
+"""The generator's metrics, read by Prometheus' own parser."""
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from trafficgen.errors import UsageError
+from trafficgen.exposition import MetricsServer
+from trafficgen.load import LoadConfig, make_run
+from trafficgen.meter import DROP_REASONS, ERROR_REASONS
+from trafficgen.mix import parse_mix
+from trafficgen.patterns import parse_patterns
+from trafficgen.plan import Phase
+
+
+def run_of(site):
+    phases = (Phase(parse_patterns((), 400), 0.1, jitter=0.1),)
+    return make_run(LoadConfig(site.url, phases, mix=parse_mix("/=8,/fail=2"), seed=42))
+
+
+async def scrape(server):
+    url = f"http://127.0.0.1:{server.port}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        families = list(text_string_to_metric_families(await response.text()))
+    return {(s.name, *sorted(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+async def test_every_series_is_born_at_zero(site):
+    async with MetricsServer(("127.0.0.1", 0), run_of(site)) as server:
+        seen = await scrape(server)
+    want = {("trafficgen_dropped_requests_total", ("reason", reason)) for reason in DROP_REASONS}
+    want |= {("trafficgen_errors_total", ("reason", reason)) for reason in ERROR_REASONS}
+    want |= {
+        ("trafficgen_responses_total", ("code", str(code)), ("target", target))
+        for code in (200, 404, 500)
+        for target in ("/", "/fail")
+    }
+    want |= {("trafficgen_planned_requests_total",), ("trafficgen_sent_requests_total",), ("trafficgen_planned_rate",)}
+    assert {seen.get(series) for series in want} == {0.0}
+    assert seen["trafficgen_run_info", ("seed", "42")] == 1
+
+
+async def test_the_counters_tell_the_run(site):
+    run = run_of(site)
+    async with MetricsServer(("127.0.0.1", 0), run) as server:
+        report = await run.execute()
+        seen = await scrape(server)
+    assert seen["trafficgen_planned_requests_total",] == seen["trafficgen_sent_requests_total",] == report.planned
+    fails = seen["trafficgen_responses_total", ("code", "500"), ("target", "/fail")]
+    assert fails == site.requests["/fail"]
+    assert seen["trafficgen_responses_total", ("code", "200"), ("target", "/")] == report.answered - fails
+    for start in ("plan", "send"):
+        assert seen["trafficgen_request_duration_seconds_count", ("from", start)] == report.answered
+        assert seen["trafficgen_request_duration_seconds_bucket", ("from", start), ("le", "+Inf")] == report.answered
+    assert seen["trafficgen_send_lateness_seconds_bucket", ("le", "10.0")] == report.sent
+    assert seen["trafficgen_in_flight_requests",] == 0
+
+
+async def test_a_taken_address_is_told(site):
+    async with MetricsServer(("127.0.0.1", 0), run_of(site)) as server:
+        with pytest.raises(UsageError, match=rf"--metrics-address: 127.0.0.1:{server.port}: .* or off"):
+            await MetricsServer(("127.0.0.1", server.port), run_of(site)).__aenter__()
+
+
+async def test_scrapes_after_the_end_can_be_awaited(site):
+    async with MetricsServer(("127.0.0.1", 0), run_of(site)) as server:
+        seen = server.expect(2)
+        await scrape(server)
+        assert not seen.is_set()
+        await scrape(server)
+        assert seen.is_set()

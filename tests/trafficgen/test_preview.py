@@ -1,0 +1,40 @@
+"""`trafficgen plan`: a plan on paper."""
+
+import io
+
+import pytest
+
+from trafficgen.mix import parse_mix
+from trafficgen.patterns import parse_patterns
+from trafficgen.plan import CurvePlan, Phase
+from trafficgen.preview import rows, save, write_rows
+
+
+def plan(*durations, **phase):
+    phases = tuple(Phase(parse_patterns((), 100.0), duration_s, **phase) for duration_s in durations)
+    return CurvePlan(phases, parse_mix("/=1"), seed=1)
+
+
+def test_rows_are_whole_seconds_even_where_phases_are_not():
+    table = list(rows(plan(1.5, 1.75)))
+    assert [row.second for row in table] == [0, 1, 2, 3]
+    assert [row.expected for row in table] == pytest.approx([100, 100, 100, 25])
+    assert [row.due for row in table] == [100, 100, 100, 25]
+
+
+def test_expected_and_due_agree_under_jitter():
+    table = list(rows(plan(30.0, jitter=0.7)))
+    assert len(table) == 30
+    assert all(abs(row.expected - row.due) <= 1 for row in table)
+    assert sum(row.due for row in table) == 3000
+
+
+def test_the_table_is_csv():
+    out = io.StringIO()
+    write_rows(rows(plan(2.0)), out)
+    assert out.getvalue() == "second,expected,due\n0,100,100\n1,100,100\n"
+
+
+def test_a_picture_is_drawn_where_the_name_says_so(tmp_path):
+    save(rows(plan(3.0, jitter=0.2)), tmp_path / "plan.svg", "a plan")
+    assert "<svg" in (tmp_path / "plan.svg").read_text()

@@ -1,0 +1,77 @@
+"""The program as a process: signals, exit codes, what goes to stdout and what to stderr."""
+
+import asyncio
+import json
+import signal
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+async def start(site, *arguments):
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "trafficgen.cli", "--url", site.url, "--metrics-address", "off", "--report", "json",
+        *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_drains_and_reports(site, number, workers):
+    process = await start(site, "--rps", "200", "--workers", workers)
+    await site.at_least(20)
+    process.send_signal(number)
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    report = json.loads(out)
+    assert process.returncode == (3 if report["saturated"] else 0)  # a crowded machine may not let us keep the pace
+    assert report["stopped_early"]
+    assert report["planned"] == report["sent"] == report["answered"] == site.requests.total() >= 20
+    assert err == b"trafficgen: stopping; waiting for the last answers (a second signal ends at once)\n"
+
+
+async def test_a_second_signal_ends_at_once(site):
+    async def hang(reader, _writer):
+        await reader.read()
+
+    site.script["/"] = hang
+    process = await start(site, "--rps", "50", "--timeout", "1h")
+    await site.at_least(5)
+    process.send_signal(signal.SIGINT)
+    await process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    report = json.loads(out)
+    assert process.returncode == 130
+    assert report["errors"] == {"aborted": report["sent"]}
+
+
+async def test_a_generator_at_its_limit_says_so(site):
+    process = await start(site, "--rps", "2000000", "--duration", "0.5", "--on-behind", "drop")
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    report = json.loads(out)
+    assert process.returncode == 3
+    assert report["saturated"]
+    assert report["planned"] == report["sent"] + sum(report["dropped"].values()) == 1_000_000
+    assert report["sent"] == report["answered"] + sum(report["errors"].values())
+
+
+async def test_an_exceeded_limit_is_an_exit_code(site, tmp_path):
+    process = await start(
+        site, "--rps", "100", "--duration", "0.3", "--mix", "/=1,/fail=1", "--fail-if", "error_ratio>0.1",
+        "--output", str(tmp_path / "r.json"), "--seed", "3",
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, out, err) == (10, b"", b"")
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["failed"] == [f"error_ratio>0.1: it is {report['codes']['500'] / 30:.6g}"]
+    assert report["seed"] == 3
+
+
+async def test_an_unreachable_host_is_one_line(site):
+    site.url = "http://127.0.0.1:9/"
+    process = await start(site, "--rps", "1")
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, out) == (2, b"")
+    assert err == b"trafficgen: --url: cannot connect to 127.0.0.1:9: Connection refused\n"

@@ -1,0 +1,131 @@
+"""Access logs read and sent again at their own times."""
+
+import gzip
+import itertools
+
+import numpy as np
+import pytest
+
+from trafficgen.errors import UsageError
+from trafficgen.load import LoadConfig, run_load
+from trafficgen.logread import read_log
+from trafficgen.replay import OTHER, make_replay
+
+COMBINED = """\
+192.0.2.1 - - [10/Oct/2025:13:55:36 -0700] "GET /a?x=1 HTTP/1.1" 200 5 "-" "agent \\"x\\""
+192.0.2.1 - bob [10/Oct/2025:13:55:36 -0700] "GET /b HTTP/1.1" 404 5
+192.0.2.1 - - [10/Oct/2025:13:55:36 -0700] "POST /form HTTP/1.1" 200 5 "-" "-"
+192.0.2.1 - - [10/Oct/2025:13:55:38 -0700] "GET /a?x=2 HTTP/1.1" 200 5 "-" "-"
+192.0.2.1 - - [10/Oct/2025:13:55:37 -0700] "GET /c d HTTP/1.1" 200 5 "-" "-"
+192.0.2.1 - - [10/Oct/2025:13:55:39 -0700] "\\x16\\x03" 400 0 "-" "-"
+"""
+JSON = """\
+{"time": "2025-10-10T20:55:36.250Z", "method": "GET", "route": "/a"}
+{"time": "2025-10-10T20:55:36.750+00:00", "request": "GET /b HTTP/1.1"}
+{"ts": 1760129738.5, "url": "http://example.com/c?y=1"}
+{"ts": "never", "path": "/d"}
+[1]
+"""
+CSV = "timestamp,path,method\n100.5,/a,GET\n101,/b,GET\n103.25,/a,HEAD\n103.5,/a,get\n"
+
+
+@pytest.fixture
+def log(tmp_path):
+    def write(text, name="access.log"):
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return write
+
+
+def told(plan):
+    return [
+        (round(at / 1e9, 6), plan.requests[number])
+        for chunk in itertools.islice(plan.chunks(), 100)
+        for at, number in zip(chunk.due_ns, chunk.requests, strict=True)
+    ]
+
+
+def test_whole_seconds_are_spread_inside_their_second_in_order(log):
+    recording = read_log(log(COMBINED))
+    assert (len(recording.times_s), recording.other_methods, recording.unreadable) == (4, 1, 1)
+    plan = make_replay(recording, seed=1)
+    sent = told(plan)
+    assert [path for _, path in sent] == ["/a?x=1", "/b", "/c", "/a?x=2"]
+    assert [int(at) for at, _ in sent] == [0, 0, 1, 2]
+    assert [at for at, _ in sent] == sorted(at for at, _ in sent)
+    assert all(at % 1 for at, _ in sent)
+    assert told(make_replay(recording, seed=1)) == sent != told(make_replay(recording, seed=2))
+    assert set(plan.targets) == {"/a", "/b", "/c"}
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        pytest.param(JSON, [(0.25, "/a"), (0.75, "/b"), (2.5, "/c?y=1")], id="json"),
+        pytest.param(CSV, [(0.5, "/a"), (1.0, "/b"), (3.5, "/a")], id="csv"),
+        pytest.param("0.25,GET,/x\n1.5,GET,/y\n", [(0.25, "/x"), (1.5, "/y")], id="csv-without-header"),
+    ],
+)
+def test_times_with_fractions_are_kept(log, text, want):
+    assert told(make_replay(read_log(log(text)), seed=1)) == want
+
+
+def test_twice_the_speed_is_half_the_time(log):
+    plan = make_replay(read_log(log(CSV)), seed=1, speed=2.0)
+    assert told(plan) == [(0.25, "/a"), (0.5, "/b"), (1.75, "/a")]
+    assert plan.duration_s == 2.0
+
+
+def test_a_loop_begins_again_and_a_limit_ends_it(log):
+    plan = make_replay(read_log(log(CSV)), seed=1, loop=True, limit_s=5.0)
+    assert told(plan) == [(0.5, "/a"), (1.0, "/b"), (3.5, "/a"), (4.5, "/a")]
+    assert plan.duration_s == 5.0
+
+
+def test_a_gzipped_log_is_read(log):
+    assert len(read_log(log(gzip.compress(CSV.encode()), "a.log.gz")).times_s) == 3
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_workers_share_a_replay(log, workers):
+    text = "".join(f"{n / 40:.3f},/{n % 7}\n" for n in range(400))
+    plan = make_replay(read_log(log(text)), seed=1, loop=True, limit_s=25.0)
+
+    def requests(*which):
+        return [pair for c in plan.chunks(*which) for pair in zip(c.due_ns, c.requests, strict=True)]
+
+    assert sorted(itertools.chain(*(requests(n, workers) for n in range(workers)))) == requests()
+    assert len(requests()) == 1000
+
+
+def test_rare_routes_share_a_label(log):
+    text = "".join(f"{n},/{n % 60}\n0.5,/often?{n}\n" for n in range(120))
+    plan = make_replay(read_log(log(text)), seed=1)
+    assert len(plan.targets) == 51
+    assert plan.targets[0] == "/often"
+    assert plan.targets[-1] == OTHER
+    counts = np.bincount([plan.labels[n] for c in plan.chunks() for n in c.requests])
+    assert counts[0] == 120
+    assert counts.sum() == 240
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "nothing to replay"),
+        ("127.0.0.1\tGET /\t200\t5\n", "no log with times"),
+        ("1,/a\n".replace("1,", "1,POST,"), "nothing to replay: 0 GETs"),
+    ],
+)
+def test_a_log_that_cannot_be_replayed_is_refused(log, text, says):
+    with pytest.raises(UsageError, match=says):
+        read_log(log(text))
+
+
+async def test_a_replay_reaches_the_server(log, site):
+    plan = make_replay(read_log(log(CSV)), seed=1, speed=20.0)
+    report = await run_load(LoadConfig(site.url, phases=(), seed=1), plan=plan)
+    assert report.sent == report.answered == 3
+    assert site.requests == {"/a": 2, "/b": 1}
