@@ -8,25 +8,27 @@ same tally of the same bytes; the differential tests hold them to it.
 
 import os
 import re
+import weakref
+from collections.abc import Callable
 from typing import TypeAlias
 
 import duckdb
 
-from exporter.accesslog.formats import FIELD_NAMES, Format
+from exporter.accesslog import columnar_sql
+from exporter.accesslog.formats import Format
 from exporter.accesslog.scalar import tally_normal
-from exporter.accesslog.tally import BUCKETS, MAX_TIME_NS, Buckets, Tally, normal
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, TIME_NS, Buckets, Tally, normal
 
 CHUNK_BYTES = 16 << 20  # of the log at a time; with DuckDB's own buffers about 150 MiB resident
-_BUFFER_BYTES = 4 << 20  # DuckDB's unit of work: several to a chunk, so that every core gets some
-_LINE_BYTES = 1 << 18  # a longer line sends its chunk to the scalar engine
 _MEMORY_LIMIT = "128MiB"
 
-_Row: TypeAlias = tuple[str, str, str, int | None, str | None, int, int | None, int | None]
+_Row: TypeAlias = tuple[str, str, int | None, str | None, int, int | None, int | None]
 
-# Lines that the CSV reader would refuse or change: bare carriage returns, NUL, and the byte that serves as a delimiter
-# which no line has. They are cut out before.
-_DELIMITER = "\x01"
-_MINDED = re.compile(rb"[\0\x01\r]")
+# Bytes that the CSV reader would refuse or change: bare carriage returns, NUL, and the one that serves as a delimiter
+# which no line has. Lines with them are cut out before, and where a chunk is not UTF-8, lines that are not ASCII.
+_MINDED = (b"\0", b"\x01", b"\r")
+_NOT_ASCII_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n")
+_CODE = re.compile(r"[0-9]{3}")
 _MINDED_LINE = re.compile(rb"[^\n]*[\0\x01\r][^\n]*\n")
 
 
@@ -37,38 +39,63 @@ class Columnar:
         """`format_` must have a pattern, and numbers in it that are plain: `format_.bulk`."""
         self._format = format_
         self._buckets = buckets
-        self._db = duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": ""})
+        # DuckDB must not remember a file: it is another one under the same name each time.
+        self._db = duckdb.connect(
+            config={"memory_limit": _MEMORY_LIMIT, "temp_directory": "", "enable_external_file_cache": False}
+        )
+        self._chunk = os.memfd_create("tidewatch-chunk", os.MFD_CLOEXEC)  # a file that is only memory
+        self._path = f"/proc/self/fd/{self._chunk}"
+        weakref.finalize(self, os.close, self._chunk)
 
     def tally(self, data: bytes) -> Tally:
         """Count the lines of `data`, which are whole."""
-        data = normal(data)
-        rest: list[bytes] = []
-        if _MINDED.search(data):
-            rest = _MINDED_LINE.findall(data)
-            data = _MINDED_LINE.sub(b"", data)
+        data, rest = _without_minded(normal(data))
         tally = Tally()
-        if not data.isascii() and not _is_utf8(data):
+        rows = self._rows(data) if data else []
+        if rows is None:
             rest.append(data)
-        elif data and (rows := self._rows(data)) is not None:
-            tally.lines += _add_rows(rows, tally, rest, 0 if not self._format.has_time else len(self._buckets))
         else:
-            rest.append(data)
+            tally.lines += _add_rows(rows, tally, rest, len(self._buckets) if self._format.has_time else 0)
         if rest:
             tally.merge(tally_normal(b"".join(rest), self._format, self._buckets))
         return tally
 
     def _rows(self, data: bytes) -> list[_Row] | None:
         """The groups of a chunk; None where DuckDB does not take it or loses a line of it."""
-        fd = os.memfd_create("tidewatch-chunk", os.MFD_CLOEXEC)
+        os.ftruncate(self._chunk, len(data))
+        if os.pwrite(self._chunk, data, 0) < len(data):
+            return None
+        lines = data.count(b"\n")
+        if self._format.columns and (rows := self._ask(columnar_sql.by_columns, lines)) and _all_plain(rows):
+            return rows
+        return self._ask(columnar_sql.by_regex, lines)
+
+    def _ask(self, sql: Callable[[str, Format, Buckets], str], lines: int) -> list[_Row] | None:
         try:
-            with open(fd, "wb", buffering=0, closefd=False) as chunk:
-                chunk.write(data)
-            rows: list[_Row] = self._db.execute(_sql(f"/proc/self/fd/{fd}", self._format, self._buckets)).fetchall()
+            rows: list[_Row] = self._db.execute(sql(self._path, self._format, self._buckets)).fetchall()
         except duckdb.Error:
             return None
-        finally:
-            os.close(fd)
-        return rows if sum(row[5] for row in rows) == data.count(b"\n") else None
+        return rows if sum(row[4] for row in rows) == lines else None
+
+
+def _without_minded(data: bytes) -> tuple[bytes, list[bytes]]:
+    """The lines that DuckDB's CSV reader takes as they are, and those that it would refuse or change."""
+    minded = []
+    if any(byte in data for byte in _MINDED):
+        minded += _MINDED_LINE.findall(data)
+        data = _MINDED_LINE.sub(b"", data)
+    if not data.isascii() and not _is_utf8(data):
+        minded += _NOT_ASCII_LINE.findall(data)
+        data = _NOT_ASCII_LINE.sub(b"", data)
+    return data, minded
+
+
+def _all_plain(rows: list[_Row]) -> bool:
+    """Whether the groups that the CSV reader found are what the format's regex would have found."""
+    return all(
+        odd is None and request and code and " " in request and _CODE.fullmatch(code)
+        for request, code, _, odd, *_ in rows
+    )
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -83,47 +110,19 @@ def _add_rows(rows: list[_Row], tally: Tally, rest: list[bytes], buckets: int) -
     """Put groups into the tally, odd lines into `rest`; the number of lines that were not odd."""
     lines = 0
     width = BUCKETS + buckets
-    for method, target, code, bucket, odd, count, size, time_ns in rows:
+    for request, code, bucket, odd, count, size, time_ns in rows:
         if odd is not None:
             rest.append(f"{odd}\n".encode() * count)
             continue
         lines += count
-        key = (method.encode(), target.encode(), code.encode())
+        method, _, target = request.encode().partition(b" ")
+        key = (method, target, code.encode())
         numbers = tally.hits.get(key)
         if numbers is None:
             numbers = tally.hits[key] = [0] * width
-        numbers[0] += count
-        numbers[1] += size or 0
-        numbers[2] += time_ns or 0
+        numbers[COUNT] += count
+        numbers[BYTES] += size or 0
+        numbers[TIME_NS] += time_ns or 0
         if bucket is not None:
             numbers[BUCKETS + bucket] += count
     return lines
-
-
-def _sql(path: str, format_: Format, buckets: Buckets) -> str:
-    """Group a file's lines by key and bucket; lines that are not plain are groups of their own, by their text."""
-    assert format_.pattern is not None
-    pattern = re.sub(r"\(\?P<stamp>", "(?:", format_.pattern)
-    names = re.findall(r"\(\?P<(\w+)>", pattern)  # DuckDB gives groups their names by their order
-    field = {name: f"fields.{name}" if name in names else "''" for name in FIELD_NAMES}
-    plain = [f"{field['code']} <> ''"]
-    time_ns = bucket = "NULL"
-    if format_.has_time:
-        time_ns = f"CAST(floor(try_cast({field['time']} AS DOUBLE) * {format_.time_unit_ns} + 0.5) AS BIGINT)"
-        plain.append(f"coalesce({time_ns} <= {MAX_TIME_NS}, true)")
-        steps = "".join(f" WHEN time_ns <= {bound} THEN {i}" for i, bound in enumerate(buckets.bounds_ns))
-        bucket = f"CASE WHEN time_ns IS NULL THEN NULL{steps} ELSE {len(buckets) - 1} END"
-    return rf"""
-        WITH lines AS (
-            SELECT line, regexp_extract(line, '^(?:{pattern.replace("'", "''")})$', {names}) AS fields
-            FROM read_csv('{path}', columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = false,
-                          delim = '{_DELIMITER}', quote = '', escape = '', new_line = '\n',
-                          buffer_size = {_BUFFER_BYTES}, max_line_size = {_LINE_BYTES})
-        ), plain AS (
-            SELECT {field["method"]} AS method, {field["target"]} AS target, {field["code"]} AS code,
-                   try_cast({field["bytes"]} AS BIGINT) AS size, {time_ns} AS time_ns,
-                   CASE WHEN {" AND ".join(plain)} THEN NULL ELSE coalesce(line, '') END AS odd
-            FROM lines
-        )
-        SELECT method, target, code, {bucket} AS bucket, odd, count(*), sum(size), sum(time_ns)
-        FROM plain GROUP BY ALL"""  # noqa: S608, nothing in it comes from a log; the pattern's quotes are doubled

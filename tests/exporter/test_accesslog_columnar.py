@@ -115,3 +115,20 @@ def test_many_lines_take_the_columnar_way(monkeypatch):
     tally = ENGINES["tab-timed"].tally(data)
     assert tally.lines == 500
     assert sorted(b"".join(seen).splitlines()) == [b"junk"] * 100 + [b"nul\0"] * 100
+
+
+def test_clean_tab_lines_need_no_regex(monkeypatch):
+    data = b"a\tGET /b?c\t200\t1\t0.5\n" * 10
+    want = tally_scalar(data, PRESETS["tab-timed"], BUCKETS)
+    assert ENGINES["tab-timed"].tally(data + b"bad\n").lines == 11
+    monkeypatch.setattr("exporter.accesslog.columnar_sql.by_regex", None)
+    assert ENGINES["tab-timed"].tally(data) == want
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"a\tGET?b /c\t200\t1", b"a\tGET\t200\t1", b"a\tGET /\t\t1", b"a\tGET /\t200\t", b"a\tGET /\t200\t+1", b"\t\t\t"],
+)
+def test_what_columns_cannot_tell_the_regex_does(line):
+    data = TAB_LINE + b"\n" + line
+    assert ENGINES["tab"].tally(data) == tally_scalar(data, PRESETS["tab"], BUCKETS)

@@ -39,6 +39,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     time_unit_ns: what one unit of the time field is.
     has_time: whether lines have, or may have, a time field, and so a histogram.
     bulk: whether the columnar engine pays: there is a pattern, and its fields are plain numbers.
+    columns: names of the fields of a line that are parted by tabs, where `request` is a method, a blank and a target.
     directive: lines that start so tell about the log and are neither requests nor bad.
     reshape: the format that a directive announces for the lines after it, or None if it announces nothing.
     in_main_thread: lines must be read in the main thread, where a signal can end a regex that takes too long.
@@ -51,6 +52,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     time_unit_ns: int = UNITS_NS["s"]
     has_time: bool = False
     bulk: bool = False
+    columns: tuple[str, ...] | None = None
     directive: bytes | None = None
     reshape: "Callable[[bytes], Format | None] | None" = None
     in_main_thread: bool = False
@@ -69,6 +71,7 @@ def regex_format(
     time_unit_ns: int = UNITS_NS["s"],
     stamp: StampReader = no_stamp,
     bulk: bool = True,
+    columns: tuple[str, ...] | None = None,
 ) -> Format:
     """A format of regexes: the usual line's, and those of rare lines, tried in order."""
     usual, *others = (re.compile(complete(text).encode()) for text in (pattern, *rare))
@@ -94,4 +97,5 @@ def regex_format(
         time_unit_ns=time_unit_ns,
         has_time="(?P<time>" in pattern,
         bulk=bulk,
+        columns=columns,
     )

@@ -108,7 +108,14 @@ def _fields_of(kind: Kind) -> tuple[str, ...]:
 
 
 def _regexes(parts: Sequence[Part], chosen: dict[int, Kind], *, escapes: bool, split: bool) -> list[str]:
-    """One regex a part. `escapes`: quoted text may have escapes; `split`: a request is a method and a target."""
+    """One regex a part.
+
+    Args:
+        parts: see `assemble`.
+        chosen: what each variable is taken for.
+        escapes: quoted text may have escapes, and names may have blanks.
+        split: a request is a method and a target.
+    """
     made = []
     for i, part in enumerate(parts):
         if isinstance(part, str):
@@ -120,8 +127,8 @@ def _regexes(parts: Sequence[Part], chosen: dict[int, Kind], *, escapes: bool, s
                 after = next((p for p in parts[i + 2 :] if isinstance(p, str)), "")
             else:
                 raise ValueError("two variables stand without anything between them, so no one can tell them apart")
-        # A user's name may have blanks, but it ends where the bracket of the time begins.
-        stop = "[" if chosen[i] == "any" and after.startswith(" [") else after[:1]
+        # A user's name may have blanks, rarely; it ends where the bracket of the time begins.
+        stop = "[" if escapes and chosen[i] == "any" and after.startswith(" [") else after[:1]
         made.append(_regex(chosen[i], stop, escapes=escapes, split=split))
     return made
 

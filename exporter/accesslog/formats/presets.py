@@ -10,6 +10,7 @@ from exporter.accesslog.formats.structured import CADDY, GENERIC, TRAEFIK, json_
 _TAB_REQUEST = r"(?P<method>[^ \t]*) (?P<target>[^?\t]*)(?:\?[^\t]*)?"
 _TAB = rf"[^\t]*\t{_TAB_REQUEST}\t{CODE}\t{BYTES}"
 _TAB_RARE = rf"[^\t]*\t[^ \t]*\t{CODE}\t{BYTES}"
+_TAB_COLUMNS = ("client", "request", "code", "bytes")
 
 _COMMON = '$remote_addr $ident $remote_user [$time_local] "$request" $status $body_bytes_sent'
 _REFERER_AGENT = '"$http_referer" "$http_user_agent"'
@@ -46,8 +47,8 @@ _CLOUDFRONT_FIELDS = (
 )
 
 _ALL = (
-    regex_format("tab", _TAB, (_TAB_RARE,)),
-    regex_format("tab-timed", rf"{_TAB}\t{TIME}", (rf"{_TAB_RARE}\t{TIME}",)),
+    regex_format("tab", _TAB, (_TAB_RARE,), columns=_TAB_COLUMNS),
+    regex_format("tab-timed", rf"{_TAB}\t{TIME}", (rf"{_TAB_RARE}\t{TIME}",), columns=(*_TAB_COLUMNS, "time")),
     *(assemble(name, nginx_parts(text, _VARIABLES), more=name in _MORE) for name, text in _TEMPLATES.items()),
     w3c_format("w3c", _IIS_FIELDS),
     w3c_format("cloudfront", _CLOUDFRONT_FIELDS, separator="\t", time_unit_ns=UNITS_NS["s"]),

@@ -1,0 +1,216 @@
+"""Reading access logs: whole files, line by line, and followed, beside Debian's mtail on the same files.
+
+Prints one table; asserts nothing. `--lines` and `--backlog-gib` set how much is read.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from exporter.accesslog.formats import find_format
+from exporter.accesslog.reader import Reader
+from exporter.accesslog.scalar import tally_scalar
+from exporter.accesslog.source import BUCKETS_S
+from exporter.accesslog.summary import tally_file
+from exporter.accesslog.tally import Buckets, Tally
+
+ROUTES = ("/", "/blog", "/library", "/questions", "/users/me")
+FOLLOW_S = 8.0
+BUCKETS = Buckets(BUCKETS_S)
+
+TAB_PROGRAM = r"""
+counter requests by method, route, code
+counter bytes by method, route, code
+/^\S+\t(?P<method>[A-Z]+) (?P<route>\S+)\t(?P<code>\d{3})\t(?P<bytes>\d+)$/ {
+  requests[$method][$route][$code]++
+  bytes[$method][$route][$code] += $bytes
+}
+"""
+COMBINED_PROGRAM = rf"""
+counter requests by method, route, code
+counter bytes by method, route, code
+histogram duration by method, route buckets {", ".join(map(str, BUCKETS_S))}
+/^\S+ \S+ \S+ \[[^\]]+\] "(?P<method>[A-Z]+) (?P<route>\S+) [^"]*" (?P<code>\d{{3}}) (?P<bytes>\d+) "[^"]*" "[^"]*" (?P<time>[0-9.]+)$/ {{
+  requests[$method][$route][$code]++
+  bytes[$method][$route][$code] += $bytes
+  duration[$method][$route] = $time
+}}
+"""  # noqa: E501, mtail wants a pattern on one line
+
+
+def tab_line(draw):
+    request = f"{draw.choice(('GET', 'GET', 'POST'))} {draw.choice(ROUTES)}"
+    code = draw.choice((200,) * 18 + (404, 500))
+    return f"192.0.2.{draw.randrange(256)}\t{request}\t{code}\t{draw.randrange(5000)}\n"
+
+
+def combined_line(draw):
+    request = f"{draw.choice(('GET', 'GET', 'POST'))} {draw.choice(ROUTES)} HTTP/1.1"
+    code, stamp = draw.choice((200,) * 18 + (404, 500)), f"22/Nov/2026:06:30:{draw.randrange(60):02} +0000"
+    return (
+        f'192.0.2.{draw.randrange(256)} - - [{stamp}] "{request}" {code} {draw.randrange(5000)} '
+        f'"https://example.com/start" "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101" {draw.random():.3f}\n'
+    )
+
+
+def write_log(path, line, lines):
+    """`lines` lines, of which the first 100,000 differ."""
+    draw = random.Random(7)
+    block = "".join(line(draw) for _ in range(min(lines, 100_000))).encode()
+    with path.open("wb") as log:
+        for _ in range(max(1, lines // 100_000)):
+            log.write(block)
+    return block.count(b"\n") * max(1, lines // 100_000)
+
+
+def timed(work):
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def in_bulk(path, name):
+    tally_file(str(path), Reader(find_format(name), BUCKETS), Tally(), lambda _: None)
+
+
+def by_mtail(path, program, folder):
+    (folder / "program.mtail").write_text(program)
+    args = ["mtail", "--one_shot", "--progs", folder / "program.mtail", "--logs", path]
+    subprocess.run(args, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def row(what, ours, theirs=None, note=""):
+    peer = f"{theirs:>12,.0f} {ours / theirs:>7.1f}x" if theirs else f"{'-':>12} {'-':>8}"
+    print(f"{what:<46} {ours:>12,.0f} {peer}  {note}", flush=True)
+
+
+def whole_files(folder, lines):
+    mtail = shutil.which("mtail")
+    for name, line, program in (("tab", tab_line, TAB_PROGRAM), ("combined-timed", combined_line, COMBINED_PROGRAM)):
+        log, few = folder / f"{name}.log", folder / f"{name}-few.log"
+        count = write_log(log, line, lines)
+        few_count = write_log(few, line, lines // 10)
+        theirs = few_count / timed(lambda few=few, program=program: by_mtail(few, program, folder)) if mtail else None
+        in_bulk(few, name)  # DuckDB's start is not its speed
+        row(f"{name}, whole file, lines/s", count / timed(lambda log=log, name=name: in_bulk(log, name)), theirs)
+        data = few.read_bytes()
+        once = timed(lambda data=data, name=name: tally_scalar(data, find_format(name), BUCKETS))
+        row(f"{name}, line by line, lines/s", few_count / once, theirs)
+        log.unlink()
+        few.unlink()
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def scrape(port, name):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+    except urllib.error.URLError:
+        return -1.0
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def start_exporter(folder, log):
+    config, port = folder / "exporter.yml", free_port()
+    config.write_text(f"state_dir: {folder}/state-{port}\naccesslog: [{{source: site, paths: [{log}]}}]\n")
+    program = Path(sys.executable).with_name("exporter")
+    args = [program, "--config.file", config, "--web.listen-address", f"127.0.0.1:{port}", "--log.level", "error"]
+    return subprocess.Popen(args), port
+
+
+def cpu_s(process):
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mib(process):
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def feed(log, per_s, written, stop):
+    """Append lines, a hundredth of a second's at a time, and keep their number in `written`."""
+    draw = random.Random(7)
+    block = "".join(tab_line(draw) for _ in range(per_s // 100)).encode()
+    started = time.perf_counter()
+    with log.open("ab", buffering=0) as file:
+        for number in range(1, int(FOLLOW_S * 100) + 1):
+            file.write(block)
+            written[0] += per_s // 100
+            if stop.wait(max(0.0, started + number / 100 - time.perf_counter())):
+                return
+
+
+def followed(folder, per_s):
+    """Share of a core, and the longest lag in seconds, while `per_s` lines a second are followed."""
+    log = folder / f"follow-{per_s}.log"
+    log.touch()
+    process, port = start_exporter(folder, log)
+    while scrape(port, "tidewatch_log_readable") != 1:
+        time.sleep(0.1)
+    written, stop = [0], threading.Event()
+    writer = threading.Thread(target=feed, args=(log, per_s, written, stop))
+    before, started, lag_s = cpu_s(process), time.perf_counter(), 0.0
+    writer.start()
+    while writer.is_alive():
+        time.sleep(0.5)
+        there = written[0]
+        lag_s = max(lag_s, (there - scrape(port, "tidewatch_http_requests_total")) / per_s)
+    share = (cpu_s(process) - before) / (time.perf_counter() - started)
+    while scrape(port, "tidewatch_http_requests_total") != written[0]:
+        time.sleep(0.1)
+    process.terminate()
+    process.wait()
+    return share, lag_s
+
+
+def backlog(folder, gib):
+    """Lines a second and peak MiB of the daemon that finds a backlog."""
+    log = folder / "backlog.log"
+    count = write_log(log, tab_line, int(gib * (1 << 30) / 32))
+    process, port = start_exporter(folder, log)
+    started = time.perf_counter()
+    while scrape(port, "tidewatch_http_requests_total") != count:
+        time.sleep(0.2)
+    took, peak = time.perf_counter() - started, peak_mib(process)
+    process.terminate()
+    process.wait()
+    size = log.stat().st_size / (1 << 30)
+    log.unlink()
+    return count / took, peak, size
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=2_000_000)
+    parser.add_argument("--backlog-gib", type=float, default=1.0)
+    options = parser.parse_args()
+    print(f"{'':<46} {'tidewatch':>12} {'mtail':>12} {'':>8}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        whole_files(folder, options.lines)
+        rate, peak, size = backlog(folder, options.backlog_gib)
+        row(f"daemon, {size:.1f} GiB of backlog, lines/s", rate, note=f"peak {peak:.0f} MiB resident")
+        for per_s in (1000, 20_000):
+            share, lag_s = followed(folder, per_s)
+            note = f"{share:.1%} of a core, longest lag {lag_s:.2f} s"
+            row("daemon, following, lines/s", per_s, note=note)
+
+
+if __name__ == "__main__":
+    main()
