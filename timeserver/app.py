@@ -15,8 +15,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import web
+import yarl
+from aiohttp import hdrs, web
 from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http import RawRequestMessage
 from prometheus_client import CollectorRegistry
 
 from timeserver import pages
@@ -38,8 +40,8 @@ class SiteRequest(web.BaseRequest):
         """Take what aiohttp gives."""
         super().__init__(*args, **kwargs)
         self.begin_s = time.perf_counter()
-        malformed = self.method == MALFORMED_METHOD
-        self.route = NO_ROUTE if malformed else self.rel_url.raw_path or NO_ROUTE
+        no_route = self.method in (MALFORMED_METHOD, hdrs.METH_CONNECT)
+        self.route = NO_ROUTE if no_route else self.rel_url.raw_path or "/"
 
 
 def make_server(counters: Counters, registry: CollectorRegistry) -> web.Server:
@@ -47,8 +49,11 @@ def make_server(counters: Counters, registry: CollectorRegistry) -> web.Server:
     service = _service_pages(counters, registry)
     loop = asyncio.get_running_loop()
 
-    def begin(*args: Any) -> SiteRequest:
-        request = SiteRequest(*args, loop)
+    def begin(message: RawRequestMessage, *args: Any) -> SiteRequest:
+        if message.url is None:  # against its type, for `CONNECT` without a target
+            readable = {"method": MALFORMED_METHOD, "path": "/", "url": yarl.URL("/")}  # type: ignore[unreachable]
+            message = message._replace(**readable, should_close=True)
+        request = SiteRequest(message, *args, loop)
         if request.route not in service:
             counters.in_flight += 1
         return request
@@ -76,6 +81,8 @@ def make_server(counters: Counters, registry: CollectorRegistry) -> web.Server:
 def _handler(pages_by_route: dict[str, Page]) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         assert isinstance(request, SiteRequest)
+        if request.method == MALFORMED_METHOD:
+            raise web.HTTPBadRequest
         return pages_by_route.get(request.route, _not_found)(request)
 
     return handle

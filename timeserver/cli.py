@@ -70,13 +70,14 @@ async def _serve(host: str, port: int, counters: Counters, log: AccessLog | None
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def on_signal(number: signal.Signals) -> None:
+    def on_signal() -> None:
         stop.set()
-        loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
+        loop.add_signal_handler(number, on_signal)
     runner = web.ServerRunner(make_server(counters, _registry(counters, log)), shutdown_timeout=DRAIN_S)
     await runner.setup()
     try:

@@ -89,6 +89,8 @@ CLOSE = b"Host: x\r\nConnection: close\r\n\r\n"
         pytest.param(b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n", "UNKNOWN -", 400, id="too-long"),
         pytest.param(b"GET / HTTP/1.1\r\nTransfer-Encoding: x\r\n" + CLOSE, "UNKNOWN -", 400, id="encoding"),
         pytest.param(b"GET http://[::1/ HTTP/1.1\r\n" + CLOSE, "UNKNOWN -", 400, id="bad-url"),
+        pytest.param(b"CONNECT \r\n\r\n", "UNKNOWN -", 400, id="connect-to-nowhere"),
+        pytest.param(b"GET http://example.com HTTP/1.1\r\n" + CLOSE, "GET /", 200, id="absolute-form-without-path"),
         pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "UNKNOWN -", 400, id="http-2"),
     ],
 )
