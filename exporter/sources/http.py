@@ -57,7 +57,7 @@ def _in_words(exc: Exception) -> str:
     if isinstance(exc, aiohttp.ClientConnectorError):
         cause = exc.os_error
         return os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror or str(cause)
-    return str(exc) or type(exc).__name__
+    return " ".join(str(exc).split()) or type(exc).__name__
 
 
 async def _read_bounded(stream: aiohttp.StreamReader, max_bytes: int) -> bytes | None:

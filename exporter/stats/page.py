@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from exporter.errors import BadRecord, SourceError
 from exporter.sources.address import MAX_PAGE_BYTES, USER_AGENT
@@ -60,8 +61,12 @@ class StatsPage:
             raise SourceError(f"no whole answer within {self._timeout_s:g} s") from exc
         except requests.ConnectionError as exc:
             raise SourceError(_in_words(exc)) from exc
-        except requests.RequestException as exc:
-            raise SourceError(str(exc) or type(exc).__name__) from exc
+        except (
+            requests.RequestException,
+            HTTPError,
+            ValueError,
+        ) as exc:  # requests lets some of the latter two through
+            raise SourceError(f"the answer cannot be read: {' '.join(str(exc).split())}") from exc
 
     def _read_bounded(self, response: requests.Response, deadline_s: float) -> bytes:
         body = b""

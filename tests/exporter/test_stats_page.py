@@ -78,6 +78,21 @@ def test_a_redirect_is_not_followed(server):
         read(server, (302, {"Location": "/elsewhere"}, b""))
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (302, {"Location": "\xff"}, b""),
+        (200, {"Content-Encoding": "gzip"}, b"no gzip"),
+        (200, {"Transfer-Encoding": "chunked"}, b"zz\r\n"),
+        (200, {"X": "y" * 70_000}, b""),
+    ],
+    ids=["location", "gzip", "chunks", "header"],
+)
+def test_an_answer_that_is_broken_is_trouble_and_no_end(server, answer):
+    with pytest.raises(SourceError):
+        read(server, answer)
+
+
 def test_a_huge_page_is_refused(server):
     with pytest.raises(BadRecord, match="larger than"):
         read(server, (200, {}, b"x" * (2 << 20)))
