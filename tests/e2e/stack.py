@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import os
-import pwd
 import re
 import shlex
 import shutil
@@ -207,12 +206,10 @@ def _check(stack: Stack, output: Path, arguments: list[str]) -> int:
 def _run(options: argparse.Namespace) -> int:
     without = ("traffic",) if options.check or options.without_traffic else ()
     state = options.state / "check" if options.check else options.state
-    if options.check:
-        shutil.rmtree(state, ignore_errors=True)  # the check counts from nothing
     stack = Stack(state, on_free_ports=options.free_ports, without=without)
     stack.look_for_free_ports()
-    _run_as_owner(options.state)
-    end_with_parent()
+    if options.check:
+        shutil.rmtree(state, ignore_errors=True)  # the check counts from nothing
     stack.prepare()
     output = state / "parts.log" if options.check else None
     try:
@@ -231,19 +228,15 @@ def _run(options: argparse.Namespace) -> int:
         signal.signal(signal.SIGINT, _end_at_once)
         signal.signal(signal.SIGTERM, _end_at_once)
         stack.stop()
+        give_back(options.state)
 
 
-def _run_as_owner(state: Path) -> None:
-    """Under sudo, go on as the repository's owner: no part needs root, and the state stays that user's."""
+def give_back(state: Path) -> None:
+    """After a run under sudo the state belongs to the owner of the repository, so that the next run needs no sudo."""
     owner = ROOT.stat()
     if os.geteuid() == 0 and owner.st_uid and os.environ.get("SUDO_UID") == str(owner.st_uid):
-        for path in [state, *state.rglob("*")] if state.exists() else []:
+        for path in [state, *state.rglob("*")]:
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
-        user = pwd.getpwuid(owner.st_uid)
-        os.initgroups(user.pw_name, owner.st_gid)
-        os.setgid(owner.st_gid)
-        os.setuid(owner.st_uid)
-        os.environ["HOME"] = user.pw_dir
 
 
 def _ask_to_stop(number: int, frame: FrameType | None) -> NoReturn:
@@ -267,6 +260,7 @@ def main() -> int:
     os.chdir(ROOT)
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # our own commands first
     adopt_orphans()
+    end_with_parent()
     signal.signal(signal.SIGINT, _ask_to_stop)
     signal.signal(signal.SIGTERM, _ask_to_stop)
     try:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import stack as stack_module
 from conftest import ROOT, start_demo, start_stack, wait_until_gone
 from honcho.environ import parse_procfile
 from stack import Stack, StackError
@@ -80,3 +81,18 @@ def test_make_demo_runs_the_stack():
         check=True,
     ).stdout
     assert "stack.py --check -- --rps 9" in words
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_after_sudo_the_state_belongs_to_the_owner_of_the_repository(tmp_path, monkeypatch):
+    repository, state = tmp_path / "repository", tmp_path / "state"
+    (state / "prometheus").mkdir(parents=True)
+    repository.mkdir()
+    os.chown(repository, 1234, 1234)
+    monkeypatch.setattr(stack_module, "ROOT", repository)
+    monkeypatch.setenv("SUDO_UID", "1000")
+    stack_module.give_back(state)
+    assert (state / "prometheus").stat().st_uid == 0, "somebody else's repository"
+    monkeypatch.setenv("SUDO_UID", "1234")
+    stack_module.give_back(state)
+    assert {path.stat().st_uid for path in (state, state / "prometheus")} == {1234}
