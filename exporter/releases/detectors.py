@@ -18,9 +18,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.releases.statistics import Floats, log_evidence, rate_ratios
+from exporter.releases.statistics import Floats, log_evidence
 
 Counts = NDArray[np.int64]
+
+RECOVERY_RATIO = 1.5  # a CUSUM against it drifts to neither side at a ratio of 1.22: about the task's own 1.25
+RECOVERED = math.log(100)
 
 
 class Bin(NamedTuple):
@@ -101,6 +104,15 @@ def second_ratios(candidate: Counts, baseline: Counts, width_s: int) -> Floats:
     return np.where(baseline > 0, ratio, np.where(candidate > 0, 0.05 * width_s * width_s, 1.0))
 
 
+def cusum_steps(ratio: float, exposure: float) -> tuple[float, float]:
+    """What one error of the candidate adds to a log likelihood ratio, and one of the baseline takes from it.
+
+    The ratio is that of "the rate is `ratio` times as high" to "equal".
+    """
+    down = math.log((1 + ratio * exposure) / (1 + exposure))
+    return math.log(ratio) - down, down
+
+
 def in_order(rows: Iterable[Floats], codes: int) -> Floats:
     """The sum of rows, added one after the other: the task's printed value depends on that order to the last digit."""
     total = np.zeros(codes)
@@ -165,48 +177,43 @@ class Evidence:
     """The anytime-valid test: an alarm when a code's e-value reaches `watched` / alpha.
 
     watched: codes over which the error is held; the number that may come, not the number seen so far. scores: natural
-    logs of the e-values.
+    logs of the e-values. An alert ends when a CUSUM, `Onset` turned round, has shown at odds of 100 to 1 that the ratio
+    is 1 and not `RECOVERY_RATIO`, or when the code has not come for `quiet_bins` in which its build sent others. The
+    count then begins anew, so alpha is the chance of a false alarm from one end to the next.
     """
 
     name = "evidence"
 
-    def __init__(
-        self,
-        *,
-        watched: int,
-        alpha: float = 0.05,
-        exposure: float = 1.0,
-        clear_bins: int = 30,
-        clear_ratio: float = 1.25,
-    ) -> None:
-        """An alert ends when the last `clear_bins` bins show, with confidence, a ratio below `clear_ratio`."""
+    def __init__(self, *, watched: int, alpha: float = 0.05, exposure: float = 1.0, quiet_bins: int = 30) -> None:
+        """The threshold follows from `watched` and `alpha`."""
         self.threshold = math.log(max(1, watched) / alpha)
         self._exposure = exposure
-        self._clear_bins = clear_bins
-        self._clear_ratio = clear_ratio
+        self._quiet_bins = quiet_bins
+        self._up, self._down = cusum_steps(RECOVERY_RATIO, exposure)
         self.totals = np.zeros((2, 0), np.int64)
         """Candidate's and baseline's errors since the start. (2, codes)."""
         self.peaks = np.zeros(0)
-        self._cleared = np.zeros((2, 0), np.int64)  # totals when the code's last alert ended: the count begins anew
-        self._recent: list[Counts] = []
+        self._cleared = np.zeros((2, 0), np.int64)  # totals when the code's last alert ended
+        self._recovery = np.zeros(0)
+        self._quiet = np.zeros(0, np.int64)
         self.active: dict[int, Alert] = {}
         self.scores = np.zeros(0)
 
     def step(self, closed: Bin, codes: Sequence[int]) -> list[Change]:
         """Which codes' evidence crossed the threshold in this bin, and which have recovered."""
-        now = np.stack([closed.candidate.sum(0), closed.baseline.sum(0)])
-        self.totals = grown(self.totals, len(codes)) + now
+        x, y = closed.candidate.sum(0), closed.baseline.sum(0)
+        self.totals = grown(self.totals, len(codes)) + np.stack([x, y])
         self._cleared = grown(self._cleared, len(codes))
-        self._recent.append(now)
-        del self._recent[: -self._clear_bins]
         since = self.totals - self._cleared
         self.scores = log_evidence(since[0], since[1], exposure=self._exposure)
         self.peaks = np.maximum(grown(self.peaks, len(codes)), self.scores)
+        self._recovery = np.maximum(0.0, grown(self._recovery, len(codes)) + y * self._down - x * self._up)
+        self._quiet = np.where(x > 0, 0, grown(self._quiet, len(codes)) + int(x.any()))
         above = np.flatnonzero(self.scores >= self.threshold).tolist()
         new = [place for place in above if codes[place] not in self.active]
         changes = [self._begin(codes[place], place, since, closed) for place in new]
         for place in [codes.index(code) for code in self.active]:
-            if self._recovered(place):
+            if self._recovery[place] >= RECOVERED or self._quiet[place] >= self._quiet_bins:
                 alert = msgspec.structs.replace(self.active.pop(codes[place]), stop_s=closed.start_s + closed.width_s)
                 self._cleared[:, place] = self.totals[:, place]
                 changes.append(Change("inactive", alert))
@@ -217,19 +224,13 @@ class Evidence:
         text = f"{since[0, place]} errors against {since[1, place]}"
         alert = Alert(self.name, code, closed.start_s, None, value, math.exp(self.threshold), text)
         self.active[code] = alert
+        self._recovery[place] = self._quiet[place] = 0
         return Change("active", alert)
-
-    def _recovered(self, place: int) -> bool:
-        """Whether the last bins show no more than `clear_ratio`, with confidence, or no errors at all."""
-        if len(self._recent) < self._clear_bins:
-            return False
-        x, y = (sum(int(one[row, place]) for one in self._recent if place < one.shape[1]) for row in (0, 1))
-        return x == 0 or bool(rate_ratios(x, y, self._exposure).high < self._clear_ratio)
 
     def saved(self) -> DetectorState:
         """What must be remembered over a restart."""
-        arrays = {"totals": _lists(self.totals), "cleared": _lists(self._cleared), "peaks": _lists([self.peaks])}
-        arrays["recent"] = _lists(row for one in self._recent for row in one)
+        arrays = {"totals": _lists(self.totals), "cleared": _lists(self._cleared)}
+        arrays |= {"peaks": _lists([self.peaks]), "recovery": _lists([self._recovery]), "quiet": _lists([self._quiet])}
         return DetectorState(self.active, self.scores.tolist(), arrays)
 
     def restore(self, state: DetectorState) -> None:
@@ -237,9 +238,8 @@ class Evidence:
         self.active, self.scores = dict(state.active), np.array(state.scores)
         self.totals = np.array(state.arrays["totals"], np.int64)
         self._cleared = np.array(state.arrays["cleared"], np.int64)
-        self.peaks = np.array(state.arrays["peaks"][0])
-        rows = [np.array(row, np.int64) for row in state.arrays["recent"]]
-        self._recent = [np.stack(pair) for pair in zip(rows[::2], rows[1::2], strict=True)]
+        self.peaks, self._recovery = np.array(state.arrays["peaks"][0]), np.array(state.arrays["recovery"][0])
+        self._quiet = np.array(state.arrays["quiet"][0], np.int64)
 
 
 class Onset:
@@ -253,8 +253,7 @@ class Onset:
 
     def __init__(self, *, ratio: float = 2.0, threshold: float = 10.0, exposure: float = 1.0) -> None:
         """`ratio` is the change that is found soonest."""
-        self._up = math.log(ratio * (1 + exposure) / (1 + ratio * exposure))
-        self._down = math.log((1 + ratio * exposure) / (1 + exposure))
+        self._up, self._down = cusum_steps(ratio, exposure)
         self._threshold = threshold
         self._rising = np.zeros(0)  # start of the bin in which the score last left zero
         self.active: dict[int, Alert] = {}

@@ -13,11 +13,12 @@ import msgspec
 from aiohttp import web
 
 from exporter.errors import BadRecord, StoreError
-from exporter.releases.records import LineSplitter, parse_line
+from exporter.releases.answers import REFUSED_TOLD, Answer, Refused
+from exporter.releases.records import LineSplitter, check_time, parse_line
 
 MAX_BODY_BYTES = 32 << 20  # unpacked
 MAX_KEY_CHARS = 200
-REFUSED_TOLD = 100
+MAX_CONNECTIONS = 1000  # of TCP, for one source
 PIECE_LINES = 5000
 """Lines counted at a time before other connections get their turn: a few milliseconds."""
 
@@ -34,28 +35,14 @@ class JsonRecord(msgspec.Struct, forbid_unknown_fields=True):
         return f"{self.timestamp}\t{self.build_version}\t{self.error_code}".encode()
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """A record that was not taken; `line` counts from 1."""
-
-    line: int
-    reason: str
-    text: str
-
-
-class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one request's records. `refused` tells the first of them."""
-
-    taken: int
-    late: int
-    refused_count: int
-    refused: list[Refused]
-
-
 class Sink(Protocol):
     """Where records go."""
 
     def take_lines(self, lines: list[bytes]) -> tuple[int, int]:
         """Count lines; (taken, late). Bad ones are counted by reason."""
+
+    def horizon_s(self) -> float:
+        """Records of a later Unix time are refused."""
 
     def remembered(self, key: str) -> Answer | None:
         """The answer that a request with this idempotency key was given."""
@@ -69,22 +56,25 @@ class Sink(Protocol):
 
 def ingest_app(sink: Sink, token: str | None) -> web.Application:
     """`POST /ingest` and health, for one source."""
+    in_hand: set[str] = set()  # keys of requests that are not answered yet
 
     async def ingest(request: web.Request) -> web.Response:
         if token is not None and not _authorised(request.headers.get("Authorization", ""), token):
             return _problem(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
         key = request.headers.get("Idempotency-Key")
-        if key is not None and not (0 < len(key) <= MAX_KEY_CHARS and key.isprintable()):
+        if key is None:
+            return await _count(sink, request, None)
+        if not (0 < len(key) <= MAX_KEY_CHARS and key.isprintable()):
             return _problem(400, f"Idempotency-Key: 1 to {MAX_KEY_CHARS} printable characters")
-        if key is not None and (known := sink.remembered(key)) is not None:
+        if (known := sink.remembered(key)) is not None:
             return await _acknowledge(sink, None, known)
+        if key in in_hand:
+            return _problem(409, "a request with this Idempotency-Key is in hand", {"Retry-After": "1"})
+        in_hand.add(key)
         try:
-            lines = read_body(await request.read(), request.content_type)  # aiohttp unpacks gzip, within the limit
-        except BadRecord as exc:
-            return _problem(400, str(exc))
-        if (wait_s := sink.wait_s(len(lines))) > 0:
-            return _problem(429, "more records a second than are allowed", {"Retry-After": str(math.ceil(wait_s))})
-        return await _acknowledge(sink, key, await _take(sink, lines))
+            return await _count(sink, request, key)
+        finally:
+            in_hand.discard(key)
 
     async def healthy(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -125,6 +115,16 @@ def _ndjson_line(line: bytes) -> bytes:
 _ndjson = msgspec.json.Decoder(JsonRecord)
 
 
+async def _count(sink: Sink, request: web.Request, key: str | None) -> web.Response:
+    try:
+        lines = read_body(await request.read(), request.content_type)  # aiohttp unpacks gzip, within the limit
+    except BadRecord as exc:
+        return _problem(400, str(exc))
+    if (wait_s := sink.wait_s(len(lines))) > 0:
+        return _problem(429, "more records a second than are allowed", {"Retry-After": str(math.ceil(wait_s))})
+    return await _acknowledge(sink, key, await _take(sink, lines))
+
+
 async def _take(sink: Sink, lines: list[bytes]) -> Answer:
     taken = late = 0
     for start in range(0, len(lines), PIECE_LINES):
@@ -132,15 +132,15 @@ async def _take(sink: Sink, lines: list[bytes]) -> Answer:
         taken, late = taken + piece_taken, late + piece_late
         await asyncio.sleep(0)
     refused_count = len(lines) - taken - late
-    return Answer(taken, late, refused_count, _refused(lines) if refused_count else [])
+    return Answer(taken, late, refused_count, _refused(lines, sink.horizon_s()) if refused_count else [])
 
 
-def _refused(lines: list[bytes]) -> list[Refused]:
+def _refused(lines: list[bytes], horizon_s: float) -> list[Refused]:
     """The first refused lines with their numbers; only looked for when there are some."""
     found: list[Refused] = []
     for number, line in enumerate(lines, 1):
         try:
-            parse_line(line)
+            check_time(parse_line(line).time_s, horizon_s)
         except BadRecord as exc:
             found.append(Refused(number, exc.reason, str(exc)))
             if len(found) == REFUSED_TOLD:
@@ -158,7 +158,8 @@ async def _acknowledge(sink: Sink, key: str | None, answer: Answer) -> web.Respo
     try:
         await sink.committed(key, answer)
     except StoreError as exc:
-        return _problem(503, f"counted, but not on disk yet: {exc}; send the same again with the same Idempotency-Key")
+        text = f"counted, but not on disk yet: {exc}; send the same again with the same Idempotency-Key"
+        return _problem(503, text, {"Retry-After": "1"})
     return _json(answer)
 
 
@@ -181,9 +182,12 @@ class LineProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to read."""
+        """Begin to read, unless there are too many already."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
-        self._connections.add(self)
+        if len(self._connections) >= MAX_CONNECTIONS:
+            self._transport.abort()
+        else:
+            self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Count the lines that `data` completes; more is read only after."""

@@ -15,6 +15,8 @@ from exporter.errors import BadRecord
 MAX_LINE_BYTES = 4096
 MAX_BUILD_CHARS = 100
 DAY_S = 86_400
+CLOCK_LIMIT_S = 1000 * 3600
+"""Times below this are clock times of the stream; Unix times have been larger since February 1970."""
 
 _CLOCK = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?\Z", re.ASCII)
 _UNIX = re.compile(r"\d{1,11}(?:\.\d+)?\Z", re.ASCII)
@@ -41,7 +43,16 @@ def parse_time(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise BadRecord("time", f"{text[:40]!r} is no time: H:MM:SS, ISO 8601 or Unix seconds are") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() // 1)
+    time_s = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() // 1)
+    if time_s < 0:
+        raise BadRecord("time", f"{text[:40]!r} is before 1970")
+    return time_s
+
+
+def check_time(time_s: int, horizon_s: float) -> None:
+    """Refuse a Unix time past `horizon_s`, or one wrong clock would close the bins of all. Raises BadRecord."""
+    if time_s > horizon_s and time_s >= CLOCK_LIMIT_S:
+        raise BadRecord("future", f"{time_s} lies ahead of this machine's clock by more than an hour")
 
 
 def parse_code(text: str) -> int:
@@ -83,6 +94,7 @@ class LineSplitter:
     def __init__(self) -> None:
         self._rest = b""
         self._first = True
+        self._skipping = False  # inside a line that was too long, and has been told already
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that `data` completes, without their ends; blank ones are left out."""
@@ -90,16 +102,20 @@ class LineSplitter:
         held = b"\r" if data.endswith(b"\r") else b""  # a \n may follow in the next piece
         data = data.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, rest = data.split(b"\n")
-        self._rest = rest + held
-        if len(self._rest) > MAX_LINE_BYTES:
-            lines.append(self._rest[: MAX_LINE_BYTES + 1])  # refused by parse_line, told as too_long
-            self._rest = self._rest[-1:] if held else b""
+        if self._skipping and lines:
+            del lines[0]
+            self._skipping = False
+        if len(rest) > MAX_LINE_BYTES:
+            if not self._skipping:
+                lines.append(rest[: MAX_LINE_BYTES + 1])  # refused by parse_line, told as too_long
+            self._skipping = True
+        self._rest = (b"" if self._skipping else rest) + held
         return self._clean(lines)
 
     def end(self) -> list[bytes]:
         """The last line, where nothing ended it."""
         rest, self._rest = self._rest.removesuffix(b"\r"), b""
-        return self._clean([rest])
+        return [] if self._skipping else self._clean([rest])
 
     def _clean(self, lines: list[bytes]) -> list[bytes]:
         lines = [line for line in lines if line]

@@ -12,10 +12,8 @@ from typing import Any
 import msgspec
 
 from exporter.releases.analysis import Analysis, BuildAlert, CodeResult, Settings
+from exporter.releases.records import CLOCK_LIMIT_S
 from exporter.releases.tally import Tally
-
-CLOCK_LIMIT_S = 1000 * 3600
-"""Times below this are clock times of the stream; Unix times have been larger since February 1970."""
 
 _TITLES = {
     "mean-threshold": "Mean Threshold Exceeded",

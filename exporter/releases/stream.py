@@ -20,6 +20,7 @@ OTHER_CODE = 1_000_000_000  # no record can have it: codes have at most nine dig
 WINDOW_BINS = 30
 MOST_EMPTY_BINS = 1000  # a stream that jumps years ahead closes no millions of empty bins
 ALERTS_KEPT = 1000
+FOLLOWS_S = 3600.0  # a stream that is further behind the clock is a replay
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -121,6 +122,19 @@ class Stream:
             return []
         width = self.settings.bin_s
         return self._close_to(self.state.newest_s // width * width + width)
+
+    def tick(self, now_s: float) -> list[Turn]:
+        """Close the bins with records, once `now_s`, Unix time, is `lateness_s` past their end.
+
+        Only for a stream that keeps the time of this machine. Of a replay of older times, and of clock times, nobody
+        can know how far they have come; their last bins wait for the next record.
+        """
+        newest = self.state.newest_s
+        if newest is None or not newest <= now_s < newest + FOLLOWS_S:
+            return []
+        width = self.settings.bin_s
+        end_s = newest // width * width + width
+        return self.flush() if now_s >= end_s + self._limits.lateness_s else []
 
     def codes(self) -> list[int]:
         """The codes compared, in the order in which they were first seen; the folded ones are not."""

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -22,9 +22,10 @@ from exporter.checkpoint import Checkpoint
 from exporter.clock import Clock
 from exporter.errors import ConfigError, SourceError, StoreError
 from exporter.releases.analysis import Settings
-from exporter.releases.ingest import Answer, LineProtocol, ingest_app
+from exporter.releases.answers import Answer, Answers
+from exporter.releases.ingest import LineProtocol, ingest_app
 from exporter.releases.records import LineSplitter
-from exporter.releases.stream import Limits, Stream, StreamState
+from exporter.releases.stream import Limits, Stream, StreamState, Turn
 from exporter.releases.tally import Tally
 from exporter.releases.tell import families
 from exporter.sources.tail import Tail
@@ -32,10 +33,12 @@ from exporter.system import Context
 
 log = logging.getLogger(__name__)
 
-KEYS_REMEMBERED = 10_000
+HORIZON_S = 3600.0
+"""How far a sender's clock may be ahead; one that is years ahead would close all bins, and everything else be late."""
 COMMIT_S = 0.5
 """Longest time between taking a record and writing it down, where nobody waits for the disk."""
 RETRY_S = 1.0
+TICK_S = 1.0
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -103,9 +106,7 @@ class Feed:
         self.failed: Counter[str] = Counter()
         self.last_record_s = 0.0
         self.connections: set[LineProtocol] = set()
-        self._answers: dict[str, bytes] = {}
-        self._new_answers: dict[str, bytes] = {}
-        self._old_keys: deque[str] = deque()
+        self._answers = Answers()
         self._dirty = asyncio.Event()
         self._urgent = asyncio.Event()
         self._waiters: list[asyncio.Future[None]] = []
@@ -126,23 +127,22 @@ class Feed:
                 self.listening.set()
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._commits(checkpoint))
+                    group.create_task(self._tick())
                     if self._source.paths:
                         group.create_task(self._follow(saved.get("tail")))
         finally:
-            checkpoint.commit_now(self._scope, self._puts())
+            checkpoint.commit_now(self._scope, *self._changes())
 
     def take_lines(self, lines: list[bytes]) -> tuple[int, int]:
         """Count lines; (taken, late)."""
         tally = self._tally
-        tally.add_lines(lines)
+        tally.add_lines(lines, self.horizon_s())
         counts, tally.counts = tally.counts, Counter()
         self.failed += tally.failed
         tally.failed.clear()
         tally.set_aside.clear()
         taken, turns = self.stream.take(counts)
-        for build, (kind, alert) in turns:
-            if alert.detector != "mean-threshold":
-                log.warning("%s: code %d of %s: %s %s", self.name, alert.code, build, alert.detector, kind)
+        self._tell(turns)
         if taken.accepted:
             self.last_record_s = self._clock.wall()
         if taken.late:
@@ -150,16 +150,18 @@ class Feed:
         self._dirty.set()
         return taken.accepted, taken.late
 
+    def horizon_s(self) -> float:
+        """Records of a later Unix time are refused."""
+        return self._clock.wall() + HORIZON_S
+
     def remembered(self, key: str) -> Answer | None:
         """The answer that this idempotency key was given."""
-        packed = self._answers.get(key)
-        return msgspec.msgpack.decode(packed, type=Answer) if packed is not None else None
+        return self._answers.get(key)
 
     async def committed(self, key: str | None, answer: Answer) -> None:
         """Wait for the disk."""
         if key is not None:
-            self._answers[key] = self._new_answers[key] = msgspec.msgpack.encode(answer)
-            self._old_keys.append(key)
+            self._answers.add(key, answer)
         self._waiters.append(waiter := asyncio.get_running_loop().create_future())
         self._dirty.set()
         self._urgent.set()
@@ -196,19 +198,28 @@ class Feed:
                 self.failed = Counter(msgspec.msgpack.decode(saved["failed"], type=dict[str, int]))
         except msgspec.DecodeError as exc:
             raise StoreError(f"releases/{self.name}: the saved state is of another version: {exc}") from exc
-        self._answers = {key[4:]: value for key, value in saved.items() if key.startswith("key/")}
-        self._old_keys = deque(self._answers)
+        self._answers = Answers(saved)
 
-    def _puts(self) -> dict[str, bytes]:
-        puts = {
-            "stream": self.stream.saved(),
-            "failed": msgspec.msgpack.encode(dict(self.failed)),
-            **{f"key/{key}": value for key, value in self._new_answers.items()},
-        }
+    def _changes(self) -> tuple[dict[str, bytes], list[str]]:
+        """What the checkpoint is to put and to delete."""
+        puts, gone = self._answers.changes()
+        puts |= {"stream": self.stream.saved(), "failed": msgspec.msgpack.encode(dict(self.failed))}
         if self._tail is not None:
             puts["tail"] = self._tail.saved_state()
-        self._new_answers = {}
-        return puts
+        return puts, gone
+
+    async def _tick(self) -> None:
+        """Close the last bins of a stream that has gone quiet."""
+        while True:
+            await self._clock.sleep_until(self._clock.monotonic() + TICK_S)
+            if turns := self.stream.tick(self._clock.wall()):
+                self._tell(turns)
+                self._dirty.set()
+
+    def _tell(self, turns: Iterable[Turn]) -> None:
+        for build, (kind, alert) in turns:
+            if alert.detector != "mean-threshold":
+                log.warning("%s: code %d of %s: %s %s", self.name, alert.code, build, alert.detector, kind)
 
     async def _commits(self, checkpoint: Checkpoint) -> None:
         """Write whenever something was taken: at once if somebody waits, else after gathering for a moment."""
@@ -219,9 +230,11 @@ class Feed:
             self._dirty.clear()
             self._urgent.clear()
             waiters, self._waiters = self._waiters, []
+            puts, gone = self._changes()
             try:
-                await checkpoint.commit(self._scope, self._puts(), self._forgotten())
+                await checkpoint.commit(self._scope, puts, gone)
             except StoreError as exc:
+                self._answers.not_written(gone)
                 self._dirty.set()
                 for waiter in waiters:
                     if not waiter.done():
@@ -231,13 +244,6 @@ class Feed:
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
-
-    def _forgotten(self) -> list[str]:
-        """Keys past the number that is remembered."""
-        gone = [self._old_keys.popleft() for _ in range(len(self._old_keys) - KEYS_REMEMBERED)]
-        for key in gone:
-            self._answers.pop(key, None)
-        return [f"key/{key}" for key in gone]
 
     async def _listen(self, stack: AsyncExitStack, token: str | None) -> None:
         if self._http:

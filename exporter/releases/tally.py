@@ -4,13 +4,14 @@ Streams repeat themselves: many records of one second are equal to the letter. S
 speed of a dictionary, and each distinct line is parsed once. Counts merge by addition, in any order.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from exporter.errors import BadRecord
-from exporter.releases.records import Record, parse_line, version_key
+from exporter.releases.records import Record, check_time, parse_line, version_key
 
 SET_ASIDE_KEPT = 20
 _CACHE = 200_000
@@ -38,11 +39,12 @@ class Tally:
         self._times: dict[bytes, int] = {}
         self._pairs: dict[bytes, tuple[str, int]] = {}
 
-    def add_lines(self, lines: Iterable[bytes]) -> None:
-        """Count lines without their ends; a bad one is counted by reason and set aside."""
+    def add_lines(self, lines: Iterable[bytes], horizon_s: float = math.inf) -> None:
+        """Count lines without their ends; a bad one, or one past `horizon_s`, is counted by reason and set aside."""
         for line, times in Counter(lines).items():
             try:
                 key = self._read(line)
+                check_time(key[0], horizon_s)
             except BadRecord as exc:
                 self.failed[exc.reason] += times
                 if len(self.set_aside) < SET_ASIDE_KEPT:

@@ -7,9 +7,14 @@ import json
 
 import pytest
 from aiohttp import ClientSession
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.clock import SystemClock
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, StoreError
+from exporter.releases import system as releases_system
+from exporter.releases.answers import KEYS_REMEMBERED, Answer, Answers
+from exporter.releases.records import LineSplitter
 from exporter.releases.system import Source, System
 from exporter.system import Context
 from exporter.web.exposition import Renderer
@@ -98,6 +103,76 @@ async def test_the_same_idempotency_key_counts_once_also_over_a_restart(start):
         assert counted(system) == WANT
         system = await start()
     assert counted(system) == WANT
+
+
+async def test_a_key_that_is_in_hand_is_not_counted_twice(start):
+    system = await start()
+    headers = {"Idempotency-Key": "batch-1"}
+    body = b"".join(b"%d\t5.1\t3\n" % second for second in range(8_000))
+
+    async def post(client):
+        async with client.post(urls(system)[0], data=body, headers=headers) as response:
+            return response.status
+
+    async with ClientSession() as client:
+        statuses = await asyncio.gather(*(post(client) for _ in range(3)))
+    assert min(statuses) == 200
+    assert set(statuses) <= {200, 409}
+    assert counted(system) == {("5.1", 3): 8_000}
+
+
+async def test_a_full_disk_is_told_and_the_same_request_again_counts_once(start, monkeypatch):
+    system = await start()
+    context = system._feeds[0]._ctx
+    monkeypatch.setattr(releases_system, "RETRY_S", 0.0)
+    real = context.checkpoint.commit
+
+    async def full(scope, puts, gone):
+        raise StoreError("the disk is full")
+
+    headers = {"Idempotency-Key": "batch-1"}
+    async with ClientSession() as client:
+        monkeypatch.setattr(context.checkpoint, "commit", full)
+        async with client.post(urls(system)[0], data=LINES, headers=headers) as response:
+            assert (response.status, response.headers["Retry-After"]) == (503, "1")
+            assert "the disk is full" in await response.text()
+        monkeypatch.setattr(context.checkpoint, "commit", real)
+        async with client.post(urls(system)[0], data=LINES, headers=headers) as response:
+            assert (await response.json())["taken"] == 3
+    system = await start()
+    async with ClientSession() as client, client.post(urls(system)[0], data=LINES, headers=headers) as response:
+        assert (await response.json())["taken"] == 3
+    assert counted(system) == WANT
+
+
+async def test_a_time_ahead_of_the_clock_is_refused_and_closes_nothing(start):
+    system = await start()
+    now = int(SystemClock().wall())
+    body = b"%d\t5.1\t3\n%d\t5.1\t3\n%d\t5.1\t3\n" % (now, now + 7200, now)
+    async with ClientSession() as client, client.post(urls(system)[0], data=body) as response:
+        answer = await response.json()
+    assert (answer["taken"], answer["late"], answer["refused_count"]) == (2, 0, 1)
+    assert [(r["line"], r["reason"]) for r in answer["refused"]] == [(2, "future")]
+    assert system._feeds[0].stream.state.newest_s == now
+
+
+def test_the_oldest_keys_are_forgotten_and_what_the_disk_did_not_take_is_put_again():
+    answers = Answers()
+    for n in range(KEYS_REMEMBERED + 2):
+        answers.add(str(n), Answer(n, 0, 0, []))
+    puts, gone = answers.changes()
+    assert (len(puts), gone, answers.get("1")) == (KEYS_REMEMBERED, ["key/0", "key/1"], None)
+    answers.not_written(gone)
+    assert answers.changes() == (puts, gone)
+    assert Answers(puts).get("2") == Answer(2, 0, 0, [])
+
+
+@given(line=st.integers(4097, 20_000), piece=st.integers(1, 5000))
+def test_a_line_that_is_too_long_is_one_bad_line_however_it_comes(line, piece):
+    data = b"1\t5.1\t3\n" + b"x" * line + b"\n2\t5.1\t3\n"
+    splitter = LineSplitter()
+    lines = [found for i in range(0, len(data), piece) for found in splitter.feed(data[i : i + piece])]
+    assert [len(found) <= 4096 for found in lines] == [True, False, True]
 
 
 async def test_a_token_is_asked_for_on_both_ways_in(start, tmp_path):

@@ -1,11 +1,13 @@
 """Laws of the running comparison: order within the watermark, cuts and restarts change nothing."""
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.releases.analysis import Settings
+from exporter.releases.detectors import Bin, DetectorState, Evidence, MeanThreshold, Onset
 from exporter.releases.stream import OTHER_BUILD, OTHER_CODE, Limits, Stream, StreamState, Taken
 
 OLD, NEW = "5.1", "5.2"
@@ -89,3 +91,61 @@ def test_a_lower_version_that_appears_becomes_the_baseline_and_comparisons_begin
     assert stream.state.baseline == NEW
     stream.take({(100, OLD, 0): 1})
     assert (stream.state.baseline, stream.candidates()) == (OLD, [NEW])
+
+
+NOW = 1_800_000_000
+
+
+def test_a_stream_that_keeps_the_clocks_time_closes_its_last_bin_when_it_goes_quiet():
+    stream = Stream(Settings(), LIMITS)
+    stream.take({(NOW + 3, OLD, 1): 5, (NOW + 4, NEW, 1): 1})
+    stream.tick(NOW + 10 + LIMITS.lateness_s - 1)
+    assert stream.state.open
+    stream.tick(NOW + 10 + LIMITS.lateness_s)
+    assert (stream.state.open, stream.state.closed_to_s) == ({}, NOW + 10)
+    stream.tick(NOW + 3000)
+    assert stream.state.closed_to_s == NOW + 10  # a stream that stalled proves nothing by empty bins
+
+
+@pytest.mark.parametrize("newest", [NOW - 86_400, 3600], ids=["a-replay", "clock-times"])
+def test_a_pause_in_older_times_closes_nothing(newest):
+    stream = Stream(Settings(), LIMITS)
+    stream.take({(newest, OLD, 1): 5})
+    stream.tick(NOW)
+    assert stream.state.open
+    stream.take({(newest - 5, OLD, 1): 1})
+    assert stream.state.late == 0
+
+
+def fed(detector, bins):
+    """Feed (candidate, baseline) counts of one code beside another that comes always; (bin, kind) of the changes."""
+    changes = []
+    for number, (x, y) in enumerate(bins):
+        closed = Bin(number * 10, 10, np.array([[y, 9]]), np.array([[x, 9]]))
+        changes += [(number, kind) for kind, alert in detector.step(closed, [7, 8]) if alert.code == 7]
+    return changes
+
+
+def test_an_evidence_alert_ends_when_the_rates_are_equal_again_and_a_second_one_may_come():
+    worse, equal = [(40, 8)] * 3, [(8, 8)] * 25
+    changes = fed(Evidence(watched=33), [*worse, *equal, *worse])
+    assert [kind for _, kind in changes] == ["active", "inactive", "active"]
+    assert changes[0][0] == 0
+    assert 3 <= changes[1][0] <= 27
+
+
+def test_an_evidence_alert_stays_while_the_candidate_is_still_worse():
+    assert [kind for _, kind in fed(Evidence(watched=33), [(40, 8)] * 3 + [(16, 8)] * 200)] == ["active"]
+
+
+@pytest.mark.parametrize(
+    "kind", [MeanThreshold, lambda: Evidence(watched=33), Onset], ids=["mean", "evidence", "onset"]
+)
+@given(bins=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=60), cut=st.integers(0, 60))
+def test_a_detector_restored_goes_on_as_if_nothing_had_been(kind, bins, cut):
+    whole, first, second = kind(), kind(), kind()
+    want = fed(whole, bins)
+    got = fed(first, bins[:cut])
+    second.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(first.saved()), type=DetectorState))
+    got += [(number + min(cut, len(bins)), kind) for number, kind in fed(second, bins[cut:])]
+    assert got == want
