@@ -5,6 +5,7 @@ Made at scrape time from the counters of the run, which no scrape ever waits for
 
 import asyncio
 from collections.abc import Iterable
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
@@ -37,8 +38,12 @@ class RunCollector(Collector):
         yield _gauge("in_flight_requests", "Requests sent and not yet answered or given up.", meter.in_flight())
         yield _gauge("connections", "Open connections to the target.", crew.connections())
         yield _gauge("saturated", "1 if the generator itself was the limit in the last second.", meter.saturated)
-        info = GaugeMetricFamily("trafficgen_run_info", "The seed of the run's plan.", labels=["seed"])
-        info.add_metric([str(self._run.seed)], 1)
+        phases = GaugeMetricFamily("trafficgen_phase_info", "1 for the phase of the plan that is on.", labels=["phase"])
+        for name in self._run.plan.phase_names:
+            phases.add_metric([name], float(name == crew.phase()))
+        yield phases
+        info = GaugeMetricFamily("trafficgen_run_info", "The seed of the plan.", labels=["seed", "version"])
+        info.add_metric([str(self._run.seed), version("tidewatch")], 1)
         yield info
 
 

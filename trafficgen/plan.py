@@ -52,6 +52,10 @@ class Plan(Protocol):
     def duration_s(self) -> float | None:
         """Seconds, or None for a plan without end."""
 
+    @property
+    def phase_names(self) -> tuple[str, ...]:
+        """The values that `Chunk.phase` takes."""
+
     def chunks(self, worker: int = 0, workers: int = 1, *, start_ns: int = 0) -> Iterator[Chunk]:
         """The requests of one worker out of `workers`, in order of time, for a run that starts at `start_ns`."""
 
@@ -104,6 +108,11 @@ class CurvePlan:
     def labels(self) -> tuple[int, ...]:
         """Each request is a target of its own."""
         return tuple(range(len(self.targets)))
+
+    @property
+    def phase_names(self) -> tuple[str, ...]:
+        """The phases' names, each once."""
+        return tuple(dict.fromkeys(phase.name for phase in self.phases))
 
     @property
     def round_s(self) -> float | None:

@@ -19,6 +19,7 @@ from trafficgen.plan import CELL_REQUESTS, CELL_S, Chunk
 
 MAX_LABELS = 50  # routes that become values of the label `target`; the rare ones share "other"
 OTHER = "other"
+PHASE = "replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class ReplayPlan:
     loop: bool = False
     limit_s: float | None = None  # --duration
     seed: int = field(default=0)
+
+    @property
+    def phase_names(self) -> tuple[str, ...]:
+        """One: a recording has no phases."""
+        return (PHASE,)
 
     @property
     def duration_s(self) -> float | None:
@@ -55,7 +61,7 @@ class ReplayPlan:
                 mine = at[(at + number * len(self.times_s)) % workers == worker]
                 due_ns = np.rint((self.times_s[mine] / self.speed + shift_s) * 1e9).astype(np.int64) + start_ns
                 segment = Segment(begin, end, Line(len(at) / (end - begin)))
-                yield Chunk(segment, due_ns.tolist(), self.numbers[mine].tolist(), "replay")
+                yield Chunk(segment, due_ns.tolist(), self.numbers[mine].tolist(), PHASE)
 
     def _pieces(self, shift_s: float) -> Iterator[tuple[int, int, float, float]]:
         """(first request, first of the next piece, begin, end): at most a second and `CELL_REQUESTS` each."""

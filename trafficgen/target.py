@@ -1,52 +1,72 @@
 """Reaching the target: its addresses, whether it may be loaded at all, and how a connection to it is made."""
 
 import asyncio
+import contextlib
 import ipaddress
-import itertools
 import os
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable
 
 from trafficgen.errors import UsageError
-from trafficgen.pool import Dial
 from trafficgen.request import Url
 
 _RETRY_S = 0.25
+_RESOLVE_AGAIN_S = 30.0  # getaddrinfo tells no time to live; balancers move within a minute
 
 
-async def resolve(url: Url, *, allow_public: bool) -> list[tuple[str, int]]:
-    """The (address, port) pairs of the target. Raises UsageError for an unknown host, or a public one not allowed."""
-    loop = asyncio.get_running_loop()
-    try:
-        infos = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as exc:
-        raise UsageError(f"--url: no address for host {url.host!r}: {getattr(exc, 'strerror', None) or exc}") from exc
-    addresses = list(dict.fromkeys((str(info[4][0]), int(info[4][1])) for info in infos))
-    public = [address for address, _ in addresses if ipaddress.ip_address(address.partition("%")[0]).is_global]
-    if public and not allow_public:
-        raise UsageError(
-            f"--url: {url.host} is {public[0]}, a public address; load only what is yours, and then say --allow-public"
-        )
-    return addresses
+class Target:
+    """Where connections go. `await resolve()` before the first `dial`."""
 
+    def __init__(self, url: Url, *, unix_socket: str | None, insecure: bool, allow_public: bool) -> None:
+        self._url, self._unix_socket, self._allow_public = url, unix_socket, allow_public
+        self._context = tls_context(insecure=insecure) if url.tls else None
+        self._addresses: deque[str] = deque()
+        self._resolved_s = 0.0
 
-def make_dial(url: Url, addresses: list[tuple[str, int]], *, unix_socket: str | None, insecure: bool) -> Dial:
-    """A function that makes one connection; several addresses are used in turn."""
-    loop = asyncio.get_running_loop()
-    context = tls_context(insecure=insecure) if url.tls else None
-    server_name = url.host if url.tls else None
-    turns = itertools.cycle(addresses)
+    def __str__(self) -> str:
+        return self._unix_socket or self._url.authority
 
-    async def dial(factory: Callable[[], asyncio.Protocol]) -> None:
-        if unix_socket is not None:
-            await loop.create_unix_connection(factory, unix_socket, ssl=context, server_hostname=server_name)
-        else:
-            host, port = next(turns)
-            await loop.create_connection(factory, host, port, ssl=context, server_hostname=server_name)
+    async def resolve(self) -> None:
+        """Look the host up. Raises UsageError for an unknown host, or for one that is public and not allowed."""
+        if self._unix_socket is not None:
+            return
+        url = self._url
+        try:
+            infos = await asyncio.get_running_loop().getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as exc:
+            why = getattr(exc, "strerror", None) or exc
+            raise UsageError(f"--url: no address for host {url.host!r}: {why}") from exc
+        addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
+        public = [address for address in addresses if ipaddress.ip_address(address.partition("%")[0]).is_global]
+        if public and not self._allow_public:
+            raise UsageError(
+                f"--url: {url.host} is {public[0]}, a public address; "
+                "load only what is yours, and then say --allow-public"
+            )
+        self._addresses = deque(addresses)
+        self._resolved_s = time.monotonic()
 
-    return dial
+    async def dial(self, factory: Callable[[], asyncio.Protocol]) -> None:
+        """Make one connection; several addresses take turns. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        name = self._url.host if self._context else None
+        if self._unix_socket is not None:
+            await loop.create_unix_connection(factory, self._unix_socket, ssl=self._context, server_hostname=name)
+            return
+        if time.monotonic() > self._resolved_s + _RESOLVE_AGAIN_S:
+            await self._resolve_again()
+        address = self._addresses[0]
+        self._addresses.rotate()
+        await loop.create_connection(factory, address, self._url.port, ssl=self._context, server_hostname=name)
+
+    async def _resolve_again(self) -> None:
+        """Follow a host that moves; what was known stays where the new answer is none, or not allowed."""
+        self._resolved_s = time.monotonic()
+        with contextlib.suppress(UsageError):
+            await self.resolve()
 
 
 def tls_context(*, insecure: bool) -> ssl.SSLContext:
@@ -58,16 +78,17 @@ def tls_context(*, insecure: bool) -> ssl.SSLContext:
     return context
 
 
-async def wait_reachable(dial: Dial, where: str, *, timeout_s: float, wait_s: float) -> None:
+async def wait_reachable(target: Target, *, timeout_s: float, wait_s: float) -> None:
     """Make one connection and close it, trying again for `wait_s`. Raises UsageError: a wrong URL sends nothing."""
+    await target.resolve()
     give_up = time.monotonic() + wait_s
     while True:
         try:
             async with asyncio.timeout(timeout_s):
-                await dial(Probe)
+                await target.dial(Probe)
         except OSError as exc:  # TimeoutError and TLS errors are OSErrors too
             if time.monotonic() >= give_up:
-                raise UsageError(f"--url: cannot connect to {where}: {_reason(exc, timeout_s)}") from exc
+                raise UsageError(f"--url: cannot connect to {target}: {_reason(exc, timeout_s)}") from exc
             await asyncio.sleep(_RETRY_S)
         else:
             return

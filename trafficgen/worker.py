@@ -4,9 +4,9 @@ from trafficgen.config import LoadConfig
 from trafficgen.engine import Engine, Pace
 from trafficgen.meter import Meter
 from trafficgen.plan import Plan
-from trafficgen.pool import BACKLOG_NS, Dial, Pool
+from trafficgen.pool import BACKLOG_NS, Pool
 from trafficgen.request import encode, parse_url
-from trafficgen.target import make_dial, resolve, wait_reachable
+from trafficgen.target import Target, wait_reachable
 
 
 class Worker:
@@ -16,10 +16,10 @@ class Worker:
 
     def __init__(self, config: LoadConfig, plan: Plan, *, number: int = 0, of: int = 1) -> None:
         self._config, self._plan, self._number, self._of = config, plan, number, of
-        self._url = parse_url(config.url)
+        url = parse_url(config.url)
         self._requests = [
             encode(
-                self._url,
+                url,
                 path,
                 method=config.method,
                 headers=config.headers,
@@ -30,23 +30,19 @@ class Worker:
         ]
         self._limits = config.limits.divided(of)
         self.meter = Meter(plan.targets)
-        self._dial: Dial | None = None
+        self._target = Target(
+            url, unix_socket=config.unix_socket, insecure=config.insecure, allow_public=config.allow_public
+        )
         self._engine: Engine | None = None
         self._pool: Pool | None = None
         self._stopped = False
 
     async def reach(self) -> None:
         """Find out how to connect to the target, and try it. Raises UsageError when it can't be reached."""
-        config, url = self._config, self._url
-        addresses = [] if config.unix_socket else await resolve(url, allow_public=config.allow_public)
-        dial = make_dial(url, addresses, unix_socket=config.unix_socket, insecure=config.insecure)
-        where = config.unix_socket or url.authority
-        await wait_reachable(dial, where, timeout_s=self._limits.connect_timeout_s, wait_s=config.wait_s)
-        self._dial = dial
+        await wait_reachable(self._target, timeout_s=self._limits.connect_timeout_s, wait_s=self._config.wait_s)
 
     async def work(self, start_ns: int) -> None:
         """Send the share of the plan and wait for the answers."""
-        assert self._dial is not None, "reach() comes first"
         duration_s = self._plan.duration_s
         pace = Pace(
             start_ns,
@@ -57,7 +53,7 @@ class Worker:
         )
         self._pool = Pool(
             self._requests,
-            self._dial,
+            self._target.dial,
             self._limits,
             self.meter,
             labels=self._plan.labels,

@@ -101,7 +101,7 @@ async def test_a_server_that_goes_away_makes_drops_not_crashes(site):
         site.server.close()
 
     site.script["/"] = last
-    report = await run_load(config(site, keepalive=False, limits=Limits(timeout_s=0.3)))
+    report = await run_load(config(site, keepalive=False, limits=Limits(connections=1, timeout_s=0.3)))
     assert report.planned == report.sent + report.dropped["connect_refused"] == 20
     assert report.sent == report.answered + sum(report.errors.values()) >= 1
 

@@ -1,5 +1,6 @@
 """A run against a real server on loopback: what is counted adds up."""
 
+from trafficgen import load
 from trafficgen.load import LoadConfig, make_run, run_load
 from trafficgen.mix import parse_mix
 from trafficgen.patterns import parse_patterns
@@ -19,7 +20,8 @@ async def test_every_planned_request_is_sent_and_answered_once(site):
     assert report.errors == report.dropped == {}
 
 
-async def test_stop_sends_nothing_more_and_waits_for_the_answers(site):
+async def test_stop_sends_nothing_more_and_waits_for_the_answers(site, monkeypatch):
+    monkeypatch.setattr(load, "TICK_S", 0.05)
     run = make_run(config(site, duration_s=None))
     report = await run.execute(lambda run: run.meter.sent and run.stop())
     assert report.stopped_early

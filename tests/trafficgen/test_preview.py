@@ -35,6 +35,7 @@ def test_the_table_is_csv():
     assert out.getvalue() == "second,expected,due\n0,100,100\n1,100,100\n"
 
 
+@pytest.mark.slow
 def test_a_picture_is_drawn_where_the_name_says_so(tmp_path):
     save(rows(plan(3.0, jitter=0.2)), tmp_path / "plan.svg", "a plan")
     assert "<svg" in (tmp_path / "plan.svg").read_text()

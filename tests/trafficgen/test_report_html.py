@@ -2,10 +2,8 @@
 
 from html.parser import HTMLParser
 
-from trafficgen.load import LoadConfig, make_run
-from trafficgen.mix import parse_mix
-from trafficgen.patterns import parse_patterns
-from trafficgen.plan import Phase
+from trafficgen.meter import Meter
+from trafficgen.report import make_report
 from trafficgen.report_html import render_html
 
 
@@ -24,15 +22,23 @@ class Reader(HTMLParser):
         self.words.append(data)
 
 
-async def test_the_page_has_its_curves_and_needs_nothing_else(site):
-    phases = (Phase(parse_patterns((), 100), 1.2),)
-    run = make_run(LoadConfig(site.url, phases, mix=parse_mix("/=1,/<b>=1"), seed=1))
-    report = await run.execute()
+def test_the_page_has_its_curves_and_needs_nothing_else():
+    meter = Meter(("/", "/<b>"))
+    for _ in range(3):
+        meter.series.add(100, 90, 80)
+    meter.planned, meter.dropped["behind"], meter.codes[1] = 300, 30, {200: 240}
+    meter.lateness.record([1_000_000] * 270)
+    meter.from_plan.record([30_000_000] * 240)
+    meter.from_send.record(list(range(1_000_000, 25_000_000, 100_000)))
+    report = make_report(meter, url="http://a/?<", seed=1, seconds=3.0, plan_s=3.0, started_at=0.0)
     page = Reader()
-    page.feed(render_html(report, run.meter))
+    page.feed(render_html(report, meter))
     assert page.refers == []
     assert len(page.curves) == 5  # planned, sent, answered; latency from the plan and from the send
-    assert [len(curve) for curve in page.curves[:3]] == [2, 2, 2]
-    assert all(curve for curve in page.curves)
-    assert f"Traffic to {site.url}" in page.words
-    assert "/<b>" in page.words
+    assert [len(curve) for curve in page.curves] == [3, 3, 3, 1, len(meter.from_send.points()[0])]
+    assert {"Traffic to http://a/?<", "/<b>", "behind: 30"} <= set(page.words)
+
+
+def test_an_empty_run_has_a_page_too():
+    report = make_report(Meter(("/",)), url="http://a/", seed=1, seconds=0.0, plan_s=None, started_at=0.0)
+    assert "Traffic to http://a/" in render_html(report, Meter(("/",)))

@@ -1,0 +1,136 @@
+"""Reaching a target: addresses, permission, TLS."""
+
+import asyncio
+import shutil
+import ssl
+
+import pytest
+
+from trafficgen import target as target_module
+from trafficgen.errors import UsageError
+from trafficgen.load import LoadConfig, run_load
+from trafficgen.patterns import parse_patterns
+from trafficgen.plan import Phase
+from trafficgen.request import encode, parse_url
+from trafficgen.target import Target
+
+
+def target_of(url="http://site.example:8080/", *, allow_public=False):
+    return Target(parse_url(url), unix_socket=None, insecure=False, allow_public=allow_public)
+
+
+@pytest.fixture
+async def names(monkeypatch):
+    """What the resolver answers, to be changed at will."""
+    answers = []
+
+    async def getaddrinfo(_host, port, **_more):
+        return [(2, 1, 6, "", (address, port)) for address in answers]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    return answers
+
+
+@pytest.fixture
+async def dialled(monkeypatch):
+    """The addresses that were connected to."""
+    seen = []
+
+    async def create_connection(_factory, host, _port, **_more):
+        seen.append(host)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", create_connection)
+    return seen
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.9", "fe80::1%eth0", "192.0.2.7"])
+async def test_private_addresses_just_run(names, address):
+    names.append(address)
+    await target_of().resolve()
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888"])
+async def test_a_public_address_must_be_allowed(names, address):
+    names[:] = ["127.0.0.1", address]
+    with pytest.raises(UsageError, match=rf"site.example is {address}, a public address; .* --allow-public"):
+        await target_of().resolve()
+    await target_of(allow_public=True).resolve()
+
+
+async def test_addresses_take_turns_and_follow_the_name(names, dialled, monkeypatch):
+    names[:] = ["127.0.0.1", "127.0.0.2"]
+    target = target_of()
+    await target.resolve()
+    for _ in range(3):
+        await target.dial(asyncio.Protocol)
+    now = target_module.time.monotonic()
+    monkeypatch.setattr(target_module.time, "monotonic", lambda: now + 31)
+    names[:] = ["8.8.8.8"]
+    await target.dial(asyncio.Protocol)
+    monkeypatch.setattr(target_module.time, "monotonic", lambda: now + 62)
+    names[:] = ["127.0.0.9"]
+    await target.dial(asyncio.Protocol)
+    # a name that turns public is not followed
+    assert dialled == ["127.0.0.1", "127.0.0.2", "127.0.0.1", "127.0.0.2", "127.0.0.9"]
+
+
+@pytest.mark.parametrize(
+    ("url", "authority", "path"),
+    [
+        ("http://127.0.0.1:8080", "127.0.0.1:8080", "/"),
+        ("HTTP://Example.com/a?b=c#d", "example.com", "/a?b=c"),
+        ("https://[::1]:443/", "[::1]", "/"),
+        ("https://[::1]:8443/x", "[::1]:8443", "/x"),
+    ],
+)
+def test_a_url_is_read(url, authority, path):
+    assert (parse_url(url).authority, parse_url(url).path) == (authority, path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "127.0.0.1:80", "http://", "http://:80/", "http://a:x/", "http://a:99999/", "http://u:p@a/", "http://a/ b"],
+)
+def test_a_url_that_cannot_be_is_refused(url):
+    with pytest.raises(UsageError, match=r"--url: |credentials"):
+        parse_url(url)
+
+
+def test_a_request_is_framed():
+    raw = encode(parse_url("http://a:81/"), "/p?q", method="POST", headers={"host": "b", "X-Y": "z"}, body=b"12")
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert head.split(b"\r\n")[0] == b"POST /p?q HTTP/1.1"
+    assert sorted(head.split(b"\r\n")[1:]) == [
+        b"Accept: */*", b"Content-Length: 2", b"User-Agent: tidewatch-trafficgen", b"X-Y: z", b"host: b"
+    ]  # fmt: skip
+    assert body == b"12"
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [("GET /", {}), ("GET", {"a b": "c"}), ("GET", {"a": "b\r\nc: d"}), ("GET", {"Content-Length": "1"})],
+)
+def test_what_would_break_the_framing_is_refused(method, headers):
+    with pytest.raises(UsageError):
+        encode(parse_url("http://a/"), "/", method=method, headers=headers)
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+async def test_tls_is_spoken_and_certificates_are_checked(site, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make = await asyncio.create_subprocess_exec(
+        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+        "-subj", "/CN=localhost", "-days", "1", stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert await make.wait() == 0
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = await asyncio.start_server(site, "127.0.0.1", 0, ssl=context)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    phases = (Phase(parse_patterns((), 200), 0.2),)
+    with pytest.raises(UsageError, match=r"certificate.* \(--insecure accepts any certificate\)"):
+        await run_load(LoadConfig(url, phases))
+    report = await run_load(LoadConfig(url, phases, insecure=True))
+    server.close()
+    assert report.sent == report.answered == site.requests["/"] == 40
