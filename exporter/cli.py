@@ -11,6 +11,7 @@ from exporter.errors import ConfigError, TidewatchError
 from exporter.logfmt import FORMATS, LEVELS, start_logging
 
 LAZY: dict[str, str] = {
+    "backfill": "exporter.accesslog",
     "explain": "exporter.accesslog",
     "hosting": "exporter.hosting",
     "infer": "exporter.accesslog",

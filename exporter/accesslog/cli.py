@@ -1,6 +1,7 @@
-"""The batch tools for access logs: `summary`, `infer`, `explain`."""
+"""The batch tools for access logs: `backfill`, `explain`, `infer`, `qps`, `summary`."""
 
 import asyncio
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -11,16 +12,17 @@ from typing import Any
 import click
 import msgspec
 
+from exporter.accesslog.backfill import Backfill
 from exporter.accesslog.explain import explain
+from exporter.accesslog.flags import configured, guessed, make_source
 from exporter.accesslog.formats import UNITS_NS
 from exporter.accesslog.ganglia import Ganglia
-from exporter.accesslog.infer import Guess, infer, propose, sample
-from exporter.accesslog.qps import Figure, follow, report
-from exporter.accesslog.source import Source, TimeUnit
+from exporter.accesslog.infer import propose, sample
+from exporter.accesslog.qps import Reporter, follow
+from exporter.accesslog.source import TimeUnit
 from exporter.accesslog.summary import as_table, new_reader, summarize, tally_file
 from exporter.accesslog.tally import Tally
 from exporter.clock import SystemClock
-from exporter.config import read_config
 from exporter.errors import ConfigError, SourceError
 from exporter.logfmt import start_logging
 from exporter.sources.files import LineFile
@@ -32,7 +34,8 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how lines are read."""
-    options: tuple[Decorator, ...] = (
+    return _with(
+        command,
         click.option(
             "--format", "format_", metavar="F", help="The log's format, as in the configuration; else a guess."
         ),
@@ -41,6 +44,20 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--route", "routes", multiple=True, metavar="TEMPLATE", help="A route, as /users/{id}; repeatable."
         ),
     )
+
+
+def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that take a source of the configuration."""
+    return _with(
+        command,
+        click.option(
+            "--config.file", "config_file", type=click.Path(path_type=Path), help="Take the source from here."
+        ),
+        click.option("--source", "name", metavar="NAME", help="Which source of the configuration; else the only one."),
+    )
+
+
+def _with(command: Callable[..., Any], *options: Decorator) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
@@ -85,8 +102,7 @@ def infer_command(*, log: str) -> None:
 @click.command("explain")
 @click.argument("log", metavar="LOG")
 @format_options
-@click.option("--config.file", "config_file", type=click.Path(path_type=Path), help="Take the source from here.")
-@click.option("--source", "name", metavar="NAME", help="Which source of the configuration; else the only one.")
+@config_options
 @click.option("--lines", "count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many lines.")
 def explain_command(
     *,
@@ -139,46 +155,6 @@ def qps_command(
         )
 
 
-class Reporter:
-    """Puts reports where they are wanted. Trouble is said once, and the next report is tried again."""
-
-    def __init__(self, output: Path | None, gmond: Ganglia | None) -> None:
-        """Raises ConfigError when `output` cannot be written."""
-        self._output = output
-        self._gmond = gmond
-        self._said: set[str] = set()
-        try:
-            if output:
-                output.open("a").close()
-        except OSError as exc:
-            raise ConfigError(f"--output: {output}: {exc.strerror}") from exc
-
-    def tell(self, figures: list[Figure], now_s: float) -> None:
-        """Write one report, and send its figures."""
-        text = report(figures, now_s)
-        try:
-            if self._output is None:
-                click.echo(text, nl=False)
-                sys.stdout.flush()
-            else:
-                with self._output.open("a") as file:  # each time anew, so that it can be rotated
-                    file.write(text)
-        except BrokenPipeError:
-            raise
-        except OSError as exc:
-            self._say(f"{self._output or 'stdout'}: {exc.strerror}")
-        try:
-            if self._gmond:
-                self._gmond.send(figures)
-        except SourceError as exc:
-            self._say(str(exc))
-
-    def _say(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            click.echo(f"exporter: {text}; the reports go on", err=True)
-
-
 async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
     """Run until done, or until SIGTERM or SIGINT."""
     task = asyncio.ensure_future(work)
@@ -186,49 +162,6 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     await task
-
-
-class _File(msgspec.Struct, frozen=True):
-    """The part of the configuration that these tools need."""
-
-    accesslog: list[Source] = []
-
-
-def configured(path: Path, name: str | None) -> Source:
-    """A source of a configuration file. Raises ConfigError when it is not clear which."""
-    sources = {source.source: source for source in read_config(path, _File).accesslog}
-    if name is None and len(sources) == 1:
-        return next(iter(sources.values()))
-    if name not in sources:
-        raise ConfigError(f"{path}: choose with --source one of: {', '.join(sources) or 'it has no access log'}")
-    return sources[name]
-
-
-def make_source(
-    logs: tuple[str, ...], format_: str | None, time_unit: TimeUnit | None, routes: tuple[str, ...]
-) -> Source:
-    """A source of flags; where they name no format, the first log's lines are looked at. Raises ConfigError."""
-    if format_ is None:
-        if logs[0] == "-":
-            raise ConfigError("--format: what comes on standard input cannot be looked at beforehand; name its format")
-        guess = guessed(logs[0], sample(logs[0]))
-        format_, time_unit = guess.format, time_unit or guess.time_unit
-    try:
-        return Source(source="log", paths=logs, format=format_, time_unit=time_unit, routes=routes)
-    except ValueError as exc:
-        raise ConfigError(str(exc)) from exc
-
-
-def guessed(log: str, data: bytes) -> Guess:
-    """The format that the sample fits. Raises ConfigError when none does."""
-    if not data:
-        raise ConfigError(f"{log}: empty, so its format cannot be guessed; name it with --format")
-    guess = infer(data)
-    if guess is None:
-        raise ConfigError(
-            f"{log}: its lines fit no format known here; name it with --format, as a format string or regex"
-        )
-    return guess
 
 
 @contextmanager
@@ -248,4 +181,49 @@ def _progress(logs: tuple[str, ...]) -> Iterator[Callable[[LineFile], None]]:
         yield show
 
 
-commands = [explain_command, infer_command, qps_command, summary]
+@click.command("backfill")
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+@format_options
+@config_options
+@click.option(
+    "--step", "step_s", type=click.IntRange(1, 3600), default=60, show_default=True, help="Seconds per sample."
+)
+@click.option(
+    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="One more label on all series, as job=site."
+)
+def backfill_command(
+    *,
+    logs: tuple[str, ...],
+    format_: str | None,
+    time_unit: TimeUnit | None,
+    routes: tuple[str, ...],
+    config_file: Path | None,
+    name: str | None,
+    step_s: int,
+    labels: tuple[str, ...],
+) -> None:
+    """Write logs as OpenMetrics with their own times, for promtool tsdb create-blocks-from openmetrics."""
+    source = configured(config_file, name) if config_file else make_source(logs, format_, time_unit, routes)
+    backfill = Backfill(source, step_s, dict(map(_pair, labels)))
+    with _progress(logs) as progress:
+        for log in logs:
+            file = LineFile(log, chunk_bytes=1 << 20)
+            for data in file:
+                backfill.add(data, log)
+                progress(file)
+    if not backfill.counted:
+        raise SourceError(f"{logs[0]}: no line could be read that has a time: {backfill.failed or 'it is empty'}")
+    for text in backfill.lines():
+        click.echo(text, nl=False)
+    if backfill.failed:
+        click.echo(f"exporter: lines left out: {backfill.failed}", err=True)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not re.fullmatch(r"[a-zA-Z_]\w*", name, re.ASCII):
+        raise ConfigError(f"--label: {text!r} is not NAME=VALUE, as job=site is")
+    return name, value
+
+
+commands = [backfill_command, explain_command, infer_command, qps_command, summary]

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from exporter.accesslog.qps import TOTAL, Figure
+from exporter.accesslog.rates import TOTAL, Figure
 from exporter.errors import ConfigError, SourceError
 
 _METADATA, _VALUE = 128, 133  # gmetadata_full, gmetric_string

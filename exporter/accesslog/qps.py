@@ -1,62 +1,22 @@
-"""The report of requests per second, by route and code, every so many seconds: `exporter qps`."""
+"""The report of requests per second every so many seconds: `exporter qps`."""
 
 import asyncio
 import itertools
 import math
-import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
-from exporter.accesslog.labels import Labeller
+import click
+
+from exporter.accesslog.ganglia import Ganglia
+from exporter.accesslog.rates import Figure, Window, report
 from exporter.accesslog.reader import Reader
 from exporter.accesslog.source import Source
-from exporter.accesslog.tally import COUNT, Buckets, Tally
+from exporter.accesslog.tally import Buckets
 from exporter.clock import Clock
+from exporter.errors import ConfigError, SourceError
 from exporter.sources.tail import Tail
-
-TOTAL = "total"
-
-
-class Figure(NamedTuple):
-    """Requests per second of a route and code, or of everything (`total`, no code)."""
-
-    route: str
-    code: str
-    per_s: float
-
-
-class Window:
-    """Counts since the last report. Routes are bounded as they are for metrics."""
-
-    def __init__(self, source: Source) -> None:
-        """Nothing counted yet."""
-        self._labeller = Labeller(source)
-        self._counts: dict[tuple[str, str], int] = {}
-
-    def add(self, tally: Tally) -> None:
-        """Count what was read."""
-        for key, numbers in tally.hits.items():
-            labels = self._labeller.labelled(key).labels
-            place = (labels.route, labels.code)
-            self._counts[place] = self._counts.get(place, 0) + numbers[COUNT]
-
-    def close(self, elapsed_s: float) -> list[Figure]:
-        """The rates over `elapsed_s`, by route and then code, the total last; and begin anew."""
-        counts, self._counts = self._counts, {}
-        figures = [Figure(route, code, count / elapsed_s) for (route, code), count in sorted(counts.items())]
-        return [*figures, Figure(TOTAL, "", sum(counts.values()) / elapsed_s)]
-
-
-def report(figures: Sequence[Figure], now_s: float) -> str:
-    """The report's text: local time, a rule, one line a figure, and an empty line."""
-    lines = [f"{figure.route}\t{figure.code}\t{rate(figure.per_s)}\n" for figure in figures]
-    return f"{time.asctime(time.localtime(now_s))}\n{'=' * 29}\n{''.join(lines)}\n"
-
-
-def rate(per_s: float) -> str:
-    """One place after the point; below 0.1 as many as it takes to show something, as 0.09 does."""
-    places = max(1, -math.floor(math.log10(per_s))) if per_s > 0 else 1
-    return f"{per_s:.{places}f}"
 
 
 async def follow(
@@ -110,3 +70,43 @@ async def _due(clock: Clock, due_s: float, reading: asyncio.Task[None]) -> None:
             reading.result()
     finally:
         waiting.cancel()
+
+
+class Reporter:
+    """Puts reports where they are wanted. Trouble is said once, and the next report is tried again."""
+
+    def __init__(self, output: Path | None, gmond: Ganglia | None) -> None:
+        """Raises ConfigError when `output` cannot be written."""
+        self._output = output
+        self._gmond = gmond
+        self._said: set[str] = set()
+        try:
+            if output:
+                output.open("a").close()
+        except OSError as exc:
+            raise ConfigError(f"--output: {output}: {exc.strerror}") from exc
+
+    def tell(self, figures: list[Figure], now_s: float) -> None:
+        """Write one report, and send its figures."""
+        text = report(figures, now_s)
+        try:
+            if self._output is None:
+                click.echo(text, nl=False)
+                sys.stdout.flush()
+            else:
+                with self._output.open("a") as file:  # each time anew, so that it can be rotated
+                    file.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            self._say(f"{self._output or 'stdout'}: {exc.strerror}")
+        try:
+            if self._gmond:
+                self._gmond.send(figures)
+        except SourceError as exc:
+            self._say(str(exc))
+
+    def _say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            click.echo(f"exporter: {text}; the reports go on", err=True)

@@ -246,3 +246,24 @@ def test_check_runs_the_tests_of_the_configuration(run, tmp_path):
     code, out, err = run("check", config)
     want = f"exporter: {config}: $.accesslog: source site: tests[0]: tidewatch_http_requests_total is 1, not 2\n"
     assert (code, out, err) == (2, "", want)
+
+
+def test_backfill_writes_openmetrics(run):
+    code, out, err = run("backfill", SAMPLES / "combined.log", "--label", "job=site", "--step", "60")
+    assert (code, out.splitlines()[-1]) == (0, "# EOF")
+    line = 'tidewatch_http_requests_total{job="site",source="log",method="GET",route="/a",code="200"} 1 1795329060'
+    assert line in out.splitlines()
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "want"),
+    [
+        (["--label", "job"], 2, "--label: 'job' is not NAME=VALUE, as job=site is"),
+        (["--format", "tab"], 3, "no line could be read that has a time"),
+    ],
+)
+def test_backfill_says_what_it_cannot_use(run, args, code, want):
+    got, out, err = run("backfill", SAMPLES / "tab.log", *args)
+    assert (got, out, err.count("\n")) == (code, "", 1)
+    assert want in err

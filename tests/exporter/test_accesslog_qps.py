@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.accesslog.ganglia import Ganglia, metric_name, packets
-from exporter.accesslog.qps import Figure, Window, follow, rate, report
+from exporter.accesslog.qps import follow
+from exporter.accesslog.rates import Figure, Window, rate, report
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Tally
 from exporter.errors import ConfigError

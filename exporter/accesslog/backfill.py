@@ -1,0 +1,122 @@
+"""A log's past as OpenMetrics with the log's own times, for `promtool tsdb create-blocks-from openmetrics`."""
+
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+
+from exporter.accesslog.labels import Labeller
+from exporter.accesslog.reader import Reader
+from exporter.accesslog.source import Source
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, NS, TIME_NS, Buckets, Key
+from exporter.catalogue import Metric
+from exporter.catalogue import accesslog as metrics
+from exporter.web.exposition import number
+
+Steps = dict[int, list[int]]
+"""What was counted in each step of time that had any."""
+
+_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+
+
+class Backfill:
+    """Counts lines by the step of time that they fall into; lines may come in any order."""
+
+    def __init__(self, source: Source, step_s: int, labels: Mapping[str, str]) -> None:
+        """`step_s`: seconds between two samples of a series. `labels`: more labels for each series, as `job`."""
+        self.failed: dict[str, int] = {}
+        self._source, self._step_s, self._more = source, step_s, dict(labels)
+        self._format = source.parsed_format()
+        self._buckets = Buckets(source.buckets)
+        self._reader = Reader(self._format, self._buckets)
+        self._labeller = Labeller(source)
+        self._requests: dict[tuple[str, ...], Steps] = {}
+        self._durations: dict[tuple[str, ...], Steps] = {}
+
+    def add(self, data: bytes, path: str) -> None:
+        """Count the lines of `data`, which are whole and of one file."""
+        steps: dict[int, list[bytes]] = {}
+        for line in data.splitlines(keepends=True):
+            try:
+                step = int(self._reader.read_stamp(line.rstrip(b"\r\n"), path) // self._step_s)
+            except (ValueError, OverflowError):
+                self._count(steps, path)  # the line may be a directive that changes how the next ones are read
+                self._without_time(line, path)
+            else:
+                steps.setdefault(step, []).append(line)
+        self._count(steps, path)
+
+    def _without_time(self, line: bytes, path: str) -> None:
+        """A directive, a line that is bad for another reason too, or one without a time."""
+        tally = self._reader.read(line, path)
+        self._fail(tally.failed)
+        if tally.hits:
+            self._fail({"stamp": 1})
+
+    def _fail(self, failed: Mapping[str, int]) -> None:
+        for reason, count in failed.items():
+            self.failed[reason] = self.failed.get(reason, 0) + count
+
+    def _count(self, lines_by_step: dict[int, list[bytes]], path: str) -> None:
+        for step, lines in lines_by_step.items():
+            tally = self._reader.read(b"".join(lines), path)
+            self._fail(tally.failed)
+            for key, numbers in tally.hits.items():
+                labels = self._labels(key)
+                _add(self._requests, labels, step, [numbers[COUNT], numbers[BYTES]])
+                if len(numbers) > BUCKETS:
+                    _add(self._durations, labels[:-1], step, numbers[TIME_NS:])
+        lines_by_step.clear()
+
+    def _labels(self, key: Key) -> tuple[str, ...]:
+        return self._source.source, *self._labeller.labelled(key).labels
+
+    @property
+    def counted(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self._requests)
+
+    def lines(self) -> Iterator[str]:
+        """The OpenMetrics text, line by line."""
+        for metric, place in ((metrics.REQUESTS, 0), (metrics.RESPONSE_BYTES, 1)):
+            yield from _head(metric)
+            for labels, steps in self._requests.items():
+                text = self._label_text(metric, labels)
+                for at_s, sums in self._sums(steps):
+                    yield f"{metric.name}{{{text}}} {sums[place]} {at_s}\n"
+        if self._durations:
+            yield from _head(metrics.DURATION)
+            for labels, steps in self._durations.items():
+                yield from self._histogram(labels, steps)
+        yield "# EOF\n"
+
+    def _histogram(self, labels: tuple[str, ...], steps: Steps) -> Iterator[str]:
+        name, text = metrics.DURATION.name, self._label_text(metrics.DURATION, labels)
+        edges = [*(number(bound) for bound in self._buckets.bounds_s), "+Inf"]
+        for at_s, (time_ns, *counts) in self._sums(steps):
+            for edge, count in zip(edges, accumulate(counts), strict=True):
+                yield f'{name}_bucket{{{text},le="{edge}"}} {count} {at_s}\n'
+            yield f"{name}_count{{{text}}} {sum(counts)} {at_s}\n{name}_sum{{{text}}} {number(time_ns / NS)} {at_s}\n"
+
+    def _sums(self, steps: Steps) -> Iterator[tuple[int, list[int]]]:
+        """The running totals of a series: 0 before its first step, then at each step's end up to the log's last."""
+        first = min(steps)
+        last = max(max(one) for one in self._requests.values())
+        nothing = sums = [0] * len(steps[first])
+        yield first * self._step_s, sums
+        for step in range(first, last + 1):
+            sums = [a + b for a, b in zip(sums, steps.get(step, nothing), strict=True)]
+            yield (step + 1) * self._step_s, sums
+
+    def _label_text(self, metric: Metric, labels: tuple[str, ...]) -> str:
+        pairs = {**self._more, **dict(zip(metric.labels, labels, strict=True))}
+        return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in pairs.items())
+
+
+def _add(series: dict[tuple[str, ...], Steps], labels: tuple[str, ...], step: int, numbers: list[int]) -> None:
+    steps = series.setdefault(labels, {})
+    before = steps.get(step)
+    steps[step] = numbers[:] if before is None else [a + b for a, b in zip(before, numbers, strict=True)]
+
+
+def _head(metric: Metric) -> Iterator[str]:
+    name = metric.name.removesuffix("_total")
+    yield f"# HELP {name} {metric.help.translate(_ESCAPES)}\n# TYPE {name} {metric.type}\n"

@@ -1,0 +1,53 @@
+"""The source that a batch tool is to read: from its flags, from a configuration file, or guessed."""
+
+from pathlib import Path
+
+import msgspec
+
+from exporter.accesslog.infer import Guess, infer, sample
+from exporter.accesslog.source import Source, TimeUnit
+from exporter.config import read_config
+from exporter.errors import ConfigError
+
+
+class _File(msgspec.Struct, frozen=True):
+    """The part of the configuration that these tools need."""
+
+    accesslog: list[Source] = []
+
+
+def configured(path: Path, name: str | None) -> Source:
+    """A source of a configuration file. Raises ConfigError when it is not clear which."""
+    sources = {source.source: source for source in read_config(path, _File).accesslog}
+    if name is None and len(sources) == 1:
+        return next(iter(sources.values()))
+    if name not in sources:
+        raise ConfigError(f"{path}: choose with --source one of: {', '.join(sources) or 'it has no access log'}")
+    return sources[name]
+
+
+def make_source(
+    logs: tuple[str, ...], format_: str | None, time_unit: TimeUnit | None, routes: tuple[str, ...]
+) -> Source:
+    """A source of flags; where they name no format, the first log's lines are looked at. Raises ConfigError."""
+    if format_ is None:
+        if logs[0] == "-":
+            raise ConfigError("--format: what comes on standard input cannot be looked at beforehand; name its format")
+        guess = guessed(logs[0], sample(logs[0]))
+        format_, time_unit = guess.format, time_unit or guess.time_unit
+    try:
+        return Source(source="log", paths=logs, format=format_, time_unit=time_unit, routes=routes)
+    except ValueError as exc:
+        raise ConfigError(str(exc)) from exc
+
+
+def guessed(log: str, data: bytes) -> Guess:
+    """The format that the sample fits. Raises ConfigError when none does."""
+    if not data:
+        raise ConfigError(f"{log}: empty, so its format cannot be guessed; name it with --format")
+    guess = infer(data)
+    if guess is None:
+        raise ConfigError(
+            f"{log}: its lines fit no format known here; name it with --format, as a format string or regex"
+        )
+    return guess
