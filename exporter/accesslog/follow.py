@@ -35,16 +35,29 @@ class Follower:
     """Follows one source while `run` runs; can be asked for its metrics at any time."""
 
     def __init__(self, source: Source, checkpoint: Checkpoint, clock: Clock) -> None:
-        """Goes on from the checkpoint. Raises StoreError if that cannot be read."""
+        """Goes on from the checkpoint; what cannot be read there is said, counted and thrown away."""
         self._checkpoint = checkpoint
         self._clock = clock
         self._scope = f"accesslog/{source.source}"
-        saved = checkpoint.load(self._scope)
-        self._position = saved.pop(TAIL, None)
-        self._announced = saved.pop(ANNOUNCED, None)
-        self.traffic = Traffic(source, clock.wall(), saved)
+        self._position: bytes | None = None
+        self._announced: bytes | None = None
+        self._deletes: list[str] = []
         self._uncommitted = True  # declared series are born in the constructor
-        self._use(source)
+        self._resume(source, checkpoint.load(self._scope))
+
+    def _resume(self, source: Source, saved: dict[str, bytes]) -> None:
+        """Go on from what was saved, or from nothing if it cannot be read."""
+        try:
+            self.traffic = Traffic(source, self._clock.wall(), saved)
+            self._position, self._announced = saved.get(TAIL), saved.get(ANNOUNCED)
+            self._use(source)
+        except StoreError as exc:
+            log.error("%s; it is thrown away and counting starts afresh", exc)  # noqa: TRY400, the text says all
+            self._checkpoint.problems["damaged"] += 1
+            self._deletes = list(saved)
+            self.traffic = Traffic(source, self._clock.wall())
+            self._position = self._announced = None
+            self._use(source)
 
     def _use(self, source: Source) -> None:
         self.source = source
@@ -97,26 +110,30 @@ class Follower:
             await self._clock.sleep_until(due_s)
             if self._uncommitted:
                 try:
-                    await self._checkpoint.commit(self._scope, self._puts())
+                    await self._checkpoint.commit(self._scope, *self._changes())
                 except StoreError:
                     self._commit_failed()
 
     def _commit_now(self) -> None:
         try:
-            self._checkpoint.commit_now(self._scope, self._puts())
+            self._checkpoint.commit_now(self._scope, *self._changes())
         except StoreError as exc:
             log.error("source %s: the last counts could not be put away: %s", self.source.source, exc)  # noqa: TRY400, the text says all
             self._commit_failed()
 
-    def _puts(self) -> dict[str, bytes]:
-        """Counters and position of one moment; they stay together because nothing is awaited in between."""
+    def _changes(self) -> tuple[dict[str, bytes], list[str]]:
+        """Counters and position of one moment, to put; they stay together because nothing is awaited in between.
+
+        Beside them the keys to delete.
+        """
         self._uncommitted = False
         puts = self.traffic.changes()
         if self._position is not None:
             puts[TAIL] = self._position
         if self._announced is not None:
             puts[ANNOUNCED] = self._announced
-        return puts
+        deletes, self._deletes = [key for key in self._deletes if key not in puts], []
+        return puts, deletes
 
     def _commit_failed(self) -> None:
         """The checkpoint has said and counted it; the next commit must bring everything."""

@@ -21,10 +21,10 @@ class System:
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        """Follow until cancelled. Raises StoreError when the state cannot be read."""
+        """Follow until cancelled. Raises StoreError when the state file cannot be had."""
         async with asyncio.TaskGroup() as self._group:
             for source in self._wanted.values():
-                self._start(Follower(source, self._context.checkpoint, self._context.clock))
+                self._start(self._follower(source))
             await asyncio.get_running_loop().create_future()  # sources may come and go by `reload`
 
     def _start(self, follower: Follower) -> None:
@@ -36,6 +36,7 @@ class System:
     async def reload(self, sources: Sequence[Source]) -> None:
         """Go over to `sources`. A source that stays keeps its counters; one that did not change is left alone."""
         wanted = {source.source: source for source in sources}
+        added = [self._follower(source) for name, source in wanted.items() if name not in self._followers]
         for name, follower in list(self._followers.items()):
             if wanted.get(name) == follower.source:
                 continue
@@ -43,9 +44,11 @@ class System:
             if name in wanted:
                 follower.reconfigure(wanted[name])
                 self._start(follower)
-        for name, source in wanted.items():
-            if name not in self._followers:
-                self._start(Follower(source, self._context.checkpoint, self._context.clock))
+        for follower in added:
+            self._start(follower)
+
+    def _follower(self, source: Source) -> Follower:
+        return Follower(source, self._context.checkpoint, self._context.clock)
 
     async def _stop(self, name: str) -> None:
         del self._followers[name]

@@ -85,3 +85,19 @@ async def test_a_reload_keeps_the_counters_of_what_stays(tmp_path):
         ("b", "GET", "/x", "500"): 0,
         ("c", "GET", "/", "200"): 1,
     }
+
+
+async def test_a_state_that_cannot_be_read_is_thrown_away_and_told(tmp_path, caplog):
+    log = tmp_path / "access.log"
+    log.write_bytes(LINE * 3)
+    context = Context(tmp_path / "state", SystemClock())
+    saved = {"totals": b"{", '["GET","/old","200"]': b"[9,9,1.0]", "tail": b"?"}
+    await context.checkpoint.commit("accesslog/site", saved)
+    system = System([source(log)], context)
+    async with running(system, context):
+        await until_counted(system, 3)
+    assert context.checkpoint.problems["damaged"] == 1
+    assert "source site: the state kept for it cannot be read" in caplog.text
+    again = Context(tmp_path / "state", SystemClock())
+    assert set(again.checkpoint.load("accesslog/site")) == {"totals", "tail", '["GET","/","200"]'}
+    again.close()
