@@ -31,16 +31,16 @@ def _url(ctx: click.Context, param: click.Parameter, value: str) -> str:  # noqa
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--url", default="http://127.0.0.1:8080/stats", show_default=True, callback=_url, help="The stats page.")
-@click.option("--interval", type=Duration(), default=10, show_default="10s", help="Time between two collections.")
+@click.option("--interval", type=Duration(), default="10s", show_default=True, help="Time between two collections.")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Append rows to this file.  [default: stdout]"
 )
-@click.option("--duration", type=Duration(), default=float("inf"), show_default="without end", help="Stop after this.")
+@click.option("--duration", type=Duration(), help="Stop after this.  [default: never]")
 @click.option(
     "--columns",
     type=Columns(),
-    default=("time", "200", "404", "500"),
-    show_default="time,200,404,500",
+    default="time,200,404,500",
+    show_default=True,
     help="What a row has: time, status codes, or other names on the page.",
 )
 @click.option("--header", is_flag=True, help="Begin a new file with the names of the columns.")
@@ -53,7 +53,7 @@ def command(
     url: str,
     interval: float,
     output: Path | None,
-    duration: float,
+    duration: float | None,
     columns: tuple[str, ...],
     header: bool,
     timeout: float | None,
@@ -74,9 +74,9 @@ def command(
         rows,
         columns,
         interval_s=interval,
-        duration_s=duration,
+        duration_s=duration or float("inf"),
         say=lambda text: _say(f"{url}: {text}"),
-        progress=_progress(),
+        progress=_progress(to_file=output is not None),
     )
     try:
         outcome = collecting.run(stop)
@@ -143,9 +143,9 @@ def _say(text: str) -> None:
     sys.stderr.write(f"{clear}collector: {text}\n")
 
 
-def _progress() -> Callable[[str], None]:
-    """A line that is renewed in place, on a terminal only."""
-    if not sys.stderr.isatty() or sys.stdout.isatty():
+def _progress(*, to_file: bool) -> Callable[[str], None]:
+    """A line that is renewed in place, on a terminal that does not show the rows anyway."""
+    if not sys.stderr.isatty() or (sys.stdout.isatty() and not to_file):
         return lambda _: None
 
     def show(text: str) -> None:

@@ -55,8 +55,8 @@ class Table(NamedTuple):
     "deltas",
     type=Duration(),
     multiple=True,
-    default=[60.0],
-    show_default="60",
+    default=["60"],
+    show_default=True,
     help="Seconds that a rate looks back; give it several times to compare.",
 )
 @click.option(
