@@ -12,7 +12,7 @@ from exporter.catalogue import Family, HistogramValue, LabelValues
 from exporter.catalogue import accesslog as metrics
 from exporter.errors import StoreError
 
-REASONS = ("format", "blank", "code", "bytes", "time", "too_long")
+REASONS = ("format", "blank", "code", "bytes", "time", "slow", "too_long")
 """Why a line may be bad; born at 0, so that the first is seen as an increase."""
 
 FOLDS = ("method", "route", "code", "series")

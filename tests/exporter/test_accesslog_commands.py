@@ -3,13 +3,18 @@
 import gzip
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from exporter.accesslog import check_source
+from exporter.accesslog.formats import ALIASES, PRESETS
 from exporter.accesslog.infer import infer
 from exporter.accesslog.source import Example, Source
+from exporter.accesslog.traffic import FOLDS, REASONS
+from exporter.catalogue import Metric
+from exporter.catalogue import accesslog as metrics
 from exporter.cli import main
 
 SAMPLES = Path(__file__).parent / "accesslog_samples"
@@ -267,3 +272,20 @@ def test_backfill_says_what_it_cannot_use(run, args, code, want):
     got, out, err = run("backfill", SAMPLES / "tab.log", *args)
     assert (got, out, err.count("\n")) == (code, "", 1)
     assert want in err
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "accesslog.md"
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL), ids=["main", "formats"])
+def test_what_the_docs_show_is_a_configuration(run, tmp_path, text):
+    (tmp_path / "exporter.yml").write_text(text)
+    code, out, err = run("check", tmp_path / "exporter.yml")
+    assert (code, err) == (0, "")
+    assert "ok (accesslog" in out
+
+
+def test_the_docs_name_every_format_metric_and_reason():
+    text = DOCS.read_text()
+    named = [value.name for value in vars(metrics).values() if isinstance(value, Metric)]
+    assert [name for name in (*PRESETS, *ALIASES, *named, *REASONS, *FOLDS[-1:]) if f"`{name}`" not in text] == []

@@ -87,7 +87,9 @@ def test_bad_lines_are_told_by_reason():
     traffic.add(Tally(5, {"format": 2}, {}), 7.0)
     assert series(traffic, "tidewatch_log_lines_total") == {(): 5}
     failed = series(traffic, "tidewatch_log_lines_failed_total")
-    assert failed == {("format",): 2} | {(reason,): 0 for reason in ("blank", "code", "bytes", "time", "too_long")}
+    assert failed == {("format",): 2} | {
+        (reason,): 0 for reason in ("blank", "code", "bytes", "time", "slow", "too_long")
+    }
     assert series(traffic, "tidewatch_log_last_line_timestamp_seconds") == {(): 7.0}
 
 
