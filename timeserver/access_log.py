@@ -124,9 +124,11 @@ class AccessLog:
     def turn(self) -> None:
         """Write what waits, then rotate if that is due. One round of the writer thread."""
         try:
-            self._write_waiting()
-            if self._monotonic() >= self._rotation_due_s and not self._file.torn:
-                self._rotate()
+            try:
+                self._write_waiting()
+            finally:  # also on a full disk, where removing old logs makes room
+                if self._monotonic() >= self._rotation_due_s and not self._file.torn:
+                    self._rotate()
             self._file.open()  # also while nobody comes: for its readers a log that is not there is a fault
         except OSError as exc:
             self._in_trouble(exc)

@@ -18,7 +18,7 @@ from typing import Any
 import yarl
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractAccessLogger
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import HttpProcessingError, RawRequestMessage
 from prometheus_client import CollectorRegistry
 
 from timeserver import pages
@@ -146,13 +146,11 @@ def _text(text: str, status: int = HTTPStatus.OK) -> web.Response:
 
 
 def _quiet_logger() -> logging.Logger:
-    """Aiohttp's complaints: a client's malformed request is counted, and is no news; a bug in a page is."""
+    """Where aiohttp complains: a client's malformed request is counted, and is no news; a bug in a page is."""
     logger = logging.getLogger("timeserver.http")
     logger.addFilter(_is_our_fault)
     return logger
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:
-    from aiohttp.http_exceptions import HttpProcessingError  # noqa: PLC0415
-
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

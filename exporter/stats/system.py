@@ -64,8 +64,12 @@ class System:
         """Fetch all pages at once, none for longer than `deadline_s`."""
         if self._session is None:
             self._session = new_session()
-        readings = await asyncio.gather(*(self._read(source, self._session, deadline_s) for source in self._sources))
-        self._readings = {source.source: reading for source, reading in zip(self._sources, readings, strict=True)}
+        try:
+            found = await asyncio.gather(*(self._read(source, self._session, deadline_s) for source in self._sources))
+        except BaseException:
+            self._readings = {}  # rather nothing than what was true at an earlier scrape
+            raise
+        self._readings = {source.source: reading for source, reading in zip(self._sources, found, strict=True)}
 
     def collect(self) -> Iterable[Family]:
         """What the last refresh brought."""

@@ -125,6 +125,19 @@ async def test_a_page_that_hangs_is_given_up_before_the_scrape_is(base, make):
     assert (seen[("up", "slow")], seen[("up", "site")]) == (0, 1)
 
 
+async def test_a_scrape_that_is_cut_off_tells_no_value_of_an_earlier_one(base, make, monkeypatch):
+    system = make(Source("site", f"{base}/good"))
+    assert (await told(system))[("up", "site")] == 1
+
+    async def broken(*_, **__):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("exporter.stats.system.fetch", broken)
+    with pytest.raises(RuntimeError):
+        await system.refresh(5.0)
+    assert [series for family in system.collect() for series in family.series] == []
+
+
 async def test_pages_are_fetched_side_by_side(make):
     """Each answer waits until all requests are there."""
     everyone = asyncio.Barrier(3)

@@ -209,6 +209,19 @@ def test_missed_rotations_are_not_made_up_and_the_schedule_stays(path, said):
     assert rotated == [0, 1, 1, 2]
 
 
+def test_on_a_full_disk_rotation_removes_old_logs_and_writing_goes_on(path, said):
+    clocks, disk = Clocks(), Disk(room=7)
+    log = make_log(path, said, disk=disk, clocks=clocks, interval_s=10, keep=0)
+    give(log, LINES[:2])
+    log.turn()
+    assert (log.counts.lines, log.writable) == (1, False)
+    clocks.monotonic_s = 110.0
+    log.turn()
+    disk.room = 7  # what the removed log gave back
+    log.turn()
+    assert (path.read_bytes(), log.counts.lines, log.writable) == (LINES[1], 2, True)
+
+
 def test_an_empty_log_is_not_rotated(path, said):
     clocks = Clocks()
     log = make_log(path, said, clocks=clocks, interval_s=10)
