@@ -97,14 +97,22 @@ def command(
     if csv_file is not None:
         with _replacing(csv_file) as stream:
             write_csv(table, stream)
-    if output is not None:
+    if not any(np.isfinite(rate).any() for rate in table.rates):
+        fault = f"{file}: no rate can be told: {_extent(records, table)}"
+        if output is not None:
+            raise ConfigError(fault)
+        _say(fault)
+    elif output is not None:
         _draw(table, output, title or file.name, zone)
 
 
 def make_table(
     records: Records, deltas_s: tuple[float, ...], *, since: float | None, until: float | None, name: str
 ) -> Table:
-    """Rates of the records in [since, until), which look back beyond `since`. Raises ConfigError if there are none."""
+    """Rates of the records in [since, until), which look back beyond `since`.
+
+    Raises ConfigError when there are less than two records.
+    """
     series, row_of = in_order(records.times, records.counts)
     if len(series.times) < 2:
         rows = "no row" if not len(series.times) else "rows of one time only" if len(records.times) > 1 else "one row"
@@ -115,13 +123,6 @@ def make_table(
         shown &= series.times >= since
     if until is not None:
         shown &= series.times < until
-    if not any(np.isfinite(rate[shown]).any() for rate in all_rates):
-        span_s = series.times[-1] - series.times[0]
-        raise ConfigError(
-            f"{name}: no rate can be told: it covers {span_s:g} s in {len(series.times)} rows, "
-            f"--delta_t is {', '.join(f'{delta_s:g}' for delta_s in deltas_s)} s, and --since to --until has "
-            f"{shown.sum()} of the rows"
-        )
     position = np.cumsum(shown) - 1
     return Table(
         names=records.names,
@@ -133,9 +134,17 @@ def make_table(
     )
 
 
+def _extent(records: Records, table: Table) -> str:
+    deltas = ", ".join(map(plain, table.deltas_s))
+    return (
+        f"it covers {plain(np.ptp(records.times))} s in {len(records.times)} rows, --delta_t is {deltas} s, "
+        f"and --since to --until has {len(table.row_of)} of the rows"
+    )
+
+
 def write_csv(table: Table, stream: IO[bytes]) -> None:
     """`time`, then a column `<series>_<delta>s` for each series and delta; empty where there is no rate."""
-    names = [f"{name}_{delta_s:g}s" for name in table.names for delta_s in table.deltas_s]
+    names = [f"{name}_{plain(delta_s)}s" for name in table.names for delta_s in table.deltas_s]
     stream.write((",".join(["time", *names]) + "\n").encode())
     for begin in range(0, len(table.row_of), _CSV_ROWS):
         rows = table.row_of[begin : begin + _CSV_ROWS]
@@ -145,7 +154,12 @@ def write_csv(table: Table, stream: IO[bytes]) -> None:
 
 
 def _texts(values: Floats) -> list[str]:
-    return ["" if isnan(value) else f"{value:.0f}" if value.is_integer() else repr(value) for value in values.tolist()]
+    return ["" if isnan(value) else plain(value) for value in values.tolist()]
+
+
+def plain(value: float) -> str:
+    """A number as people and other programs write it: 60 and not 60.0, 2592000 and not 2.592e+06."""
+    return f"{value:.0f}" if value == int(value) else repr(float(value))
 
 
 def _read(file: Path, columns: tuple[str, ...] | None) -> Records:

@@ -42,7 +42,8 @@ def read_records(stream: BinaryIO, columns: tuple[str, ...] | None, name: str) -
 
     Args:
         stream: the file.
-        columns: names of its columns in order; None takes the header's, and without one `DEFAULT_COLUMNS`.
+        columns: names of its columns in order, or, where a header has these names, the ones that are wanted; None
+            takes all of the header's, and without one `DEFAULT_COLUMNS`.
         name: the file's name, for what is told of it.
 
     Raises ConfigError when header and `columns` cannot be brought together.
@@ -51,7 +52,7 @@ def read_records(stream: BinaryIO, columns: tuple[str, ...] | None, name: str) -
     pieces = [table for piece in _pieces(stream) if len(table := reader.read_piece(piece))]
     table = np.concatenate(pieces) if pieces else np.empty((0, len(reader.columns)))
     del pieces  # before the columns are picked: a year at 10 s is 100 MB
-    series = [name for name in reader.columns if name not in ("time", SKIPPED_COLUMN)]
+    series = [name for name in reader.wanted or reader.columns if name not in ("time", SKIPPED_COLUMN)]
     return Records(
         names=tuple(series),
         times=table[:, reader.columns.index("time")].copy(),
@@ -80,6 +81,7 @@ class _Reader:
 
     def __init__(self, columns: tuple[str, ...] | None, name: str) -> None:
         self.columns = columns or DEFAULT_COLUMNS
+        self.wanted: tuple[str, ...] | None = None  # of the columns, in order; None is all
         self.problems: list[str] = []
         self.unreadable = 0
         self._given = columns is not None
@@ -107,16 +109,20 @@ class _Reader:
         if "time" not in names:
             return
         self._header = first
-        if not self._given:
-            self.columns = tuple(re.sub(r"\A([0-9]{3})s\Z", r"\1", name) for name in names)
-            if len(set(self.columns)) < len(self.columns) or len(self.columns) < 2:
-                fault = "a column twice" if len(self.columns) > 1 else "no series"
-                raise ConfigError(f"{self._name}: its header names {fault}: {','.join(self.columns)}")
-        elif len(names) != len(self.columns):
+        there = tuple(re.sub(r"\A([0-9]{3})s\Z", r"\1", name) for name in names)
+        if self._given and set(self.columns) - {SKIPPED_COLUMN} <= set(there):
+            self.wanted = self.columns
+        elif self._given and len(there) == len(self.columns):
+            return  # the flag gives other names to the same columns
+        elif self._given:
             raise ConfigError(
-                f"{self._name}: its header has {len(names)} columns ({','.join(names)}), "
+                f"{self._name}: its header has {len(there)} columns ({','.join(there)}), "
                 f"--columns {len(self.columns)}; a column that is not wanted can be named {SKIPPED_COLUMN}"
             )
+        if len(set(there)) < len(there) or len(there) < 2:
+            fault = "a column twice" if len(there) > 1 else "no series"
+            raise ConfigError(f"{self._name}: its header names {fault}: {','.join(there)}")
+        self.columns = there
 
     def _read_lines(self, piece: bytes) -> Floats:
         rows, width, header = [], len(self.columns), self._header

@@ -56,6 +56,16 @@ def test_a_time_that_was_recorded_twice_has_two_rows(file):
     assert len(numbers(file)) == 2 + len(ROWS)
 
 
+def test_numbers_without_any_rate_are_empty_and_told():
+    result = CliRunner().invoke(command, ["-", "--csv", "-"], input="5\t1\t1\t1\n15\t2\t2\t2\n")
+    assert (result.exit_code, result.stdout) == (0, "time,200_60s,404_60s,500_60s\n5,,,\n15,,,\n")
+    assert "-: no rate can be told: it covers 10 s in 2 rows, --delta_t is 60 s" in result.stderr
+
+
+def test_a_long_delta_has_its_seconds_in_the_name(file):
+    assert numbers(file, "--delta_t", "30d", "--delta_t", "1500ms")[0].split(",")[1:3] == ["200_2592000s", "200_1.5s"]
+
+
 def test_since_and_until_cut_what_is_shown_and_not_what_is_known(file):
     rows = numbers(file, "--delta_t", "10", "--since", "1795329000", "--until", "2026-11-22T06:31:00Z")[1:]
     assert [row.split(",")[0] for row in rows] == [str(time) for time, *_ in ROWS if 1795329000 <= time < 1795329060]
@@ -75,9 +85,11 @@ def test_since_and_until_cut_what_is_shown_and_not_what_is_known(file):
         ),
     ],
 )
-def test_a_file_without_rates_says_what_is_missing(file, content, flags, complaint):
+def test_a_file_without_rates_says_what_is_missing(tmp_path, content, flags, complaint):
+    file = tmp_path / "stats.tsv"
     file.write_text(content)
-    result = plot(file, "--csv", "-", *flags)
+    result = plot(file, "--output", tmp_path / "rates.png", *flags)
+    assert list(tmp_path.iterdir()) == [file]
     assert isinstance(result.exception, ConfigError)
     assert (result.exception.exit_code, complaint in str(result.exception)) == (2, True), result.exception
 

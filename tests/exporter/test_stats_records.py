@@ -51,10 +51,15 @@ def test_columns_are_named_by_the_flag_then_by_the_header():
     assert read("a\ttime\tb\n1\t2\t3\n", ("x", "time", "y")).names == ("x", "y")
 
 
+def test_where_a_header_has_the_names_they_choose_and_order():
+    records = read("time\t500\t200s\t404\n1\t5\t2\t4\n", ("time", "200", "500"))
+    assert (records.names, records.counts.tolist()) == (("200", "500"), [[2, 5]])
+
+
 @pytest.mark.parametrize(
     ("text", "columns", "complaint"),
     [
-        ("time\t200\n1\t2\n", ("time", "200", "404"), r"its header has 2 columns \(time,200\), --columns 3"),
+        ("time\t200\n1\t2\n", ("time", "500", "404"), r"its header has 2 columns \(time,200\), --columns 3"),
         ("time\t200\t200s\n", None, "its header names a column twice"),
         ("time\n5\n", None, "its header names no series"),
     ],
