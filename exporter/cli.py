@@ -17,6 +17,7 @@ LAZY: dict[str, str] = {
     "infer": "exporter.accesslog",
     "qps": "exporter.accesslog",
     "releases": "exporter.releases",
+    "stores": "exporter.stores",
     "summary": "exporter.accesslog",
 }
 """Subcommands that a system brings: name -> its package, which lists the command in `commands`."""

@@ -1,0 +1,143 @@
+"""`exporter stores`: load, report, serve."""
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exporter.errors import SourceError
+
+_PATHS = click.Path(path_type=Path, dir_okay=False)
+DATABASE = Path(".tidewatch/state/stores.duckdb")
+
+
+def _database(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--database", type=_PATHS, default=DATABASE, show_default=True, help="The database's one file."
+    )(command)
+
+
+def _policy(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how polls become uptime."""
+    options = (
+        click.option(
+            "--interpolation",
+            type=click.Choice(["nearest", "previous", "next"]),
+            default="nearest",
+            show_default=True,
+            help="Which poll speaks for the time between two.",
+        ),
+        click.option(
+            "--windows",
+            type=click.Choice(["rolling", "calendar"]),
+            default="rolling",
+            show_default=True,
+            help="Hour, day and week up to that moment, or the last complete local ones.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _as_of(_ctx: click.Context, _param: click.Parameter, text: str) -> str | int:
+    if text in ("now", "max"):
+        return text
+    from exporter.stores.calendar import to_us
+
+    try:
+        moment = datetime.fromisoformat(text.removesuffix(" UTC"))
+        return to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError) as exc:
+        raise click.BadParameter(f"{text!r} is not now, max, or a time such as 2023-01-25T18:13:22Z") from exc
+
+
+@click.group()
+def stores() -> None:
+    """Stores' uptime within business hours, from polls."""
+
+
+@stores.command()
+@_database
+@click.option("--status", "status", type=_PATHS, multiple=True, help="Polls: store_id, status, timestamp_utc.")
+@click.option("--hours", "hours", type=_PATHS, multiple=True, help="store_id, day, start_time_local, end_time_local.")
+@click.option("--timezones", "timezones", type=_PATHS, multiple=True, help="store_id, timezone_str.")
+def load(database: Path, **files: tuple[Path, ...]) -> None:
+    """Take CSV files (also gzipped) into the database: all of them, or none when one cannot be read.
+
+    Each option may be repeated. Loading the same again changes nothing.
+    """
+    from exporter.stores.database import Database
+    from exporter.stores.load import Input
+    from exporter.stores.load import load as load_files
+
+    order = ("timezones", "hours", "status")
+    inputs = [Input(path, str(path), kind) for kind in order for path in files[kind]]  # type: ignore[arg-type]
+    if not inputs:
+        raise click.UsageError("nothing to load; give --status, --hours or --timezones", click.get_current_context())
+    with Database(database) as opened:
+        for told in load_files(opened, inputs, time.time_ns() // 1000):
+            click.echo(told.text())
+
+
+@stores.command()
+@_database
+@_policy
+@click.option(
+    "--as-of",
+    default="max",
+    show_default=True,
+    callback=_as_of,
+    metavar="now|max|TIME",
+    help="The moment to report on: the clock's, the newest poll's, or this one (UTC where it names no zone).",
+)
+@click.option(
+    "--columns",
+    type=click.Choice(["official", "all"]),
+    default="official",
+    show_default=True,
+    help="all: also unknown, assumed and business time.",
+)
+@click.option("--official-typo", is_flag=True, help="Write uptime_last_week as update_last_week.")
+@click.option("--explain", metavar="STORE", help="Instead of the CSV, tell how this store's numbers come about.")
+@click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
+@click.option("--output", type=_PATHS, help="Write here, not to stdout.")
+def report(
+    database: Path,
+    *,
+    interpolation: Any,
+    windows: Any,
+    as_of: Any,
+    columns: str,
+    official_typo: bool,
+    explain: str | None,
+    engine: str,
+    output: Path | None,
+) -> None:
+    """Print uptime and downtime of every store as CSV: last hour in minutes, last day and week in hours."""
+    from exporter.stores.database import Database
+    from exporter.stores.report import explain_store, make_report, require_known, settle_as_of, to_csv
+    from exporter.stores.spark import make_report as make_report_on_spark
+    from exporter.stores.sweep import Policy
+    from exporter.stores.text import to_text
+
+    policy = Policy(interpolation, windows)
+    with Database(database, create=False) as opened:
+        as_of_us, _ = settle_as_of(opened, as_of, time.time_ns() // 1000)
+        if explain is not None:
+            found = require_known(explain_store(opened, policy, as_of_us, explain), explain)
+            text = "".join(f"{line}\n" for line in to_text(explain, found))
+        else:
+            make = make_report_on_spark if engine == "spark" else make_report
+            text = to_csv(make(opened, policy, as_of_us), everything=columns == "all", typo=official_typo)
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, "utf-8")
+    except OSError as exc:
+        raise SourceError(f"{output}: {exc.strerror}") from exc

@@ -1,0 +1,164 @@
+"""The stores' database: one DuckDB file, one process at a time, every change a transaction.
+
+Inside it a store is a small number (`stores.store`), times are whole microseconds since 1970 (UTC), and nothing has an
+index: uniqueness is kept by the one writer there is, so that loading millions of polls is a scan and not a million
+look-ups. Reports read a snapshot and wait for nobody.
+"""
+
+import contextlib
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from exporter.errors import StoreError
+
+MEMORY_LIMIT = "384MB"  # with the interpreter and the file's buffers below 700 MiB; beyond it DuckDB works from disk
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS about (schema_version BIGINT, data_version BIGINT);
+INSERT INTO about SELECT {version}, 0 WHERE NOT EXISTS (SELECT * FROM about);
+CREATE TABLE IF NOT EXISTS stores (store BIGINT, store_id VARCHAR, timezone VARCHAR);
+CREATE TABLE IF NOT EXISTS hours (store BIGINT, weekday BIGINT, start_s BIGINT, end_s BIGINT);
+CREATE TABLE IF NOT EXISTS polls (store BIGINT, at_us BIGINT, up BIGINT, ingest BIGINT);
+CREATE TABLE IF NOT EXISTS ingests (
+    ingest BIGINT, taken_us BIGINT, kind VARCHAR, name VARCHAR,
+    read_rows BIGINT, new BIGINT, late BIGINT, duplicate BIGINT, conflict BIGINT, invalid BIGINT
+);
+CREATE TABLE IF NOT EXISTS quarantine (
+    ingest BIGINT, kind VARCHAR, name VARCHAR, row BIGINT, reason VARCHAR, content VARCHAR
+);
+CREATE TABLE IF NOT EXISTS reports (
+    report_id VARCHAR, question VARCHAR, status VARCHAR, attempts BIGINT, as_of_us BIGINT, data_version BIGINT,
+    asked_us BIGINT, done_us BIGINT, reason VARCHAR, rows BIGINT, csv BLOB
+);
+"""
+_HELD_BY = re.compile(r"PID (\d+)")
+
+
+class Database:
+    """An open database. Threads work on cursors of their own; `writing` lets one of them change polls and hours.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, path: Path, *, create: bool = True, memory_limit: str = MEMORY_LIMIT) -> None:
+        """Opens or begins the file. Raises StoreError: another process has it, it is none of ours, it is not there."""
+        self.path = path
+        self._writer = threading.Lock()
+        if not create and not path.exists():
+            raise StoreError(f"{path}: no such database; `exporter stores load` makes one, --database names another")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"{path.parent}: {exc.strerror}") from exc
+        try:
+            self._db = duckdb.connect(str(path), config={"memory_limit": memory_limit, "temp_directory": f"{path}.tmp"})
+        except duckdb.Error as exc:
+            raise StoreError(_why_not(path, str(exc))) from exc
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self._errors():
+            self._db.execute("SET TimeZone = 'UTC'")
+            self._db.execute("BEGIN")
+            self._db.execute(_SCHEMA.format(version=SCHEMA_VERSION))
+            row = self._db.execute("SELECT schema_version FROM about").fetchone()
+            self._db.execute("COMMIT")
+            self.path.chmod(0o600)
+        assert row is not None
+        if row[0] != SCHEMA_VERSION:
+            raise StoreError(f"{self.path}: written by another version of Tidewatch (schema {row[0]})")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that sees the database as it is now, whatever is written meanwhile. What it makes is forgotten."""
+        with self._cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+            finally:
+                with contextlib.suppress(duckdb.Error):  # a failed statement has ended the transaction already
+                    cursor.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor whose work is kept whole, or not at all when the block raises. Waits for another writer."""
+        with self._writer, self.noting() as cursor:
+            yield cursor
+
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """As `writing`, beside a writer: only for tables that writers leave alone (`reports`)."""
+        with self._cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(duckdb.Error):
+                    cursor.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._errors():
+            cursor = self._db.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as exc:
+            raise StoreError(f"{self.path}: {_first_line(exc)}") from exc
+
+    def interrupt(self) -> None:
+        """Make whatever the first connection does end with an error; for the end of the process."""
+        self._db.interrupt()
+
+    def close(self) -> None:
+        """Give the file free."""
+        with contextlib.suppress(duckdb.Error):
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+def one(cursor: duckdb.DuckDBPyConnection, sql: str, given: list[Any] | None = None) -> tuple[Any, ...]:
+    """The one row of an answer that has one."""
+    row: tuple[Any, ...] | None = cursor.execute(sql, given or []).fetchone()
+    assert row is not None
+    return row
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc).splitlines() or [""])[0]
+
+
+def _why_not(path: Path, text: str) -> str:
+    if "lock" in text.lower() and "conflict" in text.lower():
+        found = _HELD_BY.search(text)
+        holder = f"process {found[1]}" if found else "another process"
+        return f"{path}: in use by {holder}; ask its API (`exporter stores serve`), or name another --database"
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        return f"{path}: this user may not read and write it"
+    return f"{path}: cannot be opened as a database: {text.splitlines()[0]}"

@@ -1,0 +1,204 @@
+"""The report: uptime, downtime and what is not known, by store, for the last hour, day and week.
+
+Every quantity is counted in whole microseconds, and up + down + unknown = business time for every store and window, in
+the CSV's own digits too: what is rounded are the sums, not the parts.
+"""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from exporter.errors import ConfigError
+from exporter.stores.calendar import WINDOWS, find_zone, span, windows
+from exporter.stores.database import Database, one
+from exporter.stores.sweep import Columns, DuckEngine, Engine, Policy, prepare
+
+AsOf: TypeAlias = Literal["now", "max"] | int
+"""The moment that a report is of: the clock's, the newest poll's, or a given one in microseconds since 1970."""
+Ticks: TypeAlias = npt.NDArray[np.int64]
+
+_UNITS = {"hour": ("minutes", 600_000, 2), "day": ("hours", 360_000, 4), "week": ("hours", 360_000, 4)}
+"""For each window: the unit of its columns, a last digit's worth of microseconds, and how many digits."""
+_PARTS = ("uptime", "downtime", "unknown", "assumed", "business")
+QUANTITIES = tuple(f"{part}_{window}" for part in ("up", "down", "assumed", "business") for window in WINDOWS)
+_STATE = ("open_now", "up_now", "last_up_us", "last_evidence_us", "up_until_us", "known_from_us", "timezone")
+
+
+class Report(NamedTuple):
+    """One report. `rows` has the columns of `sql/6_report.sql`, one row a store, sorted by store_id.
+
+    `data_version` grows whenever a load changes anything, so that two reports of one version, moment and policy are
+    the same.
+    """
+
+    as_of_us: int
+    policy: Policy
+    data_version: int
+    rows: Columns
+    fallbacks: Counter[str]
+
+
+def settle_as_of(database: Database, as_of: AsOf, now_us: int) -> tuple[int, int]:
+    """(the moment meant, microseconds; the data's version). Without any poll the newest one's is the clock's."""
+    with database.reading() as cursor:
+        version, newest = one(cursor, "SELECT data_version, (SELECT max(at_us) FROM polls) FROM about")
+    if as_of == "now" or (as_of == "max" and newest is None):
+        return now_us, version
+    return (newest if as_of == "max" else as_of), version
+
+
+def make_report(database: Database, policy: Policy, as_of_us: int) -> Report:
+    """The report on all stores. Raises StoreError."""
+    with database.reading() as cursor:
+        (version,) = one(cursor, "SELECT data_version FROM about")
+        (missing,) = one(cursor, "SELECT count(*) FROM stores WHERE store NOT IN (SELECT store FROM hours)")
+        rows, fallbacks = ask(DuckEngine(cursor), policy, as_of_us)
+    fallbacks["hours_missing"] = missing
+    return Report(as_of_us, policy, version, rows, fallbacks)
+
+
+def ask(engine: Engine, policy: Policy, as_of_us: int) -> tuple[Columns, Counter[str]]:
+    """The report's rows from any engine, and for how many stores a default stood in."""
+    prepared = prepare(engine, policy, as_of_us)
+    engine.run(prepared)
+    return engine.rows("report", ("store_id", *QUANTITIES, *_STATE), "store_id"), prepared.fallbacks
+
+
+def header(*, everything: bool, typo: bool = False) -> list[str]:
+    """The CSV's column names; `typo` writes the last week's uptime as the task's text does."""
+    parts = _PARTS if everything else _PARTS[:2]
+    names = ["store_id", *(f"{part}_last_{w}(in {_UNITS[w][0]})" for part in parts for w in WINDOWS)]
+    return [name.replace("uptime_last_week", "update_last_week") if typo else name for name in names]
+
+
+def to_csv(report: Report, *, everything: bool = False, typo: bool = False) -> str:
+    """The report as CSV, lines ended by a newline."""
+    parts = _PARTS if everything else _PARTS[:2]
+    by_window = {window: _rounded(report.rows, window) for window in WINDOWS}
+    columns = [_decimals(by_window[w][part], _UNITS[w][2]) for part in parts for w in WINDOWS]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header(everything=everything, typo=typo))
+    writer.writerows(zip(report.rows["store_id"].tolist(), *columns, strict=True))
+    return out.getvalue()
+
+
+def _rounded(rows: Columns, window: str) -> dict[str, Ticks]:
+    """Each part in last digits. Sums are rounded and parts are their differences, so that they add up, and none is
+    more than one digit off."""  # noqa: D205, D209
+    tick = _UNITS[window][1]
+
+    def digits(time_us: Ticks) -> Ticks:
+        return (time_us + tick // 2) // tick
+
+    up, down, assumed, business = (rows[f"{part}_{window}"] for part in ("up", "down", "assumed", "business"))
+    known = digits(up + down)
+    return {
+        "uptime": digits(up),
+        "downtime": known - digits(up),
+        "unknown": digits(business) - known,
+        "assumed": np.minimum(digits(assumed), known),
+        "business": digits(business),
+    }
+
+
+def _decimals(values: Ticks, digits: int) -> Iterable[str]:
+    whole, rest = np.divmod(values, 10**digits)
+    return [f"{w}.{r:0{digits}}" for w, r in zip(whole.tolist(), rest.tolist(), strict=True)]
+
+
+class Piece(NamedTuple):
+    """A stretch of a store's business hours in one state, microseconds since 1970.
+
+    `state` is up, down or unknown; `observed` whether its poll is within reach; `poll_us` when that was.
+    """
+
+    start_us: int
+    end_us: int
+    state: str
+    observed: bool
+    poll_us: int | None
+
+
+class Poll(NamedTuple):
+    """One poll; `counts` is whether it was within business hours."""
+
+    at_us: int
+    up: bool
+    counts: bool
+
+
+class StoreReport(NamedTuple):
+    """One store's row, and how it came about. `fallback` says why `zone` is not what `timezone` names."""
+
+    report: Report
+    timezone: str
+    zone: str
+    fallback: str | None
+    hours: list[tuple[int, int, int]]
+    pieces: list[Piece]
+    polls: list[Poll]
+
+
+def explain_store(database: Database, policy: Policy, as_of_us: int, store_id: str) -> StoreReport | None:
+    """One store's report with the polls behind it, over all three windows; None for a store that nothing names."""
+    with database.reading() as cursor:
+        found = cursor.execute("SELECT store, timezone FROM stores WHERE store_id = ?", [store_id]).fetchone()
+        if found is None:
+            return None
+        (version,) = one(cursor, "SELECT data_version FROM about")
+        engine = DuckEngine(cursor, found[0])
+        rows, fallbacks = ask(engine, policy, as_of_us)
+        zone, fallback = find_zone(found[1])
+        start_us, end_us = span([windows(policy.windows, zone, as_of_us)])
+        hours = cursor.execute("SELECT weekday, start_s, end_s FROM hours ORDER BY weekday, start_s, end_s").fetchall()
+        segments = cursor.execute("SELECT start_us, end_us FROM segments ORDER BY start_us").fetchall()
+        known = cursor.execute(
+            "SELECT start_us, end_us, seen_us, unseen_us, up, at_us FROM known WHERE start_us < end_us ORDER BY ALL"
+        ).fetchall()
+        polls = cursor.execute(
+            "SELECT at_us, up FROM polls WHERE at_us >= ? AND at_us <= ? ORDER BY at_us", [start_us, as_of_us]
+        ).fetchall()
+    return StoreReport(
+        Report(as_of_us, policy, version, rows, fallbacks),
+        found[1] or "",
+        zone.key,
+        fallback,
+        hours,
+        _pieces(segments, known, (start_us, end_us)),
+        [Poll(at, bool(up), any(s <= at < e for s, e in segments)) for at, up in polls],
+    )
+
+
+def _pieces(
+    segments: list[tuple[int, int]], known: list[tuple[int, int, int, int, int, int]], within: tuple[int, int]
+) -> list[Piece]:
+    """The segments in pieces of one state, cut to `within`."""
+    found = []
+    for opened, closes in segments:
+        at = opened
+        for start, end, seen, unseen, up, poll in (k for k in known if opened <= k[0] < closes):
+            state = "up" if up else "down"
+            near = min(max(seen, start), end), max(min(unseen, end), start)
+            found += [
+                Piece(at, start, "unknown", False, None),
+                Piece(start, near[0], state, False, poll),
+                Piece(near[0], near[1], state, True, poll),
+                Piece(max(near), end, state, False, poll),
+            ]
+            at = end
+        found.append(Piece(at, closes, "unknown", False, None))
+    cut = (p._replace(start_us=max(p.start_us, within[0]), end_us=min(p.end_us, within[1])) for p in found)
+    return [piece for piece in cut if piece.start_us < piece.end_us]
+
+
+def require_known(found: StoreReport | None, store_id: str) -> StoreReport:
+    """What was found. Raises ConfigError when the store is not known."""
+    if found is None:
+        raise ConfigError(f"{store_id!r}: no file that was loaded names this store")
+    return found

@@ -1,0 +1,84 @@
+"""The same statements on Spark, for more polls than one machine sorts. Needs the extra: pip install 'tidewatch[spark]'.
+
+The tables go to Spark as Parquet files, which DuckDB writes without reading them into this process. Where they live on
+the cluster's storage already, only `SparkEngine` is needed.
+"""
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exporter.errors import ConfigError, StoreError
+from exporter.stores.database import Database, one
+from exporter.stores.report import Report, ask
+from exporter.stores.sweep import TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared, statements
+
+TABLES = ("stores", "hours", "polls")
+
+
+class SparkEngine:
+    """Spark SQL over a folder or bucket of Parquet files, one for each of TABLES."""
+
+    def __init__(self, session: Any, tables: Mapping[str, str]) -> None:
+        self._session = session
+        for name, location in tables.items():
+            session.read.parquet(location).createOrReplaceTempView(name)
+
+    def timezones(self) -> list[tuple[str, int]]:
+        """The names of zones, and how many stores each."""
+        return [tuple(row) for row in self._session.sql(TIMEZONES).collect()]
+
+    def times_of_day(self) -> list[tuple[str, int]]:
+        """The distinct starts and ends."""
+        return [tuple(row) for row in self._session.sql(TIMES_OF_DAY).collect()]
+
+    def run(self, prepared: Prepared) -> None:
+        """Name every table of `sql/`; Spark works when rows are asked for."""
+        for name, columns in prepared.tables.items():
+            rows = list(zip(*(values.tolist() for values in columns.values()), strict=True))
+            kinds = ", ".join(f"{c} {'string' if v.dtype == object else 'bigint'}" for c, v in columns.items())
+            self._session.createDataFrame(rows, kinds).createOrReplaceTempView(name)
+        for name, select in statements():
+            self._session.sql(select).createOrReplaceTempView(name)
+
+    def rows(self, table: str, columns: Iterable[str], order: str) -> Columns:
+        """Columns of a table, sorted by bytes, as DuckDB sorts."""
+        names = list(columns)
+        rows = self._session.sql(f"SELECT {', '.join(names)} FROM {table} ORDER BY {order}").collect()  # noqa: S608, our names
+        return {name: _column([row[n] for row in rows]) for n, name in enumerate(names)}
+
+
+def _column(values: list[Any]) -> Any:
+    """An array of whole numbers, masked where a value is missing, or of texts: as DuckDB gives them."""
+    if any(isinstance(value, str) for value in values):
+        return np.array(values, dtype=object)
+    missing = [value is None for value in values]
+    whole = np.array([value or 0 for value in values], dtype=np.int64)
+    return np.ma.masked_array(whole, missing) if any(missing) else whole
+
+
+def make_report(database: Database, policy: Policy, as_of_us: int) -> Report:
+    """As `report.make_report`. Raises ConfigError where Spark is not installed."""
+    try:
+        from pyspark.sql import SparkSession  # noqa: PLC0415, the extra is optional
+    except ImportError as exc:
+        raise ConfigError("--engine spark needs: pip install 'tidewatch[spark]', and Java") from exc
+    with tempfile.TemporaryDirectory(prefix="tidewatch-") as folder:
+        with database.reading() as cursor:
+            (version,) = one(cursor, "SELECT data_version FROM about")
+            (missing,) = one(cursor, "SELECT count(*) FROM stores WHERE store NOT IN (SELECT store FROM hours)")
+            tables = {name: str(Path(folder) / f"{name}.parquet") for name in TABLES}
+            for name, location in tables.items():
+                cursor.execute(f"COPY {name} TO '{location}' (FORMAT parquet)")
+        builder = SparkSession.builder.appName("tidewatch stores").config("spark.sql.session.timeZone", "UTC")
+        try:
+            session = builder.getOrCreate()
+            rows, fallbacks = ask(SparkEngine(session, tables), policy, as_of_us)
+            session.stop()
+        except Exception as exc:  # Spark's own errors come in too many kinds
+            raise StoreError(f"Spark: {(str(exc).splitlines() or [type(exc).__name__])[0]}") from exc
+    fallbacks["hours_missing"] = missing
+    return Report(as_of_us, policy, version, rows, fallbacks)

@@ -1,0 +1,184 @@
+"""The report's SQL, and the engine that runs it where nothing else is asked for: DuckDB, over the database itself.
+
+The statements in `sql/` use what DuckDB and Spark read alike (whole microseconds, CASE, LAG, LEAD, MAX and SUM OVER,
+GREATEST, LEAST, UNION ALL), and each makes the table of its name from those before it. They are one sweep over the
+polls and the openings of a store in order of time: no join on ranges, no time zones, no loop over stores.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+
+import duckdb
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from exporter.stores.calendar import (
+    DAY_US,
+    HOUR_US,
+    WindowKind,
+    Windows,
+    dates_around,
+    find_zone,
+    local_moment,
+    span,
+    windows,
+)
+from exporter.stores.database import one
+
+Interpolation: TypeAlias = Literal["nearest", "previous", "next"]
+Columns: TypeAlias = Mapping[str, npt.NDArray[Any]]
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """How polls become uptime; part of every report.
+
+    Attributes:
+        interpolation: which poll of a segment of business hours speaks for a moment between two.
+        windows: whether the last hour, day and week end at the report's moment, or are the last complete local ones.
+        carry_us: how far from its poll a state is taken for known at all.
+        reach_us: how far from its poll it is called observed; beyond, it is assumed.
+    """
+
+    interpolation: Interpolation = "nearest"
+    windows: WindowKind = "rolling"
+    carry_us: int = DAY_US
+    reach_us: int = HOUR_US * 3 // 2
+
+    def text(self) -> str:
+        """The policy in a few words, for people and as a key."""
+        carry, reach = self.carry_us // 60_000_000, self.reach_us // 60_000_000
+        return f"{self.interpolation}, {self.windows}, carry {carry} min, reach {reach} min"
+
+
+class Prepared(NamedTuple):
+    """What SQL cannot know: the calendar in UTC, and the question. Each a table, by column."""
+
+    tables: Mapping[str, Columns]
+    fallbacks: Counter[str]
+
+
+class Engine(Protocol):
+    """Runs the statements over `stores`, `hours` and `polls`."""
+
+    def timezones(self) -> list[tuple[str, int]]:
+        """The names that stores have for their zone, `` for none, and how many stores each."""
+
+    def times_of_day(self) -> list[tuple[str, int]]:
+        """The distinct (timezone, second) at which stores open and close; a next day's seconds are above 86,400."""
+
+    def run(self, prepared: Prepared) -> None:
+        """Make every table of `sql/`."""
+
+    def rows(self, table: str, columns: Iterable[str], order: str) -> Columns:
+        """Columns of a table, sorted by the columns that `order` names."""
+
+
+TIMEZONES = "SELECT COALESCE(timezone, '') AS timezone, COUNT(*) AS stores FROM stores GROUP BY COALESCE(timezone, '')"
+TIMES_OF_DAY = """
+SELECT COALESCE(s.timezone, '') AS timezone, h.start_s AS second FROM hours h JOIN stores s ON s.store = h.store
+UNION
+SELECT COALESCE(s.timezone, '') AS timezone, h.end_s AS second FROM hours h JOIN stores s ON s.store = h.store
+"""
+
+
+def statements() -> list[tuple[str, str]]:
+    """Table name and SELECT of every step, in order."""
+    files = sorted(resources.files("exporter.stores").joinpath("sql").iterdir(), key=lambda file: file.name)
+    return [(file.name.removesuffix(".sql").split("_", 1)[1], file.read_text("utf-8")) for file in files]
+
+
+def prepare(engine: Engine, policy: Policy, as_of_us: int) -> Prepared:
+    """Make the calendar for one moment: zones by name, openings as moments, windows by zone."""
+    names = engine.timezones()
+    found = {name: find_zone(name) for name, _ in names}
+    fallbacks = Counter({"timezone_missing": 0, "timezone_unknown": 0})
+    for name, stores in names:
+        if (why := found[name][1]) is not None:
+            fallbacks[why] += stores
+    zones = list(dict.fromkeys(zone for zone, _ in found.values()))
+    by_zone = [windows(policy.windows, zone, as_of_us) for zone in zones]
+    first_us, last_us = span(by_zone or [Windows((as_of_us,) * 2, (as_of_us,) * 2, (as_of_us,) * 2)])
+    horizon_us, until_us = first_us - policy.carry_us, max(last_us, as_of_us) + DAY_US
+    days = dates_around(horizon_us, until_us)
+    walls = sorted({(zones.index(found[name][0]), second) for name, second in engine.times_of_day()})
+    moments = [
+        (
+            n,
+            day.toordinal(),
+            second,
+            local_moment(zones[n], day, second, last=False),
+            local_moment(zones[n], day, second, last=True),
+        )
+        for n, second in walls
+        for day in days
+    ]
+    tables = {
+        "zone_of": {
+            "timezone": np.array([name for name, _ in names], dtype=object),
+            "zone": _whole([zones.index(found[name][0]) for name, _ in names]),
+        },
+        "days": _table(("weekday", "day"), [(day.weekday(), day.toordinal()) for day in days]),
+        "moments": _table(("zone", "day", "second", "first_us", "last_us"), moments),
+        "windows": _table(_WINDOW_COLUMNS, [(n, *w.hour, *w.day, *w.week) for n, w in enumerate(by_zone)]),
+        "given": {
+            **_table(
+                ("as_of_us", "horizon_us", "first_us", "until_us", "carry_us", "reach_us"),
+                [(as_of_us, horizon_us, first_us, until_us, policy.carry_us, policy.reach_us)],
+            ),
+            "interpolation": np.array([policy.interpolation], dtype=object),
+        },
+    }
+    return Prepared(tables, fallbacks)
+
+
+_WINDOW_COLUMNS = (
+    "zone",
+    *(f"{window}_{edge}_us" for window in ("hour", "day", "week") for edge in ("start", "end")),
+)
+
+
+def _whole(values: Sequence[int]) -> npt.NDArray[np.int64]:
+    return np.array(values, dtype=np.int64)
+
+
+def _table(columns: Sequence[str], rows: Sequence[tuple[int, ...]]) -> dict[str, npt.NDArray[Any]]:
+    values = np.array(rows, dtype=np.int64).reshape(len(rows), len(columns))
+    return {column: values[:, n] for n, column in enumerate(columns)}
+
+
+class DuckEngine:
+    """DuckDB, on a cursor of the database that sees one snapshot; `store` looks at that one alone."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, store: int | None = None) -> None:
+        self._db = cursor
+        if store is None:
+            return
+        (database,) = one(cursor, "SELECT current_database()")
+        for name in ("stores", "hours", "polls"):  # views that hide the tables of the same names
+            whole = f'"{database.replace(chr(34), chr(34) * 2)}".main.{name}'
+            self._db.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM {whole} WHERE store = {int(store)}")  # noqa: S608
+
+    def timezones(self) -> list[tuple[str, int]]:
+        """The names of zones, and how many stores each."""
+        return self._db.execute(TIMEZONES).fetchall()
+
+    def times_of_day(self) -> list[tuple[str, int]]:
+        """The distinct starts and ends."""
+        return self._db.execute(TIMES_OF_DAY).fetchall()
+
+    def run(self, prepared: Prepared) -> None:
+        """Make every table of `sql/`."""
+        for name, columns in prepared.tables.items():
+            self._db.register("columns_in", dict(columns))
+            self._db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM columns_in")  # noqa: S608, our names
+            self._db.unregister("columns_in")
+        for name, select in statements():
+            self._db.execute(f"CREATE OR REPLACE TEMP {'VIEW' if name == 'known' else 'TABLE'} {name} AS {select}")
+
+    def rows(self, table: str, columns: Iterable[str], order: str) -> Columns:
+        """Columns of a table, sorted."""
+        select = f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order}"  # noqa: S608, our names
+        return dict(self._db.execute(select).fetchnumpy())

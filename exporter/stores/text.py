@@ -1,0 +1,83 @@
+"""A store's report for people and for the API. Pure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from exporter.stores.calendar import WINDOWS, from_us
+from exporter.stores.report import StoreReport
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_PARTS = ("business", "up", "down", "assumed")
+
+
+def stamp(time_us: int) -> str:
+    """A moment as ISO 8601, UTC, with as many digits as it needs."""
+    return from_us(time_us).isoformat().replace("+00:00", "Z")
+
+
+def clock(second: int) -> str:
+    """A time of day as a clock shows it; past midnight with a + in front."""
+    over, second = divmod(second, 86_400) if second > 86_400 else (0, second)
+    return f"{'+' if over else ''}{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+
+
+def totals(found: StoreReport) -> dict[str, dict[str, float]]:
+    """For each window, seconds of business time, up, down, unknown, and assumed."""
+    rows = found.report.rows
+    told = {}
+    for window in WINDOWS:
+        numbers = {part: int(rows[f"{part}_{window}"][0]) for part in _PARTS}
+        numbers["unknown"] = numbers["business"] - numbers["up"] - numbers["down"]
+        told[window] = {f"{part}_seconds": number / 1e6 for part, number in numbers.items()}
+    return told
+
+
+def to_json(store_id: str, found: StoreReport) -> dict[str, Any]:
+    """What `GET /stores/{id}` answers."""
+    return {
+        "store_id": store_id,
+        "as_of": stamp(found.report.as_of_us),
+        "policy": found.report.policy.text(),
+        "timezone": found.timezone or None,
+        "zone": found.zone,
+        "zone_fallback": found.fallback,
+        "hours": [
+            {"day": weekday, "start_time_local": clock(start), "end_time_local": clock(end)}
+            for weekday, start, end in found.hours
+        ]
+        or "24x7",
+        "windows": totals(found),
+        "intervals": [
+            {
+                "start": stamp(p.start_us),
+                "end": stamp(p.end_us),
+                "state": p.state,
+                "observed": p.observed,
+                "poll": None if p.poll_us is None else stamp(p.poll_us),
+            }
+            for p in found.pieces
+        ],
+        "polls": [
+            {"timestamp_utc": stamp(p.at_us), "status": "active" if p.up else "inactive", "in_business_hours": p.counts}
+            for p in found.polls
+        ],
+    }
+
+
+def to_text(store_id: str, found: StoreReport) -> Iterator[str]:
+    """The same for the terminal, line by line."""
+    yield f"store {store_id}, as of {stamp(found.report.as_of_us)} ({found.report.policy.text()})"
+    why = f" ({found.fallback.replace('_', ' ')}: {found.timezone!r})" if found.fallback else ""
+    yield f"zone {found.zone}{why}"
+    for weekday, start, end in found.hours:
+        yield f"  {WEEKDAYS[weekday]:<10} {clock(start)} - {clock(end)}"
+    if not found.hours:
+        yield "  open around the clock: no row of hours names it"
+    for window, numbers in totals(found).items():
+        yield f"last {window}: " + ", ".join(f"{k.removesuffix('_seconds')} {v:g} s" for k, v in numbers.items())
+    for p in found.pieces:
+        by = "" if p.poll_us is None else f", by the poll of {stamp(p.poll_us)}"
+        kind = "" if p.state == "unknown" else " observed" if p.observed else " assumed"
+        yield f"  {stamp(p.start_us)} - {stamp(p.end_us)}  {p.state}{kind}{by}"
+    outside = sum(not p.counts for p in found.polls)
+    yield f"{len(found.polls)} polls in these windows, {outside} of them outside business hours and no evidence"

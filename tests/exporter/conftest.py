@@ -1,0 +1,62 @@
+"""A small world of stores, from CSV text to a report's numbers."""
+
+import csv
+import io
+from datetime import UTC, datetime
+from typing import ClassVar
+
+import pytest
+
+from exporter.stores.calendar import to_us
+from exporter.stores.database import Database
+from exporter.stores.load import Input, load
+from exporter.stores.report import make_report, to_csv
+from exporter.stores.sweep import Policy
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+class StoresWorld:
+    """A database in a folder, fed with rows as a file would have them."""
+
+    headers: ClassVar = {
+        "status": "store_id,status,timestamp_utc",
+        "hours": "store_id,day,start_time_local,end_time_local",
+        "timezones": "store_id,timezone_str",
+    }
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.database = Database(folder / "stores.duckdb")
+
+    def write(self, kind, rows, name=None):
+        path = self.folder / (name or f"{kind}.csv")
+        path.write_text("\n".join([self.headers[kind], *rows]) + "\n", "utf-8")
+        return path
+
+    def load(self, now=NOW, **files):
+        """Load rows by kind, in one load; what became of them."""
+        inputs = [Input(self.write(kind, rows), f"{kind}.csv", kind) for kind, rows in files.items()]
+        return load(self.database, inputs, to_us(now))
+
+    def report(self, as_of, **policy):
+        """The CSV with all columns: store -> short name of a column -> text."""
+        report = make_report(self.database, Policy(**policy), moment(as_of))
+        rows = csv.DictReader(io.StringIO(to_csv(report, everything=True)))
+        return {row.pop("store_id"): {short(name): float(value) for name, value in row.items()} for row in rows}
+
+
+def short(column):
+    return column.partition("(")[0].replace("_last", "")
+
+
+def moment(text):
+    found = datetime.fromisoformat(text)
+    return to_us(found if found.tzinfo else found.replace(tzinfo=UTC))
+
+
+@pytest.fixture
+def stores_world(tmp_path):
+    world = StoresWorld(tmp_path)
+    yield world
+    world.database.close()

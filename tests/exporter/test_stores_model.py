@@ -1,0 +1,154 @@
+"""The report against a model that looks at every quarter of an hour of a random world, one by one.
+
+Polls lie on half hours, so that the midpoint of two is a quarter, and every quarter has one state.
+"""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.stores.calendar import to_us
+from exporter.stores.database import Database
+from exporter.stores.report import make_report
+from exporter.stores.sweep import Policy
+
+QUARTER = timedelta(minutes=15)
+CARRY, REACH = timedelta(hours=24), timedelta(minutes=90)
+WINDOWS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+# No time of day that a change of the clocks leaves out or repeats: those have tests of their own.
+TIMES_S = [0, 4 * 3600, 9 * 3600, 12 * 3600 + 1800, 17 * 3600, 22 * 3600, 86400]
+ZONES = ["America/Chicago", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"]
+AS_OF = [datetime(2024, 3, 13, 15, 30, tzinfo=UTC), datetime(2024, 11, 6, 3, 0, tzinfo=UTC)]
+"""Both some days after Chicago's clocks changed."""
+
+
+class Model:
+    """One store, by the rules as they are written down and nothing else."""
+
+    def __init__(self, zone, hours, polls, as_of, interpolation):
+        self.zone, self.hours, self.as_of, self.interpolation = ZoneInfo(zone), hours, as_of, interpolation
+        self.first = as_of - WINDOWS["week"]
+        horizon = self.first - CARRY
+        quarters = [horizon - timedelta(days=2) + n * QUARTER for n in range(11 * 96)]
+        self.segment = {}
+        number = 0
+        for before, at in zip([None, *quarters], quarters, strict=False):
+            if self.is_open(at):
+                number += before is None or before not in self.segment
+                self.segment[at] = number
+        self.polls = sorted((at, up) for at, up in polls.items() if horizon <= at <= as_of and self.is_open(at))
+
+    def is_open(self, at):
+        if not self.hours:
+            return True
+        local = at.astimezone(self.zone)
+        second = local.hour * 3600 + local.minute * 60
+        return any(
+            (local.weekday() == weekday and start <= second < end)
+            or (local.weekday() == (weekday + 1) % 7 and second < end - 86400)
+            for weekday, start, end in self.hours
+        )
+
+    def speaker(self, at):
+        """The poll that speaks for this quarter."""
+        inside = [p for p in self.polls if self.segment.get(p[0]) == self.segment[at]]
+        if not inside:
+            before = [p for p in self.polls if p[0] < at]
+            return before[-1] if before else None
+        if self.interpolation == "previous":
+            return next((p for p in reversed(inside) if p[0] <= at), inside[0])
+        if self.interpolation == "next":
+            return next((p for p in inside if p[0] > at), inside[-1])
+        return min(inside, key=lambda p: (abs(p[0] - at), -p[0].timestamp()))
+
+    def times(self, length):
+        """Microseconds (up, down, assumed, business)."""
+        up = down = assumed = business = 0
+        for n in range(length // QUARTER):
+            at = self.as_of - length + n * QUARTER
+            if at not in self.segment:
+                continue
+            business += 1
+            poll = self.speaker(at)
+            if poll is None or not poll[0] - CARRY <= at < poll[0] + CARRY:
+                continue
+            up, down = up + poll[1], down + (not poll[1])
+            assumed += not poll[0] - REACH <= at < poll[0] + REACH
+        return tuple(n * QUARTER // timedelta(microseconds=1) for n in (up, down, assumed, business))
+
+
+@st.composite
+def openings(draw):
+    start = draw(st.sampled_from(TIMES_S[:-1]))
+    end = draw(st.sampled_from(TIMES_S))
+    return draw(st.integers(0, 6)), start, end if end > start else end + 86400
+
+
+@st.composite
+def stores(draw):
+    as_of = draw(st.sampled_from(AS_OF))
+    polls = draw(
+        st.dictionaries(st.integers(-20, 9 * 48).map(lambda n: as_of - n * 2 * QUARTER), st.booleans(), max_size=30)
+    )
+    return as_of, draw(st.sampled_from(ZONES)), draw(st.sets(openings(), max_size=6)), polls
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    with Database(tmp_path_factory.mktemp("model") / "stores.duckdb") as opened:
+        yield opened
+
+
+def put(database, zone, hours, polls):
+    with database.writing() as cursor:
+        for table in ("stores", "hours", "polls"):
+            cursor.execute(f"DELETE FROM {table}")
+        cursor.execute("INSERT INTO stores VALUES (1, 's', ?)", [zone])
+        for row in hours:
+            cursor.execute("INSERT INTO hours VALUES (1, ?, ?, ?)", row)
+        for at, up in polls:
+            cursor.execute("INSERT INTO polls VALUES (1, ?, ?, 1)", [to_us(at), int(up)])
+
+
+def check(database, store, interpolation):
+    as_of, zone, hours, polls = store
+    put(database, zone, hours, polls.items())
+    rows = make_report(database, Policy(interpolation), to_us(as_of)).rows
+    model = Model(zone, hours, polls, as_of, interpolation)
+    for window, length in WINDOWS.items():
+        got = tuple(int(rows[f"{part}_{window}"][0]) for part in ("up", "down", "assumed", "business"))
+        assert got == model.times(length), window
+
+
+INTERPOLATIONS = st.sampled_from(["nearest", "previous", "next"])
+
+
+@given(stores(), INTERPOLATIONS)
+@settings(max_examples=5)
+def test_the_report_is_what_a_look_at_every_quarter_finds(database, store, interpolation):
+    check(database, store, interpolation)
+
+
+@pytest.mark.slow
+@given(stores(), INTERPOLATIONS)
+@settings(max_examples=60)
+def test_the_report_is_what_a_look_at_every_quarter_finds_in_many_worlds(database, store, interpolation):
+    check(database, store, interpolation)
+
+
+@pytest.mark.slow
+@given(stores(), st.randoms())
+@settings(max_examples=8)
+def test_the_order_of_polls_does_not_matter(database, store, random):
+    as_of, zone, hours, polls = store
+    found = []
+    for _ in range(2):
+        order = list(polls.items())
+        random.shuffle(order)
+        put(database, zone, hours, order)
+        rows = make_report(database, Policy(), to_us(as_of)).rows
+        found.append({name: values.tolist() for name, values in rows.items()})
+    assert found[0] == found[1]
