@@ -38,11 +38,13 @@ class Labeller:
         """`existing`: series that were there before; they keep their place."""
         self._router = source.router()
         self._limits = source.limits
-        self._series = set(existing)
-        self._methods = {OTHER, *source.methods, *(labels.method for labels in self._series)}
-        self._routes = {OTHER, *source.routes, *(labels.route for labels in self._series)}
-        self._codes = {OTHER, *source.declared_codes(), *(labels.code for labels in self._series)}
+        self._series: set[Labels] = set()
+        self._methods = {OTHER, *source.methods}
+        self._routes = {OTHER, *source.routes}
+        self._codes = {OTHER, *source.declared_codes()}
         self._given: dict[Key, Labelled] = {}
+        for labels in existing:
+            self.born(labels)
 
     def labelled(self, key: Key) -> Labelled:
         """The labels of a key; the same ones for the same key as long as this object lives."""
@@ -52,6 +54,13 @@ class Labeller:
                 self._given.clear()
             found = self._given[key] = self._find(key)
         return found
+
+    def born(self, labels: Labels) -> None:
+        """Take note of a series that no key led to."""
+        self._series.add(labels)
+        self._methods.add(labels.method)
+        self._routes.add(labels.route)
+        self._codes.add(labels.code)
 
     def _find(self, key: Key) -> Labelled:
         method = key[0].decode() if _METHOD.fullmatch(key[0]) else OTHER

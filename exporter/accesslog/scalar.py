@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from exporter.accesslog.formats import FIELD_NAMES, Fields, Format, complete
-from exporter.accesslog.tally import MAX_TIME_NS, Buckets, Key, Tally, normal, pieces
+from exporter.accesslog.tally import BUCKETS, MAX_TIME_NS, Buckets, Key, Tally, normal, pieces
 from exporter.errors import BadRecord
 
 PIECE_BYTES = 1 << 18  # lines are split this much at a time, so that memory stays small and warm in the cache
@@ -26,11 +26,10 @@ def tally_scalar(data: bytes, format_: Format, buckets: Buckets) -> Tally:
 def tally_normal(data: bytes, format_: Format, buckets: Buckets) -> Tally:
     """Count the lines of `data`, which went through `normal` once; a second time would change some."""
     tally = Tally()
-    count = _count_timed if format_.has_time else _count
     for piece in pieces(data, PIECE_BYTES):
         lines = piece[:-1].split(b"\n")
         tally.lines += len(lines)
-        count(lines, format_, buckets, tally)
+        _count(lines, format_, buckets, tally)
     return tally
 
 
@@ -43,27 +42,11 @@ def _no_pattern(_: bytes) -> None:
     return None
 
 
-def _count(lines: list[bytes], format_: Format, _: Buckets, tally: Tally) -> None:
-    match, hits = _matcher(format_.pattern), tally.hits
-    for line in lines:
-        found = match(line)
-        fields = found.group(*FIELD_NAMES) if found else _look_again(line, format_, tally)
-        if fields is None:
-            continue
-        method, target, code, size, _time = fields
-        try:
-            length = int(size) if size.isdigit() else _no_size(size)
-            numbers = hits.get((method, target, code)) or _new_hit((method, target, code), 3, tally)
-        except BadRecord as exc:
-            tally.fail(exc.reason)
-            continue
-        numbers[0] += 1
-        numbers[1] += length
-
-
-def _count_timed(lines: list[bytes], format_: Format, buckets: Buckets, tally: Tally) -> None:
-    match, hits = _matcher(format_.pattern), tally.hits
-    unit_ns, index, width = format_.time_unit_ns, buckets.index, 3 + len(buckets)
+def _count(lines: list[bytes], format_: Format, buckets: Buckets, tally: Tally) -> None:
+    """The hot loop. The places in a hit's numbers are written out, as a name is looked up anew for each line."""
+    match, hits, index = _matcher(format_.pattern), tally.hits, buckets.index
+    timed, unit_ns = format_.has_time, format_.time_unit_ns
+    width = BUCKETS + (len(buckets) if timed else 0)
     for line in lines:
         found = match(line)
         fields = found.group(*FIELD_NAMES) if found else _look_again(line, format_, tally)
@@ -72,7 +55,7 @@ def _count_timed(lines: list[bytes], format_: Format, buckets: Buckets, tally: T
         method, target, code, size, time = fields
         try:
             length = int(size) if size.isdigit() else _no_size(size)
-            time_ns = read_time_ns(time, unit_ns)
+            time_ns = read_time_ns(time, unit_ns) if timed else None
             numbers = hits.get((method, target, code)) or _new_hit((method, target, code), width, tally)
         except BadRecord as exc:
             tally.fail(exc.reason)

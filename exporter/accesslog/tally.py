@@ -17,7 +17,7 @@ COUNT, BYTES, TIME_NS, BUCKETS = 0, 1, 2, 3
 """Places in a hit's numbers: requests, response bytes, the sum of their times, and the first of the buckets."""
 
 NS = 1_000_000_000
-MAX_TIME_NS = 10**15  # 11 days: longer is a broken line, and the sum of 9,000 such still fits 64 bits
+MAX_TIME_NS = 10**15  # 11 days: longer is a broken line
 
 BOM = b"\xef\xbb\xbf"
 

@@ -69,7 +69,8 @@ class Traffic:
         self._name = source.source
         self._labeller = Labeller(source, (Labels(*labels[1:]) for labels in self.requests))
         self._codes = source.declared_codes()
-        self._timed = source.parsed_format().has_time
+        format_ = source.parsed_format()
+        self._timed = format_.has_time and format_.pattern is not None  # else lines may or may not have a time
         self._buckets = Buckets(source.buckets)
         for labels, one in self.durations.items():
             if one.bounds_s != self._buckets.bounds_s:
@@ -97,11 +98,13 @@ class Traffic:
             one.count += numbers[COUNT]
             one.bytes += numbers[BYTES]
             self._dirty.add(labels)
-            if len(numbers) > BUCKETS:
-                self._add_durations((self._name, method, route), numbers)
+            if any(numbers[BUCKETS:]):
+                self._add_durations((self._name, method, route), numbers, now_s)
 
-    def _add_durations(self, labels: RouteLabels, numbers: list[int]) -> None:
-        one = self.durations[labels]
+    def _add_durations(self, labels: RouteLabels, numbers: list[int], now_s: float) -> None:
+        one = self.durations.get(labels)
+        if one is None:
+            one = self.durations[labels] = self._no_durations(now_s)
         one.sum_ns += numbers[TIME_NS]
         for index, count in enumerate(numbers[BUCKETS:]):
             one.counts[index] += count
@@ -117,6 +120,7 @@ class Traffic:
             if labels not in self.requests:
                 self.requests[labels] = Requests(0, 0, now_s)
                 self._created[labels] = now_s
+                self._labeller.born(Labels(method, route, code))
                 self._dirty.add(labels)
         if self._timed and (self._name, method, route) not in self.durations:
             self.durations[self._name, method, route] = self._no_durations(now_s)

@@ -137,6 +137,29 @@ def test_other_settings_keep_the_counters():
     assert histograms["GET", "/old"] == HistogramValue((0.1, 1.0), (0, 0, 0), 0.0)
 
 
+def test_times_can_come_with_other_settings():
+    traffic = Traffic(source(), 1.0)
+    traffic.add(hits((b"GET", b"/", b"200")), 1.0)
+    traffic.configure(source(format="tab-timed", buckets=(0.1,)), 2.0)
+    traffic.add(hits((b"GET", b"/", b"200"), numbers=(1, 1, 5, 1, 0)), 2.0)
+    histograms = series(traffic, "tidewatch_http_request_duration_seconds")
+    assert histograms == {("GET", "/"): HistogramValue((0.1,), (1, 0), 5e-9)}
+
+
+def test_json_without_times_has_no_histogram():
+    traffic = Traffic(source(format="json", buckets=(0.1,), routes=("/",), codes=(200,)), 1.0)
+    traffic.add(hits((b"GET", b"/", b"200"), numbers=(1, 1, 0, 0, 0)), 1.0)
+    assert series(traffic, "tidewatch_http_request_duration_seconds") == {}
+
+
+def test_declared_series_count_against_the_limit():
+    settings = "{source: s, paths: [a], codes: [200, 404, 500], limits: {series: 4}}"
+    traffic = Traffic(parse_config(settings, Source), 1.0)
+    for route in (b"/a", b"/b", b"/c"):
+        traffic.add(hits((b"GET", route, b"200")), 1.0)
+    assert {route for _, route, _ in series(traffic, REQUESTS)} == {"/a", "/b", "other"}
+
+
 def test_a_state_that_cannot_be_read_is_told():
     with pytest.raises(StoreError, match="source site: the state kept for it cannot be read"):
         Traffic(source(), 1.0, {"totals": b"{"})
