@@ -2,13 +2,13 @@
 
 import contextlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from trafficgen.errors import TrafficgenError, UsageError
+from trafficgen.flags import checked, duration, output_options, plan_options, target_options
 from trafficgen.lazy import LazyGroup
 
 EXIT_CODES = """\b
@@ -25,147 +25,6 @@ Exit codes:
   14   --fail-if latency_p99 (...): the answer after the plan
   15   --fail-if send_latency_p99 (...): the answer after the send
   130  ended at once by a second signal"""
-
-
-def _checked(check: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A click callback from a function that raises UsageError."""
-
-    def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
-        return None if value is None else check(value)
-
-    return callback
-
-
-def _duration(text: str) -> float:
-    from trafficgen.units import parse_duration
-
-    return parse_duration(text)
-
-
-def _thresholds(texts: tuple[str, ...]) -> list[Any]:
-    from trafficgen.thresholds import parse_threshold
-
-    return [parse_threshold(text) for text in texts]
-
-
-def _address(text: str) -> tuple[str, int] | None:
-    host, _, port = text.rpartition(":")
-    if text == "off":
-        return None
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"--metrics-address: {text!r}; write host:port, or off")
-    return host.strip("[]"), int(port)
-
-
-def _stack(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decorate(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-plan_options = _stack(
-    click.option("--rps", type=float, help="Requests a second, on average."),
-    click.option(
-        "--jitter", type=float, default=0.0, help="The rate of each interval is random in rps x (1 -+ jitter); 0 to 1."
-    ),
-    click.option(
-        "--jitter-interval", default="1s", callback=_checked(_duration), help="How long each random rate holds."
-    ),
-    click.option(
-        "--jitter-mode",
-        type=click.Choice(["balanced", "iid"]),
-        default="balanced",
-        help="balanced: the mean comes out exactly; iid: independent draws.",
-    ),
-    click.option(
-        "--pattern",
-        "patterns",
-        multiple=True,
-        help="constant; tide:period=10m,amplitude=0.5,phase=0; ramp:to=500,over=1m; steps:rates=100/200,every=30s; "
-        "a CSV file of seconds,rate; and burst:on=5s,off=25s,factor=4[,additive], also on top of another.",
-    ),
-    click.option(
-        "--arrival", type=click.Choice(["even", "poisson"]), default="even", help="Even gaps, or a Poisson process."
-    ),
-    click.option("--mix", help="Weighted paths, such as '/=90,/fail=8,/missing=2'. Without it: the path of the URL."),
-    click.option("--duration", callback=_checked(_duration), help="90, 90s, 1m30s, ... Endless without."),
-    click.option(
-        "--seed", type=click.IntRange(0), help="Makes all random draws repeatable. Random without; always told."
-    ),
-)
-
-output_options = _stack(
-    click.option(
-        "--fail-if",
-        multiple=True,
-        callback=_checked(_thresholds),
-        help="A limit, such as 'error_ratio>0.01' or 'latency_p99>200ms'; may be given again. Exit codes below.",
-    ),
-    click.option(
-        "--report", type=click.Choice(["text", "json", "html"]), default="text", help="The form of the closing report."
-    ),
-    click.option(
-        "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report there, not to stdout."
-    ),
-    click.option(
-        "--metrics-address",
-        default="127.0.0.1:8089",
-        show_default=True,
-        callback=_checked(_address),
-        help="Where /metrics is served, or off.",
-    ),
-    click.option(
-        "--linger",
-        default="30s",
-        show_default=True,
-        callback=_checked(_duration),
-        help="If the metrics are being scraped: stay up for two more scrapes, at most so long.",
-    ),
-)
-
-target_options = _stack(
-    click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."),
-    click.option(
-        "--connections", type=click.IntRange(1, 60_000), default=256, show_default=True, help="At most so many."
-    ),
-    click.option(
-        "--timeout",
-        default="10s",
-        show_default=True,
-        callback=_checked(_duration),
-        help="From the send to the end of the answer.",
-    ),
-    click.option("--connect-timeout", default="5s", show_default=True, callback=_checked(_duration)),
-    click.option(
-        "--max-in-flight",
-        type=click.IntRange(1),
-        default=4096,
-        show_default=True,
-        help="Requests sent or waiting for a connection; more are dropped.",
-    ),
-    click.option(
-        "--on-behind",
-        type=click.Choice(["catchup", "drop"]),
-        default="catchup",
-        show_default=True,
-        help="When the generator is late: send up to 1 s late at up to twice the rate, or drop.",
-    ),
-    click.option("--keepalive/--no-keepalive", default=True, help="Reuse connections, or make one for each request."),
-    click.option("--method", default="GET", show_default=True),
-    click.option("--header", "headers", multiple=True, help="'Name: value'; may be given again."),
-    click.option(
-        "--body", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file sent with each request."
-    ),
-    click.option("--unix-socket", help="Connect to this socket; the URL still gives host and path."),
-    click.option("--insecure", is_flag=True, help="Accept any certificate."),
-    click.option("--allow-public", is_flag=True, help="Allow a target with a public address: make sure it is yours."),
-    click.option(
-        "--wait", default=None, callback=_checked(_duration), help="Wait so long for a target that does not listen yet."
-    ),
-)
 
 
 @click.group(
@@ -185,10 +44,9 @@ target_options = _stack(
 @click.version_option(package_name="tidewatch", prog_name="trafficgen")
 @click.pass_context
 def cli(context: click.Context, /, **options: Any) -> None:
-    r"""Generate traffic on a plan that a slow target never slows, and tell exactly what was planned, sent and answered.
+    """Generate traffic on a plan that a slow target never slows, and tell exactly what was planned, sent and answered.
 
-    \b
-    trafficgen --url http://127.0.0.1:8080/ --rps 500 --jitter 0.2
+    Example: trafficgen --url http://127.0.0.1:8080/ --rps 500 --jitter 0.2
     """
     if context.invoked_subcommand is not None:
         if any(context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE for name in options):
@@ -248,7 +106,7 @@ def run(context: click.Context, /, **options: Any) -> None:
 @click.option("--url", required=True, help="Where the requests go: scheme, host and port; the paths are the log's.")
 @click.option("--speed", type=float, default=1.0, show_default=True, help="So many times as fast as the log.")
 @click.option("--loop", is_flag=True, help="Begin again at the end.")
-@click.option("--duration", callback=_checked(_duration), help="End after so long.")
+@click.option("--duration", callback=checked(duration), help="End after so long.")
 @click.option("--seed", type=click.IntRange(0), help="Of the spreading of whole-second stamps. Always told.")
 @target_options
 @output_options

@@ -99,7 +99,7 @@ def target_settings(options: dict[str, Any]) -> dict[str, Any]:
         "unix_socket": options["unix_socket"],
         "insecure": options["insecure"],
         "allow_public": options["allow_public"],
-        "wait_s": options["wait"] or 0.0,
+        "wait_s": options["wait"],
     }
 
 

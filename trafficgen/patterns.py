@@ -93,10 +93,10 @@ def _base(text: str, name: str, rest: str, rate: float | None) -> Pattern:
         return _tide(_Options(text, rest), rate)
     if name == "ramp":
         return _ramp(_Options(text, rest), rate)
-    if name == "steps":
-        return _steps(_Options(text, rest))
-    if Path(text).is_file():
-        return read_schedule(Path(text))
+    if name == "steps" or Path(text).is_file():
+        if rate is not None:
+            raise UsageError(f"--rps: {text!r} has rates of its own; leave one of the two out")
+        return _steps(_Options(text, rest)) if name == "steps" else read_schedule(Path(text))
     raise UsageError(f"--pattern: {text!r} is neither a pattern nor a file; known: {_KNOWN}")
 
 

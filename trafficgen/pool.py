@@ -77,7 +77,8 @@ class Pool:
             connection = idle.pop()
             if not connection.closed and connection.send(due_ns, request):
                 return
-        if self.meter.in_flight() + len(self._waiting) >= self._limits.max_in_flight:
+        # none is idle, so every open connection has a request under way
+        if len(self._all) + len(self._waiting) >= self._limits.max_in_flight:
             self.meter.dropped["in_flight"] += 1
             return
         self._waiting.append((due_ns, request))

@@ -45,7 +45,8 @@ async def test_the_counters_tell_the_run(site):
     async with MetricsServer(("127.0.0.1", 0), run) as server:
         report = await run.execute()
         seen = await scrape(server)
-    assert seen["trafficgen_planned_requests_total",] == seen["trafficgen_sent_requests_total",] == report.planned
+    assert seen["trafficgen_planned_requests_total",] == report.planned
+    assert seen["trafficgen_sent_requests_total",] == report.sent > 0
     fails = seen["trafficgen_responses_total", ("code", "500"), ("target", "/fail")]
     assert fails == site.requests["/fail"]
     assert seen["trafficgen_responses_total", ("code", "200"), ("target", "/")] == report.answered - fails

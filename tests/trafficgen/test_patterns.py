@@ -9,7 +9,7 @@ from trafficgen.patterns import parse_patterns, read_schedule
 
 
 def rates(texts, at, rate=100.0):
-    pattern = parse_patterns(texts, rate)
+    pattern = parse_patterns(texts, None if any("steps" in text for text in texts) else rate)
     found = []
     for time in at:
         segment = next(s for s in itertools.islice(pattern.segments(), 1000) if s.start_s <= time < s.end_s)
@@ -59,7 +59,12 @@ def test_a_burst_keeps_the_mean():
 )
 def test_a_wrong_pattern_is_refused(texts, says):
     with pytest.raises(UsageError, match=says):
-        parse_patterns(texts, 100.0)
+        parse_patterns(texts, None if texts[0].startswith("steps") else 100.0)
+
+
+def test_a_rate_beside_a_pattern_with_rates_of_its_own_is_refused():
+    with pytest.raises(UsageError, match="--rps: 'steps:rates=1/2,every=1s' has rates of its own"):
+        parse_patterns(("steps:rates=1/2,every=1s",), 100.0)
 
 
 def test_a_schedule_is_read_with_ramps_and_jumps(tmp_path):
