@@ -17,7 +17,7 @@ class HandWaker:
         self.waiting = asyncio.Event()
         self.awake = asyncio.Event()
 
-    async def wait(self, timeout_s, directories):
+    async def wait(self, timeout_s, prefixes):
         self.waiting.set()
         await self.awake.wait()
         self.awake.clear()

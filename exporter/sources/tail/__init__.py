@@ -5,7 +5,6 @@ file), `follow` (which files, what next), `watch` (when to look again), and here
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -78,6 +77,7 @@ class Tail:
         self._follower = Follower(patterns, from_start=from_start, saved=saved, limits=self._limits)
         self._clock = clock
         self._waker = waker or EventWaker()
+        self._prefixes = tuple(_fixed_start(pattern) for pattern in self._follower.patterns)
         self._pending: asyncio.Future[Batch | None] | None = None
         self._last_read_s = 0.0
         self._state = self._follower.state()
@@ -104,7 +104,7 @@ class Tail:
             if rest_s < self._limits.scan_s:
                 await self._waker.wait(self._limits.interval_s, ())
             else:
-                await self._waker.wait(self._limits.scan_s, self._directories())
+                await self._waker.wait(self._limits.scan_s, self._prefixes)
 
     def saved_state(self) -> bytes:
         """Positions after every batch handed out so far."""
@@ -146,5 +146,8 @@ class Tail:
             last_read_s=self._last_read_s,
         )
 
-    def _directories(self) -> set[str]:
-        return {os.path.dirname(pattern) for pattern in self._follower.patterns}
+
+def _fixed_start(pattern: str) -> str:
+    """What every path begins with that the pattern matches, and its rotated siblings too."""
+    end = next((at for at, character in enumerate(pattern) if character in "*?["), len(pattern))
+    return pattern[:end]

@@ -47,7 +47,7 @@ class Book:
     Attributes:
         streams: open files, read as they grow (roles live and old).
         recovering: copies, read once to their end.
-        marks: files known and not open, by key.
+        marks: files known and not open, by key; changed by `keep` and `drop` only.
         totals: see Totals.
         scanned_ns: Unix time of the last scan; what came to a home after it, nobody has seen.
     """
@@ -55,7 +55,10 @@ class Book:
     def __init__(self, state: State | None, limits: Limits) -> None:
         self.streams: list[Stream] = []
         self.recovering: list[Position] = []
-        self.marks = {mark.key: mark for mark in state.marks} if state else {}
+        self.marks: dict[int, Mark] = {}
+        self._keys: dict[FileId, int] = {}
+        for mark in state.marks if state else ():
+            self.keep(mark)
         self.totals = state.totals if state else Totals()
         self.scanned_ns = state.scanned_ns if state else 0
         self._next_key = state.next_key if state else 1
@@ -72,6 +75,19 @@ class Book:
         """A mark at the start of a file not seen before."""
         self._next_key += 1
         return Mark(key=self._next_key - 1, home=home, path=home, role=role)
+
+    def keep(self, mark: Mark) -> None:
+        """Remember a file that is not open, in place of what was remembered under its key."""
+        self.drop(mark.key)
+        self.marks[mark.key] = mark
+        if mark.inode:
+            self._keys[mark.id] = mark.key
+
+    def drop(self, key: int) -> None:
+        """Remember a file no more; it is open from now on, or forgotten."""
+        mark = self.marks.pop(key, None)
+        if mark is not None and self._keys.get(mark.id) == key:
+            del self._keys[mark.id]
 
     def live(self, home: str) -> Stream | None:
         """The open file that stands at `home`, as far as we know."""
@@ -98,15 +114,16 @@ class Book:
 
     def mark_of(self, file: FileId) -> Mark | None:
         """The known and closed file with this identity, the newest if inodes were used again."""
-        return next((mark for mark in reversed(self.marks.values()) if mark.id == file), None)
+        key = self._keys.get(file)
+        return None if key is None else self.marks[key]
 
     def release(self, file: FileId) -> None:
-        """Another file has this identity now than the closed ones that had it; or it is no mere copy any more."""
-        for mark in [mark for mark in self.marks.values() if mark.id == file]:
-            if mark.role == "copy":
-                del self.marks[mark.key]
-            else:
-                self.marks[mark.key] = msgspec.structs.replace(mark, device=0, inode=0)
+        """What was known under this identity is no more: another file has it now, or it is no mere copy any more."""
+        mark = self.mark_of(file)
+        if mark is not None and mark.role == "copy":
+            self.drop(mark.key)
+        elif mark is not None:
+            self.keep(mark.nowhere())
 
     def put_away(self, position: Position, role: Role) -> None:
         """Close a file and remember it under `role`."""
@@ -118,7 +135,7 @@ class Book:
         else:
             self.recovering.remove(position)
         position.role = role
-        self.marks[position.key] = position.mark()
+        self.keep(position.mark())
         self._forget_oldest()
 
     def rotated(self, home: str, kind: Kind) -> None:
@@ -156,7 +173,7 @@ class Book:
     def _forget_oldest(self) -> None:
         idle = [key for key, mark in self.marks.items() if mark.role in ("done", "copy")]
         for key in sorted(idle)[: -self._limits.marks]:
-            del self.marks[key]
+            self.drop(key)
 
 
 def decode(saved: bytes) -> State:

@@ -162,3 +162,5 @@ class Follower:
             idle = sorted((s for s in self._book.streams if not s.lag_bytes), key=lambda s: s.quiet_since_s)
             for stream in idle[: -(-self._limits.open_files // 2)]:
                 self._book.put_away(stream, stream.role)
+            if idle:
+                self._scan_due_s = now_s  # others wait for their turn

@@ -1,8 +1,10 @@
 """The directories as one scan sees them: each is listed once, and files are asked about only where it matters."""
 
 import glob
+import itertools
 import os
 import stat
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -36,26 +38,20 @@ def find(path: str) -> Found | None:
 
 
 class Listing:
-    """What stands in the directories now. For one scan only."""
+    """The directories as they are now. For one scan only."""
 
     def __init__(self) -> None:
-        self._names: dict[str, dict[str, int]] = {}
-
-    def readable(self, directory: str) -> bool:
-        """Whether the directory could be listed: where not, a file that cannot be seen need not be gone."""
-        return bool(self._list(directory)) or os.access(directory, os.R_OK | os.X_OK)
+        self._inodes: dict[str, dict[str, int]] = {}
+        self._names: dict[str, list[str]] = {}
 
     def beside(self, home: str, target: str) -> list[Found]:
         """Files that may hold what once stood at `home` (a symlink to `target` perhaps), the oldest first."""
-        found: dict[FileId, Found] = {}
-        for path in dict.fromkeys((home, target)):
-            directory, name = os.path.split(path)
-            stem = stem_of(name)
-            for other in self._list(directory):
-                if other.startswith(stem) or same_series(other, name):
-                    file = find(os.path.join(directory, other))
-                    if file is not None:
-                        found.setdefault(file.id, file)
+        paths = self._beginning_like(home)
+        if target != home:
+            directory, name = os.path.split(target)
+            series = [other for other in self._list(directory) if same_series(other, name)]
+            paths += [*self._beginning_like(target), *(os.path.join(directory, other) for other in series)]
+        found = {file.id: file for file in map(find, dict.fromkeys(paths)) if file is not None}
         return sorted(found.values(), key=lambda file: (file.mtime_ns, generation_order(file.name)))
 
     def by_id(self, wanted: FileId, directories: Iterable[str]) -> Found | None:
@@ -68,14 +64,23 @@ class Listing:
                         return file
         return None
 
-    def _list(self, directory: str) -> dict[str, int]:
+    def _beginning_like(self, path: str) -> list[str]:
+        directory, name = os.path.split(path)
         if directory not in self._names:
+            self._names[directory] = sorted(self._list(directory))
+        names, stem = self._names[directory], stem_of(name)
+        start = bisect_left(names, stem)
+        like = itertools.takewhile(lambda other: other.startswith(stem), itertools.islice(names, start, None))
+        return [os.path.join(directory, other) for other in like]
+
+    def _list(self, directory: str) -> dict[str, int]:
+        if directory not in self._inodes:
             try:
                 with os.scandir(directory) as entries:
-                    self._names[directory] = {entry.name: entry.inode() for entry in entries}
+                    self._inodes[directory] = {entry.name: entry.inode() for entry in entries}
             except OSError:
-                self._names[directory] = {}
-        return self._names[directory]
+                self._inodes[directory] = {}
+        return self._inodes[directory]
 
 
 def rotated_from(file: Found, home: str, target: str) -> bool:

@@ -4,7 +4,9 @@ Content tells whether a file *continues* one we know, under any name. A file of 
 generation that we missed only if its name says so, by the habits of logrotate, nginx, Apache, log4j and cronolog.
 """
 
+import os.path
 import re
+from collections.abc import Iterable
 
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".z", ".Z")
 
@@ -31,6 +33,25 @@ def is_rotation(name: str, of: str) -> bool:
     bare = unpacked(name)
     middle = bare[len(stem) : -len(dot + ending)]
     return bare.endswith(dot + ending) and re.fullmatch(_STAMP, middle) is not None
+
+
+class Bases:
+    """Finds of which of many paths a path is a rotation, without trying them all."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._by_stem: dict[str, list[str]] = {}
+        for path in paths:
+            directory, name = os.path.split(path)
+            self._by_stem.setdefault(os.path.join(directory, stem_of(name)), []).append(path)
+
+    def of(self, path: str) -> str | None:
+        """One of the paths, in the same directory, of which `path` looks like a rotation."""
+        name = os.path.basename(path)
+        for end in range(len(path) - len(name) + 1, len(path)):
+            for base in self._by_stem.get(path[:end], ()):
+                if is_rotation(name, os.path.basename(base)):
+                    return base
+        return None
 
 
 def same_series(name: str, other: str) -> bool:

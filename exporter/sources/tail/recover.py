@@ -1,5 +1,6 @@
 """Find again what is no longer where it stood: in copies, compressed ones too, and in generations that we never saw."""
 
+import logging
 import os
 from collections.abc import Callable
 
@@ -12,6 +13,9 @@ from exporter.sources.tail.identity import HEAD_BYTES, FileId, generation
 from exporter.sources.tail.listing import Found, Listing, find, rotated_from
 from exporter.sources.tail.stream import Mark, Replaced, Stream, open_regular
 
+log = logging.getLogger(__name__)
+
+_MOST_REFUSED = 10_000  # files found unfit and not opened again until they change; then all are tried once more
 _SECOND_NS = 1_000_000_000  # compressors give their output the time of their input, some of them in whole seconds
 
 
@@ -23,6 +27,7 @@ class Recovery:
         self._book = book
         self._look_again = look_again
         self._missed: dict[str, int] = {}
+        self._missed_before: list[tuple[str, int]] = []
         self._moved: set[str] = set()
         self._undecided: dict[FileId, str] = {}
         self._refused: set[tuple[int, Found]] = set()
@@ -49,7 +54,7 @@ class Recovery:
             except (Replaced, SourceError):
                 self._refused.add((mark.key, file))
                 continue
-            self._book.marks.pop(mark.key, None)
+            self._book.drop(mark.key)
             self._book.release(file.id)
             self._book.recovering.append(copy)
             return True
@@ -63,13 +68,15 @@ class Recovery:
             since_ns: the time of that moment, in the file system's clock.
             moved: files were moved away from there; otherwise they were copied and emptied.
         """
-        self._missed.setdefault(home, since_ns)
+        self._missed[home] = min(since_ns, self._missed.get(home, since_ns))
         if moved:
             self._moved.add(home)
 
     def take_missed(self, target_of: Callable[[str], str], listing: Listing) -> None:
         """Read the generations that stood at a home since we last saw it, and that we never saw there."""
-        for home, since_ns in self._missed.items():
+        if len(self._refused) > _MOST_REFUSED:
+            self._refused.clear()
+        for home, since_ns in (*self._missed_before, *self._missed.items()):
             target = target_of(home)
             for file in listing.beside(home, target):
                 if rotated_from(file, home, target) and _not_before(file, since_ns):
@@ -78,6 +85,7 @@ class Recovery:
             found = next((file for file in listing.beside(home, target_of(home)) if file.id == file_id), None)
             if found is None or self.take_in(found, home):
                 del self._undecided[file_id]
+        self._missed_before = list(self._missed.items())  # once more: they may be renamed on while we look for them
         self._missed.clear()
         self._moved.clear()
 
@@ -96,8 +104,9 @@ class Recovery:
                 return False
             if not self._claimed(file, home, plain_too=home not in self._moved):
                 self._read_whole(file, home)
-        except (SourceError, Replaced):
-            self._refused.add((0, file))  # most likely still being written; it is looked at again once it has changed
+        except (SourceError, Replaced) as exc:
+            self._refused.add((0, file))
+            log.info("%s; most likely it is still being written, and will be read once it has changed", exc)
             return False
         return True
 
@@ -106,7 +115,7 @@ class Recovery:
         known = self._book.mark_of(file.id)
         if known is None or not _is_same_inode(known, file.path):
             mark = self._book.new_mark(home, "copy")
-            self._book.marks[mark.key] = _bound(mark, file, _generation(file.path), packed=is_packed(file.path))
+            self._book.keep(_bound(mark, file, _generation(file.path), packed=is_packed(file.path)))
 
     def _is_known(self, file: Found, *, but: Mark | None = None) -> bool:
         """Whether the file is being read, was read, or (without `but`) is known for a copy. Raises SourceError."""
@@ -132,7 +141,7 @@ class Recovery:
         for mark in [m for m in self._book.marks.values() if m.home == home and m.role == "done"]:
             looks = looks or fingerprint(file.path)
             if looks.is_all_of(mark):
-                self._book.marks[mark.key] = _bound(mark, file, looks.generation, packed=looks.packed)
+                self._book.keep(_bound(mark, file, looks.generation, packed=looks.packed))
                 return True
         return False
 

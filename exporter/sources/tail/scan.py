@@ -12,9 +12,11 @@ import msgspec
 from exporter.errors import SourceError
 from exporter.sources.tail.book import Book, Kind
 from exporter.sources.tail.copies import is_packed
-from exporter.sources.tail.listing import Found, Listing, expand, find, rotated_from
+from exporter.sources.tail.identity import FileId
+from exporter.sources.tail.listing import Found, Listing, expand, find
+from exporter.sources.tail.names import Bases
 from exporter.sources.tail.recover import Recovery
-from exporter.sources.tail.stream import Limits, Mark, Replaced, Role, Stream
+from exporter.sources.tail.stream import Limits, Mark, Position, Replaced, Role, Stream
 
 _CLOCK_STEP_NS = 10_000_000  # file times come from a clock that lags the wall by up to one tick
 
@@ -57,11 +59,12 @@ class Scanner:
                 self._place(mark, homes.get(mark.home), listing)
         for file, home in extras:
             self._take_extra(file, home)
+        followed = {position.id: position for position in (*self._book.streams, *self._book.recovering)}
         for home, file in homes.items():
-            self._settle(home, file)
+            self._settle(home, file, followed)
         self._see_young()
         self._book.scanned_ns = int(wall_s * 1e9)
-        self._recovery.take_missed(self._target, listing)
+        self._recovery.take_missed(self._target, Listing())
         self._book.stop_failing({*homes, *self._patterns, *(file.path for file, _ in extras)})
         self.readable = complete and not self._book.failing and bool(self._book.live_homes())
 
@@ -81,23 +84,22 @@ class Scanner:
         """Drop the files of patterns that are no longer asked for."""
         for key, mark in list(self._book.marks.items()):
             if not any(mark.home == pattern or fnmatchcase(mark.home, pattern) for pattern in self._patterns):
-                del self._book.marks[key]
+                self._book.drop(key)
 
     def _sort(self) -> tuple[dict[str, Found], list[tuple[Found, str]], bool]:
         """What stands at homes, what is matched but seems rotated from one (oldest first), and if nothing lacks."""
         matched = dict(expand(self._patterns, self._limits.files))
         live = self._book.live_homes()
+        bases = Bases({*matched, *live})
         homes: dict[str, Found] = {}
         extras: list[tuple[Found, str]] = []
         complete = True
         for path, literal in matched.items():
             file = find(path)
-            base = None
             if file is None:
                 complete &= not literal
                 continue
-            if not literal and path not in live:
-                base = next((p for p in (*matched, *live) if p != path and rotated_from(file, p, p)), None)
+            base = None if literal or path in live else bases.of(path)
             if base is None:
                 homes[path] = file
             else:
@@ -121,29 +123,32 @@ class Scanner:
                 stream.young_since_ns = 0
 
     def _kind(self, stream: Stream) -> Kind:
-        if os.path.islink(stream.home) and os.path.realpath(stream.home) != self._targets.get(stream.home):
+        if os.path.islink(stream.home) and _target(stream.home) != self._targets.get(stream.home):
             return "symlink"
         return "rename" if stream.linked() else "recreate"
 
     def _target(self, home: str) -> str:
         """Where `home` led to when we last settled there."""
-        return self._targets.get(home) or os.path.realpath(home)
+        return self._targets.get(home) or _target(home)
 
-    def _settle(self, home: str, file: Found) -> None:
+    def _settle(self, home: str, file: Found, followed: dict[FileId, Position]) -> None:
         """See that the file at `home` is followed."""
-        self._targets[home] = os.path.realpath(home)
-        for position in (*self._book.streams, *self._book.recovering):
-            if position.id == file.id:
-                if position.role == "old" and self._book.live(home) is None:  # moved back
-                    position.role, position.home, position.path = "live", home, home
-                return
+        self._targets[home] = _target(home)
+        position = followed.get(file.id)
+        if position is not None:
+            if position.role == "old" and self._book.live(home) is None:  # moved back
+                position.role, position.home, position.path = "live", home, home
+            return
         known = self._book.mark_of(file.id)
-        if known is not None and known.role in ("live", "old", "copy"):
-            return  # closed for want of descriptors, unreadable for now, or not to be read
-        if known is not None and known.packed:
-            self._take_extra(file, home)
-        elif known is None or not self._resume(known, file, "live"):
+        if known is None:
             self._begin(home, file)
+        elif known.packed:
+            self._take_extra(file, home)
+        elif known.role in ("done", "copy"):
+            seen = known if known.role == "done" else msgspec.structs.replace(known, offset=known.size)
+            if not self._resume(seen, file, "live"):
+                self._book.release(file.id)
+                self._begin(home, file)
 
     def _take_extra(self, file: Found, home: str) -> None:
         """A file that a pattern matches, and that is not followed but read once: rotated from a home, or compressed."""
@@ -187,27 +192,35 @@ class Scanner:
         except SourceError as exc:
             self._book.fails(file.path, exc)
             return True
-        del self._book.marks[mark.key]
+        if stream.id != file.id:  # rotated just now: the next scan will see how
+            stream.close()
+            return True
+        self._book.drop(mark.key)
         self._book.streams.append(stream)
         self._book.works(file.path)
         return True
 
     def _see_growth(self, mark: Mark, listing: Listing) -> None:
-        """A rotated file that we closed may be written to again, or be moved on."""
-        if mark.packed or not mark.inode:
+        """A rotated file that we closed may be written to again, be moved on, or be gone."""
+        if not mark.inode:
             return
         file = find(mark.path)
         if file is None or file.id != mark.id:
             file = listing.by_id(mark.id, [os.path.dirname(mark.path)])
-        if file is None or file.id in self._book.open_ids():
-            return
-        if mark.role == "copy":
+        if file is None and mark.role == "copy":
+            self._book.drop(mark.key)
+        elif file is None:
+            self._book.keep(mark.nowhere())
+        elif mark.role == "copy":
             if file.size != mark.size:  # in the making, or no copy after all: it will be judged again
-                del self._book.marks[mark.key]
-        elif file.size > mark.offset and file.path != mark.home:
-            self._resume(mark, file, "old")
+                self._book.drop(mark.key)
+        elif not mark.packed and file.path != mark.home and file.size > mark.offset:
+            if not self._resume(mark, file, "old"):
+                self._book.keep(mark.nowhere())
+        elif not mark.packed and file.size < mark.offset:
+            self._book.keep(mark.nowhere())
         elif file.path != mark.path:
-            self._book.marks[mark.key] = msgspec.structs.replace(mark, path=file.path)
+            self._book.keep(msgspec.structs.replace(mark, path=file.path))
 
     def _place(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
         """Find the file of a mark again, by its identity or by its content."""
@@ -231,23 +244,26 @@ class Scanner:
 
     def _by_identity(self, mark: Mark, at_home: Found | None, listing: Listing) -> Found | None:
         target = self._target(mark.home)
-        for file in (at_home, find(mark.path), *listing.beside(mark.home, target)):
+        for file in (at_home, find(mark.path)):
             if file is not None and file.id == mark.id:
+                return file
+        for file in listing.beside(mark.home, target):
+            if file.id == mark.id:
                 return file
         return listing.by_id(mark.id, map(os.path.dirname, (mark.path, mark.home, target)))
 
     def _replaced(self, mark: Mark, file: Found, at_home: Found | None, listing: Listing) -> None:
         """The inode is there, with other content: cut off and written anew, or used again for another file."""
         if at_home is None or file.id != at_home.id:
-            self._gone(msgspec.structs.replace(mark, device=0, inode=0), at_home, listing)
+            self._gone(mark.nowhere(), at_home, listing)
             return
-        del self._book.marks[mark.key]
+        self._book.drop(mark.key)
         self._begin(mark.home, file)
         stream = self._book.live(mark.home)
         if stream is not None and stream.generation == mark.generation:
             self._cut(mark, stream.key, listing)
         else:
-            self._gone(msgspec.structs.replace(mark, device=0, inode=0), at_home, listing)
+            self._gone(mark.nowhere(), at_home, listing)
 
     def _gone(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
         """The file is not there any more. While none has taken its place it may come back: there is no hurry."""
@@ -259,8 +275,8 @@ class Scanner:
             self._give_up(mark, "gone" if mark.role == "live" else None)
 
     def _cut(self, mark: Mark, feeds: int, listing: Listing) -> None:
-        mark = msgspec.structs.replace(mark, role="cut", feeds=feeds, device=0, inode=0)
-        self._book.marks[mark.key] = mark
+        mark = msgspec.structs.replace(mark.nowhere(), role="cut", feeds=feeds)
+        self._book.keep(mark)
         if self._recovery.seek(mark, self._target(mark.home), listing):
             self._recovery.missed(mark.home, mark.mtime_ns, moved=False)
             self._book.rotated(mark.home, "copytruncate")
@@ -274,8 +290,8 @@ class Scanner:
             self._book.rotated(mark.home, kind)
         self._book.lost(mark.home, mark.size - mark.offset)
         if not mark.generation:  # the inode alone could be any file's by then
-            mark = msgspec.structs.replace(mark, device=0, inode=0)
-        self._book.marks[mark.key] = msgspec.structs.replace(mark, role="done", size=mark.offset)
+            mark = mark.nowhere()
+        self._book.keep(msgspec.structs.replace(mark, role="done", size=mark.offset))
 
     def _see_cut(self, stream: Stream) -> None:
         try:
@@ -284,3 +300,8 @@ class Scanner:
             self.cut_off(stream)
         except SourceError as exc:
             self._book.fails(stream.path, exc)
+
+
+def _target(home: str) -> str:
+    """Where `home` leads to; itself unless it is a symlink."""
+    return os.path.realpath(home) if os.path.islink(home) else home

@@ -7,6 +7,7 @@ Blocking; one thread at a time.
 import errno
 import os
 import stat
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from typing import Literal
 
@@ -34,11 +35,11 @@ class Limits(msgspec.Struct, frozen=True):
     """Longer lines are dropped and counted."""
     batch_bytes: int = 4 << 20
     """The most that one batch holds; what a Tail keeps in memory is a small multiple of it."""
-    open_files: int = 256
+    open_files: int = 512
     """Descriptors held at a time; the quietest files are closed first, and opened again when they grow."""
-    files: int = 4096
+    files: int = 1024
     """Files that the patterns may match; more are left out, so that a careless pattern cannot eat the machine."""
-    marks: int = 1024
+    marks: int = 256
     """Rotated files remembered, so that their compressed copies are not read again."""
     grace_s: float = 60.0
     """How long a rotated or deleted file must be quiet before its descriptor is given back."""
@@ -80,6 +81,10 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
         """The file as the file system names it."""
         return FileId(self.device, self.inode)
 
+    def nowhere(self) -> "Mark":
+        """The mark of content whose file is gone; it can only be found again by content."""
+        return msgspec.structs.replace(self, device=0, inode=0)
+
     def fits(self, head: bytes, before: bytes | None = None) -> bool:
         """Whether content with this head, and with these bytes `before` our offset, is what was read."""
         if len(head) < self.head_size or (self.head_size and digest(head[: self.head_size]) != self.head):
@@ -93,7 +98,7 @@ class Replaced(Exception):  # noqa: N818, an event, and no one's fault
     """The file holds other content than we read: cut off or written anew under the same inode."""
 
 
-class Position:
+class Position(ABC):
     """How far a file is read.
 
     Attributes:
@@ -109,6 +114,7 @@ class Position:
     """
 
     packed = False
+    _kept: Mark | None
 
     def __init__(self, mark: Mark, path: str, status: os.stat_result, version: int) -> None:
         self.key, self.home, self.path, self.role = mark.key, mark.home, path, mark.role
@@ -125,20 +131,31 @@ class Position:
         """Bytes that stand in the file and are not dealt with."""
         return max(0, self.size - self.offset)
 
+    @abstractmethod
     def read(self, limits: Limits) -> Cut | None:
         """The next whole lines, or None where there is none yet. Raises Replaced, SourceError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rest(self, limits: Limits) -> bytes:
-        """What stands behind the last newline; None of it is given out twice: it counts as dealt with from now on."""
-        raise NotImplementedError
+        """What stands behind the last newline; it counts as dealt with from now on. Raises SourceError."""
 
+    @abstractmethod
     def close(self) -> None:
         """Give the descriptor back."""
-        raise NotImplementedError
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Whatever changes, the mark kept from before is no longer true."""
+        object.__setattr__(self, name, value)
+        object.__setattr__(self, "_kept", None)
 
     def mark(self) -> Mark:
-        """The position, for the state."""
+        """The position, for the state. With many files most have not moved since the last time, and cost nothing."""
+        if self._kept is None:
+            object.__setattr__(self, "_kept", self._new_mark())
+        assert self._kept is not None
+        return self._kept
+
+    def _new_mark(self) -> Mark:
         return Mark(
             key=self.key,
             home=self.home,
@@ -327,8 +344,12 @@ class Packed(Position):
 
     def read(self, limits: Limits) -> Cut | None:
         """The next whole lines; None at the end. Raises SourceError."""
-        while len(self._pending) < limits.batch_bytes and (piece := next(self._pieces, b"")):
-            self._pending += piece
+        found = [self._pending]
+        size = len(self._pending)
+        while size < limits.read_bytes and (piece := next(self._pieces, b"")):
+            found.append(piece)
+            size += len(piece)
+        self._pending = b"".join(found)
         cut = self._take(self._pending, limits)
         if cut is not None:
             self._pending = self._pending[cut.consumed :]

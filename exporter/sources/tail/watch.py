@@ -1,46 +1,68 @@
 """When to look at the files again: by the clock while they grow, by the kernel's events while they rest.
 
-An event for each line would cost more than the reading: at 20,000 lines/s a tenth of a core, measured. So a busy log
-is looked at every `interval_s`, and the watcher is armed only once it has gone quiet. Where nothing can be watched
-(a network file system, no inotify left) the clock alone does it.
+An event for each line would cost more than the reading: at 20,000 lines/s a tenth of a core. So a busy log is looked at
+every `interval_s`, and events are asked for only once it has gone quiet. They are also given up for a while in a
+directory where others write much, and where nothing can be watched (a network file system, no inotify left) the
+clock alone does it.
 """
 
 import asyncio
 import os
-from collections.abc import Collection
 from typing import Protocol
 
-from watchfiles import awatch
+from watchfiles import Change, awatch
+
+POLL_S = 0.25
+"""Time between two looks at a resting log whose directory is too noisy to watch."""
+
+_NOISE = 20  # events of other files in one wait; more are likely to cost more than looking
+_QUIETER_S = 60.0  # then the directory gets another chance
 
 
 class Waker(Protocol):
     """Waits until looking again makes sense. Tests inject their own, and so never sleep."""
 
-    async def wait(self, timeout_s: float, directories: Collection[str]) -> None:
-        """Wait for `timeout_s`; less long if something happens in `directories` (empty: time only)."""
+    async def wait(self, timeout_s: float, prefixes: tuple[str, ...]) -> None:
+        """Wait for `timeout_s`; less long if something happens to a path that begins with one of `prefixes`."""
 
 
 class EventWaker:
     """Waits for the kernel to tell of a change."""
 
-    async def wait(self, timeout_s: float, directories: Collection[str]) -> None:
-        """Wait for `timeout_s`, less long if something happens in `directories`."""
-        there = await asyncio.to_thread(lambda: [d for d in directories if os.path.isdir(d)])
+    def __init__(self) -> None:
+        self._noisy_until_s = float("-inf")
+
+    async def wait(self, timeout_s: float, prefixes: tuple[str, ...]) -> None:
+        """Wait for `timeout_s`; less long if something happens to a path that begins with one of `prefixes`."""
+        loop = asyncio.get_running_loop()
+        if not prefixes:
+            await asyncio.sleep(timeout_s)
+        elif loop.time() < self._noisy_until_s:
+            await asyncio.sleep(min(timeout_s, POLL_S))
+        elif await self._watch(timeout_s, prefixes) > _NOISE:
+            self._noisy_until_s = loop.time() + _QUIETER_S
+
+    async def _watch(self, timeout_s: float, prefixes: tuple[str, ...]) -> int:
+        """Wait; the number of events that were none of ours."""
+        others = 0
+
+        def is_ours(_: Change, path: str) -> bool:
+            nonlocal others
+            ours = path.startswith(prefixes)
+            others += not ours
+            return ours
+
+        directories = {os.path.dirname(prefix) for prefix in prefixes}
+        there = await asyncio.to_thread(lambda: [path for path in directories if os.path.isdir(path)])
         if not there:
             await asyncio.sleep(timeout_s)
-            return
+            return others
         try:
-            events = awatch(
-                *there,
-                recursive=False,
-                step=10,
-                debounce=50,
-                watch_filter=None,
-                rust_timeout=int(timeout_s * 1000),
-                yield_on_timeout=True,
-            )
-            async for _ in events:
-                break
-            await events.aclose()
-        except OSError:
+            async with asyncio.timeout(timeout_s):
+                async for _ in awatch(*there, recursive=False, step=10, debounce=50, watch_filter=is_ours):
+                    break
+        except TimeoutError:
+            pass
+        except (OSError, RuntimeError):  # no more watches to be had, says the kernel or the library
             await asyncio.sleep(timeout_s)
+        return others
