@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,12 @@ def test_a_wrong_flag_is_told_with_what_is_allowed(flags, complaint):
     assert (result.exit_code, complaint in result.stderr) == (2, True), result.stderr
 
 
+def wait_for_rows(process, output):
+    while not output.exists() or output.read_text().count("\n") < 5:
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
 def collect(*flags):
     return subprocess.run([COLLECTOR, *flags], capture_output=True, text=True, check=False, timeout=30)
 
@@ -87,8 +94,7 @@ def test_a_signal_ends_the_run_with_whole_rows_and_no_other_file(server, tmp_pat
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not output.exists() or output.read_text().count("\n") < 5:
-        assert process.poll() is None
+    wait_for_rows(process, output)
     process.send_signal(number)
     _, said = process.communicate(timeout=10)
     rows = output.read_text()
@@ -101,8 +107,7 @@ def test_a_signal_ends_the_run_with_whole_rows_and_no_other_file(server, tmp_pat
 def test_a_killed_run_is_continued(server, tmp_path):
     output = tmp_path / "stats.tsv"
     process = subprocess.Popen([COLLECTOR, "--url", server.url, "--interval", "50ms", "--output", str(output)])
-    while not output.exists() or output.read_text().count("\n") < 5:
-        assert process.poll() is None
+    wait_for_rows(process, output)
     process.kill()
     process.wait()
     before = output.read_text()

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ BIN = Path(sys.executable).parent
 CODES = {"/": "200", "/missing": "404", "/fail": "500"}
 RATE = 100
 WINDOW_S = 4
+POLL_S = 0.05  # between looks at a file that another process writes
 
 
 @dataclass
@@ -58,6 +60,7 @@ def collector(url, tmp_path):
     process = subprocess.Popen([BIN / "collector", "--url", url + "stats", "--interval", "1", "--output", stats])
     while not stats.exists() or not stats.read_text():
         assert process.poll() is None
+        time.sleep(POLL_S)
     yield process
     process.kill()
     process.wait()
@@ -67,9 +70,11 @@ def wait_for_rows(path, collector, until_s):
     """Return once the collector has recorded a time after `until_s`: its own file is the clock."""
     while float((path.read_text().splitlines() or ["0"])[-1].split("\t")[0]) <= until_s + 1:
         assert collector.poll() is None
+        time.sleep(POLL_S)
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(300)
 def test_the_graph_holds_the_numbers_of_the_traffic(url, collector, tmp_path):
     """Steady, jittered, silent and steady again, seen through a collection a second."""
     stats = tmp_path / "stats.tsv"
