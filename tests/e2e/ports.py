@@ -54,7 +54,7 @@ def holder(port: int) -> Holder | None:
     for proc in Path("/proc").iterdir():
         if proc.name.isdigit() and _sockets(proc) & inodes.keys():
             command = (proc / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-            return Holder(_user(proc.stat().st_uid), int(proc.name), command[:160], _unit(proc))
+            return Holder(_user(proc.stat().st_uid), int(proc.name), command[:100], _unit(proc))
     return Holder(_user(next(iter(inodes.values()))))
 
 
