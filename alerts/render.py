@@ -34,6 +34,9 @@ def render(folder: Path, replacements: Mapping[str, str]) -> None:
     with as_file(files("alerts")) as source:
         for path in sorted(p for p in source.rglob("*") if p.suffix in TEXT_SUFFIXES):
             _copy(path, folder / "alerts" / path.relative_to(source), replacements)
+            # Prometheus complains of a folder of targets that is not there.
+            for watched in re.findall(r"files: \[(.+)/\*\.yml\]", path.read_text("utf-8")):
+                (folder / "alerts" / watched).mkdir(parents=True, exist_ok=True)
     with as_file(files("exporter") / "demo.yml") as path:
         _copy(path, folder / "exporter" / "demo.yml", replacements)
 

@@ -24,6 +24,7 @@ def test_renders_every_file_of_the_demo_with_the_new_addresses(tmp_path):
     config = (tmp_path / "exporter" / "demo.yml").read_text()
     assert "http://timeserver:8080/stats" in config
     assert "/var/lib/tidewatch/site/access.log" in config
+    assert (tmp_path / "alerts" / "targets" / "stats").is_dir(), "a folder that Prometheus watches for targets"
     assert not [p for p in tmp_path.rglob("*.yml") if "127.0.0.1:8080" in p.read_text()]
 
 

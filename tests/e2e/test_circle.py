@@ -67,10 +67,10 @@ def test_a_stopped_exporter_is_told(demo):
 def test_log_lines_that_vanish_are_told(demo):
     check = demo.verify(*SHORT)
     _wait_for(check.stderr, "requests/s to")
-    log = demo.state / "site" / "access.log"
-    while log.stat().st_size < 10_000:
-        time.sleep(0.05)
-    os.truncate(log, 0)
+    with (demo.state / "site" / "access.log").open("r+b") as log:  # also if it is rotated meanwhile
+        while os.fstat(log.fileno()).st_size < 10_000 and check.poll() is None:
+            time.sleep(0.05)
+        log.truncate(0)
     table, talk = check.communicate()
     assert check.returncode == 1, table + talk
     assert any("= logged" in line and "[-" in line for line in _marked(table)), table
