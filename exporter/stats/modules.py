@@ -136,7 +136,7 @@ def check_pattern(pattern: str) -> None:
     scheme, separator, rest = pattern.partition("://")
     if scheme not in ("http", "https") or not separator or "/" not in rest or rest.startswith("/") or "@" in rest:
         raise ValueError(
-            f"{pattern!r} is no pattern of addresses; http://*.example.com:8080/stats and http://10.0.*/* are"
+            f"{pattern!r} is no pattern of addresses; http://*.example.com:8080/stats and http://192.0.2.*/* are"
         )
 
 
