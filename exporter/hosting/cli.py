@@ -45,7 +45,7 @@ def hosting() -> None:
 
 
 @hosting.command()
-@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("logs", nargs=-1, required=True)
 @click.option("--format", "kind", type=click.Choice(["text", "json", "csv", "html"]), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the report here, not to stdout.")
 @click.option(
@@ -79,7 +79,7 @@ def hosting() -> None:
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
 @click.option("--set-aside", type=click.Path(path_type=Path, dir_okay=False), help="Keep bad lines here, with reasons.")
 def report(
-    logs: tuple[Path, ...],
+    logs: tuple[str, ...],
     *,
     kind: str,
     output: Path | None,
@@ -133,7 +133,8 @@ class _Rejects:
     def tell(self) -> None:
         if self.first is not None:
             counts = ", ".join(f"{reason} {n:,}" for reason, n in self.reasons.most_common())
-            where = f"{self.first.file}:{self.first.line}: {self.first.detail}"
+            place = self.first.file if self.first.line is None else f"{self.first.file}:{self.first.line}"
+            where = f"{place}: {self.first.detail}"
             click.echo(f"set aside {self.reasons.total():,} lines ({counts}); the first: {where}", err=True)
 
 

@@ -1,10 +1,8 @@
 """The batch way from log files to a report, in one call."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from exporter.errors import ConfigError
 from exporter.hosting.accounting import Account, Accounting, Zone, account, settle_window
 from exporter.hosting.engines import DuckEngine, Engine
 from exporter.hosting.events import Times
@@ -32,7 +30,7 @@ class Findings(NamedTuple):
 
 
 def find(
-    paths: Sequence[Path],
+    paths: Sequence[str],
     options: Options,
     *,
     keep: Callable[[SetAside], None] = lambda _: None,
@@ -47,10 +45,12 @@ def find(
 
 
 def _open(
-    paths: Sequence[Path], options: Options, keep: Callable[[SetAside], None], progress: Callable[[int], None]
+    paths: Sequence[str], options: Options, keep: Callable[[SetAside], None], progress: Callable[[int], None]
 ) -> tuple[Engine, Log]:
     if options.engine == "spark":
-        raise ConfigError("not yet")
+        from exporter.hosting import spark  # noqa: PLC0415, an extra that few have
+
+        return spark.load(paths, options.zone, keep)
     log = read_logs(paths, Times(options.zone), keep=keep, progress=progress)
     engine = DuckEngine(log.tables)
     log.tables.clear()  # the engine has them now

@@ -6,7 +6,6 @@ Events are a set: nothing here or later asks in which order lines came, so files
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -45,10 +44,10 @@ _KINDS: dict[str, type[Event]] = {"heartbeats": Heartbeat, "routes": Route, "cre
 
 
 class SetAside(msgspec.Struct, frozen=True):
-    """A line that is no event: where it stands (`line` from 1), why, and its first bytes."""
+    """A line that is no event: where it stands (`line` from 1, None if not known), why, and its first bytes."""
 
     file: str
-    line: int
+    line: int | None
     reason: str
     detail: str
     text: str
@@ -138,7 +137,7 @@ class _Reader:
 
 
 def read_logs(
-    paths: Iterable[Path],
+    paths: Iterable[str],
     times: Times,
     *,
     keep: Callable[[SetAside], None] = lambda _: None,
@@ -158,9 +157,9 @@ def read_logs(
     reader = _Reader(times, keep)
     for path in paths:
         line = 1
-        with open_plain(str(path)) as (plain, _):
-            for block in _blocks(pieces(plain, BLOCK_BYTES, str(path))):
-                line = reader.take_block(str(path), line, block)
+        with open_plain(path) as (plain, _):
+            for block in _blocks(pieces(plain, BLOCK_BYTES, path)):
+                line = reader.take_block(path, line, block)
                 progress(reader.lines)
     return reader.log()
 

@@ -126,7 +126,7 @@ def test_bad_lines_are_kept_with_file_line_and_reason(tmp_path):
     path = tmp_path / "logs.json"
     path.write_bytes(b"\xef\xbb\xbf" + HEARTBEAT + b"\n\nnonsense\n" + ROUTE + b"\n" + CREATED[:20])
     kept = []
-    log = read_logs([path], Times(), keep=kept.append)
+    log = read_logs([str(path)], Times(), keep=kept.append)
     assert [(k.file, k.line, k.reason, k.text) for k in kept] == [
         (str(path), 2, "blank", ""),
         (str(path), 3, "not_json", "nonsense"),
@@ -142,11 +142,11 @@ def test_a_line_that_is_too_long_costs_only_itself(tmp_path, extra):
     path = tmp_path / "logs.json"
     path.write_bytes(HEARTBEAT + b"\n" + b"x" * (MAX_LINE_BYTES + extra) + b"\n" + ROUTE + b"\nbad\n")
     kept = []
-    log = read_logs([path], Times(), keep=kept.append)
+    log = read_logs([str(path)], Times(), keep=kept.append)
     assert [(k.line, k.reason) for k in kept] == [(2, "too_long"), (4, "not_json")]
     assert log.events == 2
 
 
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(SourceError, match=r"none\.json: No such file"):
-        read_logs([tmp_path / "none.json"], Times())
+        read_logs([str(tmp_path / "none.json")], Times())

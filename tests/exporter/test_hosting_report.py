@@ -50,7 +50,7 @@ def two_days(down=(), silent=()):
 def report_of(tmp_path, events, **options):
     path = tmp_path / "logs.json"
     path.write_text("".join(json.dumps(event) + "\n" for event in events))
-    return find([path], Options(Accounting.SECOND, UTC)._replace(**options))
+    return find([str(path)], Options(Accounting.SECOND, UTC)._replace(**options))
 
 
 def row_of(findings, account_id):

@@ -26,7 +26,7 @@ def test_the_report_of_the_log_is_the_truth(tmp_path, policy, seed):
     world = small(policy, seed)
     write_at_once(world, tmp_path, shuffle=True)
     truth = json.loads((tmp_path / "truth.json").read_text())
-    report = find([tmp_path / "logs.json"], Options(Accounting.SECOND, UTC, START, START + 36_000)).report
+    report = find([str(tmp_path / "logs.json")], Options(Accounting.SECOND, UTC, START, START + 36_000)).report
     assert report.input.events == truth["lines"] == world.lines
     for row, want in zip(report.accounts, truth["accounts"], strict=True):
         assert (row.account_id, row.account_name) == (want["account_id"], want["account_name"])

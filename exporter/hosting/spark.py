@@ -1,0 +1,138 @@
+"""The report on Spark, past one machine: lines are parsed where they lie, and the same SQL runs there.
+
+Needs `pip install tidewatch[spark]` and Java 17. Under `spark-submit --master ...` the session is that cluster's;
+otherwise a local one is made, which listens on 127.0.0.1 only. Lines that are set aside are told by file without their
+number: Spark reads a file in parts, and no part knows how many lines came before it.
+"""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+try:
+    from pyspark.errors import PySparkException
+    from pyspark.sql import DataFrame, Row, SparkSession
+except ImportError as exc:
+    from exporter.errors import ConfigError
+
+    raise ConfigError("--engine spark needs PySpark; install tidewatch[spark]") from exc
+
+from exporter.errors import BadRecord, SourceError
+from exporter.hosting.accounting import Zone
+from exporter.hosting.engines import EXTENT, Rows, Window, statements
+from exporter.hosting.events import MAX_LINE_BYTES, REASONS, Created, Deleted, Heartbeat, Route, Times, parse_line
+from exporter.hosting.load import MAX_KEPT_TEXT, TABLES, Columns, Log, SetAside
+
+_KINDS = {Heartbeat: "heartbeats", Route: "routes", Created: "creates", Deleted: "deletes"}
+_COLUMNS = "kind STRING, server_id BIGINT, account_id BIGINT, workload DOUBLE, account_name STRING, time_s BIGINT"
+_SCHEMA = _COLUMNS + ", reason STRING, detail STRING, file STRING, text STRING"
+
+
+class SparkEngine:
+    """Spark, over files that its workers can read. Use `load` to make one."""
+
+    def __init__(self, session: SparkSession, events: DataFrame) -> None:
+        self._session = session
+        for name, columns in TABLES.items():
+            events.where(f"kind = '{name}'").select(*columns).createOrReplaceTempView(name)
+
+    def extent(self) -> tuple[int | None, int | None]:
+        """The time of the first event and of the last heartbeat."""
+        row = self._session.sql(EXTENT).collect()[0]
+        return row["first_s"], row["last_s"]
+
+    def run(self, window: Window) -> None:
+        """Declare every table of `sql/` for this window; they are computed when they are asked for, and kept."""
+        for name, select in statements(window):
+            self._session.sql(select).cache().createOrReplaceTempView(name)
+
+    def rows(self, table: str, columns: Iterable[str], order: str) -> Rows:
+        """The columns of a table, sorted."""
+        return [tuple(row) for row in self._select(table, columns, order)]
+
+    def arrays(self, table: str, columns: Iterable[str], order: str) -> Columns:
+        """The columns of a table as arrays, sorted."""
+        names = list(columns)
+        rows = self._select(table, names, order)
+        return {name: np.array([row[name] for row in rows], float if name == "workload" else int) for name in names}
+
+    def _select(self, table: str, columns: Iterable[str], order: str) -> list[Row]:
+        query = f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order}"  # noqa: S608, our names
+        rows: list[Row] = self._session.sql(query).collect()
+        return rows
+
+
+def load(
+    paths: Sequence[str], zone: Zone, keep: Callable[[SetAside], None], session: SparkSession | None = None
+) -> tuple[SparkEngine, Log]:
+    """Read the files, parse every line where it lies, and keep the events in the cluster.
+
+    Returns the engine and a Log without tables. Raises SourceError when Spark can't be started or a file not be read.
+    """
+    session = session or _session()
+    try:
+        lines = session.read.text(list(paths), lineSep="\n")
+        named = lines.selectExpr("CAST(value AS BINARY) AS line", "input_file_name() AS file")
+        parsed = named.rdd.mapPartitions(lambda rows: _parse(rows, zone))
+        events = session.createDataFrame(parsed, _SCHEMA).cache()
+        counts = Counter({row["reason"]: row["n"] for row in _by_reason(events)})
+        for row in events.where("reason IS NOT NULL").toLocalIterator() if len(counts) > 1 else ():
+            keep(SetAside(row["file"], None, row["reason"], row["detail"], row["text"]))
+    except PySparkException as exc:
+        raise SourceError(f"Spark: {str(exc).splitlines()[0]}") from exc
+    total = counts.total()
+    counts.pop(None, None)
+    return SparkEngine(session, events), Log({}, total, counts)
+
+
+def _by_reason(events: DataFrame) -> list[Row]:
+    rows: list[Row] = events.groupBy("reason").count().withColumnRenamed("count", "n").collect()
+    return rows
+
+
+def _parse(rows: Iterable[Row], zone: Zone) -> Iterator[tuple[Any, ...]]:
+    """One tuple of _SCHEMA a line. Runs on the workers."""
+    times = Times(zone)
+    for row in rows:
+        line = bytes(row["line"])
+        if len(line) > MAX_LINE_BYTES:
+            yield _bad(row["file"], line, BadRecord("too_long", REASONS["too_long"]))
+            continue
+        try:
+            event, time_s = parse_line(line, times)
+        except BadRecord as exc:
+            yield _bad(row["file"], line, exc)
+            continue
+        found = (getattr(event, name, None) for name in ("server_id", "account_id", "workload", "account_name"))
+        yield (_KINDS[type(event)], *found, time_s, None, None, None, None)
+
+
+def _bad(file: str, line: bytes, why: BadRecord) -> tuple[Any, ...]:
+    text = line[:MAX_KEPT_TEXT].decode("utf-8", "backslashreplace")
+    return (None, None, None, None, None, None, why.reason, str(why), file, text)
+
+
+def _session() -> SparkSession:
+    """The cluster's session under spark-submit, or a local one. Raises SourceError."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # so that local workers have this environment
+    builder = SparkSession.builder.appName("tidewatch hosting report")
+    if "SPARK_ENV_LOADED" not in os.environ:  # not under spark-submit
+        local = {
+            "spark.master": "local[*]",
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.sql.shuffle.partitions": "8",
+            "spark.log.level": "ERROR",
+        }
+        for key, value in local.items():
+            builder = builder.config(key, value)
+    try:
+        return builder.getOrCreate()
+    except (PySparkException, RuntimeError, OSError) as exc:
+        raise SourceError(f"Spark could not be started (is Java 17 installed?): {str(exc).splitlines()[0]}") from exc
