@@ -23,6 +23,8 @@ from exporter.catalogue import Family, itself
 from exporter.clock import Clock, SystemClock
 from exporter.config import read_config
 from exporter.errors import ConfigError, SourceError, TidewatchError
+from exporter.hosting import Source as HostingSource
+from exporter.hosting import System as HostingSystem
 from exporter.releases import Source as ReleasesSource
 from exporter.releases import System as ReleasesSystem
 from exporter.stats import Probe, Prober
@@ -45,6 +47,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accesslog: list[AccessLogSource] = []
     stats: list[StatsSource] = []
     probe: Probe | None = None
+    hosting: list[HostingSource] = []
     releases: list[ReleasesSource] = []
 
 
@@ -64,6 +67,7 @@ def doors(config: Config) -> dict[str, tuple[Callable[[Any, Context], System], l
     return {
         "accesslog": (AccessLogSystem, config.accesslog),
         "stats": (StatsSystem, config.stats),
+        "hosting": (HostingSystem, config.hosting),
         "releases": (ReleasesSystem, config.releases),
     }
 

@@ -1,1 +1,126 @@
-"""Metrics of the hosting system."""
+"""Metrics of the hosting system.
+
+Times of accounts and servers are gauges, for a late line restates them, downwards too. `state` of a server is up,
+overload or silent; of an account also unrouted (no server yet) and unknown (after the last heartbeat of anyone).
+"""
+
+from exporter.catalogue._model import Metric
+
+SERVER_STATE = Metric(
+    "tidewatch_hosting_server_state",
+    "gauge",
+    "1 for the state of the server in the last settled minute, else 0.",
+    ("source", "server", "state"),
+)
+SERVER_WORKLOAD = Metric(
+    "tidewatch_hosting_server_workload_ratio",
+    "gauge",
+    "Workload in the server's last heartbeat; above 1 the server counts as down.",
+    ("source", "server"),
+)
+SERVER_LAST_HEARTBEAT = Metric(
+    "tidewatch_hosting_server_last_heartbeat_timestamp_seconds",
+    "gauge",
+    "Time of the server's last heartbeat, by the log's clock.",
+    ("source", "server"),
+)
+SERVER_STATE_SECONDS = Metric(
+    "tidewatch_hosting_server_state_seconds",
+    "gauge",
+    "Time in each state in this cycle.",
+    ("source", "server", "state"),
+)
+ACCOUNT_STATE = Metric(
+    "tidewatch_hosting_account_state",
+    "gauge",
+    "1 for the state of the account at the watermark, else 0.",
+    ("source", "account_id", "state"),
+)
+ACCOUNT_STATE_SECONDS = Metric(
+    "tidewatch_hosting_account_state_seconds",
+    "gauge",
+    "Time in each state in this cycle.",
+    ("source", "account_id", "state"),
+)
+ACCOUNT_DOWNTIME = Metric(
+    "tidewatch_hosting_account_downtime_seconds",
+    "gauge",
+    "Downtime in this cycle, of both causes, to the second.",
+    ("source", "account_id"),
+)
+ACCOUNT_INFO = Metric(
+    "tidewatch_hosting_account_info", "gauge", "1; the name in the label.", ("source", "account_id", "account_name")
+)
+ACCOUNT_SERVER = Metric(
+    "tidewatch_hosting_account_server_info",
+    "gauge",
+    "1; the server that answers for the account in the label.",
+    ("source", "account_id", "server"),
+)
+ACCOUNTS = Metric(
+    "tidewatch_hosting_accounts", "gauge", "Accounts that exist at the watermark, by state.", ("source", "state")
+)
+BUDGET_REMAINING = Metric(
+    "tidewatch_hosting_sla_budget_remaining_ratio",
+    "gauge",
+    "Share of the cycle's allowed downtime that is left; below 0 the promise is broken.",
+    ("source", "account_id"),
+)
+ALLOWED = Metric(
+    "tidewatch_hosting_sla_allowed_downtime_seconds", "gauge", "Allowed downtime of the cycle, 0.1 %.", ("source",)
+)
+VERDICTS = Metric(
+    "tidewatch_hosting_sla_accounts",
+    "gauge",
+    "Accounts that lived in this cycle, by whether their downtime is within what is allowed (kept, violated).",
+    ("source", "verdict"),
+)
+CYCLE_START = Metric(
+    "tidewatch_hosting_sla_cycle_start_timestamp_seconds", "gauge", "When the cycle starts.", ("source",)
+)
+CYCLE_END = Metric("tidewatch_hosting_sla_cycle_end_timestamp_seconds", "gauge", "When the cycle ends.", ("source",))
+WATERMARK = Metric(
+    "tidewatch_hosting_watermark_timestamp_seconds",
+    "gauge",
+    "Time, by the log's clock, up to which everything is accounted.",
+    ("source",),
+)
+DECISIONS = Metric(
+    "tidewatch_hosting_routing_decisions_total",
+    "counter",
+    "Routes by kind (creation, reroute, stay) and the chosen server's rank by workload: 1 is the least loaded.",
+    ("source", "kind", "rank"),
+)
+EVENTS = Metric("tidewatch_hosting_events_total", "counter", "Events read from the logs.", ("source", "event"))
+LINES_FAILED = Metric(
+    "tidewatch_hosting_lines_failed_total", "counter", "Lines that are no event, by reason.", ("source", "reason")
+)
+RESTATING = Metric(
+    "tidewatch_hosting_restating_events_total",
+    "counter",
+    "Events older than the watermark when they came; the past was accounted anew.",
+    ("source",),
+)
+RECOMPUTE_SECONDS = Metric(
+    "tidewatch_hosting_accounting_duration_seconds", "gauge", "Time that the last accounting took.", ("source",)
+)
+ACCOUNTS_HIDDEN = Metric(
+    "tidewatch_hosting_accounts_without_series",
+    "gauge",
+    "Accounts beyond max_accounts, those with the least downtime; only the sums count them.",
+    ("source",),
+)
+READ_BYTES = Metric("tidewatch_hosting_read_bytes_total", "counter", "Bytes read from the logs.", ("source",))
+LOST_BYTES = Metric(
+    "tidewatch_hosting_lost_bytes_total", "counter", "Bytes that were gone before they could be read.", ("source",)
+)
+LAG_BYTES = Metric("tidewatch_hosting_lag_bytes", "gauge", "Bytes in the logs that are not read yet.", ("source",))
+READABLE = Metric(
+    "tidewatch_hosting_readable", "gauge", "1 while the logs can be opened and read, else 0.", ("source",)
+)
+LAST_LINE = Metric(
+    "tidewatch_hosting_last_line_timestamp_seconds",
+    "gauge",
+    "When the last line was read (the reader's clock, not the line's).",
+    ("source",),
+)

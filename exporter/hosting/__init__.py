@@ -1,7 +1,21 @@
-"""The hosting system: customers' downtime from a web host's manager and server logs."""
+"""The hosting system's door: customers' downtime from a web host's manager and server logs."""
 
-from exporter.hosting.cli import hosting
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["commands"]
+if TYPE_CHECKING:
+    from exporter.hosting.source import Source
+    from exporter.hosting.system import System
 
-commands = [hosting]
+__all__ = ["Source", "System", "commands"]
+
+_PLACES = {"Source": "exporter.hosting.source", "System": "exporter.hosting.system"}
+
+
+def __getattr__(name: str) -> Any:
+    """Each name is imported when it is asked for: the report needs nothing of the daemon, and the other way round."""
+    if name == "commands":
+        return [importlib.import_module("exporter.hosting.cli").hosting]
+    if name in _PLACES:
+        return getattr(importlib.import_module(_PLACES[name]), name)
+    raise AttributeError(name)

@@ -15,6 +15,7 @@ from exporter.errors import BadRecord
 
 MAX_LINE_BYTES = 1 << 20  # an event has some 100 bytes; whatever is longer is no event
 MINUTE_S = 60  # a server logs at every exact minute, and the workload holds until the next
+ALLOWED_PER_MILLE = 1  # promised: "less than 0.1 %" of the billing cycle
 DOWN_ABOVE = 1.0  # "if the workload is above 1.0": 1.0 itself is up
 
 Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 import msgspec
 
 from exporter.hosting.accounting import Account, Accounting, Outage, SessionTime, utc
+from exporter.hosting.events import ALLOWED_PER_MILLE
 from exporter.hosting.load import Log
 from exporter.hosting.routing import Answer, Routing, RoutingTest
 from exporter.timeline import intersect, union
-
-ALLOWED_PER_MILLE = 1  # 0.1 % of the cycle
 
 
 class CycleInfo(msgspec.Struct, frozen=True):

@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from exporter.hosting.accounting import account
 from exporter.hosting.engines import DuckEngine, Window
+from exporter.hosting.events import Created, Deleted, Heartbeat, Route
+from exporter.hosting.ledger import Ledger
 from exporter.hosting.load import TABLES
+from exporter.hosting.standing import Cycle, pieces, settle
 
 BASE = 1_455_926_400  # 2016-02-20 00:00:00 UTC
 SPAN_S = 600
@@ -115,6 +118,33 @@ def walk_account(world, window, name, sessions, state_of):
             spent[state] = spent.get(state, 0) + 1
 
 
+def live(world, window, order):
+    """The same from the live system's ledger, fed in another order: {account: seconds by state}, {server: ...}."""
+    ledger = Ledger()
+    events = [(Heartbeat(server, load, ""), time) for server, time, load in world["heartbeats"]]
+    events += [(Route(account, server, ""), time) for account, server, time in world["routes"]]
+    events += [(Created(account, name, ""), time) for account, name, time in world["creates"]]
+    events += [(Deleted(account, ""), time) for account, time in world["deletes"]]
+    order.shuffle(events)
+    for event, time in events:
+        ledger.add(event, time)
+    flat = {account: pieces(log.sessions()) for account, log in ledger.accounts.items()}
+    standing = settle(ledger, flat, Cycle(window.start_s, window.end_s), window.observed_s)
+    spent = dict(zip(standing.accounts, standing.spent[:, :4].tolist(), strict=True))
+    return spent, dict(zip(standing.servers, standing.server_spent[:, 1:].tolist(), strict=True))
+
+
+def agree_live(world, window, order):
+    window = window._replace(step_s=1)
+    sessions, downs = brute(world, window)
+    want = {}
+    for (account_id, _), spent in sessions.items():
+        mine = want.setdefault(account_id, [0, 0, 0, 0])
+        for i, state in enumerate(("up", "overload", "silent", "unrouted")):
+            mine[i] += spent.get(state, 0)
+    assert live(world, window, order) == (want, {server: list(down) for server, down in downs.items()})
+
+
 def agree(world, window):
     got = solve(world, window)
     sessions, downs = brute(world, window)
@@ -142,3 +172,16 @@ def test_the_sql_gives_every_second_the_state_that_walking_gives(world, window):
 @given(worlds, windows)
 def test_the_sql_agrees_with_the_walk_on_many_worlds(world, window):
     agree(world, window)
+
+
+@settings(max_examples=60)
+@given(worlds, windows, st.randoms(use_true_random=False))
+def test_the_live_system_gives_every_second_the_state_that_walking_gives(world, window, order):
+    agree_live(world, window, order)
+
+
+@pytest.mark.slow
+@settings(max_examples=1500)
+@given(worlds, windows, st.randoms(use_true_random=False))
+def test_the_live_system_agrees_with_the_walk_on_many_worlds(world, window, order):
+    agree_live(world, window, order)

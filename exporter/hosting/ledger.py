@@ -1,0 +1,230 @@
+"""What the live system remembers of the logs: every account's events, every server's minutes. Pure: no I/O, no clock.
+
+Events are a set, as in the report: they may come in any order, and late. Nothing is folded away while the cycle lasts,
+so that a late line changes exactly what it should. Memory: 1.4 KB a server and day, some 100 bytes an event of an
+account.
+"""
+
+from array import array
+from collections.abc import Iterator
+from math import nan
+from typing import NamedTuple
+
+import msgspec
+
+from exporter.hosting.events import DOWN_ABOVE, MINUTE_S, Created, Deleted, Event, Heartbeat, Route
+
+DAY_S = 86_400
+MINUTES_A_DAY = 1440
+MISSING, UP, OVERLOAD = 0, 1, 2
+"""What a byte says of a server's minute."""
+
+MAX_RANK = 8  # a label has to end somewhere
+MAX_WAITING = 100_000  # decisions whose minute is not settled; of more, the rank is not told
+_UNHEARD = array("f", [nan]) * MINUTES_A_DAY
+
+
+class Segment(NamedTuple):
+    """A server answers for an account in `[start_s, end_s)`; `end_s` None: still."""
+
+    server_id: int
+    start_s: int
+    end_s: int | None
+    is_first: bool
+    from_server_id: int
+
+
+class Session(NamedTuple):
+    """An account's life from creation to deletion, or to the next creation; `ended_s` None: still."""
+
+    created_s: int
+    ended_s: int | None
+    name: str
+    segments: list[Segment]
+
+
+class AccountLog(msgspec.Struct):
+    """Every event of one account, each second once."""
+
+    created: dict[int, str] = msgspec.field(default_factory=dict)
+    deleted: set[int] = msgspec.field(default_factory=set)
+    routed: dict[int, int] = msgspec.field(default_factory=dict)
+
+    def sessions(self) -> list[Session]:
+        """The account's lives, in order. The rules are those of `sql/3_sessions.sql` and `sql/4_segments.sql`."""
+        lives: list[tuple[int, int | None]] = []
+        opened: int | None = None
+        for second in sorted(self.created.keys() | self.deleted):
+            made, gone = second in self.created, second in self.deleted
+            if made and gone and opened is None:
+                lives.append((second, second))
+                continue
+            if opened is not None:
+                lives.append((opened, second))
+            opened = second if made else None
+        if opened is not None:
+            lives.append((opened, None))
+        routes = sorted(self.routed.items())
+        return [Session(start, end, self.created[start], list(_segments(routes, start, end))) for start, end in lives]
+
+
+def _segments(routes: list[tuple[int, int]], start_s: int, end_s: int | None) -> Iterator[Segment]:
+    mine = [route for route in routes if start_s <= route[0] and (end_s is None or route[0] < end_s)]
+    untils: list[int | None] = [*(route[0] for route in mine[1:]), end_s]
+    before: int | None = None
+    for (time_s, server), until_s in zip(mine, untils, strict=False):  # without routes there is one end too many
+        yield Segment(server, time_s, until_s, before is None, server if before is None else before)
+        before = server
+
+
+def _kind(decision: Segment) -> str:
+    if decision.is_first:
+        return "creation"
+    return "stay" if decision.server_id == decision.from_server_id else "reroute"
+
+
+class About(msgspec.Struct):
+    """The small part of the state, saved as a whole."""
+
+    newest_heartbeat_s: int | None = None
+    newest_event_s: int = 0
+    settled_s: int = 0  # told as accounted; later heartbeats before it restate
+    restating: int = 0
+    events: dict[str, int] = msgspec.field(default_factory=dict)
+    failed: dict[str, int] = msgspec.field(default_factory=dict)
+    decisions: dict[str, int] = msgspec.field(default_factory=dict)  # "kind rank"
+    waiting: list[tuple[int, int]] = msgspec.field(default_factory=list)  # decisions to be ranked: time, account
+    last: dict[int, tuple[int, float]] = msgspec.field(default_factory=dict)  # server -> time and workload
+
+
+class Ledger:
+    """Everything the logs said that still matters."""
+
+    def __init__(self) -> None:
+        self.about = About()
+        self.accounts: dict[int, AccountLog] = {}
+        self.minutes: dict[int, dict[int, bytearray]] = {}  # server -> day -> a byte a minute
+        self.workloads: dict[int, dict[int, array[float]]] = {}  # server -> day -> one a minute; only of days to settle
+        self.changed_accounts: set[int] = set()  # since the last accounting
+        self._unsaved_accounts: set[int] = set()
+        self._unsaved_days: set[tuple[int, int]] = set()
+
+    def add(self, event: Event, time_s: int) -> None:
+        """Take one event."""
+        about = self.about
+        kind = event.__struct_config__.tag
+        assert isinstance(kind, str)
+        about.events[kind] = about.events.get(kind, 0) + 1
+        about.newest_event_s = max(about.newest_event_s, time_s)
+        if time_s < about.settled_s:
+            about.restating += 1
+        if isinstance(event, Heartbeat):
+            self._heartbeat(event.server_id, event.workload, time_s)
+            return
+        log = self.accounts.setdefault(event.account_id, AccountLog())
+        if isinstance(event, Created):
+            log.created[time_s] = min(event.account_name, log.created.get(time_s, event.account_name))
+        elif isinstance(event, Deleted):
+            log.deleted.add(time_s)
+        elif isinstance(event, Route):
+            if time_s not in log.routed and len(about.waiting) < MAX_WAITING:
+                about.waiting.append((time_s, event.account_id))
+            log.routed[time_s] = max(event.server_id, log.routed.get(time_s, event.server_id))
+            self.minutes.setdefault(event.server_id, {})
+        self.changed_accounts.add(event.account_id)
+        self._unsaved_accounts.add(event.account_id)
+
+    def fail(self, reason: str, lines: int = 1) -> None:
+        """Count lines that are no event."""
+        self.about.failed[reason] = self.about.failed.get(reason, 0) + lines
+
+    def _heartbeat(self, server: int, workload: float, time_s: int) -> None:
+        about, minute_s = self.about, time_s - time_s % MINUTE_S
+        day, second = divmod(minute_s, DAY_S)
+        days = self.minutes.setdefault(server, {})
+        if day not in days:
+            days[day] = bytearray(MINUTES_A_DAY)
+        at, code = second // MINUTE_S, OVERLOAD if workload > DOWN_ABOVE else UP
+        days[day][at] = max(days[day][at], code)
+        self._unsaved_days.add((server, day))
+        about.newest_heartbeat_s = max(minute_s, about.newest_heartbeat_s or 0)
+        if (day + 1) * DAY_S > about.settled_s:
+            loads = self.workloads.setdefault(server, {}).setdefault(day, _UNHEARD[:])
+            loads[at] = workload if loads[at] != loads[at] else max(workload, loads[at])
+        if server not in about.last or about.last[server][0] <= time_s:
+            about.last[server] = time_s, workload
+
+    def settle(self, settled_s: int) -> None:
+        """Everything before `settled_s` is accounted from now on; the decisions before it get their rank."""
+        about = self.about
+        about.settled_s = max(about.settled_s, settled_s)
+        due: dict[int, list[int]] = {}
+        for time_s, account_id in about.waiting:
+            if time_s < about.settled_s:
+                due.setdefault(account_id, []).append(time_s)
+        about.waiting = [decision for decision in about.waiting if decision[0] >= about.settled_s]
+        for account_id, times_s in due.items():
+            sessions = self.accounts[account_id].sessions()
+            segments = {one.start_s: one for session in sessions for one in session.segments}
+            for segment in (segments[time_s] for time_s in times_s if time_s in segments):
+                key = f"{_kind(segment)} {self._rank(segment)}"
+                about.decisions[key] = about.decisions.get(key, 0) + 1
+        last_day = (about.settled_s - MINUTE_S) // DAY_S  # a decision looks back one minute
+        for days in self.workloads.values():
+            for day in [day for day in days if day < last_day]:
+                del days[day]
+
+    def _rank(self, decision: Segment) -> str:
+        """The chosen server's place by workload among those that logged the minute before; 1 is the least loaded."""
+        day, second = divmod(decision.start_s - 1, DAY_S)
+        seen = {
+            server: days[day][second // MINUTE_S]
+            for server, days in self.workloads.items()
+            if day in days and days[day][second // MINUTE_S] >= 0  # not NaN
+        }
+        if decision.server_id not in seen:
+            return "unseen"
+        rank = 1 + sum(load < seen[decision.server_id] for load in seen.values())
+        return str(rank) if rank <= MAX_RANK else "more"
+
+    def changes(self) -> dict[str, bytes]:
+        """What is to be saved since the last call, by key."""
+        puts = {"about": msgspec.msgpack.encode(self.about)}
+        for server, day in self._unsaved_days:
+            puts[f"minutes/{server}/{day}"] = bytes(self.minutes[server][day])
+        for account_id in self._unsaved_accounts:
+            puts[f"account/{account_id}"] = msgspec.msgpack.encode(self.accounts[account_id])
+        self._unsaved_days.clear()
+        self._unsaved_accounts.clear()
+        return puts
+
+    def forget_saves(self) -> None:
+        """The next `changes` are everything."""
+        self._unsaved_days = {(server, day) for server, days in self.minutes.items() for day in days}
+        self._unsaved_accounts = set(self.accounts)
+
+    @staticmethod
+    def restore(saved: dict[str, bytes], since_s: int) -> tuple["Ledger", list[str]]:
+        """The ledger that `changes` wrote, and the keys of what ended before `since_s` and is not needed any more."""
+        ledger, stale = Ledger(), []
+        for key, value in saved.items():
+            kind, *names = key.split("/")
+            if kind == "about":
+                ledger.about = msgspec.msgpack.decode(value, type=About)
+            elif kind == "minutes":
+                server, day = map(int, names)
+                if (day + 1) * DAY_S <= since_s:
+                    stale.append(key)
+                else:
+                    ledger.minutes.setdefault(server, {})[day] = bytearray(value)
+            elif kind == "account":
+                log = msgspec.msgpack.decode(value, type=AccountLog)
+                if all(life.ended_s is not None and life.ended_s <= since_s for life in log.sessions()) and log.created:
+                    stale.append(key)
+                else:
+                    ledger.accounts[int(names[0])] = log
+        for log in ledger.accounts.values():
+            for server in log.routed.values():
+                ledger.minutes.setdefault(server, {})
+        ledger.changed_accounts = set(ledger.accounts)
+        return ledger, stale

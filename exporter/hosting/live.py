@@ -1,0 +1,185 @@
+"""One web host while its logs are followed: tail -> parse -> ledger -> standing, and ledger -> checkpoint.
+
+Positions and ledger are written in one transaction, so that no line is lost or counted twice. The standing is computed
+in a thread from time to time, so a scrape only tells it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+from exporter.catalogue import Family
+from exporter.catalogue import hosting as metrics
+from exporter.checkpoint import Checkpoint
+from exporter.clock import Clock
+from exporter.errors import BadRecord, StoreError
+from exporter.hosting.events import MINUTE_S, Times, parse_block, parse_line
+from exporter.hosting.ledger import Ledger
+from exporter.hosting.source import Source
+from exporter.hosting.standing import Pieces, Standing, pieces, settle
+from exporter.hosting.tell import families
+from exporter.sources.tail import Limits, Tail
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+"""Accounts and commits are due this long after those before."""
+SHARE = 10
+"""And accounting takes no more than one part in this many of the time."""
+BATCH_BYTES = 1 << 18
+"""Some 2,500 lines, 10 ms of work, before others get their turn."""
+TAIL = "tail"
+
+
+class Follower:
+    """Follows one source while `run` runs; can be asked for its metrics at any time."""
+
+    def __init__(self, source: Source, checkpoint: Checkpoint, clock: Clock) -> None:
+        """Goes on from the checkpoint. Raises StoreError if that cannot be read."""
+        self.source = source
+        self.cycle = source.cycle.seconds()
+        self._checkpoint = checkpoint
+        self._clock = clock
+        self._scope = f"hosting/{source.source}"
+        saved = checkpoint.load(self._scope)
+        self._position = saved.pop(TAIL, None)
+        self.ledger, self._stale = Ledger.restore(saved, self.cycle.start_s)
+        self._times = Times(source.zone())
+        self._flat: dict[int, Pieces] = {}
+        self.standing: Standing | None = None
+        self._changed, self._unsaved = True, False
+        self._last_line_s = clock.monotonic()
+        self._accounting_s = 0.0
+        self._guard = asyncio.Lock()  # the ledger stands still while a thread reads it
+        self._tail = Tail(
+            source.logs,
+            from_start=source.from_ == "start",
+            clock=clock,
+            saved=self._position,
+            limits=Limits(batch_bytes=BATCH_BYTES),
+        )
+
+    async def run(self) -> None:
+        """Read until cancelled, then put everything away."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._read())
+                group.create_task(self._tick())
+        finally:
+            self._commit_now()
+            await self._tail.close()
+
+    async def _read(self) -> None:
+        async for batch in self._tail.batches():
+            async with self._guard:
+                self.take(batch.data)
+                self._position = self._tail.saved_state()
+                self._unsaved = True
+
+    def take(self, lines: bytes) -> None:
+        """Read whole lines into the ledger."""
+        if not lines:
+            return
+        self._last_line_s = self._clock.monotonic()
+        self._changed = True
+        parsed = parse_block(lines, self._times)
+        if parsed is not None:
+            for event, time_s in zip(*parsed, strict=True):
+                self.ledger.add(event, time_s)
+            return
+        for line in lines[:-1].split(b"\n"):
+            try:
+                self.ledger.add(*parse_line(line, self._times))
+            except BadRecord as exc:
+                self.ledger.fail(exc.reason)
+
+    def watermark_s(self) -> int | None:
+        """The log's time up to which minutes are accounted: all of them once nothing has come for a while."""
+        newest_s = self.ledger.about.newest_heartbeat_s
+        if newest_s is None:
+            return None
+        rested = self._clock.monotonic() - self._last_line_s >= self.source.idle_s
+        late_s = 0 if rested else self.source.lateness_s
+        settled_s = newest_s + MINUTE_S - -(-late_s // MINUTE_S) * MINUTE_S
+        return max(settled_s, min(self.ledger.about.settled_s, newest_s + MINUTE_S))
+
+    async def _tick(self) -> None:
+        due_s = self._clock.monotonic()
+        while True:
+            await self.account()
+            await self._commit()
+            now_s = self._clock.monotonic()
+            due_s = max(due_s + TICK_S, now_s + SHARE * self._accounting_s)
+            await self._clock.sleep_until(due_s)
+
+    async def account(self) -> None:
+        """Bring the standing up to the watermark, if anything changed."""
+        settled_s = self.watermark_s()
+        if self._tail.status.lag_bytes > BATCH_BYTES:
+            return  # files are read one after the other: until all are, what is missing may just not be read yet
+        if settled_s is None or not (self._changed or settled_s != self.ledger.about.settled_s):
+            return
+        started_s = self._clock.monotonic()
+        async with self._guard:
+            self._changed = False
+            self.ledger.settle(settled_s)
+            self.standing = await asyncio.to_thread(self._settle, settled_s)
+        self._accounting_s = self._clock.monotonic() - started_s
+
+    def _settle(self, settled_s: int) -> Standing:
+        changed, self.ledger.changed_accounts = self.ledger.changed_accounts, set()
+        for account in changed:
+            self._flat[account] = pieces(self.ledger.accounts[account].sessions())
+        return settle(self.ledger, self._flat, self.cycle, settled_s)
+
+    async def _commit(self) -> None:
+        if not self._unsaved:
+            return
+        async with self._guard:
+            puts = self._puts()
+        saving = asyncio.ensure_future(self._checkpoint.commit(self._scope, puts, self._stale))
+        try:
+            await asyncio.shield(saving)
+        except asyncio.CancelledError:
+            await asyncio.wait([saving])  # what is being saved is saved, and before the last commit
+            if saving.exception():
+                self._commit_failed()
+            raise
+        except StoreError:
+            self._commit_failed()
+        else:
+            self._stale = []
+
+    def _commit_now(self) -> None:
+        try:
+            self._checkpoint.commit_now(self._scope, self._puts(), self._stale)
+        except StoreError as exc:
+            log.error("source %s: the last lines could not be put away: %s", self.source.source, exc)  # noqa: TRY400, the text says all
+            self._commit_failed()
+
+    def _puts(self) -> dict[str, bytes]:
+        self._unsaved = False
+        puts = self.ledger.changes()
+        if self._position is not None:
+            puts[TAIL] = self._position
+        return puts
+
+    def _commit_failed(self) -> None:
+        """The checkpoint has said and counted it; the next commit must bring everything."""
+        self._unsaved = True
+        self.ledger.forget_saves()
+
+    def families(self) -> Iterator[Family]:
+        """Metrics of the host, and of the reading itself."""
+        source, status = self.source, self._tail.status
+        too_long = status.too_long_lines
+        about = self.ledger.about
+        about.failed["too_long"] = too_long
+        yield from families(source.source, self.cycle, about, self.standing, source.max_accounts)
+        name = (source.source,)
+        yield metrics.RECOMPUTE_SECONDS.family({name: self._accounting_s})
+        yield metrics.READ_BYTES.family({name: status.read_bytes})
+        yield metrics.LOST_BYTES.family({name: status.lost_bytes})
+        yield metrics.LAG_BYTES.family({name: status.lag_bytes})
+        yield metrics.READABLE.family({name: int(status.readable)})
+        yield metrics.LAST_LINE.family({name: status.last_read_s})

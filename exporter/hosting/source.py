@@ -1,0 +1,65 @@
+"""The configuration of one web host (one item of `hosting:` in the file)."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from exporter.hosting.events import MINUTE_S
+from exporter.hosting.standing import Cycle
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:/-]{1,100}$")]
+
+
+class CycleSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The billing cycle, end exclusive; UTC where a time names no zone."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        cycle = self.seconds()
+        if cycle.start_s >= cycle.end_s:
+            raise ValueError("the cycle must end after it starts")
+        if cycle.start_s % MINUTE_S or cycle.end_s % MINUTE_S:
+            raise ValueError("the cycle must start and end on whole minutes")
+        if cycle.start_s < 0 or cycle.end_s - cycle.start_s > 400 * 86_400:
+            raise ValueError("the cycle must be after 1970, and no longer than 400 days")
+
+    def seconds(self) -> Cycle:
+        """The cycle in Unix seconds."""
+        return Cycle(*(int((t if t.tzinfo else t.replace(tzinfo=UTC)).timestamp()) for t in (self.start, self.end)))
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One web host: where its manager and its servers log, and what was promised for when.
+
+    logs: files and globs; the manager's and the servers' may be one or many.
+    from_: where to begin in a file that was there before the first start.
+    tz: the zone of the times in the logs.
+    lateness_s: a minute is accounted once a heartbeat this much newer has come, by the log's clock.
+    idle_s: or once nothing has come for this long, by the reader's clock.
+    max_accounts: accounts with series of their own; of more, those with the most downtime.
+    """
+
+    source: Name
+    logs: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    cycle: CycleSource
+    from_: Literal["start", "end"] = msgspec.field(name="from", default="start")
+    tz: str = "UTC"
+    lateness_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 120
+    idle_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0
+    max_accounts: Annotated[int, msgspec.Meta(ge=0)] = 1000
+
+    def __post_init__(self) -> None:
+        if not all(self.logs):
+            raise ValueError("logs must not have an empty path")
+        self.zone()
+
+    def zone(self) -> ZoneInfo:
+        """The zone of the logs. Raises ValueError."""
+        try:
+            return ZoneInfo(self.tz)
+        except (KeyError, OSError, ValueError) as exc:
+            raise ValueError(f"tz {self.tz!r} is no time zone; names look like UTC or Europe/Berlin") from exc

@@ -1,0 +1,219 @@
+"""The live system on real files: what was logged is what is told, over disorder, restarts and late lines."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
+from exporter.catalogue import every_metric
+from exporter.clock import SystemClock
+from exporter.config import parse_config
+from exporter.errors import ConfigError
+from exporter.hosting import Source, System, live
+from exporter.hosting.events import Created, Deleted, Heartbeat, Route
+from exporter.hosting.ledger import Ledger
+from exporter.system import Context
+from trafficgen.feeds.hosting_world import Settings, World
+
+START = 1455494400  # 2016-02-15
+MINUTE = 60
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Account as soon as something changed."""
+    monkeypatch.setattr(live, "TICK_S", 0.01)
+
+
+class Platform(msgspec.Struct):
+    hosting: list[Source] = []
+
+
+def source(tmp_path, **settings):
+    settings = {"lateness_s": 0, "idle_s": 0.01} | settings
+    cycle = {"start": "2016-02-15T00:00:00Z", "end": "2016-02-16T00:00:00Z"}
+    return msgspec.convert(
+        {"source": "platform", "logs": [str(tmp_path / "*.json")], "cycle": cycle} | settings, Source
+    )
+
+
+def value(system, name, *labels):
+    for family in system.collect():
+        if family.metric.name == f"tidewatch_hosting_{name}":
+            for key, found in family.series:
+                if key[1:] == tuple(map(str, labels)):
+                    return found
+    return None
+
+
+async def until(system, want, name, *labels):
+    async with asyncio.timeout(20):
+        while value(system, name, *labels) != want:  # noqa: ASYNC110, what a scrape would see is the barrier
+            await asyncio.sleep(0.005)
+
+
+async def until_read(system, lines):
+    kinds = ("heartbeat", "route", "createAccount", "deleteAccount")
+    async with asyncio.timeout(20):
+        while sum(value(system, "events_total", kind) or 0 for kind in kinds) != lines:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def running(tmp_path, **settings):
+    context = Context(tmp_path / "state", SystemClock())
+    system = System([source(tmp_path, **settings)], context)
+    task = asyncio.create_task(system.run())
+    try:
+        yield system
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        context.close()
+    if not task.cancelled():
+        task.result()
+
+
+def append(tmp_path, lines, name="manager"):
+    with (tmp_path / f"{name}.json").open("a") as file:
+        file.writelines(text + "\n" for text in lines)
+
+
+def beat(server, minute, workload=0.5):
+    time = f"2016-02-15 {minute // 60:02}:{minute % 60:02}:00"
+    return json.dumps({"event": "heartbeat", "serverId": server, "workload": workload, "time": time})
+
+
+async def test_what_is_told_is_the_truth_over_a_restart(tmp_path):
+    world = World(Settings(START, 1440, servers=3, accounts=8, seed=4))
+    for _ in range(2):
+        for _ in range(500):
+            for line in world.minute():
+                append(tmp_path, [line.text], f"writer-{line.writer}")
+        async with running(tmp_path) as system:
+            await until_read(system, world.lines)
+            truth = world.truth()
+            for account in truth["accounts"]:
+                key = account["account_id"]
+                await until(system, account["downtime_seconds"], "account_downtime_seconds", key)
+                for state in ("overload", "silent", "unrouted"):
+                    await until(system, account[f"{state}_seconds"], "account_state_seconds", key, state)
+                assert value(system, "account_info", key, account["account_name"]) == 1
+                remaining = value(system, "sla_budget_remaining_ratio", key)
+                assert remaining == pytest.approx(1 - account["downtime_seconds"] / 86.4)
+            for server in truth["servers"]:
+                for state in ("overload", "silent"):
+                    await until(system, server[f"{state}_seconds"], "server_state_seconds", server["server_id"], state)
+            await until(system, world.now_s, "watermark_timestamp_seconds")
+    decisions = [f for f in system.collect() if f.metric.name.endswith("routing_decisions_total")]
+    assert sum(n for family in decisions for _, n in family.series) == value(system, "events_total", "route")
+
+
+async def test_a_late_line_restates_what_was_told(tmp_path):
+    lines = [beat(1, m) for m in range(10)] + [beat(2, m) for m in range(10) if m not in {4, 5}]
+    lines.append('{"event": "createAccount", "accountId": 1, "accountName": "Ann", "time": "2016-02-15 00:00:00"}')
+    lines.append('{"event": "route", "accountId": 1, "serverId": 2, "time": "2016-02-15 00:00:00"}')
+    append(tmp_path, lines)
+    async with running(tmp_path) as system:
+        await until(system, 120, "account_downtime_seconds", 1)
+        append(tmp_path, [beat(2, 4)])
+        await until(system, 60, "account_downtime_seconds", 1)
+        append(tmp_path, [beat(2, 5, workload=2.0)])
+        await until(system, 60, "account_state_seconds", 1, "overload")
+        assert value(system, "account_state_seconds", 1, "silent") == 0
+        assert value(system, "restating_events_total") == 2
+
+
+async def test_minutes_within_the_lateness_are_not_judged(tmp_path):
+    append(tmp_path, [beat(1, m) for m in range(10)] + [beat(2, m) for m in range(8)])
+    async with running(tmp_path, lateness_s=120, idle_s=3600) as system:
+        await until(system, START + 8 * MINUTE, "watermark_timestamp_seconds")
+        assert value(system, "server_state", 2, "up") == 1
+        append(tmp_path, [beat(1, m) for m in range(10, 13)])
+        await until(system, START + 11 * MINUTE, "watermark_timestamp_seconds")
+        assert value(system, "server_state", 2, "silent") == 1
+        assert value(system, "server_workload_ratio", 1) == 0.5
+
+
+async def test_states_tell_who_is_unrouted_and_bad_lines_are_counted(tmp_path):
+    append(tmp_path, [beat(1, m) for m in range(3)] + ["{broken", "", beat(1, 2).replace("0.5", "-1")])
+    append(tmp_path, ['{"event": "createAccount", "accountId": 5, "accountName": "Bo", "time": "2016-02-15 00:01:30"}'])
+    async with running(tmp_path) as system:
+        await until(system, 1, "account_state", 5, "unrouted")
+        assert value(system, "account_state_seconds", 5, "unrouted") == 90
+        assert value(system, "accounts", "unrouted") == 1
+        assert value(system, "account_server_info", 5, 1) is None
+        assert [value(system, "lines_failed_total", r) for r in ("not_json", "blank", "bad_workload")] == [1, 1, 1]
+
+
+async def test_of_too_many_accounts_the_worst_have_series(tmp_path):
+    lines = [beat(1, m) for m in range(9)] + [beat(2, m, 1.5) for m in range(9)]
+    for account in range(6):
+        time = f"2016-02-15 00:00:{account:02}"
+        lines.append(json.dumps({"event": "createAccount", "accountId": account, "accountName": "N", "time": time}))
+        server = 2 if account in {2, 4} else 1
+        lines.append(json.dumps({"event": "route", "accountId": account, "serverId": server, "time": time}))
+    append(tmp_path, lines)
+    async with running(tmp_path, max_accounts=2) as system:
+        await until(system, 4, "accounts_without_series")
+        shown = [value(system, "account_downtime_seconds", account) for account in range(6)]
+        assert shown == [None, None, 538, None, 536, None]
+        assert (value(system, "accounts", "up"), value(system, "accounts", "overload")) == (4, 2)
+        assert (value(system, "sla_accounts", "violated"), value(system, "sla_accounts", "kept")) == (2, 4)
+
+
+async def test_a_new_cycle_keeps_the_accounts_and_starts_their_budget_anew(tmp_path):
+    lines = [beat(1, m, 1.5 if m < 10 else 0.5) for m in range(20)]
+    lines.append('{"event": "createAccount", "accountId": 1, "accountName": "Ann", "time": "2016-02-15 00:00:00"}')
+    lines.append('{"event": "route", "accountId": 1, "serverId": 1, "time": "2016-02-15 00:00:00"}')
+    append(tmp_path, lines)
+    async with running(tmp_path) as system:
+        await until(system, 600, "account_downtime_seconds", 1)
+    cycle = {"start": "2016-02-15T00:15:00Z", "end": "2016-02-16T00:00:00Z"}
+    async with running(tmp_path, cycle=cycle) as system:
+        await until(system, 0, "account_downtime_seconds", 1)
+        assert value(system, "account_state_seconds", 1, "up") == 300
+
+
+def test_a_saved_ledger_is_the_ledger():
+    ledger = Ledger()
+    for event, time_s in (
+        (Heartbeat(1, 0.5, ""), START),
+        (Heartbeat(1, 1.5, ""), START + 86_400),
+        (Created(1, "Ann", ""), START),
+        (Route(1, 3, ""), START + 5),
+        (Created(2, "Gone", ""), START),
+        (Deleted(2, ""), START + 50),
+    ):
+        ledger.add(event, time_s)
+    again, stale = Ledger.restore(ledger.changes(), START)
+    assert (again.about, again.accounts, again.minutes, stale) == (ledger.about, ledger.accounts, ledger.minutes, [])
+    ledger.forget_saves()
+    later, stale = Ledger.restore(ledger.changes(), START + 86_400)
+    assert sorted(stale) == ["account/2", f"minutes/1/{START // 86_400}"]
+    assert sorted(later.accounts) == [1]
+
+
+def test_every_metric_told_is_in_the_catalogue():
+    assert {m.name for m in every_metric() if m.name.startswith("tidewatch_hosting")} >= {
+        "tidewatch_hosting_server_state",
+        "tidewatch_hosting_account_downtime_seconds",
+        "tidewatch_hosting_sla_budget_remaining_ratio",
+    }
+
+
+@pytest.mark.parametrize(
+    ("cycle", "more", "want"),
+    [
+        pytest.param("{start: 2016-02-15T00:00:00Z, end: 2016-02-15T00:00:00Z}", "", "must end after", id="empty"),
+        pytest.param("{start: 2016-02-15T00:00:30Z, end: 2016-02-16T00:00:00Z}", "", "whole minutes", id="seconds"),
+        pytest.param("{start: 2016-02-15T00:00:00Z, end: 2018-02-16T00:00:00Z}", "", "400 days", id="long"),
+        pytest.param("{start: 2016-02-15T00:00:00Z, end: 2016-02-16T00:00:00Z}", "tz: Mars", "no time zone", id="zone"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_refused(cycle, more, want):
+    text = f"hosting:\n  - source: platform\n    logs: [x.json]\n    cycle: {cycle}\n    {more}\n"
+    with pytest.raises(ConfigError, match=want):
+        parse_config(text, Platform)
