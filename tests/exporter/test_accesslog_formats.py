@@ -91,6 +91,7 @@ NGINX = '$remote_addr - $remote_user [$time_local] "$request" $status $body_byte
             b'"GET /raw HTTP/1.1" GET /index.html 200',
             {"GET /raw 200": [1, 0, 0]},
         ),
+        ('$request_method $status "$request"', b'GET 200 "GET /a HTTP/1.1"', {"GET /a 200": [1, 0, 0]}),
         (r"%h %l %u %t \"%r\" %>s %O %D", b'a - - [x] "GET /a HTTP/1.1" 200 9 1500', {"GET /a 200": [1, 9, 1_500_000]}),
         ("%m %U%q %s %B %O %{ms}T %T", b"GET /a?b=c 200 7 9 15 0", {"GET /a 200": [1, 7, 15_000_000]}),
         ("%!200,304{Referer}i %% %r %s", b"- % GET /a HTTP/1.0 404", {"GET /a 404": [1, 0, 0]}),

@@ -38,7 +38,7 @@ class Variable(NamedTuple):
 
 Part: TypeAlias = str | Variable
 
-REQUEST = Variable("request")
+REQUEST = Variable("request", rank=2)  # what the client sent goes before what the server made of it
 METHOD = Variable("method")
 TARGET = Variable("target")
 CODE_VARIABLE = Variable("code")
@@ -92,9 +92,6 @@ def _chosen(parts: Sequence[Part]) -> dict[int, Kind]:
             if field not in fields or part.rank > fields[field][1]:
                 fields[field] = (i, part.rank)
     winners = {i for i, _ in fields.values()}
-    if "method" in fields and "target" in fields and fields["method"][0] != fields["target"][0]:
-        # `$request_method $uri ... "$request"`: a request line that gives only one of its two fields gives neither
-        winners -= {i for i, part in _variables(parts) if part.kind == "request"}
     losers: dict[Kind, Kind] = {"query": "query", "times": "list"}
     return {i: part.kind if i in winners else losers.get(part.kind, "any") for i, part in _variables(parts)}
 
