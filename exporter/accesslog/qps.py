@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 import math
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from exporter.accesslog.tally import Buckets
 from exporter.clock import Clock
 from exporter.errors import ConfigError, SourceError
 from exporter.sources.tail import Tail
+
+log = logging.getLogger(__name__)
 
 
 async def follow(
@@ -47,11 +50,14 @@ async def follow(
     reading = asyncio.create_task(read())
     try:
         start_s = last_s = clock.monotonic()
-        number = 0
+        number, readable = 0, True
         for _ in range(reports) if reports is not None else itertools.count():
             # what is overdue is left out, not told at once
             number = max(number, math.floor((last_s - start_s) / interval_s)) + 1
             await _due(clock, start_s + number * interval_s, reading)
+            if tail.status.readable != readable:
+                readable = tail.status.readable
+                log.warning("%s: %s", ", ".join(source.paths), "there" if readable else "cannot be read yet; waiting")
             now_s = clock.monotonic()
             tell(window.close(now_s - last_s), clock.wall())
             last_s = now_s

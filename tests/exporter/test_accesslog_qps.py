@@ -95,13 +95,14 @@ async def reports_of(log, meanwhile, *, count, from_="end", late_s=0.0):
     return told
 
 
-async def test_a_late_report_divides_by_the_time_that_went_by(tmp_path):
+async def test_a_late_report_divides_by_the_time_that_went_by(tmp_path, caplog):
     async def nothing(_):
         await asyncio.sleep(0)
 
     told = await reports_of(tmp_path / "none.log", nothing, count=3, late_s=12.0)
     assert [at for at, _ in told] == [1010.0, 1032.0, 1040.0]
     assert [figures for _, figures in told] == [[Figure("total", "", 0.0)]] * 3
+    assert [record.getMessage() for record in caplog.records] == [f"{tmp_path}/none.log: cannot be read yet; waiting"]
 
 
 async def test_what_stands_in_the_log_counts_only_if_asked_for(tmp_path):
