@@ -52,7 +52,9 @@ class Scanner:
             self._see_cut(stream)  # first of all: what was cut off stands in copies, which are no new files
         homes, extras, complete = self._sort()
         self._leave(homes)
-        for mark in list(self._book.marks.values()):
+        for mark in sorted(
+            self._book.marks.values(), key=lambda mark: -mark.offset
+        ):  # what is surest to recognize first
             if mark.role in ("done", "copy"):
                 self._see_growth(mark, listing)
             else:
@@ -141,6 +143,8 @@ class Scanner:
             return
         known = self._book.mark_of(file.id)
         if known is None:
+            if home not in self._old and self._book.scanned_ns:  # others may have come and gone since the last scan
+                self._recovery.missed(home, self._book.scanned_ns - _CLOCK_STEP_NS)
             self._begin(home, file)
         elif known.packed:
             self._take_extra(file, home)
@@ -177,8 +181,6 @@ class Scanner:
         except SourceError as exc:
             self._book.fails(file.path, exc)
             return
-        if home not in self._old and self._book.scanned_ns:  # others may have come and gone since the last scan
-            self._recovery.missed(home, self._book.scanned_ns - _CLOCK_STEP_NS)
         self._book.streams.append(stream)
         self._book.works(file.path)
         self._old.discard(home)
