@@ -5,9 +5,9 @@ import contextlib
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from msgspec import structs
 
@@ -29,46 +29,41 @@ EXIT_ABORTED = 130
 _LINGER_SCRAPES = 2
 
 
+Execute: TypeAlias = Callable[[LiveLine], Coroutine[None, None, Report]]
+
+
 def run_command(config: LoadConfig, options: dict[str, Any]) -> int:
     """Run, print the report, and return the exit code. Raises TrafficgenError."""
     run = make_run(config)
-    raise_file_limit(config.limits.connections)
-    return run_loop(_execute(run, options))
-
-
-def raise_file_limit(connections: int) -> None:
-    """Allow as many descriptors as the connections need, where the system lets us."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + 64
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(ValueError, OSError):
-            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return run_loop(_execute(run, run.stop, lambda line: run.execute(line.update), options))
 
 
 def run_replay(options: dict[str, Any]) -> int:
     """Replay a log, print the report, and return the exit code. Raises TrafficgenError."""
     config, plan, words = replay_config(options)
     run = make_run(config, plan)
-    raise_file_limit(config.limits.connections)
-    return run_loop(_execute(run, options, replayed=words))
+
+    async def execute(line: LiveLine) -> Report:
+        return structs.replace(await run.execute(line.update), replayed=words)
+
+    return run_loop(_execute(run, run.stop, execute, options))
 
 
 def run_scenario(scenario: Scenario, options: dict[str, Any]) -> int:
     """Run a scenario, print report and verdicts, and return the exit code. Raises TrafficgenError."""
-    config = scenario_config(scenario, options)
-    run = make_run(config)
-    raise_file_limit(config.limits.connections)
-    return run_loop(_drive(Drive(scenario, run), options))
+    run = make_run(scenario_config(scenario, options))
+    drive = Drive(scenario, run)
+    apis = options["prometheus"], options["alertmanager"]
+    return run_loop(
+        _execute(run, drive.stop, lambda line: drive.execute(*apis, on_tick=line.update, tell=line.tell), options)
+    )
 
 
-async def _drive(drive: Drive, options: dict[str, Any]) -> int:
-    run = drive.run
+async def _execute(run: Run, stop: Callable[[], None], execute: Execute, options: dict[str, Any]) -> int:
+    raise_file_limit(run.config.limits.connections)
     async with serve_metrics(run, options["metrics_address"], options["linger"]):
-        with stopping(drive.stop, say_draining) as signals, LiveLine(run.plan.duration_s) as line:
-            report = await drive.execute(
-                options["prometheus"], options["alertmanager"], on_tick=line.update, tell=line.tell
-            )
+        with stopping(stop, say_draining) as signals, LiveLine(run.plan.duration_s) as line:
+            report = await execute(line)
         code = conclude(report, run, options)
     return EXIT_ABORTED if signals.count > 1 else code
 
@@ -85,12 +80,14 @@ def conclude(report: Report, run: Run, options: dict[str, Any]) -> int:
     return min((code for code, _ in failures), default=0)
 
 
-async def _execute(run: Run, options: dict[str, Any], *, replayed: str = "") -> int:
-    async with serve_metrics(run, options["metrics_address"], options["linger"]):
-        with stopping(run.stop, say_draining) as signals, LiveLine(run.plan.duration_s) as line:
-            report = structs.replace(await run.execute(line.update), replayed=replayed)
-        code = conclude(report, run, options)
-    return EXIT_ABORTED if signals.count > 1 else code
+def raise_file_limit(connections: int) -> None:
+    """Allow as many descriptors as the connections need, where the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 64
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 @contextlib.asynccontextmanager

@@ -61,6 +61,7 @@ class Engine:
         self._armed_ns = pace.start_ns
         self._lag_ns = self._ticks = self._handed_late = 0  # of this second; see `Second`
         self._stopping = False
+        self._cut_off: asyncio.TimerHandle | None = None
         self._backlog_ns = BACKLOG_NS if pace.on_behind == "catchup" else LATE_NS
         self.stopped_ns = 0  # when the last request was due, or the stop came
 
@@ -82,6 +83,8 @@ class Engine:
         finally:
             self._sweeper.cancel()
             self._wakeup.close()
+            if self._cut_off:
+                self._cut_off.cancel()
             self._pool.close()
             self._roll(monotonic_ns(), last=True)
             self._meter.flush()
@@ -101,14 +104,16 @@ class Engine:
     def planned_rate(self) -> float:
         """Requests a second that the plan (of all workers) wants now."""
         at_s = (monotonic_ns() - self._pace.start_ns) / 1e9
-        for segment in (self._chunk.segment, self._before.segment):
-            if segment.start_s <= at_s < segment.end_s and not self._stopping:
-                return segment.rate(at_s)
-        return 0.0
+        segment = self._current(at_s).segment
+        return segment.rate(at_s) if segment.start_s <= at_s < segment.end_s and not self._stopping else 0.0
 
     def phase(self) -> str:
         """The name of the phase that is on."""
-        return self._chunk.phase
+        return self._current((monotonic_ns() - self._pace.start_ns) / 1e9).phase
+
+    def _current(self, at_s: float) -> Chunk:
+        """The chunk that `at_s` lies in: the one after it may have been loaded already."""
+        return self._before if at_s < self._chunk.segment.start_s else self._chunk
 
     def _tick(self) -> None:
         """Send what is due and set the alarm for what comes next."""
@@ -177,7 +182,7 @@ class Engine:
         """The plan is over: what waits for a connection may still be sent, and every answer may still come."""
         self._stopping = self._pool.draining = True
         self.stopped_ns = monotonic_ns()
-        self._loop.call_later(self._pace.drain_s, self.abort)
+        self._cut_off = self._loop.call_later(self._pace.drain_s, self.abort)
         if self._pool.quiet:
             self._over.set()
 

@@ -1,18 +1,17 @@
 """Click groups whose commands are imported when they are used, so that --help and bad flags answer at once."""
 
 import importlib
-from importlib.util import find_spec
 from typing import Any
 
 import click
 
 
 class LazyGroup(click.Group):
-    """A group with commands given as "module:attribute"; one whose module is not installed is not offered."""
+    """A group with commands given as "module:attribute"."""
 
     def __init__(self, *args: Any, lazy: dict[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._lazy = {name: place for name, place in (lazy or {}).items() if find_spec(place.partition(":")[0])}
+        self._lazy = lazy or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands, imported or not."""

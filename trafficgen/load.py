@@ -9,7 +9,7 @@ from itertools import count
 from typing import Protocol
 
 from trafficgen.config import LoadConfig
-from trafficgen.errors import ungrouped
+from trafficgen.errors import TrafficgenError, ungrouped
 from trafficgen.meter import Meter
 from trafficgen.plan import CurvePlan, Plan
 from trafficgen.report import Report, make_report
@@ -64,11 +64,21 @@ class Run:
         self.config, self.plan, self.seed = config, plan, seed
         self.crew: Crew = Worker(config, plan) if config.workers == 1 else Processes(config, plan)
         self._reached = self._stopped = False
+        self._reaching: asyncio.Task[None] | None = None
         self._start_ns = 0
 
     async def reach(self) -> None:
         """Try the target. Raises UsageError when it can't be reached: nothing has been sent then."""
-        await self.crew.reach()
+        self._reaching = asyncio.current_task()
+        try:
+            await self.crew.reach()
+        except asyncio.CancelledError:
+            if not self._stopped or self._reaching is None:
+                raise
+            self._reaching.uncancel()  # it was `stop` that cancelled, to end the wait for a target
+            raise TrafficgenError("stopped before anything was sent") from None
+        finally:
+            self._reaching = None
         self._reached = True
 
     async def execute(self, on_tick: Callable[["Run"], None] | None = None) -> Report:
@@ -94,10 +104,13 @@ class Run:
 
     def stop(self) -> None:
         """Send nothing more and wait for the answers; a second call ends at once."""
-        if self._stopped:
+        again, self._stopped = self._stopped, True
+        if self._reaching:
+            self._reaching.cancel()
+        elif again:
             self.crew.abort()
-        self._stopped = True
-        self.crew.stop()
+        else:
+            self.crew.stop()
 
     @property
     def meter(self) -> Meter:

@@ -59,7 +59,7 @@ class Pool:
         self.codes = [meter.codes[label] for label in labels]  # of each request; several may share one
         self.draining = False  # nothing more will be submitted: tell `on_quiet` when nothing is under way any more
         self.on_quiet: Callable[[], None] = lambda: None
-        self._dial, self._limits = dial, limits
+        self._dial, self._limits, self._closed = dial, limits, False
         self._tasks: asyncio.TaskGroup
         self._dials: set[asyncio.Task[None]] = set()
         self._idle: list[Connection] = []
@@ -86,6 +86,9 @@ class Pool:
 
     def joined(self, connection: Connection) -> None:
         """A new connection is ready."""
+        if self._closed:
+            connection.close(at_once=True)
+            return
         self.meter.connects += 1
         self._all.add(connection)
         connection.idle_since_ns = monotonic_ns()
@@ -138,7 +141,8 @@ class Pool:
             self._drop("stopped")
 
     def close(self) -> None:
-        """Close all connections; what is still under way counts as aborted."""
+        """Close all connections, now and later ones; what is still under way counts as aborted."""
+        self._closed = True
         self.drop_waiting()
         for task in self._dials:
             task.cancel()

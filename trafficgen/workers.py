@@ -68,6 +68,7 @@ class Processes:
         self._meter = Meter(plan.targets)
         self._latest: dict[int, Snapshot] = {}
         self._processes: list[Process] = []
+        self._stopped = False
 
     async def reach(self) -> None:
         """Start the workers and wait until each has reached the target. Raises UsageError."""
@@ -88,6 +89,8 @@ class Processes:
     async def work(self, start_ns: int) -> None:
         """See `Crew.work`. Raises TrafficgenError when a worker is lost."""
         self._command("start", start_ns)
+        if self._stopped:
+            self._command("stop")
         try:
             with ungrouped():
                 async with asyncio.TaskGroup() as tasks:
@@ -98,6 +101,7 @@ class Processes:
 
     def stop(self) -> None:
         """See `Crew.stop`."""
+        self._stopped = True
         self._command("stop")
 
     def abort(self) -> None:

@@ -1,10 +1,14 @@
 """A run against a real server on loopback: what is counted adds up."""
 
+import pytest
+
 from trafficgen import load
+from trafficgen.errors import TrafficgenError
 from trafficgen.load import LoadConfig, make_run, run_load
 from trafficgen.mix import parse_mix
 from trafficgen.patterns import parse_patterns
 from trafficgen.plan import Phase
+from trafficgen.target import Target
 
 
 def config(site, rate=400.0, duration_s=0.25, **settings):
@@ -37,3 +41,16 @@ async def test_a_dropped_connection_is_an_error_and_the_run_goes_on(site):
     report = await run_load(config(site, mix=parse_mix("/=90,/fail=10")))
     assert report.errors == {"closed": site.requests["/fail"]}
     assert report.planned == report.sent == report.answered + report.errors["closed"] == 100
+
+
+async def test_stop_ends_the_wait_for_a_target(site, monkeypatch):
+    run = make_run(config(site, wait_s=3600.0))
+
+    async def refuse(_target, _factory):
+        run.stop()
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(Target, "dial", refuse)
+    with pytest.raises(TrafficgenError, match="stopped before anything was sent"):
+        await run.execute()
+    assert site.requests.total() == 0
