@@ -121,6 +121,6 @@ READABLE = Metric(
 LAST_LINE = Metric(
     "tidewatch_hosting_last_line_timestamp_seconds",
     "gauge",
-    "When the last line was read (the reader's clock, not the line's).",
+    "When the last line was read, or the reader started (its clock, not the line's).",
     ("source",),
 )

@@ -49,6 +49,7 @@ class Follower:
         self.standing: Standing | None = None
         self._changed, self._unsaved = True, False
         self._last_line_s = clock.monotonic()
+        self._started_s = clock.wall()
         self._accounting_s = 0.0
         self._guard = asyncio.Lock()  # the ledger stands still while a thread reads it
         self._tail = Tail(
@@ -182,4 +183,4 @@ class Follower:
         yield metrics.LOST_BYTES.family({name: status.lost_bytes})
         yield metrics.LAG_BYTES.family({name: status.lag_bytes})
         yield metrics.READABLE.family({name: int(status.readable)})
-        yield metrics.LAST_LINE.family({name: status.last_read_s})
+        yield metrics.LAST_LINE.family({name: max(status.last_read_s, self._started_s)})
