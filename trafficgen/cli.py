@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from trafficgen.errors import TrafficgenError, UsageError
-from trafficgen.flags import checked, duration, output_options, plan_options, target_options
+from trafficgen.flags import checked, duration, output_options, plan_options, target_options, writable
 from trafficgen.lazy import LazyGroup
 
 EXIT_CODES = """\b
@@ -66,6 +66,7 @@ def cli(context: click.Context, /, **options: Any) -> None:
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=checked(writable),
     help="CSV; or a picture: .png, .svg, .pdf. Else stdout.",
 )
 def plan(**options: Any) -> None:

@@ -1,5 +1,6 @@
 """The flags that several commands share, and how their texts are read."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,15 @@ def _address(text: str) -> tuple[str, int] | None:
     if not host or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"--metrics-address: {text!r}; write host:port, or off")
     return host.strip("[]"), int(port)
+
+
+def writable(path: Path) -> Path:
+    """A place for a file, checked before hours of traffic end in front of a missing folder. Raises UsageError."""
+    if not path.parent.is_dir():
+        raise UsageError(f"--output: {path}: there is no folder {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"--output: {path}: not writable")
+    return path
 
 
 def _stack(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -93,7 +103,10 @@ output_options = _stack(
         "--report", type=click.Choice(["text", "json", "html"]), default="text", help="The form of the closing report."
     ),
     click.option(
-        "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report there, not to stdout."
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=checked(writable),
+        help="Write the report there, not to stdout.",
     ),
     click.option(
         "--metrics-address",

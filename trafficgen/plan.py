@@ -139,17 +139,13 @@ class CurvePlan:
             due_ns = np.rint(due[mine] * 1e9).astype(np.int64) + start_ns
             yield Chunk(segment, due_ns.tolist(), targets[mine].tolist(), phase.name)
 
-    def cells(self) -> Iterator[Segment]:
-        """The curve in pieces of at most a second, as `chunks` solves them: what `trafficgen plan` prints."""
-        rate_seed = np.random.SeedSequence(self.seed).spawn(3)[0]
-        return (segment for _, segment, _ in self._cells(np.random.default_rng(rate_seed)))
-
     def _cells(self, rng: np.random.Generator) -> Iterator[tuple[Phase, Segment, Chooser]]:
         numbers = {path: number for number, path in enumerate(self.targets)}
         choosers: dict[Shares, Chooser] = {}
         for phase, round_start, start in self._turns():
             for cell in _cut(phase.segments(rng), [edge - start for edge in self._fault_edges()]):
-                shares = self._shares(phase, start + cell.start_s)
+                # its middle is in or out of a fault for certain; its edges may have lost their last digit
+                shares = self._shares(phase, start + (cell.start_s + cell.end_s) / 2)
                 if shares not in choosers:
                     choosers[shares] = Chooser(shares, numbers)
                 yield phase, cell.shifted(round_start + start), choosers[shares]
