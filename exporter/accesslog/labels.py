@@ -8,12 +8,11 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from exporter.accesslog.routes import OTHER
+from exporter.accesslog.routes import KEEP, KEEP_BYTES, OTHER
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Key
 
 _METHOD = re.compile(rb"[A-Z][A-Z-]{0,19}")  # anything else is what a server logged of garbage
-_KEEP = 1 << 16  # keys whose labels are remembered
 
 
 class Labels(NamedTuple):
@@ -47,12 +46,14 @@ class Labeller:
             self.born(labels)
 
     def labelled(self, key: Key) -> Labelled:
-        """The labels of a key; the same ones for the same key as long as this object lives."""
+        """The labels of a key. A limit that is reached folds new values only: a label once given stays."""
         found = self._given.get(key)
         if found is None:
-            if len(self._given) >= _KEEP:
+            found = self._find(key)
+            if len(self._given) >= KEEP:
                 self._given.clear()
-            found = self._given[key] = self._find(key)
+            if len(key[0]) + len(key[1]) <= KEEP_BYTES:
+                self._given[key] = found
         return found
 
     def born(self, labels: Labels) -> None:

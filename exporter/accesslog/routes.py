@@ -12,7 +12,7 @@ OTHER = "other"
 """The value that labels fold into; a route never looks like it, as routes start with a slash."""
 
 MAX_ROUTE_CHARS = 200  # a longer path is data, not a route
-_KEEP = 1 << 16  # targets whose route is remembered
+KEEP, KEEP_BYTES = 1 << 14, 256  # targets whose route is remembered, and how long they may be: 6 MiB at most
 
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(\.\.\.)?\}")
 _ABSOLUTE = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]*://[^/]*")
@@ -60,9 +60,11 @@ class Router:
         """The route of a target without query; `other` for what is no path."""
         found = self._known.get(target)
         if found is None:
-            if len(self._known) >= _KEEP:
+            found = self._find(target)
+            if len(self._known) >= KEEP:
                 self._known.clear()
-            found = self._known[target] = self._find(target)
+            if len(target) <= KEEP_BYTES:
+                self._known[target] = found
         return found
 
     def _find(self, target: bytes) -> str:

@@ -1,7 +1,7 @@
 """Targets to routes: templates first, then shapes; never an unbounded label."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.routes import MAX_ROUTE_CHARS, Router, compile_template
@@ -67,6 +67,7 @@ def test_a_template_that_is_none_is_refused(template, want):
         compile_template(template)
 
 
+@settings(max_examples=40)
 @given(st.binary(max_size=40))
 def test_any_target_has_a_route_and_keeps_it(target):
     router = Router(["/{a}"])
@@ -74,3 +75,12 @@ def test_any_target_has_a_route_and_keeps_it(target):
     assert route == "other" or route.startswith("/")
     assert len(route) <= MAX_ROUTE_CHARS
     assert router.route(target) == route
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr("exporter.accesslog.routes.KEEP", 3)
+    router = Router([])
+    targets = [b"/%d/x" % n for n in range(8)] + [b"/" + b"y" * 1000]
+    assert {router.route(target) for target in targets} == {"/{id}/x", "other"}
+    assert len(router._known) <= 3
+    assert max(map(len, router._known)) < 1000

@@ -1,7 +1,7 @@
 """Lines to tallies: what each kind of line counts as."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.formats import find_format
@@ -81,6 +81,7 @@ def test_what_is_no_time_is_refused(text):
     assert caught.value.reason == "time"
 
 
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([b"a\tGET /\t200\t1\n", b"a\tGET /b\t404\t2\r\n", b"\n", b"x\n"])), st.integers(0, 20))
 def test_pieces_of_a_log_add_up_to_the_whole(lines, cut):
     whole = tally_scalar(b"".join(lines), TAB, BUCKETS)

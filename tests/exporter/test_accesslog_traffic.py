@@ -1,7 +1,7 @@
 """The counters: born at 0, bounded, and the same after a restart."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.source import Source
@@ -101,6 +101,7 @@ def test_times_become_a_histogram_of_the_route():
     }
 
 
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.sampled_from([b"/a", b"/b", b"/c"]), st.sampled_from([b"200", b"500"])), max_size=12),
     st.sets(st.integers(0, 12)),
