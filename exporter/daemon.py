@@ -30,6 +30,8 @@ from exporter.releases import System as ReleasesSystem
 from exporter.stats import Probe, Prober
 from exporter.stats import Source as StatsSource
 from exporter.stats import System as StatsSystem
+from exporter.stores import Source as StoresSource
+from exporter.stores import System as StoresSystem
 from exporter.system import Context, Reloading, System
 from exporter.web.app import Scraper, build_app
 from exporter.web.security import WebSecurity
@@ -49,6 +51,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probe: Probe | None = None
     hosting: list[HostingSource] = []
     releases: list[ReleasesSource] = []
+    stores: list[StoresSource] = []
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -69,6 +72,7 @@ def doors(config: Config) -> dict[str, tuple[Callable[[Any, Context], System], l
         "stats": (StatsSystem, config.stats),
         "hosting": (HostingSystem, config.hosting),
         "releases": (ReleasesSystem, config.releases),
+        "stores": (StoresSystem, config.stores),
     }
 
 

@@ -1,1 +1,80 @@
-"""Metrics of the stores system."""
+"""Metrics of stores: uptime within business hours over the fleet; one series a store only where asked for.
+
+`window` is hour, day or week, up to `tidewatch_store_as_of_timestamp_seconds`.
+"""
+
+from exporter.catalogue._model import Metric
+
+_SOURCE = ("source",)
+
+STORES = Metric(
+    "tidewatch_stores",
+    "gauge",
+    "Stores by state now (up, down, unknown, closed) and zone.",
+    ("source", "state", "timezone"),
+)
+BY_UPTIME = Metric(
+    "tidewatch_stores_by_uptime",
+    "gauge",
+    "Stores by their share of uptime in the known business time of the window; none: without any.",
+    ("source", "window", "band"),
+)
+UPTIME = Metric(
+    "tidewatch_store_uptime_ratio",
+    "gauge",
+    "Uptime of all stores over their known business time in the window.",
+    ("source", "window"),
+)
+COVERAGE = Metric(
+    "tidewatch_store_coverage_ratio",
+    "gauge",
+    "Business time within reach of a poll over all business time in the window.",
+    ("source", "window"),
+)
+TIME = Metric(
+    "tidewatch_store_time_seconds",
+    "gauge",
+    "Business time of all stores in the window, by state; assumed is the part of up and down that is out of reach.",
+    ("source", "window", "state"),
+)
+OFFLINE = Metric("tidewatch_stores_offline", "gauge", "Open stores that two polls in a row say are down.", _SOURCE)
+OFFLINE_SECONDS = Metric(
+    "tidewatch_store_offline_seconds",
+    "gauge",
+    "How long such a store is down, for those that are the longest.",
+    ("source", "store_id"),
+)
+SILENT = Metric(
+    "tidewatch_stores_silent", "gauge", "Open stores that should have been polled by now and were not.", _SOURCE
+)
+STATE_SECONDS = Metric(
+    "tidewatch_store_state_seconds",
+    "gauge",
+    "Business time of each store in the window, by state; only with per_store.",
+    ("source", "store_id", "window", "state"),
+)
+FALLBACK = Metric(
+    "tidewatch_store_config_fallback", "gauge", "Stores for which a default stands in.", ("source", "reason")
+)
+POLLS = Metric(
+    "tidewatch_store_polls_total",
+    "counter",
+    "Rows of polls by what became of them; late ones are among the new.",
+    ("source", "result"),
+)
+INGESTED = Metric(
+    "tidewatch_store_last_ingest_timestamp_seconds", "gauge", "When polls were last taken in that were new.", _SOURCE
+)
+NEWEST_POLL = Metric("tidewatch_store_newest_poll_timestamp_seconds", "gauge", "Time of the newest poll.", _SOURCE)
+AS_OF = Metric("tidewatch_store_as_of_timestamp_seconds", "gauge", "The moment that these metrics are of.", _SOURCE)
+REPORTS = Metric("tidewatch_store_reports_total", "counter", "Reports that ended, by how.", ("source", "status"))
+RUNNING = Metric("tidewatch_store_reports_running", "gauge", "Reports asked for and not ended.", _SOURCE)
+DURATION = Metric(
+    "tidewatch_store_report_duration_seconds", "histogram", "How long reports took once they were begun.", _SOURCE
+)
+INBOX = Metric(
+    "tidewatch_store_inbox_files_total", "counter", "Files of the inbox by what became of them.", ("source", "result")
+)
+ERRORS = Metric(
+    "tidewatch_store_errors_total", "counter", "Failures of the database, by what was tried.", ("source", "work")
+)

@@ -1,5 +1,6 @@
 """`exporter stores`: load, report, serve."""
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from exporter.errors import SourceError
+from exporter.logfmt import LEVELS, start_logging
 
 _PATHS = click.Path(path_type=Path, dir_okay=False)
 DATABASE = Path(".tidewatch/state/stores.duckdb")
@@ -54,6 +56,17 @@ def _as_of(_ctx: click.Context, _param: click.Parameter, text: str) -> str | int
         return to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as exc:
         raise click.BadParameter(f"{text!r} is not now, max, or a time such as 2023-01-25T18:13:22Z") from exc
+
+
+_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def _duration(_ctx: click.Context, _param: click.Parameter, text: str) -> float:
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)", text)
+    seconds = float(match[1]) * _UNITS_S[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise click.BadParameter(f"{text!r} is not a duration such as 30s, 15m, 1h or 7d")
+    return seconds
 
 
 @click.group()
@@ -141,3 +154,60 @@ def report(
         output.write_text(text, "utf-8")
     except OSError as exc:
         raise SourceError(f"{output}: {exc.strerror}") from exc
+
+
+@stores.command()
+@_database
+@_policy
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8081, show_default=True)
+@click.option(
+    "--inbox", type=click.Path(path_type=Path, file_okay=False), help="A folder where CSV files land; taken in at once."
+)
+@click.option(
+    "--refresh", default="1h", show_default=True, callback=_duration, help="Look into the inbox at least so often."
+)
+@click.option(
+    "--as-of",
+    type=click.Choice(["max", "now"]),
+    default="max",
+    show_default=True,
+    help="What reports call now: the newest poll's time, or the clock's where polls are live.",
+)
+@click.option("--columns", type=click.Choice(["official", "all"]), default="official", show_default=True)
+@click.option("--official-typo", is_flag=True, help="Write uptime_last_week as update_last_week.")
+@click.option("--keep", default="7d", show_default=True, callback=_duration, help="How long reports are kept.")
+@click.option("--per-store", is_flag=True, help="Metrics with one series for each store, too.")
+@click.option("--web.config.file", "web_config", type=_PATHS, help="TLS, passwords, headers.")
+@click.option("--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True)
+def serve(
+    database: Path,
+    *,
+    interpolation: Any,
+    windows: Any,
+    host: str,
+    port: int,
+    inbox: Path | None,
+    refresh: float,
+    as_of: Any,
+    columns: str,
+    official_typo: bool,
+    keep: float,
+    per_store: bool,
+    web_config: Path | None,
+    log_level: str,
+) -> None:
+    """Serve reports over HTTP, and take polls in as they come: from the inbox, and by POST /polls.
+
+    One process at a time works on a database; a second one says so and ends.
+    """
+    from exporter.stores.fleet import Show
+    from exporter.stores.jobs import Asked
+    from exporter.stores.serve import serve as run
+    from exporter.stores.service import Settings
+    from exporter.stores.sweep import Policy
+
+    start_logging(log_level, "logfmt")
+    asked = Asked(Policy(interpolation, windows), as_of, columns == "all", official_typo, keep)
+    settings = Settings("stores", inbox, refresh, min(60.0, refresh), asked, Show(per_store=per_store))
+    run(database, settings, (host, port), web_config)

@@ -35,8 +35,8 @@ CREATE TABLE IF NOT EXISTS quarantine (
     ingest BIGINT, kind VARCHAR, name VARCHAR, row BIGINT, reason VARCHAR, content VARCHAR
 );
 CREATE TABLE IF NOT EXISTS reports (
-    report_id VARCHAR, question VARCHAR, status VARCHAR, attempts BIGINT, as_of_us BIGINT, data_version BIGINT,
-    asked_us BIGINT, done_us BIGINT, reason VARCHAR, rows BIGINT, csv BLOB
+    report_id VARCHAR, question VARCHAR, status VARCHAR, attempts BIGINT, as_of_us BIGINT,
+    asked_us BIGINT, done_us BIGINT, reason VARCHAR, csv BLOB
 );
 """
 _HELD_BY = re.compile(r"PID (\d+)")

@@ -26,7 +26,7 @@ _UNITS = {"hour": ("minutes", 600_000, 2), "day": ("hours", 360_000, 4), "week":
 """For each window: the unit of its columns, a last digit's worth of microseconds, and how many digits."""
 _PARTS = ("uptime", "downtime", "unknown", "assumed", "business")
 QUANTITIES = tuple(f"{part}_{window}" for part in ("up", "down", "assumed", "business") for window in WINDOWS)
-_STATE = ("open_now", "up_now", "last_up_us", "last_evidence_us", "up_until_us", "known_from_us", "timezone")
+_STATE = ("opened_us", "up_now", "last_evidence_us", "down_since_us", "down_polls", "timezone")
 
 
 class Report(NamedTuple):
@@ -84,7 +84,8 @@ def to_csv(report: Report, *, everything: bool = False, typo: bool = False) -> s
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header(everything=everything, typo=typo))
-    writer.writerows(zip(report.rows["store_id"].tolist(), *columns, strict=True))
+    for row in zip(report.rows["store_id"].tolist(), *columns, strict=True):
+        writer.writerow(row)  # one by one, so that other threads get their turn
     return out.getvalue()
 
 

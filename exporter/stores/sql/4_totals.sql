@@ -12,8 +12,6 @@ SELECT
     CAST(SUM(GREATEST(0, LEAST(unseen_us, week_end_us) - GREATEST(seen_us, week_start_us))) AS BIGINT) AS observed_week,
     MAX(CASE WHEN start_us <= as_of_us AND as_of_us < end_us THEN up END) AS up_now,
     MAX(CASE WHEN up = 1 THEN at_us END) AS last_up_us,
-    MAX(at_us) AS last_evidence_us,
-    MAX(CASE WHEN up = 1 AND start_us <= as_of_us THEN LEAST(end_us, as_of_us) END) AS up_until_us,
-    MIN(start_us) AS known_from_us
+    MAX(at_us) AS last_evidence_us
 FROM known
 GROUP BY store

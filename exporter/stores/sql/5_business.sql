@@ -1,10 +1,10 @@
--- Microseconds of business hours by store and window, and whether the store is open at as_of_us.
+-- Microseconds of business hours by store and window, and since when the store is open, if it is at as_of_us.
 SELECT
     b.store,
     CAST(SUM(GREATEST(0, LEAST(b.end_us, w.hour_end_us) - GREATEST(b.start_us, w.hour_start_us))) AS BIGINT) AS business_hour,
     CAST(SUM(GREATEST(0, LEAST(b.end_us, w.day_end_us) - GREATEST(b.start_us, w.day_start_us))) AS BIGINT) AS business_day,
     CAST(SUM(GREATEST(0, LEAST(b.end_us, w.week_end_us) - GREATEST(b.start_us, w.week_start_us))) AS BIGINT) AS business_week,
-    MAX(CASE WHEN b.start_us <= g.as_of_us AND g.as_of_us < b.end_us THEN 1 ELSE 0 END) AS open_now
+    MAX(CASE WHEN b.start_us <= g.as_of_us AND g.as_of_us < b.end_us THEN b.start_us END) AS opened_us
 FROM segments b
 CROSS JOIN given g
 JOIN stores s ON s.store = b.store

@@ -13,9 +13,9 @@ SELECT
     COALESCE(t.up_hour + t.down_hour - t.observed_hour, 0) AS assumed_hour,
     COALESCE(t.up_day + t.down_day - t.observed_day, 0) AS assumed_day,
     COALESCE(t.up_week + t.down_week - t.observed_week, 0) AS assumed_week,
-    COALESCE(b.open_now, 0) AS open_now,
-    t.up_now, t.last_up_us, t.last_evidence_us, t.up_until_us, t.known_from_us,
+    b.opened_us, t.up_now, t.last_evidence_us, o.down_since_us, o.down_polls,
     COALESCE(s.timezone, '') AS timezone
 FROM stores s
 LEFT JOIN business b ON b.store = s.store
 LEFT JOIN totals t ON t.store = s.store
+LEFT JOIN offline o ON o.store = s.store

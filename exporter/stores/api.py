@@ -1,0 +1,227 @@
+"""The report API over HTTP, as the task words it, and what its users would expect beside.
+
+Every answer but the CSV file and the page is JSON with a `status`. Bodies are bounded; polls that are posted go to a
+file first, and from there the way of every other file.
+"""
+
+import asyncio
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from exporter.errors import SourceError, StoreError
+from exporter.stores.jobs import Job, TooManyJobs
+from exporter.stores.load import Input
+from exporter.stores.openapi import DOCUMENT, PAGE, SCRIPT
+from exporter.stores.reading import MAX_ID_CHARS
+from exporter.stores.service import Service
+from exporter.stores.text import to_json
+
+MAX_POLLS_BYTES = 256 << 20  # unpacked; about 4 million polls
+MAX_QUESTION_BYTES = 64 << 10
+UPLOADS = 4  # at a time
+_CSP = "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; script-src 'self'"
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+class JsonPoll(msgspec.Struct):
+    """One poll as JSON, by the names of the columns."""
+
+    store_id: str | int
+    status: str
+    timestamp_utc: str
+
+    def line(self) -> str:
+        """The poll as a line of CSV; a field that cannot stand in one makes the row a bad one."""
+        return ",".join(" ".join(str(field).split()) for field in (self.store_id, self.status, self.timestamp_utc))
+
+
+class Problem(Exception):  # noqa: N818, an answer, not a fault of ours
+    """A request that gets another answer than it hoped for."""
+
+    def __init__(self, status: int, text: str, **headers: str) -> None:
+        super().__init__(text)
+        self.response = _json({"status": text}, status, headers)
+
+
+def build_api(service: Service) -> web.Application:
+    """The application, without metrics and health."""
+    api = _Api(service)
+    app = web.Application(client_max_size=MAX_QUESTION_BYTES, middlewares=[_problems])
+    router = app.router
+    for method in ("GET", "POST"):
+        router.add_route(method, "/trigger_report", api.trigger)
+        router.add_route(method, "/get_report", api.get_report)
+        router.add_route(method, "/get_report/{report_id}", api.get_report)
+    router.add_post("/polls", api.polls)
+    router.add_get("/stores/{store_id}", api.store)
+    router.add_get("/openapi.json", _constant(msgspec.json.encode(DOCUMENT), "application/json"))
+    router.add_get("/", _constant(PAGE.encode(), "text/html"))
+    router.add_get("/page.js", _constant(SCRIPT.encode(), "text/javascript"))
+    return app
+
+
+class _Api:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._uploads = asyncio.Semaphore(UPLOADS)
+
+    async def trigger(self, _: web.Request) -> web.Response:
+        """`/trigger_report`."""
+        try:
+            report_id = await self._service.jobs.trigger()
+        except TooManyJobs as exc:
+            raise Problem(503, str(exc), **{"Retry-After": "10"}) from exc
+        return _json({"status": "success", "report_id": report_id})
+
+    async def get_report(self, request: web.Request) -> web.Response:
+        """`/get_report`."""
+        job = self._service.jobs.find(await _report_id(request))
+        if job is None:
+            raise Problem(404, "No such report Id!")
+        if job.status == "running":
+            return _json({"status": "Running"}, 202, {"Retry-After": "1"})
+        if job.status == "failed":
+            return _json({"status": "Failed", "reason": job.reason or ""}, 500)
+        return await self._complete(request, job)
+
+    async def _complete(self, request: web.Request, job: Job) -> web.Response:
+        wanted = request.query.get("format")
+        if wanted not in (None, "csv", "json"):
+            raise Problem(400, "format is csv or json")
+        bodies = await self._service.jobs.bodies(job.report_id)
+        if wanted == "csv" or (wanted is None and _prefers_csv(request.headers.get("Accept", ""))):
+            name = f'attachment; filename="report-{job.report_id}.csv"'
+            headers = {"Content-Disposition": name, "Vary": "Accept"}
+            return web.Response(body=bodies.csv, content_type="text/csv", charset="utf-8", headers=headers)
+        return web.Response(body=bodies.json, content_type="application/json", headers={"Vary": "Accept"})
+
+    async def polls(self, request: web.Request) -> web.Response:
+        """`/polls`."""
+        if self._uploads.locked():
+            raise Problem(503, f"{UPLOADS} uploads run already", **{"Retry-After": "5"})
+        async with self._uploads:
+            folder = self._service.database.path.parent
+            with tempfile.NamedTemporaryFile(dir=folder, prefix=".polls-", suffix=".csv") as file:
+                await _receive(request, file)
+                try:
+                    loaded = await self._service.take(Input(Path(file.name), "body", "status"))
+                except SourceError as exc:
+                    raise Problem(400, str(exc)) from exc
+        answer = msgspec.to_builtins(loaded)
+        del answer["name"], answer["kind"]
+        return _json({"status": "success", **answer})
+
+    async def store(self, request: web.Request) -> web.Response:
+        """`/stores/{store_id}`."""
+        store_id = request.match_info["store_id"]
+        found = await self._service.store(store_id) if len(store_id) <= MAX_ID_CHARS else None
+        if found is None:
+            raise Problem(404, "No such store!")
+        return _json(to_json(store_id, found))
+
+
+async def _report_id(request: web.Request) -> str:
+    """The id in the path, the query or a JSON body, whichever is there first. Raises Problem."""
+    given: Any = request.match_info.get("report_id") or request.query.get("report_id")
+    if given is None and request.can_read_body:
+        try:
+            body = msgspec.json.decode(await request.read())
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise Problem(400, 'the body is not JSON such as {"report_id": "..."}') from exc
+        given = body.get("report_id") if isinstance(body, dict) else None
+    if given is None:
+        raise Problem(400, "report_id is missing: give it in the path, the query or a JSON body")
+    try:
+        return str(uuid.UUID(given)) if isinstance(given, str) and len(given) == 36 else _malformed()
+    except ValueError:
+        return _malformed()
+
+
+def _malformed() -> str:
+    raise Problem(400, "report_id is malformed: it looks like 73267251-06ca-4a9f-9100-22fa83c231d3")
+
+
+def _prefers_csv(accept: str) -> bool:
+    """Whether `text/csv` is named, and not after JSON."""
+    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    return "text/csv" in kinds and "application/json" not in kinds[: kinds.index("text/csv")]
+
+
+async def _receive(request: web.Request, file: Any) -> None:
+    """Write a body to a file as CSV. Raises Problem."""
+    if request.content_type == "application/json":
+        body = b"".join([piece async for piece in _pieces(request)])
+        try:
+            polls = await asyncio.to_thread(msgspec.json.decode, body, type=list[JsonPoll])
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise Problem(400, f"not a JSON array of store_id, status and timestamp_utc: {exc}") from exc
+        lines = await asyncio.to_thread(_csv_of, polls)
+        await asyncio.to_thread(_write, file, lines)
+        return
+    async for piece in _pieces(request):
+        await asyncio.to_thread(_write, file, [piece])
+
+
+def _csv_of(polls: Iterable[JsonPoll]) -> list[bytes]:
+    text = "".join(f"{poll.line()}\n" for poll in polls)
+    return [b"store_id,status,timestamp_utc\n", text.encode("utf-8", "replace")]
+
+
+def _write(file: Any, pieces: Iterable[bytes]) -> None:
+    try:
+        file.writelines(pieces)
+        file.flush()
+    except OSError as exc:
+        raise StoreError(f"{file.name}: {exc.strerror}") from exc
+
+
+async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
+    """The body, unpacked, a megabyte or so at a time."""
+    total, pending = 0, bytearray()
+    async for piece in request.content.iter_any():
+        total += len(piece)
+        if total > MAX_POLLS_BYTES:
+            raise Problem(413, f"more than {MAX_POLLS_BYTES >> 20} MiB; send it in parts")
+        pending += piece
+        if len(pending) > 1 << 20:
+            yield bytes(pending)
+            pending.clear()
+    if pending:
+        yield bytes(pending)
+
+
+@web.middleware
+async def _problems(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Errors as JSON with a status, and the headers that every answer has."""
+    try:
+        response: web.StreamResponse = await handler(request)
+    except Problem as problem:
+        response = problem.response
+    except web.RequestPayloadError:
+        response = _json({"status": "the body is not what its Content-Encoding says"}, 400)
+    except StoreError as exc:
+        response = _json({"status": "Failed", "reason": str(exc)}, 503)
+    except web.HTTPException as exc:
+        headers = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else {}
+        response = _json({"status": exc.reason}, exc.status, headers)
+    response.headers.update(_HEADERS)
+    return response
+
+
+def _constant(body: bytes, kind: str) -> Any:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=kind, charset="utf-8", headers={"Content-Security-Policy": _CSP})
+
+    return answer
+
+
+def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(value), status=status, content_type="application/json", headers=headers
+    )

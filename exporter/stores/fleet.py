@@ -1,0 +1,116 @@
+"""A report's rows to what the metrics tell of all stores. Pure."""
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from exporter.catalogue import Family, LabelValues
+from exporter.catalogue import stores as catalogue
+from exporter.stores.calendar import WINDOWS, find_zone
+from exporter.stores.report import Report
+
+STATES = ("up", "down", "unknown", "closed")
+BANDS = ("0 %", "below 50 %", "50 to 90 %", "90 to 99 %", "99 to 100 %", "100 %")
+POLLS_DOWN = 2
+"""So many polls in a row must say that a store is down before it is called offline: one may be a poll's own fault."""
+
+Values = dict[LabelValues, float]
+
+
+class Show(NamedTuple):
+    """How much is told of single stores."""
+
+    worst: int = 20
+    per_store: bool = False
+    max_series: int = 50_000
+    silent_after_s: float = 9000.0  # two polls of an hourly poller have failed to come
+
+
+def families(source: str, report: Report, show: Show) -> list[Family]:
+    """Everything that one report says."""
+    rows, as_of_us = report.rows, report.as_of_us
+    found = [
+        catalogue.STORES.family(_states(source, report)),
+        catalogue.AS_OF.family({(source,): as_of_us / 1e6}),
+        catalogue.FALLBACK.family({(source, reason): n for reason, n in report.fallbacks.items()}),
+        catalogue.SILENT.family({(source,): int(_silent(report, show.silent_after_s).sum())}),
+    ]
+    offline = np.ma.filled(rows["down_polls"], 0) >= POLLS_DOWN
+    worst = _worst(report, offline, show.worst)
+    found += [
+        catalogue.OFFLINE.family({(source,): int(offline.sum())}),
+        catalogue.OFFLINE_SECONDS.family({(source, store): seconds for store, seconds in worst}),
+    ]
+    times, uptime, coverage, bands = Values(), Values(), Values(), Values()
+    for window in WINDOWS:
+        up, down, assumed, business = (rows[f"{p}_{window}"] for p in ("up", "down", "assumed", "business"))
+        sums = {"up": up.sum(), "down": down.sum(), "assumed": assumed.sum()}
+        sums["unknown"] = business.sum() - sums["up"] - sums["down"]
+        times |= {(source, window, state): float(us) / 1e6 for state, us in sums.items()}
+        known = sums["up"] + sums["down"]
+        if known:
+            uptime[source, window] = float(sums["up"] / known)
+        if business.sum():
+            coverage[source, window] = float((known - sums["assumed"]) / business.sum())
+        bands |= {(source, window, band): n for band, n in _bands(up, up + down).items()}
+    found += [
+        catalogue.TIME.family(times),
+        catalogue.UPTIME.family(uptime),
+        catalogue.COVERAGE.family(coverage),
+        catalogue.BY_UPTIME.family(bands),
+    ]
+    if show.per_store:
+        found.append(catalogue.STATE_SECONDS.family(_per_store(source, report, show.max_series)))
+    return found
+
+
+def _states(source: str, report: Report) -> Values:
+    rows = report.rows
+    is_open = ~np.ma.getmaskarray(rows["opened_us"])
+    is_known = ~np.ma.getmaskarray(rows["up_now"])
+    state = np.where(~is_open, 3, np.where(~is_known, 2, 1 - np.ma.filled(rows["up_now"], 0)))
+    names = rows["timezone"].tolist()
+    zones = {name: find_zone(name)[0].key for name in set(names)}
+    counts = Counter(zip(state.tolist(), (zones[name] for name in names), strict=True))
+    return {(source, word, zone): counts[n, zone] for zone in set(zones.values()) for n, word in enumerate(STATES)}
+
+
+def _silent(report: Report, after_s: float) -> npt.NDArray[np.bool_]:
+    """Open stores that were polled before, but neither since they opened nor lately."""
+    rows = report.rows
+    ever = ~np.ma.getmaskarray(rows["last_evidence_us"])
+    is_open = ~np.ma.getmaskarray(rows["opened_us"])
+    since = np.maximum(np.ma.filled(rows["last_evidence_us"], 0), np.ma.filled(rows["opened_us"], 0))
+    silent: npt.NDArray[np.bool_] = ever & is_open & (report.as_of_us - since > after_s * 1e6)
+    return silent
+
+
+def _worst(report: Report, offline: npt.NDArray[np.bool_], count: int) -> list[tuple[str, float]]:
+    """The stores that are offline the longest, and seconds."""
+    since = np.ma.filled(report.rows["down_since_us"], report.as_of_us)[offline]
+    ids = report.rows["store_id"][offline]
+    order = np.argsort(since, kind="stable")[:count]
+    return [(str(ids[n]), float(report.as_of_us - since[n]) / 1e6) for n in order]
+
+
+def _bands(up: npt.NDArray[np.int64], known: npt.NDArray[np.int64]) -> dict[str, int]:
+    share = up[known > 0] / known[known > 0]
+    edges = (share == 0, share < 0.5, share < 0.9, share < 0.99, share < 1)
+    counts = Counter(np.select(edges, range(5), 5).tolist())
+    return {**{band: counts[n] for n, band in enumerate(BANDS)}, "none": int((known == 0).sum())}
+
+
+def _per_store(source: str, report: Report, most: int) -> Values:
+    rows = report.rows
+    found: Values = {}
+    for window in WINDOWS:
+        up, down = rows[f"up_{window}"], rows[f"down_{window}"]
+        states = {"up": up, "down": down, "unknown": rows[f"business_{window}"] - up - down}
+        for state, values in states.items():
+            for store, time_us in zip(rows["store_id"].tolist(), values.tolist(), strict=True):
+                if len(found) >= most:
+                    return found
+                found[source, store, window, state] = time_us / 1e6
+    return found

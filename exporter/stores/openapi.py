@@ -1,0 +1,167 @@
+"""The API's OpenAPI document and its small page. Constants."""
+
+from typing import Any
+
+from exporter.stores.reading import MAX_ID_CHARS
+
+_UUID = {"type": "string", "format": "uuid"}
+_STATUS = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
+
+
+def _answer(text: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": schema or _STATUS}}}
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+_COUNT = {"type": "integer", "minimum": 0}
+_BUSY = _answer("The disk is full, or too much waits already; try again later.")
+_FORMAT: dict[str, Any] = {"name": "format", "in": "query", "schema": {"type": "string", "enum": ["csv", "json"]}}
+_REPORT_ANSWERS = {
+    "200": {
+        "description": "The report, as JSON with the CSV in `data`, or as the CSV itself.",
+        "content": {
+            "application/json": {"schema": _object(status={"const": "Complete"}, data={"type": "string"})},
+            "text/csv": {"schema": {"type": "string"}},
+        },
+    },
+    "202": _answer("Not ready yet.", _object(status={"const": "Running"})),
+    "400": _answer("The id is missing or malformed."),
+    "404": _answer("No such report."),
+    "500": _answer("The report could not be made.", _object(status={"const": "Failed"}, reason={"type": "string"})),
+    "503": _BUSY,
+}
+_TRIGGER: dict[str, Any] = {
+    "summary": "Ask for a report of all stores.",
+    "responses": {
+        "200": _answer("Its id.", _object(status={"const": "success"}, report_id=_UUID)),
+        "503": _BUSY,
+    },
+}
+_IN_QUERY: list[dict[str, Any]] = [{"name": "report_id", "in": "query", "schema": _UUID}, _FORMAT]
+_IN_PATH: list[dict[str, Any]] = [{"name": "report_id", "in": "path", "required": True, "schema": _UUID}, _FORMAT]
+_IN_BODY = {"content": {"application/json": {"schema": _object(report_id=_UUID)}}}
+
+
+def _get_report(method: str, parameters: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    where = "path" if parameters is _IN_PATH else "query or body"
+    return {
+        "operationId": f"{method}_report_by_{where.replace(' ', '_')}",
+        "summary": f"The report, or how far it is; its id in the {where}.",
+        "parameters": parameters,
+        "responses": _REPORT_ANSWERS,
+        **more,
+    }
+
+
+_POLL = _object(
+    store_id={"type": ["string", "integer"]},
+    status={"enum": ["active", "inactive"]},
+    timestamp_utc={"type": "string"},
+)
+
+DOCUMENT: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {
+        "title": "Tidewatch stores",
+        "version": "1",
+        "description": "Uptime of stores within their business hours, from status polls.",
+    },
+    "paths": {
+        "/trigger_report": {
+            "get": {"operationId": "trigger_report", **_TRIGGER},
+            "post": {"operationId": "post_trigger_report", **_TRIGGER},
+        },
+        "/get_report": {
+            "get": _get_report("get", _IN_QUERY),
+            "post": _get_report("post", _IN_QUERY, requestBody=_IN_BODY),
+        },
+        "/get_report/{report_id}": {"get": _get_report("get", _IN_PATH), "post": _get_report("post", _IN_PATH)},
+        "/polls": {
+            "post": {
+                "operationId": "post_polls",
+                "summary": "Take polls in: CSV with a header, or a JSON array.",
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {"schema": {"type": "array", "items": _POLL}},
+                        "text/csv": {"schema": {"type": "string"}},
+                    },
+                },
+                "responses": {
+                    "200": _answer(
+                        "What became of the rows; late ones are among the new.",
+                        _object(
+                            status={"const": "success"},
+                            **dict.fromkeys(("rows", "new", "late", "duplicate", "conflict", "invalid"), _COUNT),
+                        ),
+                    ),
+                    "400": _answer("Not CSV with the header of polls, and not such JSON."),
+                    "413": _answer("Too much at a time."),
+                    "503": _BUSY,
+                },
+            }
+        },
+        "/stores/{store_id}": {
+            "get": {
+                "operationId": "get_store",
+                "summary": "One store: its windows, its time in intervals of one state, and the polls behind them.",
+                "parameters": [
+                    {
+                        "name": "store_id",
+                        "in": "path",
+                        "required": True,
+                        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_ID_CHARS},
+                    }
+                ],
+                "responses": {
+                    "200": _answer("The store.", {"type": "object"}),
+                    "404": _answer("No file names this store."),
+                    "503": _BUSY,
+                },
+            }
+        },
+    },
+}
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Stores: uptime within business hours</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;margin:3rem auto;max-width:46rem;padding:0 1rem}
+code{background:#8882;padding:.1rem .3rem}input,button{font:inherit;padding:.2rem .6rem}</style>
+<h1>Stores: uptime within business hours</h1>
+<p><button id="make">Make a report</button> <span id="state" role="status"></span></p>
+<form id="store"><label>One store: <input name="id" required maxlength="200" placeholder="store_id"></label>
+<button>Show</button></form>
+<ul><li><code>GET /trigger_report</code>, then <code>GET /get_report/{report_id}</code> until it is 200
+<li><code>POST /polls</code> with CSV or JSON
+<li><a href="/openapi.json">the API as an OpenAPI document</a></ul>
+<script src="/page.js"></script></html>
+"""
+
+SCRIPT = """'use strict';
+const state = document.getElementById('state');
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+document.getElementById('make').addEventListener('click', async () => {
+  try {
+    state.textContent = 'asking ...';
+    const {status, report_id: id} = await (await fetch('/trigger_report', {method: 'POST'})).json();
+    if (!id) throw new Error(status);
+    const url = '/get_report/' + id + '?format=csv';
+    for (let answer; (answer = await fetch(url)).status !== 200; await pause(300)) {
+      if (answer.status !== 202) throw new Error((await answer.json()).reason);
+      state.textContent = 'being made ...';
+    }
+    const link = Object.assign(document.createElement('a'), {href: url, textContent: 'download the CSV'});
+    state.replaceChildren('ready: ', link);
+  } catch (error) {
+    state.textContent = 'failed: ' + error.message;
+  }
+});
+document.getElementById('store').addEventListener('submit', (event) => {
+  event.preventDefault();
+  location.href = '/stores/' + encodeURIComponent(new FormData(event.target).get('id'));
+});
+"""

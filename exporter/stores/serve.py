@@ -1,0 +1,82 @@
+"""`exporter stores serve`: one database's service as a process of its own, with metrics and health beside the API."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from aiohttp import web
+
+from exporter.clock import SystemClock
+from exporter.errors import TidewatchError
+from exporter.stores.api import build_api
+from exporter.stores.database import Database
+from exporter.stores.service import Service, Settings
+from exporter.stores.system import listen
+from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
+from exporter.web.security import WebSecurity
+
+log = logging.getLogger(__name__)
+
+SWITCH_S = 0.001
+"""How long Python code of a report may hold the interpreter while a request waits; the default is 5 ms a turn."""
+
+
+def serve(path: Path, settings: Settings, address: tuple[str, int], web_config: Path | None) -> None:
+    """Run until a signal; the second one ends at once. Raises TidewatchError."""
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        asyncio.run(_serve(path, settings, address, web_config))
+    except BaseExceptionGroup as group:
+        known, rest = group.split(TidewatchError)
+        if rest is None and known is not None:
+            raise known.exceptions[0] from group
+        raise
+
+
+async def _serve(path: Path, settings: Settings, address: tuple[str, int], web_config: Path | None) -> None:
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(130)
+        log.info("stopping; a second signal ends at once")
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    async with AsyncExitStack() as stack:
+        database = Database(path)
+        stack.callback(database.close)
+        service = Service(database, settings, SystemClock())
+        security = WebSecurity.read(web_config)
+        app = build_api(service)
+        _add_metrics(app, service)
+        security.protect(app)
+        port = await listen(app, address, stack, ssl_context=security.ssl_context())
+        log.info("listening on %s://%s:%d", "https" if security.tls else "http", address[0], port)
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(service.run())
+            await stop.wait()
+            work.cancel()
+
+
+def _add_metrics(app: web.Application, service: Service) -> None:
+    renderer = Renderer()
+
+    async def metrics(request: web.Request) -> web.Response:
+        kind = negotiate(request.headers.get("Accept", ""))
+        text = "".join(renderer.render(service.collect(), openmetrics=kind == OPENMETRICS))
+        if kind == OPENMETRICS:
+            text += "# EOF\n"
+        return web.Response(body=text.encode(), headers={"Content-Type": kind})
+
+    async def healthy(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/-/healthy", healthy)
+    app.router.add_get("/-/ready", healthy)

@@ -1,0 +1,180 @@
+"""One database at work: files and posts come in, reports are made, the metrics follow. The daemon and `serve` run it.
+
+Everything slow is done in threads, by DuckDB, which lets go of the interpreter; the event loop only waits.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from exporter.catalogue import Family, HistogramValue
+from exporter.catalogue import stores as catalogue
+from exporter.clock import Clock
+from exporter.errors import SourceError, StoreError
+from exporter.sources.tail.watch import EventWaker, Waker
+from exporter.stores import inbox
+from exporter.stores.database import Database, one
+from exporter.stores.fleet import Show, families
+from exporter.stores.jobs import DURATION_BOUNDS, Asked, Jobs
+from exporter.stores.load import Input, Loaded, load
+from exporter.stores.report import StoreReport, explain_store, make_report, settle_as_of
+
+log = logging.getLogger(__name__)
+
+RESULTS = ("new", "late", "duplicate", "conflict", "invalid")
+
+
+class Settings(NamedTuple):
+    """What a service does beside answering."""
+
+    source: str = "stores"
+    inbox: Path | None = None
+    refresh_s: float = 3600.0
+    update_s: float = 60.0
+    asked: Asked = Asked()
+    show: Show = Show()
+
+
+class Service:
+    """One database, its jobs, its inbox and its metrics."""
+
+    def __init__(self, database: Database, settings: Settings, clock: Clock, waker: Waker | None = None) -> None:
+        """Reads what the database remembers. Raises StoreError."""
+        self.database = database
+        self.settings = settings
+        self.jobs = Jobs(database, settings.asked, clock)
+        self._clock = clock
+        self._waker = waker or EventWaker()
+        self._told: list[Family] = []
+        self._told_of: tuple[int, int] | None = None
+        self._data = asyncio.Event()
+        self._inbox: Counter[str] = Counter({"done": 0, "failed": 0})
+        self._errors: Counter[str] = Counter({"inbox": 0, "metrics": 0, "cleaning": 0})
+        with database.reading() as cursor:
+            sums = ", ".join(f"COALESCE(sum({result}), 0)" for result in RESULTS)
+            counts = one(cursor, f"SELECT {sums} FROM ingests WHERE kind = 'status'")  # noqa: S608, our own names
+            self._polls = Counter(dict(zip(RESULTS, map(int, counts), strict=True)))
+            newest, taken = one(
+                cursor,
+                "SELECT (SELECT max(at_us) FROM polls), "
+                "(SELECT max(taken_us) FROM ingests WHERE kind = 'status' AND new > 0)",
+            )
+        self._newest_us: int | None = newest
+        self._taken_us: int | None = taken
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        if self.settings.inbox is not None:
+            await asyncio.to_thread(inbox.prepare, self.settings.inbox)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.jobs.run())
+            group.create_task(self._follow_data())
+            group.create_task(self._forget())
+            if self.settings.inbox is not None:
+                group.create_task(self._watch(self.settings.inbox))
+
+    async def take(self, given: Input) -> Loaded:
+        """Take one file in. Raises SourceError and StoreError."""
+        (loaded,) = await asyncio.to_thread(load, self.database, [given], self._now_us())
+        self._note([loaded])
+        await self._look_at_newest()
+        return loaded
+
+    async def store(self, store_id: str) -> StoreReport | None:
+        """One store's report as it is now, None for one that nothing names. Raises StoreError."""
+        as_of_us, _ = await asyncio.to_thread(settle_as_of, self.database, self.settings.asked.as_of, self._now_us())
+        return await asyncio.to_thread(explain_store, self.database, self.settings.asked.policy, as_of_us, store_id)
+
+    def collect(self) -> Iterable[Family]:
+        """Metric families, of the last report made for them."""
+        name = self.settings.source
+        yield from self._told
+        yield catalogue.POLLS.family({(name, result): self._polls[result] for result in RESULTS})
+        yield catalogue.INBOX.family({(name, result): n for result, n in self._inbox.items()})
+        yield catalogue.ERRORS.family({(name, work): n for work, n in self._errors.items()})
+        ended = self.jobs.ended
+        yield catalogue.REPORTS.family({(name, status): ended[status] for status in ("complete", "failed")})
+        yield catalogue.RUNNING.family({(name,): len(self.jobs.running())})
+        histogram = HistogramValue(DURATION_BOUNDS, tuple(self.jobs.durations), self.jobs.duration_sum_s)
+        yield catalogue.DURATION.family({(name,): histogram})
+        if self._newest_us is not None:
+            yield catalogue.NEWEST_POLL.family({(name,): self._newest_us / 1e6})
+        if self._taken_us is not None:
+            yield catalogue.INGESTED.family({(name,): self._taken_us / 1e6})
+
+    async def update(self) -> None:
+        """Make the report that the metrics tell of, unless nothing has changed. Raises StoreError."""
+        asked = self.settings.asked
+        wanted = await asyncio.to_thread(settle_as_of, self.database, asked.as_of, self._now_us())
+        if wanted == self._told_of:
+            return
+        report = await asyncio.to_thread(make_report, self.database, asked.policy, wanted[0])
+        self._told = await asyncio.to_thread(families, self.settings.source, report, self.settings.show)
+        self._told_of = wanted
+
+    async def _follow_data(self) -> None:
+        """Bring the metrics up to date after every load, and every `update_s`."""
+        while True:
+            self._data.clear()
+            try:
+                await self.update()
+            except StoreError as exc:
+                self._errors["metrics"] += 1
+                log.error("%s: the metrics stay as they are: %s", self.settings.source, exc)  # noqa: TRY400
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._data.wait(), self.settings.update_s)
+
+    async def _watch(self, folder: Path) -> None:
+        """Look into the inbox on change, and at least every `refresh_s`."""
+        while True:
+            wait_s = self.settings.refresh_s
+            try:
+                scanned = await asyncio.to_thread(inbox.scan, folder, self.database, self._now_us())
+                self._inbox += scanned.results
+                self._note(scanned.loaded)
+                if scanned.loaded:
+                    await self._look_at_newest()
+                if scanned.waiting:
+                    wait_s = inbox.REST_S
+            except (SourceError, StoreError) as exc:
+                self._errors["inbox"] += 1
+                wait_s = min(wait_s, 60.0)
+                log.error("%s: the inbox is left as it is: %s", self.settings.source, exc)  # noqa: TRY400
+            await self._waker.wait(wait_s, (str(folder),) if wait_s > inbox.REST_S else ())
+
+    async def _forget(self) -> None:
+        """Delete old reports, now and every hour."""
+        due_s = self._clock.monotonic()
+        while True:
+            try:
+                await self.jobs.forget_old()
+            except StoreError as exc:
+                self._errors["cleaning"] += 1
+                log.error("%s: old reports stay: %s", self.settings.source, exc)  # noqa: TRY400
+            due_s += 3600.0
+            await self._clock.sleep_until(due_s)
+
+    def _note(self, loaded: Iterable[Loaded]) -> None:
+        for told in loaded:
+            log.info("%s", told.text())
+            self._data.set()
+            if told.kind == "status":
+                self._polls.update({result: getattr(told, result) for result in RESULTS})
+                if told.new:
+                    self._taken_us = self._now_us()
+
+    async def _look_at_newest(self) -> None:
+        def newest() -> int | None:
+            with self.database.reading() as cursor:
+                found: int | None = one(cursor, "SELECT max(at_us) FROM polls")[0]
+                return found
+
+        self._newest_us = await asyncio.to_thread(newest)
+
+    def _now_us(self) -> int:
+        return math.floor(self._clock.wall() * 1e6)

@@ -1,0 +1,283 @@
+"""The report API over real sockets on loopback."""
+
+import asyncio
+import gzip
+import json
+import uuid
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import ClientSession
+
+from exporter.clock import SystemClock
+from exporter.errors import StoreError
+from exporter.stores import inbox as inboxes
+from exporter.stores import jobs as jobs_module
+from exporter.stores.api import build_api
+from exporter.stores.calendar import to_us
+from exporter.stores.jobs import Asked
+from exporter.stores.service import Service, Settings
+from exporter.stores.system import listen
+from exporter.web.exposition import Renderer
+
+HEADER = "store_id,status,timestamp_utc\n"
+POLLS = "a,active,2023-01-25 10:00:00 UTC\nb,inactive,2023-01-25 10:30:00 UTC\n"
+
+
+@pytest.fixture
+async def serving(stores_world):
+    """Start a service on a free port; call again for a restart on the same database."""
+    stack = AsyncExitStack()
+    task = None
+
+    async def stop():
+        nonlocal task
+        await stack.aclose()
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+            task = None
+
+    async def begin(*, run=True, **settings):
+        nonlocal task
+        await stop()
+        service = Service(stores_world.database, Settings(**settings), SystemClock())
+        port = await listen(build_api(service), ("127.0.0.1", 0), stack)
+        if run:
+            task = asyncio.create_task(service.run())
+        session = await stack.enter_async_context(ClientSession(f"http://127.0.0.1:{port}"))
+        return service, session
+
+    yield begin
+    await stop()
+
+
+async def ask(session, method, path, **more):
+    async with session.request(method, path, **more) as response:
+        return response.status, await response.json()
+
+
+async def finished(session, report_id):
+    while True:
+        status, answer = await ask(session, "GET", f"/get_report/{report_id}")
+        if status != 202:
+            return status, answer
+        assert answer == {"status": "Running"}
+
+
+async def test_a_report_is_asked_for_waited_for_and_fetched_in_every_way(serving, stores_world):
+    stores_world.load(status=POLLS.splitlines())
+    _, session = await serving()
+    status, answer = await ask(session, "GET", "/trigger_report")
+    assert (status, answer["status"]) == (200, "success")
+    report_id = answer["report_id"]
+    status, answer = await finished(session, report_id)
+    assert (status, answer["status"]) == (200, "Complete")
+    assert answer["data"].splitlines()[0].startswith("store_id,uptime_last_hour(in minutes),")
+    assert [line.split(",")[0] for line in answer["data"].splitlines()[1:]] == ["a", "b"]
+    ways = [
+        ("GET", "/get_report", {"params": {"report_id": report_id}}),
+        ("GET", "/get_report", {"json": {"report_id": report_id}}),
+        ("POST", "/get_report", {"json": {"report_id": report_id}}),
+        ("POST", f"/get_report/{report_id}", {}),
+    ]
+    assert [await ask(session, *way[:2], **way[2]) for way in ways] == [(200, answer)] * 4
+    for asking in ({"headers": {"Accept": "text/csv"}}, {"params": {"format": "csv"}}):
+        async with session.get(f"/get_report/{report_id}", **asking) as response:
+            assert (response.content_type, await response.text()) == ("text/csv", answer["data"])
+
+
+async def test_what_cannot_be_answered_is_said_in_its_own_status(serving):
+    _, session = await serving(run=False)
+    unknown = str(uuid.uuid4())
+    assert await ask(session, "GET", f"/get_report/{unknown}") == (404, {"status": "No such report Id!"})
+    wrong = [
+        ("GET", "/get_report", {}),
+        ("GET", "/get_report/x", {}),
+        ("GET", "/get_report", {"params": {"report_id": "1" * 36}}),
+        ("POST", "/get_report", {"data": b"{"}),
+        ("POST", "/get_report", {"data": b"\xff"}),
+        ("POST", "/get_report", {"json": [unknown]}),
+        ("POST", "/get_report", {"json": {"report_id": 5}}),
+        ("POST", "/polls", {"data": b"a,b\n1,2\n"}),
+        ("POST", "/polls", {"json": {"store_id": "a"}}),
+        ("POST", "/polls", {"data": b"no gzip", "headers": {"Content-Encoding": "gzip"}}),
+    ]
+    for method, path, more in wrong:
+        status, answer = await ask(session, method, path, **more)
+        assert (status, list(answer)) == (400, ["status"]), (method, path, more)
+    assert (await ask(session, "GET", "/nothing"))[0] == 404
+    assert (await ask(session, "DELETE", "/trigger_report"))[0] == 405
+    assert (await ask(session, "GET", "/stores/nobody"))[0] == 404
+
+
+async def test_a_job_is_on_disk_before_its_id_is_told_and_equal_requests_share_it(serving, stores_world):
+    stores_world.load(status=POLLS.splitlines())
+    _, session = await serving(run=False)
+    ids = {(await ask(session, "POST", "/trigger_report"))[1]["report_id"] for _ in range(3)}
+    assert len(ids) == 1
+    with stores_world.database.reading() as cursor:
+        assert cursor.execute("SELECT report_id, status FROM reports").fetchall() == [(*ids, "running")]
+    stores_world.load(status=["c,active,2023-01-25 11:00:00 UTC"])
+    _, answer = await ask(session, "POST", "/trigger_report")
+    assert answer["report_id"] not in ids
+    assert (await ask(session, "GET", f"/get_report/{answer['report_id']}"))[0] == 202
+
+
+@pytest.mark.slow
+async def test_jobs_survive_a_restart_and_reports_stay_as_they_were(serving, stores_world):
+    stores_world.load(status=POLLS.splitlines())
+    _, session = await serving(run=False)
+    _, answer = await ask(session, "GET", "/trigger_report")
+    first = answer["report_id"]
+    _, session = await serving()
+    _, before = await finished(session, first)
+    stores_world.load(status=["a,inactive,2023-01-25 09:00:00 UTC"])  # late
+    _, session = await serving()
+    assert await finished(session, first) == (200, before)
+    _, answer = await ask(session, "GET", "/trigger_report")
+    _, after = await finished(session, answer["report_id"])
+    assert after["data"] != before["data"]
+
+
+@pytest.mark.slow
+async def test_a_report_that_three_processes_died_of_has_failed(serving, stores_world):
+    stores_world.load(status=POLLS.splitlines())
+    _, session = await serving(run=False)
+    _, answer = await ask(session, "GET", "/trigger_report")
+    with stores_world.database.noting() as cursor:
+        cursor.execute("UPDATE reports SET attempts = 3")
+    _, session = await serving()
+    status, failed = await finished(session, answer["report_id"])
+    assert (status, failed["status"]) == (500, "Failed")
+    assert "3 times" in failed["reason"]
+
+
+@pytest.mark.slow
+async def test_a_report_that_fails_says_why_and_the_next_request_tries_anew(serving, stores_world, monkeypatch):
+    def no_disk(*_):
+        raise StoreError("no space left")
+
+    stores_world.load(status=POLLS.splitlines())
+    monkeypatch.setattr(jobs_module, "make_report", no_disk)
+    service, session = await serving()
+    _, answer = await ask(session, "GET", "/trigger_report")
+    status, failed = await finished(session, answer["report_id"])
+    assert (status, failed) == (500, {"status": "Failed", "reason": "no space left"})
+    monkeypatch.undo()
+    _, again = await ask(session, "GET", "/trigger_report")
+    assert again["report_id"] != answer["report_id"]
+    assert (await finished(session, again["report_id"]))[0] == 200
+    assert dict(service.jobs.ended) == {"failed": 1, "complete": 1}
+
+
+@pytest.mark.slow
+async def test_reports_are_forgotten_after_their_time(serving, stores_world):
+    stores_world.load(status=POLLS.splitlines())
+    service, session = await serving(asked=Asked(keep_s=-1.0))
+    _, answer = await ask(session, "GET", "/trigger_report")
+    assert (await finished(session, answer["report_id"]))[0] == 200
+    await service.jobs.forget_old()
+    assert (await ask(session, "GET", f"/get_report/{answer['report_id']}"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ((HEADER + POLLS).encode(), {"Content-Type": "text/csv"}),
+        (gzip.compress((HEADER + POLLS).encode()), {"Content-Type": "text/csv", "Content-Encoding": "gzip"}),
+        (
+            json.dumps(
+                [dict(zip(HEADER.strip().split(","), line.split(","), strict=True)) for line in POLLS.splitlines()]
+            ).encode(),
+            {"Content-Type": "application/json"},
+        ),
+    ],
+    ids=["csv", "gzip", "json"],
+)
+async def test_posted_polls_are_in_the_database_when_the_answer_comes(serving, stores_world, body, headers):
+    _, session = await serving(run=False)
+    for new, duplicate in ((2, 0), (0, 2)):
+        status, answer = await ask(session, "POST", "/polls", data=body, headers=headers)
+        assert status == 200
+        assert answer == {
+            "status": "success", "rows": 2, "new": new, "late": 0, "duplicate": duplicate, "conflict": 0, "invalid": 0,
+        }  # fmt: skip
+    with stores_world.database.reading() as cursor:
+        assert cursor.execute("SELECT count(*) FROM polls").fetchone() == (2,)
+    assert not list(stores_world.folder.glob(".polls-*"))
+
+
+async def test_one_store_is_told_with_the_polls_behind_each_interval(serving, stores_world):
+    stores_world.load(
+        status=["a b/c,active,2023-01-23 10:14:00 UTC", "a b/c,inactive,2023-01-23 11:15:00 UTC"],
+        hours=["a b/c,0,09:00:00,12:00:00"],
+        timezones=["a b/c,UTC"],
+    )
+    _, session = await serving(run=False)
+    status, answer = await ask(session, "GET", "/stores/a%20b%2Fc")
+    assert (status, answer["store_id"], answer["zone"], answer["zone_fallback"]) == (200, "a b/c", "UTC", None)
+    assert answer["hours"] == [{"day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}]
+    assert answer["intervals"][0]["state"] == "unknown"  # the end of the Monday before, which nobody polled
+    assert [(i["start"][11:], i["end"][11:], i["state"], i["poll"][11:]) for i in answer["intervals"][1:]] == [
+        ("09:00:00Z", "10:44:30Z", "up", "10:14:00Z"),
+        ("10:44:30Z", "11:15:00Z", "down", "11:15:00Z"),
+    ]
+    assert answer["windows"]["day"] == {
+        "business_seconds": 8100.0, "up_seconds": 6270.0, "down_seconds": 1830.0, "assumed_seconds": 0.0,
+        "unknown_seconds": 0.0,
+    }  # fmt: skip
+    assert len(answer["polls"]) == 2
+
+
+async def test_the_page_and_the_document_are_served(serving):
+    _, session = await serving(run=False)
+    status, document = await ask(session, "GET", "/openapi.json")
+    assert (status, document["openapi"]) == (200, "3.1.0")
+    async with session.get("/") as page, session.get("/page.js") as script:
+        assert (page.status, script.status) == (200, 200)
+        assert "Make a report" in await page.text()
+        assert "trigger_report" in await script.text()
+
+
+@pytest.mark.slow
+async def test_files_in_the_inbox_are_taken_in_and_put_away_with_the_reason_where_they_fail(
+    serving, stores_world, tmp_path
+):
+    folder = tmp_path / "inbox"
+    inboxes.prepare(folder)
+    for name, text in {"p.csv": HEADER + POLLS, "bad.csv": "a,b\n", ".p.csv": "half", "q.csv.part": "half"}.items():
+        (folder / name).write_text(text)
+    now_us = to_us(datetime(2023, 2, 1, tzinfo=UTC))
+    assert inboxes.scan(folder, stores_world.database, now_us).waiting == 2  # they were written just now
+    for name in ("p.csv", "bad.csv"):
+        inboxes.os.utime(folder / name, (1e9, 1e9))
+    scanned = inboxes.scan(folder, stores_world.database, now_us)
+    assert (scanned.results, scanned.waiting) == ({"done": 1, "failed": 1}, 0)
+    left = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    assert left == [".p.csv", "done/p.csv", "failed/bad.csv", "failed/bad.csv.reason.txt", "q.csv.part"]
+    assert "no header of ours" in (folder / "failed" / "bad.csv.reason.txt").read_text()
+
+
+@pytest.mark.slow
+async def test_the_inbox_and_the_metrics_follow_what_lands(serving, stores_world, tmp_path):
+    inboxes.prepare(tmp_path / "inbox")
+    service, _ = await serving(inbox=tmp_path / "inbox")
+    (tmp_path / ".p.csv").write_text(HEADER + POLLS)
+    inboxes.os.utime(tmp_path / ".p.csv", (1e9, 1e9))
+    (tmp_path / ".p.csv").rename(tmp_path / "inbox" / "p.csv")
+
+    def told():
+        return "".join(Renderer().render(service.collect(), openmetrics=False))
+
+    want = [
+        'tidewatch_store_polls_total{source="stores",result="new"} 2',
+        'tidewatch_store_inbox_files_total{source="stores",result="done"} 1',
+        'tidewatch_stores{source="stores",state="up",timezone="America/Chicago"} 1',
+        'tidewatch_stores{source="stores",state="down",timezone="America/Chicago"} 1',
+        'tidewatch_store_config_fallback{source="stores",reason="timezone_missing"} 2',
+    ]
+    async with asyncio.timeout(30):
+        while not all(line in told() for line in want):  # noqa: ASYNC110, the metrics are the barrier
+            await asyncio.sleep(0.02)
