@@ -14,7 +14,7 @@ import msgspec
 
 from exporter.accesslog.backfill import Backfill
 from exporter.accesslog.explain import explain
-from exporter.accesslog.flags import configured, guessed, make_source
+from exporter.accesslog.flags import configured, format_or_tab, guessed, make_source
 from exporter.accesslog.formats import UNITS_NS
 from exporter.accesslog.ganglia import Ganglia
 from exporter.accesslog.infer import propose, sample
@@ -145,7 +145,7 @@ def qps_command(
 ) -> None:
     """Print requests per second by route and code every 10 seconds, following the log through its rotations."""
     start_logging("warn", "logfmt")
-    source = make_source((log,), format_ or "tab", time_unit, routes)
+    source = make_source((log,), format_ or format_or_tab(log), time_unit, routes)
     source = msgspec.structs.replace(source, from_="start" if from_start else "end")
     gmond = Ganglia(ganglia, interval_s) if ganglia else None
     reporter = Reporter(output, gmond)

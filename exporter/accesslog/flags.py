@@ -7,7 +7,7 @@ import msgspec
 from exporter.accesslog.infer import Guess, infer, sample
 from exporter.accesslog.source import Source, TimeUnit
 from exporter.config import read_config
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, SourceError
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -39,6 +39,15 @@ def make_source(
         return Source(source="log", paths=logs, format=format_, time_unit=time_unit, routes=routes)
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
+
+
+def format_or_tab(log: str) -> str:
+    """The format that a log's first lines fit; `tab` where there are none yet, or they fit nothing known."""
+    try:
+        guess = infer(sample(log))
+    except SourceError:
+        return "tab"
+    return guess.format if guess else "tab"
 
 
 def guessed(log: str, data: bytes) -> Guess:

@@ -50,7 +50,7 @@ async def follow(
     reading = asyncio.create_task(read())
     try:
         start_s = last_s = clock.monotonic()
-        number, readable = 0, True
+        number, readable, failed = 0, True, 0  # the last two: what has been said
         for _ in range(reports) if reports is not None else itertools.count():
             # what is overdue is left out, not told at once
             number = max(number, math.floor((last_s - start_s) / interval_s)) + 1
@@ -58,6 +58,9 @@ async def follow(
             if tail.status.readable != readable:
                 readable = tail.status.readable
                 log.warning("%s: %s", ", ".join(source.paths), "there" if readable else "cannot be read yet; waiting")
+            if window.failed and not failed:
+                failed = window.failed
+                log.warning("%d lines do not fit the format %s; they are left out", failed, source.format)
             now_s = clock.monotonic()
             tell(window.close(now_s - last_s), clock.wall())
             last_s = now_s

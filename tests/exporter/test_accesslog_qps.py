@@ -106,9 +106,9 @@ async def test_a_late_report_divides_by_the_time_that_went_by(tmp_path, caplog):
     assert [record.getMessage() for record in caplog.records] == [f"{tmp_path}/none.log: cannot be read yet; waiting"]
 
 
-async def test_what_stands_in_the_log_counts_only_if_asked_for(tmp_path):
+async def test_what_stands_in_the_log_counts_only_if_asked_for(tmp_path, caplog):
     log = tmp_path / "access.log"
-    log.write_bytes(b"a\tGET /\t200\t1\n" * 20)
+    log.write_bytes(b"a\tGET /\t200\t1\n" * 20 + b"bad\n")
 
     async def wait_for_reading(_):
         await asyncio.sleep(0.05)  # one look of the tailer: nothing tells when it has found nothing
@@ -118,6 +118,7 @@ async def test_what_stands_in_the_log_counts_only_if_asked_for(tmp_path):
         ("end", [Figure("total", "", 0.0)]),
     ):
         assert await reports_of(log, wait_for_reading, count=1, from_=from_) == [(1010.0, want)]
+    assert "1 lines do not fit the format tab; they are left out" in caplog.text
 
 
 @pytest.mark.parametrize("address", ["localhost", ":8649", "localhost:", "localhost:0", "localhost:99999"])
