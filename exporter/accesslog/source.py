@@ -10,8 +10,11 @@ from exporter.accesslog.routes import Router, compile_template
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Prometheus' usual bounds and three below them, as a page from a cache takes less than 5 ms."""
 
+_LONGEST_S = 1e6  # the longest time that a line may have
+
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:/-]{1,100}$")]
 Code = Annotated[int, msgspec.Meta(ge=0, le=999)]
+Method = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z-]{0,19}$")]
 TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -59,7 +62,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     routes: tuple[str, ...] = ()
     undeclared: Literal["keep", "fold"] = "keep"
     codes: tuple[Code, ...] = ()
-    methods: tuple[str, ...] = ("GET",)
+    methods: tuple[Method, ...] = ("GET",)
     buckets: Annotated[tuple[float, ...], msgspec.Meta(min_length=1)] = BUCKETS_S
     limits: Limits = Limits()
     tests: tuple[Example, ...] = ()
@@ -68,8 +71,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         self.parsed_format()
         for template in self.routes:
             compile_template(template)
-        if any(b <= a for a, b in zip((0.0, *self.buckets), self.buckets, strict=False)):
-            raise ValueError("buckets must be above 0 and rise, as 0.1, 0.5, 1 do")
+        if not all(a < b <= _LONGEST_S for a, b in zip((0.0, *self.buckets), self.buckets, strict=False)):
+            raise ValueError("buckets must be above 0 and rise, as 0.1, 0.5, 1 do; the last one comes by itself")
         if not all(self.paths):
             raise ValueError("paths must not have an empty one")
 

@@ -1,7 +1,15 @@
 """The system on real files: what stands in the log is what is counted, over restarts and reloads."""
 
 import asyncio
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
 from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
 
 from exporter.accesslog import Source, System
 from exporter.clock import SystemClock
@@ -101,3 +109,53 @@ async def test_a_state_that_cannot_be_read_is_thrown_away_and_told(tmp_path, cap
     again = Context(tmp_path / "state", SystemClock())
     assert set(again.checkpoint.load("accesslog/site")) == {"totals", "tail", '["GET","/","200"]'}
     again.close()
+
+
+CONFIG = """
+state_dir: {folder}/state
+accesslog:
+- source: site
+  paths: [{folder}/access.log]
+  routes: [{routes}]
+  codes: [200]
+"""
+
+
+@pytest.mark.e2e
+def test_a_hangup_reloads_and_a_bad_file_changes_nothing(tmp_path):
+    config, log = tmp_path / "exporter.yml", tmp_path / "access.log"
+    config.write_text(CONFIG.format(folder=tmp_path, routes="/"))
+    log.write_bytes(LINE * 3)
+    args = [Path(sys.executable).with_name("exporter"), "--config.file", config, "--web.listen-address", "127.0.0.1:0"]
+    process = subprocess.Popen(args, stderr=subprocess.PIPE, text=True)
+    try:
+        url = next(line for line in process.stderr if "listening on" in line).split("listening on ")[1].strip(' "\n')
+        wait_for(url, 'tidewatch_http_requests_total{source="site",method="GET",route="/",code="200"} 3')
+        config.write_text(CONFIG.format(folder=tmp_path, routes="/, /new"))
+        process.send_signal(signal.SIGHUP)
+        wait_for(url, 'tidewatch_http_requests_total{source="site",method="GET",route="/new",code="200"} 0')
+        config.write_text("accesslog: 1")
+        process.send_signal(signal.SIGHUP)
+        wait_for(url, "tidewatch_config_last_reload_successful 0")
+        with log.open("ab") as more:
+            more.write(LINE)
+        wait_for(url, 'tidewatch_http_requests_total{source="site",method="GET",route="/",code="200"} 4')
+        process.terminate()
+        said = process.stderr.read()
+        assert process.wait() == 0
+        assert f"the old configuration stays: {config}:1: $.accesslog: expected `array`, got `int`" in said
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def wait_for(url, line):
+    deadline_s = time.monotonic() + 30
+    while True:
+        with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        if line in text.splitlines():
+            return
+        assert time.monotonic() < deadline_s, f"{line!r} is not in\n{text}"
+        time.sleep(0.05)

@@ -172,12 +172,15 @@ def test_a_state_that_cannot_be_read_is_told():
         ("format: tabs", "format 'tabs' is not known; did you mean tab?"),
         ("routes: [users]", "route 'users' must start with /"),
         ("buckets: [1, 0.5]", "buckets must be above 0 and rise"),
+        ("buckets: [1, .inf]", "the last one comes by itself"),
+        ("buckets: [.nan]", "buckets must be above 0 and rise"),
+        ("methods: [get]", "expected `str` matching regex"),
         ("buckets: []", "expected `array` of length >= 1"),
         ("codes: [1000]", "expected `int` <= 999"),
         ("from: middle", "invalid enum value 'middle'"),
         ("route: [/]", "unknown key route; did you mean routes?"),
     ],
-    ids=["format", "routes", "buckets", "no-buckets", "codes", "from", "unknown-key"],
+    ids=["format", "routes", "buckets", "infinite", "nan", "methods", "no-buckets", "codes", "from", "unknown-key"],
 )
 def test_settings_that_cannot_be_are_refused(settings, want):
     with pytest.raises(ConfigError) as caught:
