@@ -192,6 +192,7 @@ def _check(stack: Stack, output: Path, arguments: list[str]) -> int:
     """Run the end-to-end check against the running stack; its exit code, or 1 if a part ended."""
     command = ["trafficgen", "verify", f"--url={stack.address('timeserver')}"]
     command += [f"--logs={stack.state / 'site' / 'access.log'}*", f"--exporter={stack.address('exporter')}"]
+    command += [f"--hosting-truth={stack.state / 'hosting' / 'truth.json'}"]
     command += [f"--{p}={stack.address(p)}" for p in ("prometheus", "receiver")]
     command += [f"--metrics-address=127.0.0.1:{stack.ports[8089]}", *arguments]
     check = subprocess.Popen(command, preexec_fn=end_with_parent)  # noqa: PLW1509, no thread runs here

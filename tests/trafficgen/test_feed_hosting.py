@@ -82,6 +82,23 @@ def test_a_stopped_feed_tells_the_truth_of_what_it_wrote(tmp_path):
     assert "2016-02-15 00:00:00" < truth["as_of"] < "2016-02-15 00:20:00"
 
 
+@pytest.mark.parametrize(("endless", "want"), [(False, 5), (True, 20)])
+def test_an_endless_feed_goes_on_after_its_days(tmp_path, endless, want):
+    stop = threading.Event()
+    world = small(minutes=5)
+    looks = iter(range(2 * 20 + 1))  # the start, and twice a minute
+
+    def clock():
+        if next(looks, None) is None:
+            stop.set()
+        return 0.0
+
+    write_live(world, tmp_path, 1e9, shuffle=False, endless=endless, stop=stop, clock=clock)
+    assert (world.now_s - START) // 60 == want
+    recent = json.loads((tmp_path / "truth.json").read_text())["recent"]
+    assert [row[0] for row in recent] == list(range(START + 60, world.now_s + 60, 60))
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TrafficgenError, match="file: "):

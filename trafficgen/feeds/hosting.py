@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,10 +48,11 @@ def write_live(
     speed: float,
     *,
     shuffle: bool,
+    endless: bool = False,
     stop: threading.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Write each simulated minute when it is over, `speed` times faster than life, until the world or `stop` ends.
+    """Write each simulated minute when it is over, `speed` times faster than life, until the world's end or `stop`.
 
     Minute n is due at start + n x 60 / speed, so that lateness doesn't add up. Shuffling is within the minute. Logs of
     an earlier run are removed. Raises TrafficgenError.
@@ -64,7 +66,7 @@ def write_live(
         files = [stack.enter_context((logs / name).open("a", encoding="utf-8")) for name in names]
         write_truth(world, directory)
         start = told = clock()
-        for n in range(1, world.settings.minutes + 1):
+        for n in count(1) if endless else range(1, world.settings.minutes + 1):
             if stop.wait(max(0.0, start + n * MINUTE_S / speed - clock())):
                 break
             lines = world.minute()
@@ -127,8 +129,11 @@ def _start(_context: click.Context, _parameter: click.Parameter, value: datetime
 @click.option("--accounts", type=click.IntRange(0, 100_000), default=13, show_default=True)
 @click.option("--policy", type=click.Choice(POLICIES), default="round-robin", show_default=True, help="Of the manager.")
 @click.option("--shuffle", is_flag=True, help="Write lines out of order: all of them, or those of a minute when live.")
+@click.option("--endless", is_flag=True, help="Live: the world goes on after its days, without new accounts.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed, the same log.")
-def hosting(output: Path, *, days: float, start: int, speed: float | None, shuffle: bool, **world_of: Any) -> None:
+def hosting(
+    output: Path, *, days: float, start: int, speed: float | None, shuffle: bool, endless: bool, **world_of: Any
+) -> None:
     """Logs of a web host's manager and servers; the true downtime of every account in truth.json.
 
     Live, they go to OUTPUT/logs, a file for each writer; with --speed max all of it goes to OUTPUT/logs.json.
@@ -140,5 +145,5 @@ def hosting(output: Path, *, days: float, start: int, speed: float | None, shuff
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        write_live(world, output, speed, shuffle=shuffle, stop=stop)
+        write_live(world, output, speed, shuffle=shuffle, endless=endless, stop=stop)
     click.echo(f"{world.lines:,} lines in {output}", err=True)

@@ -8,7 +8,7 @@ import heapq
 import json
 import math
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -25,6 +25,7 @@ REROUTE_EVERY_S = 250.0  # some 10,000 a month, as in the log that the task is a
 LONGEST_OVERLOAD_M = 14
 LONGEST_SILENCE_M = 20
 SKIPPED_HEARTBEATS = 0.0001  # single ones
+RECENT_MINUTES = 1200  # for who compares while the feed goes on: two minutes at the usual speed
 LEAVING = 0.4  # of the accounts are deleted before the end
 LATE_ROUTES = 0.1  # accounts that wait some seconds for their first server
 
@@ -87,7 +88,7 @@ class _Account:
 
 
 class World:
-    """Call `minute()` for each minute in turn; `truth()` speaks of the minutes so far."""
+    """Call `minute()` for each minute in turn, also beyond the end; `truth()` speaks of the minutes so far."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -107,6 +108,7 @@ class World:
         heapq.heapify(self._due)
         self._here: dict[int, _Account] = {}
         self._gone: list[_Account] = []
+        self._recent: deque[tuple[int, int, int]] = deque(maxlen=RECENT_MINUTES)
 
     def minute(self) -> list[Line]:
         """The lines of the next minute, in order of time."""
@@ -122,6 +124,9 @@ class World:
         self._seen = loads
         self.now_s += MINUTE_S
         self.lines += len(lines)
+        spent = [account.spent for account in (*self._gone, *self._here.values())]
+        down_s = sum(one["overload"] + one["silent"] for one in spent)
+        self._recent.append((self.now_s, down_s, sum(one.total() for one in spent)))
         return lines
 
     def truth(self) -> dict[str, object]:
@@ -134,6 +139,7 @@ class World:
             "depends_on_workload": self.settings.policy == "least-loaded",
             "seed": self.settings.seed,
             "lines": self.lines,
+            "recent": list(self._recent),  # Unix time, downtime and lifetime of all accounts until then, in seconds
             "accounts": [
                 {
                     "account_id": account.account_id,

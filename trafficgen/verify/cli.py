@@ -34,6 +34,12 @@ def _address(_ctx: click.Context, param: click.Parameter, text: str) -> tuple[st
     show_default=True,
     help="Its access logs: a glob that also matches the rotated ones.",
 )
+@click.option(
+    "--hosting-truth",
+    default="",
+    metavar="FILE",
+    help="truth.json of a running `trafficgen feed hosting`; compare the exporter's downtime with it.",
+)
 @click.option("--exporter", default="http://127.0.0.1:8090", show_default=True, callback=_url)
 @click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, callback=_url)
 @click.option(

@@ -21,6 +21,7 @@ from trafficgen.verify.groups import (
     exporter_groups,
     generator_rows,
 )
+from trafficgen.verify.hosting import HostingTruth
 from trafficgen.verify.peers import PeerError, Peers, open_session
 from trafficgen.verify.table import Codes, Row
 
@@ -39,6 +40,7 @@ class Options:
     prometheus: str = "http://127.0.0.1:9090"
     receiver: str = "http://127.0.0.1:8094"
     metrics_address: tuple[str, int] = ("127.0.0.1", 8089)
+    hosting_truth: str = ""  # the file that `trafficgen feed hosting` writes; without it, web hosts are left out
     source: str = "site"
     alert: str = "SiteServerErrors"
     rps: float = 500.0
@@ -88,6 +90,8 @@ def make_groups(options: Options, peers: Peers, say: Callable[[str], None]) -> l
         Counted("= counted on /stats", stats, within_s),
         *exporter_groups(peers, exporter=options.exporter, prometheus=prometheus, source=source, within_s=within_s),
     ]
+    if options.hosting_truth:
+        groups.append(HostingTruth(peers, options.exporter, options.hosting_truth, within_s))
     if options.fault_s:
         receiver, alert = options.receiver, options.alert
         groups.append(AlertTold(peers, say, prometheus=prometheus, receiver=receiver, alert=alert, source=source))
