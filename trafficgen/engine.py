@@ -69,8 +69,7 @@ class Engine:
         """Send all of the plan, then wait for the last response. Ends early after `stop` or `abort`."""
         self._pool.on_quiet = self._over.set
         self._wakeup = make_wakeup(self._loop, self._tick)
-        gc.collect()
-        gc.freeze()  # what is alive now lives until the end: the collector need not look at it again
+        gc.freeze()  # what is there now stays until the end: the collector need not look at it meanwhile
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._pool.start(tasks)

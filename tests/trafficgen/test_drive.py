@@ -11,8 +11,8 @@ from trafficgen.scenario import parse_scenario
 
 SCENARIO = """
 mix: /=1
-phases: [{rate: 400, duration: 0.5}]
-faults: [{name: errors, at: 0.1, for: 0.2, mix: /fail=100}]
+phases: [{rate: 1000, duration: 0.2}]
+faults: [{name: errors, at: 0.1, for: 0.05, mix: /fail=100}]
 expect:
   - alert SiteErrors firing within 60s, resolved within 60s
   - no alert Other
@@ -56,7 +56,7 @@ def drive_of(site):
 async def test_a_fault_is_sent_and_its_alert_is_followed_to_the_end(site, alert_api):
     told = []
     report = await drive_of(site).execute(alert_api, alert_api, on_tick=lambda _status: None, tell=told.append)
-    assert report.codes == {"200": 120, "500": 80}
+    assert report.codes == {"200": 150, "500": 50}
     assert [verdict.held for verdict in report.expectations] == [True, True]
     assert 0 <= report.expectations[0].firing_after_s <= 60
     assert told[0] == "0.0 s: phase phase 1 begins"

@@ -14,7 +14,7 @@ from trafficgen.pool import Limits
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 
 
-def config(site, *, rate=200.0, duration_s=0.1, **settings):
+def config(site, *, rate=1000.0, duration_s=0.02, **settings):
     phases = (Phase(parse_patterns((), rate), duration_s),)
     return LoadConfig(url=site.url, phases=phases, seed=1, **settings)
 
@@ -67,7 +67,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\
 )
 async def test_every_request_has_an_outcome(site, script, want):
     site.script["/"] = script
-    report = await run_load(config(site, limits=Limits(timeout_s=0.15)))
+    report = await run_load(config(site, limits=Limits(timeout_s=0.05 if script is hang else 30.0)))
     assert report.codes | report.errors == want
     assert report.planned == report.sent == 20 == site.requests["/"]
 
@@ -108,14 +108,14 @@ async def test_a_server_that_goes_away_makes_drops_not_crashes(site):
 
 async def test_what_cannot_be_in_flight_is_dropped(site):
     site.script["/"] = hang
-    report = await run_load(config(site, limits=Limits(connections=3, max_in_flight=5, timeout_s=0.2)))
+    report = await run_load(config(site, limits=Limits(connections=3, max_in_flight=5, timeout_s=0.05)))
     assert report.sent == report.errors["timeout"] >= 3
     assert report.dropped["in_flight"] + report.dropped.get("no_connection", 0) + report.sent == 20
 
 
 async def test_a_slow_server_does_not_slow_the_plan(site):
     async def slow(_reader, writer):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
         writer.write(OK)
         return True
 

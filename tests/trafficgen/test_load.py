@@ -11,7 +11,7 @@ from trafficgen.plan import Phase
 from trafficgen.target import Target
 
 
-def config(site, rate=400.0, duration_s=0.25, **settings):
+def config(site, rate=2000.0, duration_s=0.05, **settings):
     phases = (Phase(parse_patterns((), rate), duration_s),)
     return LoadConfig(url=site.url, phases=phases, seed=7, **settings)
 
