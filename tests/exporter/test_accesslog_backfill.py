@@ -77,6 +77,13 @@ def test_lines_that_cannot_be_placed_are_counted():
     assert values(made, "tidewatch_http_requests_total")[-1] == (60, 1)
 
 
+@pytest.mark.parametrize("format_", ["json", "logfmt", r"(?P<time>\S+) (?P<code>\d+)", "alb", "caddy", "w3c", "tab"])
+def test_no_line_ends_the_backfill(format_):
+    made = Backfill(Source(source="s", paths=("a",), format=format_), 60, {})
+    made.add(b'{\nx\n\xff\n{"time":"soon","status":200}\ntime=1e999 status=200\n1e30 200\n\n#\n', "a")
+    assert sum(made.failed.values()) >= 6
+
+
 def test_labels_can_be_added():
     made = backfill(line(5, path="/x"), job='my "site"')
     assert {its["job"] for _, its, _, _ in samples(made)} == {r"my \"site\""}

@@ -6,6 +6,7 @@ import pytest
 
 from exporter.accesslog.formats import PRESETS, FieldNames, find_format
 from exporter.accesslog.formats.custom import LIMIT_S, custom_format
+from exporter.accesslog.formats.stamps import any_stamp
 from exporter.accesslog.reader import Reader
 from exporter.accesslog.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets
@@ -64,6 +65,29 @@ def test_a_line_tells_its_own_time(name):
     lines = (SAMPLES / f"{name}.log").read_bytes().splitlines()
     line = next(line for line in lines if (b"2026" in line and not line.startswith(b"#")) or b'"ts"' in line)
     assert int(PRESETS[name].read_stamp(line)) == 1795329048
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        (b"1795329048", 1795329048),
+        (b"1795329048.5", 1795329048.5),
+        (b"1795329048500", 1795329048.5),
+        (b"1795329048500000000", 1795329048.5),
+        (b"22/Nov/2026:07:30:48 +0100", 1795329048),
+        (b"31/Dec/2016:23:59:60 +0000", 1483228800),
+        (b"2026-11-22T06:30:48Z", 1795329048),
+        (b"2026-11-22 06:30:48", 1795329048),
+    ],
+)
+def test_a_time_is_read_however_it_is_written(text, want):
+    assert any_stamp(text) == want
+
+
+@pytest.mark.parametrize("text", [b"", b"nan", b"inf", b"-1", b"1e30", b"32/Nov/2026:00:00:00 +0000", b"soon", b"\xff"])
+def test_what_is_no_time_of_a_line_is_refused(text):
+    with pytest.raises(ValueError, match="is no time in"):
+        any_stamp(text)
 
 
 NGINX = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" $request_time'

@@ -31,11 +31,10 @@ def iso(text: bytes) -> float:
 def epoch(text: bytes) -> float:
     """Unix time in seconds; in milli-, micro- or nanoseconds where it would else lie past the year 5138."""
     value = float(text)
-    while value >= 1e11:
-        value /= 1e3
-    if not value >= 0:
-        raise ValueError(f"{text!r} is not a Unix time")
-    return value
+    for scale in (1.0, 1e3, 1e6, 1e9):
+        if 0 <= value / scale < 1e11:  # false for NaN
+            return value / scale
+    raise ValueError(f"{text!r} is not a Unix time")
 
 
 def any_stamp(text: bytes) -> float:

@@ -177,7 +177,10 @@ def _format(name: str, names: Names, read: Callable[[bytes], Record]) -> Format:
         return record_fields(read(line), names)
 
     def read_stamp(line: bytes) -> float:
-        _, value = _first(read(line), names.stamps)
+        try:
+            _, value = _first(read(line), names.stamps)
+        except BadRecord as exc:
+            raise ValueError(str(exc)) from exc
         if isinstance(value, int | float) and not isinstance(value, bool):
             return stamps.epoch(str(value).encode())
         return stamps.any_stamp(str(value).encode())
