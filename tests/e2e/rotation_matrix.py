@@ -24,10 +24,10 @@ from log_writer import CODES, KINDS, PIECE
 
 MODES = ("running", "stopped", "killed")
 TRICKLE, FAST = 50, 20_000  # lines/s
-GROUPS = (
-    [(kind, TRICKLE) for kind in KINDS],
-    [(kind, FAST) for kind in list(KINDS)[: len(KINDS) // 2]],
-    [(kind, FAST) for kind in list(KINDS)[len(KINDS) // 2 :]],
+HALF = len(KINDS) // 2
+GROUPS = (  # of logs written at the same time
+    [(kind, TRICKLE) for kind in KINDS] + [(kind, FAST) for kind in list(KINDS)[:HALF]],
+    [(kind, FAST) for kind in list(KINDS)[HALF:]],
 )
 WITHIN_S = 30
 
@@ -70,8 +70,7 @@ class Peer:
 
     def end(self) -> None:
         """Let it end."""
-        self._process.stdin.close()
-        self._process.wait(10)
+        self._process.communicate()
 
 
 class Exporter:

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from exporter.sources.tail.book import encode
 from exporter.sources.tail.follow import Follower
-from exporter.sources.tail.stream import Limits
+from exporter.sources.tail.mark import Limits
 
 GRACE_S = 60.0
 

@@ -11,7 +11,7 @@ import pytest
 
 from exporter.sources.tail.book import encode
 from exporter.sources.tail.follow import Follower
-from exporter.sources.tail.stream import Limits
+from exporter.sources.tail.mark import Limits
 
 LIMITS = Limits(grace_s=60.0, line_bytes=200, batch_bytes=500)
 
@@ -581,3 +581,35 @@ def test_a_restart_in_the_middle_of_a_compressed_backlog_goes_on_there(site):
         site.stop()
     site.tail = Follower([str(site.log)], from_start=True, limits=LIMITS, saved=site.saved)
     site.check(rotations={"compress": 1})
+
+
+def test_rotated_files_from_before_the_first_run_are_never_read(site):
+    site.write(to=site.path("access.log.2"))
+    compress(site.path("access.log.2"))
+    site.write(to=site.path("access.log.1"))
+    for name in ("access.log.2.gz", "access.log.1"):
+        os.utime(site.path(name), (1e9, 1e9))
+    site.wrote = b""
+    site.write()
+    site.start()
+    site.stop()
+    site.write(200)
+    site.log.rename(site.path("access.log.0"))
+    compress(site.path("access.log.0"))
+    site.write()
+    site.tail = Follower([str(site.log)], from_start=True, limits=LIMITS, saved=site.saved)
+    site.got += site.tail.step(site.now_s, time.time()).data  # of the compressed file; the new one is only opened yet
+    site.stop()
+    site.log.rename(site.path("access.log.00"))
+    site.write()
+    site.start()
+    site.check(rotations={"compress": 1, "rename": 1})
+
+
+def test_more_files_than_allowed_are_left_out_and_told(site, caplog):
+    for number in range(4):
+        site.write(to=site.path(f"site-{number}.log"))
+    site.start("site-*.log", limits=Limits(files=3))
+    assert "match 3 files or more" in caplog.text
+    assert not site.tail.readable
+    assert site.got.count(b"\n") == 15

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from exporter.clock import Clock
 from exporter.sources.tail.book import encode
 from exporter.sources.tail.follow import Batch, Follower
-from exporter.sources.tail.stream import Limits
+from exporter.sources.tail.mark import Limits
 from exporter.sources.tail.watch import EventWaker, Waker
 
 __all__ = ["Batch", "Limits", "Tail", "TailStatus", "Waker"]

@@ -7,7 +7,8 @@ import msgspec
 
 from exporter.errors import SourceError, StoreError
 from exporter.sources.tail.identity import FileId
-from exporter.sources.tail.stream import Limits, Mark, Position, Role, Stream
+from exporter.sources.tail.mark import Limits, Mark, Role
+from exporter.sources.tail.stream import Position, Stream
 
 log = logging.getLogger(__name__)
 

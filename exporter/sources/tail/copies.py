@@ -6,7 +6,8 @@ from typing import NamedTuple
 from exporter.errors import SourceError
 from exporter.sources.files import compression, open_plain, pieces
 from exporter.sources.tail.identity import HEAD_BYTES, NEAR_BYTES, generation
-from exporter.sources.tail.stream import Mark, Packed, Position, Stream, open_regular
+from exporter.sources.tail.mark import Mark
+from exporter.sources.tail.stream import Packed, Position, Stream, open_regular
 
 
 class Print(NamedTuple):

@@ -14,8 +14,9 @@ import msgspec
 from exporter.errors import SourceError
 from exporter.sources.lines import Cut
 from exporter.sources.tail.book import Book, State, decode
+from exporter.sources.tail.mark import Limits, Replaced
 from exporter.sources.tail.scan import Scanner
-from exporter.sources.tail.stream import Limits, Position, Replaced, Stream
+from exporter.sources.tail.stream import Position, Stream
 
 log = logging.getLogger(__name__)
 

@@ -92,15 +92,10 @@ def rotated_from(file: Found, home: str, target: str) -> bool:
     )
 
 
-def expand(patterns: Iterable[str], limit: int) -> Iterator[tuple[str, bool]]:
-    """The paths that the patterns match, at most `limit`, each with whether it stands there without wildcards."""
-    left = limit
+def expand(patterns: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """The paths that the patterns match, each with whether it stands there without wildcards."""
     for pattern in patterns:
-        if not glob.has_magic(pattern):
+        if glob.has_magic(pattern):
+            yield from ((path, False) for path in sorted(glob.iglob(pattern)))
+        else:
             yield pattern, True
-            continue
-        for path in sorted(glob.glob(pattern)):
-            if left <= 0:
-                return
-            left -= 1
-            yield path, False

@@ -4,6 +4,7 @@ A scan runs when a run begins, every second, and as soon as a home is seen to ho
 each time: a restart is nothing but a long time between two scans.
 """
 
+import itertools
 import os
 from fnmatch import fnmatchcase
 
@@ -14,9 +15,10 @@ from exporter.sources.tail.book import Book, Kind
 from exporter.sources.tail.copies import is_packed
 from exporter.sources.tail.identity import FileId
 from exporter.sources.tail.listing import Found, Listing, expand, find
+from exporter.sources.tail.mark import Limits, Mark, Replaced, Role
 from exporter.sources.tail.names import Bases
 from exporter.sources.tail.recover import Recovery
-from exporter.sources.tail.stream import Limits, Mark, Position, Replaced, Role, Stream
+from exporter.sources.tail.stream import Position, Stream
 
 _CLOCK_STEP_NS = 10_000_000  # file times come from a clock that lags the wall by up to one tick
 
@@ -44,7 +46,7 @@ class Scanner:
         """One look at everything, at a monotonic and a Unix time."""
         self._now_s = now_s
         if self._fresh is not None:
-            self._old = {path for path, _ in expand(self._fresh, self._limits.files) if find(path)}
+            self._old = {path for path, _ in expand(self._fresh) if find(path)}
             self._forget_unwanted()
             self._fresh = None
         listing = Listing()
@@ -90,12 +92,15 @@ class Scanner:
 
     def _sort(self) -> tuple[dict[str, Found], list[tuple[Found, str]], bool]:
         """What stands at homes, what is matched but seems rotated from one (oldest first), and if nothing lacks."""
-        matched = dict(expand(self._patterns, self._limits.files))
+        matched = dict(itertools.islice(expand(self._patterns), self._limits.files))
+        complete = len(matched) < self._limits.files
+        if not complete:
+            many = SourceError(f"the patterns match {self._limits.files} files or more; the rest is left out")
+            self._book.fails(self._patterns[-1], many)
         live = self._book.live_homes()
         bases = Bases({*matched, *live})
         homes: dict[str, Found] = {}
         extras: list[tuple[Found, str]] = []
-        complete = True
         for path, literal in matched.items():
             file = find(path)
             if file is None:

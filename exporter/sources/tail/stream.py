@@ -9,93 +9,14 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
-from typing import Literal
-
-import msgspec
 
 from exporter.errors import SourceError
 from exporter.sources.files import open_plain, pieces
 from exporter.sources.lines import Cut, cut_lines
 from exporter.sources.tail.identity import HEAD_BYTES, NEAR_BYTES, FileId, digest, generation
+from exporter.sources.tail.mark import Limits, Mark, Replaced
 
 _LARGEST_BLOCK = 1 << 16  # of a file system; holes end where a block begins
-
-Role = Literal["live", "old", "cut", "done", "copy"]
-"""What a known file is to us.
-
-live: stands at its home. old: has left it, and may still grow. cut: its content is no longer in its file and must be
-sought in copies. done: old, read to its end, and quiet. copy: holds nothing but what is read elsewhere.
-"""
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """Bounds of one Tail. Sizes in bytes, times in seconds."""
-
-    line_bytes: int = 1 << 20
-    """Longer lines are dropped and counted."""
-    batch_bytes: int = 4 << 20
-    """The most that one batch holds; what a Tail keeps in memory is a small multiple of it."""
-    open_files: int = 512
-    """Descriptors held at a time; the quietest files are closed first, and opened again when they grow."""
-    files: int = 1024
-    """Files that the patterns may match; more are left out, so that a careless pattern cannot eat the machine."""
-    marks: int = 256
-    """Rotated files remembered, so that their compressed copies are not read again."""
-    grace_s: float = 60.0
-    """How long a rotated or deleted file must be quiet before its descriptor is given back."""
-    interval_s: float = 0.1
-    """Time between two looks at files that grow: at most ten reads a second, and lag far under one."""
-    scan_s: float = 1.0
-    """Time between two looks at the directories, where nothing else tells of a change."""
-
-    @property
-    def read_bytes(self) -> int:
-        """What one read asks for: enough to see that a line is too long."""
-        return max(self.batch_bytes, self.line_bytes + 2)
-
-
-class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file and how far it is read: what the state keeps of a Position. Offsets and sizes in bytes."""
-
-    key: int
-    home: str
-    path: str
-    role: Role
-    device: int = 0
-    inode: int = 0
-    generation: int = 0
-    offset: int = 0
-    size: int = 0
-    mtime_ns: int = 0
-    head: bytes = b""
-    head_size: int = 0
-    near: bytes = b""
-    near_size: int = 0
-    skipping: bool = False
-    carry: bytes = b""
-    feeds: int = 0
-    packed: bool = False
-
-    @property
-    def id(self) -> FileId:
-        """The file as the file system names it."""
-        return FileId(self.device, self.inode)
-
-    def nowhere(self) -> "Mark":
-        """The mark of content whose file is gone; it can only be found again by content."""
-        return msgspec.structs.replace(self, device=0, inode=0)
-
-    def fits(self, head: bytes, before: bytes | None = None) -> bool:
-        """Whether content with this head, and with these bytes `before` our offset, is what was read."""
-        if len(head) < self.head_size or (self.head_size and digest(head[: self.head_size]) != self.head):
-            return False
-        if before is None or not self.near_size:
-            return True
-        return digest(before[-self.near_size :]) == self.near
-
-
-class Replaced(Exception):  # noqa: N818, an event, and no one's fault
-    """The file holds other content than we read: cut off or written anew under the same inode."""
 
 
 class Position(ABC):
@@ -119,11 +40,13 @@ class Position(ABC):
     def __init__(self, mark: Mark, path: str, status: os.stat_result, version: int) -> None:
         self.key, self.home, self.path, self.role = mark.key, mark.home, path, mark.role
         self.id, self.generation = FileId.of(status), version
-        self.offset, self.size, self.mtime_ns = mark.offset, mark.size, mark.mtime_ns
+        self.offset, self.size = mark.offset, mark.size
+        self.mtime_ns = mark.mtime_ns or status.st_mtime_ns
         self.skipping, self.carry, self.feeds = mark.skipping, mark.carry, mark.feeds
         self.seen = mark.size
         self.young_since_ns = mark.mtime_ns if not mark.offset and mark.size < NEAR_BYTES else 0
         self.quiet_since_s = float("-inf")
+        self._looked = False
         self._head = self._near = b""
 
     @property
@@ -216,7 +139,6 @@ class Stream(Position):
         self._near = self._pread(mark.offset - mark.near_size, mark.near_size)
         if not mark.fits(self._head, self._near):
             raise Replaced
-        self.mtime_ns = 0  # so that the first look takes everything in
 
     def start_at_end(self, limits: Limits) -> None:
         """Go to the start of the last, perhaps unfinished line. Raises SourceError."""
@@ -228,21 +150,21 @@ class Stream(Position):
 
     def begin_again(self, key: int) -> None:
         """The file has new content: read it from its start, under a new key."""
-        self.key = key
-        self.offset = self.size = self.seen = self.mtime_ns = 0
+        self.key, self._looked = key, False
+        self.offset = self.size = self.seen = 0
         self.skipping, self.carry, self.feeds = False, b"", 0
         self._head = self._near = b""
 
     def look(self, now_s: float) -> None:
         """Take in size and age, and see that it is still the same content. Raises Replaced, SourceError."""
         status = os.fstat(self.fd)
-        if (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns):
+        if self._looked and (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns):
             return
         if status.st_size < self.offset or not self._same_content():
             raise Replaced
-        if self.mtime_ns and not self.offset and self.size < NEAR_BYTES:
+        if self._looked and not self.offset and self.size < NEAR_BYTES:
             self.young_since_ns = self.mtime_ns
-        self.quiet_since_s = now_s
+        self.quiet_since_s, self._looked = now_s, True
         self.size, self.mtime_ns = status.st_size, status.st_mtime_ns
         if len(self._head) < HEAD_BYTES:
             self._head = self._pread(0, HEAD_BYTES)

@@ -1,0 +1,84 @@
+"""A file and how far it is read, as the state keeps it; and the bounds that everything here works in."""
+
+from typing import Literal
+
+import msgspec
+
+from exporter.sources.tail.identity import FileId, digest
+
+Role = Literal["live", "old", "cut", "done", "copy"]
+"""What a known file is to us.
+
+live: stands at its home. old: has left it, and may still grow. cut: its content is no longer in its file and must be
+sought in copies. done: old, read to its end, and quiet. copy: holds nothing but what is read elsewhere.
+"""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bounds of one Tail. Sizes in bytes, times in seconds."""
+
+    line_bytes: int = 1 << 20
+    """Longer lines are dropped and counted."""
+    batch_bytes: int = 4 << 20
+    """The most that one batch holds; what a Tail keeps in memory is a small multiple of it."""
+    open_files: int = 512
+    """Descriptors held at a time; the quietest files are closed first, and opened again when they grow."""
+    files: int = 1024
+    """Files that the patterns may match; more are left out, so that a careless pattern cannot eat the machine."""
+    marks: int = 256
+    """Rotated files remembered, so that their compressed copies are not read again."""
+    grace_s: float = 60.0
+    """How long a rotated or deleted file must be quiet before its descriptor is given back."""
+    interval_s: float = 0.1
+    """Time between two looks at files that grow: at most ten reads a second, and lag far under one."""
+    scan_s: float = 1.0
+    """Time between two looks at the directories, where nothing else tells of a change."""
+
+    @property
+    def read_bytes(self) -> int:
+        """What one read asks for: enough to see that a line is too long."""
+        return max(self.batch_bytes, self.line_bytes + 2)
+
+
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file and how far it is read: what the state keeps of a Position. Offsets and sizes in bytes."""
+
+    key: int
+    home: str
+    path: str
+    role: Role
+    device: int = 0
+    inode: int = 0
+    generation: int = 0
+    offset: int = 0
+    size: int = 0
+    mtime_ns: int = 0
+    head: bytes = b""
+    head_size: int = 0
+    near: bytes = b""
+    near_size: int = 0
+    skipping: bool = False
+    carry: bytes = b""
+    feeds: int = 0
+    packed: bool = False
+
+    @property
+    def id(self) -> FileId:
+        """The file as the file system names it."""
+        return FileId(self.device, self.inode)
+
+    def nowhere(self) -> "Mark":
+        """The mark of content whose file is gone; it can only be found again by content."""
+        return msgspec.structs.replace(self, device=0, inode=0)
+
+    def fits(self, head: bytes, before: bytes | None = None) -> bool:
+        """Whether content with this head, and with these bytes `before` our offset, is what was read."""
+        if len(head) < self.head_size or (self.head_size and digest(head[: self.head_size]) != self.head):
+            return False
+        if before is None or not self.near_size:
+            return True
+        return digest(before[-self.near_size :]) == self.near
+
+
+class Replaced(Exception):  # noqa: N818, an event, and no one's fault
+    """The file holds other content than we read: cut off or written anew under the same inode."""
