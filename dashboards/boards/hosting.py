@@ -136,7 +136,7 @@ def downtime_over_time() -> style.PanelBuilder:
             "Downtime in the cycle",
             "Downtime so far of the worst accounts. A late line can take some back.",
         ),
-        query(f"topk({WORST}, {DOWNTIME})", "{{account_id}}"),
+        query(f"topk({WORST}, {DOWNTIME})", "account {{account_id}}"),
         query(f"max(tidewatch_hosting_sla_allowed_downtime_seconds{{{HOST}}})", "allowed"),
         unit="s",
         colours={"allowed": "red"},
@@ -154,7 +154,7 @@ def worst_accounts() -> style.PanelBuilder:
     )
     return style.status_history(
         Text("Worst accounts", "State of the accounts with the least left of their allowance. One row an account."),
-        query(f"{state} and on (source, account_id) bottomk({WORST}, {REMAINING})", "{{account_id}}"),
+        query(f"{state} and on (source, account_id) bottomk({WORST}, {REMAINING})", "account {{account_id}}"),
         states=ACCOUNT_STATES,
     )
 
@@ -169,7 +169,7 @@ def servers_over_time() -> style.PanelBuilder:
     )
     return style.state_timeline(
         Text("Servers", "One band a server: up, overloaded (workload above 1.0), or silent (no heartbeat)."),
-        query(state, "{{server}}"),
+        query(state, "server {{server}}"),
         states=SERVER_STATES,
     )
 
@@ -178,7 +178,7 @@ def workloads() -> style.PanelBuilder:
     """Workload by server, and the limit."""
     return style.timeseries(
         Text("Workload", "Workload in each server's last heartbeat. Above 1 every site on the server is down."),
-        query(f"max by (source, server) (tidewatch_hosting_server_workload_ratio{{{HOST}}})", "{{server}}"),
+        query(f"max by (source, server) (tidewatch_hosting_server_workload_ratio{{{HOST}}})", "server {{server}}"),
         unit="percentunit",
     )
 
@@ -189,7 +189,7 @@ def downtime_by_server() -> style.PanelBuilder:
         Text("Downtime by server and cause", "Time that each server was overloaded or silent in this cycle."),
         query(
             f'max by (source, server, state) (tidewatch_hosting_server_state_seconds{{{HOST}, state!="up"}})',
-            "{{server}} {{state}}",
+            "server {{server}} {{state}}",
             instant=True,
         ),
         unit="s",
@@ -205,7 +205,7 @@ def burning() -> style.PanelBuilder:
             "Downtime in the last hour",
             "What the last hour cost the worst accounts. Above the line, and three minutes, it alerts.",
         ),
-        query(f"topk({WORST}, max by (source, account_id) (delta({down}[1h])))", "{{account_id}}"),
+        query(f"topk({WORST}, max by (source, account_id) (delta({down}[1h])))", "account {{account_id}}"),
         query(f"0.02 * max(tidewatch_hosting_sla_allowed_downtime_seconds{{{HOST}}})", "2 % of the allowance"),
         unit="s",
         colours={"2 % of the allowance": "red"},
@@ -222,7 +222,11 @@ def ranks() -> style.PanelBuilder:
             "routing doesn't look at workloads, or not enough. The report tests it.",
             "no route has been accounted yet.",
         ),
-        query(f"sum by (rank) ({DECISIONS}) / on () group_left () sum({DECISIONS})", "{{rank}}", instant=True),
+        query(
+            f"sort_desc(sum by (rank) ({DECISIONS}) / on () group_left () sum({DECISIONS}))",
+            "rank {{rank}}",
+            instant=True,
+        ),
         unit="percentunit",
         most=1,
     )

@@ -1,10 +1,12 @@
-"""Hosting: the report's speed beside peers on one log, and size and power of the routing tests in simulated worlds.
+"""Hosting: the report's speed beside peers, the live state's size, size and power of the routing tests in made worlds.
 
-Prints two tables; asserts nothing. `--runs` sets the worlds simulated of each kind, `--lines` the log's length.
+Prints tables; asserts nothing. `--runs` sets the worlds simulated of each kind, `--lines` the log's length.
 """
 
 import argparse
 import json
+import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,11 @@ from scipy import stats
 
 from exporter.hosting import choice
 from exporter.hosting.choice import Choices
+from exporter.hosting.events import Created, Route
+from exporter.hosting.ledger import DAY_S, Ledger
+from exporter.hosting.standing import Cycle, pieces, settle
+from exporter.hosting.tell import families
+from exporter.web.exposition import Renderer
 from trafficgen.feeds.hosting import write_at_once
 from trafficgen.feeds.hosting_world import Settings, World
 
@@ -171,11 +178,48 @@ def speed(lines):
             print(f"  {name:46} {seconds:6.2f} s  {seconds / ours:5.2f} x")
 
 
+def live(accounts=10_000, servers=500, routes=10, days=29):
+    """The state of a large host, its accounting, and scrapes of it."""
+    before = resident_mib()
+    start, draw, ledger = 1455494400, random.Random(1), Ledger()
+    cycle = Cycle(start, start + days * DAY_S)
+    for server in range(servers):
+        minutes = {start // DAY_S + day: bytearray(b"\x01" * 1440) for day in range(days)}
+        minutes[start // DAY_S][server % 1440] = 2
+        ledger.minutes[server] = minutes
+    for account in range(accounts):
+        created = start + draw.randrange(20 * DAY_S)
+        ledger.add(Created(account, f"Customer {account}", ""), created)
+        for n in range(routes):
+            ledger.add(Route(account, draw.randrange(servers), ""), created + 3600 * n)
+    ledger.about.waiting.clear()
+    flat = {account: pieces(log.sessions()) for account, log in ledger.accounts.items()}
+    started = time.perf_counter()
+    standing = settle(ledger, flat, cycle, cycle.end_s)
+    print(f"\n{accounts:,} accounts, {servers} servers, {days} days, {routes} routes an account")
+    print(f"  everybody's standing computed anew, in a thread {time.perf_counter() - started:6.3f} s")
+    for shown in (1000, accounts):
+        renderer = Renderer()
+        for nth in ("first", "next"):
+            started = time.perf_counter()
+            found = list(families("host", cycle, ledger.about, standing, shown))
+            size = sum(len(piece) for piece in renderer.render(found, openmetrics=False))
+            series, took = sum(len(one.series) for one in found), time.perf_counter() - started
+            print(f"  {nth} scrape, {shown:,} accounts shown: {series:,} series, {size >> 10:,} KiB {took:6.3f} s")
+        print(f"  the process has grown by {resident_mib() - before} MiB, from {before} MiB")
+    print()
+
+
+def resident_mib():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--lines", type=int, default=177_163)
     options = parser.parse_args()
+    live()
     speed(options.lines)
     size_and_power(options.runs)
 
