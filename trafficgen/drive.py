@@ -44,7 +44,9 @@ class Drive:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
             source = AlertSource(session, prometheus, alertmanager)
             if self.judges:
-                await source.check()
+                before = await source.look_before()
+                for judge in self.judges:
+                    judge.observe(before)
             await self.run.reach()
             with ungrouped():
                 async with asyncio.TaskGroup() as tasks:

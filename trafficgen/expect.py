@@ -98,6 +98,7 @@ class Judge:
         self.deadline_s = math.inf if firing_s is None else start_s + firing_s  # after it, no observation can help
         if resolved_s is not None:
             self.deadline_s = max(self.deadline_s, end_s + resolved_s)
+        self._old: frozenset[str] = frozenset()
         self._firing_s: float | None = None
         self._delivered_s: float | None = None
 
@@ -109,7 +110,7 @@ class Judge:
             self._observe_none(seen)
         elif seen.at_s < self._start_s:
             if self.expectation.alert in seen.prometheus:
-                self._decide(f"it was firing at {seen.at_s:.1f} s, before the fault began")
+                self._decide(f"it was firing before {self._start_s:.1f} s, where the fault began")
         elif self._firing_s is None or self._delivered_s is None:
             self._observe_firing(seen, self.expectation.firing_s)
         else:
@@ -128,7 +129,11 @@ class Judge:
 
     def _observe_none(self, seen: Seen) -> None:
         fired = (seen.prometheus | (seen.alertmanager or frozenset())) - self.expectation.but
-        named = fired if self.expectation.alert is None else fired & {self.expectation.alert}
+        # what was firing before the traffic is not its doing, until it is over and comes again
+        self._old = fired if seen.at_s < 0 else self._old & fired
+        named = fired - self._old
+        if self.expectation.alert is not None:
+            named &= {self.expectation.alert}
         if named:
             self._decide(f"{', '.join(sorted(named))} firing at {seen.at_s:.1f} s")
 

@@ -22,13 +22,16 @@ class AlertSource:
         self._prometheus = prometheus.rstrip("/")
         self._alertmanager = alertmanager.rstrip("/") if alertmanager else None
 
-    async def check(self) -> None:
-        """Ask both once. Raises UsageError when one doesn't answer as it should."""
-        for name, ask in (("prometheus", self._ask_prometheus), ("alertmanager", self._ask_alertmanager)):
-            try:
-                await ask()
-            except FAILURES as exc:
-                raise UsageError(f"--{name}: it does not tell its alerts: {_words(exc)}") from exc
+    async def look_before(self) -> Seen:
+        """What is firing before the run. Raises UsageError when one of the two doesn't answer as it should."""
+        asked = "prometheus"
+        try:
+            prometheus = await self._ask_prometheus()
+            asked = "alertmanager"
+            alertmanager = await self._ask_alertmanager()
+        except FAILURES as exc:
+            raise UsageError(f"--{asked}: it does not tell its alerts: {_words(exc)}") from exc
+        return Seen(-1.0, prometheus, alertmanager)
 
     async def look(self, elapsed_s: Callable[[], float]) -> Seen:
         """What is firing now. Raises one of `FAILURES`."""

@@ -29,7 +29,7 @@ def judged(text, *observations, start_s=10.0, end_s=40.0, finish_s=500.0):
         ),
         pytest.param(
             FIRING, [(5, "A", ""), (15, "A", "A")],
-            (False, "it was firing at 5.0 s, before the fault began", None, None, None), id="fired-before",
+            (False, "it was firing before 10.0 s, where the fault began", None, None, None), id="fired-before",
         ),
         pytest.param(
             FIRING, [(15, "", ""), (41, "", "")],
@@ -62,6 +62,11 @@ def judged(text, *observations, start_s=10.0, end_s=40.0, finish_s=500.0):
         pytest.param(
             "no alerts but W, X", [(15, "WXA", "")],
             (False, "A firing at 15.0 s", None, None, None), id="one",
+        ),
+        pytest.param("no alert A", [(-1, "A", "A"), (2, "A", "A")], (True, "", None, None, None), id="old"),
+        pytest.param(
+            "no alert A", [(-1, "A", "A"), (5, "", ""), (9, "A", "")],
+            (False, "A firing at 9.0 s", None, None, None), id="old-again",
         ),
         pytest.param("no alert A", [(15, "BC", "")], (True, "", None, None, None), id="others-may"),
         pytest.param("no alert A", [(15, "B", "A")], (False, "A firing at 15.0 s", None, None, None), id="named"),
