@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import socket
 import sys
 
 import pytest
@@ -72,8 +73,11 @@ async def test_an_exceeded_limit_is_an_exit_code(site, tmp_path):
 
 
 async def test_an_unreachable_host_is_one_line(site):
-    site.url = "http://127.0.0.1:9/"
-    process = await start(site, "--rps", "1")
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    with socket.socket() as silent:  # bound, and not listening: nobody else gets the port meanwhile
+        silent.bind(("127.0.0.1", 0))
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        site.url = f"http://{where}/"
+        process = await start(site, "--rps", "1")
+        out, err = await asyncio.wait_for(process.communicate(), 30)
     assert (process.returncode, out) == (2, b"")
-    assert err == b"trafficgen: --url: cannot connect to 127.0.0.1:9: Connection refused\n"
+    assert err.decode() == f"trafficgen: --url: cannot connect to {where}: Connection refused\n"
