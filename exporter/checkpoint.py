@@ -79,10 +79,6 @@ class Checkpoint:
                 )
             self.committed_s = self._clock.wall()
 
-    def age_s(self) -> float:
-        """Seconds since the last commit that worked; since the file was begun if there was none."""
-        return max(0.0, self._clock.wall() - (self.committed_s or self.created_s))
-
     def close(self) -> None:
         """Give the file free for another process. Everything committed stays."""
         with self._guard:

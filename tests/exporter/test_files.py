@@ -20,7 +20,13 @@ def zstd(data):
     return subprocess.run(["zstd", "-cq"], input=data, capture_output=True, check=True).stdout
 
 
-PACKERS = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstd}
+PACKERS = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lambda data: lzma.compress(data, preset=0),
+    "zstd": zstd,
+}
 
 
 @pytest.mark.parametrize("kind", PACKERS)

@@ -2,7 +2,7 @@
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from exporter.sources.lines import Cut, cut_lines
 
@@ -25,6 +25,7 @@ def test_cut(buffer, skipping, want):
     assert cut_lines(buffer, 5, skipping=skipping) == want
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.text("ab", max_size=12).map(str.encode), max_size=20),
     st.lists(st.integers(1, 30), min_size=1, max_size=40),

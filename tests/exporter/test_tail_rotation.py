@@ -104,7 +104,7 @@ def keep_times(source, copy):
     os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lambda data: lzma.compress(data, preset=0)}
 
 
 def compress(path, ending=".gz"):
@@ -610,6 +610,16 @@ def test_more_files_than_allowed_are_left_out_and_told(site, caplog):
     for number in range(4):
         site.write(to=site.path(f"site-{number}.log"))
     site.start("site-*.log", limits=Limits(files=3))
-    assert "match 3 files or more" in caplog.text
+    assert "3 files or more; the rest is left out" in caplog.text
     assert not site.tail.readable
     assert site.got.count(b"\n") == 15
+
+
+def test_a_directory_that_comes_later(site):
+    site.log = site.path("app/access.log")
+    site.start("app/access.log", from_start=False)
+    assert not site.tail.readable
+    site.log.parent.mkdir()
+    site.write()
+    site.check(rotations={})
+    assert site.tail.readable

@@ -99,7 +99,7 @@ class Tail:
                 idle_since_s = self._clock.monotonic()
                 continue
             if (self._state.marks, self._state.totals) != (before.marks, before.totals):
-                yield Batch(b"", "", behind=False)
+                yield Batch(b"", "")
             rest_s = self._clock.monotonic() - idle_since_s
             if rest_s < self._limits.scan_s:
                 await self._waker.wait(self._limits.interval_s, ())

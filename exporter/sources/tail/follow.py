@@ -29,8 +29,6 @@ class Batch(msgspec.Struct, frozen=True):
 
     data: bytes
     path: str
-    behind: bool
-    """More is waiting: this is catching up, not the trickle."""
 
 
 class Follower:
@@ -139,7 +137,7 @@ class Follower:
         if rest and fed is not None:
             fed.carry = rest
         elif rest:
-            yield Batch(rest + b"\n", position.path, behind=False)
+            yield Batch(rest + b"\n", position.path)
 
     def _given(self, position: Position, cut: Cut) -> Iterator[Batch]:
         """Count what was read, and give out the lines."""
@@ -148,7 +146,7 @@ class Follower:
         totals.too_long_lines += cut.too_long
         totals.too_long_bytes += cut.dropped
         if cut.data:
-            yield Batch(cut.data, position.path, behind=position.lag_bytes > 0)
+            yield Batch(cut.data, position.path)
 
     def _let_go(self, now_s: float) -> Iterator[Batch]:
         """Give descriptors back: those of quiet old files, and where they run short, of the quietest live ones."""

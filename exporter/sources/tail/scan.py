@@ -5,6 +5,7 @@ each time: a restart is nothing but a long time between two scans.
 """
 
 import itertools
+import logging
 import os
 from fnmatch import fnmatchcase
 
@@ -19,6 +20,8 @@ from exporter.sources.tail.mark import Limits, Mark, Replaced, Role
 from exporter.sources.tail.names import Bases
 from exporter.sources.tail.recover import Recovery
 from exporter.sources.tail.stream import Position, Stream
+
+log = logging.getLogger(__name__)
 
 _CLOCK_STEP_NS = 10_000_000  # file times come from a clock that lags the wall by up to one tick
 
@@ -39,6 +42,7 @@ class Scanner:
         self._from_start = from_start
         self._fresh: list[str] | None = [pattern for pattern in patterns if pattern not in known]
         self._old: set[str] = set()
+        self._complete = True
         self._targets: dict[str, str] = {}
         self._recovery = Recovery(book, self._see_cut)
 
@@ -94,9 +98,9 @@ class Scanner:
         """What stands at homes, what is matched but seems rotated from one (oldest first), and if nothing lacks."""
         matched = dict(itertools.islice(expand(self._patterns), self._limits.files))
         complete = len(matched) < self._limits.files
-        if not complete:
-            many = SourceError(f"the patterns match {self._limits.files} files or more; the rest is left out")
-            self._book.fails(self._patterns[-1], many)
+        if self._complete and not complete:
+            log.warning("%s: %d files or more; the rest is left out", ", ".join(self._patterns), self._limits.files)
+        self._complete = complete
         live = self._book.live_homes()
         bases = Bases({*matched, *live})
         homes: dict[str, Found] = {}
