@@ -13,6 +13,8 @@ LAST_LINE = pytest.StashKey[str]()
 
 def pytest_terminal_summary(terminalreporter, config):
     """Tell the skipped tests by reason, and make the last line of the run."""
+    if config.option.collectonly:
+        return
     found = {
         outcome: len(terminalreporter.stats.get(outcome, [])) for outcome in ("passed", "failed", "error", "skipped")
     }

@@ -107,10 +107,11 @@ class Stack:
             shutil.rmtree(run, ignore_errors=True)
             render(run, replacements)
             (self.state / "site").mkdir(exist_ok=True)
+            state = replacements[".tidewatch/"] = f"{shlex.quote(str(self.state))}/"  # from here on for the shell
             replacements |= {f"--port {old}": f"--port {new}" for old, new in self.ports.items()}
             replacements |= {f"http_port={old}": f"http_port={new}" for old, new in self.ports.items()}
-            replacements |= {name: f"{run}/{name}" for name in ("alerts/prometheus.yml", "alerts/alertmanager.yml")}
-            replacements["exporter/demo.yml"] = f"{run}/exporter/demo.yml"
+            files = ("alerts/prometheus.yml", "alerts/alertmanager.yml", "exporter/demo.yml")
+            replacements |= {name: f"{state}run/{name}" for name in files}
             lines = [f"{name}: {substitute(command, replacements)}\n" for name, command in self.commands.items()]
             (run / "Procfile").write_text("".join(lines), "utf-8")
         except OSError as exc:

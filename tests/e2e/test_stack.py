@@ -37,12 +37,13 @@ def test_a_grafana_on_the_machine_joins(tmp_path, monkeypatch):
 
 
 def test_stops_on_request_and_starts_again_in_the_same_folder(tmp_path):
+    folder = tmp_path / "a folder, with blanks"
     for _ in range(2):
-        demo = start_demo(tmp_path)
+        demo = start_demo(folder)
         pids = demo.pids
         assert demo.end(signal.SIGINT) == 0
         assert not wait_until_gone(pids, 0.5)
-    assert "http://127.0.0.1:" in (tmp_path / "output").read_text()
+    assert "http://127.0.0.1:" in (folder / "output").read_text()
 
 
 @pytest.mark.parametrize("victim", ["stack.py", "honcho", "timeserver", "prometheus"])
