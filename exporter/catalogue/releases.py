@@ -69,7 +69,10 @@ P_VALUE = Metric(
 Q_VALUE = Metric(
     "tidewatch_release_q_value", "gauge", "Benjamini-Hochberg adjusted p-value over the candidate's codes.", _PAIR
 )
-ONSET_SCORE = Metric("tidewatch_release_onset_score", "gauge", "CUSUM score of a doubling; alarms at 10.", _PAIR)
+ONSET_SCORE = Metric("tidewatch_release_onset_score", "gauge", "CUSUM score of a doubling in mid stream.", _PAIR)
+ONSET_THRESHOLD = Metric(
+    "tidewatch_release_onset_threshold", "gauge", "The onset score at which a code alarms.", ("source",)
+)
 MEAN_RATIO = Metric(
     "tidewatch_release_mean_ratio", "gauge", "Value of the mean-threshold rule: noisy, not for paging.", _PAIR
 )

@@ -74,7 +74,7 @@ def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | N
         result = reports.as_json(analysis, tally, chosen)
     elif form == "html":
         picture = io.BytesIO()
-        heatmaps.draw(tally, analysis, picture)
+        heatmaps.draw(tally, analysis, picture, exposure=chosen.exposure)
         result = reports.as_html(analysis, tally, chosen, picture.getvalue()).encode()
     else:
         result = reports.as_text(analysis, tally, chosen).encode()
@@ -94,10 +94,10 @@ def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | N
 @click.option("--column", "column_s", type=click.IntRange(1), help="Seconds in a column; else the data choose.")
 def heatmap(file: str, *, output: Path, column_s: int | None, **settings: Any) -> None:
     """Draw codes by time, coloured by candidate against baseline."""
-    _, tally, analysis = _analyse(file, settings, ("evidence", "onset"))
+    chosen, tally, analysis = _analyse(file, settings, ("evidence", "onset"))
     _complain(tally)
     try:
-        heatmaps.draw(tally, analysis, output, width_s=column_s)
+        heatmaps.draw(tally, analysis, output, exposure=chosen.exposure, width_s=column_s)
     except OSError as exc:
         raise SourceError(f"{output}: {exc.strerror}") from exc
 

@@ -245,16 +245,19 @@ class Evidence:
 class Onset:
     """CUSUM of the log likelihood ratio "the rate is `ratio` times as high" against "equal" (Page, 1954).
 
-    The threshold is set by simulation (docs/releases.md). A score is cut off at twice the threshold, so that an alert
-    ends soon after the rates are equal again.
+    With equal rates a climb that begins in a given bin reaches h with a chance of at most exp(-h) (Ville), whatever the
+    rates are, so h = log(watched x bins an hour / alpha) lets at most `alpha` false alarms be expected in an hour, over
+    all codes. A score is cut off at twice the threshold, so that an alert ends soon after the rates are equal again.
     """
 
     name = "onset"
 
-    def __init__(self, *, ratio: float = 2.0, threshold: float = 10.0, exposure: float = 1.0) -> None:
+    def __init__(
+        self, *, watched: int, alpha: float = 0.05, bin_s: int = 10, ratio: float = 2.0, exposure: float = 1.0
+    ) -> None:
         """`ratio` is the change that is found soonest."""
+        self.threshold = math.log(max(1, watched) * 3600 / bin_s / alpha)
         self._up, self._down = cusum_steps(ratio, exposure)
-        self._threshold = threshold
         self._rising = np.zeros(0)  # start of the bin in which the score last left zero
         self.active: dict[int, Alert] = {}
         self.scores = np.zeros(0)
@@ -263,14 +266,14 @@ class Onset:
         """Which codes' scores reached the threshold in this bin, and which fell back to zero."""
         before = grown(self.scores, len(codes))
         gain = closed.candidate.sum(0) * self._up - closed.baseline.sum(0) * self._down
-        self.scores = np.clip(before + gain, 0.0, 2 * self._threshold)
+        self.scores = np.clip(before + gain, 0.0, 2 * self.threshold)
         self._rising = np.where(before == 0.0, closed.start_s, grown(self._rising, len(codes)))
         changes = []
-        for place in np.flatnonzero(self.scores >= self._threshold).tolist():
+        for place in np.flatnonzero(self.scores >= self.threshold).tolist():
             if codes[place] not in self.active:
                 start = int(self._rising[place])
                 text = f"rising since {start} s"
-                alert = Alert(self.name, codes[place], start, None, float(self.scores[place]), self._threshold, text)
+                alert = Alert(self.name, codes[place], start, None, float(self.scores[place]), self.threshold, text)
                 self.active[alert.code] = alert
                 changes.append(Change("active", alert))
         for place in [codes.index(code) for code in self.active]:

@@ -20,6 +20,8 @@ from exporter.releases.tally import Tally
 
 LEAST_EVENTS = 5
 """Cells with fewer errors of both builds together are grey: a ratio of 1 to 2 says nothing."""
+FEW = 2.0
+"""Errors added to both builds: 5 against 0 is no reason for the darkest red, 50 against 5 is."""
 WANTED_EVENTS = 7.0
 MOST_COLUMNS = 240
 NICE_S = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
@@ -36,8 +38,8 @@ class Cells(NamedTuple):
     candidate: NDArray[np.int64]
 
     def log_ratio(self, exposure: float = 1.0) -> NDArray[np.float64]:
-        """log2 of candidate to baseline, half an error added to both; nan where there are too few. (codes, columns)."""
-        ratio = np.log2((self.candidate + 0.5) / (self.baseline + 0.5) / exposure)
+        """log2 of candidate to baseline, drawn to equal by `FEW`; nan where errors are too few. (codes, columns)."""
+        ratio = np.log2((self.candidate + FEW) / (self.baseline * exposure + FEW))
         return np.where(self.candidate + self.baseline >= LEAST_EVENTS, ratio, np.nan)
 
 
@@ -66,7 +68,14 @@ def nice_width(span_s: int, events_per_code: float) -> int:
     return fits[0] if fits else max((w for w in NICE_S if w <= span_s / 6), default=NICE_S[0])
 
 
-def draw(tally: Tally, analysis: Analysis, output: Path | io.BytesIO, *, width_s: int | None = None) -> None:
+def draw(
+    tally: Tally,
+    analysis: Analysis,
+    output: Path | io.BytesIO,
+    *,
+    exposure: float = 1.0,
+    width_s: int | None = None,
+) -> None:
     """Draw one panel a candidate build. Raises ConfigError for an unknown suffix or an empty input."""
     if isinstance(output, Path) and output.suffix.lower() not in FORMATS:
         raise ConfigError(f"{output}: a picture ends in {', '.join(FORMATS)}")
@@ -82,7 +91,7 @@ def draw(tally: Tally, analysis: Analysis, output: Path | io.BytesIO, *, width_s
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, panel, build in zip(axes, panels, candidates, strict=True):
         image = axis.imshow(
-            np.ma.masked_invalid(panel.log_ratio()),
+            np.ma.masked_invalid(panel.log_ratio(exposure)),
             cmap=_colours(),
             vmin=-2.5,
             vmax=2.5,

@@ -35,6 +35,7 @@ class StreamState(msgspec.Struct):
     """Everything that outlives a restart.
 
     totals: build -> code -> accepted records. open: second -> build -> code -> count, of bins that are not closed.
+    last_record_s: when the last record came in, by the receiver's clock.
     closed_to_s: start of the first open bin. newest_s, last_s: newest record's time, of all and by build.
     transitions: (build, code, detector, active or inactive) -> how often.
     codes: in the order in which they were first seen. detectors: build -> states, as `analysis.DETECTORS` stand.
@@ -46,6 +47,7 @@ class StreamState(msgspec.Struct):
     closed_to_s: int | None = None
     newest_s: int | None = None
     last_s: dict[str, int] = {}
+    last_record_s: float = 0.0
     accepted: int = 0
     late: int = 0
     folded: dict[str, int] = {}

@@ -104,7 +104,6 @@ class Feed:
         self.stream = self._new_stream(None)
         self._tally = Tally()
         self.failed: Counter[str] = Counter()
-        self.last_record_s = 0.0
         self.connections: set[LineProtocol] = set()
         self._answers = Answers()
         self._dirty = asyncio.Event()
@@ -144,7 +143,7 @@ class Feed:
         taken, turns = self.stream.take(counts)
         self._tell(turns)
         if taken.accepted:
-            self.last_record_s = self._clock.wall()
+            self.stream.state.last_record_s = self._clock.wall()
         if taken.late:
             self.failed["late"] += taken.late
         self._dirty.set()

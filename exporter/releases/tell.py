@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from exporter.catalogue import Family, LabelValues, Metric
 from exporter.catalogue import releases as catalogue
-from exporter.releases.detectors import Counts, Evidence, grown
+from exporter.releases.detectors import Counts, Evidence, Onset, grown
 from exporter.releases.statistics import p_values, q_values, rate_ratios
 from exporter.releases.stream import OTHER_CODE, Stream
 
@@ -19,8 +19,6 @@ Values = dict[LabelValues, float]
 
 class Told(Protocol):
     """What a feed knows beside its stream."""
-
-    last_record_s: float
 
     @property
     def failed(self) -> Mapping[str, int]:
@@ -58,7 +56,7 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, feed: Told) 
         found[catalogue.RECORDS_FAILED][name, reason] = feed.failed.get(reason, 0)
     for label in ("build", "code"):
         found[catalogue.FOLDED][name, label] = state.folded.get(label, 0)
-    found[catalogue.LAST_RECORD][name,] = feed.last_record_s
+    found[catalogue.LAST_RECORD][name,] = state.last_record_s
     found[catalogue.CONNECTIONS][name,] = len(feed.connections)
     if state.closed_to_s is not None:
         found[catalogue.WATERMARK][name,] = state.closed_to_s
@@ -89,6 +87,7 @@ def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: s
     codes = stream.codes()
     mean, evidence, onset = stream.detectors(build)
     assert isinstance(evidence, Evidence)
+    assert isinstance(onset, Onset)
     if not codes or not evidence.scores.size:
         return
     labels = [(name, build, code_name(code)) for code in codes]
@@ -104,6 +103,7 @@ def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: s
     found[catalogue.P_VALUE].update(_with(labels, "fixed", p))
     found[catalogue.P_VALUE].update(_with(labels, "anytime", np.exp(-np.maximum(evidence.peaks, 0.0))))
     found[catalogue.EVIDENCE_THRESHOLD][name,] = evidence.threshold
+    found[catalogue.ONSET_THRESHOLD][name,] = onset.threshold
     for metric, detector in (
         (catalogue.MEAN_RATIO, mean),
         (catalogue.LOG_EVIDENCE, evidence),

@@ -139,7 +139,7 @@ def test_an_evidence_alert_stays_while_the_candidate_is_still_worse():
 
 
 @pytest.mark.parametrize(
-    "kind", [MeanThreshold, lambda: Evidence(watched=33), Onset], ids=["mean", "evidence", "onset"]
+    "kind", [MeanThreshold, lambda: Evidence(watched=33), lambda: Onset(watched=33)], ids=["mean", "evidence", "onset"]
 )
 @given(bins=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=60), cut=st.integers(0, 60))
 def test_a_detector_restored_goes_on_as_if_nothing_had_been(kind, bins, cut):

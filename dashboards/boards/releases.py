@@ -1,0 +1,266 @@
+"""Releases: is the new build worse than the one before, in which error code, and since when?"""
+
+from dashboards import style
+from dashboards.style import Text, query
+
+SOURCE = 'source=~"$source"'
+PAIR = f'{SOURCE}, candidate=~"$candidate", code=~"$code"'
+ERRORS = f'tidewatch_release_errors_total{{{SOURCE}, code=~"$code"}}'
+ACTIVE = f"tidewatch_release_alert_active{{{PAIR}, "
+CODE = "max by (source, candidate, code)"
+BY_RATIO = (
+    (None, "dark-blue"),
+    (-1.5, "blue"),
+    (-0.75, "super-light-blue"),
+    (-0.32, "#d8d8d8"),  # within a quarter: equal, for the eye
+    (0.32, "super-light-red"),
+    (0.75, "red"),
+    (1.5, "dark-red"),
+)
+THRESHOLD = {"threshold": {"lineStyle": {"fill": "dash", "dash": [8, 6]}, "fillOpacity": 0}}
+
+
+def board() -> style.Board:
+    """The table of contents."""
+    return style.Board(
+        uid="tidewatch-releases",
+        title="Releases",
+        description="Error codes of a candidate build against the baseline's at the same time, and what is proven.",
+        variables=[
+            style.label_variable("source", "Stream", "tidewatch_release_records_total"),
+            style.label_variable("candidate", "Candidate", f"tidewatch_release_log_evidence{{{SOURCE}}}"),
+            style.label_variable("code", "Code", f"tidewatch_release_log_evidence{{{SOURCE}}}"),
+            style.window_variable(),
+        ],
+        rows=[
+            style.Row("Now", [codes_worse(), codes_rising(), builds_silent(), last_record(), refused()]),
+            style.Row("Which code is worse?", [ratio_by_code(), comparison()]),
+            style.Row("What is proven, and since when?", [evidence(), onset(), alerts_over_time()]),
+            style.Row("How many errors?", [counts_by_code(), errors_by_build()]),
+            style.Row("Is the stream well?", [records_taken(), records_refused(), behind(), connections()]),
+        ],
+    )
+
+
+def codes_worse() -> style.PanelBuilder:
+    """How many codes are proven to be worse."""
+    return style.stat(
+        Text(
+            "Codes worse", "Error codes of which the evidence says that the candidate has more. One is reason to act."
+        ),
+        query(f'sum({CODE} ({ACTIVE}detector="evidence"}}))', "worse"),
+        unit="short",
+        steps=((None, "green"), (1, "red")),
+        width=5,
+    )
+
+
+def codes_rising() -> style.PanelBuilder:
+    """How many codes have begun to rise."""
+    return style.stat(
+        Text("Codes rising", "Error codes whose rate in the candidate has changed lately, by the onset detector."),
+        query(f'sum({CODE} ({ACTIVE}detector="onset"}}))', "rising"),
+        unit="short",
+        steps=((None, "green"), (1, "orange")),
+        width=5,
+    )
+
+
+def builds_silent() -> style.PanelBuilder:
+    """Builds that may be healthy, or dead."""
+    return style.stat(
+        Text(
+            "Builds silent", "Builds that sent nothing in the last five bins while others did: healthy, or not running?"
+        ),
+        query(f"sum(min by (source, build) (tidewatch_release_build_silent{{{SOURCE}}}))", "silent"),
+        unit="short",
+        steps=((None, "green"), (1, "orange")),
+        width=5,
+    )
+
+
+def last_record() -> style.PanelBuilder:
+    """How long ago anything came."""
+    return style.stat(
+        Text("Last record", "Time since the last record of any build. When it grows, nothing is being compared."),
+        query(f"time() - max(tidewatch_release_last_record_timestamp_seconds{{{SOURCE}}} > 0)", "ago"),
+        unit="s",
+        steps=((None, "green"), (15, "orange"), (60, "red")),
+        width=5,
+    )
+
+
+def refused() -> style.PanelBuilder:
+    """The share of records that are not counted."""
+    return style.stat(
+        Text("Not counted", "Share of records that were late, from a clock that is ahead, or could not be read."),
+        query(
+            f"sum(rate(tidewatch_release_records_failed_total{{{SOURCE}}}[$window])) / "
+            f"(sum(rate(tidewatch_release_records_failed_total{{{SOURCE}}}[$window])) "
+            f"+ sum(rate(tidewatch_release_records_total{{{SOURCE}}}[$window])) > 0)",
+            "refused",
+        ),
+        unit="percentunit",
+        steps=((None, "green"), (0.0001, "orange"), (0.01, "red")),
+    )
+
+
+def ratio_by_code() -> style.PanelBuilder:
+    """Code by time: the candidate's rate over the baseline's."""
+    window = f'{{{PAIR}, window="recent"}}'
+    return style.status_history(
+        Text(
+            "Candidate against baseline, by code",
+            "log2 of the rate ratio over the last 30 bins: blue is better, red is worse, grey is equal (within a "
+            "quarter). An empty cell has no errors in one of the builds, so there is no ratio.",
+            "no code has come from both builds yet.",
+        ),
+        query(f"log2({CODE} (tidewatch_release_rate_ratio{window} > 0 < Inf))", "{{code}}"),
+        steps=BY_RATIO,
+        height=16,
+    )
+
+
+def comparison() -> style.PanelBuilder:
+    """The figures behind the colours."""
+    by = CODE
+    return style.table(
+        Text(
+            "All codes, since the start",
+            "The ratio and its exact 95 % interval; q is the p-value corrected for looking at many codes. "
+            "Sort by evidence: what is above the threshold is proven.",
+            "no two builds have been seen yet.",
+        ),
+        query(f'{by} (tidewatch_release_rate_ratio{{{PAIR}, window="all"}})', instant=True, form="table"),
+        query(f'{by} (tidewatch_release_rate_ratio_lower{{{PAIR}, window="all"}})', instant=True, form="table"),
+        query(f'{by} (tidewatch_release_rate_ratio_upper{{{PAIR}, window="all"}})', instant=True, form="table"),
+        query(f"{by} (tidewatch_release_q_value{{{PAIR}}})", instant=True, form="table"),
+        query(f"{by} (tidewatch_release_log_evidence{{{PAIR}}})", instant=True, form="table"),
+        query(f'{by} ({ACTIVE}detector="evidence"}})', instant=True, form="table"),
+        columns={
+            "code": "Code",
+            "candidate": "Candidate",
+            "Value #A": "Ratio",
+            "Value #B": "At least",
+            "Value #C": "At most",
+            "Value #D": "q",
+            "Value #E": "Log evidence",
+            "Value #F": "Verdict",
+        },
+        states={"Verdict": {0: ("not proven", "text"), 1: ("worse", "red")}},
+        height=10,
+    )
+
+
+def evidence() -> style.PanelBuilder:
+    """How the proof grew."""
+    return style.timeseries(
+        Text(
+            "Evidence",
+            "Natural log of the e-value, the ten codes with the most. At the dashed line the chance of any false alarm "
+            "over all codes is 5 %, however often one looks.",
+            "no two builds have been seen yet.",
+        ),
+        query(f"topk(10, {CODE} (tidewatch_release_log_evidence{{{PAIR}}}))", "{{code}}"),
+        query(f"max(tidewatch_release_log_evidence_threshold{{{SOURCE}}})", "threshold"),
+        unit="short",
+        colours={"threshold": "red"},
+        looks=THRESHOLD,
+    )
+
+
+def onset() -> style.PanelBuilder:
+    """Changes in mid stream."""
+    return style.timeseries(
+        Text(
+            "Onset",
+            "CUSUM score for a doubling, the ten highest codes: it forgets what was good before, so it sees a change "
+            "that the evidence, looking at all of the past, finds late.",
+            "no two builds have been seen yet.",
+        ),
+        query(f"topk(10, {CODE} (tidewatch_release_onset_score{{{PAIR}}}))", "{{code}}"),
+        query(f"max(tidewatch_release_onset_threshold{{{SOURCE}}})", "threshold"),
+        unit="short",
+        colours={"threshold": "red"},
+        looks=THRESHOLD,
+    )
+
+
+def alerts_over_time() -> style.PanelBuilder:
+    """When was which code held to be worse?"""
+    return style.state_timeline(
+        Text(
+            "Alerts by code",
+            "Codes that the evidence or the onset detector held to be worse at some time in the range.",
+            "no code was worse in the range.",
+        ),
+        query(f'max by (code, detector) ({ACTIVE}detector=~"evidence|onset"}}) == 1', "{{code}} {{detector}}"),
+        states={1: ("worse", "red")},
+    )
+
+
+def counts_by_code() -> style.PanelBuilder:
+    """Where the errors are."""
+    return style.heatmap(
+        Text("Errors by code", "Errors a second of all builds, one row a code. A row that lights up is where to look."),
+        query(f"sum by (code) (rate({ERRORS}[$window]))", "{{code}}"),
+        unit="short",
+        height=12,
+    )
+
+
+def errors_by_build() -> style.PanelBuilder:
+    """Does one build have more of everything?"""
+    return style.timeseries(
+        Text(
+            "Errors by build",
+            "Errors a second, all chosen codes. If one build is up in all codes alike, it has more users, or retries.",
+        ),
+        query(f"sum by (build) (rate({ERRORS}[$window]))", "{{build}}"),
+        unit="short",
+        height=12,
+    )
+
+
+def records_taken() -> style.PanelBuilder:
+    """How much comes in."""
+    return style.timeseries(
+        Text("Records taken", "Records a second that were taken into the counts, by stream."),
+        query(f"sum by (source) (rate(tidewatch_release_records_total{{{SOURCE}}}[$window]))", "{{source}}"),
+        unit="short",
+    )
+
+
+def records_refused() -> style.PanelBuilder:
+    """What is not counted, and why."""
+    return style.timeseries(
+        Text("Records not counted", "By reason; late is for a bin that was closed, other is folded past the caps."),
+        query(f"sum by (reason) (rate(tidewatch_release_records_failed_total{{{SOURCE}}}[$window]))", "{{reason}}"),
+        query(f"sum(rate(tidewatch_release_folded_records_total{{{SOURCE}}}[$window]))", "folded into other"),
+        unit="short",
+    )
+
+
+def behind() -> style.PanelBuilder:
+    """How old the verdict is."""
+    return style.timeseries(
+        Text(
+            "Verdict's age",
+            "Time between now and the end of the last closed bin. A stream with clock times or a replay shows nothing.",
+            "the stream's times are not of this hour.",
+        ),
+        query(
+            f"time() - max by (source) (tidewatch_release_watermark_timestamp_seconds{{{SOURCE}}} > time() - 3600)",
+            "{{source}}",
+        ),
+        unit="s",
+    )
+
+
+def connections() -> style.PanelBuilder:
+    """Who is connected."""
+    return style.timeseries(
+        Text("TCP connections", "Open connections that send lines, by stream; HTTP senders are not among them."),
+        query(f"sum by (source) (tidewatch_release_connections{{{SOURCE}}})", "{{source}}"),
+        unit="short",
+    )

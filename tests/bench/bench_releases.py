@@ -1,0 +1,173 @@
+"""Releases: how often each detector alarms on equal builds and how soon it finds a worse one; then, how fast all is.
+
+Prints the tables of docs/releases.md; asserts nothing. The simulation runs the real detectors: each "code" is one
+simulated hour of one error code, so thousands of hours are stepped through at once.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from exporter.releases.analysis import Settings
+from exporter.releases.detectors import Bin, Evidence, MeanThreshold, Onset
+from exporter.releases.stream import Limits, Stream
+
+RATES = (0.01, 0.06, 0.11, 1.0)
+RATIOS = (1.25, 2.0, 5.0)
+BIN_S, BINS = 10, 360
+CODES = 33  # of one stream, over which the promise is made
+OLD, NEW = "5.0007.510.011", "5.0007.610.011"
+
+
+class FiveMinuteZ:
+    """The fallback rule in PromQL, bin by bin: z of the last 30 bins above 4.5 for a minute, with 20 errors or more."""
+
+    name = "z of 5 min"
+
+    def __init__(self):
+        self.recent, self.above, self.active = [], None, {}
+
+    def step(self, closed, codes):
+        self.recent = [*self.recent, (closed.candidate.sum(0), closed.baseline.sum(0))][-30:]
+        x, y = (sum(one[row] for one in self.recent) for row in (0, 1))
+        high = (x + y >= 20) & (x - y > 4.5 * np.sqrt(x + y))
+        self.above = np.where(high, 1 + (0 if self.above is None else self.above), 0)
+        self.active = dict.fromkeys(np.flatnonzero(self.above > 6).tolist())
+
+
+def detectors():
+    return [MeanThreshold(), Evidence(watched=CODES), Onset(watched=CODES), FiveMinuteZ()]
+
+
+def simulate(rate, ratio, hours, *, start_bin=0, seed=1):
+    """First bin of an alarm by detector and hour (nan: none), and the share of bins in alarm."""
+    random = np.random.default_rng(seed)
+    made = detectors()
+    first = {d.name: np.full(hours, np.nan) for d in made}
+    busy = dict.fromkeys(first, 0)
+    codes = range(hours)
+    for number in range(BINS):
+        factor = ratio if number >= start_bin else 1.0
+        shape = (BIN_S, hours)
+        closed = Bin(number * BIN_S, BIN_S, random.poisson(rate, shape), random.poisson(rate * factor, shape))
+        for detector in made:
+            detector.step(closed, codes)
+            active = np.fromiter(detector.active, np.int64, len(detector.active))
+            busy[detector.name] += len(active)
+            new = active[np.isnan(first[detector.name][active])] if number >= start_bin else active[:0]
+            first[detector.name][new] = number
+    return first, {name: count / hours / BINS for name, count in busy.items()}
+
+
+def false_alarms(hours):
+    print(f"Equal builds, {hours} hours of one code, bins of {BIN_S} s.")
+    print("A code's hours with an alarm, and (for 33 such codes) the chance of any alarm in an hour:\n")
+    names = [d.name for d in detectors()]
+    print(f"{'errors/s':>8} " + " ".join(f"{name:>24}" for name in names) + f" {'mean-threshold, bins':>21}")
+    for rate in RATES:
+        first, busy = simulate(rate, 1.0, hours)
+        shares = [float(np.mean(~np.isnan(first[name]))) for name in names]
+        cells = [f"{share:.2%} ({1 - (1 - share) ** CODES:.1%})" for share in shares]
+        print(f"{rate:>8} " + " ".join(f"{cell:>24}" for cell in cells) + f" {busy['mean-threshold']:>21.0%}")
+
+
+def detection(hours, start_bin, title):
+    print(f"\n{title}: median seconds to the alarm's bin end, - where less than half are found in time\n")
+    names = [d.name for d in detectors() if d.name != "mean-threshold"]
+    print(f"{'errors/s':>8} {'ratio':>6} " + " ".join(f"{name:>14}" for name in names))
+    for rate in RATES:
+        for ratio in RATIOS:
+            first, _ = simulate(rate, ratio, hours, start_bin=start_bin, seed=2)
+            cells = []
+            for name in names:
+                delay = np.where(np.isnan(first[name]), np.inf, (first[name] + 1 - start_bin) * BIN_S)
+                middle = float(np.median(delay))
+                cells.append("-" if np.isinf(middle) else f"{middle:.0f} s")
+            print(f"{rate:>8} {ratio:>6} " + " ".join(f"{cell:>14}" for cell in cells))
+
+
+def write_file(path, rows, per_s):
+    random = np.random.default_rng(4)
+    codes = random.integers(-17, 16, rows)
+    builds = random.integers(0, 2, rows)
+    with path.open("w") as out:
+        out.write("Timestamp\tBuild_Version\tError_Code\n")
+        for n, (build, code) in enumerate(zip(builds.tolist(), codes.tolist(), strict=True)):
+            second = n // per_s
+            clock = f"{second // 3600}:{second // 60 % 60:02}:{second % 60:02}"
+            out.write(f"{clock}\t{(OLD, NEW)[build]}\t{code}\n")
+
+
+def files(rows):
+    print(f"\nWhole files, {rows:,} rows: rows a second of `exporter releases report`, start of Python included")
+    with tempfile.TemporaryDirectory() as folder:
+        for per_s in (40, 1000, 100_000):
+            path = Path(folder) / "errors.tsv"
+            write_file(path, rows, per_s)
+            command = ["report", path, "--detector", "evidence", "--detector", "onset", "--format", "json"]
+            took = min(timed([sys.executable, "-m", "exporter.cli", "releases", *command]) for _ in range(2))
+            print(f"{per_s:>8} rows to a second of the stream: {rows / took:>12,.0f} rows/s ({took:.2f} s)")
+
+
+def timed(command):
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def one_bin():
+    """200 codes x 10 builds: time to take and close one bin, to save and to bring back the state, and its size."""
+    stream = Stream(Settings(), Limits(lateness_s=0, max_codes=200))
+    random = np.random.default_rng(5)
+    took, saved, packed = [], [], b""
+    for number in range(120):
+        drawn = random.poisson(0.5, (BIN_S, 10, 200))
+        counts = {
+            (1_800_000_000 + number * BIN_S + s, f"5.{b}", c): int(drawn[s, b, c])
+            for s, b, c in np.argwhere(drawn).tolist()
+        }
+        start = time.process_time()
+        stream.take(counts)
+        middle = time.process_time()
+        packed = stream.saved()
+        took.append(middle - start)
+        saved.append(time.process_time() - middle)
+    close = closing(stream, random)
+    print("\nOne bin, 200 codes x 10 builds, three detectors each (median):")
+    print(f"  counting {len(counts):,} cells and closing it: {statistics.median(took) * 1e3:.1f} ms")
+    print(
+        f"  closing alone: {close * 1e3:.1f} ms; saving: {statistics.median(saved) * 1e3:.1f} ms, {len(packed):,} bytes"
+    )
+
+
+def closing(stream, random):
+    times = []
+    for _ in range(30):
+        second = stream.state.closed_to_s
+        stream.take({(second, f"5.{b}", c): 1 for b in range(10) for c in random.integers(0, 200, 20).tolist()})
+        start = time.process_time()
+        stream.flush()
+        times.append(time.process_time() - start)
+    return statistics.median(times)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hours", type=int, default=2000, help="simulated hours of one code (%(default)s)")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows in the files (%(default)s)")
+    options = parser.parse_args()
+    false_alarms(options.hours)
+    detection(max(100, options.hours // 10), 0, "Worse from the start")
+    detection(max(100, options.hours // 10), 180, "Worse from 30 minutes on")
+    one_bin()
+    files(options.rows)
+
+
+if __name__ == "__main__":
+    main()
