@@ -2,12 +2,12 @@
 
 import os
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -98,9 +98,11 @@ def report(
     from exporter.hosting.find import Options, find
 
     options = Options(Accounting[accounting.upper()], zone, cycle_start, cycle_end, engine)
+    progress = _Progress(sys.stderr)
     with ExitStack() as stack:
-        rejects = _Rejects(stack.enter_context(_create(set_aside)) if set_aside else None)
-        findings = find(logs, options, keep=rejects, progress=_progress(sys.stderr))
+        rejects = _Rejects(stack.enter_context(_writing(set_aside)) if set_aside else None)
+        findings = find(logs, options, keep=rejects, progress=progress)
+    progress.clear()
     rejects.tell()
     if kind == "html":
         from exporter.hosting.page import to_html
@@ -110,10 +112,7 @@ def report(
         from exporter.hosting import text
 
         content = {"text": text.to_text, "json": text.to_json, "csv": text.to_csv}[kind](findings.report)
-    if output is None:
-        click.echo(content, nl=False)
-    else:
-        _replace(output, content)
+    _write(output, content)
 
 
 class _Rejects:
@@ -138,37 +137,57 @@ class _Rejects:
             click.echo(f"set aside {self.reasons.total():,} lines ({counts}); the first: {where}", err=True)
 
 
-def _progress(out: IO[str]) -> Callable[[int], None]:
+class _Progress:
     """One line that renews itself, on a terminal and once reading takes longer than a moment."""
-    due = [time.monotonic() + _PROGRESS_EVERY_S]
 
-    def tell(lines: int) -> None:
-        if time.monotonic() >= due[0]:
-            due[0] = time.monotonic() + _PROGRESS_EVERY_S
-            out.write(f"\rread {lines:,} lines ")
-            out.flush()
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+        self._due_s = time.monotonic() + _PROGRESS_EVERY_S if out.isatty() else inf
+        self._shown = ""
 
-    return tell if out.isatty() else lambda _: None
+    def __call__(self, lines: int) -> None:
+        if time.monotonic() >= self._due_s:
+            self._due_s = time.monotonic() + _PROGRESS_EVERY_S
+            self._shown = f"read {lines:,} lines"
+            self._out.write(f"\r{self._shown}")
+            self._out.flush()
+
+    def clear(self) -> None:
+        """Leave the line as if nothing had stood there."""
+        if self._shown:
+            self._out.write(f"\r{' ' * len(self._shown)}\r")
+            self._out.flush()
 
 
-def _create(path: Path) -> IO[str]:
+@contextmanager
+def _writing(path: Path) -> Iterator[IO[str]]:
+    """The file, open for writing; whatever goes wrong with it is a SourceError."""
     try:
-        return path.open("w", encoding="utf-8")
+        with path.open("w", encoding="utf-8") as file:
+            yield file
     except OSError as exc:
         raise SourceError(f"{path}: {exc.strerror}") from exc
 
 
-def _replace(path: Path, content: str) -> None:
-    """Write the file whole or not at all."""
-    try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-            try:
+def _write(path: Path | None, content: str) -> None:
+    """To stdout, or whole or not at all to a file; what is no file (a pipe, a device) is only written to."""
+    if path is None:
+        try:
+            click.echo(content, nl=False)
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            raise SourceError(f"stdout: {exc.strerror}") from exc
+    elif path.exists() and not path.is_file():
+        with _writing(path) as file:
+            file.write(content)
+    else:
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with _writing(beside) as file:
                 file.write(content)
-                file.flush()
-                os.fchmod(file.fileno(), 0o644)
-                Path(file.name).replace(path)
-            except OSError:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as exc:
-        raise SourceError(f"{path}: {exc.strerror}") from exc
+            beside.replace(path)
+        except OSError as exc:
+            raise SourceError(f"{path}: {exc.strerror}") from exc
+        finally:
+            beside.unlink(missing_ok=True)

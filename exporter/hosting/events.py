@@ -14,6 +14,7 @@ import msgspec
 from exporter.errors import BadRecord
 
 MAX_LINE_BYTES = 1 << 20  # an event has some 100 bytes; whatever is longer is no event
+MAX_TIME_S = 253_370_764_800  # the year 9999; a cycle has to end before time does
 MINUTE_S = 60  # a server logs at every exact minute, and the workload holds until the next
 ALLOWED_PER_MILLE = 1  # promised: "less than 0.1 %" of the billing cycle
 DOWN_ABOVE = 1.0  # "if the workload is above 1.0": 1.0 itself is up
@@ -112,8 +113,8 @@ class Times(dict[str, int]):
             seconds = int(datetime.fromisoformat(text).replace(tzinfo=self.zone).timestamp())
         except (ValueError, OverflowError) as exc:
             raise BadRecord("bad_time", f"{text!r} is no time: {exc}") from exc
-        if seconds < 0:
-            raise BadRecord("bad_time", f"{text!r} is before 1970")
+        if not 0 <= seconds < MAX_TIME_S:
+            raise BadRecord("bad_time", f"{text!r} is not between 1970 and 9998")
         return seconds
 
 

@@ -13,11 +13,11 @@ from exporter.catalogue import hosting as metrics
 from exporter.checkpoint import Checkpoint
 from exporter.clock import Clock
 from exporter.errors import BadRecord, StoreError
-from exporter.hosting.events import MINUTE_S, Times, parse_block, parse_line
+from exporter.hosting.events import MINUTE_S, Event, Times, parse_block, parse_line
 from exporter.hosting.ledger import Ledger
 from exporter.hosting.source import Source
 from exporter.hosting.standing import Pieces, Standing, pieces, settle
-from exporter.hosting.tell import families
+from exporter.hosting.tell import FUTURE, families
 from exporter.sources.tail import Limits, Tail
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ SHARE = 10
 """And accounting takes no more than one part in this many of the time."""
 BATCH_BYTES = 1 << 18
 """Some 2,500 lines, 10 ms of work, before others get their turn."""
+AHEAD_S = 300.0
+"""How far a log's clock may be ahead of ours."""
 TAIL = "tail"
 
 
@@ -86,13 +88,20 @@ class Follower:
         parsed = parse_block(lines, self._times)
         if parsed is not None:
             for event, time_s in zip(*parsed, strict=True):
-                self.ledger.add(event, time_s)
+                self._add(event, time_s)
             return
         for line in lines[:-1].split(b"\n"):
             try:
-                self.ledger.add(*parse_line(line, self._times))
+                self._add(*parse_line(line, self._times))
             except BadRecord as exc:
                 self.ledger.fail(exc.reason)
+
+    def _add(self, event: Event, time_s: int) -> None:
+        """Take an event, unless it is of the future: one such heartbeat would make all servers silent until then."""
+        if time_s > self._clock.wall() + AHEAD_S:
+            self.ledger.fail(FUTURE)
+        else:
+            self.ledger.add(event, time_s)
 
     def watermark_s(self) -> int | None:
         """The log's time up to which minutes are accounted: all of them once nothing has come for a while."""

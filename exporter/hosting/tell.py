@@ -10,6 +10,9 @@ from exporter.hosting.events import ALLOWED_PER_MILLE, KINDS, REASONS
 from exporter.hosting.ledger import About
 from exporter.hosting.standing import SERVER_STATES, STATES, Cycle, Standing
 
+FUTURE = "future"
+"""Why a line is not taken, beside REASONS: its time is ahead of the reader's clock. A report has no such clock."""
+
 _DOWN = [STATES.index("overload"), STATES.index("silent")]
 
 
@@ -21,7 +24,7 @@ def allowed_s(cycle: Cycle) -> float:
 def families(source: str, cycle: Cycle, about: About, standing: Standing | None, max_accounts: int) -> Iterator[Family]:
     """Everything about the host; accounts and servers once something has been accounted."""
     yield metrics.EVENTS.family({(source, kind): about.events.get(kind, 0) for kind in KINDS})
-    yield metrics.LINES_FAILED.family({(source, reason): about.failed.get(reason, 0) for reason in REASONS})
+    yield metrics.LINES_FAILED.family({(source, reason): about.failed.get(reason, 0) for reason in (*REASONS, FUTURE)})
     yield metrics.RESTATING.family({(source,): about.restating})
     yield metrics.DECISIONS.family({(source, *key.split(" ")): n for key, n in sorted(about.decisions.items())})
     yield metrics.ALLOWED.family({(source,): allowed_s(cycle)})

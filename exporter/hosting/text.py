@@ -9,6 +9,8 @@ import msgspec
 from exporter.hosting.report import AccountRow, Report
 from exporter.hosting.routing import QUESTIONS, RoutingTest
 
+MAX_NOT_JUDGED = 20  # lines of text; JSON has them all
+
 
 def to_json(report: Report) -> str:
     """The report as indented JSON."""
@@ -42,6 +44,12 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
+def plain(name: str) -> str:
+    """A name without what a terminal would obey; at most 60 characters."""
+    short = name if len(name) <= 60 else name[:59] + "…"
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short)
+
+
 def percent(ratio: float | None) -> str:
     """A ratio for people: `0.081 %`."""
     return "" if ratio is None else f"{100 * ratio:.3f} %"
@@ -67,7 +75,7 @@ def verdict(report: Report) -> str:
     limit = f"{number(report.cycle.allowed_downtime_minutes)} minutes"
     if not broken:
         return f"The promise was kept: none of {len(report.accounts)} customers had more than {limit} of downtime."
-    names = ", ".join(f"{row.account_name} ({row.account_id})" for row in broken)
+    names = ", ".join(f"{plain(row.account_name)} ({row.account_id})" for row in broken)
     return f"{len(broken)} of {len(report.accounts)} customers had more than {limit} of downtime: {names}."
 
 
@@ -88,7 +96,7 @@ def _accounts(report: Report) -> str:
     rows = [
         [
             str(row.account_id),
-            row.account_name,
+            plain(row.account_name),
             row.created[:16].replace("T", " "),
             (row.deleted or "")[:16].replace("T", " "),
             *(
@@ -117,7 +125,10 @@ def mark(row: AccountRow) -> str:
 
 def _verdict(report: Report) -> str:
     lines = [verdict(report)]
-    lines += [f"Not judged: account {row.account_id}, {row.reason}" for row in report.not_judged]
+    shown = report.not_judged[:MAX_NOT_JUDGED]
+    lines += [f"Not judged: account {row.account_id}, {row.reason}" for row in shown]
+    if more := len(report.not_judged) - len(shown):
+        lines.append(f"Not judged: {more:,} more accounts; JSON has them all")
     return "\n".join(lines)
 
 

@@ -74,6 +74,7 @@ def changed(line, **keys):
         pytest.param(changed(HEARTBEAT, time="2012-11-02T08:24:00"), "bad_time", id="other-format"),
         pytest.param(changed(HEARTBEAT, time="2012-13-02 08:24:00"), "bad_time", id="no-such-month"),
         pytest.param(changed(HEARTBEAT, time="1969-12-31 23:59:59"), "bad_time", id="before-1970"),
+        pytest.param(changed(HEARTBEAT, time="9999-12-31 23:59:00"), "bad_time", id="no-cycle-could-end-after-it"),
         pytest.param(changed(HEARTBEAT, time="٢٠١٢-11-02 08:24:00"), "bad_time", id="other-digits"),
         pytest.param(changed(HEARTBEAT, time=5), "bad_time", id="time-as-number"),
     ],

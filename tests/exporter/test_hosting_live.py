@@ -137,6 +137,14 @@ async def test_minutes_within_the_lateness_are_not_judged(tmp_path):
         assert value(system, "server_workload_ratio", 1) == 0.5
 
 
+async def test_a_heartbeat_from_the_future_is_refused(tmp_path):
+    append(tmp_path, [beat(1, 0), beat(1, 1), beat(1, 0).replace("2016-02-15", "2216-02-15")])
+    async with running(tmp_path) as system:
+        await until(system, START + 2 * MINUTE, "watermark_timestamp_seconds")
+        assert value(system, "lines_failed_total", "future") == 1
+        assert value(system, "server_state", 1, "up") == 1
+
+
 async def test_states_tell_who_is_unrouted_and_bad_lines_are_counted(tmp_path):
     append(tmp_path, [beat(1, m) for m in range(3)] + ["{broken", "", beat(1, 2).replace("0.5", "-1")])
     append(tmp_path, ['{"event": "createAccount", "accountId": 5, "accountName": "Bo", "time": "2016-02-15 00:01:30"}'])

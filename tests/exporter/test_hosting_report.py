@@ -3,6 +3,7 @@
 import json
 import random
 from datetime import UTC
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -251,6 +252,40 @@ def test_a_report_that_cannot_be_written_is_one_line(tmp_path):
     result = run(path, "--output", tmp_path / "no" / "report.txt")
     assert isinstance(result.exception, SourceError)
     assert "No such file" in str(result.exception)
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path):
+    path = tmp_path / "logs.json"
+    path.write_text(json.dumps(heartbeat(1, 1, 0)) + "\n")
+    assert run(path, "--output", "/dev/null").exit_code == 0
+    assert Path("/dev/null").is_char_device()
+    result = run(path, "--output", "/dev/full")
+    assert "No space left" in str(result.exception)
+    path.write_text("{broken\n" * 2 + json.dumps(heartbeat(1, 1, 0)))
+    assert "No space left" in str(run(path, "--set-aside", "/dev/full").exception)
+
+
+def test_a_failed_report_leaves_the_one_before(tmp_path):
+    path, output = tmp_path / "logs.json", tmp_path / "report.txt"
+    path.write_text(json.dumps(heartbeat(1, 1, 0)) + "\n")
+    run(path, "--output", output)
+    before = output.read_text()
+    path.write_text("")
+    assert isinstance(run(path, "--output", output).exception, ConfigError)
+    assert output.read_text() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["logs.json", "report.txt"]
+
+
+def test_text_has_nothing_that_a_terminal_would_obey(tmp_path):
+    path = tmp_path / "logs.json"
+    events = [*two_days({(1, 1, m) for m in range(9)}), created(1, "A\x1b[2J\nB", at(1, 0)), route(1, 1, at(1, 0))]
+    path.write_text(
+        "".join(json.dumps(event) + "\n" for event in [*events, *(route(n, 1, at(1, 0)) for n in range(50, 90))])
+    )
+    told = run(path).stdout
+    assert "\x1b" not in told
+    assert "A\ufffd[2J\ufffdB (1)" in told
+    assert "20 more accounts" in told
 
 
 @pytest.mark.parametrize(
