@@ -17,6 +17,7 @@ from trafficgen.units import parse_duration
 
 MAX_RATE_PER_S = 10_000_000.0
 MAX_SCHEDULE_ROWS = 1_000_000
+_JUMP_S = 1e-9  # rows this close in time are a jump
 _KNOWN = (
     "constant, tide:period=,amplitude=,phase=, burst:on=,off=,factor=, ramp:to=,over=, steps:rates=,every=, a CSV file"
 )
@@ -165,7 +166,7 @@ def read_schedule(path: Path) -> Pattern:
     segments = [
         Segment(a, b, Line(low, (high - low) / (b - a)), origin_s=a)
         for (a, low), (b, high) in pairwise(points)
-        if b > a
+        if b - a > _JUMP_S
     ]
     end, last = points[-1]
     return Pattern((*segments, Segment(end, math.inf, Line(last))), duration_s=end)

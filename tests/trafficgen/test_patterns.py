@@ -69,10 +69,10 @@ def test_a_rate_beside_a_pattern_with_rates_of_its_own_is_refused():
 
 def test_a_schedule_is_read_with_ramps_and_jumps(tmp_path):
     path = tmp_path / "s.csv"
-    path.write_text("seconds,rate\n# a comment\n0,0\n10,100\n10,20\n\n30,20\n")
+    path.write_text("seconds,rate\n# a comment\n0,0\n10,100\n10.0000000001,20\n\n30,20\n")
     pattern = read_schedule(path)
     assert pattern.duration_s == 30
-    assert rates((str(path),), [0, 5, 10, 29, 99], rate=None) == [0, 50, 20, 20, 20]
+    assert rates((str(path),), [0, 5, 10.5, 29, 99], rate=None) == [0, 50, 20, 20, 20]
 
 
 @pytest.mark.parametrize(
