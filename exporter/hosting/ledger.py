@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from exporter.errors import StoreError
 from exporter.hosting.events import DOWN_ABOVE, MINUTE_S, Created, Deleted, Event, Heartbeat, Route
 
 DAY_S = 86_400
@@ -205,14 +206,26 @@ class Ledger:
 
     @staticmethod
     def restore(saved: dict[str, bytes], since_s: int) -> tuple["Ledger", list[str]]:
-        """The ledger that `changes` wrote, and the keys of what ended before `since_s` and is not needed any more."""
-        ledger, stale = Ledger(), []
+        """The ledger that `changes` wrote, and the keys of what ended before `since_s` and is not needed any more.
+
+        Raises StoreError if that is nothing that `changes` writes.
+        """
+        try:
+            return Ledger._restored(saved, since_s)
+        except (msgspec.MsgspecError, ValueError) as exc:
+            raise StoreError(f"the state can't be read: {exc}") from exc
+
+    @staticmethod
+    def _restored(saved: dict[str, bytes], since_s: int) -> tuple["Ledger", list[str]]:
+        ledger, stale = Ledger(), list[str]()
         for key, value in saved.items():
             kind, *names = key.split("/")
             if kind == "about":
                 ledger.about = msgspec.msgpack.decode(value, type=About)
             elif kind == "minutes":
                 server, day = map(int, names)
+                if len(value) != MINUTES_A_DAY:
+                    raise ValueError(f"{key} has {len(value)} bytes")
                 if (day + 1) * DAY_S <= since_s:
                     stale.append(key)
                 else:

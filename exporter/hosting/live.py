@@ -37,15 +37,13 @@ class Follower:
     """Follows one source while `run` runs; can be asked for its metrics at any time."""
 
     def __init__(self, source: Source, checkpoint: Checkpoint, clock: Clock) -> None:
-        """Goes on from the checkpoint. Raises StoreError if that cannot be read."""
+        """Goes on from the checkpoint; what cannot be read there is said, counted and thrown away."""
         self.source = source
         self.cycle = source.cycle.seconds()
         self._checkpoint = checkpoint
         self._clock = clock
         self._scope = f"hosting/{source.source}"
-        saved = checkpoint.load(self._scope)
-        self._position = saved.pop(TAIL, None)
-        self.ledger, self._stale = Ledger.restore(saved, self.cycle.start_s)
+        self._resume(checkpoint.load(self._scope))
         self._times = Times(source.zone())
         self._flat: dict[int, Pieces] = {}
         self.standing: Standing | None = None
@@ -54,11 +52,26 @@ class Follower:
         self._started_s = clock.wall()
         self._accounting_s = 0.0
         self._guard = asyncio.Lock()  # the ledger stands still while a thread reads it
+
+    def _resume(self, saved: dict[str, bytes]) -> None:
+        """Go on from what was saved, or from nothing if it cannot be read."""
+        position = saved.pop(TAIL, None)
+        try:
+            self.ledger, self._stale = Ledger.restore(saved, self.cycle.start_s)
+            self._follow(position)
+        except StoreError as exc:
+            log.error("source %s: %s; it is thrown away and reading starts afresh", self.source.source, exc)  # noqa: TRY400, the text says all
+            self._checkpoint.problems["damaged"] += 1
+            self.ledger, self._stale = Ledger(), list(saved)
+            self._follow(None)
+
+    def _follow(self, position: bytes | None) -> None:
+        self._position = position
         self._tail = Tail(
-            source.logs,
-            from_start=source.from_ == "start",
-            clock=clock,
-            saved=self._position,
+            self.source.logs,
+            from_start=self.source.from_ == "start",
+            clock=self._clock,
+            saved=position,
             limits=Limits(batch_bytes=BATCH_BYTES),
         )
 

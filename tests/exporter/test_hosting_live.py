@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from exporter.catalogue import every_metric
+from exporter.checkpoint import Checkpoint
 from exporter.clock import SystemClock
 from exporter.config import parse_config
 from exporter.errors import ConfigError
@@ -183,6 +184,21 @@ async def test_a_new_cycle_keeps_the_accounts_and_starts_their_budget_anew(tmp_p
     async with running(tmp_path, cycle=cycle) as system:
         await until(system, 0, "account_downtime_seconds", 1)
         assert value(system, "account_state_seconds", 1, "up") == 300
+
+
+@pytest.mark.parametrize("key", ["about", "account/1", "minutes/1/16846", "tail"])
+async def test_a_state_that_cannot_be_read_is_begun_afresh(tmp_path, key):
+    append(tmp_path, [beat(1, m) for m in range(5)])
+    append(
+        tmp_path, ['{"event": "createAccount", "accountId": 1, "accountName": "Ann", "time": "2016-02-15 00:00:00"}']
+    )
+    for damaged in (True, False):
+        async with running(tmp_path) as system:
+            await until(system, 300, "account_state_seconds", 1, "unrouted")
+            assert value(system, "events_total", "heartbeat") == 5
+        if damaged:
+            with Checkpoint(tmp_path / "state" / "exporter.db", SystemClock()) as checkpoint:
+                checkpoint.commit_now("hosting/platform", {key: b"\xc1 no"})
 
 
 def test_a_saved_ledger_is_the_ledger():
