@@ -289,7 +289,7 @@ TestRotatedLog.settings = settings(
 
 class TestManyRotatedLogs(RotatedLog.TestCase):
     settings = settings(
-        max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
     )
 
 
