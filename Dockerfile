@@ -20,8 +20,8 @@ COPY trafficgen trafficgen
 COPY docs docs
 RUN pip install --no-deps . \
  && useradd --system --uid 10001 --no-create-home tidewatch \
- && mkdir -p /config /var/log/site /var/log/hosting /var/lib/tidewatch \
- && chown tidewatch: /config /var/log/site /var/log/hosting /var/lib/tidewatch
+ && mkdir -p /config /var/log/site /var/log/hosting /var/lib/feeds /var/lib/tidewatch \
+ && chown tidewatch: /config /var/log/site /var/log/hosting /var/lib/feeds /var/lib/tidewatch
 
 USER 10001:10001
 WORKDIR /var/lib/tidewatch

@@ -42,6 +42,7 @@ class Demo:
                 "verify",
                 f"--url={self.addresses['timeserver']}",
                 f"--logs={self.state}/site/access.log*",
+                f"--releases-truth={self.state}/feeds/releases.json",
                 f"--metrics-address={self.addresses['traffic'].removeprefix('http://')}",
                 *where,
                 *arguments,

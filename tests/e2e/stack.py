@@ -40,7 +40,7 @@ class Service:
     port: int
     part: str  # its name in the Procfile
     title: str
-    health: str  # the path that answers 200 once it serves
+    health: str  # the path that answers 200 once it serves; empty where HTTP is not spoken
     page: str = "/"
     about: str = ""
 
@@ -52,6 +52,8 @@ SERVICES = (
     Service(9093, "alertmanager", "Alertmanager", "/-/ready", "/#/alerts", "who is told"),
     Service(8094, "receiver", "Alert receiver", "/-/healthy", about="the notifications, as they came"),
     Service(8090, "exporter", "Exporter", "/-/ready", about="what it counts: /metrics"),
+    Service(8095, "exporter", "Error records (HTTP)", "/-/healthy", "/ingest", "POST them here"),
+    Service(8096, "exporter", "Error records (TCP)", ""),
     Service(8080, "timeserver", "Time server", "/-/healthy", about="its own counters: /stats"),
     Service(8089, "traffic", "Traffic", "/metrics", "/metrics", "what was planned and sent"),
 )
@@ -88,8 +90,12 @@ class Stack:
         self._honcho: subprocess.Popen[bytes] | None = None
 
     def address(self, part: str) -> str:
-        """The base URL of a part, such as http://127.0.0.1:8080."""
-        return next(f"http://127.0.0.1:{self.ports[s.port]}" for s in SERVICES if s.part == part)
+        """The base URL of a part, such as http://127.0.0.1:8080; the first, where it has several."""
+        return next(self.url(s) for s in SERVICES if s.part == part)
+
+    def url(self, service: Service) -> str:
+        """The base URL of one of the services."""
+        return f"http://127.0.0.1:{self.ports[service.port]}"
 
     def look_for_free_ports(self) -> None:
         """Raise StackError, naming who wants the port and who holds it, if any port is taken."""
@@ -106,7 +112,8 @@ class Stack:
         try:
             shutil.rmtree(run, ignore_errors=True)
             render(run, replacements)
-            (self.state / "site").mkdir(exist_ok=True)
+            for folder in ("site", "feeds"):
+                (self.state / folder).mkdir(exist_ok=True)
             state = replacements[".tidewatch/"] = f"{shlex.quote(str(self.state))}/"  # from here on for the shell
             replacements |= {f"--port {old}": f"--port {new}" for old, new in self.ports.items()}
             replacements |= {f"http_port={old}": f"http_port={new}" for old, new in self.ports.items()}
@@ -137,7 +144,7 @@ class Stack:
 
     def silent(self) -> list[Service]:
         """The services that do not answer yet."""
-        return [s for s in self.services if not _answers(self.address(s.part) + s.health)]
+        return [s for s in self.services if s.health and not _answers(self.url(s) + s.health)]
 
     def wait_until_ready(self) -> None:
         """Return once every service answers. Raises StackError when a part ends first, or after a minute."""
@@ -146,7 +153,7 @@ class Stack:
             if self.ended():
                 raise StackError("a part ended while the others started; its last words stand above")
             if time.monotonic() > deadline:
-                names = ", ".join(f"{s.title} at {self.address(s.part)}{s.health}" for s in silent)
+                names = ", ".join(f"{s.title} at {self.url(s)}{s.health}" for s in silent)
                 raise StackError(f"no answer after {READY_WITHIN_S} s from {names}")
             time.sleep(0.1)
 
@@ -183,7 +190,7 @@ def _answers(url: str) -> bool:
 
 
 def _banner(stack: Stack) -> str:
-    rows = [(s.title, stack.address(s.part) + s.page, s.about) for s in stack.services]
+    rows = [(s.title, stack.url(s) + s.page, s.about) for s in stack.services if s.health]
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
     lines = [f"  {title:<{widths[0]}}  {url:<{widths[1]}}  {about}".rstrip() for title, url, about in rows]
     return "\n".join(["", "Tidewatch runs. Ctrl-C stops it.", *lines, ""])
@@ -195,6 +202,7 @@ def _check(stack: Stack, output: Path, arguments: list[str]) -> int:
     command += [f"--logs={stack.state / 'site' / 'access.log'}*", f"--exporter={stack.address('exporter')}"]
     command += [f"--hosting-truth={stack.state / 'hosting' / 'truth.json'}"]
     command += [f"--{p}={stack.address(p)}" for p in ("prometheus", "receiver")]
+    command += [f"--releases-truth={stack.state / 'feeds' / 'releases.json'}"]
     command += [f"--metrics-address=127.0.0.1:{stack.ports[8089]}", *arguments]
     check = subprocess.Popen(command, preexec_fn=end_with_parent)  # noqa: PLW1509, no thread runs here
     while check.poll() is None:

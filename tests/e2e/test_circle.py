@@ -18,7 +18,7 @@ def test_the_check_holds(demo):
     check = demo.verify("--rps=500", "--calm=15s", "--fault=10s", "--after=45s")
     table, talk = check.communicate()
     assert check.returncode == 0, table + talk
-    assert table.count("  ok") == 15
+    assert table.count("  ok") == 17
     assert "All of it held." in table
 
 

@@ -16,16 +16,25 @@ from trafficgen.feeds.releases import Regression, command, parse_regression, sec
     [
         ("code=3 x2 at 30m", Regression(3, 2.0, 1800.0, float("inf"))),
         ("code=-1 x0.5 at 90 for 1m30s", Regression(-1, 0.5, 90.0, 180.0)),
+        ("code=2 x5 at 45s for 30s every 6m", Regression(2, 5.0, 45.0, 75.0, 360.0)),
     ],
 )
 def test_regressions_are_read(text, want):
     assert parse_regression(text) == want
 
 
-@pytest.mark.parametrize("text", ["", "code=x x2 at 3", "code=3 at 30m", "code=3 x1e9 at 30m", "code=3 x2 at soon"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "code=x x2 at 3", "code=3 at 30m", "code=3 x1e9 at 30m", "code=3 x2 at soon", "code=3 x2 at 1 for 9 every 8"],
+)
 def test_a_regression_that_cannot_be_is_refused(text):
     with pytest.raises(UsageError):
         parse_regression(text)
+
+
+@pytest.mark.parametrize(("second", "want"), [(44, 1), (45, 5), (74, 5), (75, 1), (404, 1), (405, 5), (435, 1)])
+def test_a_regression_begins_again_and_ends_again(second, want):
+    assert Regression(2, 5.0, 45.0, 75.0, 360.0).factor_at(second) == want
 
 
 def test_a_regression_of_a_code_that_is_not_sent_is_refused():
@@ -66,4 +75,4 @@ def test_a_file_holds_what_its_truth_says(tmp_path):
     assert header == "Timestamp\tBuild_Version\tError_Code"
     assert got == {(build, code): n for build, codes in truth["counts"].items() for code, n in codes.items()}
     assert (truth["sent"], truth["finished"], truth["seed"]) == (len(lines), True, 5)
-    assert truth["regressions"] == [{"code": 0, "factor": 4.0, "start_s": 60.0, "stop_s": None}]
+    assert truth["regressions"] == [{"code": 0, "factor": 4.0, "start_s": 60.0, "stop_s": None, "every_s": None}]

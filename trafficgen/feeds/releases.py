@@ -27,33 +27,43 @@ from trafficgen.units import parse_duration
 
 FIRST_CODE = -3
 RETRY_S = 1.0
-_REGRESSION = re.compile(r"code=(-?\d{1,9})\s+x([0-9.]+)\s+at\s+(\S+?)(?:\s+for\s+(\S+))?\Z")
+_REGRESSION = re.compile(r"code=(-?\d{1,9})\s+x([0-9.]+)\s+at\s+(\S+)(?:\s+for\s+(\S+?)(?:\s+every\s+(\S+))?)?\Z")
 
 
 class Regression(NamedTuple):
-    """`code` is `factor` times as frequent in the newest build from `start_s` to `stop_s` of the stream."""
+    """`code` is `factor` times as frequent in the newest build from `start_s` to `stop_s` of the stream.
+
+    every_s: the time after which that begins again; None: once.
+    """
 
     code: int
     factor: float
     start_s: float
     stop_s: float
+    every_s: float | None = None
 
     def factor_at(self, second: int) -> float:
         """The factor on the code's rate in this second."""
-        return self.factor if self.start_s <= second < self.stop_s else 1.0
+        since = second - self.start_s
+        if self.every_s is not None and since >= 0:
+            since %= self.every_s
+        return self.factor if 0 <= since < self.stop_s - self.start_s else 1.0
 
 
 def parse_regression(text: str) -> Regression:
-    """`code=3 x2 at 30m` or `code=3 x2 at 30m for 10m`. Raises UsageError."""
+    """`code=3 x2 at 30m`, also with `for 10m` and `every 1h` after it. Raises UsageError."""
     match = _REGRESSION.match(text.strip())
     if match is None or match[2].count(".") > 1 or match[2] == ".":
-        raise UsageError(f"--regression {text!r}: write 'code=3 x2 at 30m', or '... at 30m for 10m'")
+        raise UsageError(f"--regression {text!r}: write 'code=3 x2 at 30m [for 10m [every 1h]]'")
     factor = float(match[2])
     start = parse_duration(match[3])
     stop = start + parse_duration(match[4]) if match[4] else float("inf")
     if not 0 <= factor <= 1000:
         raise UsageError(f"--regression {text!r}: the factor lies between 0 and 1000")
-    return Regression(int(match[1]), factor, start, stop)
+    every = parse_duration(match[5]) if match[5] else None
+    if every is not None and every < stop - start:
+        raise UsageError(f"--regression {text!r}: it would begin again before it ended")
+    return Regression(int(match[1]), factor, start, stop, every)
 
 
 class Shape(NamedTuple):
@@ -241,7 +251,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--rate", default=40.0, show_default=True, help="Records a second, of all builds together.")
 @click.option("--codes", type=click.IntRange(1, 10_000), default=33, show_default=True, help="Different error codes.")
 @click.option("--builds", type=click.IntRange(2, 100), default=2, show_default=True, help="Different builds.")
-@click.option("--regression", "regressions", multiple=True, help="'code=3 x2 at 30m [for 10m]'; may be repeated.")
+@click.option(
+    "--regression", "regressions", multiple=True, help="'code=3 x2 at 30m [for 10m [every 1h]]'; may be repeated."
+)
 @click.option("--duration", help="An hour for a file; endless otherwise.")
 @click.option("--truth", "truth_path", type=_FILE, help="Where the truth goes; beside a file, truth.json.")
 @click.option("--token-file", type=_FILE, help="The token that the receiver asks for.")

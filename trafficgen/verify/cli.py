@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -80,6 +81,11 @@ def _address(_ctx: click.Context, param: click.Parameter, text: str) -> tuple[st
     show_default=True,
     callback=_seconds,
     help="How long the parts may take after the last request until their counts agree: some scrapes.",
+)
+@click.option(
+    "--releases-truth",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The truth of `trafficgen feed releases`: compare the exporter's counts with it, too.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Of the plan.  [default: a random one, told]")
 def command(*, calm: float, fault: float, after: float, agree: float, **rest: Any) -> None:

@@ -75,8 +75,8 @@ class Peers:
             alerts = json.loads(text)["data"]["alerts"]
             return any(a["state"] == "firing" and _is(a["labels"], alert, source) for a in alerts)
 
-    async def deliveries(self, receiver: str, alert: str, source: str) -> list[Delivery]:
-        """What the receiver was told of the alert, oldest first."""
+    async def deliveries(self, receiver: str, alert: str, source: str, **labels: str) -> list[Delivery]:
+        """What the receiver was told of the alert with these labels, oldest first."""
         url = f"{receiver}/notifications"
         text = await self._get(url)
         with _shape_of(url):
@@ -84,7 +84,7 @@ class Peers:
                 Delivery(one["status"], _unix(notification["received_at"]), _unix(one["startsAt"]))
                 for notification in json.loads(text)
                 for one in notification["alerts"]
-                if _is(one["labels"], alert, source)
+                if _is(one["labels"], alert, source) and labels.items() <= one["labels"].items()
             ]
 
     async def _get(self, url: str, **parameters: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from trafficgen.errors import ungrouped
 from trafficgen.exposition import MetricsServer
@@ -23,6 +24,7 @@ from trafficgen.verify.groups import (
 )
 from trafficgen.verify.hosting import HostingTruth
 from trafficgen.verify.peers import PeerError, Peers, open_session
+from trafficgen.verify.releases import Releases
 from trafficgen.verify.table import Codes, Row
 
 CALM: Shares = (("/", 0.97), ("/missing", 0.03))
@@ -50,6 +52,7 @@ class Options:
     after_s: float = 80.0
     rotations: int = 3
     agree_s: float = 20.0
+    releases_truth: Path | None = None  # None: there is no error stream to compare
     seed: int | None = None
 
 
@@ -92,6 +95,10 @@ def make_groups(options: Options, peers: Peers, say: Callable[[str], None]) -> l
     ]
     if options.hosting_truth:
         groups.append(HostingTruth(peers, options.exporter, options.hosting_truth, within_s))
+    if options.releases_truth is not None:
+        told_to = options.receiver if options.fault_s else None
+        stream = Releases(peers, options.releases_truth, exporter=options.exporter, receiver=told_to, within_s=within_s)
+        groups.append(stream)
     if options.fault_s:
         receiver, alert = options.receiver, options.alert
         groups.append(AlertTold(peers, say, prometheus=prometheus, receiver=receiver, alert=alert, source=source))
