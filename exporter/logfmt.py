@@ -40,4 +40,5 @@ def start_logging(level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel("WARNING" if level == "warn" else level.upper())
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # a line a scrape says nothing
+    for chatty in ("aiohttp.access", "watchfiles"):  # a line a scrape, a line a change: they say nothing
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,6 +1,5 @@
 """`exporter hosting`: the batch tools of the hosting system."""
 
-import os
 import sys
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ import click
 import msgspec
 
 from exporter.errors import SourceError
+from exporter.output import replacing
 
 if TYPE_CHECKING:
     from exporter.hosting.load import SetAside
@@ -112,7 +112,8 @@ def report(
         from exporter.hosting import text
 
         content = {"text": text.to_text, "json": text.to_json, "csv": text.to_csv}[kind](findings.report)
-    _write(output, content)
+    with replacing(output or Path("-")) as out:
+        out.write(content.encode())
 
 
 class _Rejects:
@@ -167,27 +168,3 @@ def _writing(path: Path) -> Iterator[IO[str]]:
             yield file
     except OSError as exc:
         raise SourceError(f"{path}: {exc.strerror}") from exc
-
-
-def _write(path: Path | None, content: str) -> None:
-    """To stdout, or whole or not at all to a file; what is no file (a pipe, a device) is only written to."""
-    if path is None:
-        try:
-            click.echo(content, nl=False)
-        except BrokenPipeError:
-            raise
-        except OSError as exc:
-            raise SourceError(f"stdout: {exc.strerror}") from exc
-    elif path.exists() and not path.is_file():
-        with _writing(path) as file:
-            file.write(content)
-    else:
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with _writing(beside) as file:
-                file.write(content)
-            beside.replace(path)
-        except OSError as exc:
-            raise SourceError(f"{path}: {exc.strerror}") from exc
-        finally:
-            beside.unlink(missing_ok=True)

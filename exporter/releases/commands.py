@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from exporter.errors import ConfigError, SourceError
+from exporter.output import replacing
 from exporter.releases import heatmap as heatmaps
 from exporter.releases import report as reports
 from exporter.releases.analysis import DETECTORS, Analysis, Settings, analyse
@@ -79,13 +80,8 @@ def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | N
     else:
         result = reports.as_text(analysis, tally, chosen).encode()
     _complain(tally)
-    if output is None:
-        sys.stdout.buffer.write(result)
-        return
-    try:
-        output.write_bytes(result)
-    except OSError as exc:
-        raise SourceError(f"{output}: {exc.strerror}") from exc
+    with replacing(output or Path("-")) as out:
+        out.write(result)
 
 
 @releases.command()

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, tzinfo
 from importlib.metadata import version
 from math import isnan
@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 import numpy as np
 
-from exporter.errors import ConfigError, StoreError
+from exporter.errors import ConfigError
+from exporter.output import replacing
 from exporter.stats.options import Columns, Duration, parse_time, run_command
 from exporter.stats.rates import Floats, in_order, rates
 from exporter.stats.records import Records, read_records
@@ -95,7 +96,7 @@ def command(
     records = _read(file, columns)
     table = make_table(records, tuple(dict.fromkeys(deltas)), since=window[0], until=window[1], name=str(file))
     if csv_file is not None:
-        with _replacing(csv_file) as stream:
+        with replacing(csv_file) as stream:
             write_csv(table, stream)
     if not any(np.isfinite(rate).any() for rate in table.rates):
         fault = f"{file}: no rate can be told: {_extent(records, table)}"
@@ -190,27 +191,8 @@ def _draw(table: Table, output: Path, title: str, zone: tzinfo) -> None:
     panels = [Panel(delta_s, rate) for delta_s, rate in zip(table.deltas_s, table.rates, strict=True)]
     figure = draw(table.times, table.names, panels, resets=table.resets, title=title, zone=zone)
     kind = FORMATS[output.suffix.lower()]
-    with _replacing(output) as stream:
+    with replacing(output) as stream:
         save(figure, stream, kind)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `path` once it is whole, and is gone if it never is."""
-    if str(path) == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            yield stream
-        temporary.replace(path)
-    except OSError as exc:
-        raise StoreError(f"{path}: {exc.strerror}") from exc
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _moment(text: str | None, zone: tzinfo, flag: str) -> float | None:

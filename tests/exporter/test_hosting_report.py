@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from exporter.errors import ConfigError, SourceError
+from exporter.errors import ConfigError, StoreError
 from exporter.hosting.accounting import Accounting
 from exporter.hosting.cli import hosting
 from exporter.hosting.find import Options, find
@@ -250,7 +250,7 @@ def test_a_report_that_cannot_be_written_is_one_line(tmp_path):
     path = tmp_path / "logs.json"
     path.write_text(json.dumps(heartbeat(1, 1, 0)) + "\n")
     result = run(path, "--output", tmp_path / "no" / "report.txt")
-    assert isinstance(result.exception, SourceError)
+    assert isinstance(result.exception, StoreError)
     assert "No such file" in str(result.exception)
 
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from exporter.errors import ConfigError
+from exporter.output import replacing
 from exporter.stats import plot as module
 from exporter.stats.plot import command
 
@@ -144,7 +145,7 @@ def test_the_picture_names_its_series_figures_and_resets(file, tmp_path):
 
 
 def write_half_and_stop(output):
-    with module._replacing(output) as stream:
+    with replacing(output) as stream:
         stream.write(b"half")
         signal.raise_signal(signal.SIGTERM)
 

@@ -27,7 +27,14 @@ async def test_every_planned_request_is_sent_and_answered_once(site):
 async def test_stop_sends_nothing_more_and_waits_for_the_answers(site, monkeypatch):
     monkeypatch.setattr(load, "TICK_S", 0.05)
     run = make_run(config(site, duration_s=None))
-    report = await run.execute(lambda run: run.meter.sent and run.stop())
+    stopped = []
+
+    def stop_once(run):
+        """A second stop would end the run at once."""
+        if run.meter.sent and not stopped:
+            stopped.append(run.stop())
+
+    report = await run.execute(stop_once)
     assert report.stopped_early
     assert report.planned == report.sent + sum(report.dropped.values())
     assert report.sent == report.answered == site.requests.total() > 0
