@@ -62,8 +62,18 @@ class Checkpoint:
             return dict(db.execute("SELECT key, value FROM state WHERE scope = ?", (scope,)).fetchall())
 
     async def commit(self, scope: str, puts: Mapping[str, bytes], deletes: Iterable[str] = ()) -> None:
-        """Write and delete keys of `scope` in one transaction, off the event loop. See `commit_now`."""
-        await asyncio.to_thread(self.commit_now, scope, puts, deletes)
+        """Write and delete keys of `scope` in one transaction, off the event loop. See `commit_now`.
+
+        A caller that is cancelled meanwhile gets its CancelledError once the write has ended, and does not learn how:
+        it puts everything at its last commit.
+        """
+        writing = asyncio.ensure_future(asyncio.to_thread(self.commit_now, scope, puts, deletes))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])  # or a later commit could overtake this one, or this one never be written
+            writing.exception()  # seen; a cancelled caller can't be told
+            raise
 
     def commit_now(self, scope: str, puts: Mapping[str, bytes], deletes: Iterable[str] = ()) -> None:
         """Write and delete keys of `scope` in one transaction; all of it happens or nothing.

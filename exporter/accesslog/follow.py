@@ -113,6 +113,9 @@ class Follower:
                     await self._checkpoint.commit(self._scope, *self._changes())
                 except StoreError:
                     self._commit_failed()
+                except asyncio.CancelledError:
+                    self._commit_failed()  # for all that is known
+                    raise
 
     def _commit_now(self) -> None:
         try:

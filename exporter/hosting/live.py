@@ -160,16 +160,13 @@ class Follower:
             return
         async with self._guard:
             puts = self._puts()
-        saving = asyncio.ensure_future(self._checkpoint.commit(self._scope, puts, self._stale))
         try:
-            await asyncio.shield(saving)
-        except asyncio.CancelledError:
-            await asyncio.wait([saving])  # what is being saved is saved, and before the last commit
-            if saving.exception():
-                self._commit_failed()
-            raise
+            await self._checkpoint.commit(self._scope, puts, self._stale)
         except StoreError:
             self._commit_failed()
+        except asyncio.CancelledError:
+            self._commit_failed()  # for all that is known; the last commit brings everything
+            raise
         else:
             self._stale = []
 

@@ -1,9 +1,12 @@
 """The checkpoint keeps all of a commit or nothing, and says what went wrong."""
 
+import asyncio
 import re
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -126,3 +129,21 @@ def test_damage_while_running_begins_anew_and_asks_for_everything(path, monkeypa
         store.commit_now("site", {"key50": b"x"})
         assert store.load("site") == {"key50": b"x"}
         assert sqlite3.connect(path).execute("PRAGMA quick_check").fetchone() == ("ok",)
+
+
+async def test_a_cancelled_commit_is_written_before_its_caller_goes_on(tmp_path):
+    """Else a commit that follows at once could be overtaken by it, or it is never written."""
+    held = threading.Event()
+    executor = ThreadPoolExecutor(max_workers=1)
+    asyncio.get_running_loop().set_default_executor(executor)
+    executor.submit(held.wait)
+    with Checkpoint(tmp_path / "state.db", SystemClock()) as checkpoint:
+        task = asyncio.create_task(checkpoint.commit("site", {"key": b"old", "other": b"kept"}))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        held.set()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        checkpoint.commit_now("site", {"key": b"new"})
+        assert checkpoint.load("site") == {"key": b"new", "other": b"kept"}
