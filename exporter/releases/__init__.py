@@ -10,7 +10,7 @@ __all__ = ["Source", "System", "commands"]
 def __getattr__(name: str) -> Any:
     """`commands`, imported when asked for: the statistics behind them are slow to load."""
     if name == "commands":
-        from exporter.releases.commands import releases  # noqa: PLC0415
+        from exporter.releases.cli import releases  # noqa: PLC0415
 
         return [releases]
     raise AttributeError(name)
