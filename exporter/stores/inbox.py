@@ -19,7 +19,7 @@ from exporter.stores.load import Input, Loaded, load
 
 REST_S = 1.0
 """A file that has not changed for so long is taken for whole."""
-_UNFINISHED = (".tmp", ".part", ".partial", ".swp", "~")
+_ENDINGS = (".csv", ".csv.gz")
 
 
 class Scanned(NamedTuple):
@@ -65,7 +65,7 @@ def scan(folder: Path, database: Database, now_us: int) -> Scanned:
 def _files(folder: Path) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_file() and not entry.name.startswith(".") and not entry.name.endswith(_UNFINISHED):
+            if entry.is_file() and not entry.name.startswith(".") and entry.name.lower().endswith(_ENDINGS):
                 yield Path(entry.path)
 
 

@@ -145,7 +145,7 @@ class Service:
                 self._errors["inbox"] += 1
                 wait_s = min(wait_s, 60.0)
                 log.error("%s: the inbox is left as it is: %s", self.settings.source, exc)  # noqa: TRY400
-            await self._waker.wait(wait_s, (str(folder),) if wait_s > inbox.REST_S else ())
+            await self._waker.wait(wait_s, (f"{folder}/",) if wait_s > inbox.REST_S else ())
 
     async def _forget(self) -> None:
         """Delete old reports, now and every hour."""

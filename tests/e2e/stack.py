@@ -54,6 +54,7 @@ SERVICES = (
     Service(8090, "exporter", "Exporter", "/-/ready", about="what it counts: /metrics"),
     Service(8095, "exporter", "Error records (HTTP)", "/-/healthy", "/ingest", "POST them here"),
     Service(8096, "exporter", "Error records (TCP)", ""),
+    Service(8081, "exporter", "Store reports", "/openapi.json", about="uptime of stores as CSV"),
     Service(8080, "timeserver", "Time server", "/-/healthy", about="its own counters: /stats"),
     Service(8089, "traffic", "Traffic", "/metrics", "/metrics", "what was planned and sent"),
 )
@@ -203,6 +204,7 @@ def _check(stack: Stack, output: Path, arguments: list[str]) -> int:
     command += [f"--hosting-truth={stack.state / 'hosting' / 'truth.json'}"]
     command += [f"--{p}={stack.address(p)}" for p in ("prometheus", "receiver")]
     command += [f"--releases-truth={stack.state / 'feeds' / 'releases.json'}"]
+    command += [f"--stores-truth={stack.state / 'stores' / 'truth.json'}"]
     command += [f"--metrics-address=127.0.0.1:{stack.ports[8089]}", *arguments]
     check = subprocess.Popen(command, preexec_fn=end_with_parent)  # noqa: PLW1509, no thread runs here
     while check.poll() is None:

@@ -7,6 +7,7 @@ from trafficgen.lazy import LazyGroup
 FEEDS: dict[str, str] = {
     "hosting": "trafficgen.feeds.hosting:hosting",
     "releases": "trafficgen.feeds.releases:command",
+    "stores": "trafficgen.feeds.stores:command",
 }
 """Name of the feed -> "module:command", a click command."""
 

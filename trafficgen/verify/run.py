@@ -25,6 +25,7 @@ from trafficgen.verify.groups import (
 from trafficgen.verify.hosting import HostingTruth
 from trafficgen.verify.peers import PeerError, Peers, open_session
 from trafficgen.verify.releases import Releases
+from trafficgen.verify.stores import StoresTold
 from trafficgen.verify.table import Codes, Row
 
 CALM: Shares = (("/", 0.97), ("/missing", 0.03))
@@ -54,6 +55,7 @@ class Options:
     agree_s: float = 20.0
     releases_truth: Path | None = None  # None: there is no error stream to compare
     seed: int | None = None
+    stores_truth: Path | None = None
 
 
 async def verify(options: Options, say: Callable[[str], None]) -> list[Row]:
@@ -99,6 +101,9 @@ def make_groups(options: Options, peers: Peers, say: Callable[[str], None]) -> l
         told_to = options.receiver if options.fault_s else None
         stream = Releases(peers, options.releases_truth, exporter=options.exporter, receiver=told_to, within_s=within_s)
         groups.append(stream)
+    if options.stores_truth:
+        truth = options.stores_truth
+        groups.append(StoresTold(peers, exporter=options.exporter, truth=truth, within_s=within_s))
     if options.fault_s:
         receiver, alert = options.receiver, options.alert
         groups.append(AlertTold(peers, say, prometheus=prometheus, receiver=receiver, alert=alert, source=source))

@@ -1,0 +1,96 @@
+"""The stores' feed: the same for the same seed, true to its truth, and gone on with after a stop."""
+
+import csv
+import json
+import threading
+from itertools import count
+
+import pytest
+from click.testing import CliRunner
+
+from trafficgen.errors import UsageError
+from trafficgen.feeds import stores as feed
+from trafficgen.feeds.stores_world import HOUR_S, Store, World, business, down_s
+
+START_S = 1_700_006_400 // HOUR_S * HOUR_S
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_all_at_once_is_what_the_truth_says(tmp_path):
+    result = CliRunner().invoke(
+        feed.command, ["--output", str(tmp_path), "--stores", "7", "--hours", "30", "--seed", "5"]
+    )
+    assert result.exit_code == 0
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    polls = read(tmp_path / "store_status.csv")
+    assert (len(polls), truth["stores"], truth["hours"]) == (truth["polls"], 7, 30)
+    assert 7 * 30 * 0.8 < len(polls) < 7 * 30
+    assert {row["store_id"] for row in read(tmp_path / "timezones.csv")} == set(truth["by_store"])
+    assert truth["down_seconds"] == sum(told["down_seconds"] for told in truth["by_store"].values())
+
+
+def test_a_poll_is_active_only_outside_of_the_outages():
+    world = World(3, 40, START_S)
+    for hour in range(0, 72, 5):
+        by_id = {store.store_id: store for store in world.stores}
+        for store_id, up, at_us in world.polls(hour):
+            assert START_S + hour * HOUR_S <= at_us / 1e6 < START_S + (hour + 1) * HOUR_S
+            if up:
+                assert not any(a <= at_us / 1e6 < b for a, b in by_id[store_id].outages)
+
+
+def test_hours_are_independent_of_what_was_drawn_before():
+    once, twice = World(9, 20, START_S), World(9, 20, START_S)
+    for hour in range(50):
+        list(once.polls(hour))
+    assert list(once.polls(50)) == list(twice.polls(50))
+
+
+@pytest.mark.parametrize(
+    ("openings", "want"),
+    [
+        ((), [(0, 24)]),
+        ((("09:00:00", "17:00:00"),), [(9, 17)]),
+        ((("18:00:00", "02:00:00"),), [(0, 2), (18, 24)]),
+        ((("00:00:00", "23:59:59"),), [(0, 24)]),
+    ],
+)
+def test_business_time_of_a_day(openings, want):
+    midnight = 1_700_006_400 - 1_700_006_400 % 86_400
+    store = Store("s", "UTC", openings, tuple(range(7)), [(midnight + 10 * HOUR_S, midnight + 11 * HOUR_S)])
+    assert business(store, midnight, midnight + 86_400) == [
+        (midnight + a * HOUR_S, midnight + b * HOUR_S) for a, b in want
+    ]
+    inside = any(a <= 10 < b for a, b in want)
+    assert down_s(store, midnight, midnight + 86_400)[0] == (HOUR_S if inside else 0)
+
+
+class StopAfter(threading.Event):
+    """Lets a number of waits pass, none of which takes time."""
+
+    def __init__(self, waits):
+        super().__init__()
+        self.waits = count(waits, -1)
+
+    def wait(self, timeout=None):
+        return next(self.waits) <= 0
+
+
+def test_a_stopped_feed_goes_on_where_it_was(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    feed.run_live(whole, World(4, 5, START_S), (0, 0), 1e6, StopAfter(12))
+    for _ in range(2):
+        found = feed._earlier(parts)
+        done = (found["hours"], found["polls"]) if found else (0, 0)
+        feed.run_live(parts, World(4, 5, START_S), done, 1e6, StopAfter(6))
+    assert {p.name: p.read_text() for p in whole.iterdir()} == {p.name: p.read_text() for p in parts.iterdir()}
+    assert len(list(whole.glob("polls-*.csv"))) == 6
+
+
+def test_a_speed_below_the_clocks_is_refused(tmp_path):
+    result = CliRunner().invoke(feed.command, ["--output", str(tmp_path), "--speed", "0.5"])
+    assert isinstance(result.exception, UsageError)

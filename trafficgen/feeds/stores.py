@@ -1,0 +1,149 @@
+"""Polls of stores as CSV files, all at once or hour by hour, and the truth beside them.
+
+`truth.json` says which polls were sent and when each store was really down; it is written from what was drawn, before
+anybody has counted anything.
+"""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trafficgen.errors import TrafficgenError, UsageError
+from trafficgen.feeds.stores_world import DAY_S, HOUR_S, World, down_s
+
+STATUS = "store_id,status,timestamp_utc\n"
+
+
+def write_settings(folder: Path, world: World) -> None:
+    """The stores' hours and time zones, in the files' own names of the task's data."""
+    hours = [
+        f"{store.store_id},{day},{opens},{closes}\n"
+        for store in world.stores
+        for day in store.weekdays
+        for opens, closes in store.openings
+    ]
+    put(folder / "menu_hours.csv", ["store_id,day,start_time_local,end_time_local\n", *hours])
+    zones = [f"{store.store_id},{store.zone}\n" for store in world.stores]
+    put(folder / "timezones.csv", ["store_id,timezone_str\n", *zones])
+
+
+def lines(world: World, hour: int) -> list[str]:
+    """One hour's polls."""
+    return [
+        f"{store_id},{'active' if up else 'inactive'},{_stamp(at_us)}\n" for store_id, up, at_us in world.polls(hour)
+    ]
+
+
+def _stamp(at_us: int) -> str:
+    whole, rest = divmod(at_us, 1_000_000)
+    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%d %H:%M:%S}.{rest:06d} UTC"
+
+
+def truth(world: World, hours: int, polls: int) -> dict[str, Any]:
+    """What is true after so many hours; seconds are those of the last seven days, or since the start."""
+    end_s = world.start_s + hours * HOUR_S
+    since_s = max(world.start_s, end_s - 7 * DAY_S)
+    world.until(end_s)
+    stores = {}
+    for store in world.stores:
+        down, business = down_s(store, since_s, end_s)
+        outages = [[a, min(b, end_s)] for a, b in store.outages if a < end_s and b > since_s]
+        stores[store.store_id] = {"down_seconds": down, "business_seconds": business, "outages": outages}
+    return {
+        "seed": world.seed,
+        "stores": world.count,
+        "start": world.start_s,
+        "end": end_s,
+        "hours": hours,
+        "polls": polls,
+        "down_seconds": sum(told["down_seconds"] for told in stores.values()),
+        "by_store": stores,
+    }
+
+
+def put(path: Path, text: Iterable[str]) -> None:
+    """Write a file whole: under another name first. Raises TrafficgenError."""
+    unfinished = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("w", encoding="ascii", newline="\n") as out:
+            out.writelines(text)
+        unfinished.rename(path)
+    except OSError as exc:
+        raise TrafficgenError(f"{path}: {exc.strerror}") from exc
+
+
+def write_all(folder: Path, world: World, hours: int) -> int:
+    """The whole feed at once; the number of polls."""
+    write_settings(folder, world)
+    polls = [line for hour in range(hours) for line in lines(world, hour)]
+    put(folder / "store_status.csv", [STATUS, *polls])
+    put(folder / "truth.json", [json.dumps(truth(world, hours, len(polls)))])
+    return len(polls)
+
+
+def run_live(folder: Path, world: World, done: tuple[int, int], speed: float, stop: threading.Event) -> None:
+    """A file for each hour that is over, `speed` times as quick as the clock until it is reached.
+
+    Args:
+        folder: where the files go.
+        world: whose.
+        done: hours and polls that are written already.
+        speed: simulated seconds for each real one.
+        stop: ends the feed.
+    """
+    hours, polls = done
+    write_settings(folder, world)
+    while not stop.wait(HOUR_S / speed):
+        over_s = world.start_s + (hours + 1) * HOUR_S
+        if stop.wait(max(0.0, over_s - time.time())):
+            break
+        found = lines(world, hours)
+        put(folder / f"polls-{over_s - HOUR_S}.csv", [STATUS, *found])
+        hours, polls = hours + 1, polls + len(found)
+        put(folder / "truth.json", [json.dumps(truth(world, hours, polls))])
+
+
+def _earlier(folder: Path) -> dict[str, Any] | None:
+    """The truth of a feed that was stopped; None if there is none that can be gone on with."""
+    try:
+        found: dict[str, Any] = json.loads((folder / "truth.json").read_text("ascii"))
+        return found if {"seed", "stores", "start", "hours", "polls"} <= found.keys() else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+@click.command()
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the files.")
+@click.option("--stores", "count", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
+@click.option("--hours", type=click.IntRange(1, 24 * 366), default=168, show_default=True, help="Hours before now.")
+@click.option("--speed", type=float, help="A file for each hour, so many times as quick as the clock; then live.")
+@click.option("--seed", type=click.IntRange(0), help="The same seed gives the same stores.")
+def command(*, output: Path, count: int, hours: int, speed: float | None, seed: int | None) -> None:
+    """Write polls, business hours and time zones of stores, and when they were really down (truth.json).
+
+    Without --speed all of it at once. With it, a file for each hour, and a feed that was stopped goes on.
+    """
+    if speed is not None and not 1 <= speed <= 1e6:
+        raise UsageError(f"--speed {speed}: 1 to 1000000 times as quick as the clock")
+    seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
+    start_s = int(time.time()) // HOUR_S * HOUR_S - hours * HOUR_S
+    if speed is None:
+        polls = write_all(output, World(seed, count, start_s), hours)
+        click.echo(f"{polls} polls of {count} stores, seed {seed}", err=True)
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(130) if stop.is_set() else stop.set())
+    done = (0, 0)
+    if (found := _earlier(output)) is not None:
+        seed, count, start_s, done = found["seed"], found["stores"], found["start"], (found["hours"], found["polls"])
+    run_live(output, World(seed, count, start_s), done, speed, stop)

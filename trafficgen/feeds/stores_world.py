@@ -1,0 +1,117 @@
+"""Stores that open, close and fail, as functions of a seed: what is true of them, and what an hourly poller sees.
+
+A store's opening hours and outages are drawn from the seed and the store's number, an hour's polls from the seed and
+the hour, so that a feed that was stopped goes on as if it never had been.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+HOUR_S = 3600
+DAY_S = 86_400
+ZONES = ("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Phoenix")
+MEAN_UP_S, MEAN_DOWN_S = 40 * HOUR_S, 2 * HOUR_S
+LOST = 0.1
+"""Share of polls that never come."""
+_HOURS: tuple[tuple[tuple[str, str], ...], ...] = (
+    (),  # around the clock
+    (("09:00:00", "17:00:00"),),
+    (("11:00:00", "22:30:00"),),
+    (("06:30:00", "14:00:00"), ("17:00:00", "21:00:00")),
+    (("18:00:00", "02:00:00"),),
+    (("00:00:00", "23:59:59"),),
+)
+
+Interval = tuple[int, int]
+
+
+class Store(NamedTuple):
+    """One store: id, zone, and the same openings on each of its weekdays (0: Monday)."""
+
+    store_id: str
+    zone: str
+    openings: tuple[tuple[str, str], ...]
+    weekdays: tuple[int, ...]
+    outages: list[Interval]
+
+
+class World:
+    """`count` stores from `start_s` on, Unix time, a whole hour."""
+
+    def __init__(self, seed: int, count: int, start_s: int) -> None:
+        self.seed, self.count, self.start_s = seed, count, start_s
+
+    def until(self, end_s: int) -> None:
+        """Draw what is true up to `end_s`, if it is not drawn yet."""
+        for number, store in enumerate(self.stores):
+            while not store.outages or store.outages[-1][1] <= end_s:
+                random = np.random.default_rng((self.seed, 2, number, len(store.outages)))
+                begin = store.outages[-1][1] if store.outages else self.start_s - DAY_S
+                begin += 60 + round(random.exponential(MEAN_UP_S))
+                store.outages.append((begin, begin + 60 + round(random.exponential(MEAN_DOWN_S))))
+
+    @cached_property
+    def stores(self) -> list[Store]:
+        """The stores, their outages drawn as far as `until` was asked to."""
+        random = np.random.default_rng((self.seed, 0))
+        ids = random.choice(9 * 10**8, self.count, replace=False) + 10**8
+        found = []
+        for store_id in ids:
+            openings = _HOURS[random.integers(len(_HOURS))]
+            weekdays = tuple(range(7)) if random.random() < 0.8 else tuple(range(1, 7))
+            found.append(Store(str(store_id), ZONES[random.integers(len(ZONES))], openings, weekdays, []))
+        return found
+
+    def polls(self, hour: int) -> Iterator[tuple[str, bool, int]]:
+        """(store_id, active, Unix microseconds) of the hour that begins `hour` hours after the start."""
+        begin_s = self.start_s + hour * HOUR_S
+        self.until(begin_s + HOUR_S)
+        random = np.random.default_rng((self.seed, 1, hour))
+        at_us = begin_s * 1_000_000 + random.integers(HOUR_S * 1_000_000, size=self.count)
+        kept = random.random(self.count) >= LOST
+        for store, time_us, sent in zip(self.stores, at_us.tolist(), kept.tolist(), strict=True):
+            if sent:
+                time_s = time_us / 1e6
+                up = not any(a <= time_s < b for a, b in store.outages) and is_open(store, time_s)
+                yield store.store_id, up, time_us
+
+
+def is_open(store: Store, time_s: float) -> bool:
+    """Whether the wall clock at the store is within its hours; a closed store answers polls as inactive."""
+    return any(a <= time_s < b for a, b in business(store, int(time_s), int(time_s) + 1))
+
+
+def business(store: Store, start_s: int, end_s: int) -> list[Interval]:
+    """The store's open time in `[start_s, end_s)`, disjoint and sorted."""
+    if not store.openings:
+        return [(start_s, end_s)]
+    zone = ZoneInfo(store.zone)
+    first = datetime.fromtimestamp(start_s, UTC).date() - timedelta(days=2)
+    found = []
+    for n in range((end_s - start_s) // DAY_S + 5):
+        day = first + timedelta(days=n)
+        if day.weekday() in store.weekdays:
+            for opens, closes in store.openings:
+                begin, end = _moment(zone, day, opens), _moment(zone, day, closes)
+                if end <= begin:
+                    end = _moment(zone, day + timedelta(days=1), closes)
+                found.append((max(begin, start_s), min(end, end_s)))
+    return [interval for interval in sorted(found) if interval[0] < interval[1]]
+
+
+def _moment(zone: ZoneInfo, day: date, clock: str) -> int:
+    if clock == "23:59:59":  # means the end of the day
+        day, clock = day + timedelta(days=1), "00:00:00"
+    return int(datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=zone).timestamp())
+
+
+def down_s(store: Store, start_s: int, end_s: int) -> tuple[int, int]:
+    """Seconds of outage within business hours, and of business hours, in `[start_s, end_s)`."""
+    open_times = business(store, start_s, end_s)
+    down = sum(max(0, min(b, d) - max(a, c)) for a, b in open_times for c, d in store.outages)
+    return down, sum(b - a for a, b in open_times)
