@@ -86,10 +86,16 @@ def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | N
 
 @releases.command()
 @_options
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The picture: .png, .svg, .pdf or .jpg.")
+@click.option("--output", type=click.Path(path_type=Path), help="The picture: .png, .svg, .pdf or .jpg.")
+@click.option("--follow", is_flag=True, help="Draw in the terminal, again and again while records come in.")
 @click.option("--column", "column_s", type=click.IntRange(1), help="Seconds in a column; else the data choose.")
-def heatmap(file: str, *, output: Path, column_s: int | None, **settings: Any) -> None:
+def heatmap(file: str, *, output: Path | None, follow: bool, column_s: int | None, **settings: Any) -> None:
     """Draw codes by time, coloured by candidate against baseline."""
+    if follow == (output is not None):
+        raise ConfigError("heatmap: give --output with a file's name for a picture, or --follow for the terminal")
+    if output is None:
+        _follow(file, settings)
+        return
     chosen, tally, analysis = _analyse(file, settings, ("evidence", "onset"))
     _complain(tally)
     try:
@@ -98,12 +104,31 @@ def heatmap(file: str, *, output: Path, column_s: int | None, **settings: Any) -
         raise SourceError(f"{output}: {exc.strerror}") from exc
 
 
-def _analyse(file: str, settings: dict[str, Any], detectors: tuple[str, ...]) -> tuple[Settings, Tally, Analysis]:
+def _follow(file: str, settings: dict[str, Any]) -> None:
+    from rich.console import Console  # noqa: PLC0415, slow to import, and only the live picture needs it
+
+    from exporter.releases import live  # noqa: PLC0415, as above
+
     baseline = settings.pop("baseline")
+    chosen = _settings(settings)
+
+    def compare(tally: Tally) -> Analysis:
+        named = baseline if baseline in tally.builds() else None  # it may not have come yet
+        return analyse(tally, chosen, baseline=named, detectors=("evidence", "onset"))
+
+    _complain(live.follow(live.pieces(file), compare, Console()))
+
+
+def _settings(settings: dict[str, Any]) -> Settings:
     try:
-        chosen = Settings(**settings)
+        return Settings(**settings)
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
+
+
+def _analyse(file: str, settings: dict[str, Any], detectors: tuple[str, ...]) -> tuple[Settings, Tally, Analysis]:
+    baseline = settings.pop("baseline")
+    chosen = _settings(settings)
     tally = _read(file)
     return chosen, tally, analyse(tally, chosen, baseline=baseline, detectors=detectors)
 

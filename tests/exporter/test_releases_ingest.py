@@ -4,7 +4,9 @@ import asyncio
 import gzip
 import io
 import json
+from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import ClientSession
 from hypothesis import given
@@ -13,11 +15,14 @@ from hypothesis import strategies as st
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError, StoreError
 from exporter.releases import system as releases_system
-from exporter.releases.answers import KEYS_REMEMBERED, Answer, Answers
+from exporter.releases.answers import KEYS_REMEMBERED, REFUSED_TOLD, Answer, Answers, Refused
+from exporter.releases.ingest import JsonRecord
 from exporter.releases.records import LineSplitter
 from exporter.releases.system import Source, System
 from exporter.system import Context
 from exporter.web.exposition import Renderer
+
+OPENAPI = Path(__file__).resolve().parents[2] / "docs" / "openapi-ingest.json"
 
 
 @pytest.fixture
@@ -254,3 +259,13 @@ async def test_what_is_told_is_good_exposition_text(start):
 def test_a_source_that_cannot_be_is_refused(tmp_path, options, want):
     with pytest.raises(ConfigError, match=want):
         System([Source(source="app", **options)], Context(tmp_path, SystemClock()))
+
+
+def test_the_openapi_document_tells_the_fields_that_there_are():
+    schemas = json.loads(OPENAPI.read_text())["components"]["schemas"]
+    for name, kind in (("Record", JsonRecord), ("Answer", Answer)):
+        fields = [field.encode_name for field in msgspec.structs.fields(kind)]
+        assert list(schemas[name]["properties"]) == schemas[name]["required"] == fields
+    refused = schemas["Answer"]["properties"]["refused"]
+    assert refused["maxItems"] == REFUSED_TOLD
+    assert refused["items"]["required"] == [field.encode_name for field in msgspec.structs.fields(Refused)]

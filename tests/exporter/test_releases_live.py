@@ -1,0 +1,66 @@
+"""The picture in the terminal: every code has its row, the worst are seen, and it works without colours."""
+
+import io
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from exporter.errors import ConfigError
+from exporter.releases import live
+from exporter.releases.analysis import Settings, analyse
+from exporter.releases.commands import releases
+
+LINES = [
+    b"0:%02d:%02d\t%s\t%d\n" % (s // 60, s % 60, build, code)
+    for s in range(600)
+    for build in (b"1", b"2")
+    for code in (3, 4)
+]
+WORSE = [b"0:%02d:%02d\t2\t4\n" % (s // 60, s % 60) for s in range(300, 600) for _ in range(4)]
+
+
+def compare(tally):
+    return analyse(tally, Settings(), detectors=("evidence", "onset"))
+
+
+def drawn(data, *, colours=None, height=24):
+    console = Console(
+        file=io.StringIO(), width=60, height=height, color_system=colours, force_terminal=colours is not None
+    )
+    live.follow([data[:100], data[100:]], compare, console)
+    return console.file.getvalue()
+
+
+def test_a_row_a_code_and_a_mark_at_the_one_that_is_worse():
+    text = drawn(b"".join([*LINES, *WORSE]))
+    rows = {line.split()[0]: line.split()[1] for line in text.splitlines()[1:-1]}
+    assert rows.keys() == {"3", "4!"}
+    assert set(rows["3"]) <= {"=", "+", "-"}
+    assert rows["4!"].endswith("#")
+    assert "2 against 1, 3600 records" in text
+
+
+def test_with_colours_the_worse_cells_are_red():
+    assert "103;0;31" in drawn(b"".join([*LINES, *WORSE]), colours="truecolor")  # #67001f
+
+
+def test_where_not_all_codes_fit_the_worst_are_shown():
+    many = [
+        b"0:00:%02d\t%s\t%d\n" % (s, build, code) for s in range(50) for build in (b"1", b"2") for code in range(40)
+    ]
+    text = drawn(b"".join([*many, *[b"0:00:30\t2\t17\n"] * 300]), height=10)
+    rows = [line.split()[0] for line in text.splitlines()[1:-1]]
+    assert len(rows) == 4
+    assert "17!" in rows
+
+
+def test_one_build_alone_is_told():
+    assert "1 records of 1 builds; two are needed to compare" in drawn(b"0:00:01\t1\t3\n")
+
+
+@pytest.mark.parametrize("flags", [[], ["--follow", "--output", "x.png"]])
+def test_a_picture_or_the_terminal(flags):
+    got = CliRunner().invoke(releases, ["heatmap", "-", *flags], input="1\t5\t3\n")
+    assert isinstance(got.exception, ConfigError)
+    assert "--follow" in str(got.exception)
