@@ -9,13 +9,13 @@ ERRORS = f'tidewatch_release_errors_total{{{SOURCE}, code=~"$code"}}'
 ACTIVE = f"tidewatch_release_alert_active{{{PAIR}, "
 CODE = "max by (source, candidate, code)"
 BY_RATIO = (
-    (None, "dark-blue"),
-    (-1.5, "blue"),
-    (-0.75, "super-light-blue"),
-    (-0.32, "#d8d8d8"),  # within a quarter: equal, for the eye
-    (0.32, "super-light-red"),
-    (0.75, "red"),
-    (1.5, "dark-red"),
+    (None, "#2166ac"),
+    (-1.5, "#67a9cf"),
+    (-0.75, "#b8d8ea"),
+    (-0.001, "#d8d8d8"),  # exactly 0: not certain
+    (0.001, "#fbc4a8"),
+    (0.75, "#ef8a62"),
+    (1.5, "#b2182b"),
 )
 THRESHOLD = {"threshold": {"lineStyle": {"fill": "dash", "dash": [8, 6]}, "fillOpacity": 0}}
 
@@ -108,14 +108,17 @@ def refused() -> style.PanelBuilder:
 def ratio_by_code() -> style.PanelBuilder:
     """Code by time: the candidate's rate over the baseline's."""
     window = f'{{{PAIR}, window="recent"}}'
+    ratio, low, high = (f"{CODE} (tidewatch_release_rate_ratio{end}{window})" for end in ("", "_lower", "_upper"))
     return style.status_history(
         Text(
             "Candidate against baseline, by code",
-            "log2 of the rate ratio over the last 30 bins: blue is better, red is worse, grey is equal (within a "
-            "quarter). An empty cell has no errors in one of the builds, so there is no ratio.",
+            "log2 of the rate ratio over the last 30 bins: blue is better, red is worse, grey where the exact 95 % "
+            "interval holds 1, so that nothing can be said. An empty cell has no errors in either build.",
             "no code has come from both builds yet.",
         ),
-        query(f"log2({CODE} (tidewatch_release_rate_ratio{window} > 0 < Inf))", "{{code}}"),
+        query(
+            f"(log2(clamp({ratio}, 0.0625, 16)) and ({low} > 1 or {high} < 1)) or 0 * clamp({ratio}, 0, 16)", "{{code}}"
+        ),
         steps=BY_RATIO,
         height=16,
     )

@@ -105,9 +105,9 @@ def heatmap(file: str, *, output: Path | None, follow: bool, column_s: int | Non
 
 
 def _follow(file: str, settings: dict[str, Any]) -> None:
-    from rich.console import Console  # noqa: PLC0415, slow to import, and only the live picture needs it
+    from rich.console import Console
 
-    from exporter.releases import live  # noqa: PLC0415, as above
+    from exporter.releases import live
 
     baseline = settings.pop("baseline")
     chosen = _settings(settings)
