@@ -9,7 +9,7 @@ from rich.console import Console
 from exporter.errors import ConfigError
 from exporter.releases import live
 from exporter.releases.analysis import Settings, analyse
-from exporter.releases.commands import releases
+from exporter.releases.cli import releases
 
 LINES = [
     b"0:%02d:%02d\t%s\t%d\n" % (s // 60, s % 60, build, code)
