@@ -40,15 +40,15 @@ _TRIGGER: dict[str, Any] = {
         "503": _BUSY,
     },
 }
-_IN_QUERY: list[dict[str, Any]] = [{"name": "report_id", "in": "query", "schema": _UUID}, _FORMAT]
+_IN_QUERY: list[dict[str, Any]] = [{"name": "report_id", "in": "query", "required": True, "schema": _UUID}, _FORMAT]
 _IN_PATH: list[dict[str, Any]] = [{"name": "report_id", "in": "path", "required": True, "schema": _UUID}, _FORMAT]
-_IN_BODY = {"content": {"application/json": {"schema": _object(report_id=_UUID)}}}
+_IN_BODY = {"required": True, "content": {"application/json": {"schema": _object(report_id=_UUID)}}}
 
 
 def _get_report(method: str, parameters: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    where = "path" if parameters is _IN_PATH else "query or body"
+    where = "path" if parameters is _IN_PATH else "query" if parameters is _IN_QUERY else "body"
     return {
-        "operationId": f"{method}_report_by_{where.replace(' ', '_')}",
+        "operationId": f"{method}_report_by_{where}",
         "summary": f"The report, or how far it is; its id in the {where}.",
         "parameters": parameters,
         "responses": _REPORT_ANSWERS,
@@ -76,7 +76,7 @@ DOCUMENT: dict[str, Any] = {
         },
         "/get_report": {
             "get": _get_report("get", _IN_QUERY),
-            "post": _get_report("post", _IN_QUERY, requestBody=_IN_BODY),
+            "post": _get_report("post", [_FORMAT], requestBody=_IN_BODY),
         },
         "/get_report/{report_id}": {"get": _get_report("get", _IN_PATH), "post": _get_report("post", _IN_PATH)},
         "/polls": {
@@ -87,7 +87,7 @@ DOCUMENT: dict[str, Any] = {
                     "required": True,
                     "content": {
                         "application/json": {"schema": {"type": "array", "items": _POLL}},
-                        "text/csv": {"schema": {"type": "string"}},
+                        "text/csv": {"schema": {"type": "string", "pattern": "^store_id,status,timestamp_utc\n"}},
                     },
                 },
                 "responses": {
