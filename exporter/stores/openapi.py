@@ -58,7 +58,7 @@ def _get_report(method: str, parameters: list[dict[str, Any]], **more: Any) -> d
 
 _POLL = _object(
     store_id={"type": ["string", "integer"]},
-    status={"enum": ["active", "inactive"]},
+    status={"type": "string", "description": "active or inactive; another makes the row a bad one, and counted"},
     timestamp_utc={"type": "string"},
 )
 
