@@ -70,6 +70,12 @@ def _address(text: str) -> tuple[str, int]:
 )
 @click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Allow POST /-/reload.")
 @click.option(
+    "--web.created-samples",
+    "created",
+    is_flag=True,
+    help="Tell counters' birth in OpenMetrics: a series more for each.",
+)
+@click.option(
     "--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True, help="How much to say."
 )
 @click.option(
@@ -87,6 +93,7 @@ def cli(
     telemetry_path: str,
     max_requests: int,
     lifecycle: bool,
+    created: bool,
     log_level: str,
     log_format: str,
 ) -> None:
@@ -109,6 +116,7 @@ def cli(
             telemetry_path=telemetry_path,
             max_requests=max_requests,
             lifecycle=lifecycle,
+            created=created,
         )
     )
 

@@ -63,6 +63,7 @@ class Options(msgspec.Struct, frozen=True):
     telemetry_path: str = "/metrics"
     max_requests: int = 40
     lifecycle: bool = False
+    created: bool = False
 
 
 def doors(config: Config) -> dict[str, tuple[Callable[[Any, Context], System], list[Any]]]:
@@ -170,7 +171,7 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set. Raises SourceError when an address cannot be bound."""
-        scraper = Scraper(lambda: self.systems, self.own_families, self.clock)
+        scraper = Scraper(lambda: self.systems, self.own_families, self.clock, created=self.options.created)
         prober = Prober(lambda: self.config.probe, self.clock)
         app = build_app(
             scraper,

@@ -36,13 +36,21 @@ class Scraper:
     """Turns the systems' state into one answer."""
 
     def __init__(
-        self, systems: Callable[[], Mapping[str, System]], own: Callable[[], list[Family]], clock: Clock
+        self,
+        systems: Callable[[], Mapping[str, System]],
+        own: Callable[[], list[Family]],
+        clock: Clock,
+        *,
+        created: bool = False,
     ) -> None:
-        """`systems` gives the running systems by name (a reload changes them), `own` the daemon's own families."""
+        """`systems` gives the running systems by name (a reload changes them), `own` the daemon's own families.
+
+        `created`: tell in OpenMetrics when each counter was born.
+        """
         self._systems = systems
         self._own = own
         self._clock = clock
-        self._renderer = Renderer()
+        self._renderer = Renderer(created=created)
         self._process = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._process)

@@ -41,7 +41,7 @@ class Pond:
     def collect(self):
         if self.broken:
             raise RuntimeError("no water")
-        yield FISH.family({("north",): 3 + self.refreshed})
+        yield FISH.family({("north",): 3 + self.refreshed}, created={("north",): 5.5})
 
 
 class Source:
@@ -109,6 +109,14 @@ async def test_openmetrics_and_gzip_are_given_to_who_asks(ponds, serve):
         text = gzip.decompress(await response.read()).decode()
     assert text.count("# EOF") == 1
     assert "t_fish" in {f.name for f in parse_openmetrics(text)}
+
+
+@pytest.mark.parametrize("created", [False, True])
+async def test_a_counters_birth_is_told_where_asked_for(ponds, serve, created):
+    _, url = await serve(created=created)
+    headers = {"Accept": "application/openmetrics-text;version=1.0.0"}
+    async with ClientSession() as client, client.get(f"{url}/metrics", headers=headers) as response:
+        assert ('t_fish_created{pond="north"} 5.5\n' in await response.text()) is created
 
 
 async def test_health_readiness_landing_and_reload(ponds, serve):
