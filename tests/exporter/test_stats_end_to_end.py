@@ -79,6 +79,7 @@ def test_the_graph_holds_the_numbers_of_the_traffic(url, collector, tmp_path):
     """Steady, jittered, silent and steady again, seen through a collection a second."""
     stats = tmp_path / "stats.tsv"
     steady = drive(url, tmp_path, "steady", "--duration", "9s")
+    wait_for_rows(stats, collector, steady.end_s + 2)  # or the rows that end it would be the next one's first
     jittered = drive(url, tmp_path, "jittered", "--duration", "9s", "--jitter", "0.6")
     wait_for_rows(stats, collector, jittered.end_s + WINDOW_S + 3)
     again = drive(url, tmp_path, "again", "--duration", "9s")
