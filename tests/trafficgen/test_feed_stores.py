@@ -94,3 +94,10 @@ def test_a_stopped_feed_goes_on_where_it_was(tmp_path):
 def test_a_speed_below_the_clocks_is_refused(tmp_path):
     result = CliRunner().invoke(feed.command, ["--output", str(tmp_path), "--speed", "0.5"])
     assert isinstance(result.exception, UsageError)
+
+
+def test_every_store_is_up_at_first():
+    """So that no time before the feed began can be taken for an outage."""
+    world = World(5, 200, START_S)
+    world.until(START_S + 100 * HOUR_S)
+    assert min(begin for store in world.stores for begin, _ in store.outages) > START_S + 2 * HOUR_S

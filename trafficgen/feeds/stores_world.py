@@ -40,6 +40,9 @@ class Store(NamedTuple):
     outages: list[Interval]
 
 
+UP_AT_FIRST_S = 2 * HOUR_S
+
+
 class World:
     """`count` stores from `start_s` on, Unix time, a whole hour."""
 
@@ -51,7 +54,8 @@ class World:
         for number, store in enumerate(self.stores):
             while not store.outages or store.outages[-1][1] <= end_s:
                 random = np.random.default_rng((self.seed, 2, number, len(store.outages)))
-                begin = store.outages[-1][1] if store.outages else self.start_s - DAY_S
+                # A store that is down at its first poll would count as down since it opened, before this world began.
+                begin = store.outages[-1][1] if store.outages else self.start_s + UP_AT_FIRST_S
                 begin += 60 + round(random.exponential(MEAN_UP_S))
                 store.outages.append((begin, begin + 60 + round(random.exponential(MEAN_DOWN_S))))
 

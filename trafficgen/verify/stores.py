@@ -9,9 +9,8 @@ from trafficgen.verify.groups import Group, Truth, settle
 from trafficgen.verify.peers import PeerError, Peers
 from trafficgen.verify.table import Row, count_row
 
-TOLERANCE = 0.5
-"""Of the true time down. Polls come once an hour, and a store that is down at its first poll counts as down since it
-opened, hours that the feed's truth does not have: a few such stores among sixty make a quarter of the whole."""
+TOLERANCE = 0.25
+"""Of the true time down: a poller that comes once an hour can't see when within the hour a store failed."""
 
 
 class Seen(NamedTuple):
