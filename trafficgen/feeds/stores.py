@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -84,10 +84,19 @@ def put(path: Path, text: Iterable[str]) -> None:
 def write_all(folder: Path, world: World, hours: int) -> int:
     """The whole feed at once; the number of polls."""
     write_settings(folder, world)
-    polls = [line for hour in range(hours) for line in lines(world, hour)]
-    put(folder / "store_status.csv", [STATUS, *polls])
-    put(folder / "truth.json", [json.dumps(truth(world, hours, len(polls)))])
-    return len(polls)
+    polls = 0
+
+    def rows() -> Iterator[str]:
+        nonlocal polls
+        yield STATUS
+        for hour in range(hours):  # an hour at a time: 20 million lines at once are gigabytes
+            found = lines(world, hour)
+            polls += len(found)
+            yield from found
+
+    put(folder / "store_status.csv", rows())
+    put(folder / "truth.json", [json.dumps(truth(world, hours, polls))])
+    return polls
 
 
 def run_live(folder: Path, world: World, done: tuple[int, int], speed: float, stop: threading.Event) -> None:

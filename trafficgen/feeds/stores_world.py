@@ -78,16 +78,20 @@ class World:
         random = np.random.default_rng((self.seed, 1, hour))
         at_us = begin_s * 1_000_000 + random.integers(HOUR_S * 1_000_000, size=self.count)
         kept = random.random(self.count) >= LOST
+        open_times: dict[tuple[object, ...], list[Interval]] = {}  # many stores have the same hours
         for store, time_us, sent in zip(self.stores, at_us.tolist(), kept.tolist(), strict=True):
             if sent:
                 time_s = time_us / 1e6
-                up = not any(a <= time_s < b for a, b in store.outages) and is_open(store, time_s)
+                same = store.zone, store.openings, store.weekdays
+                if same not in open_times:
+                    open_times[same] = business(store, begin_s, begin_s + HOUR_S)
+                # A closed store answers as inactive.
+                up = not _within(time_s, store.outages) and _within(time_s, open_times[same])
                 yield store.store_id, up, time_us
 
 
-def is_open(store: Store, time_s: float) -> bool:
-    """Whether the wall clock at the store is within its hours; a closed store answers polls as inactive."""
-    return any(a <= time_s < b for a, b in business(store, int(time_s), int(time_s) + 1))
+def _within(time_s: float, intervals: list[Interval]) -> bool:
+    return any(begin <= time_s < end for begin, end in intervals)
 
 
 def business(store: Store, start_s: int, end_s: int) -> list[Interval]:
