@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from exporter.errors import SourceError, StoreError
-from exporter.stores.jobs import Job, TooManyJobs
+from exporter.stores.jobs import TooManyJobs
 from exporter.stores.load import Input
 from exporter.stores.openapi import DOCUMENT, PAGE, SCRIPT
 from exporter.stores.reading import MAX_ID_CHARS
@@ -81,6 +81,7 @@ class _Api:
 
     async def get_report(self, request: web.Request) -> web.Response:
         """`/get_report`."""
+        as_csv = _wants_csv(request)
         job = self._service.jobs.find(await _report_id(request))
         if job is None:
             raise Problem(404, "No such report Id!")
@@ -88,14 +89,8 @@ class _Api:
             return _json({"status": "Running"}, 202, {"Retry-After": "1"})
         if job.status == "failed":
             return _json({"status": "Failed", "reason": job.reason or ""}, 500)
-        return await self._complete(request, job)
-
-    async def _complete(self, request: web.Request, job: Job) -> web.Response:
-        wanted = request.query.get("format")
-        if wanted not in (None, "csv", "json"):
-            raise Problem(400, "format is csv or json")
         bodies = await self._service.jobs.bodies(job.report_id)
-        if wanted == "csv" or (wanted is None and _prefers_csv(request.headers.get("Accept", ""))):
+        if as_csv:
             name = f'attachment; filename="report-{job.report_id}.csv"'
             headers = {"Content-Disposition": name, "Vary": "Accept"}
             return web.Response(body=bodies.csv, content_type="text/csv", charset="utf-8", headers=headers)
@@ -126,6 +121,11 @@ class _Api:
         return _json(to_json(store_id, found))
 
 
+def problem(status: int, text: str) -> web.Response:
+    """The answer to a request that reaches no handler."""
+    return _json({"status": text}, status, _HEADERS)
+
+
 async def _report_id(request: web.Request) -> str:
     """The id in the path, the query or a JSON body, whichever is there first. Raises Problem."""
     given: Any = request.match_info.get("report_id") or request.query.get("report_id")
@@ -147,8 +147,14 @@ def _malformed() -> str:
     raise Problem(400, "report_id is malformed: it looks like 73267251-06ca-4a9f-9100-22fa83c231d3")
 
 
-def _prefers_csv(accept: str) -> bool:
-    """Whether `text/csv` is named, and not after JSON."""
+def _wants_csv(request: web.Request) -> bool:
+    """By `format`, or where that is not given by Accept: `text/csv` is named, and not after JSON. Raises Problem."""
+    wanted = request.query.get("format")
+    if wanted not in (None, "csv", "json"):
+        raise Problem(400, "format is csv or json")
+    if wanted is not None:
+        return wanted == "csv"
+    accept = request.headers.get("Accept", "")
     kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
     return "text/csv" in kinds and "application/json" not in kinds[: kinds.index("text/csv")]
 

@@ -40,6 +40,7 @@ def _policy(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="Hour, day and week up to that moment, or the last complete local ones.",
         ),
+        click.option("--use-outside-polls", is_flag=True, help="Polls outside of business hours are evidence, too."),
     )
     for option in reversed(options):
         command = option(command)
@@ -124,6 +125,7 @@ def report(
     *,
     interpolation: Any,
     windows: Any,
+    use_outside_polls: bool,
     as_of: Any,
     columns: str,
     official_typo: bool,
@@ -138,7 +140,7 @@ def report(
     from exporter.stores.sweep import Policy
     from exporter.stores.text import to_text
 
-    policy = Policy(interpolation, windows)
+    policy = Policy(interpolation, windows, outside=use_outside_polls)
     with Database(database, create=False) as opened:
         as_of_us, _ = settle_as_of(opened, as_of, time.time_ns() // 1000)
         if explain is not None:
@@ -185,6 +187,7 @@ def serve(
     *,
     interpolation: Any,
     windows: Any,
+    use_outside_polls: bool,
     host: str,
     port: int,
     inbox: Path | None,
@@ -208,6 +211,8 @@ def serve(
     from exporter.stores.sweep import Policy
 
     start_logging(log_level, "logfmt")
-    asked = Asked(Policy(interpolation, windows), as_of, columns == "all", official_typo, keep)
+    asked = Asked(
+        Policy(interpolation, windows, outside=use_outside_polls), as_of, columns == "all", official_typo, keep
+    )
     settings = Settings("stores", inbox, refresh, min(60.0, refresh), asked, Show(per_store=per_store))
     run(database, settings, (host, port), web_config)

@@ -16,7 +16,7 @@ import msgspec
 from exporter.clock import Clock
 from exporter.errors import StoreError, TidewatchError
 from exporter.stores.database import Database
-from exporter.stores.report import AsOf, make_report, settle_as_of, to_csv
+from exporter.stores.report import AsOf, Reporter, settle_as_of, to_csv
 from exporter.stores.sweep import Policy
 
 log = logging.getLogger(__name__)
@@ -70,9 +70,10 @@ class Jobs:
         durations: a histogram's counts over DURATION_BOUNDS, and the sum of seconds.
     """
 
-    def __init__(self, database: Database, asked: Asked, clock: Clock) -> None:
+    def __init__(self, database: Database, reporter: Reporter, asked: Asked, clock: Clock) -> None:
         """Reads the rows; call it off the event loop. Raises StoreError."""
         self._database = database
+        self._reporter = reporter
         self._asked = asked
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -169,7 +170,7 @@ class Jobs:
     def _make(self, job: Job) -> Bodies:
         if job.attempts > MAX_ATTEMPTS:
             raise StoreError(f"the process ended {MAX_ATTEMPTS} times while it was made")
-        report = make_report(self._database, self._asked.policy, job.as_of_us)
+        report = self._reporter.make(self._asked.policy, job.as_of_us)
         return _bodies(to_csv(report, everything=self._asked.everything, typo=self._asked.typo))
 
     def _read(self, report_id: str) -> Bodies:

@@ -6,6 +6,7 @@ the CSV's own digits too: what is rounded are the sums, not the parts.
 
 import csv
 import io
+import threading
 from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, TypeAlias
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from exporter.errors import ConfigError
 from exporter.stores.calendar import WINDOWS, find_zone, span, windows
 from exporter.stores.database import Database, one
-from exporter.stores.sweep import Columns, DuckEngine, Engine, Policy, prepare
+from exporter.stores.sweep import Columns, DuckEngine, Engine, Policy, prepare, select
 
 AsOf: TypeAlias = Literal["now", "max"] | int
 """The moment that a report is of: the clock's, the newest poll's, or a given one in microseconds since 1970."""
@@ -30,7 +31,7 @@ _STATE = ("opened_us", "up_now", "last_evidence_us", "down_since_us", "down_poll
 
 
 class Report(NamedTuple):
-    """One report. `rows` has the columns of `sql/6_report.sql`, one row a store, sorted by store_id.
+    """One report. `rows` has the columns of `sql/8_report.sql`, one row a store, sorted by store_id.
 
     `data_version` grows whenever a load changes anything, so that two reports of one version, moment and policy are
     the same.
@@ -57,9 +58,29 @@ def make_report(database: Database, policy: Policy, as_of_us: int) -> Report:
     with database.reading() as cursor:
         (version,) = one(cursor, "SELECT data_version FROM about")
         (missing,) = one(cursor, "SELECT count(*) FROM stores WHERE store NOT IN (SELECT store FROM hours)")
-        rows, fallbacks = ask(DuckEngine(cursor), policy, as_of_us)
+        rows, fallbacks = ask(DuckEngine(cursor, database.portion), policy, as_of_us)
     fallbacks["hours_missing"] = missing
     return Report(as_of_us, policy, version, rows, fallbacks)
+
+
+class Reporter:
+    """Makes the reports of a server: one at a time, as two would need twice the memory, and none twice in a row."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._last: Report | None = None
+
+    def make(self, policy: Policy, as_of_us: int) -> Report:
+        """As `make_report`; whoever asks the same of the same data as the last one gets that. Raises StoreError."""
+        with self._lock:
+            with self._database.reading() as cursor:
+                (version,) = one(cursor, "SELECT data_version FROM about")
+            last = self._last
+            if last is None or (last.policy, last.as_of_us, last.data_version) != (policy, as_of_us, version):
+                self._last = None  # two at a time are memory, too
+                last = self._last = make_report(self._database, policy, as_of_us)
+            return last
 
 
 def ask(engine: Engine, policy: Policy, as_of_us: int) -> tuple[Columns, Counter[str]]:
@@ -127,11 +148,11 @@ class Piece(NamedTuple):
 
 
 class Poll(NamedTuple):
-    """One poll; `counts` is whether it was within business hours."""
+    """One poll; `inside` is whether it was within business hours."""
 
     at_us: int
     up: bool
-    counts: bool
+    inside: bool
 
 
 class StoreReport(NamedTuple):
@@ -153,14 +174,14 @@ def explain_store(database: Database, policy: Policy, as_of_us: int, store_id: s
         if found is None:
             return None
         (version,) = one(cursor, "SELECT data_version FROM about")
-        engine = DuckEngine(cursor, found[0])
-        rows, fallbacks = ask(engine, policy, as_of_us)
+        rows, fallbacks = ask(DuckEngine(cursor, store=found[0]), policy, as_of_us)
         zone, fallback = find_zone(found[1])
         start_us, end_us = span([windows(policy.windows, zone, as_of_us)])
         hours = cursor.execute("SELECT weekday, start_s, end_s FROM hours ORDER BY weekday, start_s, end_s").fetchall()
-        segments = cursor.execute("SELECT start_us, end_us FROM segments ORDER BY start_us").fetchall()
+        segments = cursor.execute(f"{select('segments')} ORDER BY start_us").fetchall()
         known = cursor.execute(
-            "SELECT start_us, end_us, seen_us, unseen_us, up, at_us FROM known WHERE start_us < end_us ORDER BY ALL"
+            f"SELECT start_us, end_us, seen_us, unseen_us, up, at_us FROM ({select('known')}) "  # noqa: S608, our names
+            "WHERE start_us < end_us ORDER BY ALL"
         ).fetchall()
         polls = cursor.execute(
             "SELECT at_us, up FROM polls WHERE at_us >= ? AND at_us <= ? ORDER BY at_us", [start_us, as_of_us]
@@ -172,16 +193,16 @@ def explain_store(database: Database, policy: Policy, as_of_us: int, store_id: s
         fallback,
         hours,
         _pieces(segments, known, (start_us, end_us)),
-        [Poll(at, bool(up), any(s <= at < e for s, e in segments)) for at, up in polls],
+        [Poll(at, bool(up), any(s <= at < e for _, s, e in segments)) for at, up in polls],
     )
 
 
 def _pieces(
-    segments: list[tuple[int, int]], known: list[tuple[int, int, int, int, int, int]], within: tuple[int, int]
+    segments: list[tuple[int, int, int]], known: list[tuple[int, int, int, int, int, int]], within: tuple[int, int]
 ) -> list[Piece]:
     """The segments in pieces of one state, cut to `within`."""
     found = []
-    for opened, closes in segments:
+    for _, opened, closes in segments:
         at = opened
         for start, end, seen, unseen, up, poll in (k for k in known if opened <= k[0] < closes):
             state = "up" if up else "down"

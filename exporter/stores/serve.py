@@ -12,11 +12,11 @@ from aiohttp import web
 
 from exporter.clock import SystemClock
 from exporter.errors import TidewatchError
-from exporter.stores.api import build_api
+from exporter.stores.api import build_api, problem
 from exporter.stores.database import Database
 from exporter.stores.service import Service, Settings
-from exporter.stores.system import listen
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
+from exporter.web.listening import listen
 from exporter.web.security import WebSecurity
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ async def _serve(path: Path, settings: Settings, address: tuple[str, int], web_c
         app = build_api(service)
         _add_metrics(app, service)
         security.protect(app)
-        port = await listen(app, address, stack, ssl_context=security.ssl_context())
+        port = await listen(app, address, stack, problem, security.ssl_context())
         log.info("listening on %s://%s:%d", "https" if security.tls else "http", address[0], port)
         async with asyncio.TaskGroup() as group:
             work = group.create_task(service.run())

@@ -22,7 +22,7 @@ from exporter.stores.database import Database, one
 from exporter.stores.fleet import Show, families
 from exporter.stores.jobs import DURATION_BOUNDS, Asked, Jobs
 from exporter.stores.load import Input, Loaded, load
-from exporter.stores.report import StoreReport, explain_store, make_report, settle_as_of
+from exporter.stores.report import Reporter, StoreReport, explain_store, settle_as_of
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ class Service:
         """Reads what the database remembers. Raises StoreError."""
         self.database = database
         self.settings = settings
-        self.jobs = Jobs(database, settings.asked, clock)
+        self._reporter = Reporter(database)
+        self.jobs = Jobs(database, self._reporter, settings.asked, clock)
         self._clock = clock
         self._waker = waker or EventWaker()
         self._told: list[Family] = []
@@ -113,7 +114,7 @@ class Service:
         wanted = await asyncio.to_thread(settle_as_of, self.database, asked.as_of, self._now_us())
         if wanted == self._told_of:
             return
-        report = await asyncio.to_thread(make_report, self.database, asked.policy, wanted[0])
+        report = await asyncio.to_thread(self._reporter.make, asked.policy, wanted[0])
         self._told = await asyncio.to_thread(families, self.settings.source, report, self.settings.show)
         self._told_of = wanted
 

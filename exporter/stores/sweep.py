@@ -3,10 +3,12 @@
 The statements in `sql/` use what DuckDB and Spark read alike (whole microseconds, CASE, LAG, LEAD, MAX and SUM OVER,
 GREATEST, LEAST, UNION ALL), and each makes the table of its name from those before it. They are one sweep over the
 polls and the openings of a store in order of time: no join on ranges, no time zones, no loop over stores.
+
+DuckDB takes the stores in portions that it can sort in memory, so that memory is bounded whatever the number of stores.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -28,6 +30,9 @@ from exporter.stores.calendar import (
 )
 from exporter.stores.database import one
 
+PORTION = 2_000_000
+"""So many polls and openings at a time sort within the database's memory; more would go over the disk."""
+
 Interpolation: TypeAlias = Literal["nearest", "previous", "next"]
 Columns: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
@@ -40,17 +45,20 @@ class Policy(msgspec.Struct, frozen=True):
         windows: whether the last hour, day and week end at the report's moment, or are the last complete local ones.
         carry_us: how far from its poll a state is taken for known at all.
         reach_us: how far from its poll it is called observed; beyond, it is assumed.
+        outside: whether polls outside of business hours are evidence too.
     """
 
     interpolation: Interpolation = "nearest"
     windows: WindowKind = "rolling"
     carry_us: int = DAY_US
     reach_us: int = HOUR_US * 3 // 2
+    outside: bool = False
 
     def text(self) -> str:
         """The policy in a few words, for people and as a key."""
         carry, reach = self.carry_us // 60_000_000, self.reach_us // 60_000_000
-        return f"{self.interpolation}, {self.windows}, carry {carry} min, reach {reach} min"
+        outside = ", polls outside hours count" if self.outside else ""
+        return f"{self.interpolation}, {self.windows}, carry {carry} min, reach {reach} min{outside}"
 
 
 class Prepared(NamedTuple):
@@ -90,6 +98,14 @@ def statements() -> list[tuple[str, str]]:
     return [(file.name.removesuffix(".sql").split("_", 1)[1], file.read_text("utf-8")) for file in files]
 
 
+def select(table: str) -> str:
+    """A table of `sql/` as one statement, with those that it is made from before it."""
+    names, selects = zip(*statements(), strict=True)
+    end = names.index(table)
+    before = [f"{name} AS ({text})" for name, text in zip(names[:end], selects[:end], strict=True)]
+    return f"WITH {', '.join(before)} {selects[end]}" if before else selects[end]
+
+
 def prepare(engine: Engine, policy: Policy, as_of_us: int) -> Prepared:
     """Make the calendar for one moment: zones by name, openings as moments, windows by zone."""
     names = engine.timezones()
@@ -125,8 +141,8 @@ def prepare(engine: Engine, policy: Policy, as_of_us: int) -> Prepared:
         "windows": _table(_WINDOW_COLUMNS, [(n, *w.hour, *w.day, *w.week) for n, w in enumerate(by_zone)]),
         "given": {
             **_table(
-                ("as_of_us", "horizon_us", "first_us", "until_us", "carry_us", "reach_us"),
-                [(as_of_us, horizon_us, first_us, until_us, policy.carry_us, policy.reach_us)],
+                ("as_of_us", "horizon_us", "first_us", "until_us", "carry_us", "reach_us", "outside"),
+                [(as_of_us, horizon_us, first_us, until_us, policy.carry_us, policy.reach_us, policy.outside)],
             ),
             "interpolation": np.array([policy.interpolation], dtype=object),
         },
@@ -152,14 +168,13 @@ def _table(columns: Sequence[str], rows: Sequence[tuple[int, ...]]) -> dict[str,
 class DuckEngine:
     """DuckDB, on a cursor of the database that sees one snapshot; `store` looks at that one alone."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, store: int | None = None) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, portion: int = PORTION, store: int | None = None) -> None:
         self._db = cursor
-        if store is None:
-            return
-        (database,) = one(cursor, "SELECT current_database()")
-        for name in ("stores", "hours", "polls"):  # views that hide the tables of the same names
-            whole = f'"{database.replace(chr(34), chr(34) * 2)}".main.{name}'
-            self._db.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM {whole} WHERE store = {int(store)}")  # noqa: S608
+        self._portion = portion
+        self._main = f'"{one(cursor, "SELECT current_database()")[0].replace(chr(34), chr(34) * 2)}".main'
+        if store is not None:
+            self._look_at(store - 1, store)
+        self._store = store
 
     def timezones(self) -> list[tuple[str, int]]:
         """The names of zones, and how many stores each."""
@@ -170,15 +185,44 @@ class DuckEngine:
         return self._db.execute(TIMES_OF_DAY).fetchall()
 
     def run(self, prepared: Prepared) -> None:
-        """Make every table of `sql/`."""
+        """Make the table `report`, portion by portion."""
         for name, columns in prepared.tables.items():
             self._db.register("columns_in", dict(columns))
             self._db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM columns_in")  # noqa: S608, our names
             self._db.unregister("columns_in")
-        for name, select in statements():
-            self._db.execute(f"CREATE OR REPLACE TEMP {'VIEW' if name == 'known' else 'TABLE'} {name} AS {select}")
+        statement = select("report")
+        self._db.execute(f"CREATE OR REPLACE TEMP TABLE report AS {statement} LIMIT 0")
+        if self._store is not None:
+            self._db.execute(f"INSERT INTO report {statement}")
+            return
+        for after, last in self._portions():
+            self._look_at(after, last)
+            self._db.execute(f"INSERT INTO report {statement}")
 
     def rows(self, table: str, columns: Iterable[str], order: str) -> Columns:
         """Columns of a table, sorted."""
-        select = f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order}"  # noqa: S608, our names
-        return dict(self._db.execute(select).fetchnumpy())
+        found = self._db.execute(f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order}")  # noqa: S608, our names
+        return dict(found.fetchnumpy())
+
+    def _look_at(self, after: int, last: int) -> None:
+        """Hide the tables behind views of their names, with the stores `(after, last]` alone."""
+        for name in ("stores", "hours", "polls"):
+            chosen = f"SELECT * FROM {self._main}.{name} WHERE store > {after} AND store <= {last}"  # noqa: S608, numbers
+            self._db.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {chosen}")
+
+    def _portions(self) -> Iterator[tuple[int, int]]:
+        """Ranges of stores `(after, last]` with about as many polls and openings each as sort in memory."""
+        found = self._db.execute(
+            f"""
+            SELECT store, count(*) AS size FROM (
+                SELECT store FROM {self._main}.stores UNION ALL
+                SELECT store FROM {self._main}.hours UNION ALL
+                SELECT store FROM {self._main}.polls
+                WHERE at_us BETWEEN (SELECT horizon_us FROM given) AND (SELECT as_of_us FROM given)
+            ) GROUP BY store ORDER BY store
+            """  # noqa: S608, our names
+        ).fetchnumpy()
+        stores, sizes = found["store"], found["size"]
+        number = (np.cumsum(sizes) - sizes) // self._portion  # of the portion that each store falls in
+        ends = stores[np.flatnonzero(np.diff(number, append=number[-1:] + 1))].tolist()
+        yield from zip([0, *ends], ends, strict=False)

@@ -1,25 +1,24 @@
 """The live system: each source is a database with its inbox, its API and its metrics."""
 
 import asyncio
-import os
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from aiohttp import web
 
 from exporter.catalogue import Family
 from exporter.clock import Clock
-from exporter.errors import ConfigError, SourceError
-from exporter.stores.api import build_api
+from exporter.errors import ConfigError
+from exporter.stores.api import build_api, problem
 from exporter.stores.database import Database
 from exporter.stores.fleet import Show
 from exporter.stores.jobs import Asked
 from exporter.stores.service import Service, Settings
 from exporter.stores.sweep import Policy
 from exporter.system import Context
+from exporter.web.listening import listen
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -34,6 +33,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         refresh_s: how often the inbox is looked into without any event.
         update_s: how often the metrics follow the clock (as_of: now); after a load they follow at once.
         as_of: what `now` is: the newest poll's time, or the clock's where polls are live.
+        use_outside_polls: whether polls outside of business hours are evidence, too.
         per_store: tell nine series of each store, up to max_series.
     """
 
@@ -46,6 +46,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     as_of: Literal["max", "now"] = "max"
     interpolation: Literal["nearest", "previous", "next"] = "nearest"
     windows: Literal["rolling", "calendar"] = "rolling"
+    use_outside_polls: bool = False
     columns: Literal["official", "all"] = "official"
     official_typo: bool = False
     keep_reports_s: Positive = 7 * 86400.0
@@ -62,7 +63,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             self.refresh_s,
             self.update_s,
             Asked(
-                Policy(self.interpolation, self.windows),
+                Policy(self.interpolation, self.windows, outside=self.use_outside_polls),
                 self.as_of,
                 self.columns == "all",
                 self.official_typo,
@@ -115,18 +116,5 @@ class _Room:
             stack.callback(database.close)
             self.service = Service(database, self._source.settings(), self._clock)
             if self._address is not None:
-                self.port = await listen(build_api(self.service), self._address, stack)
+                self.port = await listen(build_api(self.service), self._address, stack, problem)
             await self.service.run()
-
-
-async def listen(app: web.Application, address: tuple[str, int], stack: AsyncExitStack, **site: object) -> int:
-    """Serve `app` until the stack is left; the port. Raises SourceError."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=10.0)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    try:
-        await web.TCPSite(runner, *address, **site).start()  # type: ignore[arg-type]
-    except OSError as exc:
-        raise SourceError(f"{address[0]}:{address[1]}: cannot listen: {os.strerror(exc.errno or 0)}") from exc
-    port: int = runner.addresses[0][1]
-    return port

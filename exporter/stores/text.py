@@ -58,7 +58,7 @@ def to_json(store_id: str, found: StoreReport) -> dict[str, Any]:
             for p in found.pieces
         ],
         "polls": [
-            {"timestamp_utc": stamp(p.at_us), "status": "active" if p.up else "inactive", "in_business_hours": p.counts}
+            {"timestamp_utc": stamp(p.at_us), "status": "active" if p.up else "inactive", "in_business_hours": p.inside}
             for p in found.polls
         ],
     }
@@ -79,5 +79,6 @@ def to_text(store_id: str, found: StoreReport) -> Iterator[str]:
         by = "" if p.poll_us is None else f", by the poll of {stamp(p.poll_us)}"
         kind = "" if p.state == "unknown" else " observed" if p.observed else " assumed"
         yield f"  {stamp(p.start_us)} - {stamp(p.end_us)}  {p.state}{kind}{by}"
-    outside = sum(not p.counts for p in found.polls)
-    yield f"{len(found.polls)} polls in these windows, {outside} of them outside business hours and no evidence"
+    outside = sum(not p.inside for p in found.polls)
+    what = "" if found.report.policy.outside else " and no evidence"
+    yield f"{len(found.polls)} polls in these windows, {outside} of them outside business hours{what}"

@@ -13,13 +13,13 @@ from aiohttp import ClientSession
 from exporter.clock import SystemClock
 from exporter.errors import StoreError
 from exporter.stores import inbox as inboxes
-from exporter.stores import jobs as jobs_module
-from exporter.stores.api import build_api
+from exporter.stores import report as report_module
+from exporter.stores.api import build_api, problem
 from exporter.stores.calendar import to_us
 from exporter.stores.jobs import Asked
 from exporter.stores.service import Service, Settings
-from exporter.stores.system import listen
 from exporter.web.exposition import Renderer
+from exporter.web.listening import listen
 
 HEADER = "store_id,status,timestamp_utc\n"
 POLLS = "a,active,2023-01-25 10:00:00 UTC\nb,inactive,2023-01-25 10:30:00 UTC\n"
@@ -43,7 +43,7 @@ async def serving(stores_world):
         nonlocal task
         await stop()
         service = Service(stores_world.database, Settings(**settings), SystemClock())
-        port = await listen(build_api(service), ("127.0.0.1", 0), stack)
+        port = await listen(build_api(service), ("127.0.0.1", 0), stack, problem)
         if run:
             task = asyncio.create_task(service.run())
         session = await stack.enter_async_context(ClientSession(f"http://127.0.0.1:{port}"))
@@ -160,7 +160,7 @@ async def test_a_report_that_fails_says_why_and_the_next_request_tries_anew(serv
         raise StoreError("no space left")
 
     stores_world.load(status=POLLS.splitlines())
-    monkeypatch.setattr(jobs_module, "make_report", no_disk)
+    monkeypatch.setattr(report_module, "make_report", no_disk)
     service, session = await serving()
     _, answer = await ask(session, "GET", "/trigger_report")
     status, failed = await finished(session, answer["report_id"])

@@ -1,9 +1,21 @@
 -- Which poll speaks for which time: one piece [start_us, end_us) for every poll within business hours, and one for
--- every segment without a poll of its own, for which the last one before it speaks.
-WITH events AS (
+-- every segment without a poll of its own, for which the last one before it speaks. Where polls outside of business
+-- hours are evidence too, pieces are made as if no store ever closed.
+WITH spans AS (
+    SELECT s.store, s.start_us, s.end_us
+    FROM segments s
+    CROSS JOIN given g
+    WHERE g.outside = 0
+    UNION ALL
+    SELECT s.store, g.horizon_us AS start_us, g.until_us AS end_us
+    FROM stores s
+    CROSS JOIN given g
+    WHERE g.outside = 1
+),
+events AS (
     -- A segment's start comes before a poll at the same moment (kind 0 before 1), which is therefore inside.
     SELECT store, start_us AS at_us, 0 AS kind, 0 AS up, start_us AS opened_us, end_us AS closes_us
-    FROM segments
+    FROM spans
     UNION ALL
     SELECT p.store, p.at_us, 1 AS kind, p.up, CAST(NULL AS BIGINT) AS opened_us, CAST(NULL AS BIGINT) AS closes_us
     FROM polls p

@@ -5,7 +5,7 @@ SELECT
     GREATEST(p.start_us, p.at_us - g.carry_us) AS start_us, LEAST(p.end_us, p.at_us + g.carry_us) AS end_us,
     GREATEST(p.start_us, p.at_us - g.reach_us) AS seen_us, LEAST(p.end_us, p.at_us + g.reach_us) AS unseen_us,
     w.hour_start_us, w.hour_end_us, w.day_start_us, w.day_end_us, w.week_start_us, w.week_end_us, g.as_of_us
-FROM pieces p
+FROM inside p
 CROSS JOIN given g
 JOIN stores s ON s.store = p.store
 JOIN zone_of z ON z.timezone = COALESCE(s.timezone, '')

@@ -1,0 +1,85 @@
+"""An application on a socket, where also what is no HTTP is answered in the application's own words.
+
+aiohttp answers a request that it cannot parse (a URL of many kilobytes, a header with a NUL byte) before any middleware
+sees it, and logs a traceback for it. Here it is one line in the log, and an answer like every other.
+"""
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any, TypeAlias
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from exporter.errors import SourceError
+
+log = logging.getLogger(__name__)
+
+Problem: TypeAlias = Callable[[int, str], web.Response]
+"""Makes the answer to a request that cannot be handled: status, and what is wrong in one line."""
+
+_MAX_TOLD_CHARS = 100
+
+
+class _Connection(web.RequestHandler):
+    """One connection. `handle_error` is aiohttp's own for requests that no handler could answer."""
+
+    __slots__ = ("_problem",)
+
+    def __init__(self, manager: web.Server, problem: Problem, **settings: Any) -> None:
+        super().__init__(manager, **settings)
+        self._problem = problem
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if not isinstance(exc, HttpProcessingError):  # a bug of ours; the traceback is wanted
+            super().handle_error(request, status, exc, message)
+            response = self._problem(500, "Internal Server Error")
+        else:
+            told = " ".join((message or "").split())[:_MAX_TOLD_CHARS] or "Bad Request"
+            log.warning("%s sent what is no HTTP request: %s", request.remote, told)
+            response = self._problem(status, told)
+        response.force_close()
+        return response
+
+
+async def listen(
+    app: web.Application,
+    address: tuple[str, int],
+    stack: AsyncExitStack,
+    problem: Problem,
+    ssl_context: ssl.SSLContext | None = None,
+) -> int:
+    """Serve `app` until the stack is left, which waits up to ten seconds for answers under way.
+
+    Returns:
+        The port, which matters where 0 was asked for.
+
+    Raises:
+        SourceError: the address cannot be listened on.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=10.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    manager, loop = runner.server, asyncio.get_running_loop()
+    assert manager is not None
+    try:
+        server = await loop.create_server(
+            lambda: _Connection(manager, problem, loop=loop, access_log=None), *address, ssl=ssl_context
+        )
+    except OSError as exc:
+        code = exc.errno or 0
+        why = os.strerror(code) if code > 0 else exc.strerror or str(exc)  # that of a name that is none is negative
+        raise SourceError(f"{address[0]}:{address[1]}: cannot listen: {why}") from exc
+    stack.callback(server.close)
+    port: int = server.sockets[0].getsockname()[1]
+    return port
