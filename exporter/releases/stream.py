@@ -1,8 +1,10 @@
 """A running comparison: counts as they come in, bins as they close, alerts as they turn. Pure: no I/O, no clock.
 
-A bin closes once the stream's newest time is `lateness_s` past its end; until then records may come in any order. A
-record for a closed bin is counted as late and changes nothing else. All that must outlive a restart is in
-`StreamState`; the same records in the same bins give the same state, whatever the order and the cuts.
+A bin is due once the stream's newest time is `lateness_s` past its end; until then records may come in any order. A
+record for a bin that is due is counted as late and changes nothing else. Closing a bin takes milliseconds, so a caller
+that others wait for closes a few at a time (`most_bins`); when they are closed has no influence on what comes out. All
+that must outlive a restart is in `StreamState`; the same records in the same bins give the same state, whatever the
+order and the cuts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +20,6 @@ from exporter.releases.records import DAY_S
 OTHER_BUILD = "other"
 OTHER_CODE = 1_000_000_000  # no record can have it: codes have at most nine digits
 WINDOW_BINS = 30
-MOST_EMPTY_BINS = 1000  # a stream that jumps years ahead closes no millions of empty bins
 ALERTS_KEPT = 1000
 FOLLOWS_S = 3600.0  # a stream that is further behind the clock is a replay
 
@@ -36,7 +37,8 @@ class StreamState(msgspec.Struct):
 
     totals: build -> code -> accepted records. open: second -> build -> code -> count, of bins that are not closed.
     last_record_s: when the last record came in, by the receiver's clock.
-    closed_to_s: start of the first open bin. newest_s, last_s: newest record's time, of all and by build.
+    closed_to_s: start of the first open bin. due_s: end of the last bin that is due. newest_s: the newest record's
+    time; first_s, last_s: the first and the newest by build. Builds that the configuration names are there at once.
     transitions: (build, code, detector, active or inactive) -> how often.
     codes: in the order in which they were first seen. detectors: build -> states, as `analysis.DETECTORS` stand.
     windows: build -> candidate's and baseline's counts of the last bins by code, two rows a bin, newest last.
@@ -45,7 +47,9 @@ class StreamState(msgspec.Struct):
     totals: dict[str, dict[int, int]] = {}
     open: dict[int, dict[str, dict[int, int]]] = {}
     closed_to_s: int | None = None
+    due_s: int | None = None
     newest_s: int | None = None
+    first_s: dict[str, int] = {}
     last_s: dict[str, int] = {}
     last_record_s: float = 0.0
     accepted: int = 0
@@ -86,6 +90,10 @@ class Stream:
     ) -> None:
         """`state` is an earlier run's."""
         self.settings = settings
+        self.touched: set[int] = set()
+        """Seconds of open bins whose counts changed; for who writes the state down, and empties this."""
+        self._empty = 0  # bins without records, closed one after the other
+        self._settled = max(settings.bins, WINDOW_BINS)  # after so many of them, further ones change nothing
         self._limits = limits
         self._named_baseline = baseline
         self.state = state or StreamState()
@@ -94,38 +102,43 @@ class Stream:
         self._choose_baseline()
         for build in self.state.detectors:
             self.detectors(build)
+        self.state.detectors = {}  # it lives in the detectors now
 
     def expect(self, builds: Sequence[str], codes: Sequence[int]) -> None:
         """Builds and codes that are known beforehand: born at 0, and never folded."""
         for build in builds:
             self.state.totals.setdefault(build, dict.fromkeys(self.state.codes, 0))
+            self.state.first_s.setdefault(build, 0)
         for code in codes:
             self._know(code)
         self._choose_baseline()
 
-    def take(self, counts: Mapping[tuple[int, str, int], int]) -> tuple[Taken, list[Turn]]:
-        """Count records by (time, build, code), and close the bins that they complete."""
+    def take(
+        self, counts: Mapping[tuple[int, str, int], int], most_bins: int | None = None
+    ) -> tuple[Taken, list[Turn]]:
+        """Count records by (time, build, code), and close the bins that they make due, `most_bins` at most."""
         state = self.state
         accepted = late = 0
         for (time_s, build, code), count in counts.items():
             placed = self._place(time_s)
-            if state.closed_to_s is not None and placed < state.closed_to_s:
+            if state.due_s is not None and placed < state.due_s:
                 late += count
                 continue
             accepted += count
             self._count(placed, *self._fold(build, code, count), count)
         state.accepted += accepted
         state.late += late
-        return Taken(accepted, late), self._close_due()
+        if state.newest_s is not None:
+            self._make_due(state.newest_s - self._limits.lateness_s)
+        return Taken(accepted, late), self.close(most_bins)
 
-    def flush(self) -> list[Turn]:
-        """Close every bin that has records: the stream ended, or was quiet for longer than records are late."""
-        if self.state.newest_s is None:
-            return []
-        width = self.settings.bin_s
-        return self._close_to(self.state.newest_s // width * width + width)
+    def flush(self, most_bins: int | None = None) -> list[Turn]:
+        """Make every bin due that has records: the stream ended, or was quiet for longer than records are late."""
+        if self.state.newest_s is not None:
+            self._make_due(self.state.newest_s + self.settings.bin_s)
+        return self.close(most_bins)
 
-    def tick(self, now_s: float) -> list[Turn]:
+    def tick(self, now_s: float, most_bins: int | None = None) -> list[Turn]:
         """Close the bins with records, once `now_s`, Unix time, is `lateness_s` past their end.
 
         Only for a stream that keeps the time of this machine. Of a replay of older times, and of clock times, nobody
@@ -136,7 +149,27 @@ class Stream:
             return []
         width = self.settings.bin_s
         end_s = newest // width * width + width
-        return self.flush() if now_s >= end_s + self._limits.lateness_s else []
+        return self.flush(most_bins) if now_s >= end_s + self._limits.lateness_s else []
+
+    def behind(self) -> int:
+        """Bins that are due and not closed."""
+        due, closed = self.state.due_s, self.state.closed_to_s
+        return 0 if due is None or closed is None else (due - closed) // self.settings.bin_s
+
+    def close(self, most_bins: int | None = None) -> list[Turn]:
+        """Close bins that are due, `most_bins` at most, in the order of time."""
+        state, width = self.state, self.settings.bin_s
+        if state.closed_to_s is None:
+            state.closed_to_s = self._first_bin()
+        turns: list[Turn] = []
+        while self.behind() and (most_bins is None or most_bins > 0):
+            start_s = self._after_gap()
+            seconds = [second for second in range(start_s, start_s + width) if second in state.open]
+            self._empty = 0 if seconds else self._empty + 1
+            turns += self._close_one(start_s, seconds)
+            state.closed_to_s = start_s + width
+            most_bins = most_bins and most_bins - 1
+        return turns
 
     def codes(self) -> list[int]:
         """The codes compared, in the order in which they were first seen; the folded ones are not."""
@@ -151,10 +184,13 @@ class Stream:
             self._detectors[build] = made
         return self._detectors[build]
 
+    def memory(self) -> dict[str, list[DetectorState]]:
+        """What the detectors must remember, by candidate."""
+        return {build: [detector.saved() for detector in made] for build, made in self._detectors.items()}
+
     def saved(self) -> bytes:
-        """Everything that outlives a restart, packed."""
-        self.state.detectors = {build: [d.saved() for d in made] for build, made in self._detectors.items()}
-        return msgspec.msgpack.encode(self.state)
+        """Everything that outlives a restart, in one piece."""
+        return msgspec.msgpack.encode(msgspec.structs.replace(self.state, detectors=self.memory()))
 
     def window(self, build: str) -> Counts:
         """Candidate's and baseline's counts over the last bins. (2, codes)."""
@@ -204,8 +240,10 @@ class Stream:
         totals[code] = totals.get(code, 0) + count
         by_code = state.open.setdefault(time_s, {}).setdefault(build, {})
         by_code[code] = by_code.get(code, 0) + count
+        self.touched.add(time_s)
         if state.newest_s is None or time_s > state.newest_s:
             state.newest_s = time_s
+        state.first_s[build] = min(time_s, state.first_s.get(build, time_s))
         state.last_s[build] = max(time_s, state.last_s.get(build, time_s))
 
     def _choose_baseline(self) -> None:
@@ -216,50 +254,45 @@ class Stream:
         if chosen != self.state.baseline:
             self.state.baseline = chosen
             self.state.windows.clear()
+            self.state.detectors.clear()
             self._detectors.clear()
 
-    def _close_due(self) -> list[Turn]:
-        if self.state.newest_s is None:
-            return []
-        return self._close_to(
-            (self.state.newest_s - self._limits.lateness_s) // self.settings.bin_s * self.settings.bin_s
-        )
+    def _make_due(self, end_s: int) -> None:
+        """Every whole bin before `end_s` is due."""
+        due = end_s // self.settings.bin_s * self.settings.bin_s
+        self.state.due_s = due if self.state.due_s is None else max(due, self.state.due_s)
 
-    def _close_to(self, end_s: int) -> list[Turn]:
+    def _first_bin(self) -> int | None:
+        """Start of the first bin that was ever due and had records; None before."""
+        first = min(self.state.open, default=None)
+        if first is None or self.state.due_s is None or first >= self.state.due_s:
+            return None
+        return first // self.settings.bin_s * self.settings.bin_s
+
+    def _after_gap(self) -> int:
+        """Start of the next bin to step through: a jump ahead is stepped through at its two ends only."""
         state, width = self.state, self.settings.bin_s
-        if state.closed_to_s is None:
-            if not state.open:
-                return []
-            first = min(state.open) // width * width
-            if end_s <= first:
-                return []
-            state.closed_to_s = first
-        turns: list[Turn] = []
-        empty = 0
-        while state.closed_to_s < end_s:
-            seconds = [s for s in range(state.closed_to_s, state.closed_to_s + width) if s in state.open]
-            empty = 0 if seconds else empty + 1
-            if empty > MOST_EMPTY_BINS:
-                ahead = min(state.open, default=end_s)
-                state.closed_to_s = max(state.closed_to_s, min(ahead // width * width, end_s))
-                empty = 0
-                continue
-            turns += self._close_one(state.closed_to_s, seconds)
-            state.closed_to_s += width
-        return turns
+        assert state.closed_to_s is not None
+        assert state.due_s is not None
+        if self._empty < self._settled:
+            return state.closed_to_s
+        ahead = min(min(state.open, default=state.due_s), state.due_s) // width * width
+        return max(state.closed_to_s, min(ahead - self._settled * width, state.due_s - width))
 
     def _close_one(self, start_s: int, seconds: Sequence[int]) -> list[Turn]:
-        rows = [self.state.open.pop(second) for second in seconds]
-        baseline = self.state.baseline
-        if baseline is None:
+        """Compare, in one bin, the builds that were there for all of it: others had less time for errors."""
+        state, baseline = self.state, self.state.baseline
+        rows = [state.open.pop(second) for second in seconds]
+        there = {build for build, first_s in state.first_s.items() if first_s <= start_s}
+        if baseline is None or baseline not in there:
             return []
         turns: list[Turn] = []
         base = self._columns(rows, baseline)
-        for build in self.candidates():
+        for build in [one for one in self.candidates() if one in there]:
             closed = Bin(start_s, self.settings.bin_s, base, self._columns(rows, build))
             for detector in self.detectors(build):
-                turns += [Turn(build, change) for change in detector.step(closed, self.state.codes)]
-            window = self.state.windows.setdefault(build, [])
+                turns += [Turn(build, change) for change in detector.step(closed, state.codes)]
+            window = state.windows.setdefault(build, [])
             window += [closed.candidate.sum(0).tolist(), closed.baseline.sum(0).tolist()]
             del window[: -2 * WINDOW_BINS]
         self._remember(turns)

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.releases.analysis import Settings
@@ -83,6 +83,66 @@ def test_a_jump_of_years_closes_no_millions_of_bins():
     stream.take({(100_000, OLD, 0): 1, (100_000, NEW, 0): 1})
     stream.take({(10_000_000_000, OLD, 0): 1})
     assert stream.state.closed_to_s == (10_000_000_000 - LIMITS.lateness_s) // 10 * 10
+
+
+@settings(max_examples=20)
+@given(events=events, gap=st.integers(0, 1500), most=st.integers(1, 4))
+def test_gaps_that_are_skipped_and_bins_closed_a_few_at_a_time_change_nothing(events, gap, most):
+    """A stream that steps through every bin at once is the twin."""
+    later = [(time_s + 200 + gap, *rest) for time_s, *rest in events]
+    states = []
+    for skips in (True, False):
+        stream = Stream(Settings(), LIMITS)
+        if not skips:
+            stream._settled = 10**9
+        stream.expect([OLD, NEW], range(4))
+        for piece in (events, later):
+            for time_s, build, code, count in sorted(piece):
+                stream.take({(time_s, build, code): count}, most if skips else None)
+        stream.flush(0 if skips else None)
+        while stream.behind():
+            stream.close(most)
+        states.append(msgspec.msgpack.decode(stream.saved(), type=StreamState))
+    assert states[0] == states[1]
+
+
+def test_a_gap_of_a_day_is_stepped_through_at_its_two_ends():
+    stream = Stream(Settings(), LIMITS)
+    stream.take({(0, OLD, 0): 1, (0, NEW, 0): 1})
+    steps = 0
+    stream.take({(86_400, OLD, 0): 1}, 0)
+    while stream.behind():
+        stream.close(1)
+        steps += 1
+    assert steps < 70
+
+
+def test_a_build_is_compared_from_its_first_whole_bin_on():
+    """The baseline's sender came half a minute late: what the candidate sent until then proves nothing."""
+    stream = Stream(Settings(), LIMITS, baseline=OLD)
+    stream.take({(second, NEW, 0): 100 for second in range(35)})
+    stream.take({(second, build, 0): 100 for second in range(35, 200) for build in (OLD, NEW)})
+    stream.flush()
+    assert stream.window(NEW).tolist() == [[16_000], [16_000]]
+    assert stream.state.alerts == []
+
+
+def test_a_restart_with_another_baseline_begins_anew():
+    stream = Stream(Settings(), LIMITS, baseline=OLD)
+    stream.take({(second, build, 0): 9 for second in range(100) for build in (OLD, NEW)})
+    state = msgspec.msgpack.decode(stream.saved(), type=StreamState)
+    stream = Stream(Settings(), LIMITS, baseline=NEW, state=state)
+    assert (stream.state.baseline, stream.candidates()) == (NEW, [OLD])
+    assert [detector.scores.size for detector in stream.detectors(OLD)] == [0, 0, 0]
+
+
+def test_a_baseline_that_changes_takes_no_memory_of_the_old_comparison_along():
+    stream = Stream(Settings(), LIMITS)
+    stream.take({(second, build, 0): 9 for second in range(100) for build in ("5.2", "5.3")})
+    stream.saved()
+    stream.take({(100, "5.1", 0): 1})
+    assert stream.state.baseline == "5.1"
+    assert all(detector.scores.size == 0 for build in ("5.2", "5.3") for detector in stream.detectors(build))
 
 
 def test_a_lower_version_that_appears_becomes_the_baseline_and_comparisons_begin_anew():
