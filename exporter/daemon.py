@@ -252,5 +252,11 @@ async def _main(options: Options) -> None:
     except BaseExceptionGroup as group:
         known, rest = group.split(TidewatchError)
         if rest is None and known is not None:
-            raise known.exceptions[0] from group
+            raise _first(known) from None
         raise
+
+
+def _first(group: BaseExceptionGroup[TidewatchError]) -> TidewatchError:
+    """The first error, however deep the groups of task groups stand in each other."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

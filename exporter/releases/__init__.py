@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from exporter.releases.system import Source, System
+from exporter.releases.source import Source
+from exporter.releases.system import System
 
 __all__ = ["Source", "System", "commands"]
 

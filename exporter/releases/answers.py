@@ -30,24 +30,37 @@ class Answer(msgspec.Struct, frozen=True):
     refused: list[Refused]
 
 
+class Remembered(msgspec.Struct, frozen=True):
+    """An answer and its place in the order in which they were given."""
+
+    number: int
+    answer: Answer
+
+
 class Answers:
     """The answers that are known, and what of them must still be written down."""
 
     def __init__(self, saved: Mapping[str, bytes] | None = None) -> None:
-        """`saved`: a scope of the checkpoint; keys of others are left out. The oldest are forgotten first."""
-        saved = saved or {}
-        self._packed = {key.removeprefix(_PREFIX): saved[key] for key in saved if key.startswith(_PREFIX)}
+        """`saved`: a scope of the checkpoint, in any order; keys of others are left out. Raises msgspec.DecodeError."""
+        found = {
+            key.removeprefix(_PREFIX): (msgspec.msgpack.decode(packed, type=Remembered).number, packed)
+            for key, packed in (saved or {}).items()
+            if key.startswith(_PREFIX)
+        }
+        self._packed = {key: packed for key, (_, packed) in sorted(found.items(), key=lambda item: item[1][0])}
+        self._number = max((number for number, _ in found.values()), default=0)
         self._new: dict[str, bytes] = {}
         self._gone: list[str] = []
 
     def get(self, key: str) -> Answer | None:
         """The answer that this key was given."""
         packed = self._packed.get(key)
-        return msgspec.msgpack.decode(packed, type=Answer) if packed is not None else None
+        return msgspec.msgpack.decode(packed, type=Remembered).answer if packed is not None else None
 
     def add(self, key: str, answer: Answer) -> None:
         """Remember one, and forget the oldest past the number that is kept."""
-        self._packed[key] = self._new[key] = msgspec.msgpack.encode(answer)
+        self._number += 1
+        self._packed[key] = self._new[key] = msgspec.msgpack.encode(Remembered(self._number, answer))
         while len(self._packed) > KEYS_REMEMBERED:
             oldest = next(iter(self._packed))
             del self._packed[oldest]
@@ -63,4 +76,4 @@ class Answers:
     def not_written(self, gone: list[str]) -> None:
         """The last changes did not reach the disk, and what stood there before may be lost: all must be put again."""
         self._new = dict(self._packed)
-        self._gone += [key.removeprefix(_PREFIX) for key in gone]
+        self._gone += [key.removeprefix(_PREFIX) for key in gone if key.startswith(_PREFIX)]

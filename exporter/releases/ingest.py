@@ -1,225 +1,209 @@
-"""What comes over the network, to lines: HTTP bodies in three spellings, and TCP.
+"""Records over HTTP: `POST /ingest`.
 
-Nothing is queued: what a connection sends is counted before more is read from it, so a sender that is too quick waits
-in its own socket. An HTTP answer is sent only after what it acknowledges is on disk.
+Nothing is queued. A request is held until its body is whole, counted in one go, and answered once what the answer
+acknowledges is on disk. What is held is limited for one request and over all of them, and so is the time to send it.
 """
 
 import asyncio
+import contextlib
 import hmac
+import logging
 import math
+from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from exporter.errors import BadRecord, StoreError
-from exporter.releases.answers import REFUSED_TOLD, Answer, Refused
-from exporter.releases.records import LineSplitter, check_time, parse_line
+from exporter.releases.answers import Answer
+from exporter.releases.bodies import MAX_BODY_BYTES, Body, TooLargeError, read_body, unpack
 
-MAX_BODY_BYTES = 32 << 20  # unpacked
+log = logging.getLogger(__name__)
+
+MAX_HELD_BYTES = 64 << 20  # of all requests that are being sent or counted
+BODY_S = 30.0  # for the body to come
+AT_ONCE_BYTES = 256 << 10
+"""Bodies up to this size are parsed in a few milliseconds; larger ones in a thread, with the event loop free."""
 MAX_KEY_CHARS = 200
-MAX_CONNECTIONS = 1000  # of TCP, for one source
-PIECE_LINES = 5000
-"""Lines counted at a time before other connections get their turn: a few milliseconds."""
-
-
-class JsonRecord(msgspec.Struct, forbid_unknown_fields=True):
-    """One record as JSON; the names are the columns of the task's data."""
-
-    timestamp: str | int | float
-    build_version: str
-    error_code: int
-
-    def line(self) -> bytes:
-        """The record as a line of text, for the one parser that there is."""
-        return f"{self.timestamp}\t{self.build_version}\t{self.error_code}".encode()
 
 
 class Sink(Protocol):
-    """Where records go."""
+    """Where requests go."""
 
-    def take_lines(self, lines: list[bytes]) -> tuple[int, int]:
-        """Count lines; (taken, late). Bad ones are counted by reason."""
-
-    def horizon_s(self) -> float:
-        """Records of a later Unix time are refused."""
+    async def take_body(self, body: Body, key: str | None) -> Answer:
+        """Count all of it, or nothing if this fails, and remember the answer under the key."""
 
     def remembered(self, key: str) -> Answer | None:
         """The answer that a request with this idempotency key was given."""
 
-    async def committed(self, key: str | None, answer: Answer) -> None:
-        """Wait until all that was taken is on disk, with the answer for the key. Raises StoreError."""
+    async def written(self) -> None:
+        """Wait until all that was taken is on disk. Raises StoreError."""
+
+    def trouble(self) -> StoreError | None:
+        """Why the disk takes nothing at the moment."""
 
     def wait_s(self, records: int) -> float:
         """Seconds a sender of so many more records should wait, by the rate limit; 0: go on."""
 
+    def answered(self, status: int) -> None:
+        """A request got this answer."""
 
-def ingest_app(sink: Sink, token: str | None) -> web.Application:
+
+class _ProblemError(Exception):
+    """A request that is refused as a whole."""
+
+    def __init__(self, status: int, text: str, **headers: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.headers = headers
+
+
+class Ingest:
     """`POST /ingest` and health, for one source."""
-    in_hand: set[str] = set()  # keys of requests that are not answered yet
 
-    async def ingest(request: web.Request) -> web.Response:
-        if token is not None and not _authorised(request.headers.get("Authorization", ""), token):
-            return _problem(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
-        key = request.headers.get("Idempotency-Key")
-        if key is None:
-            return await _count(sink, request, None)
-        if not (0 < len(key) <= MAX_KEY_CHARS and key.isprintable()):
-            return _problem(400, f"Idempotency-Key: 1 to {MAX_KEY_CHARS} printable characters")
-        if (known := sink.remembered(key)) is not None:
-            return await _acknowledge(sink, None, known)
-        if key in in_hand:
-            return _problem(409, "a request with this Idempotency-Key is in hand", {"Retry-After": "1"})
-        in_hand.add(key)
-        try:
-            return await _count(sink, request, key)
-        finally:
-            in_hand.discard(key)
+    def __init__(self, sink: Sink, token: str | None) -> None:
+        self._sink = sink
+        self._token = token
+        self._in_hand: set[str] = set()  # keys of requests that are not answered yet
+        self._held_bytes = 0
 
-    async def healthy(_: web.Request) -> web.Response:
+    def app(self) -> web.Application:
+        """The application."""
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.router.add_post("/ingest", self._ingest)
+        app.router.add_get("/-/healthy", self._healthy)
+        return app
+
+    async def _healthy(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    app = web.Application(client_max_size=MAX_BODY_BYTES)
-    app.router.add_post("/ingest", ingest)
-    app.router.add_get("/-/healthy", healthy)
-    return app
-
-
-def read_body(body: bytes, content_type: str) -> list[bytes]:
-    """A body's records as lines. Raises BadRecord when the body as a whole is not what its type says."""
-    if content_type == "application/json":
-        return _json_lines(body)
-    splitter = LineSplitter()
-    lines = [*splitter.feed(body), *splitter.end()]
-    if content_type in ("application/x-ndjson", "application/jsonl", "application/ndjson"):
-        return [_ndjson_line(line) for line in lines]
-    return lines
-
-
-def _json_lines(body: bytes) -> list[bytes]:
-    try:
-        records = msgspec.json.decode(body, type=list[JsonRecord])
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise BadRecord("json", f"not a JSON array of timestamp, build_version and error_code: {exc}") from exc
-    return [record.line() for record in records]
-
-
-def _ndjson_line(line: bytes) -> bytes:
-    """The line as text; one that is no record stays as it is, for the parser to refuse under its number."""
-    try:
-        return _ndjson.decode(line).line()
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return line.replace(b"\t", b" ").replace(b",", b" ")
-
-
-_ndjson = msgspec.json.Decoder(JsonRecord)
-
-
-async def _count(sink: Sink, request: web.Request, key: str | None) -> web.Response:
-    try:
-        lines = read_body(await request.read(), request.content_type)  # aiohttp unpacks gzip, within the limit
-    except BadRecord as exc:
-        return _problem(400, str(exc))
-    if (wait_s := sink.wait_s(len(lines))) > 0:
-        return _problem(429, "more records a second than are allowed", {"Retry-After": str(math.ceil(wait_s))})
-    return await _acknowledge(sink, key, await _take(sink, lines))
-
-
-async def _take(sink: Sink, lines: list[bytes]) -> Answer:
-    taken = late = 0
-    for start in range(0, len(lines), PIECE_LINES):
-        piece_taken, piece_late = sink.take_lines(lines[start : start + PIECE_LINES])
-        taken, late = taken + piece_taken, late + piece_late
-        await asyncio.sleep(0)
-    refused_count = len(lines) - taken - late
-    return Answer(taken, late, refused_count, _refused(lines, sink.horizon_s()) if refused_count else [])
-
-
-def _refused(lines: list[bytes], horizon_s: float) -> list[Refused]:
-    """The first refused lines with their numbers; only looked for when there are some."""
-    found: list[Refused] = []
-    for number, line in enumerate(lines, 1):
+    async def _ingest(self, request: web.Request) -> web.Response:
         try:
-            check_time(parse_line(line).time_s, horizon_s)
-        except BadRecord as exc:
-            found.append(Refused(number, exc.reason, str(exc)))
-            if len(found) == REFUSED_TOLD:
-                break
-    return found
+            answer = await self._answer(request)
+            response = web.Response(body=msgspec.json.encode(answer) + b"\n", content_type="application/json")
+        except _ProblemError as exc:
+            headers = {name.replace("_", "-"): value for name, value in exc.headers.items()}
+            response = web.Response(status=exc.status, text=f"{exc}\n", headers=headers)
+        self._sink.answered(response.status)
+        return response
+
+    async def _answer(self, request: web.Request) -> Answer:
+        """What became of a request's records, once that is on disk. Raises _ProblemError."""
+        if self._token is not None and not _authorised(request.headers.get("Authorization", ""), self._token):
+            raise _ProblemError(401, "a bearer token is needed", WWW_Authenticate="Bearer")
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return await self._count(request, None)
+        if not (0 < len(key) <= MAX_KEY_CHARS and key.isascii() and key.isprintable()):
+            raise _ProblemError(400, f"Idempotency-Key: 1 to {MAX_KEY_CHARS} printable ASCII characters")
+        if key in self._in_hand:
+            raise _ProblemError(409, "a request with this Idempotency-Key is in hand", Retry_After="1")
+        self._in_hand.add(key)
+        try:
+            if (known := self._sink.remembered(key)) is not None:
+                return await self._written(known, key)
+            return await self._count(request, key)
+        finally:
+            self._in_hand.discard(key)
+
+    async def _count(self, request: web.Request, key: str | None) -> Answer:
+        if trouble := self._sink.trouble():
+            raise _ProblemError(503, f"nothing was taken, for the disk takes nothing: {trouble}", Retry_After="1")
+        with self._holding() as hold:
+            body = await _parsed(await self._read(request, hold), request)
+            if (wait_s := self._sink.wait_s(len(body.lines))) > 0:
+                seconds = str(math.ceil(wait_s))
+                raise _ProblemError(429, "more records a second than are allowed", Retry_After=seconds)
+            answer = await self._sink.take_body(body, key)
+        return await self._written(answer, key)
+
+    @contextlib.contextmanager
+    def _holding(self) -> Iterator[Callable[[int], None]]:
+        """Adds up what one request holds and lets go of it at the end. Raises _ProblemError when it is too much."""
+        mine = 0
+
+        def hold(size: int) -> None:
+            nonlocal mine
+            mine += size
+            self._held_bytes += size
+            if mine > MAX_BODY_BYTES:
+                raise _too_large()
+            if self._held_bytes > MAX_HELD_BYTES:
+                raise _ProblemError(503, "too much is being sent at once; nothing was taken", Retry_After="1")
+
+        try:
+            yield hold
+        finally:
+            self._held_bytes -= mine
+
+    async def _read(self, request: web.Request, hold: Callable[[int], None]) -> bytes:
+        """The whole body as it was sent."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_S):
+                async for chunk in request.content.iter_any():
+                    hold(len(chunk))
+                    body += chunk
+        except TimeoutError:
+            raise _ProblemError(408, f"the body did not come within {BODY_S:.0f} s") from None
+        except web.RequestPayloadError as exc:
+            raise _ProblemError(400, f"the body cannot be read: {exc}") from exc
+        return bytes(body)
+
+    async def _written(self, answer: Answer, key: str | None) -> Answer:
+        """The answer, once what it tells of is on disk; until then the sender must keep its records."""
+        try:
+            await self._sink.written()
+        except StoreError as exc:
+            again = "send the same again under the same key" if key else "it had no key: do not send it again"
+            raise _ProblemError(503, f"counted, but not on disk yet: {exc}; {again}", Retry_After="1") from exc
+        return answer
+
+
+async def _parsed(body: bytes, request: web.Request) -> Body:
+    encoding, content_type = request.headers.get("Content-Encoding", "").strip().lower(), request.content_type
+    try:
+        if encoding:
+            body = await asyncio.to_thread(unpack, body, encoding)
+        if len(body) <= AT_ONCE_BYTES:
+            return read_body(body, content_type)
+        return await asyncio.to_thread(read_body, body, content_type)
+    except TooLargeError:
+        raise _too_large() from None
+    except BadRecord as exc:
+        raise _ProblemError(415 if exc.reason == "encoding" else 400, str(exc)) from exc
+
+
+def _too_large() -> _ProblemError:
+    return _ProblemError(413, f"more than {MAX_BODY_BYTES >> 20} MiB; send it in pieces")
 
 
 def _authorised(header: str, token: str) -> bool:
     scheme, _, given = header.partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+    shown = given.strip().encode("utf-8", "surrogateescape")
+    return scheme.lower() == "bearer" and hmac.compare_digest(shown, token.encode())
 
 
-async def _acknowledge(sink: Sink, key: str | None, answer: Answer) -> web.Response:
-    """The answer, once what it tells of is on disk; until then the sender must keep its records."""
-    try:
-        await sink.committed(key, answer)
-    except StoreError as exc:
-        text = f"counted, but not on disk yet: {exc}; send the same again with the same Idempotency-Key"
-        return _problem(503, text, {"Retry-After": "1"})
-    return _json(answer)
-
-
-def _json(answer: Answer) -> web.Response:
-    return web.Response(body=msgspec.json.encode(answer) + b"\n", content_type="application/json")
-
-
-def _problem(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, text=text + "\n", headers=headers)
-
-
-class LineProtocol(asyncio.Protocol):
-    """One TCP connection that sends lines. With a token set, the first line must be `AUTH <token>`."""
-
-    def __init__(self, sink: Sink, token: str | None, connections: set["LineProtocol"]) -> None:
-        self._sink = sink
-        self._token = token
-        self._connections = connections
-        self._splitter = LineSplitter()
-        self._transport: asyncio.Transport | None = None
+class HangUp(asyncio.Protocol):
+    """For a connection that is one too many."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to read, unless there are too many already."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
-        if len(self._connections) >= MAX_CONNECTIONS:
-            self._transport.abort()
-        else:
-            self._connections.add(self)
+        """End it at once."""
+        cast("asyncio.Transport", transport).abort()
 
-    def data_received(self, data: bytes) -> None:
-        """Count the lines that `data` completes; more is read only after."""
-        self._take(self._splitter.feed(data))
 
-    def eof_received(self) -> None:
-        """Count a last line that nothing ended."""
-        self._take(self._splitter.end())
+class ClientErrors(logging.Filter):
+    """Keeps aiohttp from logging a traceback for what a client did wrong; the client is told by the answer."""
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002, what was read is counted either way
-        """Forget the connection."""
-        self._connections.discard(self)
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is about anything else."""
+        exc = record.exc_info[1] if record.exc_info else None
+        return not isinstance(exc, HttpProcessingError)
 
-    def close(self) -> None:
-        """End the connection."""
-        if self._transport is not None:
-            self._transport.close()
 
-    def _take(self, lines: list[bytes]) -> None:
-        if self._token is not None and lines:
-            scheme, _, given = lines.pop(0).partition(b" ")
-            if scheme != b"AUTH" or not hmac.compare_digest(given.strip(), self._token.encode()):
-                self.close()
-                return
-            self._token = None
-        if not lines:
-            return
-        self._sink.take_lines(lines)
-        if (wait_s := self._sink.wait_s(len(lines))) > 0 and self._transport is not None:
-            self._transport.pause_reading()
-            asyncio.get_running_loop().call_later(wait_s, self._resume)
-
-    def _resume(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+def quiet_logger() -> logging.Logger:
+    """The logger of an ingest's HTTP server."""
+    log.addFilter(ClientErrors())
+    return log

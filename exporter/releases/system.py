@@ -1,68 +1,49 @@
 """The live system: takes records from HTTP, TCP and followed logs, keeps the comparison, tells it.
 
-One task writes the checkpoint: whatever was taken since the last write goes into the next, with the log's position and
-the answers of HTTP requests, and whoever waits for the disk is woken after it.
+What was taken goes to the checkpoint together with the log's position and the answers of HTTP requests; whoever waits
+for the disk is told after that. Bins are closed a few at a time, with the event loop free between, and nothing more is
+taken while too many are due.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
+import resource
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence, Sized
 from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 
 from exporter.catalogue import Family
-from exporter.checkpoint import Checkpoint
 from exporter.clock import Clock
-from exporter.errors import ConfigError, SourceError, StoreError
-from exporter.releases.analysis import Settings
-from exporter.releases.answers import Answer, Answers
-from exporter.releases.ingest import LineProtocol, ingest_app
-from exporter.releases.records import LineSplitter
-from exporter.releases.stream import Limits, Stream, StreamState, Turn
+from exporter.errors import BadRecord, ConfigError, SourceError, StoreError
+from exporter.releases.allowance import Allowance
+from exporter.releases.answers import REFUSED_TOLD, Answer, Answers, Refused
+from exporter.releases.bodies import Body
+from exporter.releases.commits import Changes, Commits
+from exporter.releases.ingest import HangUp, Ingest, quiet_logger
+from exporter.releases.keeping import Keeper, read_state
+from exporter.releases.records import LineSplitter, check_time, parse_line
+from exporter.releases.source import Source, address, read_token
+from exporter.releases.stream import Stream, StreamState, Turn
 from exporter.releases.tally import Tally
+from exporter.releases.tcp import LineServer
 from exporter.releases.tell import families
 from exporter.sources.tail import Tail
 from exporter.system import Context
 
 log = logging.getLogger(__name__)
 
-HORIZON_S = 3600.0
-"""How far a sender's clock may be ahead; one that is years ahead would close all bins, and everything else be late."""
-COMMIT_S = 0.5
-"""Longest time between taking a record and writing it down, where nobody waits for the disk."""
-RETRY_S = 1.0
 TICK_S = 1.0
-
-
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One stream of errors."""
-
-    source: Annotated[str, msgspec.Meta(min_length=1)]
-    http: str | None = None
-    tcp: str | None = None
-    paths: list[str] = []
-    baseline: str | None = None
-    builds: list[str] = []
-    codes: list[int] = []
-    token_file: str | None = None
-    max_records_per_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
-    compare: Settings = Settings()
-    limits: Limits = Limits()
-
-
-def address(text: str, where: str) -> tuple[str, int]:
-    """`host:port` as a pair. Raises ConfigError that starts with `where`."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError(f"{where}: {text!r} is not host:port, as 127.0.0.1:8095 is")
-    return host.strip("[]"), int(port)
+MAX_CONNECTIONS = 1000  # of one source and kind
+SPARE_FILES = 200  # descriptors that are left for everything but connections
+PIECE_LINES = 5000
+"""Lines counted at a time before others get their turn: a few milliseconds."""
+BINS_AT_ONCE = 4
+"""Bins closed at a time; with 200 codes and 10 builds one takes up to five milliseconds."""
+DRAIN_S = 5.0
 
 
 class System:
@@ -70,7 +51,8 @@ class System:
 
     def __init__(self, sources: list[Source], ctx: Context) -> None:
         """Opens nothing yet. Raises ConfigError."""
-        self._feeds = [Feed(source, number, ctx) for number, source in enumerate(sources)]
+        most = most_connections(sum((source.http is not None) + (source.tcp is not None) for source in sources))
+        self._feeds = [Feed(source, number, ctx, most) for number, source in enumerate(sources)]
 
     async def run(self) -> None:
         """Take records until cancelled; then write down what was taken."""
@@ -88,100 +70,143 @@ class System:
         return families({feed.name: feed.stream for feed in self._feeds}, {feed.name: feed for feed in self._feeds})
 
 
+def most_connections(listeners: int) -> int:
+    """How many connections each listener may have, so that all together never use up the process's descriptors."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return min(MAX_CONNECTIONS, max(10, (files - SPARE_FILES) // max(1, listeners)))
+
+
 class Feed:
     """One source: what it listens to, its comparison, its place in the checkpoint."""
 
-    def __init__(self, source: Source, number: int, ctx: Context) -> None:
+    def __init__(self, source: Source, number: int, ctx: Context, most_connections: int) -> None:
         where = f"$.releases[{number}]"
         self._http = address(source.http, f"{where}.http") if source.http else None
         self._tcp = address(source.tcp, f"{where}.tcp") if source.tcp else None
         if not (self._http or self._tcp or source.paths):
             raise ConfigError(f"{where}: nothing to read; give http, tcp or paths")
         self.name = source.source
+        self._scope = f"releases/{source.source}"
         self._source = source
         self._ctx = ctx
         self._clock: Clock = ctx.clock
+        self._most_connections = most_connections
         self.stream = self._new_stream(None)
+        self._keeper = Keeper(self.stream, {})
         self._tally = Tally()
-        self.failed: Counter[str] = Counter()
-        self.connections: set[LineProtocol] = set()
         self._answers = Answers()
-        self._dirty = asyncio.Event()
-        self._urgent = asyncio.Event()
-        self._waiters: list[asyncio.Future[None]] = []
+        self._allowance = Allowance(source.max_records_per_s)
+        self._commits = Commits(ctx.clock, self._changes, self._not_written)
         self._tail: Tail | None = None
-        self._allowance = (self._clock.monotonic(), 0.0)
+        self._due, self._room = asyncio.Event(), asyncio.Event()
+        self._room.set()
+        self.failed: Counter[str] = Counter()
+        self.requests: Counter[int] = Counter()
+        self.turned_away: Counter[str] = Counter()
+        self.connections: Sized = ()
         self.addresses: dict[str, int] = {}
         self.listening = asyncio.Event()
 
     async def run(self) -> None:
-        """Listen and follow until cancelled."""
+        """Listen and follow until cancelled; then answer those who wait, and write down the rest."""
         checkpoint = self._ctx.checkpoint
         saved = checkpoint.load(self._scope)
         self._restore(saved)
-        token = _read_token(self._source.token_file)
+        token = read_token(self._source.token_file)
         try:
-            async with AsyncExitStack() as stack:
-                await self._listen(stack, token)
-                self.listening.set()
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._commits(checkpoint))
-                    group.create_task(self._tick())
-                    if self._source.paths:
-                        group.create_task(self._follow(saved.get("tail")))
+            async with asyncio.TaskGroup() as group:
+                needed = [self._commits.run(checkpoint, self._scope), self._close_bins()]
+                helpers = [group.create_task(coroutine) for coroutine in needed]
+                try:
+                    await self._take_in(token, saved.get("tail"))
+                finally:
+                    for helper in helpers:
+                        helper.cancel()
         finally:
-            checkpoint.commit_now(self._scope, *self._changes())
+            async with self._commits.whole:
+                checkpoint.commit_now(self._scope, *self._changes())
 
     def take_lines(self, lines: list[bytes]) -> tuple[int, int]:
         """Count lines; (taken, late)."""
         tally = self._tally
-        tally.add_lines(lines, self.horizon_s())
+        tally.add_lines(lines, self._horizon_s())
         counts, tally.counts = tally.counts, Counter()
         self.failed += tally.failed
         tally.failed.clear()
         tally.set_aside.clear()
-        taken, turns = self.stream.take(counts)
+        taken, turns = self.stream.take(counts, BINS_AT_ONCE)
         self._tell(turns)
         if taken.accepted:
             self.stream.state.last_record_s = self._clock.wall()
         if taken.late:
             self.failed["late"] += taken.late
-        self._dirty.set()
+        if self.stream.behind():
+            self._room.clear()
+            self._due.set()
+        self._commits.touch()
         return taken.accepted, taken.late
 
-    def horizon_s(self) -> float:
-        """Records of a later Unix time are refused."""
-        return self._clock.wall() + HORIZON_S
+    async def take_body(self, body: Body, key: str | None) -> Answer:
+        """Count a request's lines and remember the answer: all of it, even if whoever asked is cancelled meanwhile."""
+        return await asyncio.shield(asyncio.ensure_future(self._take_body(body, key)))
+
+    async def room(self, records: int) -> None:
+        """Wait, after so many records, until more may come: by the rate, and until no bin is due."""
+        self._allowance.charge(records, self._clock.monotonic())
+        if (wait_s := self._allowance.wait_s(self._clock.monotonic())) > 0:
+            await self._clock.sleep_until(self._clock.monotonic() + wait_s)
+        await self._room.wait()
+
+    def wait_s(self, records: int) -> float:
+        """Seconds until so many records may come; if that is now, they are charged."""
+        now = self._clock.monotonic()
+        if (wait_s := self._allowance.wait_s(now)) > 0:
+            return wait_s
+        self._allowance.charge(records, now)
+        return 0.0
 
     def remembered(self, key: str) -> Answer | None:
         """The answer that this idempotency key was given."""
         return self._answers.get(key)
 
-    async def committed(self, key: str | None, answer: Answer) -> None:
+    async def written(self) -> None:
         """Wait for the disk."""
-        if key is not None:
-            self._answers.add(key, answer)
-        self._waiters.append(waiter := asyncio.get_running_loop().create_future())
-        self._dirty.set()
-        self._urgent.set()
-        await waiter
+        await self._commits.written()
 
-    def wait_s(self, records: int) -> float:
-        """Seconds until so many records are within the rate; taking them on account if that is now."""
-        rate = self._source.max_records_per_s
-        if rate is None:
-            return 0.0
-        now = self._clock.monotonic()
-        then, owed = self._allowance
-        owed = max(0.0, owed - (now - then) * rate)
-        if owed > rate:  # a second's worth may be ahead
-            return (owed - rate) / rate
-        self._allowance = (now, owed + records)
-        return 0.0
+    def trouble(self) -> StoreError | None:
+        """Why the disk takes nothing at the moment."""
+        return self._commits.trouble
 
-    @property
-    def _scope(self) -> str:
-        return f"releases/{self.name}"
+    def answered(self, status: int) -> None:
+        """Count the answers to requests."""
+        self.requests[status] += 1
+
+    def _horizon_s(self) -> float:
+        """A later Unix time is refused: as far ahead it makes nobody late whose clock is right."""
+        return self._clock.wall() + self._source.limits.lateness_s
+
+    async def _take_body(self, body: Body, key: str | None) -> Answer:
+        taken = late = 0
+        told = list(body.bad)
+        async with self._commits.whole:
+            for start in range(0, len(body.lines), PIECE_LINES):
+                if start:
+                    await asyncio.sleep(0)
+                await self._room.wait()
+                piece = body.lines[start : start + PIECE_LINES]
+                piece_taken, piece_late = self.take_lines(piece)
+                taken, late = taken + piece_taken, late + piece_late
+                if piece_taken + piece_late < len(piece) and len(told) < REFUSED_TOLD:
+                    told += refused(piece, body.numbers[start : start + PIECE_LINES], self._horizon_s())
+            if body.bad_count:
+                self.failed["json"] += body.bad_count
+            refused_count = len(body.lines) - taken - late + body.bad_count
+            answer = Answer(taken, late, refused_count, sorted(told, key=lambda one: one.line)[:REFUSED_TOLD])
+            if key is not None:
+                self._answers.add(key, answer)
+        return answer
 
     def _new_stream(self, state: StreamState | None) -> Stream:
         source = self._source
@@ -191,21 +216,38 @@ class Feed:
 
     def _restore(self, saved: dict[str, bytes]) -> None:
         try:
-            if "stream" in saved:
-                self.stream = self._new_stream(msgspec.msgpack.decode(saved["stream"], type=StreamState))
+            if (state := read_state(saved)) is not None:
+                self.stream = self._new_stream(state)
             if "failed" in saved:
                 self.failed = Counter(msgspec.msgpack.decode(saved["failed"], type=dict[str, int]))
+            self._answers = Answers(saved)
         except msgspec.DecodeError as exc:
             raise StoreError(f"releases/{self.name}: the saved state is of another version: {exc}") from exc
-        self._answers = Answers(saved)
+        self._keeper = Keeper(self.stream, saved)
 
-    def _changes(self) -> tuple[dict[str, bytes], list[str]]:
+    def _changes(self) -> Changes:
         """What the checkpoint is to put and to delete."""
-        puts, gone = self._answers.changes()
-        puts |= {"stream": self.stream.saved(), "failed": msgspec.msgpack.encode(dict(self.failed))}
+        puts, gone = self._keeper.changes()
+        new, forgotten = self._answers.changes()
+        puts |= new | {"failed": msgspec.msgpack.encode(dict(self.failed))}
         if self._tail is not None:
             puts["tail"] = self._tail.saved_state()
-        return puts, gone
+        return puts, gone + forgotten
+
+    def _not_written(self, gone: list[str]) -> None:
+        self._answers.not_written(gone)
+        self._keeper.not_written(gone)
+
+    async def _close_bins(self) -> None:
+        """Close what is due and was too much to be closed by whoever brought the records."""
+        while True:
+            await self._due.wait()
+            while self.stream.behind():
+                self._tell(self.stream.close(BINS_AT_ONCE))
+                self._commits.touch()
+                await asyncio.sleep(0)
+            self._due.clear()
+            self._room.set()
 
     async def _tick(self) -> None:
         """Close the last bins of a stream that has gone quiet."""
@@ -213,56 +255,58 @@ class Feed:
             await self._clock.sleep_until(self._clock.monotonic() + TICK_S)
             if turns := self.stream.tick(self._clock.wall()):
                 self._tell(turns)
-                self._dirty.set()
+                self._commits.touch()
 
     def _tell(self, turns: Iterable[Turn]) -> None:
         for build, (kind, alert) in turns:
             if alert.detector != "mean-threshold":
                 log.warning("%s: code %d of %s: %s %s", self.name, alert.code, build, alert.detector, kind)
 
-    async def _commits(self, checkpoint: Checkpoint) -> None:
-        """Write whenever something was taken: at once if somebody waits, else after gathering for a moment."""
-        while True:
-            await self._dirty.wait()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), COMMIT_S)
-            self._dirty.clear()
-            self._urgent.clear()
-            waiters, self._waiters = self._waiters, []
-            puts, gone = self._changes()
-            try:
-                await checkpoint.commit(self._scope, puts, gone)
-            except StoreError as exc:
-                self._answers.not_written(gone)
-                self._dirty.set()
-                for waiter in waiters:
-                    if not waiter.done():
-                        waiter.set_exception(StoreError(str(exc)))
-                await self._clock.sleep_until(self._clock.monotonic() + RETRY_S)
-                continue
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+    async def _take_in(self, token: str | None, tail: bytes | None) -> None:
+        """Listen and follow until cancelled; then stop listening, and answer those who wait."""
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            if self._http:
+                self.addresses["http"] = await self._listen_http(self._http, token, stack)
+            if self._tcp:
+                lines = LineServer(self, token, self._most_connections, self.turned_away)
+                self.connections = lines.connections
+                self.addresses["tcp"] = await self._listen(lines.protocol, self._tcp, stack)
+                stack.push_async_callback(lines.drain, DRAIN_S)
+                group.create_task(lines.run())
+            group.create_task(self._tick())
+            if self._source.paths:
+                group.create_task(self._follow(tail))
+            self.listening.set()
 
-    async def _listen(self, stack: AsyncExitStack, token: str | None) -> None:
-        if self._http:
-            runner = web.AppRunner(ingest_app(self, token), access_log=None, shutdown_timeout=5.0)
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            await _bound(web.TCPSite(runner, *self._http).start(), self._http)
-            self.addresses["http"] = runner.addresses[0][1]
-        if self._tcp:
-            loop = asyncio.get_running_loop()
-            server = await _bound(
-                loop.create_server(lambda: LineProtocol(self, token, self.connections), *self._tcp), self._tcp
-            )
-            stack.callback(server.close)
-            stack.callback(self._hang_up)
-            self.addresses["tcp"] = server.sockets[0].getsockname()[1]
+    async def _listen_http(self, where: tuple[str, int], token: str | None, stack: AsyncExitStack) -> int:
+        app = Ingest(self, token).app()
+        runner = web.AppRunner(
+            app, access_log=None, auto_decompress=False, logger=quiet_logger(), shutdown_timeout=DRAIN_S
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        server = runner.server
+        assert server is not None
 
-    def _hang_up(self) -> None:
-        for connection in list(self.connections):
-            connection.close()
+        def protocol() -> asyncio.BaseProtocol:
+            if len(server.connections) < self._most_connections:
+                return server()
+            self.turned_away["http"] += 1
+            return HangUp()
+
+        return await self._listen(protocol, where, stack)
+
+    async def _listen(
+        self, protocol: Callable[[], asyncio.BaseProtocol], where: tuple[str, int], stack: AsyncExitStack
+    ) -> int:
+        """Listen until the stack is closed; the port."""
+        try:
+            server = await asyncio.get_running_loop().create_server(protocol, *where)
+        except OSError as exc:
+            raise SourceError(f"{where[0]}:{where[1]}: cannot listen: {os.strerror(exc.errno or 0)}") from exc
+        stack.callback(server.close)
+        port: int = server.sockets[0].getsockname()[1]
+        return port
 
     async def _follow(self, saved: bytes | None) -> None:
         self._tail = tail = Tail(self._source.paths, from_start=True, clock=self._clock, saved=saved)
@@ -270,24 +314,19 @@ class Feed:
         try:
             async for batch in tail.batches():
                 self.take_lines(splitter.feed(batch.data))
+                await self._room.wait()
         finally:
             await tail.close()
 
 
-async def _bound(listening: Any, where: tuple[str, int]) -> Any:
-    try:
-        return await listening
-    except OSError as exc:
-        raise SourceError(f"{where[0]}:{where[1]}: cannot listen: {os.strerror(exc.errno or 0)}") from exc
-
-
-def _read_token(path: str | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        token = Path(path).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path}: the token cannot be read: {exc}") from exc
-    if not token:
-        raise ConfigError(f"{path}: empty; it must hold the token")
-    return token
+def refused(lines: list[bytes], numbers: Sequence[int], horizon_s: float) -> list[Refused]:
+    """The first of these lines that are refused; only looked for when there are some."""
+    found: list[Refused] = []
+    for number, line in zip(numbers, lines, strict=True):
+        try:
+            check_time(parse_line(line).time_s, horizon_s)
+        except BadRecord as exc:
+            found.append(Refused(number, exc.reason, str(exc)))
+            if len(found) == REFUSED_TOLD:
+                break
+    return found

@@ -28,6 +28,14 @@ class Told(Protocol):
     def connections(self) -> Sized:
         """Open TCP connections."""
 
+    @property
+    def turned_away(self) -> Mapping[str, int]:
+        """Connections that were not let in, by protocol."""
+
+    @property
+    def requests(self) -> Mapping[int, int]:
+        """Answers to HTTP requests, by status."""
+
 
 def code_name(code: int) -> str:
     """A code as a label."""
@@ -58,6 +66,10 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, feed: Told) 
         found[catalogue.FOLDED][name, label] = state.folded.get(label, 0)
     found[catalogue.LAST_RECORD][name,] = state.last_record_s
     found[catalogue.CONNECTIONS][name,] = len(feed.connections)
+    for protocol in ("http", "tcp"):
+        found[catalogue.TURNED_AWAY][name, protocol] = feed.turned_away.get(protocol, 0)
+    for status in {200, 503, *feed.requests}:
+        found[catalogue.REQUESTS][name, str(status)] = feed.requests.get(status, 0)
     if state.closed_to_s is not None:
         found[catalogue.WATERMARK][name,] = state.closed_to_s
     if state.baseline is not None:

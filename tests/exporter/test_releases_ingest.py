@@ -1,6 +1,7 @@
 """Both ingests over real sockets on loopback."""
 
 import asyncio
+import contextlib
 import gzip
 import io
 import json
@@ -14,11 +15,13 @@ from hypothesis import strategies as st
 
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError, StoreError
-from exporter.releases import system as releases_system
+from exporter.releases import commits
 from exporter.releases.answers import KEYS_REMEMBERED, REFUSED_TOLD, Answer, Answers, Refused
-from exporter.releases.ingest import JsonRecord
+from exporter.releases.bodies import JsonRecord
 from exporter.releases.records import LineSplitter
-from exporter.releases.system import Source, System
+from exporter.releases.source import Source
+from exporter.releases.stream import StreamState
+from exporter.releases.system import System
 from exporter.system import Context
 from exporter.web.exposition import Renderer
 
@@ -129,7 +132,7 @@ async def test_a_key_that_is_in_hand_is_not_counted_twice(start):
 async def test_a_full_disk_is_told_and_the_same_request_again_counts_once(start, monkeypatch):
     system = await start()
     context = system._feeds[0]._ctx
-    monkeypatch.setattr(releases_system, "RETRY_S", 0.0)
+    monkeypatch.setattr(commits, "RETRY_S", 0.0)
     real = context.checkpoint.commit
 
     async def full(scope, puts, gone):
@@ -153,7 +156,7 @@ async def test_a_full_disk_is_told_and_the_same_request_again_counts_once(start,
 async def test_a_time_ahead_of_the_clock_is_refused_and_closes_nothing(start):
     system = await start()
     now = int(SystemClock().wall())
-    body = b"%d\t5.1\t3\n%d\t5.1\t3\n%d\t5.1\t3\n" % (now, now + 7200, now)
+    body = b"%d\t5.1\t3\n%d\t5.1\t3\n%d\t5.1\t3\n" % (now, now + 90, now)
     async with ClientSession() as client, client.post(urls(system)[0], data=body) as response:
         answer = await response.json()
     assert (answer["taken"], answer["late"], answer["refused_count"]) == (2, 0, 1)
@@ -189,26 +192,175 @@ async def test_a_token_is_asked_for_on_both_ways_in(start, tmp_path):
             headers = {"Authorization": given} if given else {}
             async with client.post(url, data=LINES, headers=headers) as response:
                 assert response.status == status, given
-    for first, end in [(b"AUTH wrong\n", WANT), (b"AUTH secret\n", {("5.1", 3): 4, ("5.2", -4): 2})]:
-        await send(port, first + LINES)
+    for first, told, end in [
+        (b"AUTH wrong\n", None, WANT),
+        (b"AUTH secret\n", {"taken": 3, "late": 0, "refused_count": 0}, {("5.1", 3): 4, ("5.2", -4): 2}),
+    ]:
+        assert await send(port, first + LINES) == told
         assert counted(system) == end
 
 
 async def send(port, data):
-    """Send by TCP, and wait until the other side has read all of it and hung up."""
+    """Send by TCP, end, and give what is answered."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(data)
-    writer.write_eof()
-    await reader.read()
-    writer.close()
-    await writer.wait_closed()
+    try:
+        writer.write(data)
+        with contextlib.suppress(OSError):  # hung up on already
+            writer.write_eof()
+        told = await reader.read()
+        return json.loads(told) if told else None
+    except ConnectionError:
+        return None
+    finally:
+        writer.transport.abort()
 
 
-async def test_tcp_lines_count_in_pieces_and_without_a_last_newline(start):
+async def test_tcp_lines_count_without_a_last_newline_and_are_acknowledged_at_the_end(start):
     system = await start()
     _, port = urls(system)
-    await send(port, LINES[:-1])
+    assert await send(port, LINES + b"nonsense\n" + LINES[:-1]) == {"taken": 6, "late": 0, "refused_count": 1}
+    assert counted(system) == {pair: 2 * count for pair, count in WANT.items()}
+
+
+async def test_a_header_is_none_of_the_lines_also_after_the_token(start, tmp_path):
+    (tmp_path / "token").write_text("secret")
+    system = await start(token_file=str(tmp_path / "token"))
+    told = await send(urls(system)[1], b"AUTH secret\nTimestamp\tBuild_Version\tError_Code\n" + LINES)
+    assert told == {"taken": 3, "late": 0, "refused_count": 0}
+
+
+async def test_tcp_is_acknowledged_only_once_the_disk_has_taken_it(start, monkeypatch):
+    system = await start()
+    feed = system._feeds[0]
+    monkeypatch.setattr(commits, "RETRY_S", 0.0)
+    real, failed = feed._ctx.checkpoint.commit, asyncio.Event()
+
+    async def full(scope, puts, gone):
+        failed.set()
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(feed._ctx.checkpoint, "commit", full)
+    sending = asyncio.create_task(send(urls(system)[1], LINES))
+    await failed.wait()
+    failed.clear()
+    await failed.wait()
+    assert not sending.done()
+    monkeypatch.setattr(feed._ctx.checkpoint, "commit", real)
+    assert (await sending)["taken"] == 3
+
+
+async def test_a_connection_that_is_open_when_the_exporter_stops_hears_what_was_counted(start):
+    system = await start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", urls(system)[1])
+    writer.write(LINES)
+    while not counted(system):  # noqa: ASYNC110, the counts are the barrier
+        await asyncio.sleep(0)
+    restarting = asyncio.create_task(start())
+    assert json.loads(await reader.read()) == {"taken": 3, "late": 0, "refused_count": 0}
+    writer.close()
+    assert counted(await restarting) == WANT
+
+
+async def test_one_connection_too_many_is_hung_up_on_and_counted(start, monkeypatch):
+    monkeypatch.setattr("exporter.releases.system.MAX_CONNECTIONS", 1)
+    system = await start()
+    url, port = urls(system)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(LINES)
+    while not counted(system):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert await send(port, LINES) is None
+    async with ClientSession() as client, client.get(url.replace("/ingest", "/-/healthy")):  # kept alive
+        assert await send(system._feeds[0].addresses["http"], b"") is None
+    assert system._feeds[0].turned_away == {"tcp": 1, "http": 1}
+    writer.close()
+    await reader.read()
+
+
+async def test_no_write_sees_half_of_a_request(start, monkeypatch):
+    """Else a sender that repeats a request after a kill would have half of it counted twice."""
+    system = await start()
+    checkpoint = system._feeds[0]._ctx.checkpoint
+    real, seen = checkpoint.commit, set()
+
+    async def watched(scope, puts, gone):
+        answered = sum(key.startswith("key/big") for key in puts)
+        seen.add((msgspec.msgpack.decode(puts["stream"], type=StreamState).accepted % 100, bool(answered)))
+        await real(scope, puts, gone)
+
+    monkeypatch.setattr(checkpoint, "commit", watched)
+    big = b"0:00:01\t5.1\t3\n" * 12_001
+
+    async def post(client, body, key):
+        async with client.post(urls(system)[0], data=body, headers={"Idempotency-Key": key}) as response:
+            assert response.status == 200
+
+    async with ClientSession() as client:
+        small = (post(client, b"0:00:01\t5.1\t3\n" * 100, f"small-{n}") for n in range(10))
+        await asyncio.gather(post(client, big, "big"), *small)
+    assert (1, True) in seen
+    assert seen <= {(1, True), (0, False), (1, False)}
+
+
+async def test_while_the_disk_takes_nothing_nothing_more_is_counted(start, monkeypatch):
+    system = await start()
+    feed = system._feeds[0]
+
+    async def full(scope, puts, gone):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(feed._ctx.checkpoint, "commit", full)
+    async with ClientSession() as client:
+        for want in ("counted, but not on disk yet", "nothing was taken"):
+            async with client.post(urls(system)[0], data=LINES) as response:
+                assert (response.status, response.headers["Retry-After"]) == (503, "1")
+                assert want in await response.text()
     assert counted(system) == WANT
+    assert feed.requests == {503: 2}
+
+
+async def test_too_much_at_once_is_told_to_wait_and_is_not_held(start, monkeypatch):
+    monkeypatch.setattr("exporter.releases.ingest.MAX_HELD_BYTES", 1000)
+    system = await start()
+    url, _ = urls(system)
+    body = b"1\t5.1\t3\n" * 100
+    arrived = asyncio.Event()
+
+    async def slow():
+        yield body
+        arrived.set()
+        await refused.wait()
+        yield b"2\t5.1\t3\n"
+
+    refused = asyncio.Event()
+
+    async def post(client, data):
+        async with client.post(url, data=data) as response:
+            return response.status
+
+    async with ClientSession() as client:
+        first = asyncio.create_task(post(client, slow()))
+        await arrived.wait()
+        while (status := await post(client, body)) == 200:
+            pass  # the first one's piece is still on its way
+        refused.set()
+        assert (status, await first, await post(client, body)) == (503, 200, 200)
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(start, monkeypatch):
+    monkeypatch.setattr("exporter.releases.ingest.BODY_S", 0.01)
+    system = await start()
+    url, _ = urls(system)
+    answered = asyncio.Event()
+
+    async def never():
+        yield b"1\t5.1\t3\n"
+        await answered.wait()
+
+    async with ClientSession() as client, client.post(url, data=never()) as response:
+        assert response.status == 408
+        answered.set()
+    assert counted(system) == {}
 
 
 @pytest.mark.parametrize(
@@ -217,9 +369,13 @@ async def test_tcp_lines_count_in_pieces_and_without_a_last_newline(start):
         (b"{}", {"Content-Type": "application/json"}, 400),
         (b"\xff\xfe", {"Content-Type": "application/json"}, 400),
         (LINES, {"Idempotency-Key": "k" * 201}, 400),
-        (b"x" * (33 << 20), {}, 413),
+        (gzip.compress(LINES)[:-1], {"Content-Encoding": "gzip"}, 400),
+        (LINES, {"Content-Encoding": "gzip"}, 400),
+        (LINES, {"Content-Encoding": "br"}, 415),
+        (gzip.compress(bytes(100 << 20), 1), {"Content-Encoding": "gzip"}, 413),
+        (b"x" * (9 << 20), {}, 413),
     ],
-    ids=["no-array", "no-json", "long-key", "too-large"],
+    ids=["no-array", "no-json", "long-key", "cut-gzip", "no-gzip", "brotli", "gzip-bomb", "too-large"],
 )
 async def test_a_body_that_cannot_be_is_refused_as_a_whole(start, body, headers, status):
     system = await start()

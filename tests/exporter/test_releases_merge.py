@@ -23,6 +23,7 @@ RULES = Path(__file__).resolve().parents[2] / "alerts" / "rules" / "releases.yml
 class Feed:
     def __init__(self):
         self.failed, self.connections = Counter(), ()
+        self.turned_away, self.requests = Counter(), Counter()
 
 
 def told(streams):

@@ -1,0 +1,47 @@
+"""The configuration of one stream of errors."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from exporter.errors import ConfigError
+from exporter.releases.analysis import Settings
+from exporter.releases.stream import Limits
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One stream of errors."""
+
+    source: Annotated[str, msgspec.Meta(min_length=1)]
+    http: str | None = None
+    tcp: str | None = None
+    paths: list[str] = []
+    baseline: str | None = None
+    builds: list[str] = []
+    codes: list[int] = []
+    token_file: str | None = None
+    max_records_per_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    compare: Settings = Settings()
+    limits: Limits = Limits()
+
+
+def address(text: str, where: str) -> tuple[str, int]:
+    """`host:port` as a pair. Raises ConfigError that starts with `where`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"{where}: {text!r} is not host:port, as 127.0.0.1:8095 is")
+    return host.strip("[]"), int(port)
+
+
+def read_token(path: str | None) -> str | None:
+    """The token in a file; None where no file is named. Raises ConfigError."""
+    if path is None:
+        return None
+    try:
+        token = Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path}: the token cannot be read: {exc}") from exc
+    if not token:
+        raise ConfigError(f"{path}: empty; it must hold the token")
+    return token

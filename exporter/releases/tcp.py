@@ -1,0 +1,225 @@
+"""Records over TCP: lines, read from all connections in turn.
+
+A connection is read again only after what it sent has been counted, so a sender that is too quick waits in its own
+socket, and many senders together hold the event loop no longer than one does. The acknowledgement is one line of JSON
+at the end: once the sender has ended its side, or the exporter stops, and all that was counted is on disk.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import socket
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import msgspec
+
+from exporter.errors import StoreError
+from exporter.releases.records import LineSplitter, is_header
+
+READ_BYTES = 64 << 10
+"""Read from a connection at a time: a few milliseconds' work, and the most that one may have waiting here."""
+LINGER_S = 1.0
+"""How long a sender that is hung up on may take to read its acknowledgement."""
+
+
+class Sink(Protocol):
+    """Where lines go."""
+
+    def take_lines(self, lines: list[bytes]) -> tuple[int, int]:
+        """Count lines; (taken, late). Bad ones are counted by reason."""
+
+    async def room(self, records: int) -> None:
+        """Wait, after so many records, until more may come."""
+
+    async def written(self) -> None:
+        """Wait until all that was taken is on disk. Raises StoreError."""
+
+
+class Receipt(msgspec.Struct):
+    """What became of one connection's lines, blank ones and a header aside. Its names are those of HTTP's answer."""
+
+    taken: int = 0
+    late: int = 0
+    refused_count: int = 0
+
+
+class LineServer:
+    """Takes lines from many connections, one after the other. With a token set, each begins with `AUTH <token>`.
+
+    connections: those that are open.
+    """
+
+    def __init__(self, sink: Sink, token: str | None, most: int, turned_away: Counter[str]) -> None:
+        """`turned_away` counts under "tcp" those that were not let in because there were `most` already."""
+        self._sink = sink
+        self._token = token
+        self._most = most
+        self._came: asyncio.Queue[tuple[LineProtocol, bytes | None]] = (
+            asyncio.Queue()
+        )  # one for each connection at most
+        self.connections: set[LineProtocol] = set()
+        self._turned_away = turned_away
+
+    def protocol(self) -> asyncio.BaseProtocol:
+        """What a new connection is spoken to with."""
+        return LineProtocol(self)
+
+    def joined(self, connection: "LineProtocol") -> bool:
+        """Whether a connection is let in."""
+        if len(self.connections) >= self._most:
+            self._turned_away["tcp"] += 1
+            return False
+        self.connections.add(connection)
+        return True
+
+    def came(self, connection: "LineProtocol", data: bytes | None) -> None:
+        """A connection sent `data`, or ended its side: None. It is not read before its turn has been."""
+        self._came.put_nowait((connection, data))
+
+    async def run(self) -> None:
+        """Count what came, in turn, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                connection, data = await self._came.get()
+                taken = self._take(connection, data)
+                if data is None:
+                    group.create_task(self._acknowledge(connection))
+                else:
+                    await self._sink.room(taken)
+                    connection.resume()
+
+    async def drain(self, within_s: float) -> None:
+        """Read no more, count what came, acknowledge it, hang up. Only after `run` has been cancelled."""
+        for connection in self.connections:
+            connection.pause()
+        while not self._came.empty():
+            self._take(*self._came.get_nowait())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*map(self._acknowledge, list(self.connections))), within_s)
+        for connection in list(self.connections):
+            connection.abort()
+
+    def _take(self, connection: "LineProtocol", data: bytes | None) -> int:
+        lines = connection.lines(data)
+        if self._token is not None and lines and not connection.known:
+            scheme, _, given = lines.pop(0).partition(b" ")
+            if scheme != b"AUTH" or not hmac.compare_digest(given.strip(), self._token.encode()):
+                connection.close()
+                return 0
+            connection.known = connection.fresh = True
+        if connection.fresh and lines:
+            connection.fresh = False
+            if is_header(lines[0]):
+                del lines[0]
+        if not lines:
+            return 0
+        taken, late = self._sink.take_lines(lines)
+        connection.receipt.taken += taken
+        connection.receipt.late += late
+        connection.receipt.refused_count += len(lines) - taken - late
+        return len(lines)
+
+    async def _acknowledge(self, connection: "LineProtocol") -> None:
+        """Tell what was counted, once it is on disk; never, while the disk takes nothing."""
+        while not connection.gone.is_set():
+            try:
+                await self._sink.written()
+            except StoreError:
+                continue  # it is tried again in a second
+            connection.finish(msgspec.json.encode(connection.receipt) + b"\n")
+            try:
+                await asyncio.wait_for(connection.gone.wait(), LINGER_S)
+            except TimeoutError:
+                connection.abort()
+            return
+
+
+class LineProtocol(asyncio.BufferedProtocol):
+    """One connection: what it sends is handed on, and not read further until it is told to go on."""
+
+    def __init__(self, server: LineServer) -> None:
+        self._server = server
+        self._splitter = LineSplitter()
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._ended = self._finished = False
+        self.known = self.fresh = False  # it has shown the token; and sent no line since
+        self.receipt = Receipt()
+        self.gone = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to read, unless there are too many already."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        if not self._server.joined(self):
+            self._transport.abort()
+        elif (connection := transport.get_extra_info("socket")) is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # or a dead machine's would stay for ever
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002, one size for all
+        """Room for what comes."""
+        self._buffer = bytearray(READ_BYTES)
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand on what came."""
+        if self._finished:
+            return
+        self.pause()
+        self._server.came(self, bytes(memoryview(self._buffer)[:nbytes]))
+
+    def eof_received(self) -> bool:
+        """The sender ended its side; ours stays open for the acknowledgement."""
+        self._ended = True
+        if not self._finished:
+            self._server.came(self, None)
+        elif self._transport is not None:
+            self._transport.close()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002, what was read is counted either way
+        """Forget the connection."""
+        self._server.connections.discard(self)
+        self.gone.set()
+
+    def lines(self, data: bytes | None) -> list[bytes]:
+        """The lines that `data` completes; for None, the last one, which nothing ended."""
+        return self._splitter.end() if data is None else self._splitter.feed(data)
+
+    def pause(self) -> None:
+        """Read no more."""
+        self._if_open(lambda transport: transport.pause_reading())
+
+    def resume(self) -> None:
+        """Read on."""
+        self._if_open(lambda transport: transport.resume_reading())
+
+    def finish(self, last_words: bytes) -> None:
+        """Say this and nothing more; what still comes is thrown away, so that the sender gets to read."""
+        if self._finished:
+            return
+        self._finished = True
+
+        def end(transport: asyncio.Transport) -> None:
+            transport.write(last_words)
+            if self._ended:
+                transport.close()
+            else:
+                with contextlib.suppress(OSError):  # it has gone, and nobody has told us yet
+                    transport.write_eof()
+                transport.resume_reading()
+
+        self._if_open(end)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._if_open(lambda transport: transport.close())
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._if_open(lambda transport: transport.abort())
+
+    def _if_open(self, act: Callable[[asyncio.Transport], None]) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            act(self._transport)

@@ -1,0 +1,69 @@
+"""Bodies to lines: each line is told by the number that its sender knows it by."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.errors import BadRecord
+from exporter.releases.bodies import Body, read_body
+from exporter.releases.records import Record, parse_line
+
+GOOD = b'{"timestamp": 5, "build_version": "5.1", "error_code": 3}'
+
+
+@pytest.mark.parametrize(
+    ("body", "want"),
+    [
+        (b"", Body([], [])),
+        (b"a\nb\n", Body([b"a", b"b"], [1, 2])),
+        (b"a\r\nb", Body([b"a", b"b"], [1, 2])),
+        (b"\xef\xbb\xbfTimestamp\tBuild\tCode\r\ra\r\rb\r", Body([b"a", b"b"], [3, 5])),
+        (b"\n\ntime,build,code\na", Body([b"a"], [4])),
+    ],
+    ids=["empty", "plain", "no-last-end", "bom-header-blank-cr", "header-after-blank-lines"],
+)
+def test_text(body, want):
+    got = read_body(body, "text/plain")
+    assert (got.lines, list(got.numbers), got.bad_count) == (want.lines, want.numbers, 0)
+
+
+def test_a_line_that_is_no_json_is_told_and_the_others_are_taken():
+    body = b"\n".join([GOOD, b"", b"{", GOOD, b'{"timestamp": 5, "build_version": "5.1", "error_code": "3"}', b" "])
+    got = read_body(body, "application/x-ndjson")
+    assert (got.lines, list(got.numbers), got.bad_count) == ([b"5\t5.1\t3"] * 2, [1, 4], 2)
+    assert [(one.line, one.reason) for one in got.bad] == [(3, "json"), (5, "json")]
+    assert "$.error_code" in got.bad[1].text
+
+
+def test_only_the_first_bad_lines_are_told():
+    got = read_body(b"{\n" * 1000, "application/x-ndjson")
+    assert (got.bad_count, len(got.bad)) == (1000, 20)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
+@pytest.mark.parametrize(
+    "timestamp", [b"1e400", b"9" * 5000, b'"\\ud800"', b'"1\\t5.1\\t3"', b"NaN", b"true", b"[" * 100_000]
+)
+def test_json_that_is_no_record_is_refused_and_never_raises_anything_else(kind, timestamp):
+    body = b'{"timestamp": %s, "build_version": "5.1", "error_code": 3}' % timestamp
+    try:
+        got = read_body(b"[%s]" % body if kind == "application/json" else body, kind)
+    except BadRecord:
+        return
+    if got.lines:
+        with pytest.raises(BadRecord):
+            parse_line(got.lines[0])
+    assert len(got.lines) + got.bad_count == 1
+
+
+@given(st.lists(st.sampled_from([b"5\t5.1\t3", b"", b"x", b"7,5.2,-4"]), max_size=30))
+def test_numbers_lead_back_to_the_lines(lines):
+    body = b"\n".join(lines)
+    got = read_body(body, "text/plain")
+    assert [lines[number - 1] for number in got.numbers] == got.lines == [line for line in lines if line]
+
+
+def test_the_three_spellings_are_one():
+    text = read_body(b"5\t5.1\t3\n", "").lines
+    assert read_body(GOOD, "application/jsonl").lines == read_body(b"[%s]" % GOOD, "application/json").lines == text
+    assert parse_line(text[0]) == Record(5, "5.1", 3)
