@@ -112,6 +112,31 @@ async def test_what_cannot_be_answered_is_said_in_its_own_status(serving):
     assert (await ask(session, "GET", "/stores/nobody"))[0] == 404
 
 
+@pytest.mark.parametrize(
+    "request_line",
+    [b"GET /" + b"x" * 9000 + b" HTTP/1.1", b"GET / HTTP/1.1\r\nX-Nul: \x00", b"\x16\x03\x01 this is TLS"],
+    ids=["long-url", "nul", "tls"],
+)
+async def test_what_is_no_request_gets_json_and_one_line_in_the_log(serving, caplog, request_line):
+    _, session = await serving(run=False)
+    reader, writer = await asyncio.open_connection("127.0.0.1", session._base_url.port)
+    writer.write(request_line + b"\r\n\r\n")
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.split(maxsplit=2)[1] == b"400"
+    assert b"Content-Type: application/json" in head
+    assert list(json.loads(body)) == ["status"]
+    assert [(found.levelname, found.exc_info) for found in caplog.records] == [("WARNING", None)]
+
+
+async def test_a_format_that_is_none_is_refused_before_the_report_is_ready(serving, stores_world):
+    stores_world.load(status=POLLS.splitlines())
+    _, session = await serving(run=False)
+    _, answer = await ask(session, "GET", "/trigger_report")
+    status, told = await ask(session, "GET", f"/get_report/{answer['report_id']}?format=xlsx")
+    assert (status, told) == (400, {"status": "format is csv or json"})
+
+
 async def test_a_job_is_on_disk_before_its_id_is_told_and_equal_requests_share_it(serving, stores_world):
     stores_world.load(status=POLLS.splitlines())
     _, session = await serving(run=False)

@@ -1,0 +1,73 @@
+"""Both HTTP APIs do what their OpenAPI documents say, and refuse what those forbid, by a fuzzer."""
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from ports import free_ports
+from store_server import ask, start
+
+ROOT = Path(__file__).resolve().parents[2]
+FUZZER = shutil.which("schemathesis")
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.skipif(FUZZER is None, reason="schemathesis is not installed"),
+]
+
+
+def find_faults(folder, document, *more):
+    """What schemathesis says, '' where it finds nothing. The same requests each time."""
+    command = [FUZZER, "run", document, "--max-examples", "40", "--generation-deterministic", "--no-color", *more]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def test_the_stores_api_keeps_its_document(tmp_path):
+    feed = ["trafficgen", "feed", "stores", "--output", tmp_path / "inbox", "--stores", "20", "--hours", "48"]
+    subprocess.run([*feed, "--seed", "1"], check=True)
+    process, url = start(tmp_path)
+    try:
+        assert find_faults(tmp_path, f"{url}/openapi.json") == ""
+        told = (tmp_path / "serve.log").read_text()
+        assert "level=error" not in told
+        assert "Traceback" not in told
+        assert ask(f"{url}/-/healthy") == (200, b"ok\n")
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_the_ingest_of_releases_keeps_its_document(tmp_path):
+    (port,) = free_ports(1)
+    source = {"source": "app", "http": f"127.0.0.1:{port}", "baseline": "1.0"}
+    (tmp_path / "exporter.yml").write_text(json.dumps({"state_dir": str(tmp_path / "state"), "releases": [source]}))
+    document = json.loads((ROOT / "docs" / "openapi-ingest.json").read_text())
+    # A key that comes again answers as it did the first time, whatever the body: no fault, but it looks like one.
+    document["paths"]["/ingest"]["post"]["parameters"] = []
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    command = ["exporter", "--config.file", tmp_path / "exporter.yml", "--web.listen-address", "127.0.0.1:0"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stderr=log)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 60
+        while not listens(url):
+            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        assert find_faults(tmp_path, tmp_path / "openapi.json", "--url", url) == ""
+        assert ask(f"{url}/-/healthy") == (200, b"ok\n")
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def listens(url):
+    try:
+        return ask(f"{url}/-/healthy")[0] == 200
+    except OSError:
+        return False
