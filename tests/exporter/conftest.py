@@ -40,10 +40,15 @@ class StoresWorld:
         return load(self.database, inputs, to_us(now))
 
     def report(self, as_of, **policy):
-        """The CSV with all columns: store -> short name of a column -> text."""
+        """The CSV with all columns: store -> short name of a column -> number."""
         report = make_report(self.database, Policy(**policy), moment(as_of))
         rows = csv.DictReader(io.StringIO(to_csv(report, everything=True)))
         return {row.pop("store_id"): {short(name): float(value) for name, value in row.items()} for row in rows}
+
+    @staticmethod
+    def moment(text):
+        """Microseconds since 1970 of a time in UTC."""
+        return moment(text)
 
 
 def short(column):
@@ -60,3 +65,17 @@ def stores_world(tmp_path):
     world = StoresWorld(tmp_path)
     yield world
     world.database.close()
+
+
+@pytest.fixture(scope="module")
+def stores_worlds(tmp_path_factory):
+    """Makes worlds that a module's tests share."""
+    made = []
+
+    def make():
+        made.append(StoresWorld(tmp_path_factory.mktemp("stores")))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.database.close()
