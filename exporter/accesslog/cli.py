@@ -2,9 +2,8 @@
 
 import asyncio
 import re
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from exporter.accesslog.tally import Tally
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError, SourceError
 from exporter.logfmt import start_logging
+from exporter.signals import until_signal
 from exporter.sources.files import LineFile
 
 SECONDS = click.FloatRange(0.1, 86_400)
@@ -150,18 +150,7 @@ def qps_command(
     gmond = Ganglia(ganglia, interval_s) if ganglia else None
     reporter = Reporter(output, gmond)
     with suppress(asyncio.CancelledError):
-        asyncio.run(
-            _until_signal(follow(source, interval_s, reporter.tell, SystemClock(), reports=1 if once else None))
-        )
-
-
-async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
-    """Run until done, or until SIGTERM or SIGINT."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    await task
+        asyncio.run(until_signal(follow(source, interval_s, reporter.tell, SystemClock(), reports=1 if once else None)))
 
 
 @contextmanager
