@@ -10,11 +10,14 @@ import msgspec
 import numpy as np
 
 from exporter.errors import ConfigError
-from exporter.releases.detectors import Alert, Bin, Counts, Detector, Evidence, MeanThreshold, Onset
-from exporter.releases.grid import slices
+from exporter.releases.detectors import Alert, Bins, Counts, Detector
+from exporter.releases.evidence import Evidence
+from exporter.releases.grid import Block, blocks
+from exporter.releases.mean_threshold import MeanThreshold
+from exporter.releases.onset import Onset
 from exporter.releases.records import version_key
-from exporter.releases.statistics import dispersion, log_evidence, p_values, q_values, rate_ratios
-from exporter.releases.tally import Tally
+from exporter.releases.statistics import Floats, Moments, log_evidence, p_values, q_values, rate_ratios
+from exporter.releases.table import Table
 
 DETECTORS = ("mean-threshold", "evidence", "onset")
 
@@ -56,7 +59,7 @@ class CodeResult(msgspec.Struct, frozen=True):
     alarm_at: int | None
 
 
-class BuildAlert(msgspec.Struct, frozen=True):
+class BuildAlert(msgspec.Struct, frozen=True, gc=False):
     """An alert and the build it is about."""
 
     build: str
@@ -92,34 +95,52 @@ def make_detectors(settings: Settings, codes: int, names: Sequence[str] = DETECT
 
 
 def analyse(
-    tally: Tally, settings: Settings, *, baseline: str | None = None, detectors: Sequence[str] = DETECTORS
+    table: Table, settings: Settings, *, baseline: str | None = None, detectors: Sequence[str] = DETECTORS
 ) -> Analysis:
     """Compare every other build with the baseline. Raises ConfigError when there is no such baseline."""
-    builds, codes = tally.builds(), tally.codes()
-    base = choose_baseline(builds, baseline)
-    totals = np.zeros((len(builds), len(codes)), np.int64)
-    for (_, build, code), count in tally.counts.items():
-        totals[builds.index(build), codes.index(code)] += count
-    candidates = [place for place, build in enumerate(builds) if build != base]
-    watched = len(codes) * len(candidates)
+    base = choose_baseline(table.builds, baseline)
+    totals = table.totals()
+    analysis = Analysis(base, dict(zip(table.builds, totals.sum(1).tolist(), strict=True)), [], [], [])
+    if base is None:
+        return analysis
+    candidates = [place for place, build in enumerate(table.builds) if build != base]
+    watched = len(table.codes) * len(candidates)
     logs = {place: AlertLog(make_detectors(settings, watched, detectors)) for place in candidates}
-    sums = []
-    for piece in slices(tally, builds, codes, settings.bin_s):
-        sums.append((piece.start_s, piece.counts.sum(0)))
+    at = table.builds.index(base)
+    bins = BinTotals(len(table.builds), len(table.codes))
+    for block in blocks(table, settings.bin_s):
+        bins.add(block)
         for place, log in logs.items():
-            log.step(piece.pair(builds.index(base or ""), place), codes)
-    binned = np.stack([counts for _, counts in sums]) if sums else np.zeros((0, len(builds), len(codes)), np.int64)
-    starts = [start for start, _ in sums]
-    analysis = Analysis(base, dict(zip(builds, totals.sum(1).tolist(), strict=True)), [], [], [])
+            log.step(block.pair(at, place), table.codes)
     for place in candidates:
-        pair = binned[:, [builds.index(base or ""), place], :]
-        alerts = logs[place].alerts()
-        analysis.alerts.extend(BuildAlert(builds[place], alert) for alert in alerts)
-        both = totals[[builds.index(base or ""), place]]
-        analysis.codes.extend(_compare(builds[place], codes, (both, pair[:, 1]), settings, alerts))
-        gaps = silences(starts, pair.sum(2), settings.bin_s, settings.bins)
-        analysis.silent.extend((builds[place], *gap) for gap in gaps)
+        build, alerts = table.builds[place], logs[place].alerts()
+        analysis.alerts.extend(BuildAlert(build, alert) for alert in alerts)
+        spread = bins.moments.dispersion()[place]
+        analysis.codes.extend(_compare(build, table.codes, (totals[[at, place]], spread), settings, alerts))
+        gaps = silences(bins.starts, bins.by_build(at, place), settings.bin_s, settings.bins)
+        analysis.silent.extend((build, *gap) for gap in gaps)
     return analysis
+
+
+class BinTotals:
+    """What is kept of the bins once the detectors have seen them."""
+
+    def __init__(self, builds: int, codes: int) -> None:
+        self.moments = Moments((builds, codes))
+        self.starts: list[int] = []
+        self._by_build: list[Counts] = []
+
+    def add(self, block: Block) -> None:
+        """Take in the next bins."""
+        sums = block.sums()
+        self.moments.add(sums)
+        self.starts += range(block.start_s, block.start_s + block.size * block.width_s, block.width_s)
+        self._by_build.append(sums.sum(2))
+
+    def by_build(self, *places: int) -> Counts:
+        """Errors of some builds. (bins, builds)."""
+        every = np.concatenate(self._by_build) if self._by_build else np.zeros((0, max(places) + 1), np.int64)
+        return every[:, places]
 
 
 class AlertLog:
@@ -129,8 +150,8 @@ class AlertLog:
         self._detectors = detectors
         self._ended: list[Alert] = []
 
-    def step(self, closed: Bin, codes: Sequence[int]) -> None:
-        """Feed one bin to each detector."""
+    def step(self, closed: Bins, codes: Sequence[int]) -> None:
+        """Feed bins to each detector."""
         for detector in self._detectors:
             self._ended += [alert for kind, alert in detector.step(closed, codes) if kind == "inactive"]
 
@@ -158,14 +179,15 @@ def silences(starts: Sequence[int], sums: Counts, width_s: int, least_bins: int)
 
 
 def _compare(
-    build: str, codes: Sequence[int], counts: tuple[Counts, Counts], settings: Settings, alerts: Sequence[Alert]
+    build: str, codes: Sequence[int], figures: tuple[Counts, Floats], settings: Settings, alerts: Sequence[Alert]
 ) -> Iterator[CodeResult]:
-    """One build's codes. counts: totals of baseline and candidate, (2, codes); the candidate's bins, (bins, codes)."""
-    (ys, xs), binned = counts
+    """One build's codes. figures: totals of baseline and candidate, (2, codes); candidate's dispersion, (codes,)."""
+    (ys, xs), spread = figures
     ratios = rate_ratios(xs, ys, settings.exposure)
     p = p_values(xs, ys, exposure=settings.exposure)
     q = q_values(p)
     logs = log_evidence(xs, ys, exposure=settings.exposure)
+    alarms = {a.code: a.start_s for a in reversed(alerts) if a.detector == "evidence"}  # the first one of each stays
     for i, code in enumerate(codes):
         yield CodeResult(
             code=code,
@@ -179,8 +201,8 @@ def _compare(
             q_value=float(q[i]),
             evidence=math.exp(min(float(logs[i]), 700.0)),
             log_evidence=float(logs[i]),
-            dispersion=_finite(dispersion(binned[:, i])),
-            alarm_at=next((a.start_s for a in alerts if a.detector == "evidence" and a.code == code), None),
+            dispersion=_finite(spread[i]),
+            alarm_at=alarms.get(code),
         )
 
 

@@ -1,5 +1,6 @@
 """`exporter releases ...`: error streams in whole files or from standard input."""
 
+import asyncio
 import io
 import sys
 from collections.abc import Callable, Iterator
@@ -9,13 +10,15 @@ from typing import Any
 import click
 import msgspec
 
+from exporter.clock import SystemClock
 from exporter.errors import ConfigError, SourceError
 from exporter.output import replacing
 from exporter.releases import heatmap as heatmaps
 from exporter.releases import report as reports
 from exporter.releases.analysis import DETECTORS, Analysis, Settings, analyse
-from exporter.releases.records import lines_of
-from exporter.releases.tally import Tally
+from exporter.releases.reading import Input, Reading
+from exporter.releases.table import Table
+from exporter.signals import until_signal
 
 CHUNK_BYTES = 4 << 20
 
@@ -48,17 +51,17 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--format", "form", type=click.Choice(["tsv", "json"]), default="tsv", show_default=True)
 def aggregate(file: str, form: str) -> None:
     """Print one record a second with a counter for each build and code. FILE may be - for standard input."""
-    tally = _read(file)
-    pairs = [(build, code) for build in tally.builds() for code in tally.codes()]
-    names = [f"{build}_Error_Code_{code}" for build, code in pairs]
+    source = _read(file)
+    table = source.table
+    names = [f"{build}_Error_Code_{code}" for build in table.builds for code in table.codes]
     if form == "tsv":
         click.echo("\t".join(["Timestamp", *names]))
-    for second, row in tally.rows():
-        counts = [row[pair] for pair in pairs]
+    for second, row in table.rows():
+        counts = row.ravel().tolist()
         time = reports.show_time(second) or ""
         line = "\t".join([time, *map(str, counts)]) if form == "tsv" else msgspec.json.encode([time, *counts]).decode()
         click.echo(line)
-    _complain(tally)
+    _complain(source)
 
 
 @releases.command()
@@ -70,16 +73,16 @@ def aggregate(file: str, form: str) -> None:
 @click.option("--output", type=click.Path(path_type=Path), help="Write here instead of standard output.")
 def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | None, **settings: Any) -> None:
     """Compare the builds in FILE, or in standard input for -."""
-    chosen, tally, analysis = _analyse(file, settings, detectors)
+    chosen, source, analysis = _analyse(file, settings, detectors)
     if form == "json":
-        result = reports.as_json(analysis, tally, chosen)
+        result = reports.as_json(analysis, source, chosen)
     elif form == "html":
         picture = io.BytesIO()
-        heatmaps.draw(tally, analysis, picture, exposure=chosen.exposure)
-        result = reports.as_html(analysis, tally, chosen, picture.getvalue()).encode()
+        heatmaps.draw(source.table, analysis, picture, exposure=chosen.exposure)
+        result = reports.as_html(analysis, source, chosen, picture.getvalue()).encode()
     else:
-        result = reports.as_text(analysis, tally, chosen).encode()
-    _complain(tally)
+        result = reports.as_text(analysis, source, chosen).encode()
+    _complain(source)
     with replacing(output or Path("-")) as out:
         out.write(result)
 
@@ -96,15 +99,17 @@ def heatmap(file: str, *, output: Path | None, follow: bool, column_s: int | Non
     if output is None:
         _follow(file, settings)
         return
-    chosen, tally, analysis = _analyse(file, settings, ("evidence", "onset"))
-    _complain(tally)
+    chosen, source, analysis = _analyse(file, settings, ("evidence", "onset"))
+    _complain(source)
     try:
-        heatmaps.draw(tally, analysis, output, exposure=chosen.exposure, width_s=column_s)
+        heatmaps.draw(source.table, analysis, output, exposure=chosen.exposure, width_s=column_s)
     except OSError as exc:
         raise SourceError(f"{output}: {exc.strerror}") from exc
 
 
 def _follow(file: str, settings: dict[str, Any]) -> None:
+    if file != "-" and not Path(file).exists():
+        raise SourceError(f"{file}: no such file")
     from rich.console import Console
 
     from exporter.releases import live
@@ -112,11 +117,15 @@ def _follow(file: str, settings: dict[str, Any]) -> None:
     baseline = settings.pop("baseline")
     chosen = _settings(settings)
 
-    def compare(tally: Tally) -> Analysis:
-        named = baseline if baseline in tally.builds() else None  # it may not have come yet
-        return analyse(tally, chosen, baseline=named, detectors=("evidence", "onset"))
+    def compare(table: Table) -> Analysis:
+        named = baseline if baseline in table.builds else None  # it may not have come yet
+        return analyse(table, chosen, baseline=named, detectors=("evidence", "onset"))
 
-    _complain(live.follow(live.pieces(file), compare, Console()))
+    async def run() -> None:
+        clock = SystemClock()
+        _complain(await live.follow(live.pieces(file, clock), compare, Console(), clock))
+
+    asyncio.run(until_signal(run()))
 
 
 def _settings(settings: dict[str, Any]) -> Settings:
@@ -126,20 +135,21 @@ def _settings(settings: dict[str, Any]) -> Settings:
         raise ConfigError(str(exc)) from exc
 
 
-def _analyse(file: str, settings: dict[str, Any], detectors: tuple[str, ...]) -> tuple[Settings, Tally, Analysis]:
+def _analyse(file: str, settings: dict[str, Any], detectors: tuple[str, ...]) -> tuple[Settings, Input, Analysis]:
     baseline = settings.pop("baseline")
     chosen = _settings(settings)
-    tally = _read(file)
-    return chosen, tally, analyse(tally, chosen, baseline=baseline, detectors=detectors)
+    source = _read(file)
+    return chosen, source, analyse(source.table, chosen, baseline=baseline, detectors=detectors)
 
 
-def _read(file: str) -> Tally:
-    tally = Tally()
-    for lines in lines_of(_chunks(file)):
-        tally.add_lines(lines)
-    if not tally.counts and not tally.failed:
+def _read(file: str) -> Input:
+    reading = Reading()
+    for chunk in _chunks(file):
+        reading.add(chunk)
+    source = reading.end()
+    if not len(source.table.second) and not source.failed:
         raise ConfigError(f"{file}: empty; records are lines of timestamp, build and error code")
-    return tally
+    return source
 
 
 def _chunks(file: str) -> Iterator[bytes]:
@@ -151,8 +161,8 @@ def _chunks(file: str) -> Iterator[bytes]:
         raise SourceError(f"{file}: {exc.strerror}") from exc
 
 
-def _complain(tally: Tally) -> None:
-    for bad in tally.set_aside:
+def _complain(source: Input) -> None:
+    for bad in source.set_aside:
         click.echo(f"set aside ({bad.reason}): {bad.text}", err=True)
-    if (more := tally.failed.total() - len(tally.set_aside)) > 0:
+    if (more := sum(source.failed.values()) - len(source.set_aside)) > 0:
         click.echo(f"set aside: {more} more lines", err=True)

@@ -1,43 +1,71 @@
-"""A tally as arrays, bin by bin: what the detectors are fed. Pure."""
+"""A table as arrays, bins in a row: what the detectors are fed. Pure."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from exporter.releases.detectors import Bin, Counts
-from exporter.releases.tally import Tally
+from exporter.releases.detectors import Bins, Counts, sums_by_bin
+from exporter.releases.table import Table
+
+MARGIN_BINS = 1000
+"""Of a long gap only so many bins are made at either end: one record with a wrong year is no reason for millions."""
+
+_CELLS = 1_000_000  # of a block: seconds, builds and codes multiplied
 
 
-class Slice(NamedTuple):
-    """One bin of all builds: the seconds in it that had records. counts: (seconds, builds, codes)."""
+class Block(NamedTuple):
+    """Bins of all builds in a row, and the seconds in them that had records.
+
+    size: number of bins. place: the bin of each second, ascending, (seconds,). counts: (seconds, builds, codes).
+    """
 
     start_s: int
     width_s: int
+    size: int
+    place: Counts
     counts: Counts
 
-    def pair(self, baseline: int, candidate: int) -> Bin:
+    def pair(self, baseline: int, candidate: int) -> Bins:
         """Two builds, by their places, as detectors take them."""
-        return Bin(self.start_s, self.width_s, self.counts[:, baseline, :], self.counts[:, candidate, :])
+        baselines, candidates = self.counts[:, baseline], self.counts[:, candidate]
+        return Bins(self.start_s, self.width_s, self.size, self.place, baselines, candidates)
+
+    def sums(self) -> Counts:
+        """Counts by bin. (bins, builds, codes)."""
+        return sums_by_bin(self.counts, self.place, self.size)
 
 
-def slices(tally: Tally, builds: list[str], codes: list[int], width_s: int) -> Iterator[Slice]:
+def blocks(table: Table, width_s: int) -> Iterator[Block]:
     """The whole bins between the first and the last record of any build, empty ones included.
 
     A last bin that the input does not fill is left out: the task's hour ends with one second of it.
     """
-    if not tally.counts:
+    if not len(table.second):
         return
-    build_at = {build: i for i, build in enumerate(builds)}
-    code_at = {code: i for i, code in enumerate(codes)}
-    table = np.array([(s, build_at[b], code_at[c], n) for (s, b, c), n in tally.counts.items()], np.int64)
-    table = table[np.argsort(table[:, 0], kind="stable")]
-    first, last = int(table[0, 0]), int(table[-1, 0])
-    starts = np.arange(first // width_s * width_s, (last + 1) // width_s * width_s, width_s)
-    edges = np.searchsorted(table[:, 0], [*starts, starts[-1] + width_s] if len(starts) else [0])
-    for start, left, right in zip(starts.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        rows = table[left:right]
-        seconds, place = np.unique(rows[:, 0], return_inverse=True)
-        counts = np.zeros((len(seconds), len(builds), len(codes)), np.int64)
-        np.add.at(counts, (place, rows[:, 1], rows[:, 2]), rows[:, 3])
-        yield Slice(start, width_s, counts)
+    bins = table.second // width_s
+    end = (int(table.second[-1]) + 1) // width_s
+    most = max(1, _CELLS // (width_s * len(table.builds) * len(table.codes)))
+    for start, stop in _stretches(bins, end):
+        for first in range(start, stop, most):
+            last = min(first + most, stop)
+            left, right = np.searchsorted(bins, [first, last]).tolist()
+            yield _block(table, width_s, (first, last), slice(left, right))
+
+
+def _stretches(bins: Counts, end: int) -> Iterator[tuple[int, int]]:
+    """Bins without the middles of long gaps, as half-open ranges. bins: ascending."""
+    gaps = np.flatnonzero(np.diff(bins) > 2 * MARGIN_BINS)
+    starts = [int(bins[0]), *(bins[gaps + 1] - MARGIN_BINS).tolist()]
+    stops = [*(bins[gaps] + 1 + MARGIN_BINS).tolist(), end]
+    for start, stop in zip(starts, stops, strict=True):
+        if start < min(stop, end):
+            yield start, min(stop, end)
+
+
+def _block(table: Table, width_s: int, bins: tuple[int, int], rows: slice) -> Block:
+    second = table.second[rows]
+    seconds, nth = np.unique(second, return_inverse=True)
+    counts = np.zeros((len(seconds), len(table.builds), len(table.codes)), np.int64)
+    counts[nth, table.build[rows], table.code[rows]] = table.count[rows]
+    return Block(bins[0] * width_s, width_s, bins[1] - bins[0], seconds // width_s - bins[0], counts)

@@ -16,7 +16,7 @@ from exporter.errors import ConfigError
 from exporter.releases.analysis import Analysis
 from exporter.releases.detectors import Alert
 from exporter.releases.report import show_time
-from exporter.releases.tally import Tally
+from exporter.releases.table import Table
 
 LEAST_EVENTS = 5
 """Cells with fewer errors of both builds together are grey: a ratio of 1 to 2 says nothing."""
@@ -24,6 +24,7 @@ FEW = 2.0
 """Errors added to both builds: 5 against 0 is no reason for the darkest red, 50 against 5 is."""
 WANTED_EVENTS = 7.0
 MOST_COLUMNS = 240
+MOST_CELLS_WIDE = 50_000
 NICE_S = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
 FORMATS = (".png", ".svg", ".pdf", ".jpg")
 
@@ -43,22 +44,27 @@ class Cells(NamedTuple):
         return np.where(self.candidate + self.baseline >= LEAST_EVENTS, ratio, np.nan)
 
 
-def cells(tally: Tally, baseline: str, candidate: str, width_s: int | None = None) -> Cells:
+def cells(table: Table, baseline: str, candidate: str, width_s: int | None = None) -> Cells:
     """Count by code and column. Raises ConfigError when there is nothing to draw."""
-    if not tally.counts:
+    if not len(table.second):
         raise ConfigError("no records to draw: the input has none that could be read")
-    codes = tally.codes()
-    first = min(second for second, _, _ in tally.counts)
-    last = max(second for second, _, _ in tally.counts)
-    width = width_s or nice_width(last + 1 - first, tally.records / len(codes))
+    first, last = int(table.second[0]), int(table.second[-1])
+    width = width_s or nice_width(last + 1 - first, table.records / len(table.codes))
     start = first // width * width
-    shape = (len(codes), (last - start) // width + 1)
-    grids = {baseline: np.zeros(shape, np.int64), candidate: np.zeros(shape, np.int64)}
-    rows = {code: i for i, code in enumerate(codes)}
-    for (second, build, code), count in tally.counts.items():
-        if build in grids:
-            grids[build][rows[code], (second - start) // width] += count
-    return Cells(start, width, codes, grids[baseline], grids[candidate])
+    columns = (last - start) // width + 1
+    if columns > MOST_CELLS_WIDE:
+        raise ConfigError(
+            f"{columns:,} columns of {width} s are more than a picture can have: --column sets the seconds"
+        )
+
+    def counted(build: str) -> NDArray[np.int64]:
+        rows = table.build == table.builds.index(build)
+        place = table.code[rows] * columns + (table.second[rows] - start) // width
+        grid = np.zeros((len(table.codes), columns), np.int64)
+        np.add.at(grid.reshape(-1), place, table.count[rows])
+        return grid
+
+    return Cells(start, width, table.codes, counted(baseline), counted(candidate))
 
 
 def nice_width(span_s: int, events_per_code: float) -> int:
@@ -69,7 +75,7 @@ def nice_width(span_s: int, events_per_code: float) -> int:
 
 
 def draw(
-    tally: Tally,
+    table: Table,
     analysis: Analysis,
     output: Path | io.BytesIO,
     *,
@@ -84,7 +90,7 @@ def draw(
         raise ConfigError("one build alone cannot be compared; the input needs two or more")
     from matplotlib.figure import Figure  # noqa: PLC0415, slow to import, and only pictures need it
 
-    panels = [cells(tally, analysis.baseline, build, width_s) for build in candidates]
+    panels = [cells(table, analysis.baseline, build, width_s) for build in candidates]
     rows = sum(len(panel.codes) for panel in panels)
     row_in = 0.22 if rows <= 60 else 0.12
     figure = Figure(figsize=(12, 1.6 * len(panels) + row_in * rows), layout="constrained")

@@ -1,26 +1,27 @@
 """The heatmap in a terminal, drawn again and again while records come in from a file or standard input."""
 
+import asyncio
 import contextlib
+import glob
 import os
 import select
-import time
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from exporter.errors import SourceError
+from exporter.clock import Clock
 from exporter.releases.analysis import Analysis
 from exporter.releases.heatmap import MOST_COLUMNS, Cells, cells
-from exporter.releases.records import LineSplitter
+from exporter.releases.reading import Input, Reading
 from exporter.releases.report import show_time
-from exporter.releases.tally import Tally
+from exporter.releases.table import Table
+from exporter.sources.tail import Tail
 
 READ_BYTES = 1 << 20
-POLL_S = 0.2
+WAIT_S = 0.2  # for standard input; a signal is answered as soon
 REDRAW_S = 1.0
 SHARE = 0.2  # of the time may go into drawing: a long stream is drawn less often
 COLOURS = ("#053061", "#2166ac", "#4393c3", "#92c5de", "#f7f7f7", "#f4a582", "#d6604d", "#b2182b", "#67001f")
@@ -29,56 +30,73 @@ NO_COLOUR = "=-+#"  # where there are none: equal, better, worse, much worse
 GREY = "#d0d0d0"
 
 
-def pieces(file: str) -> Iterator[bytes]:
-    """What comes, as it comes, and b"" about every `POLL_S` while nothing does. Standard input ends; a file never does.
-
-    Raises SourceError.
-    """
+async def pieces(file: str, clock: Clock) -> AsyncIterator[bytes]:
+    """What comes, as it comes: standard input to its end, a file for ever and through its rotations."""
+    if file == "-":
+        while True:
+            ready, data = await asyncio.to_thread(_read_input)
+            if ready and not data:
+                return
+            yield data
+    tail = Tail([glob.escape(file)], from_start=True, clock=clock)
     try:
-        if file == "-":
-            while True:
-                ready, _, _ = select.select([0], [], [], POLL_S)
-                data = os.read(0, READ_BYTES) if ready else b""
-                if ready and not data:
-                    return
-                yield data
-        with Path(file).open("rb") as stream:
-            while True:
-                data = stream.read(READ_BYTES)
-                yield data
-                if not data:
-                    time.sleep(POLL_S)
-    except OSError as exc:
-        raise SourceError(f"{file}: {exc.strerror}") from exc
+        async for batch in tail.batches():
+            yield batch.data
+    finally:
+        await tail.close()
 
 
-def follow(data: Iterable[bytes], analyse: Callable[[Tally], Analysis], console: Console) -> Tally:
-    """Draw until the input ends or Ctrl-C; what was counted comes back. Without a terminal, only the last picture."""
-    tally, splitter = Tally(), LineSplitter()
-    due = 0.0
+def _read_input() -> tuple[bool, bytes]:
+    """Whether standard input had something to say within `WAIT_S`, and what; nothing at its end."""
+    ready, _, _ = select.select([0], [], [], WAIT_S)
+    return bool(ready), os.read(0, READ_BYTES) if ready else b""
+
+
+async def follow(
+    data: AsyncIterator[bytes], compare: Callable[[Table], Analysis], console: Console, clock: Clock
+) -> Input:
+    """Draw until the input ends or this is cancelled; what was read comes back, drawn a last time.
+
+    Without a terminal, only that last picture is drawn.
+    """
+    reading, came = Reading(), asyncio.Event()
     with Live(console=console, auto_refresh=False) as live:
-        with contextlib.suppress(KeyboardInterrupt):
-            for piece in data:
-                tally.add_lines(splitter.feed(piece))
-                start = time.monotonic()
-                if start >= due and console.is_terminal:
-                    live.update(frame(tally, analyse(tally), console), refresh=True)
-                    due = start + max(REDRAW_S, (time.monotonic() - start) / SHARE)
-        tally.add_lines(splitter.end())
-        live.update(frame(tally, analyse(tally), console), refresh=True)
-    return tally
+
+        def show(table: Table) -> None:
+            live.update(frame(table, compare(table), console), refresh=True)
+
+        async def redraw() -> None:
+            while True:
+                await came.wait()
+                came.clear()
+                start = clock.monotonic()
+                show(reading.table())
+                await clock.sleep_until(start + max(REDRAW_S, (clock.monotonic() - start) / SHARE))
+
+        drawing = asyncio.create_task(redraw()) if console.is_terminal else None
+        with contextlib.suppress(asyncio.CancelledError):
+            async for piece in data:
+                reading.add(piece)
+                if piece:
+                    came.set()
+        if drawing:
+            drawing.cancel()
+            await asyncio.wait([drawing])
+        source = reading.end()
+        show(source.table)
+    return source
 
 
-def frame(tally: Tally, analysis: Analysis, console: Console) -> Group:
+def frame(table: Table, analysis: Analysis, console: Console) -> Group:
     """One picture: a row a code with its last columns, worst codes first where not all fit, then what is proven."""
     candidates = [build for build in analysis.builds if build != analysis.baseline]
     if analysis.baseline is None or not candidates:
-        return Group(Text(f"{tally.records} records of {len(analysis.builds)} builds; two are needed to compare"))
+        return Group(Text(f"{table.records} records of {len(analysis.builds)} builds; two are needed to compare"))
     build = candidates[-1]
-    grid = cells(tally, analysis.baseline, build)
+    grid = cells(table, analysis.baseline, build)
     room = max(4, min(MOST_COLUMNS, console.width - 12))
     rows = worst_rows(grid, analysis, build, max(4, console.height - 6))
-    title = f"{build} against {analysis.baseline}, {tally.records} records, {grid.width_s} s a column, red is worse"
+    title = f"{build} against {analysis.baseline}, {table.records} records, {grid.width_s} s a column, red is worse"
     shown = grid.log_ratio()[:, -room:]
     coloured = console.color_system is not None
     lines = [Text(title)]

@@ -98,32 +98,38 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that `data` completes, without their ends; blank ones are left out."""
+        return [line for line in self.whole(data).split(b"\n") if line]
+
+    def whole(self, data: bytes) -> bytes:
+        """The lines that `data` completes, each with a newline as its end; some may be blank."""
         data = self._rest + data
         held = b"\r" if data.endswith(b"\r") else b""  # a \n may follow in the next piece
-        data = data.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, rest = data.split(b"\n")
+        if b"\r" in data:
+            data = data.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        cut = data.rfind(b"\n") + 1
+        lines, rest = data[:cut], data[cut:]
         if self._skipping and lines:
-            del lines[0]
+            lines = lines[lines.index(b"\n") + 1 :]
             self._skipping = False
         if len(rest) > MAX_LINE_BYTES:
             if not self._skipping:
-                lines.append(rest[: MAX_LINE_BYTES + 1])  # refused by parse_line, told as too_long
+                lines += rest[: MAX_LINE_BYTES + 1] + b"\n"  # refused by parse_line, told as too_long
             self._skipping = True
         self._rest = (b"" if self._skipping else rest) + held
-        return self._clean(lines)
+        return self._begun(lines) if self._first else lines
 
     def end(self) -> list[bytes]:
         """The last line, where nothing ended it."""
         rest, self._rest = self._rest.removesuffix(b"\r"), b""
-        return [] if self._skipping else self._clean([rest])
+        return [] if self._skipping or not rest else [line for line in self._begun(rest).split(b"\n") if line]
 
-    def _clean(self, lines: list[bytes]) -> list[bytes]:
-        lines = [line for line in lines if line]
+    def _begun(self, lines: bytes) -> bytes:
+        """The lines without a BOM and a header, if the first of all is among them."""
+        lines = lines.lstrip(b"\n") if self._first else lines
         if self._first and lines:
             self._first = False
-            lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
-            if is_header(lines[0]):
-                del lines[0]
+            first, _, others = lines.partition(b"\n")
+            lines = others if is_header(first) else lines.removeprefix(b"\xef\xbb\xbf")
         return lines
 
 

@@ -7,13 +7,14 @@ import base64
 import html
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from exporter.releases.analysis import Analysis, BuildAlert, CodeResult, Settings
+from exporter.releases.reading import Input
 from exporter.releases.records import CLOCK_LIMIT_S
-from exporter.releases.tally import Tally
 
 _TITLES = {
     "mean-threshold": "Mean Threshold Exceeded",
@@ -22,6 +23,7 @@ _TITLES = {
 }
 
 
+@lru_cache(maxsize=10_000)  # thousands of alerts begin in the same second
 def show_time(time_s: int | None) -> str | None:
     """A time as the records have it: H:MM:SS of the stream, or ISO 8601, UTC."""
     if time_s is None:
@@ -45,11 +47,11 @@ def alert_text(found: BuildAlert) -> str:
     return "\n".join(lines)
 
 
-def as_text(analysis: Analysis, tally: Tally, settings: Settings) -> str:
+def as_text(analysis: Analysis, source: Input, settings: Settings) -> str:
     """Alerts, then the table of codes, then the verdict."""
     parts = [alert_text(found) for found in analysis.alerts]
     parts.append(_table(analysis))
-    parts.append("\n".join(_verdict(analysis, tally, settings)))
+    parts.append("\n".join(_verdict(analysis, source, settings)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -68,9 +70,9 @@ def _table(analysis: Analysis) -> str:
     return "\n".join(rows)
 
 
-def _verdict(analysis: Analysis, tally: Tally, settings: Settings) -> Iterator[str]:
+def _verdict(analysis: Analysis, source: Input, settings: Settings) -> Iterator[str]:
     yield f"baseline {analysis.baseline}; " + ", ".join(f"{b}: {n} records" for b, n in analysis.builds.items())
-    for reason, count in sorted(tally.failed.items()):
+    for reason, count in sorted(source.failed.items()):
         yield f"set aside: {count} lines ({reason})"
     for build, start, stop in analysis.silent:
         yield f"{build} sent nothing from {show_time(start)} to {show_time(stop)} while the baseline did"
@@ -87,7 +89,7 @@ def _list(codes: Sequence[int]) -> str:
     return ", ".join(map(str, codes))
 
 
-def as_json(analysis: Analysis, tally: Tally, settings: Settings) -> bytes:
+def as_json(analysis: Analysis, source: Input, settings: Settings) -> bytes:
     """The report as JSON, indented; times as the records have them."""
     tree: dict[str, Any] = {
         "baseline": analysis.baseline,
@@ -97,10 +99,10 @@ def as_json(analysis: Analysis, tally: Tally, settings: Settings) -> bytes:
         "silences": [{"build": b, "start": show_time(s), "stop": show_time(e)} for b, s, e in analysis.silent],
         "settings": settings,
         "input": {
-            "records": tally.records,
-            "failed": dict(tally.failed),
-            "set_aside": tally.set_aside,
-            "seconds": len({second for second, _, _ in tally.counts}),
+            "records": source.table.records,
+            "failed": dict(source.failed),
+            "set_aside": source.set_aside,
+            "seconds": source.table.seconds,
         },
     }
     return msgspec.json.format(msgspec.json.encode(tree), indent=2) + b"\n"
@@ -110,23 +112,28 @@ def _code(result: CodeResult) -> dict[str, Any]:
     return {**msgspec.structs.asdict(result), "alarm_at": show_time(result.alarm_at)}
 
 
-def _alert(found: BuildAlert) -> dict[str, Any]:
+class _Alert(msgspec.Struct, frozen=True, gc=False):
+    """An alert as JSON has it."""
+
+    code: int
+    detector: str
+    build: str
+    start: str | None
+    stop: str | None
+    value: float
+    threshold: float
+    evidence: str
+
+
+def _alert(found: BuildAlert) -> _Alert:
     alert = found.alert
-    return {
-        "code": alert.code,
-        "detector": alert.detector,
-        "build": found.build,
-        "start": show_time(alert.start_s),
-        "stop": show_time(alert.stop_s),
-        "value": alert.value,
-        "threshold": alert.threshold,
-        "evidence": alert.evidence,
-    }
+    start, stop = show_time(alert.start_s), show_time(alert.stop_s)
+    return _Alert(alert.code, alert.detector, found.build, start, stop, alert.value, alert.threshold, alert.evidence)
 
 
-def as_html(analysis: Analysis, tally: Tally, settings: Settings, picture: bytes) -> str:
+def as_html(analysis: Analysis, source: Input, settings: Settings, picture: bytes) -> str:
     """One self-contained page. `picture` is the heatmap, PNG."""
-    verdict = "".join(f"<p>{html.escape(line)}</p>" for line in _verdict(analysis, tally, settings))
+    verdict = "".join(f"<p>{html.escape(line)}</p>" for line in _verdict(analysis, source, settings))
     shown = [f for f in analysis.alerts if f.alert.detector != "mean-threshold"]
     left_out = len(analysis.alerts) - len(shown)
     alerts = "".join(f"<pre>{html.escape(alert_text(found))}</pre>" for found in shown) or "<p>None.</p>"

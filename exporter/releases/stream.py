@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from exporter.releases.analysis import Settings, choose_baseline, make_detectors
-from exporter.releases.detectors import Alert, Bin, Change, Counts, Detector, DetectorState
+from exporter.releases.detectors import Alert, Bins, Change, Counts, Detector, DetectorState
 from exporter.releases.records import DAY_S
 
 OTHER_BUILD = "other"
@@ -289,7 +289,7 @@ class Stream:
         turns: list[Turn] = []
         base = self._columns(rows, baseline)
         for build in [one for one in self.candidates() if one in there]:
-            closed = Bin(start_s, self.settings.bin_s, base, self._columns(rows, build))
+            closed = Bins.one(start_s, self.settings.bin_s, base, self._columns(rows, build))
             for detector in self.detectors(build):
                 turns += [Turn(build, change) for change in detector.step(closed, state.codes)]
             window = state.windows.setdefault(build, [])

@@ -1,4 +1,4 @@
-"""Step one of two: records to counts, one a second for each build and code.
+"""Records of a running stream to counts, one a second for each build and code. Whole inputs have `reading`.
 
 Streams repeat themselves: many records of one second are equal to the letter. So equal lines are counted first, at the
 speed of a dictionary, and each distinct line is parsed once. Counts merge by addition, in any order.
@@ -6,12 +6,12 @@ speed of a dictionary, and each distinct line is parsed once. Counts merge by ad
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
 from exporter.errors import BadRecord
-from exporter.releases.records import Record, check_time, parse_line, version_key
+from exporter.releases.records import check_time, parse_line
 
 SET_ASIDE_KEPT = 20
 _CACHE = 200_000
@@ -52,10 +52,6 @@ class Tally:
                 continue
             self.counts[key] += times
 
-    def add(self, record: Record, times: int = 1) -> None:
-        """Count one record."""
-        self.counts[record.time_s, record.build, record.code] += times
-
     def _read(self, line: bytes) -> tuple[int, str, int]:
         """A line by its two halves, each parsed once; what does not split so goes to the full parser."""
         first, tab, rest = line.partition(b"\t")
@@ -71,29 +67,3 @@ class Tally:
         self._times[first] = record.time_s
         self._pairs[rest] = (record.build, record.code)
         return record.time_s, record.build, record.code
-
-    @property
-    def records(self) -> int:
-        """Good records counted."""
-        return self.counts.total()
-
-    def builds(self) -> list[str]:
-        """The builds seen, lowest version first."""
-        return sorted({build for _, build, _ in self.counts}, key=version_key)
-
-    def codes(self) -> list[int]:
-        """The error codes seen, in order."""
-        return sorted({code for _, _, code in self.counts})
-
-    def rows(self) -> Iterator[tuple[int, Counter[tuple[str, int]]]]:
-        """One row a second that has records: the second and its counters by (build, code), in the order of time."""
-        row: Counter[tuple[str, int]] = Counter()
-        last: int | None = None
-        for (second, build, code), count in sorted(self.counts.items()):
-            if last is not None and second != last:
-                yield last, row
-                row = Counter()
-            last = second
-            row[(build, code)] = count
-        if last is not None:
-            yield last, row

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from exporter.catalogue import Family, LabelValues, Metric
 from exporter.catalogue import releases as catalogue
-from exporter.releases.detectors import Counts, Evidence, Onset, grown
+from exporter.releases.detectors import Counts, grown
+from exporter.releases.evidence import Evidence
+from exporter.releases.onset import Onset
 from exporter.releases.statistics import p_values, q_values, rate_ratios
 from exporter.releases.stream import OTHER_CODE, Stream
 

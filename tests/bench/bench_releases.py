@@ -5,6 +5,9 @@ simulated hour of one error code, so thousands of hours are stepped through at o
 """
 
 import argparse
+import math
+import os
+import re
 import statistics
 import subprocess
 import sys
@@ -15,7 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from exporter.releases.analysis import Settings
-from exporter.releases.detectors import Bin, Evidence, MeanThreshold, Onset
+from exporter.releases.detectors import Bins
+from exporter.releases.evidence import Evidence
+from exporter.releases.mean_threshold import MeanThreshold
+from exporter.releases.onset import Onset
 from exporter.releases.stream import Limits, Stream
 
 RATES = (0.01, 0.06, 0.11, 1.0)
@@ -55,7 +61,7 @@ def simulate(rate, ratio, hours, *, start_bin=0, seed=1):
     for number in range(BINS):
         factor = ratio if number >= start_bin else 1.0
         shape = (BIN_S, hours)
-        closed = Bin(number * BIN_S, BIN_S, random.poisson(rate, shape), random.poisson(rate * factor, shape))
+        closed = Bins.one(number * BIN_S, BIN_S, random.poisson(rate, shape), random.poisson(rate * factor, shape))
         for detector in made:
             detector.step(closed, codes)
             active = np.fromiter(detector.active, np.int64, len(detector.active))
@@ -94,31 +100,55 @@ def detection(hours, start_bin, title):
 
 def write_file(path, rows, per_s):
     random = np.random.default_rng(4)
-    codes = random.integers(-17, 16, rows)
-    builds = random.integers(0, 2, rows)
+    rests = [f"\t{build}\t{code}\n" for build in (OLD, NEW) for code in range(-17, 16)]
     with path.open("w") as out:
         out.write("Timestamp\tBuild_Version\tError_Code\n")
-        for n, (build, code) in enumerate(zip(builds.tolist(), codes.tolist(), strict=True)):
-            second = n // per_s
-            clock = f"{second // 3600}:{second // 60 % 60:02}:{second % 60:02}"
-            out.write(f"{clock}\t{(OLD, NEW)[build]}\t{code}\n")
+        for first in range(0, rows, 100_000):  # the size of this process is the least that a child is told to have
+            drawn = random.integers(0, len(rests), min(100_000, rows - first)).tolist()
+            for n, row in enumerate(drawn, first):
+                out.write(clock(n // per_s) + rests[row])
+
+
+def clock(second):
+    return f"{second // 3600}:{second // 60 % 60:02}:{second % 60:02}"
 
 
 def files(rows):
-    print(f"\nWhole files, {rows:,} rows: rows a second of `exporter releases report`, start of Python included")
+    """Beside awk, which only counts."""
+    exporter = Path(sys.executable).with_name("exporter")
+    tested = ["--detector", "evidence", "--detector", "onset"]
+    print(f"\nWhole files, {rows:,} rows, by rows to a second of the stream: rows a second, start of Python included")
+    print(f"{'rows/s':>8} {'all detectors':>14} {'MiB':>6} {'without mean-threshold':>23} {'awk counting':>14}")
     with tempfile.TemporaryDirectory() as folder:
-        for per_s in (40, 1000, 100_000):
+        for per_s in (4, 40, 1000, 100_000):
             path = Path(folder) / "errors.tsv"
             write_file(path, rows, per_s)
-            command = ["report", path, "--detector", "evidence", "--detector", "onset", "--format", "json"]
-            took = min(timed([sys.executable, "-m", "exporter.cli", "releases", *command]) for _ in range(2))
-            print(f"{per_s:>8} rows to a second of the stream: {rows / took:>12,.0f} rows/s ({took:.2f} s)")
+            report = [exporter, "releases", "report", path, "--format", "json"]
+            everything, mib = timed(report, rows)
+            paging, _ = timed([*report, *tested], rows)
+            awk, _ = timed(["awk", "-F\t", 'NR > 1 {n[$0]++} END {for (k in n) s += n[k]; printf "%d", s}', path], rows)
+            figures = [f"{rows / took:,.0f}" for took in (everything, paging, awk)]
+            print(f"{per_s:>8} {figures[0]:>14} {mib:>6.0f} {figures[1]:>23} {figures[2]:>14}")
 
 
-def timed(command):
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+def timed(command, rows):
+    """Seconds of a command that must have counted all rows, the better of two, and its resident memory in MiB."""
+    best, peak = math.inf, 0.0
+    for _ in range(2):
+        start = time.perf_counter()
+        with tempfile.TemporaryFile() as out:
+            done = subprocess.Popen(command, stdout=out)
+            _, status, used = os.wait4(done.pid, 0)
+            took = time.perf_counter() - start
+            out.seek(
+                -min(out.tell(), 4096), os.SEEK_END
+            )  # all of it would make this process large, and so its children
+            tail = out.read().decode()
+        counted = int(re.search(r'"records": (\d+)|^(\d+)$', tail)[0].rpartition(" ")[2])
+        if status or counted != rows:
+            raise SystemExit(f"{command}: status {status}, {counted} of {rows} rows")
+        best, peak = min(best, took), used.ru_maxrss / 1024
+    return best, peak
 
 
 def one_bin():
@@ -160,7 +190,7 @@ def closing(stream, random):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=int, default=2000, help="simulated hours of one code (%(default)s)")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows in the files (%(default)s)")
+    parser.add_argument("--rows", type=int, default=5_000_000, help="rows in the files (%(default)s)")
     options = parser.parse_args()
     false_alarms(options.hours)
     detection(max(100, options.hours // 10), 0, "Worse from the start")

@@ -1,11 +1,13 @@
 """The picture in the terminal: every code has its row, the worst are seen, and it works without colours."""
 
+import asyncio
 import io
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from exporter.clock import SystemClock
 from exporter.errors import ConfigError
 from exporter.releases import live
 from exporter.releases.analysis import Settings, analyse
@@ -20,15 +22,20 @@ LINES = [
 WORSE = [b"0:%02d:%02d\t2\t4\n" % (s // 60, s % 60) for s in range(300, 600) for _ in range(4)]
 
 
-def compare(tally):
-    return analyse(tally, Settings(), detectors=("evidence", "onset"))
+def compare(table):
+    return analyse(table, Settings(), detectors=("evidence", "onset"))
 
 
 def drawn(data, *, colours=None, height=24):
     console = Console(
         file=io.StringIO(), width=60, height=height, color_system=colours, force_terminal=colours is not None
     )
-    live.follow([data[:100], data[100:]], compare, console)
+
+    async def pieces():
+        yield data[:100]
+        yield data[100:]
+
+    asyncio.run(live.follow(pieces(), compare, console, SystemClock()))
     return console.file.getvalue()
 
 

@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.releases.analysis import Settings
-from exporter.releases.detectors import Bin, DetectorState, Evidence, MeanThreshold, Onset
+from exporter.releases.detectors import Bins, DetectorState
+from exporter.releases.evidence import Evidence
+from exporter.releases.mean_threshold import MeanThreshold
+from exporter.releases.onset import Onset
 from exporter.releases.stream import OTHER_BUILD, OTHER_CODE, Limits, Stream, StreamState, Taken
 
 OLD, NEW = "5.1", "5.2"
@@ -181,7 +184,7 @@ def fed(detector, bins):
     """Feed (candidate, baseline) counts of one code beside another that comes always; (bin, kind) of the changes."""
     changes = []
     for number, (x, y) in enumerate(bins):
-        closed = Bin(number * 10, 10, np.array([[y, 9]]), np.array([[x, 9]]))
+        closed = Bins.one(number * 10, 10, np.array([[y, 9]]), np.array([[x, 9]]))
         changes += [(number, kind) for kind, alert in detector.step(closed, [7, 8]) if alert.code == 7]
     return changes
 
@@ -209,3 +212,30 @@ def test_a_detector_restored_goes_on_as_if_nothing_had_been(kind, bins, cut):
     second.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(first.saved()), type=DetectorState))
     got += [(number + min(cut, len(bins)), kind) for number, kind in fed(second, bins[cut:])]
     assert got == want
+
+
+def blocks_of(bins, sizes):
+    """Bins of (candidate, baseline) counts of two codes by second, put together in blocks."""
+    number = 0
+    while number < len(bins):
+        part = bins[number : number + sizes[number % len(sizes)]]
+        counts = np.array([c for seconds in part for c in seconds], np.int64).reshape(-1, 2, 2)
+        place = np.repeat(np.arange(len(part)), [len(seconds) for seconds in part])
+        yield Bins(number * 10, 10, len(part), place, counts[:, 1], counts[:, 0])
+        number += len(part)
+
+
+storm = st.lists(st.tuples(*[st.tuples(*[st.integers(0, 9)] * 2)] * 2), max_size=3)
+calm = st.just([((9, 1), (1, 1))])
+
+
+@pytest.mark.parametrize(
+    "kind", [MeanThreshold, lambda: Evidence(watched=2), lambda: Onset(watched=2)], ids=["mean", "evidence", "onset"]
+)
+@given(bins=st.lists(st.one_of(storm, calm), max_size=80), sizes=st.lists(st.integers(1, 30), min_size=1, max_size=4))
+def test_how_bins_are_cut_into_blocks_changes_nothing(kind, bins, sizes):
+    whole, cut = kind(), kind()
+    want = [change for block in blocks_of(bins, [1]) for change in whole.step(block, [7, 8])]
+    got = [change for block in blocks_of(bins, sizes) for change in cut.step(block, [7, 8])]
+    assert got == want
+    assert cut.saved() == whole.saved()

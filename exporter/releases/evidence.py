@@ -1,0 +1,144 @@
+"""The anytime-valid test: it may be looked at after every bin, for ever."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from exporter.releases.detectors import (
+    Alert,
+    Bins,
+    Change,
+    Counts,
+    DetectorState,
+    as_lists,
+    cusum_steps,
+    grown,
+)
+from exporter.releases.statistics import Floats, log_evidence, log_evidence_bound
+
+RECOVERY_RATIO = 1.5  # a CUSUM against it drifts to neither side at a ratio of 1.22: about the task's own 1.25
+RECOVERED = math.log(100)
+
+
+class Evidence:
+    """An alarm when a code's e-value reaches `watched` / alpha.
+
+    watched: codes over which the error is held; the number that may come, not the number seen so far. scores: natural
+    logs of the e-values. An alert ends when a CUSUM, `Onset` turned round, has shown at odds of 100 to 1 that the ratio
+    is 1 and not `RECOVERY_RATIO`, or when the code has not come for `quiet_bins` in which its build sent others. The
+    count then begins anew, so alpha is the chance of a false alarm from one end to the next.
+    """
+
+    name = "evidence"
+
+    def __init__(self, *, watched: int, alpha: float = 0.05, exposure: float = 1.0, quiet_bins: int = 30) -> None:
+        """The threshold follows from `watched` and `alpha`."""
+        self.threshold = math.log(max(1, watched) / alpha)
+        self._exposure = exposure
+        self._quiet_bins = quiet_bins
+        self._up, self._down = cusum_steps(RECOVERY_RATIO, exposure)
+        self.totals = np.zeros((2, 0), np.int64)
+        """Candidate's and baseline's errors since the start. (2, codes)."""
+        self.peaks = np.zeros(0)
+        self._cleared = np.zeros((2, 0), np.int64)  # totals when the code's last alert ended
+        self._recovery = np.zeros(0)  # of codes with an alert, else 0
+        self._quiet = np.zeros(0, np.int64)  # likewise
+        self.active: dict[int, Alert] = {}
+        self.scores = np.zeros(0)
+
+    def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
+        """Which codes' evidence crossed the threshold in these bins, and which have recovered."""
+        self._grow(len(codes))
+        places = {code: place for place, code in enumerate(codes)}
+        came = np.stack(closed.sums())
+        totals = self.totals[:, None] + came.cumsum(1)
+        scores = self._scores(totals - self._cleared[:, None], np.minimum(self.peaks, self.threshold))
+        changes: list[Change] = []
+        for at in self._eventful(scores):
+            self._follow([places[code] for code in self.active], *came[:, at])
+            for place in np.flatnonzero(scores[at] >= self.threshold).tolist():
+                if codes[place] not in self.active:
+                    x, y = totals[:, at, place] - self._cleared[:, place]
+                    text = f"{x} errors against {y}"
+                    changes.append(self._begin(codes[place], closed.start_of(at), float(scores[at, place]), text))
+            for code, place in self._recovered(places):
+                changes.append(self._end(code, closed.start_of(at + 1)))
+                self._recovery[place] = self._quiet[place] = 0
+                self._clear(place, at, totals, scores)
+        self.totals = totals[:, -1]
+        self.peaks = np.maximum(self.peaks, scores.max(0))
+        self.scores = scores[-1]
+        return changes
+
+    def _grow(self, codes: int) -> None:
+        self.totals, self._cleared = grown(self.totals, codes), grown(self._cleared, codes)
+        self.peaks, self._recovery = grown(self.peaks, codes), grown(self._recovery, codes)
+        self._quiet = grown(self._quiet, codes)
+
+    def _scores(self, since: Counts, least: Floats) -> Floats:
+        """Logs of e-values, exact where they can be above `least` and in the last bin, -inf elsewhere.
+
+        since: (2, bins, codes). The exact value is slow, and away from an alarm nobody asks for it.
+        """
+        exact = log_evidence_bound(since[0], since[1], exposure=self._exposure) > least
+        exact[-1] = True
+        scores = np.full(exact.shape, -np.inf)
+        scores[exact] = log_evidence(since[0][exact], since[1][exact], exposure=self._exposure)
+        return scores
+
+    def _eventful(self, scores: Floats) -> Iterator[int]:
+        """The bins to look at: all while there is an alert, else those with a score that begins one."""
+        at = 0
+        while at < len(scores):
+            if not self.active:
+                high = np.flatnonzero((scores[at:] >= self.threshold).any(1))
+                if not len(high):
+                    return
+                at += int(high[0])
+            yield at
+            at += 1
+
+    def _follow(self, active: Sequence[int], x: Counts, y: Counts) -> None:
+        """Carry on the recovery of the codes with an alert over one bin. x, y: (codes,)."""
+        gain = y[active] * self._down - x[active] * self._up
+        self._recovery[active] = np.maximum(0.0, self._recovery[active] + gain)
+        self._quiet[active] = np.where(x[active] > 0, 0, self._quiet[active] + int(x.any()))
+
+    def _recovered(self, places: Mapping[int, int]) -> list[tuple[int, int]]:
+        """Codes whose alert ends, with their places."""
+        return [
+            (code, places[code])
+            for code in self.active
+            if self._recovery[places[code]] >= RECOVERED or self._quiet[places[code]] >= self._quiet_bins
+        ]
+
+    def _begin(self, code: int, start_s: int, score: float, text: str) -> Change:
+        value = math.exp(min(score, 700.0))
+        self.active[code] = Alert(self.name, code, start_s, None, value, math.exp(self.threshold), text)
+        return Change("active", self.active[code])
+
+    def _end(self, code: int, stop_s: int) -> Change:
+        return Change("inactive", msgspec.structs.replace(self.active.pop(code), stop_s=stop_s))
+
+    def _clear(self, place: int, at: int, totals: Counts, scores: Floats) -> None:
+        """Begin a code's count anew after bin `at`, and its scores in the bins to come."""
+        self.peaks[place] = max(self.peaks[place], scores[: at + 1, place].max())
+        self._cleared[:, place] = totals[:, at, place]
+        since = totals[:, at:, [place]] - self._cleared[:, None, [place]]
+        scores[at:, [place]] = self._scores(since, np.minimum(self.peaks[[place]], self.threshold))
+
+    def saved(self) -> DetectorState:
+        """What must be remembered over a restart."""
+        arrays = {"totals": as_lists(self.totals), "cleared": as_lists(self._cleared)}
+        arrays |= {"peaks": as_lists([self.peaks]), "recovery": as_lists([self._recovery])}
+        return DetectorState(self.active, self.scores.tolist(), arrays | {"quiet": as_lists([self._quiet])})
+
+    def restore(self, state: DetectorState) -> None:
+        """Go on from what `saved` gave."""
+        self.active, self.scores = dict(state.active), np.array(state.scores)
+        self.totals = np.array(state.arrays["totals"], np.int64)
+        self._cleared = np.array(state.arrays["cleared"], np.int64)
+        self.peaks, self._recovery = np.array(state.arrays["peaks"][0]), np.array(state.arrays["recovery"][0])
+        self._quiet = np.array(state.arrays["quiet"][0], np.int64)

@@ -1,0 +1,71 @@
+"""A change in mid stream, which the evidence, looking at all of the past, finds late."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from exporter.releases.detectors import Alert, Bins, Change, DetectorState, as_lists, cusum_steps, grown
+
+
+class Onset:
+    """CUSUM of the log likelihood ratio "the rate is `ratio` times as high" against "equal" (Page, 1954).
+
+    With equal rates a climb that begins in a given bin reaches h with a chance of at most exp(-h) (Ville), whatever the
+    rates are, so h = log(watched x bins an hour / alpha) lets at most `alpha` false alarms be expected in an hour, over
+    all codes. A score is cut off at twice the threshold, so that an alert ends soon after the rates are equal again.
+    """
+
+    name = "onset"
+
+    def __init__(
+        self, *, watched: int, alpha: float = 0.05, bin_s: int = 10, ratio: float = 2.0, exposure: float = 1.0
+    ) -> None:
+        """`ratio` is the change that is found soonest."""
+        self.threshold = math.log(max(1, watched) * 3600 / bin_s / alpha)
+        self._up, self._down = cusum_steps(ratio, exposure)
+        self._rising = np.zeros(0)  # start of the bin in which the score last left zero
+        self.active: dict[int, Alert] = {}
+        self.scores = np.zeros(0)
+
+    def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
+        """Which codes' scores reached the threshold in these bins, and which fell back to zero."""
+        x, y = closed.sums()
+        gains = x * self._up - y * self._down
+        self._rising = grown(self._rising, len(codes))
+        scores = grown(self.scores, len(codes))
+        changes: list[Change] = []
+        for at in range(closed.size):
+            self._rising[scores == 0.0] = closed.start_of(at)
+            scores = np.minimum(np.maximum(scores + gains[at], 0.0), 2 * self.threshold)
+            if self.active or scores.max(initial=0.0) >= self.threshold:
+                self.scores = scores
+                changes += self._turns(closed.start_of(at + 1), codes)
+        self.scores = scores
+        return changes
+
+    def _turns(self, end_s: int, codes: Sequence[int]) -> list[Change]:
+        """What one bin changes."""
+        changes = []
+        for place in np.flatnonzero(self.scores >= self.threshold).tolist():
+            if codes[place] not in self.active:
+                start = int(self._rising[place])
+                text = f"rising since {start} s"
+                alert = Alert(self.name, codes[place], start, None, float(self.scores[place]), self.threshold, text)
+                self.active[alert.code] = alert
+                changes.append(Change("active", alert))
+        for place in [codes.index(code) for code in self.active]:
+            if self.scores[place] == 0.0:
+                alert = msgspec.structs.replace(self.active.pop(codes[place]), stop_s=end_s)
+                changes.append(Change("inactive", alert))
+        return changes
+
+    def saved(self) -> DetectorState:
+        """What must be remembered over a restart."""
+        return DetectorState(self.active, self.scores.tolist(), {"rising": as_lists([self._rising])})
+
+    def restore(self, state: DetectorState) -> None:
+        """Go on from what `saved` gave."""
+        self.active, self.scores = dict(state.active), np.array(state.scores)
+        self._rising = np.array(state.arrays["rising"][0])

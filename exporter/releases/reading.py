@@ -1,0 +1,207 @@
+"""A whole input to a table of counts, at the speed of arrays.
+
+Inputs repeat themselves: few builds and codes, many records a second. So the text is cut into its fields by arrays,
+equal fields are found (`alike`), and each distinct one is parsed once, by the parser that reads single lines. A line
+that does not look like three good fields goes to that parser whole: both ways count the same, and complain alike.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.errors import BadRecord, ConfigError
+from exporter.releases.alike import MAX_BYTES, PADDING, Ints, alike, words
+from exporter.releases.clocks import BAD, clock_times
+from exporter.releases.records import LineSplitter, parse_build, parse_code, parse_time, version_key
+from exporter.releases.table import Table
+from exporter.releases.tally import SetAside, Tally
+
+MOST_BUILDS = 1000
+MOST_PAIRS = 100_000
+"""Builds with their codes. An input with more is not what it is taken for: a column may be another one."""
+
+_PAIR_BITS = 20  # of a key, below its second, which takes 38 at most
+_PAIR = (1 << _PAIR_BITS) - 1
+_NONE = np.zeros(0, np.int64)
+_LF, _TAB, _COMMA = b"\n\t,"
+_DENSE = 8  # a grid with fewer cells for a record is counted as a grid, others are sorted
+_CACHE = 200_000
+_COMPACT_ROWS = 4_000_000
+
+
+class Input(NamedTuple):
+    """What was read, and the lines that could not be: how many by reason, and the first of them."""
+
+    table: Table
+    failed: Counter[str]
+    set_aside: list[SetAside]
+
+
+class _Lines(NamedTuple):
+    """Where the lines of a text begin, are first divided, and end; whether they are cut into fields. All (lines,)."""
+
+    starts: Ints
+    cuts: Ints
+    ends: Ints
+    ordinary: NDArray[np.bool_]
+
+    def where(self, mask: NDArray[np.bool_]) -> "_Lines":
+        return _Lines(self.starts[mask], self.cuts[mask], self.ends[mask], self.ordinary[mask])
+
+
+class Reading:
+    """Counts the records of one input."""
+
+    def __init__(self) -> None:
+        self._splitter = LineSplitter()
+        self._odd = Tally()  # the lines that are parsed one by one
+        self._times: dict[bytes, int] = {}
+        self._places: dict[bytes, int] = {}
+        self._pairs: dict[tuple[str, int], int] = {}
+        self._builds: set[str] = set()
+        self._keys: list[Ints] = []  # second << _PAIR_BITS | pair
+        self._counts: list[Ints] = []
+        self._pending = 0
+
+    def add(self, data: bytes) -> None:
+        """Count the lines that `data` completes. Raises ConfigError where there are too many builds and codes."""
+        self._add(self._splitter.whole(data))
+
+    def end(self) -> Input:
+        """Count the last line, where nothing ended it; and all that was read."""
+        self._add(b"".join(line + b"\n" for line in self._splitter.end()))
+        return Input(self.table(), self._odd.failed, self._odd.set_aside)
+
+    def table(self) -> Table:
+        """What was counted so far."""
+        self._compact()
+        builds = sorted(self._builds, key=version_key)
+        codes = sorted({code for _, code in self._pairs})
+        build_at = {build: place for place, build in enumerate(builds)}
+        code_at = {code: place for place, code in enumerate(codes)}
+        rank = np.array([build_at[b] * len(codes) + code_at[c] for b, c in self._pairs], np.int64)
+        keys, counts = self._keys[0], self._counts[0]
+        keys, counts = _merged(keys & ~_PAIR | rank[keys & _PAIR], counts)
+        build, code = np.divmod(keys & _PAIR, max(1, len(codes)))
+        return Table(builds, codes, keys >> _PAIR_BITS, build, code, counts)
+
+    def _add(self, text: bytes) -> None:
+        lines = _divided(text)
+        odd = ~lines.ordinary
+        padded = text + PADDING
+        fields = lines.where(lines.ordinary)
+        seconds = clock_times(padded, fields.starts, fields.cuts)
+        others = seconds == BAD
+        seconds[others] = _parsed(padded, fields.starts[others], fields.cuts[others], self._second)
+        pairs = _parsed(padded, fields.cuts, fields.ends, self._place)
+        good = (seconds != BAD) & (pairs != BAD)
+        self._keep(*_cells(seconds[good], pairs[good], len(self._pairs)))
+        odd[lines.ordinary] = ~good
+        if odd.any():
+            rest = lines.where(odd)
+            self._odd.add_lines([text[a:b] for a, b in zip(rest.starts.tolist(), rest.ends.tolist(), strict=True)])
+            self._take_odd()
+
+    def _second(self, field: bytes) -> int:
+        """The time in a field, or BAD."""
+        known = self._times.get(field)
+        if known is None:
+            if len(self._times) > _CACHE:
+                self._times.clear()
+            try:
+                known = parse_time(field.decode().strip())
+            except (BadRecord, UnicodeDecodeError):
+                known = BAD
+            self._times[field] = known
+        return known
+
+    def _place(self, field: bytes) -> int:
+        """The place of the build and code in the rest of a line, which begins with its separator; or BAD."""
+        known = self._places.get(field)
+        if known is None:
+            if len(self._places) > _CACHE:
+                self._places.clear()
+            try:
+                text = field.decode()
+                _, build, code = text.split(text[0])
+                known = self._pair(parse_build(build.strip()), parse_code(code.strip()))
+            except (BadRecord, ValueError):
+                known = BAD
+            self._places[field] = known
+        return known
+
+    def _pair(self, build: str, code: int) -> int:
+        self._builds.add(build)
+        if len(self._builds) > MOST_BUILDS or len(self._pairs) >= MOST_PAIRS:
+            raise ConfigError(
+                f"{len(self._builds):,} builds with {len(self._pairs):,} codes are too many to compare;"
+                " is a line timestamp, build, error code?"
+            )
+        return self._pairs.setdefault((build, code), len(self._pairs))
+
+    def _take_odd(self) -> None:
+        counts, self._odd.counts = self._odd.counts, Counter()
+        keys = [second << _PAIR_BITS | self._pair(build, code) for second, build, code in counts]
+        self._keep(np.array(keys, np.int64), np.array(list(counts.values()), np.int64))
+
+    def _keep(self, keys: Ints, counts: Ints) -> None:
+        self._keys.append(keys)
+        self._counts.append(counts)
+        self._pending += len(keys)
+        if self._pending > max(_COMPACT_ROWS, len(self._keys[0])):
+            self._compact()
+
+    def _compact(self) -> None:
+        keys, counts = _merged(np.concatenate([_NONE, *self._keys]), np.concatenate([_NONE, *self._counts]))
+        self._keys, self._counts, self._pending = [keys], [counts], 0
+
+
+def _merged(keys: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """The counts of equal keys added, in the order of the keys."""
+    if (np.diff(keys) < 0).any():
+        order = np.argsort(keys, kind="stable")
+        keys, counts = keys[order], counts[order]
+    firsts = np.flatnonzero(np.diff(keys, prepend=-1))
+    return keys[firsts], np.add.reduceat(counts, firsts) if len(firsts) else counts
+
+
+def _divided(text: bytes) -> _Lines:
+    """The lines, without the blank ones. Ordinary are those with two fields or more, both parts of them short."""
+    buffer = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(buffer == _LF)
+    starts = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+    marks = np.append(np.flatnonzero(buffer == (_TAB if b"\t" in text else _COMMA)), len(text))
+    cuts = marks[np.searchsorted(marks, starts)]
+    ordinary = (cuts - starts <= MAX_BYTES) & (cuts < ends) & (ends - cuts <= MAX_BYTES)
+    if b"\0" in text:  # words are padded with it
+        ordinary[:] = False
+    lines = _Lines(starts, cuts, ends, ordinary)
+    return lines.where(ends > starts) if b"\n\n" in text or text.startswith(b"\n") else lines
+
+
+def _parsed(padded: bytes, starts: Ints, ends: Ints, parse: Callable[[bytes], int]) -> Ints:
+    """What `parse` makes of each field, asked once for each distinct one."""
+    same = alike(words(padded, starts, ends), len(starts))
+    firsts = np.flatnonzero(same == np.arange(len(same)))
+    values = np.empty(len(same), np.int64)
+    values[firsts] = [
+        parse(padded[start:end]) for start, end in zip(starts[firsts].tolist(), ends[firsts].tolist(), strict=True)
+    ]
+    return values[same]
+
+
+def _cells(seconds: Ints, pairs: Ints, width: int) -> tuple[Ints, Ints]:
+    """Keys and counts of the cells that came. `width`: above every pair."""
+    if not len(seconds):
+        return seconds, pairs
+    first = int(seconds.min())
+    span = int(seconds.max()) - first + 1
+    if span * width > _DENSE * len(seconds):
+        return np.unique(seconds << _PAIR_BITS | pairs, return_counts=True)
+    counts = np.bincount((seconds - first) * width + pairs)
+    cells = np.flatnonzero(counts)
+    second, pair = np.divmod(cells, width)
+    return second + first << _PAIR_BITS | pair, counts[cells]

@@ -1,0 +1,91 @@
+"""Whole inputs read by arrays count what the parser of single lines counts, and complain of the same lines."""
+
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from exporter.errors import ConfigError
+from exporter.releases import reading as readings
+from exporter.releases import tally
+from exporter.releases.alike import MAX_BYTES, PADDING, alike, words
+from exporter.releases.reading import Reading
+from exporter.releases.records import LineSplitter
+from exporter.releases.tally import Tally
+
+times = st.one_of(
+    st.sampled_from(["0:00:01", "12:34:56", "1:00:00.5", " 0:00:01 ", "1800000000", "1.9", "2026-11-22T10:00:00Z"]),
+    st.sampled_from(["2026-11-22 10:00:00.123456+02:00", "9999-12-31T23:59:59", "1969-01-01", "", "x", "0:61:00"]),
+)
+builds = st.one_of(st.sampled_from(["5.0007.510.011", "5.1", " 5.1", "", "b" * 64, "b" * 101]), st.text(max_size=4))
+codes = st.sampled_from(["0", "-17", "+3", "3", " 3", "1234567890", "3.0", "", "5.1,3"])
+lines = st.one_of(
+    st.tuples(times, st.sampled_from("\t,"), builds, st.sampled_from("\t,"), codes).map("".join),
+    st.tuples(times, builds, codes).map("\t".join),
+    st.tuples(times, builds, codes, codes).map(",".join),
+    st.text(max_size=8),
+).map(lambda line: line.encode("utf-8", "surrogatepass"))
+texts = st.lists(st.one_of(lines, st.binary(max_size=6)), max_size=30).map(b"\n".join)
+
+
+def scalar(text):
+    splitter, counted = LineSplitter(), Tally()
+    counted.add_lines(splitter.feed(text) + splitter.end())
+    return counted.counts, counted.failed, {(bad.line, bad.reason) for bad in counted.set_aside}
+
+
+def by_arrays(text, piece):
+    reading = Reading()
+    for i in range(0, len(text), piece):
+        reading.add(text[i : i + piece])
+    table, failed, set_aside = reading.end()
+    cells = zip(table.second.tolist(), table.build.tolist(), table.code.tolist(), table.count.tolist(), strict=True)
+    counts = {(second, table.builds[b], table.codes[c]): count for second, b, c, count in cells}
+    return counts, failed, {(bad.line, bad.reason) for bad in set_aside}
+
+
+@given(text=texts, piece=st.integers(1, 400))
+@example(text=b"0:00:01\t5.1\t3\n\n\n0:00:01\t5.1\0\t3\n0:00:01\t5.1\t3", piece=400)
+@example(text=b"0:00:01,5.1\t3\n0:00:01,5.1,3\n0:00:01\t5.1,3\n", piece=400)
+@example(text=b"\n" + b"9" * 5000 + b"\n0:00:01,5.1,3", piece=400)
+def test_arrays_and_single_lines_count_alike(text, piece):
+    with mock.patch.object(tally, "SET_ASIDE_KEPT", len(text)):
+        assert by_arrays(text, piece) == scalar(text)
+
+
+def test_the_first_lines_set_aside_are_the_first_that_are_bad():
+    text = b"".join(b"0:00:01\t5.1\t%s\n" % (b"x%d" % n if n % 2 else b"y" * 100 + b"%d" % n) for n in range(30))
+    reading = Reading()
+    reading.add(text)
+    assert [bad.line for bad in reading.end().set_aside] == [line.decode() for line in text.split(b"\n")[:20]]
+
+
+@given(st.lists(st.binary(max_size=MAX_BYTES).map(lambda piece: piece.replace(b"\0", b"")), max_size=40))
+def test_pieces_are_alike_exactly_where_they_are_equal(pieces):
+    lengths = np.array([len(piece) for piece in pieces], np.int64)
+    ends = lengths.cumsum()
+    same = alike(words(b"".join(pieces) + PADDING, ends - lengths, ends), len(pieces))
+    assert [pieces[place] for place in same.tolist()] == pieces
+    assert len(set(same.tolist())) == len(set(pieces))
+
+
+def test_more_distinct_pieces_than_the_first_table_has_slots():
+    numbers = np.random.default_rng(3).integers(0, 200_000, 300_000)
+    same = alike([numbers.astype(np.uint64)], len(numbers))
+    assert (numbers[same] == numbers).all()
+    assert len(np.unique(same)) == len(np.unique(numbers))
+
+
+def test_counts_merged_on_the_way_are_the_same(monkeypatch):
+    text = b"".join(b"0:00:%02d\t%d\t%d\n" % (n * 7 % 60, n % 3, n % 5) for n in range(500))
+    whole = by_arrays(text, 1 << 20)
+    monkeypatch.setattr(readings, "_COMPACT_ROWS", 10)
+    assert by_arrays(text, 64) == whole
+
+
+def test_an_input_whose_builds_are_no_builds_is_refused():
+    reading = Reading()
+    with pytest.raises(ConfigError, match="1,001 builds"):
+        reading.add(b"".join(b"0:00:01\tuser-%d\t3\n" % n for n in range(2000)))
