@@ -148,7 +148,7 @@ class Ingest:
                     body += chunk
         except TimeoutError:
             raise _ProblemError(408, f"the body did not come within {BODY_S:.0f} s") from None
-        except web.RequestPayloadError as exc:
+        except (web.RequestPayloadError, ConnectionError) as exc:
             raise _ProblemError(400, f"the body cannot be read: {exc}") from exc
         return bytes(body)
 
@@ -195,12 +195,12 @@ class HangUp(asyncio.Protocol):
 
 
 class ClientErrors(logging.Filter):
-    """Keeps aiohttp from logging a traceback for what a client did wrong; the client is told by the answer."""
+    """Keeps aiohttp from logging a traceback for what a client did wrong: it is told by the answer, or has gone."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is about anything else."""
         exc = record.exc_info[1] if record.exc_info else None
-        return not isinstance(exc, HttpProcessingError)
+        return not isinstance(exc, HttpProcessingError | ConnectionError)
 
 
 def quiet_logger() -> logging.Logger:
