@@ -7,16 +7,16 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
-import numpy as np
 
 from exporter.errors import ConfigError
 from exporter.releases.detectors import Alert, Bins, Counts, Detector
 from exporter.releases.evidence import Evidence
-from exporter.releases.grid import Block, blocks
+from exporter.releases.grid import blocks
 from exporter.releases.mean_threshold import MeanThreshold
 from exporter.releases.onset import Onset
+from exporter.releases.overlap import Overlap
 from exporter.releases.records import version_key
-from exporter.releases.statistics import Floats, Moments, log_evidence, p_values, q_values, rate_ratios
+from exporter.releases.statistics import Floats, log_evidence, p_values, q_values, rate_ratios
 from exporter.releases.table import Table
 
 DETECTORS = ("mean-threshold", "evidence", "onset")
@@ -74,6 +74,9 @@ class Analysis(msgspec.Struct, frozen=True):
     codes: list[CodeResult]
     alerts: list[BuildAlert]
     silent: list[tuple[str, int, int]]  # (build, start, stop) in which one build sent nothing and others did
+    bins: int = 0
+    compared: dict[str, int] = {}
+    """Bins of each candidate that it shares with the baseline, out of `bins`."""
 
 
 def choose_baseline(builds: Iterable[str], named: str | None = None) -> str | None:
@@ -107,40 +110,21 @@ def analyse(
     watched = len(table.codes) * len(candidates)
     logs = {place: AlertLog(make_detectors(settings, watched, detectors)) for place in candidates}
     at = table.builds.index(base)
-    bins = BinTotals(len(table.builds), len(table.codes))
+    overlap = Overlap(table, at, settings.bin_s)
     for block in blocks(table, settings.bin_s):
-        bins.add(block)
+        overlap.add(block)
         for place, log in logs.items():
-            log.step(block.pair(at, place), table.codes)
+            log.step(overlap.pair(block, place), table.codes)
+    analysis = msgspec.structs.replace(analysis, bins=len(overlap.starts))
     for place in candidates:
         build, alerts = table.builds[place], logs[place].alerts()
         analysis.alerts.extend(BuildAlert(build, alert) for alert in alerts)
-        spread = bins.moments.dispersion()[place]
-        analysis.codes.extend(_compare(build, table.codes, (totals[[at, place]], spread), settings, alerts))
-        gaps = silences(bins.starts, bins.by_build(at, place), settings.bin_s, settings.bins)
+        figures = (totals[[at, place]] - overlap.apart[place], overlap.moments[place].dispersion())
+        analysis.codes.extend(_compare(build, table.codes, figures, settings, alerts))
+        analysis.compared[build] = overlap.bins(place)
+        gaps = silences(overlap.starts, overlap.by_build(at, place), settings.bin_s, settings.bins)
         analysis.silent.extend((build, *gap) for gap in gaps)
     return analysis
-
-
-class BinTotals:
-    """What is kept of the bins once the detectors have seen them."""
-
-    def __init__(self, builds: int, codes: int) -> None:
-        self.moments = Moments((builds, codes))
-        self.starts: list[int] = []
-        self._by_build: list[Counts] = []
-
-    def add(self, block: Block) -> None:
-        """Take in the next bins."""
-        sums = block.sums()
-        self.moments.add(sums)
-        self.starts += range(block.start_s, block.start_s + block.size * block.width_s, block.width_s)
-        self._by_build.append(sums.sum(2))
-
-    def by_build(self, *places: int) -> Counts:
-        """Errors of some builds. (bins, builds)."""
-        every = np.concatenate(self._by_build) if self._by_build else np.zeros((0, max(places) + 1), np.int64)
-        return every[:, places]
 
 
 class AlertLog:

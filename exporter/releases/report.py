@@ -74,6 +74,9 @@ def _verdict(analysis: Analysis, source: Input, settings: Settings) -> Iterator[
     yield f"baseline {analysis.baseline}; " + ", ".join(f"{b}: {n} records" for b, n in analysis.builds.items())
     for reason, count in sorted(source.failed.items()):
         yield f"set aside: {count} lines ({reason})"
+    for build, bins in analysis.compared.items():
+        if bins < analysis.bins:
+            yield f"{build} and the baseline were there together in {bins} of {analysis.bins} bins; those are compared"
     for build, start, stop in analysis.silent:
         yield f"{build} sent nothing from {show_time(start)} to {show_time(stop)} while the baseline did"
     worse = sorted({f.alert.code for f in analysis.alerts if f.alert.detector == "evidence"})
@@ -97,6 +100,7 @@ def as_json(analysis: Analysis, source: Input, settings: Settings) -> bytes:
         "codes": [_code(result) for result in analysis.codes],
         "alerts": [_alert(found) for found in analysis.alerts],
         "silences": [{"build": b, "start": show_time(s), "stop": show_time(e)} for b, s, e in analysis.silent],
+        "bins": {"all": analysis.bins, "compared": analysis.compared},
         "settings": settings,
         "input": {
             "records": source.table.records,

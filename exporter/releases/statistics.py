@@ -108,23 +108,23 @@ def _log_upper_tail(a: Floats, b: Floats, t0: float) -> Floats:
 class Moments:
     """Sums of counts in bins and of their squares, whole numbers, as bins come."""
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        """`shape`: of one bin's counts."""
-        self._bins = 0
-        self._sum = np.zeros(shape, np.int64)
-        self._squares = np.zeros(shape, np.int64)
+    def __init__(self, codes: int) -> None:
+        """`codes`: counts to a bin."""
+        self.bins = 0
+        self._sum = np.zeros(codes, np.int64)
+        self._squares = np.zeros(codes, np.int64)
 
     def add(self, counts: NDArray[np.int64]) -> None:
-        """Take in bins. (bins, *shape)."""
-        self._bins += len(counts)
+        """Take in bins. (bins, codes)."""
+        self.bins += len(counts)
         self._sum += counts.sum(0)
         self._squares += np.square(counts).sum(0)
 
     def dispersion(self) -> Floats:
         """Variance over mean: about 1 if errors come independently, more if they come in storms; nan without any."""
-        if self._bins < 2:
+        if self.bins < 2:
             return np.full(self._sum.shape, np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
-            mean = self._sum / self._bins
-            variance = (self._squares - self._sum * mean) / (self._bins - 1)
+            mean = self._sum / self.bins
+            variance = (self._squares - self._sum * mean) / (self.bins - 1)
             return np.maximum(variance, 0.0) / mean

@@ -1,0 +1,64 @@
+"""Which bins of a whole input two builds have in common. Pure."""
+
+import numpy as np
+
+from exporter.releases.detectors import Bins, Counts
+from exporter.releases.grid import Block
+from exporter.releases.presence import Presence
+from exporter.releases.statistics import Moments
+from exporter.releases.table import Table
+
+
+class Overlap:
+    """The bins that each build shares with the baseline, and what is kept of all once the detectors have seen them.
+
+    Not shared are the bins before a build's first whole one, and those in which the baseline has gone.
+
+    moments: of each build, over the bins that it shares. apart: errors of the baseline and of each build in the other
+    ones. (builds, 2, codes).
+    """
+
+    def __init__(self, table: Table, baseline: int, width_s: int) -> None:
+        self._baseline = baseline
+        builds, codes = len(table.builds), len(table.codes)
+        self.apart = np.zeros((builds, 2, codes), np.int64)
+        self.moments = [Moments(codes) for _ in range(builds)]
+        self.starts: list[int] = []
+        self._by_build: list[Counts] = []
+        self._presence = Presence()
+        self._shared = np.zeros((0, builds), np.bool_)
+        first = table.second[np.unique(table.build, return_index=True)[1]]
+        begin = table.second[0] // width_s * width_s
+        first = np.where(first < begin + width_s, begin, first)  # who comes in the first bin was there before
+        self._since = np.maximum(first, first[baseline])
+
+    def add(self, block: Block) -> None:
+        """Take in the next bins."""
+        sums = block.sums()
+        starts = np.arange(block.start_s, block.start_s + block.size * block.width_s, block.width_s)
+        self.starts += starts.tolist()
+        self._by_build.append(sums.sum(2))
+        there = [self._presence.step(records) for records in self._by_build[-1][:, self._baseline].tolist()]
+        self._shared = np.array(there)[:, None] & (starts[:, None] >= self._since)
+        for place, shared in enumerate(self._shared.T):
+            self.moments[place].add(sums[shared, place])
+            if not shared.all():
+                self.apart[place] += sums[~shared][:, [self._baseline, place]].sum(0)
+
+    def pair(self, block: Block, place: int) -> Bins:
+        """The baseline and a build in the block that was added last; bins that they do not share are empty."""
+        pair = block.pair(self._baseline, place)
+        shared = self._shared[:, place]
+        if shared.all():
+            return pair
+        rows = shared[pair.place]
+        return pair._replace(place=pair.place[rows], baseline=pair.baseline[rows], candidate=pair.candidate[rows])
+
+    def bins(self, place: int) -> int:
+        """Bins that a build shares with the baseline."""
+        return self.moments[place].bins
+
+    def by_build(self, *places: int) -> Counts:
+        """Errors of some builds. (bins, builds)."""
+        every = np.concatenate(self._by_build) if self._by_build else np.zeros((0, max(places) + 1), np.int64)
+        return every[:, places]
