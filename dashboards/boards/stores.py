@@ -5,6 +5,10 @@ from dashboards.style import Text, query
 
 SOURCE = 'source=~"$source"'
 WINDOW = f'{SOURCE}, window="$span"'
+STATES = {1: ("up", "green"), 2: ("down", "red"), 3: ("unknown", "purple"), 4: ("closed", "text")}
+BANDS = ("0 %", "below 50 %", "50 to 90 %", "90 to 99 %", "99 to 100 %", "100 %", "none")
+WORST = 20  # stores a panel; more rows than this are not read
+NO_SINGLE = "single stores are told only with `per_store: true`."
 
 
 def board() -> style.Board:
@@ -22,6 +26,7 @@ def board() -> style.Board:
             style.Row("Now", [offline(), silent(), uptime(), coverage(), ingest_age(), reports_running()]),
             style.Row("Which stores are down?", [states(), longest(), by_zone()]),
             style.Row("How well did they do?", [bands(), time_by_state()]),
+            style.Row("Single stores", [single(), report_rows()]),
             style.Row("Can it be believed?", [poll_rows(), fallbacks(), newest()]),
             style.Row("Are reports made?", [reports(), durations(), inbox()]),
         ],
@@ -131,7 +136,10 @@ def bands() -> style.PanelBuilder:
     """The distribution over stores."""
     return style.bargauge(
         Text("Stores by uptime", "How many stores reached which uptime in the span; none: no business time is known."),
-        query(f"sum by (band) (tidewatch_stores_by_uptime{{{WINDOW}}})", "{{band}}", instant=True),
+        *(
+            query(f'sum(tidewatch_stores_by_uptime{{{WINDOW}, band="{band}"}})', band, instant=True)
+            for band in BANDS  # one by one, as Prometheus would put 100 % before 50 %
+        ),
         unit="short",
     )
 
@@ -143,6 +151,43 @@ def time_by_state() -> style.PanelBuilder:
         query(f"sum by (state) (tidewatch_store_time_seconds{{{WINDOW}}})", "{{state}}"),
         unit="s",
         colours={"up": "green", "down": "red", "unknown": "purple", "assumed": "blue"},
+    )
+
+
+def single() -> style.PanelBuilder:
+    """The worst stores over time."""
+    state = style.state_number(
+        "tidewatch_store_state", [name for name, _ in STATES.values()], by="source, store_id", matchers=SOURCE
+    )
+    # `@ end()`: the same stores at every step.
+    down = f'max by (source, store_id) (tidewatch_store_state_seconds{{{WINDOW}, state="down"}} @ end())'
+    return style.status_history(
+        Text("The worst stores", f"State of the {WORST} stores with the most downtime in the span.", NO_SINGLE),
+        query(f"{state} and on (source, store_id) topk({WORST}, {down})", "{{store_id}}"),
+        states=STATES,
+        height=10,
+    )
+
+
+def report_rows() -> style.PanelBuilder:
+    """The CSV, as far as it is read."""
+
+    def time(state: str, window: str) -> str:
+        chosen = f'{SOURCE}, state="{state}", window="{window}"'
+        return f"max by (source, store_id) (tidewatch_store_state_seconds{{{chosen}}})"
+
+    worst = f"topk({WORST}, {time('down', 'week')})"
+    columns = [(state, window) for state in ("up", "down") for window in ("hour", "day", "week")]
+    headings = [f"{state.capitalize()}, last {window}" for state, window in columns]
+    return style.table(
+        Text("Their report", f"The {WORST} stores with the most downtime in the last week.", NO_SINGLE),
+        *(
+            query(f"{time(*column)} and on (source, store_id) {worst}", instant=True, form="table")
+            for column in columns
+        ),
+        columns={"store_id": "Store", **{f"Value #{chr(65 + n)}": heading for n, heading in enumerate(headings)}},
+        units=dict.fromkeys(headings, "s"),
+        height=10,
     )
 
 

@@ -53,6 +53,19 @@ STATE_SECONDS = Metric(
     "Business time of each store in the window, by state; only with per_store.",
     ("source", "store_id", "window", "state"),
 )
+STATE = Metric(
+    "tidewatch_store_state",
+    "gauge",
+    "1 for the state that each store is in now (up, down, unknown, closed), 0 for the others; only with per_store.",
+    ("source", "store_id", "state"),
+)
+LAST_POLL = Metric(
+    "tidewatch_store_last_poll_timestamp_seconds",
+    "gauge",
+    "Time of each store's last poll that is evidence; only with per_store.",
+    ("source", "store_id"),
+)
+REPORT_ROWS = Metric("tidewatch_store_report_rows", "gauge", "Stores in the report that these metrics are of.", _SOURCE)
 FALLBACK = Metric(
     "tidewatch_store_config_fallback", "gauge", "Stores for which a default stands in.", ("source", "reason")
 )

@@ -179,7 +179,9 @@ def report(
 @click.option("--columns", type=click.Choice(["official", "all"]), default="official", show_default=True)
 @click.option("--official-typo", is_flag=True, help="Write uptime_last_week as update_last_week.")
 @click.option("--keep", default="7d", show_default=True, callback=_duration, help="How long reports are kept.")
-@click.option("--per-store", is_flag=True, help="Metrics with one series for each store, too.")
+@click.option(
+    "--per-store", is_flag=True, help="Metrics of each store, too: fourteen series each, up to 50,000 in sum."
+)
 @click.option("--web.config.file", "web_config", type=_PATHS, help="TLS, passwords, headers.")
 @click.option("--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True)
 def serve(

@@ -16,6 +16,8 @@ BANDS = ("0 %", "below 50 %", "50 to 90 %", "90 to 99 %", "99 to 100 %", "100 %"
 POLLS_DOWN = 2
 """So many polls in a row must say that a store is down before it is called offline: one may be a poll's own fault."""
 
+SERIES_PER_STORE = 14  # three states in three windows, four states now, and the last poll
+
 Values = dict[LabelValues, float]
 
 
@@ -34,6 +36,7 @@ def families(source: str, report: Report, show: Show) -> list[Family]:
     found = [
         catalogue.STORES.family(_states(source, report)),
         catalogue.AS_OF.family({(source,): as_of_us / 1e6}),
+        catalogue.REPORT_ROWS.family({(source,): len(rows["store_id"])}),
         catalogue.FALLBACK.family({(source, reason): n for reason, n in report.fallbacks.items()}),
         catalogue.SILENT.family({(source,): int(_silent(report, show.silent_after_s).sum())}),
     ]
@@ -62,19 +65,23 @@ def families(source: str, report: Report, show: Show) -> list[Family]:
         catalogue.BY_UPTIME.family(bands),
     ]
     if show.per_store:
-        found.append(catalogue.STATE_SECONDS.family(_per_store(source, report, show.max_series)))
+        found += _per_store(source, report, show.max_series // SERIES_PER_STORE)
     return found
 
 
 def _states(source: str, report: Report) -> Values:
+    names = report.rows["timezone"].tolist()
+    zones = {name: find_zone(name)[0].key for name in set(names)}
+    counts = Counter(zip(_state_now(report), (zones[name] for name in names), strict=True))
+    return {(source, state, zone): counts[state, zone] for zone in set(zones.values()) for state in STATES}
+
+
+def _state_now(report: Report) -> list[str]:
     rows = report.rows
     is_open = ~np.ma.getmaskarray(rows["opened_us"])
     is_known = ~np.ma.getmaskarray(rows["up_now"])
-    state = np.where(~is_open, 3, np.where(~is_known, 2, 1 - np.ma.filled(rows["up_now"], 0)))
-    names = rows["timezone"].tolist()
-    zones = {name: find_zone(name)[0].key for name in set(names)}
-    counts = Counter(zip(state.tolist(), (zones[name] for name in names), strict=True))
-    return {(source, word, zone): counts[n, zone] for zone in set(zones.values()) for n, word in enumerate(STATES)}
+    number = np.where(~is_open, 3, np.where(~is_known, 2, 1 - np.ma.filled(rows["up_now"], 0)))
+    return [STATES[n] for n in number.tolist()]
 
 
 def _silent(report: Report, after_s: float) -> npt.NDArray[np.bool_]:
@@ -102,15 +109,20 @@ def _bands(up: npt.NDArray[np.int64], known: npt.NDArray[np.int64]) -> dict[str,
     return {**{band: counts[n] for n, band in enumerate(BANDS)}, "none": int((known == 0).sum())}
 
 
-def _per_store(source: str, report: Report, most: int) -> Values:
+def _per_store(source: str, report: Report, most: int) -> list[Family]:
+    """Every series of the first `most` stores."""
     rows = report.rows
-    found: Values = {}
+    ids = [str(store) for store in rows["store_id"][:most].tolist()]
+    seconds: Values = {}
     for window in WINDOWS:
         up, down = rows[f"up_{window}"], rows[f"down_{window}"]
-        states = {"up": up, "down": down, "unknown": rows[f"business_{window}"] - up - down}
-        for state, values in states.items():
-            for store, time_us in zip(rows["store_id"].tolist(), values.tolist(), strict=True):
-                if len(found) >= most:
-                    return found
-                found[source, store, window, state] = time_us / 1e6
-    return found
+        for state, times in (("up", up), ("down", down), ("unknown", rows[f"business_{window}"] - up - down)):
+            told = zip(ids, times[:most].tolist(), strict=True)
+            seconds |= {(source, store, window, state): time_us / 1e6 for store, time_us in told}
+    now = list(zip(ids, _state_now(report)[:most], strict=True))
+    polled = zip(ids, np.ma.filled(rows["last_evidence_us"], 0)[:most].tolist(), strict=True)
+    return [
+        catalogue.STATE_SECONDS.family(seconds),
+        catalogue.STATE.family({(source, store, word): int(word == state) for store, state in now for word in STATES}),
+        catalogue.LAST_POLL.family({(source, store): at_us / 1e6 for store, at_us in polled if at_us}),
+    ]

@@ -151,7 +151,8 @@ document.getElementById('make').addEventListener('click', async () => {
     if (!id) throw new Error(status);
     const url = '/get_report/' + id + '?format=csv';
     for (let answer; (answer = await fetch(url)).status !== 200; await pause(300)) {
-      if (answer.status !== 202) throw new Error((await answer.json()).reason);
+      const told = await answer.json();
+      if (answer.status !== 202) throw new Error(told.reason || told.status);
       state.textContent = 'being made ...';
     }
     const link = Object.assign(document.createElement('a'), {href: url, textContent: 'download the CSV'});

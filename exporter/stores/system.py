@@ -34,7 +34,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         update_s: how often the metrics follow the clock (as_of: now); after a load they follow at once.
         as_of: what `now` is: the newest poll's time, or the clock's where polls are live.
         use_outside_polls: whether polls outside of business hours are evidence, too.
-        per_store: tell nine series of each store, up to max_series.
+        per_store: tell fourteen series of each store, up to max_series in sum.
     """
 
     source: Annotated[str, msgspec.Meta(min_length=1)]

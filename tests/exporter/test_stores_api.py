@@ -12,7 +12,9 @@ from aiohttp import ClientSession
 
 from exporter.clock import SystemClock
 from exporter.errors import StoreError
+from exporter.stores import api as api_module
 from exporter.stores import inbox as inboxes
+from exporter.stores import jobs as jobs_module
 from exporter.stores import report as report_module
 from exporter.stores.api import build_api, problem
 from exporter.stores.calendar import to_us
@@ -127,6 +129,18 @@ async def test_what_is_no_request_gets_json_and_one_line_in_the_log(serving, cap
     assert b"Content-Type: application/json" in head
     assert list(json.loads(body)) == ["status"]
     assert [(found.levelname, found.exc_info) for found in caplog.records] == [("WARNING", None)]
+
+
+async def test_what_is_too_much_is_refused_with_when_to_come_again(serving, stores_world, monkeypatch):
+    stores_world.load(status=POLLS.splitlines())
+    _, session = await serving(run=False)
+    monkeypatch.setattr(api_module, "MAX_POLLS_BYTES", 100)
+    status, answer = await ask(session, "POST", "/polls", data=b"x" * 101)
+    assert (status, list(answer)) == (413, ["status"])
+    monkeypatch.setattr(jobs_module, "MAX_WAITING", 0)
+    async with session.post("/trigger_report") as response:
+        assert (response.status, response.headers["Retry-After"]) == (503, "10")
+        assert await response.json() == {"status": "0 reports wait already"}
 
 
 async def test_a_format_that_is_none_is_refused_before_the_report_is_ready(serving, stores_world):
