@@ -1,6 +1,8 @@
 """The error stream: seeded, with the regressions that were asked for, and a truth that is what was sent."""
 
 import json
+import socket
+import threading
 from collections import Counter
 from itertools import islice
 
@@ -76,3 +78,40 @@ def test_a_file_holds_what_its_truth_says(tmp_path):
     assert got == {(build, code): n for build, codes in truth["counts"].items() for code, n in codes.items()}
     assert (truth["sent"], truth["finished"], truth["seed"]) == (len(lines), True, 5)
     assert truth["regressions"] == [{"code": 0, "factor": 4.0, "start_s": 60.0, "stop_s": None, "every_s": None}]
+
+
+def receiver(answer):
+    """Reads one connection to its end, and answers."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        connection, _ = listener.accept()
+        with connection, listener:
+            while data := connection.recv(1 << 16):
+                lines.append(data)
+            connection.sendall(answer(b"".join(lines)))
+
+    lines = []
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return listener.getsockname()[1], thread
+
+
+def told(data):
+    return json.dumps({"taken": data.count(b"\n") - 1, "late": 1, "refused_count": 0}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "want"),
+    [(told, 0), (lambda _: b"", 1), (lambda _: b'{"taken":1}', 1), (lambda _: b"hello", 1)],
+    ids=["all", "nothing", "fewer", "no-json"],
+)
+def test_over_tcp_a_run_is_finished_only_if_all_of_it_was_acknowledged(tmp_path, answer, want):
+    port, thread = receiver(answer)
+    truth = tmp_path / "truth.json"
+    args = ["--to", f"tcp://127.0.0.1:{port}", "--rate", "300", "--duration", "0.5s", "--truth", str(truth)]
+    result = CliRunner().invoke(command, args)
+    thread.join()
+    assert (result.exit_code, json.loads(truth.read_text())["finished"]) == (want, want == 0)
+    if want:
+        assert "lines were sent" in str(result.exception)

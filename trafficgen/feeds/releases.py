@@ -175,15 +175,19 @@ class HttpSink:
             if self._stop.wait(RETRY_S):
                 return False
 
+    def finish(self) -> None:
+        """Each second has been acknowledged already."""
+
     def close(self) -> None:
         """Let the connection go."""
         self._session.close()
 
 
 class TcpSink:
-    """Sends lines over one connection. Nothing is acknowledged: a receiver that dies loses what it had not counted."""
+    """Sends lines over one connection, which is acknowledged as a whole when it ends."""
 
     def __init__(self, host: str, port: int, token: str | None) -> None:
+        self._lines = 0
         try:
             self._socket = socket.create_connection((host, port), timeout=10)
         except OSError as exc:
@@ -196,11 +200,37 @@ class TcpSink:
         try:
             self._socket.sendall(lines)
         except OSError as exc:
-            raise TrafficgenError(f"the receiver hung up: {exc.strerror or exc}") from exc
+            raise TrafficgenError(f"the receiver hung up: {exc.strerror or exc}; {self._told()}") from exc
+        self._lines += lines.count(b"\n")
         return True
 
+    def finish(self) -> None:
+        """End the sending side, and see that every line is acknowledged."""
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as exc:
+            raise TrafficgenError(f"the receiver hung up: {exc.strerror or exc}; {self._told()}") from exc
+        told = self._told()
+        try:
+            dealt = sum(json.loads(told).values())
+        except (ValueError, AttributeError, TypeError):
+            dealt = -1
+        if dealt != self._lines:
+            raise TrafficgenError(f"{self._lines} lines were sent; {told}")
+        click.echo(f"acknowledged: {told}", err=True)
+
+    def _told(self) -> str:
+        """The receiver's last words."""
+        told = b""
+        try:
+            while piece := self._socket.recv(4096):
+                told += piece
+        except OSError:
+            pass  # reset: what came before is all there is
+        return told.decode("utf-8", "replace").strip() or "it acknowledged nothing"
+
     def close(self) -> None:
-        """End the connection."""
+        """Let the connection go."""
         self._socket.close()
 
 
@@ -233,6 +263,7 @@ def run_live(
         for build, code, count in drawn:
             truth.counts[build, code] += count
         truth.write()
+    sink.finish()
     truth.write(finished=True)
 
 
