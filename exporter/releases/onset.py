@@ -55,7 +55,8 @@ class Onset:
                 alert = Alert(self.name, codes[place], start, None, float(self.scores[place]), self.threshold, text)
                 self.active[alert.code] = alert
                 changes.append(Change("active", alert))
-        for place in [codes.index(code) for code in self.active]:
+        places = {code: place for place, code in enumerate(codes)}
+        for place in [places[code] for code in self.active]:
             if self.scores[place] == 0.0:
                 alert = msgspec.structs.replace(self.active.pop(codes[place]), stop_s=end_s)
                 changes.append(Change("inactive", alert))

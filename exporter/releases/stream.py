@@ -7,7 +7,8 @@ that must outlive a restart is in `StreamState`; the same records in the same bi
 order and the cuts.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import msgspec
@@ -15,11 +16,13 @@ import numpy as np
 
 from exporter.releases.analysis import Settings, choose_baseline, make_detectors
 from exporter.releases.detectors import Alert, Bins, Change, Counts, Detector, DetectorState
+from exporter.releases.presence import Presence
 from exporter.releases.records import DAY_S
 
 OTHER_BUILD = "other"
 OTHER_CODE = 1_000_000_000  # no record can have it: codes have at most nine digits
 WINDOW_BINS = 30
+SILENT_BINS = 5
 ALERTS_KEPT = 1000
 FOLLOWS_S = 3600.0  # a stream that is further behind the clock is a replay
 
@@ -37,15 +40,17 @@ class StreamState(msgspec.Struct):
 
     totals: build -> code -> accepted records. open: second -> build -> code -> count, of bins that are not closed.
     last_record_s: when the last record came in, by the receiver's clock.
-    closed_to_s: start of the first open bin. due_s: end of the last bin that is due. newest_s: the newest record's
-    time; first_s, last_s: the first and the newest by build. Builds that the configuration names are there at once.
+    began_s: end of the first bin. closed_to_s: start of the first open one. due_s: end of the last that is due.
+    newest_s: the newest record's time; first_s, last_s: the first and the newest by build, 0 for one that is named.
     transitions: (build, code, detector, active or inactive) -> how often.
     codes: in the order in which they were first seen. detectors: build -> states, as `analysis.DETECTORS` stand.
-    windows: build -> candidate's and baseline's counts of the last bins by code, two rows a bin, newest last.
+    windows: build -> candidate's and baseline's counts of the last bins by code, two rows a bin, newest last;
+    bins in which the baseline had gone are empty. spoken: build -> records in its last bins.
     """
 
     totals: dict[str, dict[int, int]] = {}
     open: dict[int, dict[str, dict[int, int]]] = {}
+    began_s: int | None = None
     closed_to_s: int | None = None
     due_s: int | None = None
     newest_s: int | None = None
@@ -59,6 +64,8 @@ class StreamState(msgspec.Struct):
     codes: list[int] = []
     detectors: dict[str, list[DetectorState]] = {}
     windows: dict[str, list[list[int]]] = {}
+    spoken: dict[str, list[int]] = {}
+    presence: Presence = msgspec.field(default_factory=Presence)
     transitions: dict[tuple[str, int, str, str], int] = {}
     alerts: list[tuple[str, Alert]] = []
 
@@ -161,6 +168,7 @@ class Stream:
         state, width = self.state, self.settings.bin_s
         if state.closed_to_s is None:
             state.closed_to_s = self._first_bin()
+            state.began_s = None if state.closed_to_s is None else state.closed_to_s + width
         turns: list[Turn] = []
         while self.behind() and (most_bins is None or most_bins > 0):
             start_s = self._after_gap()
@@ -254,6 +262,7 @@ class Stream:
         if chosen != self.state.baseline:
             self.state.baseline = chosen
             self.state.windows.clear()
+            self.state.presence = Presence()
             self.state.detectors.clear()
             self._detectors.clear()
 
@@ -277,40 +286,56 @@ class Stream:
         if self._empty < self._settled:
             return state.closed_to_s
         ahead = min(min(state.open, default=state.due_s), state.due_s) // width * width
-        return max(state.closed_to_s, min(ahead - self._settled * width, state.due_s - width))
+        start_s = max(state.closed_to_s, min(ahead - self._settled * width, state.due_s - width))
+        state.presence.quiet += (start_s - state.closed_to_s) // width
+        return start_s
 
     def _close_one(self, start_s: int, seconds: Sequence[int]) -> list[Turn]:
         """Compare, in one bin, the builds that were there for all of it: others had less time for errors."""
-        state, baseline = self.state, self.state.baseline
+        state = self.state
         rows = [state.open.pop(second) for second in seconds]
-        there = {build for build, first_s in state.first_s.items() if first_s <= start_s}
-        if baseline is None or baseline not in there:
+        there = {build: self._columns(rows, build) for build in state.totals if self._there(build, start_s)}
+        for build, counts in there.items():
+            state.spoken[build] = [*state.spoken.get(build, ()), int(counts.sum())][-SILENT_BINS:]
+        base = there.get(state.baseline or OTHER_BUILD)
+        if state.baseline is None or base is None:
             return []
+        if not state.presence.step(int(base.sum())):
+            there = {build: counts[:0] for build, counts in there.items()}
         turns: list[Turn] = []
-        base = self._columns(rows, baseline)
-        for build in [one for one in self.candidates() if one in there]:
-            closed = Bins.one(start_s, self.settings.bin_s, base, self._columns(rows, build))
-            for detector in self.detectors(build):
-                turns += [Turn(build, change) for change in detector.step(closed, state.codes)]
-            window = state.windows.setdefault(build, [])
-            window += [closed.candidate.sum(0).tolist(), closed.baseline.sum(0).tolist()]
-            del window[: -2 * WINDOW_BINS]
-        self._remember(turns)
+        for build in self.candidates():
+            if build in there:
+                closed = Bins.one(start_s, self.settings.bin_s, there[state.baseline], there[build])
+                turns += self._compare(build, closed)
+        state.alerts += [(build, alert) for build, (_, alert) in turns]
+        del state.alerts[:-ALERTS_KEPT]
+        return turns
+
+    def _there(self, build: str, start_s: int) -> bool:
+        """Whether a build was there for a whole bin; one that came in the stream's first bin was there before."""
+        first_s, began_s = self.state.first_s.get(build), self.state.began_s
+        return first_s is not None and (first_s <= start_s or (began_s is not None and first_s < began_s))
+
+    def _compare(self, build: str, closed: Bins) -> list[Turn]:
+        """What one candidate's bin changes. Alerts of mean-threshold are only counted: it alarms all the time."""
+        turns: list[Turn] = []
+        for detector in self.detectors(build):
+            changes = detector.step(closed, self.state.codes)
+            for kind, alert in changes:
+                key = (build, alert.code, detector.name, kind)
+                self.state.transitions[key] = self.state.transitions.get(key, 0) + 1
+            if detector.name != "mean-threshold":
+                turns += [Turn(build, change) for change in changes]
+        window = self.state.windows.setdefault(build, [])
+        window += [closed.candidate.sum(0).tolist(), closed.baseline.sum(0).tolist()]
+        del window[: -2 * WINDOW_BINS]
         return turns
 
     def _columns(self, rows: Sequence[Mapping[str, Mapping[int, int]]], build: str) -> Counts:
         """One build's counts. (seconds, codes)."""
-        counts = np.zeros((len(rows), len(self.state.codes)), np.int64)
+        counts = np.zeros((len(rows), len(self.state.codes) + 1), np.int64)  # the last column: folded codes
         for i, row in enumerate(rows):
-            for code, count in row.get(build, {}).items():
-                if code != OTHER_CODE:
-                    counts[i, self._places[code]] = count
-        return counts
-
-    def _remember(self, turns: Iterable[Turn]) -> None:
-        for build, (kind, alert) in turns:
-            key = (build, alert.code, alert.detector, kind)
-            self.state.transitions[key] = self.state.transitions.get(key, 0) + 1
-            if alert.detector != "mean-threshold":  # that one alarms all the time; its windows are not worth keeping
-                self.state.alerts.append((build, alert))
-        del self.state.alerts[:-ALERTS_KEPT]
+            by_code = row.get(build)
+            if by_code:
+                counts[i, list(map(self._places.get, by_code, repeat(-1)))] = list(by_code.values())
+        return counts[:, :-1]

@@ -259,8 +259,7 @@ class Feed:
 
     def _tell(self, turns: Iterable[Turn]) -> None:
         for build, (kind, alert) in turns:
-            if alert.detector != "mean-threshold":
-                log.warning("%s: code %d of %s: %s %s", self.name, alert.code, build, alert.detector, kind)
+            log.warning("%s: code %d of %s: %s %s", self.name, alert.code, build, alert.detector, kind)
 
     async def _take_in(self, token: str | None, tail: bytes | None) -> None:
         """Listen and follow until cancelled; then stop listening, and answer those who wait."""

@@ -12,9 +12,7 @@ from exporter.releases.detectors import Counts, grown
 from exporter.releases.evidence import Evidence
 from exporter.releases.onset import Onset
 from exporter.releases.statistics import p_values, q_values, rate_ratios
-from exporter.releases.stream import OTHER_CODE, Stream
-
-SILENT_BINS = 5
+from exporter.releases.stream import OTHER_BUILD, OTHER_CODE, SILENT_BINS, Stream
 
 Values = dict[LabelValues, float]
 
@@ -83,18 +81,13 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, feed: Told) 
 
 
 def _silent(stream: Stream) -> dict[str, int]:
-    """1 for each build that sent nothing in the last bins, 0 for the others; empty until enough bins are closed.
+    """1 for each build that sent nothing in the last bins, 0 for the others; of those that were there in all of them.
 
     With no build sending, the stream has stalled, and no build is said to be silent.
     """
-    spoke: dict[str, bool] = {}
-    for build in stream.candidates():
-        rows = stream.state.windows.get(build, [])[-2 * SILENT_BINS :]
-        if len(rows) == 2 * SILENT_BINS and stream.state.baseline is not None:
-            spoke[build] = any(map(any, rows[::2]))
-            spoke[stream.state.baseline] = any(map(any, rows[1::2]))
+    spoke = {build: any(bins) for build, bins in stream.state.spoken.items() if len(bins) == SILENT_BINS}
     anyone = any(spoke.values())
-    return {build: int(anyone and not says) for build, says in spoke.items()}
+    return {build: int(anyone and not says) for build, says in spoke.items() if build != OTHER_BUILD}
 
 
 def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: str) -> None:

@@ -6,12 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.releases.analysis import Settings
+from exporter.catalogue.releases import BUILD_SILENT
+from exporter.releases.analysis import Settings, analyse
 from exporter.releases.detectors import Bins, DetectorState
 from exporter.releases.evidence import Evidence
 from exporter.releases.mean_threshold import MeanThreshold
 from exporter.releases.onset import Onset
+from exporter.releases.reading import Reading
 from exporter.releases.stream import OTHER_BUILD, OTHER_CODE, Limits, Stream, StreamState, Taken
+from exporter.releases.tell import families
 
 OLD, NEW = "5.1", "5.2"
 LIMITS = Limits(lateness_s=30, max_codes=40)
@@ -239,3 +242,45 @@ def test_how_bins_are_cut_into_blocks_changes_nothing(kind, bins, sizes):
     got = [change for block in blocks_of(bins, sizes) for change in cut.step(block, [7, 8])]
     assert got == want
     assert cut.saved() == whole.saved()
+
+
+def test_a_stream_alarms_as_its_file_does():
+    """The old build ends half-way, a code of the new one is worse for a while, and a third build comes later."""
+    draw = np.random.default_rng(3)
+    reading, stream = Reading(), Stream(Settings(), Limits(lateness_s=30, max_codes=3 * 2))
+    for second in range(3600):
+        rates = {OLD: [0.5, 0.5, 0.5] if second < 2000 else [0, 0, 0]}
+        rates[NEW] = [0.5, 2.5 if 600 <= second < 1200 else 0.5, 0.5]
+        rates["5.3"] = [1.5, 0.5, 0.5] if second >= 1003 else [0, 0, 0]
+        for build, by_code in rates.items():
+            for code, count in enumerate(draw.poisson(by_code).tolist()):
+                stream.take({(second, build, code): count} if count else {})
+                reading.add(f"{second}\t{build}\t{code}\n".encode() * count)
+    stream.flush()
+    found = analyse(reading.end().table, Settings())
+    want = [(one.build, one.alert) for one in found.alerts if one.alert.detector != "mean-threshold"]
+    ended = [one for one in stream.state.alerts if one[1].stop_s is not None]
+    active = [
+        (build, alert)
+        for build in stream.candidates()
+        for detector in stream.detectors(build)
+        if detector.name != "mean-threshold"
+        for alert in detector.active.values()
+    ]
+    assert len(want) >= 2
+    assert sorted([*ended, *active], key=repr) == sorted(want, key=repr)
+
+
+def test_a_build_that_stops_is_silent_and_a_baseline_that_has_gone_proves_nothing():
+    stream = Stream(Settings(), LIMITS)
+    stream.take(
+        {(second, build, 0): 5 for second in range(1200) for build in (OLD, NEW) if second < 600 or build == NEW}
+    )
+    stream.flush()
+    (silent,) = [family for family in families({"app": stream}, {"app": Told()}) if family.metric is BUILD_SILENT]
+    assert dict(silent.series) == {("app", OLD): 1, ("app", NEW): 0}
+    assert stream.state.alerts == []
+
+
+class Told:
+    failed, connections, turned_away, requests = {}, (), {}, {}

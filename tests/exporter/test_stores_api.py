@@ -299,35 +299,6 @@ async def test_files_in_the_inbox_are_taken_in_and_put_away_with_the_reason_wher
     assert "no header of ours" in (folder / "failed" / "bad.csv.reason.txt").read_text()
 
 
-class Bell:
-    """A waker that hears of no change: it only notes how long it should wait, and wakes when told."""
-
-    def __init__(self):
-        self.asked, self.rung, self.waiting = [], asyncio.Event(), asyncio.Event()
-
-    async def wait(self, timeout_s, paths):
-        self.asked.append(timeout_s)
-        self.waiting.set()
-        await self.rung.wait()
-        self.rung.clear()
-
-
-async def test_the_inbox_is_looked_into_every_refresh_also_where_no_change_is_heard(stores_world, tmp_path):
-    bell = Bell()
-    service = Service(stores_world.database, Settings(inbox=tmp_path / "in", refresh_s=7200.0), SystemClock(), bell)
-    task = asyncio.create_task(service.run())
-    await bell.waiting.wait()
-    (tmp_path / "in" / "p.csv").write_text(HEADER + POLLS)
-    inboxes.os.utime(tmp_path / "in" / "p.csv", (1e9, 1e9))
-    bell.waiting.clear()
-    bell.rung.set()  # two hours have gone by
-    await bell.waiting.wait()
-    task.cancel()
-    await asyncio.wait([task])
-    assert bell.asked == [7200.0, 7200.0]
-    assert [path.name for path in (tmp_path / "in" / "done").iterdir()] == ["p.csv"]
-
-
 @pytest.mark.slow
 async def test_the_inbox_and_the_metrics_follow_what_lands(serving, stores_world, tmp_path):
     inboxes.prepare(tmp_path / "inbox")
