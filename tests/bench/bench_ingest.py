@@ -19,12 +19,14 @@ import re
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 from ports import free_ports
+
+from exporter.releases.analysis import Settings
+from exporter.releases.keeping import Keeper
+from exporter.releases.stream import Limits, Stream
+from exporter.releases.tell import families
 
 BATCH = 1000  # records to a request
 POOL = 400  # different batches
@@ -172,8 +179,8 @@ def written_mib(pid):
     return int(re.search(r"^wchar: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)[1]) / 2**20
 
 
-def rss_mib(pid):
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+def rss_mib(pid, which="VmRSS"):
+    return int(re.search(rf"{which}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
 
 
 class Watch(threading.Thread):
@@ -266,6 +273,68 @@ def sustained(way, seconds, shape, connections):
         print(f"sent {sent:,}, acknowledged {acknowledged:,}")
 
 
+def day(hours, per_s=100):
+    """A day of 200 codes x 10 builds, replayed as fast as it goes; the most memory that it takes."""
+    random = np.random.default_rng(6)
+    weights = 1.0 / np.arange(1, 201)
+    weights /= weights.sum()
+    with tempfile.TemporaryDirectory() as folder:
+        exporter = Exporter(Path(folder))
+        start, first = time.perf_counter(), int(time.time()) - hours * 3600 - 3600
+        with socket.create_connection(("127.0.0.1", exporter.tcp)) as connection:
+            for minute in range(hours * 60):
+                times = first + minute * 60 + np.sort(random.integers(0, 60, 60 * per_s))
+                builds, codes = random.integers(0, 10, 60 * per_s), random.choice(200, 60 * per_s, p=weights)
+                rows = zip(times.tolist(), builds.tolist(), codes.tolist(), strict=True)
+                connection.sendall(b"".join(b"%d\t5.0007.%d.011\t%d\n" % row for row in rows))
+            connection.shutdown(socket.SHUT_WR)
+            told = json.loads(connection.recv(4096))
+        took = time.perf_counter() - start
+        exporter.metrics()
+        peak, now = rss_mib(exporter.process.pid, "VmHWM"), rss_mib(exporter.process.pid)
+        series = exporter.metrics().count("\ntidewatch_release_")
+        state = (Path(folder) / "state" / "exporter.db").stat().st_size / 2**20
+        exporter.end()
+    print(f"\n{hours} h of 200 codes x 10 builds, {sum_of(told):,} records, {told['late']} late, in {took:.0f} s:")
+    print(f"  {peak:.0f} MiB at most, {now:.0f} at the end, {series:,} series; state on disk {state:.1f} MiB")
+
+
+def one_bin():
+    """Closing a bin of 200 codes x 10 builds, with and without alerts, and what else holds the event loop."""
+    for name, factor in (("rates equal", 1.0), ("every code of every candidate alarmed", 3.0)):
+        stream = Stream(Settings(), Limits(lateness_s=30))
+        keeper = Keeper(stream, {})
+        random = np.random.default_rng(5)
+        closing, keeping = [], []
+        for second in range(1_800_000_000, 1_800_000_000 + 600):
+            drawn = random.poisson(np.where(np.arange(10)[:, None] > 0, 0.5 * factor, 0.5), (10, 200))
+            cells = {(second, f"5.{b}", c): int(drawn[b, c]) for b, c in np.argwhere(drawn).tolist()}
+            stream.take(cells, 0)
+            if stream.behind():
+                start = time.perf_counter()
+                stream.close(1)
+                closing.append(time.perf_counter() - start)
+                start = time.perf_counter()
+                keeper.changes()
+                keeping.append(time.perf_counter() - start)
+        alerts = sum(len(d.active) for build in stream.candidates() for d in stream.detectors(build))
+        told = [timed(lambda stream=stream: list(families({"app": stream}, {"app": Told()}))) for _ in range(20)]
+        cells = [
+            f"{statistics.median(times) * 1e3:.1f} ms ({max(times) * 1e3:.1f})" for times in (closing, keeping, told)
+        ]
+        print(f"  {name} ({alerts:,} alerts): closing {cells[0]}, packing the state {cells[1]}, telling it {cells[2]}")
+
+
+class Told:
+    failed, connections, turned_away, requests = Counter(), (), Counter(), Counter()
+
+
+def timed(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
 def peer(rows):
     if shutil.which("mtail") is None:
         return
@@ -297,6 +366,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=30, help="length of each run (%(default)s)")
     parser.add_argument("--way", choices=("http", "tcp"), action="append")
     parser.add_argument("--shape", action="append", help="CODESxBUILDS; may be repeated")
+    parser.add_argument("--hours", type=int, default=24, help="of the replayed day (%(default)s)")
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--send", nargs=6, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -308,6 +378,9 @@ def main():
         for way in options.way or ("http", "tcp"):
             sustained(way, options.seconds, shape, options.connections)
     peer(1_000_000)
+    day(options.hours)
+    print("\nOne bin of 200 codes x 10 builds, median (and longest), on the clock:")
+    one_bin()
 
 
 if __name__ == "__main__":
