@@ -1,6 +1,6 @@
-"""The report against a model that looks at every quarter of an hour of a random world, one by one.
+"""The report against a model that looks at every minute of a random world, one by one.
 
-Polls lie on half hours, so that the midpoint of two is a quarter, and every quarter has one state.
+Polls lie on even minutes, so that the midpoint of two is a minute, and every minute has one state.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,11 +15,11 @@ from exporter.stores.database import Database
 from exporter.stores.report import make_report
 from exporter.stores.sweep import Policy
 
-QUARTER = timedelta(minutes=15)
+MINUTE = timedelta(minutes=1)
 CARRY, REACH = timedelta(hours=24), timedelta(minutes=90)
 WINDOWS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 # No time of day that a change of the clocks leaves out or repeats: those have tests of their own.
-TIMES_S = [0, 4 * 3600, 9 * 3600, 12 * 3600 + 1800, 17 * 3600, 22 * 3600, 86400]
+TIMES_S = [0, 4 * 3600, 9 * 3600, 9 * 3600 + 60, 12 * 3600 + 1800, 17 * 3600 + 840, 22 * 3600, 86340, 86400]
 ZONES = ["America/Chicago", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"]
 AS_OF = [datetime(2024, 3, 13, 15, 30, tzinfo=UTC), datetime(2024, 11, 6, 3, 0, tzinfo=UTC)]
 """Both some days after Chicago's clocks changed."""
@@ -33,10 +33,10 @@ class Model:
         self.outside = outside
         self.first = as_of - WINDOWS["week"]
         horizon = self.first - CARRY
-        quarters = [horizon - timedelta(days=2) + n * QUARTER for n in range(11 * 96)]
+        minutes = [horizon - timedelta(days=2) + n * MINUTE for n in range(11 * 1440)]
         self.segment = {}
         number = 0
-        for before, at in zip([None, *quarters], quarters, strict=False):
+        for before, at in zip([None, *minutes], minutes, strict=False):
             if self.is_open(at):
                 number += before is None or before not in self.segment
                 self.segment[at] = number
@@ -56,7 +56,7 @@ class Model:
         )
 
     def speaker(self, at):
-        """The poll that speaks for this quarter."""
+        """The poll that speaks for this minute."""
         inside = [p for p in self.polls if self.outside or self.segment.get(p[0]) == self.segment[at]]
         if not inside:
             before = [p for p in self.polls if p[0] < at]
@@ -70,8 +70,8 @@ class Model:
     def times(self, length):
         """Microseconds (up, down, assumed, business)."""
         up = down = assumed = business = 0
-        for n in range(length // QUARTER):
-            at = self.as_of - length + n * QUARTER
+        for n in range(length // MINUTE):
+            at = self.as_of - length + n * MINUTE
             if at not in self.segment:
                 continue
             business += 1
@@ -80,7 +80,7 @@ class Model:
                 continue
             up, down = up + poll[1], down + (not poll[1])
             assumed += not poll[0] - REACH <= at < poll[0] + REACH
-        return tuple(n * QUARTER // timedelta(microseconds=1) for n in (up, down, assumed, business))
+        return tuple(n * MINUTE // timedelta(microseconds=1) for n in (up, down, assumed, business))
 
 
 @st.composite
@@ -94,7 +94,7 @@ def openings(draw):
 def stores(draw):
     as_of = draw(st.sampled_from(AS_OF))
     polls = draw(
-        st.dictionaries(st.integers(-20, 9 * 48).map(lambda n: as_of - n * 2 * QUARTER), st.booleans(), max_size=30)
+        st.dictionaries(st.integers(-600, 9 * 720).map(lambda n: as_of - n * 2 * MINUTE), st.booleans(), max_size=30)
     )
     return as_of, draw(st.sampled_from(ZONES)), draw(st.sets(openings(), max_size=6)), polls
 
@@ -130,15 +130,15 @@ INTERPOLATIONS = st.sampled_from(["nearest", "previous", "next"])
 
 
 @given(stores(), INTERPOLATIONS, st.booleans())
-@settings(max_examples=5)
-def test_the_report_is_what_a_look_at_every_quarter_finds(database, store, interpolation, outside):
+@settings(max_examples=3)
+def test_the_report_is_what_a_look_at_every_minute_finds(database, store, interpolation, outside):
     check(database, store, interpolation, outside=outside)
 
 
 @pytest.mark.slow
 @given(stores(), INTERPOLATIONS, st.booleans())
-@settings(max_examples=120)
-def test_the_report_is_what_a_look_at_every_quarter_finds_in_many_worlds(database, store, interpolation, outside):
+@settings(max_examples=80)
+def test_the_report_is_what_a_look_at_every_minute_finds_in_many_worlds(database, store, interpolation, outside):
     check(database, store, interpolation, outside=outside)
 
 
