@@ -8,10 +8,9 @@ that is still written to when it is read is read again, which is harmless, until
 import contextlib
 import os
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from exporter.errors import SourceError
 from exporter.stores.database import Database
@@ -22,12 +21,18 @@ REST_S = 1.0
 _ENDINGS = (".csv", ".csv.gz")
 
 
-class Scanned(NamedTuple):
-    """What one look into the inbox did; `waiting` files are not at rest yet."""
+class Seen(NamedTuple):
+    """One look into the inbox: the files at rest, by name, and how many are not yet."""
 
-    loaded: list[Loaded]
-    results: Counter[str]
+    resting: list[Path]
     waiting: int
+
+
+class Taken(NamedTuple):
+    """What became of a file: done, failed, or changed meanwhile, and so still there; and its rows where it was read."""
+
+    result: Literal["done", "failed", "changed"]
+    loaded: Loaded | None
 
 
 def prepare(folder: Path) -> None:
@@ -39,27 +44,32 @@ def prepare(folder: Path) -> None:
         raise SourceError(f"{exc.filename}: {exc.strerror}") from exc
 
 
-def scan(folder: Path, database: Database, now_us: int) -> Scanned:
-    """Take in every file that rests. Raises StoreError, with the files left where they are, and SourceError."""
-    scanned = Scanned([], Counter(), 0)
-    waiting = 0
+def look(folder: Path) -> Seen:
+    """Find the files to take in. Raises SourceError."""
     try:
-        for path in sorted(_files(folder)):
-            before = _stamp(path)
-            if before is None:
-                continue
-            if time.time() - before[1] / 1e9 < REST_S:
-                waiting += 1
-                continue
-            result = _take(path, database, now_us, scanned.loaded)
-            if _stamp(path) != before:
-                waiting += 1
-                continue
-            _put_away(path, folder / ("failed" if result else "done"), result)
-            scanned.results["failed" if result else "done"] += 1
+        stamps = [(path, stamp) for path in sorted(_files(folder)) if (stamp := _stamp(path)) is not None]
     except OSError as exc:
         raise SourceError(f"{exc.filename}: {exc.strerror}") from exc
-    return scanned._replace(waiting=waiting)
+    now_s = time.time()
+    resting = [path for path, (_, changed_ns) in stamps if now_s - changed_ns / 1e9 >= REST_S]
+    return Seen(resting, len(stamps) - len(resting))
+
+
+def take(folder: Path, path: Path, database: Database, now_us: int) -> Taken:
+    """Take a file in and put it away. Raises StoreError, with the file left where it is, and SourceError."""
+    try:
+        before = _stamp(path)
+        loaded, reason = None, None
+        try:
+            (loaded,) = load(database, [Input(path, path.name)], now_us)
+        except SourceError as exc:
+            reason = str(exc)
+        if before is None or _stamp(path) != before:
+            return Taken("changed", loaded)
+        _put_away(path, folder / ("failed" if reason else "done"), reason)
+    except OSError as exc:
+        raise SourceError(f"{exc.filename}: {exc.strerror}") from exc
+    return Taken("failed" if reason else "done", loaded)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -75,15 +85,6 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_size, found.st_mtime_ns
-
-
-def _take(path: Path, database: Database, now_us: int, loaded: list[Loaded]) -> str | None:
-    """Load one file; why it failed, if it did."""
-    try:
-        loaded += load(database, [Input(path, path.name)], now_us)
-    except SourceError as exc:
-        return str(exc)
-    return None
 
 
 def _put_away(path: Path, folder: Path, reason: str | None) -> None:

@@ -26,6 +26,7 @@ from exporter.stores.report import Reporter, StoreReport, explain_store, settle_
 
 log = logging.getLogger(__name__)
 
+RETRY_S = 60.0  # until the inbox is tried again after the disk was full, say
 RESULTS = ("new", "late", "duplicate", "conflict", "invalid")
 
 
@@ -51,6 +52,7 @@ class Service:
         self.jobs = Jobs(database, self._reporter, settings.asked, clock)
         self._clock = clock
         self._waker = waker or EventWaker()
+        self._folder = settings.inbox and settings.inbox.absolute()  # events name whole paths
         self._told: list[Family] = []
         self._told_of: tuple[int, int] | None = None
         self._data = asyncio.Event()
@@ -70,14 +72,14 @@ class Service:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        if self.settings.inbox is not None:
-            await asyncio.to_thread(inbox.prepare, self.settings.inbox)
+        if self._folder is not None:
+            await asyncio.to_thread(inbox.prepare, self._folder)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.jobs.run())
             group.create_task(self._follow_data())
             group.create_task(self._forget())
-            if self.settings.inbox is not None:
-                group.create_task(self._watch(self.settings.inbox))
+            if self._folder is not None:
+                group.create_task(self._watch(self._folder))
 
     async def take(self, given: Input) -> Loaded:
         """Take one file in. Raises SourceError and StoreError."""
@@ -133,20 +135,34 @@ class Service:
     async def _watch(self, folder: Path) -> None:
         """Look into the inbox on change, and at least every `refresh_s`."""
         while True:
-            wait_s = self.settings.refresh_s
-            try:
-                scanned = await asyncio.to_thread(inbox.scan, folder, self.database, self._now_us())
-                self._inbox += scanned.results
-                self._note(scanned.loaded)
-                if scanned.loaded:
-                    await self._look_at_newest()
-                if scanned.waiting:
-                    wait_s = inbox.REST_S
-            except (SourceError, StoreError) as exc:
-                self._errors["inbox"] += 1
-                wait_s = min(wait_s, 60.0)
-                log.error("%s: the inbox is left as it is: %s", self.settings.source, exc)  # noqa: TRY400
-            await self._waker.wait(wait_s, (f"{folder}/",) if wait_s > inbox.REST_S else ())
+            async with asyncio.TaskGroup() as group:
+                bell = group.create_task(self._waker.wait(self.settings.refresh_s, (f"{folder}/",)))
+                # After this moment the bell hears what lands, and the look sees what landed before.
+                await asyncio.wait({bell}, timeout=inbox.REST_S)
+                try:
+                    again = await self._empty(folder)
+                except (SourceError, StoreError) as exc:
+                    self._errors["inbox"] += 1
+                    log.error("%s: the inbox is left as it is: %s", self.settings.source, exc)  # noqa: TRY400
+                    again = True
+                    await asyncio.wait({bell}, timeout=RETRY_S)
+                if again:
+                    bell.cancel()
+
+    async def _empty(self, folder: Path) -> bool:
+        """Take in what rests in the inbox; whether something is left that does not. Raises SourceError, StoreError."""
+        seen = await asyncio.to_thread(inbox.look, folder)
+        changed = 0
+        for path in seen.resting:  # one by one, so that each is told of when it is in
+            taken = await asyncio.to_thread(inbox.take, folder, path, self.database, self._now_us())
+            if taken.loaded is not None:
+                self._note([taken.loaded])
+                await self._look_at_newest()
+            if taken.result == "changed":
+                changed += 1
+            else:
+                self._inbox[taken.result] += 1
+        return bool(seen.waiting + changed)
 
     async def _forget(self) -> None:
         """Delete old reports, now and every hour."""

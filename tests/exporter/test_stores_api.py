@@ -6,6 +6,7 @@ import json
 import uuid
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
@@ -288,24 +289,60 @@ async def test_files_in_the_inbox_are_taken_in_and_put_away_with_the_reason_wher
     inboxes.prepare(folder)
     for name, text in {"p.csv": HEADER + POLLS, "bad.csv": "a,b\n", ".p.csv": "half", "q.csv.part": "half"}.items():
         (folder / name).write_text(text)
-    now_us = to_us(datetime(2023, 2, 1, tzinfo=UTC))
-    assert inboxes.scan(folder, stores_world.database, now_us).waiting == 2  # they were written just now
+    assert inboxes.look(folder) == ([], 2)  # they were written just now
     for name in ("p.csv", "bad.csv"):
         inboxes.os.utime(folder / name, (1e9, 1e9))
-    scanned = inboxes.scan(folder, stores_world.database, now_us)
-    assert (scanned.results, scanned.waiting) == ({"done": 1, "failed": 1}, 0)
+    resting, waiting = inboxes.look(folder)
+    now_us = to_us(datetime(2023, 2, 1, tzinfo=UTC))
+    results = {path.name: inboxes.take(folder, path, stores_world.database, now_us).result for path in resting}
+    assert (results, waiting) == ({"p.csv": "done", "bad.csv": "failed"}, 0)
     left = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
     assert left == [".p.csv", "done/p.csv", "failed/bad.csv", "failed/bad.csv.reason.txt", "q.csv.part"]
     assert "no header of ours" in (folder / "failed" / "bad.csv.reason.txt").read_text()
 
 
+class Bell:
+    """A waker that hears of no change: it only notes how long it should wait, and wakes when told."""
+
+    def __init__(self):
+        self.asked, self.rung, self.waiting = [], asyncio.Event(), asyncio.Event()
+
+    async def wait(self, timeout_s, paths):
+        self.asked.append(timeout_s)
+        self.waiting.set()
+        await self.rung.wait()
+        self.rung.clear()
+
+
+async def test_the_inbox_is_looked_into_every_refresh_also_where_no_change_is_heard(
+    stores_world, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(inboxes, "REST_S", 0.0)
+    bell = Bell()
+    service = Service(stores_world.database, Settings(inbox=tmp_path / "in", refresh_s=7200.0), SystemClock(), bell)
+    task = asyncio.create_task(service.run())
+    await bell.waiting.wait()
+    (tmp_path / "in" / "p.csv").write_text(HEADER + POLLS)
+    async with asyncio.timeout(30):
+        while not list((tmp_path / "in" / "done").iterdir()):
+            bell.waiting.clear()
+            bell.rung.set()  # two hours have gone by
+            await bell.waiting.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert set(bell.asked) == {7200.0}
+
+
 @pytest.mark.slow
-async def test_the_inbox_and_the_metrics_follow_what_lands(serving, stores_world, tmp_path):
+async def test_the_inbox_and_the_metrics_follow_what_lands(serving, stores_world, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     inboxes.prepare(tmp_path / "inbox")
-    service, _ = await serving(inbox=tmp_path / "inbox")
-    (tmp_path / ".p.csv").write_text(HEADER + POLLS)
-    inboxes.os.utime(tmp_path / ".p.csv", (1e9, 1e9))
-    (tmp_path / ".p.csv").rename(tmp_path / "inbox" / "p.csv")
+    service, _ = await serving(inbox=Path("inbox"))  # as people write it
+
+    def land(name, text):
+        (tmp_path / name).write_text(HEADER + text)
+        inboxes.os.utime(tmp_path / name, (1e9, 1e9))
+        (tmp_path / name).rename(tmp_path / "inbox" / name)
 
     def told():
         return "".join(Renderer().render(service.collect(), openmetrics=False))
@@ -317,6 +354,10 @@ async def test_the_inbox_and_the_metrics_follow_what_lands(serving, stores_world
         'tidewatch_stores{source="stores",state="down",timezone="America/Chicago"} 1',
         'tidewatch_store_config_fallback{source="stores",reason="timezone_missing"} 2',
     ]
+    land("p.csv", POLLS)
     async with asyncio.timeout(30):
         while not all(line in told() for line in want):  # noqa: ASYNC110, the metrics are the barrier
+            await asyncio.sleep(0.02)
+        land("q.csv", "c,active,2023-01-25 11:00:00 UTC\n")  # long before the next hour
+        while 'tidewatch_store_polls_total{source="stores",result="new"} 3' not in told():  # noqa: ASYNC110, the same
             await asyncio.sleep(0.02)

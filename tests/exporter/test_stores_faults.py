@@ -282,7 +282,8 @@ def test_the_refresh_of_every_hour_takes_something_in(stores_worlds, tmp_path):
         path = tmp_path / f"polls-{hour}.csv"
         path.write_text(f"store_id,status,timestamp_utc\na,inactive,2023-01-23 {hour}:00:00 UTC\n")
         inbox.os.utime(path, (1e9, 1e9))
-        inbox.scan(tmp_path, world.database, world.moment("2023-01-23 12:00"))
+        for resting in inbox.look(tmp_path).resting:
+            inbox.take(tmp_path, resting, world.database, world.moment("2023-01-23 12:00"))
         taken.append(settle_as_of(world.database, "max", 0)[0])
     assert taken == [world.moment("2023-01-23 09:00"), world.moment("2023-01-23 10:00")]
 
