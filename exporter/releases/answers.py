@@ -31,9 +31,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """An answer and its place in the order in which they were given."""
+    """An answer, its place in the order in which they were given, and the checksum of the body that got it."""
 
     number: int
+    checksum: int
     answer: Answer
 
 
@@ -52,15 +53,15 @@ class Answers:
         self._new: dict[str, bytes] = {}
         self._gone: list[str] = []
 
-    def get(self, key: str) -> Answer | None:
+    def get(self, key: str) -> Remembered | None:
         """The answer that this key was given."""
         packed = self._packed.get(key)
-        return msgspec.msgpack.decode(packed, type=Remembered).answer if packed is not None else None
+        return msgspec.msgpack.decode(packed, type=Remembered) if packed is not None else None
 
-    def add(self, key: str, answer: Answer) -> None:
+    def add(self, key: str, checksum: int, answer: Answer) -> None:
         """Remember one, and forget the oldest past the number that is kept."""
         self._number += 1
-        self._packed[key] = self._new[key] = msgspec.msgpack.encode(Remembered(self._number, answer))
+        self._packed[key] = self._new[key] = msgspec.msgpack.encode(Remembered(self._number, checksum, answer))
         while len(self._packed) > KEYS_REMEMBERED:
             oldest = next(iter(self._packed))
             del self._packed[oldest]

@@ -34,11 +34,13 @@ class JsonRecord(msgspec.Struct, forbid_unknown_fields=True):
 class Body(NamedTuple):
     """What a body holds.
 
-    numbers: of each line, from 1. bad_count: lines that are no JSON records, of which `bad` tells the first.
+    numbers: of each line, from 1. checksum: of the body, unpacked. bad_count: lines that are no JSON records, of which
+    `bad` tells the first.
     """
 
     lines: list[bytes]
     numbers: Sequence[int]
+    checksum: int = 0
     bad_count: int = 0
     bad: Sequence[Refused] = ()
 
@@ -73,11 +75,8 @@ def unpack(body: bytes, encoding: str) -> bytes:
 
 def read_body(body: bytes, content_type: str) -> Body:
     """A body's lines. Raises BadRecord when the body as a whole is not what its type says."""
-    if content_type == "application/json":
-        return _array(body)
-    if content_type in NDJSON_TYPES:
-        return _ndjson(body)
-    return _text(body)
+    read = _array if content_type == "application/json" else _ndjson if content_type in NDJSON_TYPES else _text
+    return read(body)._replace(checksum=zlib.crc32(body))
 
 
 def _text(body: bytes) -> Body:
@@ -105,7 +104,7 @@ def _ndjson(body: bytes) -> Body:
             bad_count += 1
             if len(bad) < REFUSED_TOLD:
                 bad.append(Refused(number, "json", f"no JSON record: {exc}"))
-    return Body(lines, numbers, bad_count, bad)
+    return Body(lines, numbers, bad_count=bad_count, bad=bad)
 
 
 _decoder = msgspec.json.Decoder(JsonRecord)

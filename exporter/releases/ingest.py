@@ -17,7 +17,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from exporter.errors import BadRecord, StoreError
-from exporter.releases.answers import Answer
+from exporter.releases.answers import Answer, Remembered
 from exporter.releases.bodies import MAX_BODY_BYTES, Body, TooLargeError, read_body, unpack
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Sink(Protocol):
     async def take_body(self, body: Body, key: str | None) -> Answer:
         """Count all of it, or nothing if this fails, and remember the answer under the key."""
 
-    def remembered(self, key: str) -> Answer | None:
+    def remembered(self, key: str) -> Remembered | None:
         """The answer that a request with this idempotency key was given."""
 
     async def written(self) -> None:
@@ -102,17 +102,20 @@ class Ingest:
             raise _ProblemError(409, "a request with this Idempotency-Key is in hand", Retry_After="1")
         self._in_hand.add(key)
         try:
-            if (known := self._sink.remembered(key)) is not None:
-                return await self._written(known, key)
             return await self._count(request, key)
         finally:
             self._in_hand.discard(key)
 
     async def _count(self, request: web.Request, key: str | None) -> Answer:
-        if trouble := self._sink.trouble():
+        known = self._sink.remembered(key) if key is not None else None
+        if known is None and (trouble := self._sink.trouble()):
             raise _ProblemError(503, f"nothing was taken, for the disk takes nothing: {trouble}", Retry_After="1")
         with self._holding() as hold:
             body = await _parsed(await self._read(request, hold), request)
+            if known is not None and known.checksum != body.checksum:
+                raise _ProblemError(422, "this Idempotency-Key was used for other records")
+            if known is not None:
+                return await self._written(known.answer, key)
             if (wait_s := self._sink.wait_s(len(body.lines))) > 0:
                 seconds = str(math.ceil(wait_s))
                 raise _ProblemError(429, "more records a second than are allowed", Retry_After=seconds)

@@ -20,7 +20,7 @@ from exporter.catalogue import Family
 from exporter.clock import Clock
 from exporter.errors import BadRecord, ConfigError, SourceError, StoreError
 from exporter.releases.allowance import Allowance
-from exporter.releases.answers import REFUSED_TOLD, Answer, Answers, Refused
+from exporter.releases.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered
 from exporter.releases.bodies import Body
 from exporter.releases.commits import Changes, Commits
 from exporter.releases.ingest import HangUp, Ingest, quiet_logger
@@ -167,7 +167,7 @@ class Feed:
         self._allowance.charge(records, now)
         return 0.0
 
-    def remembered(self, key: str) -> Answer | None:
+    def remembered(self, key: str) -> Remembered | None:
         """The answer that this idempotency key was given."""
         return self._answers.get(key)
 
@@ -205,7 +205,7 @@ class Feed:
             refused_count = len(body.lines) - taken - late + body.bad_count
             answer = Answer(taken, late, refused_count, sorted(told, key=lambda one: one.line)[:REFUSED_TOLD])
             if key is not None:
-                self._answers.add(key, answer)
+                self._answers.add(key, body.checksum, answer)
         return answer
 
     def _new_stream(self, state: StreamState | None) -> Stream:

@@ -47,7 +47,7 @@ def test_the_ingest_of_releases_keeps_its_document(tmp_path):
     source = {"source": "app", "http": f"127.0.0.1:{port}", "baseline": "1.0"}
     (tmp_path / "exporter.yml").write_text(json.dumps({"state_dir": str(tmp_path / "state"), "releases": [source]}))
     document = json.loads((ROOT / "docs" / "openapi-ingest.json").read_text())
-    # A key that comes again answers as it did the first time, whatever the body: no fault, but it looks like one.
+    # A key that comes again with another body is refused, which no schema can say.
     document["paths"]["/ingest"]["post"]["parameters"] = []
     (tmp_path / "openapi.json").write_text(json.dumps(document))
     command = ["exporter", "--config.file", tmp_path / "exporter.yml", "--web.listen-address", "127.0.0.1:0"]

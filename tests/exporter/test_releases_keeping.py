@@ -68,9 +68,9 @@ def test_keys_are_forgotten_in_the_order_in_which_they_came_also_after_a_restart
     monkeypatch.setattr("exporter.releases.answers.KEYS_REMEMBERED", 3)
     answers = Answers()
     for n in (8, 9, 10):
-        answers.add(f"batch-{n}", Answer(n, 0, 0, []))
+        answers.add(f"batch-{n}", 0, Answer(n, 0, 0, []))
     disk = dict(sorted(answers.changes()[0].items()))  # as a database gives them back
     answers = Answers(disk)
-    answers.add("batch-11", Answer(11, 0, 0, []))
+    answers.add("batch-11", 0, Answer(11, 0, 0, []))
     assert answers.changes()[1] == ["key/batch-8"]
-    assert answers.get("batch-10") == Answer(10, 0, 0, [])
+    assert answers.get("batch-10").answer == Answer(10, 0, 0, [])
