@@ -69,6 +69,12 @@ P_VALUE = Metric(
 Q_VALUE = Metric(
     "tidewatch_release_q_value", "gauge", "Benjamini-Hochberg adjusted p-value over the candidate's codes.", _PAIR
 )
+DISPERSION = Metric(
+    "tidewatch_release_dispersion_ratio",
+    "gauge",
+    "Variance over mean of the candidate's errors in the last 30 bins; far above 1 means storms of retries.",
+    _PAIR,
+)
 ONSET_SCORE = Metric("tidewatch_release_onset_score", "gauge", "CUSUM score of a doubling in mid stream.", _PAIR)
 ONSET_THRESHOLD = Metric(
     "tidewatch_release_onset_threshold", "gauge", "The onset score at which a code alarms.", ("source",)

@@ -200,13 +200,13 @@ class Stream:
         """Everything that outlives a restart, in one piece."""
         return msgspec.msgpack.encode(msgspec.structs.replace(self.state, detectors=self.memory()))
 
-    def window(self, build: str) -> Counts:
-        """Candidate's and baseline's counts over the last bins. (2, codes)."""
+    def recent(self, build: str) -> Counts:
+        """Candidate's and baseline's counts in the last bins. (bins, 2, codes)."""
         rows = self.state.windows.get(build, [])
-        total = np.zeros((2, len(self.state.codes)), np.int64)
+        counts = np.zeros((len(rows), len(self.state.codes)), np.int64)
         for i, row in enumerate(rows):
-            total[i % 2, : len(row)] += row
-        return total
+            counts[i, : len(row)] = row
+        return counts.reshape(-1, 2, counts.shape[1])
 
     def candidates(self) -> list[str]:
         """The builds compared with the baseline."""

@@ -1,5 +1,6 @@
 """A stream's state to metric families. Pure: the comparison is made from the counts, for all codes at once."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ from exporter.catalogue import releases as catalogue
 from exporter.releases.detectors import Counts, grown
 from exporter.releases.evidence import Evidence
 from exporter.releases.onset import Onset
-from exporter.releases.statistics import p_values, q_values, rate_ratios
+from exporter.releases.statistics import Moments, p_values, q_values, rate_ratios
 from exporter.releases.stream import OTHER_BUILD, OTHER_CODE, SILENT_BINS, Stream
 
 Values = dict[LabelValues, float]
@@ -99,7 +100,8 @@ def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: s
         return
     labels = [(name, build, code_name(code)) for code in codes]
     exposure = stream.settings.exposure
-    windows: dict[str, Counts] = {"all": grown(evidence.totals, len(codes)), "recent": stream.window(build)}
+    recent = stream.recent(build)
+    windows: dict[str, Counts] = {"all": grown(evidence.totals, len(codes)), "recent": recent.sum(0)}
     for window, (a, b) in windows.items():
         ratios = rate_ratios(a, b, exposure)
         for metric, values in zip((catalogue.RATIO, catalogue.RATIO_LOW, catalogue.RATIO_HIGH), ratios, strict=True):
@@ -109,6 +111,11 @@ def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: s
     found[catalogue.Q_VALUE].update(zip(labels, q_values(p).tolist(), strict=True))
     found[catalogue.P_VALUE].update(_with(labels, "fixed", p))
     found[catalogue.P_VALUE].update(_with(labels, "anytime", np.exp(-np.maximum(evidence.peaks, 0.0))))
+    moments = Moments(len(codes))
+    moments.add(recent[:, 0])
+    for label, ratio in zip(labels, moments.dispersion().tolist(), strict=True):
+        if not math.isnan(ratio):
+            found[catalogue.DISPERSION][label] = ratio
     found[catalogue.EVIDENCE_THRESHOLD][name,] = evidence.threshold
     found[catalogue.ONSET_THRESHOLD][name,] = onset.threshold
     for metric, detector in (

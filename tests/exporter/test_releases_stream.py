@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.catalogue.releases import BUILD_SILENT
+from exporter.catalogue.releases import BUILD_SILENT, DISPERSION
 from exporter.releases.analysis import Settings, analyse
 from exporter.releases.detectors import Bins, DetectorState
 from exporter.releases.evidence import Evidence
@@ -129,7 +129,7 @@ def test_a_build_is_compared_from_its_first_whole_bin_on():
     stream.take({(second, NEW, 0): 100 for second in range(35)})
     stream.take({(second, build, 0): 100 for second in range(35, 200) for build in (OLD, NEW)})
     stream.flush()
-    assert stream.window(NEW).tolist() == [[16_000], [16_000]]
+    assert stream.recent(NEW).sum(0).tolist() == [[16_000], [16_000]]
     assert stream.state.alerts == []
 
 
@@ -269,6 +269,16 @@ def test_a_stream_alarms_as_its_file_does():
     ]
     assert len(want) >= 2
     assert sorted([*ended, *active], key=repr) == sorted(want, key=repr)
+
+
+def test_storms_of_retries_are_told_by_the_dispersion():
+    """Code 0 comes evenly, code 1 all in one bin of thirty, code 2 never."""
+    stream = Stream(Settings(), LIMITS)
+    stream.expect([OLD, NEW], range(3))
+    stream.take({(second, build, 0): 5 for second in range(300) for build in (OLD, NEW)} | {(95, NEW, 1): 1500})
+    stream.flush()
+    (told,) = [family for family in families({"app": stream}, {"app": Told()}) if family.metric is DISPERSION]
+    assert dict(told.series) == {("app", NEW, "0"): 0.0, ("app", NEW, "1"): pytest.approx(1500)}
 
 
 def test_a_build_that_stops_is_silent_and_a_baseline_that_has_gone_proves_nothing():
