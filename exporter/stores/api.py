@@ -100,14 +100,16 @@ class _Api:
         """`/polls`."""
         if self._uploads.locked():
             raise Problem(503, f"{UPLOADS} uploads run already", **{"Retry-After": "5"})
+        folder = self._service.database.path.parent
         async with self._uploads:
-            folder = self._service.database.path.parent
-            with tempfile.NamedTemporaryFile(dir=folder, prefix=".polls-", suffix=".csv") as file:
-                await _receive(request, file)
-                try:
+            try:
+                with tempfile.NamedTemporaryFile(dir=folder, prefix=".polls-", suffix=".csv") as file:
+                    await _receive(request, file)
                     loaded = await self._service.take(Input(Path(file.name), "body", "status"))
-                except SourceError as exc:
-                    raise Problem(400, str(exc)) from exc
+            except SourceError as exc:
+                raise Problem(400, str(exc)) from exc
+            except OSError as exc:  # of a full disk, which closing the file meets once more
+                raise StoreError(f"{folder}: {exc.strerror}") from exc
         answer = msgspec.to_builtins(loaded)
         del answer["name"], answer["kind"]
         return _json({"status": "success", **answer})
@@ -180,11 +182,8 @@ def _csv_of(polls: Iterable[JsonPoll]) -> list[bytes]:
 
 
 def _write(file: Any, pieces: Iterable[bytes]) -> None:
-    try:
-        file.writelines(pieces)
-        file.flush()
-    except OSError as exc:
-        raise StoreError(f"{file.name}: {exc.strerror}") from exc
+    file.writelines(pieces)
+    file.flush()
 
 
 async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
@@ -212,7 +211,7 @@ async def _problems(request: web.Request, handler: Any) -> web.StreamResponse:
     except web.RequestPayloadError:
         response = _json({"status": "the body is not what its Content-Encoding says"}, 400)
     except StoreError as exc:
-        response = _json({"status": "Failed", "reason": str(exc)}, 503)
+        response = _json({"status": "Failed", "reason": str(exc)}, 503, {"Retry-After": "60"})
     except web.HTTPException as exc:
         headers = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else {}
         response = _json({"status": exc.reason}, exc.status, headers)

@@ -144,6 +144,15 @@ async def test_what_is_too_much_is_refused_with_when_to_come_again(serving, stor
         assert await response.json() == {"status": "0 reports wait already"}
 
 
+async def test_a_disk_that_is_full_is_told_with_when_to_come_again(serving, monkeypatch, caplog):
+    _, session = await serving(run=False)
+    monkeypatch.setattr(api_module.tempfile, "NamedTemporaryFile", lambda **_: open("/dev/full", "wb"))  # noqa: PTH123, SIM115
+    async with session.post("/polls", data=HEADER + POLLS) as response:
+        assert (response.status, response.headers["Retry-After"]) == (503, "60")
+        assert (await response.json())["reason"].endswith(": No space left on device")
+    assert caplog.records == []
+
+
 async def test_a_format_that_is_none_is_refused_before_the_report_is_ready(serving, stores_world):
     stores_world.load(status=POLLS.splitlines())
     _, session = await serving(run=False)

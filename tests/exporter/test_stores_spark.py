@@ -10,7 +10,7 @@ from exporter.stores.report import make_report, to_csv
 from exporter.stores.spark import make_report as make_report_on_spark
 from exporter.stores.sweep import Policy
 
-pytest.importorskip("pyspark", reason="pyspark is not installed: pip install tidewatch[spark]")
+pytest.importorskip("pyspark", reason="pyspark is not installed")
 
 AS_OF = datetime(2024, 3, 13, 15, 30, tzinfo=UTC)  # some days after Chicago's clocks changed
 ZONES = ["America/Chicago", "Europe/Berlin", "Asia/Kolkata", "Mars/Olympus"]
