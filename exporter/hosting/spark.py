@@ -1,6 +1,6 @@
 """The report on Spark, past one machine: lines are parsed where they lie, and the same SQL runs there.
 
-Needs `pip install 'pyspark>=3.5,<5'` and Java 17. Under `spark-submit --master ...` the session is that cluster's;
+Needs the extra `spark` and Java 17. Under `spark-submit --master ...` the session is that cluster's;
 otherwise a local one is made, which listens on 127.0.0.1 only. Lines that are set aside are told by file without their
 number: Spark reads a file in parts, and no part knows how many lines came before it.
 """
@@ -19,7 +19,7 @@ try:
 except ImportError as exc:
     from exporter.errors import ConfigError
 
-    raise ConfigError("--engine spark needs: pip install 'pyspark>=3.5,<5', and Java") from exc
+    raise ConfigError("--engine spark needs pyspark (pip install '.[spark]' in a clone) and Java") from exc
 
 from exporter.errors import BadRecord, SourceError
 from exporter.hosting.accounting import Zone

@@ -1,7 +1,6 @@
 """`exporter stores`: load, report, serve."""
 
 import re
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,8 +9,8 @@ from typing import Any
 
 import click
 
-from exporter.errors import SourceError
 from exporter.logfmt import LEVELS, start_logging
+from exporter.output import replacing
 
 _PATHS = click.Path(path_type=Path, dir_okay=False)
 DATABASE = Path(".tidewatch/state/stores.duckdb")
@@ -86,13 +85,15 @@ def load(database: Path, **files: tuple[Path, ...]) -> None:
     Each option may be repeated. Loading the same again changes nothing.
     """
     from exporter.stores.database import Database
-    from exporter.stores.load import Input
+    from exporter.stores.load import Input, check_header
     from exporter.stores.load import load as load_files
 
     order = ("timezones", "hours", "status")
     inputs = [Input(path, str(path), kind) for kind in order for path in files[kind]]  # type: ignore[arg-type]
     if not inputs:
         raise click.UsageError("nothing to load; give --status, --hours or --timezones", click.get_current_context())
+    for given in inputs:
+        check_header(given)  # before a database is begun that nothing would be in
     with Database(database) as opened:
         for told in load_files(opened, inputs, time.time_ns() // 1000):
             click.echo(told.text())
@@ -149,13 +150,8 @@ def report(
         else:
             make = make_report_on_spark if engine == "spark" else make_report
             text = to_csv(make(opened, policy, as_of_us), everything=columns == "all", typo=official_typo)
-    if output is None:
-        sys.stdout.write(text)
-        return
-    try:
-        output.write_text(text, "utf-8")
-    except OSError as exc:
-        raise SourceError(f"{output}: {exc.strerror}") from exc
+    with replacing(output or Path("-")) as stream:
+        stream.write(text.encode())
 
 
 @stores.command()

@@ -58,7 +58,7 @@ def load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Loade
         SourceError: a file cannot be read, or is of another kind.
         StoreError: the disk is full, say.
     """
-    headers = [_header(given) for given in inputs]
+    headers = [check_header(given) for given in inputs]
     with database.writing() as cursor:
         ingest = one(cursor, "SELECT COALESCE(max(ingest), 0) + 1 FROM ingests")[0]
         cursor.execute(_MAKE_NEW_HOURS)
@@ -92,7 +92,8 @@ class _Taken(NamedTuple):
     restated: int = 0  # polls that were there and are inactive now
 
 
-def _header(given: Input) -> Header:
+def check_header(given: Input) -> Header:
+    """What a file's first line says. Raises SourceError: it cannot be read, or is of another kind than is known."""
     header = read_header(given.path, given.name)
     if given.kind not in (None, header.kind):
         raise SourceError(f"{given.name}: line 1: a file of {header.kind}, given as one of {given.kind}")
@@ -181,6 +182,8 @@ _MAKE_NEW_HOURS = (
 
 def _take_hours(cursor: duckdb.DuckDBPyConnection, ingest: int) -> _Taken:  # noqa: ARG001, the same call as for polls
     """Put the hours aside until every file is read. An end at or before the start is one on the next day."""
+    fresh = "SELECT count(*) FROM new_hours WHERE fresh"
+    before = one(cursor, fresh)[0]
     cursor.execute(
         """
         INSERT INTO new_hours
@@ -188,10 +191,11 @@ def _take_hours(cursor: duckdb.DuckDBPyConnection, ingest: int) -> _Taken:  # no
         FROM (
             SELECT store, weekday, start_s, CASE WHEN end_s <= start_s THEN end_s + 86400 ELSE end_s END AS end_s
             FROM staged JOIN stores USING (store_id) WHERE reason IS NULL
-        ) LEFT JOIN hours AS h USING (store, weekday, start_s, end_s)
+        ) ANTI JOIN new_hours USING (store, weekday, start_s, end_s)
+        LEFT JOIN hours AS h USING (store, weekday, start_s, end_s)
         """
     )
-    return _Taken(one(cursor, "SELECT count(*) FROM new_hours WHERE fresh")[0])
+    return _Taken(one(cursor, fresh)[0] - before)
 
 
 def _replace_hours(cursor: duckdb.DuckDBPyConnection) -> bool:

@@ -1,4 +1,4 @@
-"""The same statements on Spark, for more polls than one machine sorts. Needs: pip install 'pyspark>=3.5,<5', and Java.
+"""The same statements on Spark, for more polls than one machine sorts. Needs the extra `spark`.
 
 The tables go to Spark as Parquet files, which DuckDB writes without reading them into this process. Where they live on
 the cluster's storage already, only `SparkEngine` is needed.
@@ -65,7 +65,7 @@ def make_report(database: Database, policy: Policy, as_of_us: int) -> Report:
     try:
         from pyspark.sql import SparkSession  # noqa: PLC0415, the extra is optional
     except ImportError as exc:
-        raise ConfigError("--engine spark needs: pip install 'pyspark>=3.5,<5', and Java") from exc
+        raise ConfigError("--engine spark needs pyspark (pip install '.[spark]' in a clone) and Java") from exc
     with tempfile.TemporaryDirectory(prefix="tidewatch-") as folder:
         with database.reading() as cursor:
             (version,) = one(cursor, "SELECT data_version FROM about")

@@ -41,6 +41,17 @@ def test_kill_9_while_a_report_waits_loses_neither_the_report_nor_a_poll(tmp_pat
     stop(process)
 
 
+def test_a_second_server_on_one_database_says_who_has_it_and_ends(tmp_path):
+    first, url = start(tmp_path)
+    command = ["exporter", "stores", "serve", "--port", "0", "--database", tmp_path / "s.duckdb"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.startswith(f"exporter: {tmp_path}/s.duckdb: in use by process {first.pid}; ")
+    assert done.stderr.count("\n") == 1
+    assert ask(f"{url}/-/healthy") == (200, b"ok\n")
+    stop(first)
+
+
 def fill(path, stores, polls):
     """A database whose report takes some seconds: `polls` of each store, a fifth of them inactive, over a week."""
     with Database(path) as database, database.writing() as cursor:

@@ -14,7 +14,7 @@ from exporter.hosting.load import read_logs
 from trafficgen.feeds.hosting import write_at_once
 from trafficgen.feeds.hosting_world import Settings, World
 
-pytest.importorskip("pyspark", reason="pyspark is not installed")
+pytest.importorskip("pyspark", reason="pyspark is not installed: pip install '.[spark]' in a clone")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 BAD = b'{"event": "heartbeat"\n\n\xff\xfe\n{"event": "heartbeat", "serverId": 1, "workload": -1, "time": "x"}\n'

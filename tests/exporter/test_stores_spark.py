@@ -10,7 +10,7 @@ from exporter.stores.report import make_report, to_csv
 from exporter.stores.spark import make_report as make_report_on_spark
 from exporter.stores.sweep import Policy
 
-pytest.importorskip("pyspark", reason="pyspark is not installed")
+pytest.importorskip("pyspark", reason="pyspark is not installed: pip install '.[spark]' in a clone")
 
 AS_OF = datetime(2024, 3, 13, 15, 30, tzinfo=UTC)  # some days after Chicago's clocks changed
 ZONES = ["America/Chicago", "Europe/Berlin", "Asia/Kolkata", "Mars/Olympus"]
@@ -19,7 +19,9 @@ HOURS = ["00:00:00,23:59:59", "09:00:00,17:00:00", "18:00:00,02:30:00", "02:15:0
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:pyspark.*", "ignore::ResourceWarning")
-@pytest.mark.parametrize("policy", [Policy(), Policy("previous", "calendar")], ids=lambda policy: policy.text())
+@pytest.mark.parametrize(
+    "policy", [Policy(), Policy("previous", "calendar"), Policy(outside=True)], ids=lambda policy: policy.text()
+)
 def test_spark_and_duckdb_make_the_same_report(stores_world, policy):
     draw = random.Random(4)
     names = [f"s{n}" for n in range(12)]
