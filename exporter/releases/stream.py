@@ -31,6 +31,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What a stream may ask of the process."""
 
     lateness_s: int = 30
+    retired_s: int = 3600
+    """A build that has gone for so long is compared no more; if it was the baseline, the next version is."""
     max_builds: int = 20
     max_codes: int = 200
 
@@ -45,7 +47,8 @@ class StreamState(msgspec.Struct):
     transitions: (build, code, detector, active or inactive) -> how often.
     codes: in the order in which they were first seen. detectors: build -> states, as `analysis.DETECTORS` stand.
     windows: build -> candidate's and baseline's counts of the last bins by code, two rows a bin, newest last;
-    bins in which the baseline had gone are empty. spoken: build -> records in its last bins.
+    bins in which the baseline had gone are empty. spoken: build -> records in its last bins. presence: by build.
+    retired: builds that have gone for long, in that order.
     """
 
     totals: dict[str, dict[int, int]] = {}
@@ -65,7 +68,8 @@ class StreamState(msgspec.Struct):
     detectors: dict[str, list[DetectorState]] = {}
     windows: dict[str, list[list[int]]] = {}
     spoken: dict[str, list[int]] = {}
-    presence: Presence = msgspec.field(default_factory=Presence)
+    presence: dict[str, Presence] = {}
+    retired: list[str] = []
     transitions: dict[tuple[str, int, str, str], int] = {}
     alerts: list[tuple[str, Alert]] = []
 
@@ -103,6 +107,7 @@ class Stream:
         self._settled = max(settings.bins, WINDOW_BINS)  # after so many of them, further ones change nothing
         self._limits = limits
         self._named_baseline = baseline
+        self._expected: frozenset[str] = frozenset()
         self.state = state or StreamState()
         self._detectors: dict[str, list[Detector]] = {}
         self._places = {code: place for place, code in enumerate(self.state.codes)}
@@ -113,6 +118,7 @@ class Stream:
 
     def expect(self, builds: Sequence[str], codes: Sequence[int]) -> None:
         """Builds and codes that are known beforehand: born at 0, and never folded."""
+        self._expected = frozenset(builds)
         for build in builds:
             self.state.totals.setdefault(build, dict.fromkeys(self.state.codes, 0))
             self.state.first_s.setdefault(build, 0)
@@ -210,7 +216,8 @@ class Stream:
 
     def candidates(self) -> list[str]:
         """The builds compared with the baseline."""
-        return [build for build in self.state.totals if build not in (self.state.baseline, OTHER_BUILD)]
+        apart = (self.state.baseline, OTHER_BUILD, *self.state.retired)
+        return [build for build in self.state.totals if build not in apart]
 
     def _place(self, time_s: int) -> int:
         """A clock time on the day that brings it nearest to the newest; others as they are."""
@@ -222,7 +229,7 @@ class Stream:
     def _fold(self, build: str, code: int, count: int) -> tuple[str, int]:
         totals = self.state.totals
         if build not in totals:
-            if len(totals) >= self._limits.max_builds:
+            if len(totals) >= self._limits.max_builds and not self._make_room():
                 self.state.folded["build"] = self.state.folded.get("build", 0) + count
                 build = OTHER_BUILD
             if build not in totals:
@@ -256,13 +263,12 @@ class Stream:
 
     def _choose_baseline(self) -> None:
         """Keep the baseline up to date; a new one makes every comparison begin anew."""
-        builds = [build for build in self.state.totals if build != OTHER_BUILD]
+        builds = [build for build in self.state.totals if build not in (OTHER_BUILD, *self.state.retired)]
         named = self._named_baseline
-        chosen = named if named in builds else choose_baseline(builds) if named is None else None
+        chosen = choose_baseline(builds) if named is None else named if named in self.state.totals else None
         if chosen != self.state.baseline:
             self.state.baseline = chosen
             self.state.windows.clear()
-            self.state.presence = Presence()
             self.state.detectors.clear()
             self._detectors.clear()
 
@@ -287,7 +293,8 @@ class Stream:
             return state.closed_to_s
         ahead = min(min(state.open, default=state.due_s), state.due_s) // width * width
         start_s = max(state.closed_to_s, min(ahead - self._settled * width, state.due_s - width))
-        state.presence.quiet += (start_s - state.closed_to_s) // width
+        for presence in state.presence.values():
+            presence.quiet += (start_s - state.closed_to_s) // width
         return start_s
 
     def _close_one(self, start_s: int, seconds: Sequence[int]) -> list[Turn]:
@@ -296,11 +303,14 @@ class Stream:
         rows = [state.open.pop(second) for second in seconds]
         there = {build: self._columns(rows, build) for build in state.totals if self._there(build, start_s)}
         for build, counts in there.items():
-            state.spoken[build] = [*state.spoken.get(build, ()), int(counts.sum())][-SILENT_BINS:]
+            records = int(counts.sum())
+            state.spoken[build] = [*state.spoken.get(build, ()), records][-SILENT_BINS:]
+            state.presence.setdefault(build, Presence()).step(records)
+        self._retire()
         base = there.get(state.baseline or OTHER_BUILD)
         if state.baseline is None or base is None:
             return []
-        if not state.presence.step(int(base.sum())):
+        if state.presence[state.baseline].gone:
             there = {build: counts[:0] for build, counts in there.items()}
         turns: list[Turn] = []
         for build in self.candidates():
@@ -310,6 +320,31 @@ class Stream:
         state.alerts += [(build, alert) for build, (_, alert) in turns]
         del state.alerts[:-ALERTS_KEPT]
         return turns
+
+    def _retire(self) -> None:
+        """Compare builds that have gone for long no more, and those that are back again, from the beginning."""
+        state = self.state
+        bins = self._limits.retired_s // self.settings.bin_s
+        old = {build for build, presence in state.presence.items() if presence.gone and presence.quiet >= bins}
+        if old == set(state.retired):
+            return
+        for build in old.difference(state.retired):
+            state.windows.pop(build, None)
+            self._detectors.pop(build, None)
+        state.retired = [build for build in state.retired if build in old] + sorted(old.difference(state.retired))
+        self._choose_baseline()
+
+    def _make_room(self) -> bool:
+        """Forget the build that has retired first, its counts too; whether there was one."""
+        state = self.state
+        build = next((one for one in state.retired if one not in (*self._expected, self._named_baseline)), None)
+        if build is None:
+            return False
+        state.retired.remove(build)
+        for kept in (state.totals, state.first_s, state.last_s, state.spoken, state.presence):
+            kept.pop(build, None)
+        state.transitions = {key: count for key, count in state.transitions.items() if key[0] != build}
+        return True
 
     def _there(self, build: str, start_s: int) -> bool:
         """Whether a build was there for a whole bin; one that came in the stream's first bin was there before."""

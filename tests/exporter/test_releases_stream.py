@@ -159,6 +159,43 @@ def test_a_lower_version_that_appears_becomes_the_baseline_and_comparisons_begin
     assert (stream.state.baseline, stream.candidates()) == (OLD, [NEW])
 
 
+def there(stream, build, first, last):
+    for second in range(first, last, 10):
+        stream.take({(second + n, build, code): 2 for n in range(10) for code in (1, 2)})
+
+
+def test_releases_follow_each_other_and_each_is_compared_with_the_one_before():
+    """5.1 goes when 5.2 has taken over; an hour later 5.2 is the baseline, by which 5.3 is judged."""
+    stream = Stream(Settings(), Limits(max_builds=2))
+    stream.take({(second, build, 1): 5 for second in range(600) for build in ("5.1", "5.2")})
+    there(stream, "5.2", 600, 3000)
+    assert (stream.state.baseline, stream.candidates()) == ("5.1", ["5.2"])
+    there(stream, "5.2", 3000, 4400)
+    assert (stream.state.baseline, stream.candidates(), stream.state.retired) == ("5.2", [], ["5.1"])
+    stream.take({(second, "5.2", 1): 5 for second in range(4400, 5000)})
+    stream.take({(second, "5.3", 1): 20 for second in range(4400, 5000)} | {(5000, "5.2", 1): 1})
+    assert sorted(stream.state.totals) == ["5.2", "5.3"]  # the oldest made room
+    stream.flush()
+    assert {(build, alert.detector) for build, alert in stream.state.alerts} == {("5.3", "evidence"), ("5.3", "onset")}
+
+
+def test_a_build_that_is_back_is_compared_again():
+    stream = Stream(Settings(), LIMITS)
+    there(stream, NEW, 0, 100)
+    there(stream, OLD, 0, 100)
+    there(stream, NEW, 100, 4000)
+    assert stream.state.baseline == NEW
+    stream.take({(4000 + second, build, 1): 5 for second in range(100) for build in (OLD, NEW)})
+    assert (stream.state.baseline, stream.candidates(), stream.state.retired) == (OLD, [NEW], [])
+
+
+def test_a_baseline_that_is_named_stays_though_it_has_gone():
+    stream = Stream(Settings(), LIMITS, baseline=OLD)
+    stream.take({(second, build, 1): 5 for second in range(100) for build in (OLD, NEW)})
+    there(stream, NEW, 100, 5000)
+    assert (stream.state.baseline, stream.candidates(), stream.state.alerts) == (OLD, [NEW], [])
+
+
 NOW = 1_800_000_000
 
 
