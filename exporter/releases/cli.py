@@ -147,9 +147,16 @@ def _read(file: str) -> Input:
     for chunk in _chunks(file):
         reading.add(chunk)
     source = reading.end()
-    if not len(source.table.second) and not source.failed:
-        raise ConfigError(f"{file}: empty; records are lines of timestamp, build and error code")
+    if not len(source.table.second):
+        raise ConfigError(f"{file}: {_why_nothing(source)}")
     return source
+
+
+def _why_nothing(source: Input) -> str:
+    if not source.failed:
+        return "empty; records are lines of timestamp, build and error code"
+    first = source.set_aside[0]
+    return f"none of {source.failed.total()} lines can be read; the first, {first.line[:40]!r}: {first.text}"
 
 
 def _chunks(file: str) -> Iterator[bytes]:

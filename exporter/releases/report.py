@@ -79,6 +79,9 @@ def _verdict(analysis: Analysis, source: Input, settings: Settings) -> Iterator[
             yield f"{build} and the baseline were there together in {bins} of {analysis.bins} bins; those are compared"
     for build, start, stop in analysis.silent:
         yield f"{build} sent nothing from {show_time(start)} to {show_time(stop)} while the baseline did"
+    if len(analysis.builds) < 2:
+        yield "nothing was compared: that takes two builds or more"
+        return
     worse = sorted({f.alert.code for f in analysis.alerts if f.alert.detector == "evidence"})
     if worse:
         yield f"worse than the baseline (at most {settings.alpha:.0%} chance of any false alarm): codes {_list(worse)}"

@@ -4,6 +4,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from exporter.errors import ConfigError
 from exporter.releases import reading as readings
 from exporter.releases import tally
 from exporter.releases.alike import MAX_BYTES, PADDING, alike, words
+from exporter.releases.cli import releases
 from exporter.releases.reading import Reading
 from exporter.releases.records import LineSplitter
 from exporter.releases.tally import Tally
@@ -89,3 +91,28 @@ def test_an_input_whose_builds_are_no_builds_is_refused():
     reading = Reading()
     with pytest.raises(ConfigError, match="1,001 builds"):
         reading.add(b"".join(b"0:00:01\tuser-%d\t3\n" % n for n in range(2000)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "-: empty; records are lines of timestamp, build and error code"),
+        (
+            "x\ny\n",
+            "-: none of 2 lines can be read; the first, 'x': 1 fields; timestamp, build and error code are three",
+        ),
+    ],
+    ids=["empty", "no-records"],
+)
+@pytest.mark.parametrize("command", [["report", "-"], ["aggregate", "-"], ["heatmap", "-", "--output", "never.png"]])
+def test_an_input_without_records_is_refused_with_the_reason(command, text, message):
+    got = CliRunner().invoke(releases, command, input=text)
+    assert (str(got.exception), got.stdout) == (message, "")
+
+
+def test_one_build_alone_is_counted_and_told_to_be_uncompared():
+    got = CliRunner().invoke(releases, ["report", "-"], input="0:00:01\t5.1\t3\n")
+    assert got.stdout.splitlines()[-2:] == [
+        "baseline 5.1; 5.1: 1 records",
+        "nothing was compared: that takes two builds or more",
+    ]
