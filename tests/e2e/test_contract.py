@@ -60,6 +60,7 @@ def test_the_ingest_of_releases_keeps_its_document(tmp_path):
             assert time.monotonic() < deadline, (tmp_path / "log").read_text()
             time.sleep(0.05)
         assert find_faults(tmp_path, tmp_path / "openapi.json", "--url", url) == ""
+        assert "Traceback" not in (tmp_path / "log").read_text()
         assert ask(f"{url}/-/healthy") == (200, b"ok\n")
     finally:
         process.terminate()
