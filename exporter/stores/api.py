@@ -22,7 +22,8 @@ from exporter.stores.reading import MAX_ID_CHARS
 from exporter.stores.service import Service
 from exporter.stores.text import to_json
 
-MAX_POLLS_BYTES = 256 << 20  # unpacked; about 4 million polls
+MAX_POLLS_BYTES = 256 << 20  # unpacked; about 4 million polls, on their way to a file
+MAX_JSON_BYTES = 32 << 20  # the same as JSON, which is read whole
 MAX_QUESTION_BYTES = 64 << 10
 UPLOADS = 4  # at a time
 _CSP = "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; script-src 'self'"
@@ -164,7 +165,7 @@ def _wants_csv(request: web.Request) -> bool:
 async def _receive(request: web.Request, file: Any) -> None:
     """Write a body to a file as CSV. Raises Problem."""
     if request.content_type == "application/json":
-        body = b"".join([piece async for piece in _pieces(request)])
+        body = b"".join([piece async for piece in _pieces(request, MAX_JSON_BYTES)])
         try:
             polls = await asyncio.to_thread(msgspec.json.decode, body, type=list[JsonPoll])
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
@@ -172,7 +173,7 @@ async def _receive(request: web.Request, file: Any) -> None:
         lines = await asyncio.to_thread(_csv_of, polls)
         await asyncio.to_thread(_write, file, lines)
         return
-    async for piece in _pieces(request):
+    async for piece in _pieces(request, MAX_POLLS_BYTES):
         await asyncio.to_thread(_write, file, [piece])
 
 
@@ -186,13 +187,13 @@ def _write(file: Any, pieces: Iterable[bytes]) -> None:
     file.flush()
 
 
-async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
-    """The body, unpacked, a megabyte or so at a time."""
+async def _pieces(request: web.Request, most: int) -> AsyncIterator[bytes]:
+    """The body, unpacked, a megabyte or so at a time. Raises Problem beyond `most` bytes."""
     total, pending = 0, bytearray()
     async for piece in request.content.iter_any():
         total += len(piece)
-        if total > MAX_POLLS_BYTES:
-            raise Problem(413, f"more than {MAX_POLLS_BYTES >> 20} MiB; send it in parts")
+        if total > most:
+            raise Problem(413, f"more than {most >> 20} MiB; send it in parts")
         pending += piece
         if len(pending) > 1 << 20:
             yield bytes(pending)

@@ -69,10 +69,13 @@ def _add_metrics(app: web.Application, service: Service) -> None:
 
     async def metrics(request: web.Request) -> web.Response:
         kind = negotiate(request.headers.get("Accept", ""))
-        text = "".join(renderer.render(service.collect(), openmetrics=kind == OPENMETRICS))
+        pieces = []
+        for piece in renderer.render(service.collect(), openmetrics=kind == OPENMETRICS):
+            pieces.append(piece)
+            await asyncio.sleep(0)  # other requests get their turn
         if kind == OPENMETRICS:
-            text += "# EOF\n"
-        return web.Response(body=text.encode(), headers={"Content-Type": kind})
+            pieces.append("# EOF\n")
+        return web.Response(body="".join(pieces).encode(), headers={"Content-Type": kind})
 
     async def healthy(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")

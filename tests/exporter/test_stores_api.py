@@ -136,8 +136,10 @@ async def test_what_is_too_much_is_refused_with_when_to_come_again(serving, stor
     stores_world.load(status=POLLS.splitlines())
     _, session = await serving(run=False)
     monkeypatch.setattr(api_module, "MAX_POLLS_BYTES", 100)
-    status, answer = await ask(session, "POST", "/polls", data=b"x" * 101)
-    assert (status, list(answer)) == (413, ["status"])
+    monkeypatch.setattr(api_module, "MAX_JSON_BYTES", 10)
+    for body, kind in ((b"x" * 101, "text/csv"), (b"[" * 11, "application/json")):
+        status, answer = await ask(session, "POST", "/polls", data=body, headers={"Content-Type": kind})
+        assert (status, list(answer)) == (413, ["status"])
     monkeypatch.setattr(jobs_module, "MAX_WAITING", 0)
     async with session.post("/trigger_report") as response:
         assert (response.status, response.headers["Retry-After"]) == (503, "10")
