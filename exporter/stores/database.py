@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from exporter.errors import StoreError
 MEMORY_MB = 384  # with the interpreter and the file's buffers below 700 MiB; beyond it DuckDB works from disk
 _PORTION_PER_MB = 5000  # polls that are sorted at a time; measured: nothing goes over the disk
 SCHEMA_VERSION = 1
+CLOSE_S = 10.0  # for threads to notice that they are stopped
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (schema_version BIGINT, data_version BIGINT);
@@ -56,6 +58,7 @@ class Database:
         self.path = path
         self.portion = memory_mb * _PORTION_PER_MB
         self._writer = threading.Lock()
+        self._cursors: set[duckdb.DuckDBPyConnection] = set()
         if not create and not path.exists():
             raise StoreError(f"{path}: no such database; `exporter stores load` makes one, --database names another")
         try:
@@ -120,9 +123,11 @@ class Database:
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._errors():
             cursor = self._db.cursor()
+            self._cursors.add(cursor)
             try:
                 yield cursor
             finally:
+                self._cursors.discard(cursor)
                 cursor.close()
 
     @contextlib.contextmanager
@@ -132,12 +137,14 @@ class Database:
         except duckdb.Error as exc:
             raise StoreError(f"{self.path}: {_first_line(exc)}") from exc
 
-    def interrupt(self) -> None:
-        """Make whatever the first connection does end with an error; for the end of the process."""
-        self._db.interrupt()
-
     def close(self) -> None:
-        """Give the file free."""
+        """Give the file free. What other threads do is stopped: it ends with a StoreError, and changes nothing."""
+        deadline_s = time.monotonic() + CLOSE_S
+        while self._cursors and time.monotonic() < deadline_s:  # again and again, as it stops one statement
+            for cursor in list(self._cursors):
+                with contextlib.suppress(duckdb.Error):
+                    cursor.interrupt()
+            time.sleep(0.01)
         with contextlib.suppress(duckdb.Error):
             self._db.close()
 

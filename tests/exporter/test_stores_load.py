@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -156,6 +158,25 @@ def test_what_is_no_database_is_refused_by_name(tmp_path):
     (tmp_path / "text.duckdb").write_text("hello " * 5000)
     with pytest.raises(StoreError, match=r"text.duckdb: cannot be opened as a database"):
         Database(tmp_path / "text.duckdb")
+
+
+def test_closing_stops_what_other_threads_ask(tmp_path):
+    """A report of minutes does not hold up the end of a process."""
+    database = Database(tmp_path / "s.duckdb")
+    asked = threading.Event()
+
+    def ask():
+        with database.reading() as cursor:
+            for _ in range(3):  # one statement after the other
+                asked.set()
+                cursor.execute("SELECT sum(hash(n)) FROM range(1000000000000) AS r(n)").fetchall()
+
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(ask)
+        asked.wait()
+        database.close()
+        with pytest.raises(StoreError, match="INTERRUPT"):
+            answer.result()
 
 
 @pytest.mark.e2e
