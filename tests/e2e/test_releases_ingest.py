@@ -38,6 +38,8 @@ class Exporter:
             {"source": "http", "http": f"127.0.0.1:{self.http}", "limits": limits},
             {"source": "tcp", "http": f"127.0.0.1:{self.http2}", "tcp": f"127.0.0.1:{self.tcp}", "limits": limits},
         ]
+        self.followed = folder / "errors.log"
+        sources.append({"source": "log", "paths": [str(self.followed)], "limits": limits})
         self._config = folder / "exporter.json"
         self._config.write_text(json.dumps({"state_dir": str(state or folder / "state"), "releases": sources}))
         self.log = folder / "log"
@@ -162,6 +164,22 @@ def post(port, body, key):
     return answer.status == 200
 
 
+class Log(threading.Thread):
+    """Writes a log, in pieces that are no whole lines."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.path, self.stop, self.lines = path, threading.Event(), 0
+
+    def run(self):
+        with self.path.open("ab", buffering=0) as out:
+            out.write(b"Timestamp\tBuild_Version\tError_Code\n")
+            while not self.stop.wait(0.005):
+                out.write(b"0:00:01\t5.1\t3\n" * 20 + b"0:00:01\t5")
+                out.write(b".2\t4\n")
+                self.lines += 21
+
+
 class Lines(threading.Thread):
     """Sends lines, a connection after the other, each with a code of its own, none again."""
 
@@ -196,6 +214,8 @@ def test_kill_9_loses_nothing_that_was_acknowledged_and_counts_nothing_twice(exp
     clients, lines = Clients(killed.http, sent), Lines(killed.tcp)
     clients.start()
     lines.start()
+    log = Log(killed.followed)
+    log.start()
     draw = random.Random()
     for kill in range(1, KILLS + 1):
         until(lambda kill=kill: clients.acknowledged >= kill * CLIENTS * BATCHES // (KILLS + 1) + draw.randrange(8))
@@ -205,6 +225,9 @@ def test_kill_9_loses_nothing_that_was_acknowledged_and_counts_nothing_twice(exp
     clients.join()
     lines.stop.set()
     lines.join(WITHIN_S)
+    log.stop.set()
+    log.join(WITHIN_S)
+    until(lambda: killed.metrics()['tidewatch_release_records_total{source="log"}'] >= log.lines)
 
     twin = Clients(untouched.http, sent)
     twin.start()
@@ -212,6 +235,8 @@ def test_kill_9_loses_nothing_that_was_acknowledged_and_counts_nothing_twice(exp
     assert killed.verdict() == untouched.verdict()
     counted = killed.metrics()
     assert counted['tidewatch_release_records_total{source="http"}'] == sum(b.count(b"\n") for b in sent.values())
+    assert counted['tidewatch_release_records_total{source="log"}'] == log.lines
+    assert counted['tidewatch_release_records_failed_total{source="log",reason="late"}'] == 0
     active = 'tidewatch_release_alert_active{source="http",candidate="5.2",code="3",detector="evidence"}'
     assert (counted[active], clients.tries > 0) == (1, True)
 
