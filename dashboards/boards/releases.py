@@ -36,8 +36,8 @@ def board() -> style.Board:
             style.Row("Now", [codes_worse(), codes_rising(), builds_silent(), last_record(), refused()]),
             style.Row("Which code is worse?", [ratio_by_code(), comparison()]),
             style.Row("What is proven, and since when?", [evidence(), onset(), alerts_over_time()]),
-            style.Row("How many errors?", [counts_by_code(), errors_by_build()]),
-            style.Row("Is the stream well?", [records_taken(), records_refused(), behind(), connections()]),
+            style.Row("How many errors?", [counts_by_code(), errors_by_build(), storms()]),
+            style.Row("Is the stream well?", [records_taken(), records_refused(), behind(), connections(), requests()]),
         ],
     )
 
@@ -225,6 +225,20 @@ def errors_by_build() -> style.PanelBuilder:
     )
 
 
+def storms() -> style.PanelBuilder:
+    """Whether errors come independently of each other."""
+    return style.timeseries(
+        Text(
+            "Dispersion",
+            "Variance over mean of a code's errors in the last 30 bins, the ten highest. About 1 if errors come one by "
+            "one; far above, one failure sends many, as retries do, and no p-value is to be trusted.",
+            "no two builds have been seen yet.",
+        ),
+        query(f"topk(10, {CODE} (tidewatch_release_dispersion_ratio{{{PAIR}}}))", "{{code}}"),
+        unit="short",
+    )
+
+
 def records_taken() -> style.PanelBuilder:
     """How much comes in."""
     return style.timeseries(
@@ -266,4 +280,17 @@ def connections() -> style.PanelBuilder:
         Text("TCP connections", "Open connections that send lines, by stream; HTTP senders are not among them."),
         query(f"sum by (source) (tidewatch_release_connections{{{SOURCE}}})", "{{source}}"),
         unit="short",
+    )
+
+
+def requests() -> style.PanelBuilder:
+    """What the senders over HTTP are told."""
+    return style.timeseries(
+        Text(
+            "Answers over HTTP",
+            "Requests a second by status code: 429 is over the rate, 503 a disk that takes nothing.",
+            "nobody has sent over HTTP.",
+        ),
+        query(f"sum by (status) (rate(tidewatch_release_requests_total{{{SOURCE}}}[$window]))", "{{status}}"),
+        unit="reqps",
     )

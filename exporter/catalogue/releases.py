@@ -105,5 +105,5 @@ TURNED_AWAY = Metric(
     ("source", "protocol"),
 )
 REQUESTS = Metric(
-    "tidewatch_release_requests_total", "counter", "Requests to the HTTP ingest, by status code.", ("source", "code")
+    "tidewatch_release_requests_total", "counter", "Requests to the HTTP ingest, by status code.", ("source", "status")
 )
