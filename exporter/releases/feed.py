@@ -100,15 +100,13 @@ class Feed:
         tally.failed.clear()
         tally.set_aside.clear()
         taken, turns = self.stream.take(counts, BINS_AT_ONCE)
-        self._tell(turns)
         if taken.accepted:
             self.stream.state.last_record_s = self._clock.wall()
         if taken.late:
             self.failed["late"] += taken.late
-        if self.stream.behind():
-            self._room.clear()
-            self._due.set()
         self._commits.touch()
+        self._tell(turns)
+        self._see_to_bins()
         return taken.accepted, taken.late
 
     async def take_body(self, body: Body, key: str | None) -> Answer:
@@ -187,6 +185,7 @@ class Feed:
         except msgspec.DecodeError as exc:
             raise StoreError(f"releases/{self.name}: the saved state is of another version: {exc}") from exc
         self._keeper = Keeper(self.stream, saved)
+        self._see_to_bins()
 
     def _changes(self) -> Changes:
         """What the checkpoint is to put and to delete."""
@@ -201,8 +200,14 @@ class Feed:
         self._answers.not_written(gone)
         self._keeper.not_written(gone)
 
+    def _see_to_bins(self) -> None:
+        """Where more is due than was closed on the way: let it be closed, and nothing be taken before."""
+        if self.stream.behind():
+            self._room.clear()
+            self._due.set()
+
     async def _close_bins(self) -> None:
-        """Close what is due and was too much to be closed by whoever brought the records."""
+        """Close what is due, with the event loop free between."""
         while True:
             await self._due.wait()
             while self.stream.behind():
@@ -216,8 +221,10 @@ class Feed:
         """Close the last bins of a stream that has gone quiet."""
         while True:
             await self._clock.sleep_until(self._clock.monotonic() + TICK_S)
-            if turns := self.stream.tick(self._clock.wall()):
-                self._tell(turns)
+            before = self.stream.state.closed_to_s
+            self._tell(self.stream.tick(self._clock.wall(), BINS_AT_ONCE))
+            self._see_to_bins()
+            if self.stream.state.closed_to_s != before:
                 self._commits.touch()
 
     def _tell(self, turns: Iterable[Turn]) -> None:

@@ -206,7 +206,10 @@ class ClientErrors(logging.Filter):
         return not isinstance(exc, HttpProcessingError | ConnectionError)
 
 
+_client_errors = ClientErrors()
+
+
 def quiet_logger() -> logging.Logger:
     """The logger of an ingest's HTTP server."""
-    log.addFilter(ClientErrors())
+    log.addFilter(_client_errors)
     return log

@@ -56,9 +56,8 @@ class LineServer:
         self._sink = sink
         self._token = token
         self._most = most
-        self._came: asyncio.Queue[tuple[LineProtocol, bytes | None]] = (
-            asyncio.Queue()
-        )  # one for each connection at most
+        self._came: asyncio.Queue[tuple[LineProtocol, bytes | None]] = asyncio.Queue()
+        """Of each connection one piece at most, and its end."""
         self.connections: set[LineProtocol] = set()
         self._turned_away = turned_away
 

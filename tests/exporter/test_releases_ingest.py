@@ -13,14 +13,17 @@ from aiohttp import ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.checkpoint import Checkpoint
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError, StoreError
 from exporter.releases import commits
+from exporter.releases.analysis import Settings
 from exporter.releases.answers import KEYS_REMEMBERED, REFUSED_TOLD, Answer, Answers, Refused
 from exporter.releases.bodies import JsonRecord
+from exporter.releases.keeping import Keeper
 from exporter.releases.records import LineSplitter
 from exporter.releases.source import Source
-from exporter.releases.stream import StreamState
+from exporter.releases.stream import Limits, Stream, StreamState
 from exporter.releases.system import System
 from exporter.system import Context
 from exporter.web.exposition import Renderer
@@ -438,3 +441,16 @@ def test_the_openapi_document_tells_the_fields_that_there_are():
     refused = schemas["Answer"]["properties"]["refused"]
     assert refused["maxItems"] == REFUSED_TOLD
     assert refused["items"]["required"] == [field.encode_name for field in msgspec.structs.fields(Refused)]
+
+
+async def test_bins_that_are_due_when_the_exporter_ends_are_closed_by_the_next(start, tmp_path):
+    """It was killed in the middle of a replay."""
+    stream = Stream(Settings(), Limits())
+    stream.take({(second, build, 3): 1 for second in range(1200) for build in ("5.1", "5.2")}, 0)
+    assert stream.behind() > 100
+    checkpoint = Checkpoint(tmp_path / "exporter.db", SystemClock())
+    checkpoint.commit_now("releases/app", *Keeper(stream, {}).changes())
+    checkpoint.close()
+    (feed,) = (await start())._feeds
+    await feed._room.wait()
+    assert (feed.stream.behind(), feed.stream.state.closed_to_s) == (0, 1160)
