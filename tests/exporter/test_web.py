@@ -17,6 +17,7 @@ from exporter import daemon as daemon_module
 from exporter.catalogue import Metric
 from exporter.daemon import Daemon, Options
 from exporter.errors import ConfigError, SourceError
+from exporter.web import app as web_app
 from exporter.web.security import WebSecurity
 
 FISH = Metric("t_fish_total", "counter", "Fish.", ("pond",))
@@ -88,10 +89,11 @@ async def test_one_failing_system_costs_only_its_own_metrics(ponds, serve):
     assert "process_cpu_seconds" in families
 
 
-async def test_a_system_that_hangs_is_cut_off_at_the_scrapers_timeout(ponds, serve):
+async def test_a_system_that_hangs_is_cut_off_at_the_scrapers_timeout(ponds, serve, monkeypatch):
+    monkeypatch.setattr(web_app, "TIMEOUT_MARGIN_S", 0.02)
     daemon, url = await serve()
     daemon.systems["good"].hangs = True
-    headers = {"X-Prometheus-Scrape-Timeout-Seconds": "0.6"}
+    headers = {"X-Prometheus-Scrape-Timeout-Seconds": "0.04"}
     async with ClientSession() as client, client.get(f"{url}/metrics", headers=headers) as response:
         text = await response.text()
     assert 'tidewatch_system_up{system="good"} 0' in text

@@ -35,6 +35,7 @@ class Peers:
 def stream(tmp_path, monkeypatch):
     """A group, its peers, and a function that sets what the feed has sent."""
     monkeypatch.setattr(groups, "POLL_S", 0)
+    monkeypatch.setattr(releases, "AGREE_S", 0)
     peers, path = Peers(), tmp_path / "truth.json"
 
     def sent(old, new, **more):

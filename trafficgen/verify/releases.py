@@ -14,6 +14,7 @@ from trafficgen.verify.peers import PeerError, Peers
 from trafficgen.verify.table import Row
 
 ALERT = "ReleaseCodeIncreased"
+AGREE_S = 0.1  # between two readings that shall agree
 TOLD_WITHIN_S = 120.0  # two bins of evidence, a scrape, a rule, the wait of a group
 
 Counts: TypeAlias = Mapping[tuple[str, str], int]
@@ -70,7 +71,7 @@ class Releases(Group):
         self._sent_before = self._read().pairs()
         last = await self._difference()
         for _ in range(20):
-            await asyncio.sleep(0.1)  # a record may be on its way; two readings that agree were taken between two
+            await asyncio.sleep(AGREE_S)  # a record may be on its way; two readings that agree were taken between two
             last, self._before = await self._difference(), last
             if last == self._before:
                 return
