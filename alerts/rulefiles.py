@@ -1,6 +1,7 @@
 """The rule files as data, for the checks: what is recorded, what alerts, with which labels and annotations."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -37,6 +38,7 @@ class RuleFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     groups: list[Group]
 
 
+@cache  # the files are those of the package
 def rule_files(folder: Path = RULES) -> dict[Path, RuleFile]:
     """Every rule file by path. Raises msgspec.ValidationError for keys that are not the shape above."""
     return {
