@@ -29,6 +29,7 @@ def test_without_the_tools_the_checks_are_skipped_and_that_is_said(monkeypatch, 
     assert "amtool is not on PATH: its checks are skipped" in done.stderr
 
 
+@pytest.mark.slow
 def test_one_failing_check_fails_the_whole_and_shows_its_words(monkeypatch, tmp_path):
     for name, script in (("promtool", "echo bad rule >&2; exit 3"), ("amtool", "exit 0")):
         tool = tmp_path / name

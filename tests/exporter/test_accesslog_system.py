@@ -58,6 +58,7 @@ async def test_counters_go_on_after_a_restart(tmp_path):
     assert count(system, "tidewatch_log_read_bytes_total") == 5 * len(LINE)
 
 
+@pytest.mark.slow
 async def test_a_large_backlog_is_read_whole(tmp_path):
     log = tmp_path / "access.log"
     log.write_bytes(LINE * 200_000 + b"bad\n")

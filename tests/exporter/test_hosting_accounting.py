@@ -161,7 +161,7 @@ def agree(world, window):
         assert sum(o.end_s - o.start_s for o in mine if o.cause == "silent") == silent
 
 
-@settings(max_examples=15)
+@settings(max_examples=5)
 @given(worlds, windows)
 def test_the_sql_gives_every_second_the_state_that_walking_gives(world, window):
     agree(world, window)
@@ -174,7 +174,7 @@ def test_the_sql_agrees_with_the_walk_on_many_worlds(world, window):
     agree(world, window)
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(worlds, windows, st.randoms(use_true_random=False))
 def test_the_live_system_gives_every_second_the_state_that_walking_gives(world, window, order):
     agree_live(world, window, order)

@@ -113,6 +113,7 @@ def test_only_more_than_the_allowance_violates(tmp_path, bad_s, violates):
     assert row_of(found, 1).violates_cycle is violates
 
 
+@pytest.mark.slow
 def test_by_the_minute_the_last_route_at_or_before_it_has_the_whole_minute(tmp_path):
     events = [
         *(heartbeat(1, 1, minute) for minute in range(20)),
@@ -139,6 +140,7 @@ def test_time_after_the_last_heartbeat_is_unknown_and_before_a_route_unrouted(tm
     assert (ann.unrouted_minutes, ann.unknown_minutes, ann.lifetime_minutes, ann.downtime_minutes) == (1.5, 20, 28, 0)
 
 
+@pytest.mark.slow
 def test_accounts_not_created_in_the_cycle_are_named_with_the_reason(tmp_path):
     events = [
         *two_days({(1, 2, 5)}),
@@ -202,6 +204,7 @@ def test_a_cycle_that_cannot_be_is_refused(tmp_path, events, options, want):
         report_of(tmp_path, events, **options)
 
 
+@pytest.mark.slow
 def test_the_page_is_one_file_and_names_are_only_text(tmp_path):
     name = "<script>alert(1)</script>"
     events = [*two_days({(1, 1, m) for m in range(10, 20)}), created(1, name, at(1, 0)), route(1, 1, at(1, 0))]
@@ -216,6 +219,7 @@ def run(*arguments):
     return CliRunner().invoke(hosting, ["report", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_json_and_csv_give_the_same_figures_under_the_same_names(tmp_path):
     path = tmp_path / "logs.json"
     path.write_text(
@@ -235,6 +239,7 @@ def test_json_and_csv_give_the_same_figures_under_the_same_names(tmp_path):
     assert table[1].startswith('1,"A, ""B""",2016-02-01T00:00:01Z,,0.0,')
 
 
+@pytest.mark.slow
 def test_bad_lines_go_to_the_file_asked_for_and_are_told_on_stderr(tmp_path):
     path, aside, output = tmp_path / "logs.json", tmp_path / "aside.json", tmp_path / "report.txt"
     path.write_text(json.dumps(heartbeat(1, 1, 0)) + "\n{broken\n")
@@ -246,6 +251,7 @@ def test_bad_lines_go_to_the_file_asked_for_and_are_told_on_stderr(tmp_path):
     assert "The promise was kept" in output.read_text()
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written_is_one_line(tmp_path):
     path = tmp_path / "logs.json"
     path.write_text(json.dumps(heartbeat(1, 1, 0)) + "\n")
@@ -254,6 +260,7 @@ def test_a_report_that_cannot_be_written_is_one_line(tmp_path):
     assert "No such file" in str(result.exception)
 
 
+@pytest.mark.slow
 def test_a_device_is_written_to_and_not_replaced(tmp_path):
     path = tmp_path / "logs.json"
     path.write_text(json.dumps(heartbeat(1, 1, 0)) + "\n")
@@ -265,6 +272,7 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path):
     assert "No space left" in str(run(path, "--set-aside", "/dev/full").exception)
 
 
+@pytest.mark.slow
 def test_a_failed_report_leaves_the_one_before(tmp_path):
     path, output = tmp_path / "logs.json", tmp_path / "report.txt"
     path.write_text(json.dumps(heartbeat(1, 1, 0)) + "\n")
@@ -276,6 +284,7 @@ def test_a_failed_report_leaves_the_one_before(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["logs.json", "report.txt"]
 
 
+@pytest.mark.slow
 def test_text_has_nothing_that_a_terminal_would_obey(tmp_path):
     path = tmp_path / "logs.json"
     events = [*two_days({(1, 1, m) for m in range(9)}), created(1, "A\x1b[2J\nB", at(1, 0)), route(1, 1, at(1, 0))]

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from exporter.releases.analysis import Settings, analyse
 from exporter.releases.reading import Input, Reading
@@ -52,22 +52,24 @@ def test_the_evidence_alarms_at_the_published_counts(y, x):
     assert below < math.log(33 / 0.05) <= at
 
 
+@pytest.mark.slow
 @given(x=st.integers(0, 300), y=st.integers(0, 300))
 def test_p_values_and_intervals_are_scipys(x, y):
     if x + y == 0:
         return
-    test = stats.binomtest(x, x + y, 0.5, "greater")
+    test = scipy.stats.binomtest(x, x + y, 0.5, "greater")
     assert p_values(x, y) == pytest.approx(test.pvalue)
-    share = stats.binomtest(x, x + y, 0.5).proportion_ci(method="exact")
+    share = scipy.stats.binomtest(x, x + y, 0.5).proportion_ci(method="exact")
     got = rate_ratios(x, y)
     assert got.low == pytest.approx(share.low / (1 - share.low))
     if y:
         assert got.high == pytest.approx(share.high / (1 - share.high))
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_q_values_are_scipys(p):
-    assert q_values(p) == pytest.approx(stats.false_discovery_control(p))
+    assert q_values(p) == pytest.approx(scipy.stats.false_discovery_control(p))
 
 
 rows = st.lists(

@@ -21,6 +21,7 @@ def table_of(*stretches):
     return reading.end().table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stretches", "shared"),
     [
@@ -40,6 +41,7 @@ def test_only_the_time_that_two_builds_share_is_compared(stretches, shared):
         assert result.baseline == pytest.approx(shared * 10 * RATE / 4, rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_candidate_that_is_worse_and_taken_back_does_not_stay_in_alarm():
     """Its silence beside a baseline that goes on is told, and its alert ends."""
     worse = [(b"5.2", 0, 300)] * 4

@@ -73,6 +73,7 @@ def test_pieces_are_alike_exactly_where_they_are_equal(pieces):
     assert len(set(same.tolist())) == len(set(pieces))
 
 
+@pytest.mark.slow
 def test_more_distinct_pieces_than_the_first_table_has_slots():
     numbers = np.random.default_rng(3).integers(0, 200_000, 300_000)
     same = alike([numbers.astype(np.uint64)], len(numbers))

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.catalogue.releases import BUILD_SILENT, DISPERSION
@@ -91,7 +91,6 @@ def test_a_jump_of_years_closes_no_millions_of_bins():
     assert stream.state.closed_to_s == (10_000_000_000 - LIMITS.lateness_s) // 10 * 10
 
 
-@settings(max_examples=20)
 @given(events=events, gap=st.integers(0, 1500), most=st.integers(1, 4))
 def test_gaps_that_are_skipped_and_bins_closed_a_few_at_a_time_change_nothing(events, gap, most):
     """A stream that steps through every bin at once is the twin."""
@@ -281,6 +280,7 @@ def test_how_bins_are_cut_into_blocks_changes_nothing(kind, bins, sizes):
     assert cut.saved() == whole.saved()
 
 
+@pytest.mark.slow
 def test_a_stream_alarms_as_its_file_does():
     """The old build ends half-way, a code of the new one is worse for a while, and a third build comes later."""
     draw = np.random.default_rng(3)

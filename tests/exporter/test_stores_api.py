@@ -69,6 +69,7 @@ async def finished(session, report_id):
         assert answer == {"status": "Running"}
 
 
+@pytest.mark.slow
 async def test_a_report_is_asked_for_waited_for_and_fetched_in_every_way(serving, stores_world):
     stores_world.load(status=POLLS.splitlines())
     _, session = await serving()
@@ -233,6 +234,7 @@ async def test_reports_are_forgotten_after_their_time(serving, stores_world):
     assert (await ask(session, "GET", f"/get_report/{answer['report_id']}"))[0] == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "headers"),
     [
@@ -260,6 +262,7 @@ async def test_posted_polls_are_in_the_database_when_the_answer_comes(serving, s
     assert not list(stores_world.folder.glob(".polls-*"))
 
 
+@pytest.mark.slow
 async def test_one_store_is_told_with_the_polls_behind_each_interval(serving, stores_world):
     stores_world.load(
         status=["a b/c,active,2023-01-23 10:14:00 UTC", "a b/c,inactive,2023-01-23 11:15:00 UTC"],

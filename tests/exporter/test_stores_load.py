@@ -32,6 +32,7 @@ def everything(database):
     return {table: rows(database, f"SELECT * FROM {table} ORDER BY {by}") for table, by in tables.items()}
 
 
+@pytest.mark.slow
 def test_loading_twice_changes_nothing(stores_world):
     files = {
         "status": [*POLLS, "s1,maybe,2023-01-25 00:00:00 UTC"],

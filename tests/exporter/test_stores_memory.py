@@ -24,6 +24,7 @@ def report(database, **policy):
     return to_csv(make_report(database, Policy(**policy), settle_as_of(database, "max", 0)[0]), everything=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("portion", [1, 40, 100, 300])
 def test_a_report_in_portions_is_the_report(tmp_path, portion):
     with Database(tmp_path / "s.duckdb") as database:

@@ -53,6 +53,7 @@ def drive_of(site):
     )
 
 
+@pytest.mark.slow
 async def test_a_fault_is_sent_and_its_alert_is_followed_to_the_end(site, alert_api):
     told = []
     report = await drive_of(site).execute(alert_api, alert_api, on_tick=lambda _status: None, tell=told.append)

@@ -20,6 +20,7 @@ def small(policy="round-robin", seed=1, minutes=600):
     return World(Settings(START, minutes, servers=3, accounts=12, policy=policy, seed=seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_report_of_the_log_is_the_truth(tmp_path, policy, seed):

@@ -51,6 +51,7 @@ def test_the_same_seed_gives_the_same_stream_and_another_another():
     assert first != other
 
 
+@pytest.mark.slow
 def test_the_rates_are_those_asked_for_and_the_regression_is_in_the_newest_build_only():
     """10,000 seconds of known seed: counts within five standard deviations of what was asked."""
     made = shape(2, 3, 30.0, [Regression(-2, 3.0, 0.0, 10_000.0)])

@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from trafficgen.arrivals import Even, Poisson
 from trafficgen.jitter import block_sizes, draws
@@ -77,31 +77,35 @@ def test_blocks_are_balanced_and_add_up(count):
         assert size == 1 or math.fsum(factors) == pytest.approx(size, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "count"), [("balanced", None), ("balanced", 9603), ("iid", None)])
 def test_draws_are_uniform(mode, count):
     drawn = np.array(list(itertools.islice(draws(np.random.default_rng(3), 1.0, mode, count), 9600))) / 2
-    assert stats.kstest(drawn, "uniform").statistic * math.sqrt(len(drawn)) < 1.63
+    assert scipy.stats.kstest(drawn, "uniform").statistic * math.sqrt(len(drawn)) < 1.63
     counts = np.bincount((drawn * 20).astype(int), minlength=20)
-    assert stats.chisquare(counts).statistic < 36.19
+    assert scipy.stats.chisquare(counts).statistic < 36.19
 
 
+@pytest.mark.slow
 def test_the_odd_draw_out_is_uniform_too():
     """Blocks of three: each draw uniform, each sum exact."""
     triples = [list(itertools.islice(draws(np.random.default_rng(n), 1.0, "balanced", 3), 3)) for n in range(3000)]
     assert np.sum(triples, axis=1) == pytest.approx(np.full(3000, 3.0))
     for place in range(3):
         drawn = np.array(triples)[:, place] / 2
-        assert stats.kstest(drawn, "uniform").statistic * math.sqrt(3000) < 1.63
+        assert scipy.stats.kstest(drawn, "uniform").statistic * math.sqrt(3000) < 1.63
 
 
+@pytest.mark.slow
 def test_independent_draws_pass_the_test_as_often_as_they_should():
     values = []
     for seed in range(100):
         drawn = itertools.islice(draws(np.random.default_rng(seed), 1.0, "iid", None), 256)
-        values.append(stats.kstest(np.array(list(drawn)) / 2, "uniform").pvalue)
-    assert stats.kstest(values, "uniform").pvalue > 0.01
+        values.append(scipy.stats.kstest(np.array(list(drawn)) / 2, "uniform").pvalue)
+    assert scipy.stats.kstest(values, "uniform").pvalue > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "patterns", [(), VARIED, ("ramp:from=0,to=900,over=20s",), ("steps:rates=0/700/300,every=7s",)]
 )
@@ -112,18 +116,20 @@ def test_request_n_is_due_where_the_integral_reaches_n(patterns):
     assert rescaled(a_plan, times) == pytest.approx(np.arange(len(times)), abs=1e-4)  # times are whole nanoseconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patterns", [(), VARIED])
 def test_poisson_arrivals_pass_the_time_rescaling_test(patterns):
     a_plan = plan(rate=50.0, duration_s=120.0, patterns=patterns, jitter=0.6, arrival="poisson")
     gaps = np.diff(rescaled(a_plan, due_s(a_plan)))
-    assert stats.kstest(gaps, "expon").pvalue > 0.01
+    assert scipy.stats.kstest(gaps, "expon").pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_the_time_rescaling_test_has_power():
     gaps = np.diff(rescaled(plan(rate=50.0, duration_s=120.0), due_s(
         plan(rate=50.0, duration_s=120.0, patterns=VARIED, arrival="poisson")
     )))  # fmt: skip
-    assert stats.kstest(gaps, "expon").pvalue < 1e-6
+    assert scipy.stats.kstest(gaps, "expon").pvalue < 1e-6
 
 
 @pytest.mark.parametrize("arrival", ["even", "poisson"])
@@ -157,9 +163,10 @@ def test_each_part_of_a_plan_has_random_numbers_of_its_own():
     assert chosen[0][:shorter] == chosen[1][:shorter]
 
 
+@pytest.mark.slow
 def test_the_mix_is_kept():
     chosen = np.bincount([n for c in plan(mix="/=90,/fail=8,/missing=2").chunks() for n in c.requests])
-    assert stats.chisquare(chosen, np.array([0.90, 0.08, 0.02]) * chosen.sum()).pvalue > 0.01
+    assert scipy.stats.chisquare(chosen, np.array([0.90, 0.08, 0.02]) * chosen.sum()).pvalue > 0.01
 
 
 def test_phases_and_faults_change_the_mix_at_their_times():
