@@ -33,6 +33,17 @@ def _quoted(value: str) -> str:
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
+class ClientErrors(logging.Filter):
+    """Keeps aiohttp from logging a traceback for what a client did wrong: it is told by the answer, or has gone."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is about anything else."""
+        from aiohttp.http_exceptions import HttpProcessingError  # noqa: PLC0415, slow to load, and loaded where it matters
+
+        exc = record.exc_info[1] if record.exc_info else None
+        return not isinstance(exc, HttpProcessingError | ConnectionResetError)
+
+
 def start_logging(level: str, form: str) -> None:
     """Send the log to stderr. `level` is one of LEVELS, `form` one of FORMATS."""
     handler = logging.StreamHandler(sys.stderr)
@@ -42,3 +53,4 @@ def start_logging(level: str, form: str) -> None:
     root.setLevel("WARNING" if level == "warn" else level.upper())
     for chatty in ("aiohttp.access", "watchfiles"):  # a line a scrape, a line a change: they say nothing
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(ClientErrors())

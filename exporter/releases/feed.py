@@ -21,7 +21,7 @@ from exporter.releases.allowance import Allowance
 from exporter.releases.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered
 from exporter.releases.bodies import Body
 from exporter.releases.commits import Changes, Commits
-from exporter.releases.ingest import HangUp, Ingest, quiet_logger
+from exporter.releases.ingest import HangUp, Ingest
 from exporter.releases.keeping import Keeper, read_state
 from exporter.releases.records import LineSplitter, check_time, parse_line
 from exporter.releases.source import Source, address, read_token
@@ -249,9 +249,7 @@ class Feed:
 
     async def _listen_http(self, where: tuple[str, int], token: str | None, stack: AsyncExitStack) -> int:
         app = Ingest(self, token).app()
-        runner = web.AppRunner(
-            app, access_log=None, auto_decompress=False, logger=quiet_logger(), shutdown_timeout=DRAIN_S
-        )
+        runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=DRAIN_S)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         server = runner.server

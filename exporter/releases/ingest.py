@@ -7,20 +7,16 @@ acknowledges is on disk. What is held is limited for one request and over all of
 import asyncio
 import contextlib
 import hmac
-import logging
 import math
 from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 import msgspec
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from exporter.errors import BadRecord, StoreError
 from exporter.releases.answers import Answer, Remembered
 from exporter.releases.bodies import MAX_BODY_BYTES, Body, TooLargeError, read_body, unpack
-
-log = logging.getLogger(__name__)
 
 MAX_HELD_BYTES = 64 << 20  # of all requests that are being sent or counted
 BODY_S = 30.0  # for the body to come
@@ -195,21 +191,3 @@ class HangUp(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """End it at once."""
         cast("asyncio.Transport", transport).abort()
-
-
-class ClientErrors(logging.Filter):
-    """Keeps aiohttp from logging a traceback for what a client did wrong: it is told by the answer, or has gone."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is about anything else."""
-        exc = record.exc_info[1] if record.exc_info else None
-        return not isinstance(exc, HttpProcessingError | ConnectionError)
-
-
-_client_errors = ClientErrors()
-
-
-def quiet_logger() -> logging.Logger:
-    """The logger of an ingest's HTTP server."""
-    log.addFilter(_client_errors)
-    return log

@@ -178,8 +178,10 @@ def converse(port, pieces, *, reset=False, half_close=True):
                 connection.shutdown(socket.SHUT_WR)
             while piece := connection.recv(1 << 16):
                 told += piece
-        except ConnectionError:
-            pass
+        except TimeoutError:
+            raise
+        except OSError:
+            pass  # hung up on, or reset
         return told
 
 

@@ -284,16 +284,17 @@ def test_how_bins_are_cut_into_blocks_changes_nothing(kind, bins, sizes):
 def test_a_stream_alarms_as_its_file_does():
     """The old build ends half-way, a code of the new one is worse for a while, and a third build comes later."""
     draw = np.random.default_rng(3)
-    reading, stream = Reading(), Stream(Settings(), Limits(lateness_s=30, max_codes=3 * 2))
+    lines, stream = [], Stream(Settings(), Limits(lateness_s=30, max_codes=3 * 2))
     for second in range(3600):
         rates = {OLD: [0.5, 0.5, 0.5] if second < 2000 else [0, 0, 0]}
         rates[NEW] = [0.5, 2.5 if 600 <= second < 1200 else 0.5, 0.5]
         rates["5.3"] = [1.5, 0.5, 0.5] if second >= 1003 else [0, 0, 0]
-        for build, by_code in rates.items():
-            for code, count in enumerate(draw.poisson(by_code).tolist()):
-                stream.take({(second, build, code): count} if count else {})
-                reading.add(f"{second}\t{build}\t{code}\n".encode() * count)
+        drawn = {(second, b, c): n for b, of in rates.items() for c, n in enumerate(draw.poisson(of).tolist()) if n}
+        stream.take(drawn)
+        lines += [f"{second}\t{build}\t{code}\n" * count for (_, build, code), count in drawn.items()]
     stream.flush()
+    reading = Reading()
+    reading.add("".join(lines).encode())
     found = analyse(reading.end().table, Settings())
     want = [(one.build, one.alert) for one in found.alerts if one.alert.detector != "mean-threshold"]
     ended = [one for one in stream.state.alerts if one[1].stop_s is not None]
