@@ -91,9 +91,9 @@ def with_faults(base: Shares, faults: list[Fault]) -> Shares:
     rest = [(path, share) for path, share in base if path not in taken]
     scale = max(0.0, 1 - total) / (math.fsum(share for _, share in rest) or 1.0)
     mixed = [*((path, share * scale) for path, share in rest), *taken.items()]
-    left = 1 - math.fsum(share for _, share in mixed)
-    if left > 1e-9:  # the faults name every path of the base: they alone share the traffic
-        mixed = [(path, share / (1 - left)) for path, share in mixed] if left < 1 else list(base)
+    given = math.fsum(share for _, share in mixed)
+    if given < 1 - 1e-9:  # the faults name every path of the base: they alone share the traffic
+        mixed = [(path, share / given) for path, share in mixed] if given > 0 else list(base)
     return tuple(mixed)
 
 
