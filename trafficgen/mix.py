@@ -53,13 +53,12 @@ def parse_pairs(text: str, what: str) -> list[tuple[str, float]]:
     pairs: list[tuple[str, float]] = []
     for part in filter(None, (p.strip() for p in text.split(","))):
         path, equals, weight_text = part.rpartition("=")
-        try:
-            weight = float(weight_text)
-        except ValueError:
-            weight = math.nan
         if not equals:
             raise UsageError(f"{what}: {part!r} is not a path and its weight; {_SYNTAX}")
-        pairs.append((path, weight))
+        try:
+            pairs.append((path, float(weight_text)))
+        except ValueError:
+            raise UsageError(f"{what}: {weight_text!r} in {part!r} is no number; {_SYNTAX}") from None
     return pairs
 
 
@@ -69,8 +68,10 @@ def _check(pairs: list[tuple[str, float]], what: str) -> None:
     if len(pairs) > MAX_TARGETS:
         raise UsageError(f"{what}: {len(pairs)} targets; at most {MAX_TARGETS}, as each is a label of the metrics")
     for number, (path, weight) in enumerate(pairs):
-        if not 0 <= weight < math.inf or not is_path(path):
-            raise UsageError(f"{what}: {path}={weight:g} is not a path and its weight; {_SYNTAX}")
+        if not is_path(path):
+            raise UsageError(f"{what}: {path!r} is no path; a path starts with / and is ASCII without blanks and #")
+        if not 0 <= weight < math.inf:
+            raise UsageError(f"{what}: the weight of {path} is {weight:g}; a number from 0 up would be right")
         if path in dict(pairs[:number]):
             raise UsageError(f"{what}: {path} is given twice")
 

@@ -30,11 +30,29 @@ def test_a_mix_is_read_as_shares(text, want):
 
 
 @pytest.mark.parametrize(
-    "text", ["", ",", "/", "=3", "a=1", "/=x", "/=-1", "/=nan", "/=inf", "/=0", "/=1,/=2", "/a b=1", "/ä=1", "/#x=1"]
+    ("text", "want"),
+    [
+        ("", "empty; write /path=weight"),
+        (",", "empty; write /path=weight"),
+        ("/", "'/' is not a path and its weight; write /path=weight"),
+        ("/=x", "'x' in '/=x' is no number; write /path=weight"),
+        ("a=", "'' in 'a=' is no number; write /path=weight"),
+        ("=3", "'' is no path; a path starts with /"),
+        ("a=1", "'a' is no path; a path starts with /"),
+        ("/a b=1", "'/a b' is no path; a path starts with /"),
+        ("/ä=1", "'/ä' is no path; a path starts with /"),
+        ("/#x=1", "'/#x' is no path; a path starts with /"),
+        ("/=-1", "the weight of / is -1; a number from 0 up would be right"),
+        ("/=nan", "the weight of / is nan; a number from 0 up would be right"),
+        ("/=inf", "the weight of / is inf; a number from 0 up would be right"),
+        ("/=0", "no weight above 0; write /path=weight"),
+        ("/=1,/=2", "/ is given twice"),
+    ],
 )
-def test_a_wrong_mix_is_refused(text):
-    with pytest.raises(UsageError, match=r"--mix: "):
+def test_a_wrong_mix_is_refused_with_what_would_be_right(text, want):
+    with pytest.raises(UsageError) as caught:
         parse_mix(text)
+    assert str(caught.value).startswith(f"--mix: {want}")
 
 
 def test_more_targets_than_labels_are_refused():
