@@ -172,9 +172,9 @@ class DuckEngine:
         self._db = cursor
         self._portion = portion
         self._main = f'"{one(cursor, "SELECT current_database()")[0].replace(chr(34), chr(34) * 2)}".main'
+        self._store = store
         if store is not None:
             self._look_at(store - 1, store)
-        self._store = store
 
     def timezones(self) -> list[tuple[str, int]]:
         """The names of zones, and how many stores each."""
@@ -192,10 +192,7 @@ class DuckEngine:
             self._db.unregister("columns_in")
         statement = select("report")
         self._db.execute(f"CREATE OR REPLACE TEMP TABLE report AS {statement} LIMIT 0")
-        if self._store is not None:
-            self._db.execute(f"INSERT INTO report {statement}")
-            return
-        for after, last in self._portions():
+        for after, last in self._portions() if self._store is None else [(self._store - 1, self._store)]:
             self._look_at(after, last)
             self._db.execute(f"INSERT INTO report {statement}")
 
