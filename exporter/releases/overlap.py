@@ -38,12 +38,18 @@ class Overlap:
         starts = np.arange(block.start_s, block.start_s + block.size * block.width_s, block.width_s)
         self.starts += starts.tolist()
         self._by_build.append(sums.sum(2))
-        there = [self._presence.step(records) for records in self._by_build[-1][:, self._baseline].tolist()]
+        there = [self._step(bin_) for bin_ in self._by_build[-1]]
         self._shared = np.array(there)[:, None] & (starts[:, None] >= self._since)
         for place, shared in enumerate(self._shared.T):
             self.moments[place].add(sums[shared, place])
             if not shared.all():
                 self.apart[place] += sums[~shared][:, [self._baseline, place]].sum(0)
+
+    def _step(self, by_build: Counts) -> bool:
+        """Whether the baseline was there in a bin. One in which nobody sent tells nothing. by_build: (builds,)."""
+        if not by_build.any():
+            return not self._presence.gone
+        return self._presence.step(int(by_build[self._baseline]))
 
     def pair(self, block: Block, place: int) -> Bins:
         """The baseline and a build in the block that was added last; bins that they do not share are empty."""

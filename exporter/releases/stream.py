@@ -292,10 +292,7 @@ class Stream:
         if self._empty < self._settled:
             return state.closed_to_s
         ahead = min(min(state.open, default=state.due_s), state.due_s) // width * width
-        start_s = max(state.closed_to_s, min(ahead - self._settled * width, state.due_s - width))
-        for presence in state.presence.values():
-            presence.quiet += (start_s - state.closed_to_s) // width
-        return start_s
+        return max(state.closed_to_s, min(ahead - self._settled * width, state.due_s - width))
 
     def _close_one(self, start_s: int, seconds: Sequence[int]) -> list[Turn]:
         """Compare, in one bin, the builds that were there for all of it: others had less time for errors."""
@@ -305,12 +302,13 @@ class Stream:
         for build, counts in there.items():
             records = int(counts.sum())
             state.spoken[build] = [*state.spoken.get(build, ()), records][-SILENT_BINS:]
-            state.presence.setdefault(build, Presence()).step(records)
+            if seconds:  # where nobody sends, the stream has stalled, and no build has gone
+                state.presence.setdefault(build, Presence()).step(records)
         self._retire()
         base = there.get(state.baseline or OTHER_BUILD)
         if state.baseline is None or base is None:
             return []
-        if state.presence[state.baseline].gone:
+        if state.presence.get(state.baseline, Presence()).gone:
             there = {build: counts[:0] for build, counts in there.items()}
         turns: list[Turn] = []
         for build in self.candidates():

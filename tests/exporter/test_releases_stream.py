@@ -332,3 +332,14 @@ def test_a_build_that_stops_is_silent_and_a_baseline_that_has_gone_proves_nothin
 
 class Told:
     failed, connections, turned_away, requests = {}, (), {}, {}
+
+
+def test_a_night_in_which_nobody_sends_is_no_end_of_any_build():
+    stream = Stream(Settings(), LIMITS)
+    day = {(second, build, 0): 5 for second in range(1200) for build in (OLD, NEW)}
+    stream.take(day)
+    stream.take({(30_000, NEW, 0): 5})
+    stream.take({(30_010 + second, build, code): count for (second, build, code), count in day.items()})
+    stream.flush()
+    assert (stream.state.baseline, stream.state.retired, stream.state.transitions) == (OLD, [], {})
+    assert stream.detectors(NEW)[1].totals.tolist() == [[12_000], [12_000]]
