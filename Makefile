@@ -35,7 +35,7 @@ check: $(VENV)/installed ## lint, types, import contracts, promtool and amtool c
 	lint-imports --no-logo
 	python -m alerts check
 
-unit: $(VENV)/installed ## the quick tests in seconds: without e2e and slow, ten examples a property
+unit: $(VENV)/installed ## the quick tests in seconds: without e2e and slow, five examples a property
 	pytest -q -m 'not e2e and not slow' --hypothesis-profile=quick -n auto --dist worksteal
 
 test: PACKAGES_FOR = test

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("tidewatch", deadline=None)  # how long an example takes is the machine's business
-settings.register_profile("quick", settings.get_profile("tidewatch"), max_examples=10)  # what `make unit` draws
+settings.register_profile("quick", settings.get_profile("tidewatch"), max_examples=5)  # what `make unit` draws
 settings.load_profile("tidewatch")
 
 LAST_LINE = pytest.StashKey[str]()

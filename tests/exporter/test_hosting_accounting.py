@@ -161,7 +161,7 @@ def agree(world, window):
         assert sum(o.end_s - o.start_s for o in mine if o.cause == "silent") == silent
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(worlds, windows)
 def test_the_sql_gives_every_second_the_state_that_walking_gives(world, window):
     agree(world, window)

@@ -129,6 +129,7 @@ def test_by_the_minute_the_last_route_at_or_before_it_has_the_whole_minute(tmp_p
     assert (by_minute.downtime_minutes, by_minute.lifetime_minutes) == (2, 14)
 
 
+@pytest.mark.slow
 def test_time_after_the_last_heartbeat_is_unknown_and_before_a_route_unrouted(tmp_path):
     events = [
         *(heartbeat(1, 1, minute) for minute in range(10)),
@@ -158,6 +159,7 @@ def test_accounts_not_created_in_the_cycle_are_named_with_the_reason(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_what_is_odd_in_the_log_is_counted(tmp_path):
     events = [
         heartbeat(1, 1, 0),
@@ -182,6 +184,7 @@ def test_what_is_odd_in_the_log_is_counted(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_a_server_that_never_logged_is_silent_for_all_of_the_cycle(tmp_path):
     events = [*(heartbeat(1, 1, minute) for minute in range(10)), created(1, "Ann", at(1, 2)), route(1, 9, at(1, 2))]
     found = report_of(tmp_path, events)

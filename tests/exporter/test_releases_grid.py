@@ -2,6 +2,7 @@
 
 from unittest import mock
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ def streamed(records):
     return stream
 
 
+@pytest.mark.slow
 @given(records=records)
 def test_a_file_and_a_stream_of_the_same_records_give_the_same_alerts(records):
     """Worse at first, then whatever comes; the stream sees single bins, with gaps left out by the same rule."""

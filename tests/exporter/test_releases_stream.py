@@ -91,6 +91,7 @@ def test_a_jump_of_years_closes_no_millions_of_bins():
     assert stream.state.closed_to_s == (10_000_000_000 - LIMITS.lateness_s) // 10 * 10
 
 
+@pytest.mark.slow
 @given(events=events, gap=st.integers(0, 1500), most=st.integers(1, 4))
 def test_gaps_that_are_skipped_and_bins_closed_a_few_at_a_time_change_nothing(events, gap, most):
     """A stream that steps through every bin at once is the twin."""

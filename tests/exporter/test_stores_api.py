@@ -133,6 +133,7 @@ async def test_what_is_no_request_gets_json_and_one_line_in_the_log(serving, cap
     assert [(found.levelname, found.exc_info) for found in caplog.records] == [("WARNING", None)]
 
 
+@pytest.mark.slow
 async def test_what_is_too_much_is_refused_with_when_to_come_again(serving, stores_world, monkeypatch):
     stores_world.load(status=POLLS.splitlines())
     _, session = await serving(run=False)
@@ -164,6 +165,7 @@ async def test_a_format_that_is_none_is_refused_before_the_report_is_ready(servi
     assert (status, told) == (400, {"status": "format is csv or json"})
 
 
+@pytest.mark.slow
 async def test_a_job_is_on_disk_before_its_id_is_told_and_equal_requests_share_it(serving, stores_world):
     stores_world.load(status=POLLS.splitlines())
     _, session = await serving(run=False)

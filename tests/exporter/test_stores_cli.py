@@ -46,6 +46,7 @@ def loaded(stores):
     return stores
 
 
+@pytest.mark.slow
 def test_load_takes_each_kind_more_than_once_and_twice_changes_nothing(loaded):
     code, out, _ = loaded("load", "--hours", "newer.csv", "--status", "status.csv.gz")
     assert (code, out) == (
