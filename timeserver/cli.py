@@ -21,9 +21,17 @@ from timeserver.pages import TimeserverCollector
 
 DRAIN_S = 10.0  # how long a request in flight may still take after the first signal
 VERSION = version("tidewatch")
+PATHS = """\b
+Paths:
+  /            the time of day
+  /fail        a 500
+  /stats       counts by status code, text or JSON   (not counted, not logged)
+  /metrics     the same for Prometheus               (not counted, not logged)
+  /-/healthy   200 while serving                     (not counted, not logged)
+  anything else is a 404"""
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(epilog=PATHS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--access-log", type=click.Path(dir_okay=False, path_type=Path), help="Log each request to this file.")
@@ -45,16 +53,7 @@ def command(
     log_rotation_interval: float | None,
     log_keep: int | None,
 ) -> None:
-    r"""Serve the time of day, and count and log every request.
-
-    \b
-    /            the time of day
-    /fail        a 500
-    /stats       counts by status code, text or JSON   (not counted, not logged)
-    /metrics     the same for Prometheus               (not counted, not logged)
-    /-/healthy   200 while serving                     (not counted, not logged)
-    anything else is a 404
-    """
+    """Serve the time of day, and count and log every request."""
     if access_log is None and (log_rotation_interval is not None or log_keep is not None):
         raise click.UsageError("--log-rotation-interval and --log-keep need --access-log PATH")
     log = None

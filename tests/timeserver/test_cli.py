@@ -35,6 +35,11 @@ def test_a_wrong_flag_is_told_with_what_is_allowed(flags, complaint):
     assert complaint in result.stderr
 
 
+def test_help_has_a_line_for_each_path():
+    lines = CliRunner().invoke(command, ["--help"]).stdout.splitlines()
+    assert "    /fail        a 500" in lines
+
+
 @pytest.mark.e2e
 def test_a_wrong_flag_is_one_line():
     result = subprocess.run([TIMESERVER, "--log-keep", "-1"], capture_output=True, text=True, check=False)

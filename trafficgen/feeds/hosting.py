@@ -122,7 +122,7 @@ def _start(_context: click.Context, _parameter: click.Parameter, value: datetime
 
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into.")
-@click.option("--days", type=click.FloatRange(1 / MINUTES_A_DAY, 366), default=29, show_default=True)
+@click.option("--days", type=click.FloatRange(0.001, 366), default=29, show_default=True)
 @click.option("--start", type=click.DateTime(), callback=_start, default=START, show_default=True, help="UTC.")
 @click.option("--speed", callback=_speed, default="600", show_default=True, help="Times faster than life, or max.")
 @click.option("--servers", type=click.IntRange(1, 1000), default=4, show_default=True)
