@@ -12,6 +12,7 @@ class _Group(click.Group):
     """Errors that a user can act on end as one line and their exit code."""
 
     def invoke(self, ctx: click.Context) -> object:
+        """Run the command; exits with the code of a TidewatchError."""
         try:
             return super().invoke(ctx)
         except TidewatchError as exc:

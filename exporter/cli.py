@@ -27,9 +27,11 @@ class _Commands(click.Group):
     """Finds the systems' commands only when one is asked for, so that --help is quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Our own names and the systems', sorted."""
         return sorted([*super().list_commands(ctx), *LAZY])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; a system is imported for its own."""
         if cmd_name not in LAZY:
             return super().get_command(ctx, cmd_name)
         package = importlib.import_module(LAZY[cmd_name])

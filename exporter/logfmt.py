@@ -15,6 +15,7 @@ class _Formatter(logging.Formatter):
         self._as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
+        """One line: JSON, or logfmt."""
         fields = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": "warn" if record.levelno == logging.WARNING else record.levelname.lower(),

@@ -206,12 +206,14 @@ class _Options:
             self._left[key] = value
 
     def text(self, key: str) -> str:
+        """The value of `key`, which must be given."""
         value = self._left.pop(key, "")
         if not value:
             raise UsageError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
         return value
 
     def number(self, key: str, default: float | None, *, low: float, high: float) -> float:
+        """The number of `key`, from `low` to `high`; `default` None: it must be given."""
         text = self._left.pop(key, None)
         if text is None and default is None:
             raise UsageError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
@@ -224,14 +226,17 @@ class _Options:
         return value
 
     def duration(self, key: str, default: str | None) -> float:
+        """The duration of `key` in seconds; `default` None: it must be given."""
         text = self._left.pop(key, default)
         if text is None:
             raise UsageError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
         return parse_duration(text, what=f"--pattern: {key}")
 
     def flag(self, key: str) -> bool:
+        """Whether `key` is given; its value does not matter."""
         return self._left.pop(key, None) is not None
 
     def end(self) -> None:
+        """Refuse what nobody has asked for."""
         if self._left:
             raise UsageError(f"--pattern: {self._text!r}: unknown {', '.join(self._left)}; known: {_KNOWN}")

@@ -52,6 +52,7 @@ class _Flushed(asyncio.BaseProtocol):
         self.gone = asyncio.Event()
 
     def connection_lost(self, _exc: Exception | None) -> None:
+        """Called by the loop: all is written, or the reader has gone."""
         self.gone.set()
 
 

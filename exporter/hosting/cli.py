@@ -131,6 +131,7 @@ class _Rejects:
             self.file.write(msgspec.json.encode(line).decode() + "\n")
 
     def tell(self) -> None:
+        """Say on stderr how many lines were set aside, and show the first; nothing if none were."""
         if self.first is not None:
             counts = ", ".join(f"{reason} {n:,}" for reason, n in self.reasons.most_common())
             place = self.first.file if self.first.line is None else f"{self.first.file}:{self.first.line}"

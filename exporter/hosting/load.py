@@ -126,6 +126,7 @@ class _Reader:
                 )
 
     def log(self) -> Log:
+        """All that was read, as arrays; the parts are used up."""
         tables: dict[str, Columns] = {}
         for name, columns in TABLES.items():
             parts = self.parts.pop(name)

@@ -49,6 +49,7 @@ class _Lines(NamedTuple):
     ordinary: NDArray[np.bool_]
 
     def where(self, mask: NDArray[np.bool_]) -> "_Lines":
+        """The lines that `mask` (lines,) picks."""
         return _Lines(self.starts[mask], self.cuts[mask], self.ends[mask], self.ordinary[mask])
 
 

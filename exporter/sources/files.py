@@ -131,6 +131,7 @@ class _Output:
         self._process = process
 
     def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes; b'' at the end. Raises OSError with the program's own words when it failed."""
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         found = self._process.stdout.read(size)

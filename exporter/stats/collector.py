@@ -103,6 +103,7 @@ class _Stdout:
             self.append("\t".join(columns))
 
     def append(self, row: str) -> None:
+        """Write a row at once. Exits 141, as by SIGPIPE, when nobody reads any more."""
         try:
             sys.stdout.write(row + "\n")
             sys.stdout.flush()
@@ -111,6 +112,7 @@ class _Stdout:
             sys.exit(141)
 
     def close(self) -> int:
+        """Nothing is left to write: 0 rows are lost."""
         return 0
 
 
@@ -127,6 +129,7 @@ class _Signalled:
             signal.signal(number, self._on_signal)
 
     def wait(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds; whether a signal came."""
         return bool(select.select([self._came], [], [], timeout)[0])
 
     @staticmethod

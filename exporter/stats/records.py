@@ -91,6 +91,7 @@ class _Reader:
         self._begun = False
 
     def read_piece(self, piece: bytes) -> Floats:
+        """The rows of a piece of whole lines, (rows, columns); what is no row is counted in `unreadable`."""
         if not self._begun:
             piece = piece.removeprefix(b"\xef\xbb\xbf")
             self._take_header(piece)

@@ -111,6 +111,7 @@ class _Room:
         self.port: int | None = None
 
     async def run(self) -> None:
+        """Open the database, serve the API if it has an address, and work until cancelled."""
         async with AsyncExitStack() as stack:
             database = await asyncio.to_thread(Database, self._path)
             stack.callback(database.close)

@@ -41,6 +41,7 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
+        """The answer to what was no request; one line in the log instead of a traceback, unless the fault is ours."""
         if not isinstance(exc, HttpProcessingError):  # a bug of ours; the traceback is wanted
             super().handle_error(request, status, exc, message)
             response = self._problem(500, "Internal Server Error")
