@@ -1,10 +1,11 @@
 """Report jobs: rows of the database, worked off one at a time, that outlive the process.
 
-A job's row is on disk before anyone hears its id. A job that a dead process left behind is done again, up to three
-times; then it has failed. Equal requests on equal data are one job.
+A job's row is on disk before anyone hears its id. A job that a process left behind is done again; of one that three
+processes died of it is said that it has failed. Equal requests on equal data are one job.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 import uuid
@@ -143,9 +144,7 @@ class Jobs:
     async def _work(self, job: Job) -> None:
         started_s = time.monotonic()
         try:
-            job.attempts += 1
-            await asyncio.to_thread(self._update, job, None)
-            bodies = await asyncio.to_thread(self._make, job)
+            bodies = await self._attempt(job)
             job.done_us = self._now_us()
             done = msgspec.structs.replace(job, status="complete")
             await asyncio.to_thread(self._update, done, bodies.csv)
@@ -160,6 +159,18 @@ class Jobs:
         self.ended[job.status] += 1
         self.durations[sum(took_s > bound for bound in DURATION_BOUNDS)] += 1
         self.duration_sum_s += took_s
+
+    async def _attempt(self, job: Job) -> Bodies:
+        """Make the report; that it is tried is on disk before."""
+        job.attempts += 1
+        try:
+            await asyncio.to_thread(self._update, job, None)
+            return await asyncio.to_thread(self._make, job)
+        except asyncio.CancelledError:  # an orderly end of the process is no attempt that failed
+            job.attempts -= 1
+            with contextlib.suppress(StoreError):
+                self._update(job, None)
+            raise
 
     async def _note_failure(self, job: Job) -> None:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import threading
 import uuid
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -206,6 +207,35 @@ async def test_a_report_that_three_processes_died_of_has_failed(serving, stores_
     status, failed = await finished(session, answer["report_id"])
     assert (status, failed["status"]) == (500, "Failed")
     assert "3 times" in failed["reason"]
+
+
+@pytest.mark.slow
+async def test_an_orderly_end_is_no_attempt_that_failed(serving, stores_world, monkeypatch):
+    stores_world.load(status=POLLS.splitlines())
+    making, go_on = threading.Event(), threading.Event()
+    make_report = report_module.make_report
+
+    def slowly(*given):
+        making.set()
+        go_on.wait()
+        return make_report(*given)
+
+    monkeypatch.setattr(report_module, "make_report", slowly)
+    _, session = await serving()
+    _, answer = await ask(session, "GET", "/trigger_report")
+    await asyncio.to_thread(making.wait)
+
+    def row():
+        with stores_world.database.reading() as cursor:
+            return cursor.execute("SELECT status, attempts FROM reports").fetchone()
+
+    while row() != ("running", 1):
+        await asyncio.to_thread(row)  # the row is the barrier
+    await serving(run=False)  # ends the one that is at it
+    assert row() == ("running", 0)
+    go_on.set()
+    _, session = await serving()
+    assert (await finished(session, answer["report_id"]))[0] == 200
 
 
 @pytest.mark.slow
