@@ -77,12 +77,15 @@ class Change(NamedTuple):
 class Detector(Protocol):
     """Fed closed bins in the order of time, one by one or many at once.
 
-    active: the alerts that are on, by code. scores: what is compared with the threshold, by code's place.
+    active: the alerts that are on, by code.
     """
 
     name: str
     active: dict[int, Alert]
-    scores: Floats
+
+    @property
+    def scores(self) -> Floats:
+        """What is compared with the threshold, by code's place."""
 
     def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
         """What these bins change, in their order; `codes` name the columns of their counts."""
@@ -95,7 +98,7 @@ class Detector(Protocol):
 
 
 class DetectorState(msgspec.Struct):
-    """A detector's memory: its alerts, and its arrays as lists."""
+    """A detector's memory: its alerts, its scores where they don't follow from the rest, and its arrays as lists."""
 
     active: dict[int, Alert]
     scores: list[float]

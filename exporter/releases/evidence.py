@@ -25,10 +25,10 @@ RECOVERED = math.log(100)
 class Evidence:
     """An alarm when a code's e-value reaches `watched` / alpha.
 
-    watched: codes over which the error is held; the number that may come, not the number seen so far. scores: natural
-    logs of the e-values. An alert ends when a CUSUM, `Onset` turned round, has shown at odds of 100 to 1 that the ratio
-    is 1 and not `RECOVERY_RATIO`, or when the code has not come for `quiet_bins` in which its build sent others. The
-    count then begins anew, so alpha is the chance of a false alarm from one end to the next.
+    watched: codes over which the error is held; the number that may come, not the number seen so far. An alert ends
+    when a CUSUM, `Onset` turned round, has shown at odds of 100 to 1 that the ratio is 1 and not `RECOVERY_RATIO`, or
+    when the code has not come for `quiet_bins` in which its build sent others. The count then begins anew, so alpha is
+    the chance of a false alarm from one end to the next.
     """
 
     name = "evidence"
@@ -46,7 +46,12 @@ class Evidence:
         self._recovery = np.zeros(0)  # of codes with an alert, else 0
         self._quiet = np.zeros(0, np.int64)  # likewise
         self.active: dict[int, Alert] = {}
-        self.scores = np.zeros(0)
+
+    @property
+    def scores(self) -> Floats:
+        """Natural logs of the e-values. (codes,)."""
+        since = self.totals - self._cleared
+        return log_evidence(since[0], since[1], exposure=self._exposure)
 
     def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
         """Which codes' evidence crossed the threshold in these bins, and which have recovered."""
@@ -69,7 +74,6 @@ class Evidence:
                 self._clear(place, at, totals, scores)
         self.totals = totals[:, -1]
         self.peaks = np.maximum(self.peaks, scores.max(0))
-        self.scores = scores[-1]
         return changes
 
     def _grow(self, codes: int) -> None:
@@ -78,12 +82,11 @@ class Evidence:
         self._quiet = grown(self._quiet, codes)
 
     def _scores(self, since: Counts, least: Floats) -> Floats:
-        """Logs of e-values, exact where they can be above `least` and in the last bin, -inf elsewhere.
+        """Logs of e-values where they can be above `least`, -inf elsewhere.
 
         since: (2, bins, codes). The exact value is slow, and away from an alarm nobody asks for it.
         """
         exact = log_evidence_bound(since[0], since[1], exposure=self._exposure) > least
-        exact[-1] = True
         scores = np.full(exact.shape, -np.inf)
         scores[exact] = log_evidence(since[0][exact], since[1][exact], exposure=self._exposure)
         return scores
@@ -133,11 +136,11 @@ class Evidence:
         """What must be remembered over a restart."""
         arrays = {"totals": as_lists(self.totals), "cleared": as_lists(self._cleared)}
         arrays |= {"peaks": as_lists([self.peaks]), "recovery": as_lists([self._recovery])}
-        return DetectorState(self.active, self.scores.tolist(), arrays | {"quiet": as_lists([self._quiet])})
+        return DetectorState(self.active, [], arrays | {"quiet": as_lists([self._quiet])})
 
     def restore(self, state: DetectorState) -> None:
         """Go on from what `saved` gave."""
-        self.active, self.scores = dict(state.active), np.array(state.scores)
+        self.active = dict(state.active)
         self.totals = np.array(state.arrays["totals"], np.int64)
         self._cleared = np.array(state.arrays["cleared"], np.int64)
         self.peaks, self._recovery = np.array(state.arrays["peaks"][0]), np.array(state.arrays["recovery"][0])
