@@ -10,6 +10,7 @@ import yaml
 HERE = Path(__file__).parent
 RULES = HERE / "rules"
 UNIT_TESTS = HERE / "tests"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as quick, where PyYAML has libyaml
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}):
@@ -42,7 +43,7 @@ class RuleFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def rule_files(folder: Path = RULES) -> dict[Path, RuleFile]:
     """Every rule file by path. Raises msgspec.ValidationError for keys that are not the shape above."""
     return {
-        path: msgspec.convert(yaml.safe_load(path.read_text("utf-8")), RuleFile)
+        path: msgspec.convert(yaml.load(path.read_text("utf-8"), _LOADER), RuleFile)  # noqa: S506, both are safe
         for path in sorted(folder.glob("*.yml"))
     }
 
