@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each of them starts a shell
+
 SCRIPT = Path(__file__).parent / "system-packages"
 ALL = ("prometheus", "promtool", "prometheus-alertmanager", "amtool", "chromium")
 

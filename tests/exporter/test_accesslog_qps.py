@@ -106,6 +106,7 @@ async def test_a_late_report_divides_by_the_time_that_went_by(tmp_path, caplog):
     assert [record.getMessage() for record in caplog.records] == [f"{tmp_path}/none.log: cannot be read yet; waiting"]
 
 
+@pytest.mark.slow
 async def test_what_stands_in_the_log_counts_only_if_asked_for(tmp_path, caplog):
     log = tmp_path / "access.log"
     log.write_bytes(b"a\tGET /\t200\t1\n" * 20 + b"bad\n")

@@ -87,6 +87,7 @@ def beat(server, minute, workload=0.5):
     return json.dumps({"event": "heartbeat", "serverId": server, "workload": workload, "time": time})
 
 
+@pytest.mark.slow
 async def test_what_is_told_is_the_truth_over_a_restart(tmp_path):
     world = World(Settings(START, 1440, servers=3, accounts=8, seed=4))
     for _ in range(2):
@@ -112,6 +113,7 @@ async def test_what_is_told_is_the_truth_over_a_restart(tmp_path):
     assert sum(n for family in decisions for _, n in family.series) == value(system, "events_total", "route")
 
 
+@pytest.mark.slow
 async def test_a_late_line_restates_what_was_told(tmp_path):
     lines = [beat(1, m) for m in range(10)] + [beat(2, m) for m in range(10) if m not in {4, 5}]
     lines.append('{"event": "createAccount", "accountId": 1, "accountName": "Ann", "time": "2016-02-15 00:00:00"}')
@@ -127,6 +129,7 @@ async def test_a_late_line_restates_what_was_told(tmp_path):
         assert value(system, "restating_events_total") == 2
 
 
+@pytest.mark.slow
 async def test_minutes_within_the_lateness_are_not_judged(tmp_path):
     append(tmp_path, [beat(1, m) for m in range(10)] + [beat(2, m) for m in range(8)])
     async with running(tmp_path, lateness_s=120, idle_s=3600) as system:

@@ -164,6 +164,7 @@ def there(stream, build, first, last):
         stream.take({(second + n, build, code): 2 for n in range(10) for code in (1, 2)})
 
 
+@pytest.mark.slow
 def test_releases_follow_each_other_and_each_is_compared_with_the_one_before():
     """5.1 goes when 5.2 has taken over; an hour later 5.2 is the baseline, by which 5.3 is judged."""
     stream = Stream(Settings(), Limits(max_builds=2))
@@ -179,6 +180,7 @@ def test_releases_follow_each_other_and_each_is_compared_with_the_one_before():
     assert {(build, alert.detector) for build, alert in stream.state.alerts} == {("5.3", "evidence"), ("5.3", "onset")}
 
 
+@pytest.mark.slow
 def test_a_build_that_is_back_is_compared_again():
     stream = Stream(Settings(), LIMITS)
     there(stream, NEW, 0, 100)
@@ -189,6 +191,7 @@ def test_a_build_that_is_back_is_compared_again():
     assert (stream.state.baseline, stream.candidates(), stream.state.retired) == (OLD, [NEW], [])
 
 
+@pytest.mark.slow
 def test_a_baseline_that_is_named_stays_though_it_has_gone():
     stream = Stream(Settings(), LIMITS, baseline=OLD)
     stream.take({(second, build, 1): 5 for second in range(100) for build in (OLD, NEW)})

@@ -110,6 +110,7 @@ fields = st.one_of(
 lines = st.one_of(st.lists(fields, max_size=5), st.lists(fields, min_size=4, max_size=4)).map("\t".join)
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(lines, st.just("1\t2\t3\t4")), max_size=12), st.integers(1, 40))
 def test_the_quick_way_and_the_slow_way_say_the_same_however_the_file_is_cut(tmp_lines, piece_bytes):
     text = "\n".join(tmp_lines).encode()

@@ -360,6 +360,7 @@ class Bell:
         self.rung.clear()
 
 
+@pytest.mark.slow
 async def test_the_inbox_is_looked_into_every_refresh_also_where_no_change_is_heard(
     stores_world, tmp_path, monkeypatch
 ):

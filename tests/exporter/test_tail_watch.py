@@ -37,6 +37,7 @@ async def test_a_change_of_the_log_or_beside_it_wakes(tmp_path, change):
     await waiting
 
 
+@pytest.mark.slow
 async def test_other_files_do_not_wake_and_make_the_watch_give_way_to_the_clock(tmp_path, slept):
     waker = EventWaker()
     prefixes = (str(tmp_path / "access.log"),)

@@ -40,6 +40,7 @@ async def test_every_series_is_born_at_zero(site):
     assert {series[1] for series in seen if series[0] == "trafficgen_run_info"} == {("seed", "42")}
 
 
+@pytest.mark.slow
 async def test_the_counters_tell_the_run(site):
     run = run_of(site)
     async with MetricsServer(("127.0.0.1", 0), run) as server:

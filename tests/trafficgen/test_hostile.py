@@ -106,6 +106,7 @@ async def test_a_server_that_goes_away_makes_drops_not_crashes(site):
     assert report.sent == report.answered + sum(report.errors.values()) >= 1
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_in_flight_is_dropped(site):
     site.script["/"] = hang
     report = await run_load(config(site, limits=Limits(connections=3, max_in_flight=5, timeout_s=0.05)))

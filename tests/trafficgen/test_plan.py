@@ -186,6 +186,7 @@ def test_phases_and_faults_change_the_mix_at_their_times():
     assert [at for at, _ in sent] == pytest.approx([at for at, _ in want], abs=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 400))
 def test_a_fault_has_all_its_requests_and_no_others(first, at, length):
