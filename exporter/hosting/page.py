@@ -8,7 +8,7 @@ from exporter.hosting.accounting import utc
 from exporter.hosting.find import Findings
 from exporter.hosting.report import AccountOutage, AccountRow, down_together, outages_of
 from exporter.hosting.routing import QUESTIONS
-from exporter.hosting.text import days, effect, number, p_value, percent, verdict
+from exporter.hosting.text import days, number, p_value, percent, routing_rows, verdict
 
 MAX_OUTAGES = 500  # rows a customer; a page of more is read by nobody
 
@@ -170,18 +170,7 @@ def _routing(findings: Findings) -> str:
                 f"<p class=quiet>With so many decisions an odds ratio of {answer.detectable_odds_ratio:.3f} per +0.1"
                 " workload, or its inverse, would be found 8 times of 10.</p>"
             )
-    rows = [
-        [
-            row.question,
-            row.test,
-            str(row.n),
-            "" if row.statistic is None else f"{row.statistic:.3f}",
-            p_value(row.p_value),
-            effect(row),
-        ]
-        for row in report.routing_tests
-    ]
-    table = _table(["-question", "-test", "n", "statistic", "p", "effect [95 %]"], rows)
+    table = _table(["-question", "-test", "n", "statistic", "p", "effect [95 %]"], routing_rows(report))
     routing = findings.routing
     counts = (
         f"<p class=quiet>{routing.decisions:,} decisions; {routing.kept_in_place:,} re-routes left the account where it"

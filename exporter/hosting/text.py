@@ -140,13 +140,9 @@ def _servers(report: Report) -> str:
     return _table(["server", "down min", "overload", "silent"], rows, left=set())
 
 
-def _routing(report: Report) -> str:
-    lines = ["Does routing depend on the workload?"]
-    lines += [
-        f"  {QUESTIONS[answer.question]}: {answer.says} (n = {answer.n}, p = {p_value(answer.p_adjusted)})"
-        for answer in report.routing
-    ]
-    rows = [
+def routing_rows(report: Report) -> list[list[str]]:
+    """The cells of the routing tests: question, test, n, statistic, p, effect with its interval."""
+    return [
         [
             row.question,
             row.test,
@@ -157,10 +153,18 @@ def _routing(report: Report) -> str:
         ]
         for row in report.routing_tests
     ]
+
+
+def _routing(report: Report) -> str:
+    lines = ["Does routing depend on the workload?"]
+    lines += [
+        f"  {QUESTIONS[answer.question]}: {answer.says} (n = {answer.n}, p = {p_value(answer.p_adjusted)})"
+        for answer in report.routing
+    ]
     return (
         "\n".join(lines)
         + "\n\n"
-        + _table(["question", "test", "n", "statistic", "p", "effect [95 %]"], rows, left={0, 1, 5})
+        + _table(["question", "test", "n", "statistic", "p", "effect [95 %]"], routing_rows(report), left={0, 1, 5})
     )
 
 
