@@ -27,6 +27,7 @@ from exporter.hosting import Source as HostingSource
 from exporter.hosting import System as HostingSystem
 from exporter.releases import Source as ReleasesSource
 from exporter.releases import System as ReleasesSystem
+from exporter.signals import stop_on_signals
 from exporter.stats import Probe, Prober
 from exporter.stats import Source as StatsSource
 from exporter.stats import System as StatsSystem
@@ -221,17 +222,8 @@ def run_daemon(options: Options) -> None:
 
 
 async def _main(options: Options) -> None:
-    stop = asyncio.Event()
+    stop = stop_on_signals(log)
     loop = asyncio.get_running_loop()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            os._exit(130)
-        log.info("stopping; a second signal ends at once")
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
     daemon = Daemon(options)
 
     async def on_hangup() -> None:

@@ -1,9 +1,26 @@
-"""Ending a command that would run for ever."""
+"""Ending what would run for ever: the first signal lets it finish, or ends it where nothing would be lost."""
 
 import asyncio
+import logging
+import os
 import signal
 from collections.abc import Coroutine
 from typing import Any
+
+
+def stop_on_signals(log: logging.Logger) -> asyncio.Event:
+    """An event that the first SIGTERM or SIGINT sets; the second ends the process at once, with exit code 130."""
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(130)
+        log.info("stopping; a second signal ends at once")
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    return stop
 
 
 async def until_signal(work: Coroutine[Any, Any, None]) -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import signal
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,6 +10,7 @@ from aiohttp import web
 
 from exporter.clock import SystemClock
 from exporter.errors import TidewatchError
+from exporter.signals import stop_on_signals
 from exporter.stores.api import build_api, problem
 from exporter.stores.database import Database
 from exporter.stores.service import Service, Settings
@@ -38,16 +37,7 @@ def serve(path: Path, settings: Settings, address: tuple[str, int], web_config: 
 
 
 async def _serve(path: Path, settings: Settings, address: tuple[str, int], web_config: Path | None) -> None:
-    stop = asyncio.Event()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            os._exit(130)
-        log.info("stopping; a second signal ends at once")
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    stop = stop_on_signals(log)
     async with AsyncExitStack() as stack:
         database = Database(path)
         stack.callback(database.close)
