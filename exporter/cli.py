@@ -1,14 +1,14 @@
 """`exporter`: without a subcommand the daemon, with Prometheus' flags; the subcommands are the batch tools."""
 
 import importlib
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 
-from exporter.errors import ConfigError, TidewatchError
+from exporter.errors import ConfigError
 from exporter.logfmt import FORMATS, LEVELS, start_logging
+from exporter.program import run_command
 
 LAZY: dict[str, str] = {
     "backfill": "exporter.accesslog",
@@ -145,18 +145,4 @@ def _check(file: Path | None) -> None:
 
 def main() -> None:
     """Run the command line; errors that a user can mend are one line on stderr."""
-    try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as exc:
-        sys.exit(exc.exit_code)
-    except click.Abort:
-        sys.exit(130)
-    except click.ClickException as exc:
-        hint = f" (see {exc.ctx.command_path} --help)" if isinstance(exc, click.UsageError) and exc.ctx else ""
-        click.echo(f"exporter: {exc.format_message()}{hint}", err=True)
-        sys.exit(exc.exit_code)
-    except TidewatchError as exc:
-        click.echo(f"exporter: {exc}", err=True)
-        sys.exit(exc.exit_code)
-    except BrokenPipeError:
-        sys.exit(141)
+    run_command("exporter", cli)

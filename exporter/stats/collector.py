@@ -12,9 +12,10 @@ from types import FrameType
 import click
 
 from exporter.errors import SourceError, StoreError
+from exporter.program import run_command
 from exporter.sources.address import check_url
 from exporter.stats.collecting import Collecting, Outcome
-from exporter.stats.options import Columns, Duration, run_command
+from exporter.stats.options import Columns, Duration
 from exporter.stats.page import StatsPage
 from exporter.stats.recordfile import RecordFile
 

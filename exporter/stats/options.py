@@ -1,14 +1,10 @@
-"""What the flags of `collector` and `plot` accept, and what both tell when it is something else."""
+"""What the flags of `collector` and `plot` accept."""
 
 import math
 import re
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 
 import click
-
-from exporter.errors import TidewatchError
 
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|[smhd]))+")
@@ -81,19 +77,3 @@ class Columns(click.ParamType):  # type: ignore[type-arg]
             return parse_columns(str(value))
         except ValueError as exc:
             self.fail(str(exc), param, ctx)
-
-
-def run_command(name: str, command: Callable[..., object]) -> None:
-    """Run a click command as a program: what the user can mend is one line on stderr, and the exit code says which."""
-    try:
-        command(standalone_mode=False)
-    except click.exceptions.Exit as exc:
-        sys.exit(exc.exit_code)
-    except click.Abort:
-        sys.exit(130)
-    except click.ClickException as exc:
-        click.echo(f"{name}: {exc.format_message()}", err=True)
-        sys.exit(exc.exit_code)
-    except TidewatchError as exc:
-        click.echo(f"{name}: {exc}", err=True)
-        sys.exit(exc.exit_code)

@@ -18,7 +18,8 @@ import numpy as np
 
 from exporter.errors import ConfigError
 from exporter.output import replacing
-from exporter.stats.options import Columns, Duration, parse_time, run_command
+from exporter.program import run_command
+from exporter.stats.options import Columns, Duration, parse_time
 from exporter.stats.rates import Floats, in_order, rates
 from exporter.stats.records import Records, read_records
 

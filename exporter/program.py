@@ -1,0 +1,27 @@
+"""A click command as a program: exit codes, and one line on stderr for what the user can mend."""
+
+import sys
+from collections.abc import Callable
+
+import click
+
+from exporter.errors import TidewatchError
+
+
+def run_command(name: str, command: Callable[..., object]) -> None:
+    """Run `command`; what the user can mend is told under the program's `name`, and the exit code says which it was."""
+    try:
+        command(standalone_mode=False)
+    except click.exceptions.Exit as exc:
+        sys.exit(exc.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as exc:
+        hint = f" (see {exc.ctx.command_path} --help)" if isinstance(exc, click.UsageError) and exc.ctx else ""
+        click.echo(f"{name}: {exc.format_message()}{hint}", err=True)
+        sys.exit(exc.exit_code)
+    except TidewatchError as exc:
+        click.echo(f"{name}: {exc}", err=True)
+        sys.exit(exc.exit_code)
+    except BrokenPipeError:
+        sys.exit(141)  # as by SIGPIPE
