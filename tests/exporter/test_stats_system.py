@@ -120,6 +120,7 @@ async def test_a_bad_page_costs_only_its_own_series(base, make, page):
     assert not [key for key in seen if key[:2] == ("responses_total", "bad")]
 
 
+@pytest.mark.slow
 async def test_a_page_that_hangs_is_given_up_before_the_scrape_is(base, make):
     seen = await told(make(Source("slow", f"{base}/hang"), Source("site", f"{base}/good")), deadline_s=0.3)
     assert (seen[("up", "slow")], seen[("up", "site")]) == (0, 1)

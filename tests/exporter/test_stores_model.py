@@ -129,6 +129,7 @@ def check(database, store, interpolation, *, outside):
 INTERPOLATIONS = st.sampled_from(["nearest", "previous", "next"])
 
 
+@pytest.mark.slow
 @given(stores(), INTERPOLATIONS, st.booleans())
 @settings(max_examples=3)
 def test_the_report_is_what_a_look_at_every_minute_finds(database, store, interpolation, outside):
