@@ -46,6 +46,9 @@ def _policy(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+_LATEST_US = 253_370_764_800_000_000 - 1  # the last of the year 9998: a report looks at dates after its moment, too
+
+
 def _as_of(_ctx: click.Context, _param: click.Parameter, text: str) -> str | int:
     if text in ("now", "max"):
         return text
@@ -53,9 +56,12 @@ def _as_of(_ctx: click.Context, _param: click.Parameter, text: str) -> str | int
 
     try:
         moment = datetime.fromisoformat(text.removesuffix(" UTC"))
-        return to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except (ValueError, OverflowError) as exc:
+        given_us = to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except ValueError as exc:
         raise click.BadParameter(f"{text!r} is not now, max, or a time such as 2023-01-25T18:13:22Z") from exc
+    if not 0 <= given_us <= _LATEST_US:
+        raise click.BadParameter(f"{text!r} is not in the years 1970 to 9998")
+    return given_us
 
 
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}

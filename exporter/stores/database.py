@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS reports (
 );
 """
 _HELD_BY = re.compile(r"PID (\d+)")
+_MAGIC = slice(8, 12), b"DUCK"  # where a DuckDB file says what it is
 
 
 class Database:
@@ -65,9 +66,10 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise StoreError(f"{path.parent}: {exc.strerror}") from exc
+        _check_file(path)
         try:
             self._db = duckdb.connect(
-                str(path), config={"memory_limit": f"{memory_mb}MB", "temp_directory": f"{path}.tmp"}
+                str(path.absolute()), config={"memory_limit": f"{memory_mb}MB", "temp_directory": f"{path}.tmp"}
             )
         except duckdb.Error as exc:
             raise StoreError(_why_not(path, str(exc))) from exc
@@ -81,13 +83,16 @@ class Database:
         with self._errors():
             self._db.execute("SET TimeZone = 'UTC'")
             self._db.execute("BEGIN")
+            tables = {row[0] for row in self._db.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+            if tables and "about" not in tables:
+                raise StoreError(f"{self.path}: a database of something else; name another --database")
             self._db.execute(_SCHEMA.format(version=SCHEMA_VERSION))
             row = self._db.execute("SELECT schema_version FROM about").fetchone()
+            assert row is not None
+            if row[0] != SCHEMA_VERSION:
+                raise StoreError(f"{self.path}: written by another version of Tidewatch (schema {row[0]})")
             self._db.execute("COMMIT")
             self.path.chmod(0o600)
-        assert row is not None
-        if row[0] != SCHEMA_VERSION:
-            raise StoreError(f"{self.path}: written by another version of Tidewatch (schema {row[0]})")
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -160,6 +165,22 @@ def one(cursor: duckdb.DuckDBPyConnection, sql: str, given: list[Any] | None = N
     row: tuple[Any, ...] | None = cursor.execute(sql, given or []).fetchone()
     assert row is not None
     return row
+
+
+def _check_file(path: Path) -> None:
+    """Raises StoreError unless a file is a DuckDB one, or not there.
+
+    DuckDB itself opens CSV, Parquet and JSON files too, as a database in memory: a load into one would be lost.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_MAGIC[0].stop)
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise StoreError(_why_not(path, exc.strerror or str(exc))) from exc
+    if head[_MAGIC[0]] != _MAGIC[1]:
+        raise StoreError(f"{path}: no database; `exporter stores load` makes one where there is no file")
 
 
 def _first_line(exc: Exception) -> str:

@@ -153,8 +153,8 @@ _ID = (
     "OR regexp_matches(store_id, '[[:cntrl:]]') THEN 'store_id'"
 )
 _REASONS: Mapping[Kind, str] = {
-    "status": f"CASE {_ID} WHEN status NOT IN ('active', 'inactive') THEN 'status' WHEN at_us IS NULL THEN 'timestamp' "
-    "WHEN at_us > $latest_us THEN 'future' END",
+    "status": f"CASE {_ID} WHEN status NOT IN ('active', 'inactive') THEN 'status' WHEN at_us IS NULL OR at_us < 0 "
+    "THEN 'timestamp' WHEN at_us > $latest_us THEN 'future' END",
     "hours": f"CASE {_ID} WHEN weekday IS NULL OR weekday NOT BETWEEN 0 AND 6 THEN 'day' "
     "WHEN start_s IS NULL OR end_s IS NULL OR start_s >= 86400 THEN 'time' END",
     "timezones": f"CASE {_ID} WHEN timezone = '' THEN 'timezone' END",

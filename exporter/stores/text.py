@@ -21,6 +21,11 @@ def clock(second: int) -> str:
     return f"{'+' if over else ''}{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
 
 
+def _exact(seconds: float) -> str:
+    """Seconds to the microsecond, without needless zeros."""
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")
+
+
 def totals(found: StoreReport) -> dict[str, dict[str, float]]:
     """For each window, seconds of business time, up, down, unknown, and assumed."""
     rows = found.report.rows
@@ -74,7 +79,7 @@ def to_text(store_id: str, found: StoreReport) -> Iterator[str]:
     if not found.hours:
         yield "  open around the clock: no row of hours names it"
     for window, numbers in totals(found).items():
-        yield f"last {window}: " + ", ".join(f"{k.removesuffix('_seconds')} {v:g} s" for k, v in numbers.items())
+        yield f"last {window}: " + ", ".join(f"{k.removesuffix('_seconds')} {_exact(v)} s" for k, v in numbers.items())
     for p in found.pieces:
         by = "" if p.poll_us is None else f", by the poll of {stamp(p.poll_us)}"
         kind = "" if p.state == "unknown" else " observed" if p.observed else " assumed"

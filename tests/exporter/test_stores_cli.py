@@ -77,6 +77,7 @@ def test_explain_tells_the_polls_behind_the_numbers(loaded):
     assert (
         "2023-01-23T10:44:30.250000Z - 2023-01-23T12:00:00Z  down observed, by the poll of 2023-01-23T11:15:00Z" in out
     )
+    assert "last week: business 10800 s, up 6270.25 s, down 4529.75 s, assumed 0 s, unknown 0 s" in out
     assert out.splitlines()[-1] == "2 polls in these windows, 0 of them outside business hours and no evidence"
     _, out, _ = loaded("report", "--explain", "b", "--use-outside-polls")
     assert "zone America/Chicago (timezone missing: '')" in out
@@ -91,11 +92,26 @@ def test_explain_tells_the_polls_behind_the_numbers(loaded):
         (["load", "--status", "zones.csv"], "zones.csv: line 1: a file of timezones, given as one of status", 3),
         (["report"], "stores.duckdb: no such database; `exporter stores load` makes one", 5),
         (["report", "--as-of", "noon"], "'noon' is not now, max, or a time such as", 2),
+        (["report", "--as-of", "0001-01-01"], "'0001-01-01' is not in the years 1970 to 9998", 2),
+        (["report", "--as-of", "9999-12-31T23:59:59"], "is not in the years 1970 to 9998", 2),
+        (["load", "--status", "status.csv.gz", "--database", "zones.csv"], "zones.csv: no database;", 5),
         (["report", "--interpolation", "linear"], "'linear' is not one of 'nearest', 'previous', 'next'", 2),
         (["serve", "--refresh", "0s"], "'0s' is not a duration such as", 2),
         (["serve", "--port", "70000"], "70000 is not in the range", 2),
     ],
-    ids=["nothing", "no-file", "other-kind", "no-database", "as-of", "interpolation", "refresh", "port"],
+    ids=[
+        "nothing",
+        "no-file",
+        "other-kind",
+        "no-database",
+        "as-of",
+        "as-of-year-1",
+        "as-of-year-9999",
+        "csv-as-database",
+        "interpolation",
+        "refresh",
+        "port",
+    ],
 )
 def test_what_cannot_be_is_one_line_and_begins_no_database(stores, tmp_path, args, want, code):
     got, out, err = stores(*args)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from exporter.errors import SourceError, StoreError
@@ -75,6 +76,7 @@ BAD_POLLS = {
     "s,active,2023-02-30 12:00:00 UTC": "timestamp",
     "s,active,2023-01-22": "timestamp",
     "s,active,infinity": "timestamp",
+    "s,active,0001-01-01 00:00:00 UTC": "timestamp",
     "s,active,": "timestamp",
     "s,active,2023-02-03 12:00:00 UTC": "future",
     "s,ACTIVE?,2023-01-22 12:00:00 UTC": "status",
@@ -88,13 +90,13 @@ BAD_POLLS = {
 def test_every_spelling_of_a_time_is_read_and_every_bad_row_kept_with_its_reason_and_number(stores_world):
     good = [f"t{n},Active,{text}" for n, text in enumerate(STAMPS)]
     (told,) = stores_world.load(status=[*good, *BAD_POLLS], now=datetime(2023, 2, 1, tzinfo=UTC))
-    assert (told.rows, told.new, told.invalid) == (16, 6, 10)
+    assert (told.rows, told.new, told.invalid) == (17, 6, 11)
     base = to_us(datetime(2023, 1, 22, 12, 9, 39, tzinfo=UTC))
     found = rows(stores_world.database, "SELECT at_us FROM polls JOIN stores USING (store) ORDER BY store_id")
     assert [at - base for (at,) in found] == list(STAMPS.values())
     kept = rows(stores_world.database, "SELECT row, reason, content FROM quarantine ORDER BY row")
     assert [(reason, text) for _, reason, text in kept] == [(r, t) for t, r in BAD_POLLS.items()]
-    assert [row for row, _, _ in kept] == list(range(8, 18))
+    assert [row for row, _, _ in kept] == list(range(8, 19))
 
 
 @pytest.mark.slow
@@ -157,8 +159,30 @@ def test_a_header_says_the_kind_in_any_order_and_case():
 
 def test_what_is_no_database_is_refused_by_name(tmp_path):
     (tmp_path / "text.duckdb").write_text("hello " * 5000)
-    with pytest.raises(StoreError, match=r"text.duckdb: cannot be opened as a database"):
+    with pytest.raises(StoreError, match=r"text.duckdb: no database"):
         Database(tmp_path / "text.duckdb")
+
+
+def test_a_database_of_something_else_is_left_as_it_was(tmp_path):
+    path = tmp_path / "other.duckdb"
+    with duckdb.connect(path) as other:
+        other.execute("CREATE TABLE theirs (n BIGINT)")
+    path.chmod(0o644)
+    with pytest.raises(StoreError, match=r"other.duckdb: a database of something else"):
+        Database(path)
+    with duckdb.connect(path) as other:
+        assert other.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("theirs",)]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_database_of_another_version_is_left_as_it_was(tmp_path):
+    path = tmp_path / "later.duckdb"
+    with duckdb.connect(path) as later:
+        later.execute("CREATE TABLE about AS SELECT 99 AS schema_version, 0 AS data_version")
+    with pytest.raises(StoreError, match=r"another version of Tidewatch \(schema 99\)"):
+        Database(path)
+    with duckdb.connect(path) as later:
+        assert later.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("about",)]
 
 
 def test_closing_stops_what_other_threads_ask(tmp_path):
