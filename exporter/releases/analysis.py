@@ -21,6 +21,9 @@ from exporter.releases.table import Table
 
 DETECTORS = ("mean-threshold", "evidence", "onset")
 
+MOST_RATIO = 1e6
+"""Of users, or as a threshold: beyond it there is nothing to compare, and in the end no digits to do it with."""
+
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How counts are compared. Raises ValueError where a number cannot be."""
@@ -37,8 +40,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError("bin_s and bins are 1 or more")
         if not 0 < self.alpha < 1:
             raise ValueError("alpha lies between 0 and 1")
-        if not (self.threshold > 0 and self.exposure > 0 and math.isfinite(self.threshold * self.exposure)):
-            raise ValueError("threshold and exposure are above 0")
+        if not 1 / MOST_RATIO <= self.threshold <= MOST_RATIO:
+            raise ValueError("threshold lies between 0.000001 and 1000000")
+        if not 1 / MOST_RATIO <= self.exposure <= MOST_RATIO:
+            raise ValueError("exposure lies between 0.000001 and 1000000")
 
 
 class CodeResult(msgspec.Struct, frozen=True):

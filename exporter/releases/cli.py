@@ -99,12 +99,13 @@ def heatmap(file: str, *, output: Path | None, follow: bool, column_s: int | Non
     if output is None:
         _follow(file, settings)
         return
+    form = heatmaps.format_of(output)
     chosen, source, analysis = _analyse(file, settings, ("evidence", "onset"))
     _complain(source)
-    try:
-        heatmaps.draw(source.table, analysis, output, exposure=chosen.exposure, width_s=column_s)
-    except OSError as exc:
-        raise SourceError(f"{output}: {exc.strerror}") from exc
+    picture = io.BytesIO()
+    heatmaps.draw(source.table, analysis, picture, form, exposure=chosen.exposure, width_s=column_s)
+    with replacing(output) as out:
+        out.write(picture.getvalue())
 
 
 def _follow(file: str, settings: dict[str, Any]) -> None:

@@ -4,10 +4,10 @@ A cell's colour is log2 of the rate ratio, red where the candidate is worse; it 
 errors to compare. A column is as wide as it takes to have something to compare, unless asked otherwise.
 """
 
-import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,17 +74,23 @@ def nice_width(span_s: int, events_per_code: float) -> int:
     return fits[0] if fits else max((w for w in NICE_S if w <= span_s / 6), default=NICE_S[0])
 
 
+def format_of(path: Path) -> str:
+    """The format that a picture's name asks for. Raises ConfigError."""
+    if path.suffix.lower() not in FORMATS:
+        raise ConfigError(f"{path}: a picture ends in {', '.join(FORMATS)}")
+    return path.suffix[1:].lower()
+
+
 def draw(
     table: Table,
     analysis: Analysis,
-    output: Path | io.BytesIO,
+    output: IO[bytes],
+    form: str = "png",
     *,
     exposure: float = 1.0,
     width_s: int | None = None,
 ) -> None:
-    """Draw one panel a candidate build. Raises ConfigError for an unknown suffix or an empty input."""
-    if isinstance(output, Path) and output.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{output}: a picture ends in {', '.join(FORMATS)}")
+    """Draw one panel a candidate build. Raises ConfigError where there is nothing to compare or too much to draw."""
     candidates = [build for build in analysis.builds if build != analysis.baseline]
     if analysis.baseline is None or not candidates:
         raise ConfigError("one build alone cannot be compared; the input needs two or more")
@@ -108,16 +114,15 @@ def draw(
         _mark(axis, panel, [f.alert for f in analysis.alerts if f.build == build])
         bar = figure.colorbar(image, ax=axis, extend="both", pad=0.01, shrink=min(1.0, 3 / (row_in * len(panel.codes))))
         bar.set_ticks([-2, -1, 0, 1, 2], labels=["1/4", "1/2", "equal", "2x", "4x"])
-    suffix = output.suffix[1:].lower() if isinstance(output, Path) else "png"
-    figure.savefig(output, format=suffix, dpi=110)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of a build's name; a box stands in for it
+        figure.savefig(output, format=form, dpi=110)
 
 
 def _colours() -> Any:
     from matplotlib import colormaps  # noqa: PLC0415, as above
 
-    colours = colormaps["RdBu_r"].copy()
-    colours.set_bad("#d0d0d0")
-    return colours
+    return colormaps["RdBu_r"].with_extremes(bad="#d0d0d0")
 
 
 def _label(axis: Any, panel: Cells, title: str) -> None:
@@ -129,7 +134,8 @@ def _label(axis: Any, panel: Cells, title: str) -> None:
     ticks = range(0, columns, step)
     axis.set_xticks(ticks, labels=[show_time(panel.start_s + i * panel.width_s) or "" for i in ticks], fontsize=8)
     axis.set_ylabel("error code")
-    axis.set_title(f"{title}; grey: fewer than {LEAST_EVENTS} errors; triangle: alarm", fontsize=10, loc="left")
+    text = f"{title}; grey: fewer than {LEAST_EVENTS} errors; triangle: alarm"
+    axis.set_title(text, fontsize=10, loc="left", parse_math=False)  # a build's name may hold a $
 
 
 def _mark(axis: Any, panel: Cells, alerts: Sequence[Alert]) -> None:

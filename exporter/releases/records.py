@@ -18,6 +18,9 @@ DAY_S = 86_400
 CLOCK_LIMIT_S = 1000 * 3600
 """Times below this are clock times of the stream; Unix times have been larger since February 1970."""
 
+LATEST_S = 99_999_999_999
+"""The largest Unix time that is read, of eleven digits."""
+
 _CLOCK = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?\Z", re.ASCII)
 _UNIX = re.compile(r"\d{1,11}(?:\.\d+)?\Z", re.ASCII)
 _CODE = re.compile(r"[+-]?\d{1,9}\Z", re.ASCII)
@@ -44,8 +47,8 @@ def parse_time(text: str) -> int:
     except ValueError:
         raise BadRecord("time", f"{text[:40]!r} is no time: H:MM:SS, ISO 8601 or Unix seconds are") from None
     time_s = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() // 1)
-    if time_s < 0:
-        raise BadRecord("time", f"{text[:40]!r} is before 1970")
+    if not 0 <= time_s <= LATEST_S:
+        raise BadRecord("time", f"{text[:40]!r} is not in the years 1970 to 5138")
     return time_s
 
 
@@ -133,9 +136,10 @@ class LineSplitter:
         return lines
 
 
-def version_key(build: str) -> tuple[tuple[int, str], ...]:
-    """Sorts builds as versions: 5.9 before 5.10, numbers before words."""
-    return tuple((int(part), "") if part.isdecimal() else (1 << 62, part) for part in re.split(r"[.\-+_]", build))
+def version_key(build: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts builds as versions: 5.9 before 5.10, numbers before words; no two builds alike, 5.01 before 5.1."""
+    parts = re.split(r"[.\-+_]", build)
+    return (*((1, int(part), "") if part.isdecimal() else (2, 0, part) for part in parts), (0, 0, build))
 
 
 def lines_of(chunks: Iterator[bytes]) -> Iterator[list[bytes]]:

@@ -14,7 +14,7 @@ from exporter.releases import tally
 from exporter.releases.alike import MAX_BYTES, PADDING, alike, words
 from exporter.releases.cli import releases
 from exporter.releases.reading import Reading
-from exporter.releases.records import LineSplitter
+from exporter.releases.records import LineSplitter, version_key
 from exporter.releases.tally import Tally
 
 times = st.one_of(
@@ -117,3 +117,33 @@ def test_one_build_alone_is_counted_and_told_to_be_uncompared():
         "baseline 5.1; 5.1: 1 records",
         "nothing was compared: that takes two builds or more",
     ]
+
+
+def test_builds_sort_as_versions_and_no_two_of_them_are_alike():
+    builds = ["word", "1" * 30, "5.10", "5.9", "5.1", "5.01", "5-1", "5.1.0", "5"]
+    assert sorted(builds, key=version_key) == ["5", "5-1", "5.01", "5.1", "5.1.0", "5.9", "5.10", "1" * 30, "word"]
+
+
+@pytest.mark.parametrize("time", ["5139-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "1969-12-31"])
+def test_a_time_that_could_not_be_shown_is_set_aside(time):
+    got = CliRunner().invoke(releases, ["report", "-"], input=f"{time}\t5.1\t3\n0:00:01\t5.1\t3\n")
+    assert (got.exit_code, got.exception) == (0, None)
+    assert f"set aside (time): {time!r} is not in the years 1970 to 5138" in got.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", ["$x^$", "\N{ROCKET} 2"], ids=["formula", "no-glyph"])
+def test_a_picture_shows_builds_as_they_are_written(build, tmp_path):
+    picture = tmp_path / "heatmap.svg"
+    text = f"0:00:01\t1\t3\n0:00:59\t{build}\t3\n"
+    got = CliRunner().invoke(releases, ["heatmap", "-", "--output", str(picture)], input=text)
+    assert (got.exception, got.output) == (None, "")
+    assert f"{build} against 1" in picture.read_text("utf-8")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "nan", "inf", "1e300", "1e-300"])
+@pytest.mark.parametrize("option", ["threshold", "exposure"])
+def test_a_number_that_nothing_can_be_compared_by_is_refused(option, number):
+    got = CliRunner().invoke(releases, ["report", "-", f"--{option}", number], input="0:00:01\t1\t3\n0:00:59\t2\t3\n")
+    assert isinstance(got.exception, ConfigError)
+    assert str(got.exception).startswith(option)
