@@ -98,7 +98,7 @@ def frame(table: Table, analysis: Analysis, console: Console) -> Group:
     rows = worst_rows(grid, analysis, build, max(4, console.height - 6))
     title = f"{build} against {analysis.baseline}, {table.records} records, {grid.width_s} s a column, red is worse"
     shown = grid.log_ratio()[:, -room:]
-    coloured = console.color_system is not None
+    coloured = console.color_system is not None and not console.no_color
     lines = [Text(title)]
     for row in rows:
         alarmed = any(f.alert.stop_s is None and f.alert.code == grid.codes[row] for f in analysis.alerts)

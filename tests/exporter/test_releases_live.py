@@ -62,6 +62,13 @@ def test_where_not_all_codes_fit_the_worst_are_shown():
     assert "17!" in rows
 
 
+def test_without_colour_a_terminal_shows_characters(monkeypatch):
+    data = b"".join(b"0:00:%02d\t%d\t3\n" % (second, build) for second in range(50) for build in (1, 2))
+    assert "=" not in drawn(data, colours="truecolor")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "=====" in drawn(data, colours="truecolor")
+
+
 def test_one_build_alone_is_told():
     assert "1 records of 1 builds; two are needed to compare" in drawn(b"0:00:01\t1\t3\n")
 
