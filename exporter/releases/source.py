@@ -25,6 +25,15 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     compare: Settings = Settings()
     limits: Limits = Limits()
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for an address that is none."""
+        for key in ("http", "tcp"):
+            if (text := getattr(self, key)) is not None:
+                try:
+                    address(text, key)
+                except ConfigError as exc:
+                    raise ValueError(str(exc)) from exc
+
 
 def address(text: str, where: str) -> tuple[str, int]:
     """`host:port` as a pair. Raises ConfigError that starts with `where`."""

@@ -9,7 +9,7 @@ order and the cuts.
 
 from collections.abc import Mapping, Sequence
 from itertools import repeat
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -30,11 +30,11 @@ FOLLOWS_S = 3600.0  # a stream that is further behind the clock is a replay
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a stream may ask of the process."""
 
-    lateness_s: int = 30
-    retired_s: int = 3600
+    lateness_s: Annotated[int, msgspec.Meta(ge=0)] = 30
+    retired_s: Annotated[int, msgspec.Meta(ge=1)] = 3600
     """A build that has gone for so long is compared no more; if it was the baseline, the next version is."""
-    max_builds: int = 20
-    max_codes: int = 200
+    max_builds: Annotated[int, msgspec.Meta(ge=2)] = 20
+    max_codes: Annotated[int, msgspec.Meta(ge=1)] = 200
 
 
 class StreamState(msgspec.Struct):

@@ -55,6 +55,14 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     per_store: bool = False
     max_series: Annotated[int, msgspec.Meta(ge=0)] = 50_000
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for an address that is none."""
+        if self.http is not None:
+            try:
+                parse_address(self.http, "http")
+            except ConfigError as exc:
+                raise ValueError(str(exc)) from exc
+
     def settings(self) -> Settings:
         """The same for the service."""
         return Settings(

@@ -9,7 +9,7 @@ from itertools import islice
 import pytest
 from click.testing import CliRunner
 
-from trafficgen.errors import UsageError
+from trafficgen.errors import TrafficgenError, UsageError
 from trafficgen.feeds.releases import Regression, command, parse_regression, seconds, shape
 
 
@@ -116,3 +116,19 @@ def test_over_tcp_a_run_is_finished_only_if_all_of_it_was_acknowledged(tmp_path,
     assert (result.exit_code, json.loads(truth.read_text())["finished"]) == (want, want == 0)
     if want:
         assert "lines were sent" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "target", ["http://", "tcp://127.0.0.1", "tcp://127.0.0.1:99999", "http://127.0.0.1:99999/ingest", "http://[::1/"]
+)
+def test_an_address_that_is_none_is_refused(target):
+    got = CliRunner().invoke(command, ["--to", target, "--duration", "1"])
+    assert isinstance(got.exception, UsageError)
+    assert "no host and port" in str(got.exception)
+
+
+def test_a_truth_that_cannot_be_written_is_told_by_its_name(tmp_path):
+    truth = tmp_path / "nowhere" / "truth.json"
+    got = CliRunner().invoke(command, ["--to", str(tmp_path / "errors.tsv"), "--duration", "1", "--truth", str(truth)])
+    assert isinstance(got.exception, TrafficgenError)
+    assert str(got.exception) == f"{truth}: No such file or directory"

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import click
 import numpy as np
@@ -27,6 +27,7 @@ from trafficgen.units import parse_duration
 
 FIRST_CODE = -3
 RETRY_S = 1.0
+SCHEMES = ("http", "https", "tcp")
 _REGRESSION = re.compile(r"code=(-?\d{1,9})\s+x([0-9.]+)\s+at\s+(\S+)(?:\s+for\s+(\S+?)(?:\s+every\s+(\S+))?)?\Z")
 
 
@@ -114,7 +115,7 @@ class Truth:
         self.counts: Counter[tuple[str, int]] = Counter()
 
     def write(self, *, finished: bool = False) -> None:
-        """Replace the file."""
+        """Replace the file. Raises TrafficgenError."""
         if self._path is None:
             return
         counts: dict[str, dict[str, int]] = {}
@@ -122,8 +123,11 @@ class Truth:
             counts.setdefault(build, {})[str(code)] = count
         tree = {**self._head, "sent": self.counts.total(), "counts": counts, "finished": finished}
         scratch = self._path.with_name(self._path.name + ".new")
-        scratch.write_text(json.dumps(tree, indent=1) + "\n", "utf-8")
-        scratch.replace(self._path)
+        try:
+            scratch.write_text(json.dumps(tree, indent=1) + "\n", "utf-8")
+            scratch.replace(self._path)
+        except OSError as exc:
+            raise TrafficgenError(f"{self._path}: {exc.strerror}") from exc
 
 
 def seconds(made: Shape, seed: int) -> Iterator[list[tuple[str, int, int]]]:
@@ -274,6 +278,20 @@ def _read_token(path: Path | None) -> str | None:
         raise UsageError(f"--token-file {path}: cannot be read: {exc}") from exc
 
 
+def _split(target: str) -> SplitResult:
+    """The parts of `--to`; a file's name has no scheme that is known. Raises UsageError."""
+    try:
+        parts = urlsplit(target)
+        good = parts.scheme not in SCHEMES or (parts.hostname and (parts.port or parts.scheme != "tcp"))
+    except ValueError:  # a port or an IPv6 address that is none
+        good = False
+    if not good:
+        raise UsageError(
+            f"--to {target!r}: no host and port; write http://127.0.0.1:8095/ingest or tcp://127.0.0.1:8096"
+        )
+    return parts
+
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -308,24 +326,20 @@ def command(
     made = shape(builds, codes, rate, [parse_regression(text) for text in regressions])
     length_s = parse_duration(duration, what="--duration") if duration else None
     token = _read_token(token_file)
-    address = urlsplit(target)
-    if address.scheme not in ("http", "https", "tcp"):
+    address = _split(target)
+    if address.scheme not in SCHEMES:
         path = Path(target)
         truth = Truth(truth_path or path.with_name("truth.json"), made, seed, "0:00:00")
         write_file(path, made, truth, seed, round(length_s or 3600))
         click.echo(f"{truth.counts.total()} records, seed {seed}", err=True)
         return
-    if not address.hostname or (address.scheme == "tcp" and not address.port):
-        raise UsageError(
-            f"--to {target!r}: no host and port; write http://127.0.0.1:8095/ingest or tcp://127.0.0.1:8096"
-        )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(130) if stop.is_set() else stop.set())
     truth = Truth(truth_path, made, seed, int(time.time()))
     sink: HttpSink | TcpSink
     if address.scheme == "tcp":
-        sink = TcpSink(address.hostname, address.port or 0, token)
+        sink = TcpSink(address.hostname or "", address.port or 0, token)
     else:
         sink = HttpSink(target, f"{seed}-{int(time.time())}", stop, token)
     try:
