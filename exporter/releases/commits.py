@@ -50,7 +50,8 @@ class Commits:
         while True:
             await self._dirty.wait()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), COMMIT_S)
+                async with asyncio.timeout(COMMIT_S):  # wait_for of 3.11 may swallow being cancelled
+                    await self._urgent.wait()
             async with self.whole:
                 self._dirty.clear()
                 self._urgent.clear()

@@ -130,7 +130,8 @@ class Service:
                 self._errors["metrics"] += 1
                 log.error("%s: the metrics stay as they are: %s", self.settings.source, exc)  # noqa: TRY400
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._data.wait(), self.settings.update_s)
+                async with asyncio.timeout(self.settings.update_s):  # wait_for of 3.11 may swallow being cancelled
+                    await self._data.wait()
 
     async def _watch(self, folder: Path) -> None:
         """Look into the inbox on change, and at least every `refresh_s`."""
