@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -128,7 +129,8 @@ def test_damage_while_running_begins_anew_and_asks_for_everything(path, monkeypa
         assert store.problems == {"damaged": 1}
         store.commit_now("site", {"key50": b"x"})
         assert store.load("site") == {"key50": b"x"}
-        assert sqlite3.connect(path).execute("PRAGMA quick_check").fetchone() == ("ok",)
+        with closing(sqlite3.connect(path)) as db:
+            assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
 
 
 async def test_a_cancelled_commit_is_written_before_its_caller_goes_on(tmp_path):
