@@ -6,7 +6,6 @@ integers and may be negative. The data set's own spellings are all read: BOM, CR
 """
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -140,11 +139,3 @@ def version_key(build: str) -> tuple[tuple[int, int, str], ...]:
     """Sorts builds as versions: 5.9 before 5.10, numbers before words; no two builds alike, 5.01 before 5.1."""
     parts = re.split(r"[.\-+_]", build)
     return (*((1, int(part), "") if part.isdecimal() else (2, 0, part) for part in parts), (0, 0, build))
-
-
-def lines_of(chunks: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """Whole lines of an input that comes in pieces."""
-    splitter = LineSplitter()
-    for chunk in chunks:
-        yield splitter.feed(chunk)
-    yield splitter.end()
