@@ -146,3 +146,7 @@ def _check(file: Path | None) -> None:
 def main() -> None:
     """Run the command line; errors that a user can mend are one line on stderr."""
     run_command("exporter", cli)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,6 @@ second ends the process at once.
 
 import asyncio
 import logging
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -22,7 +21,7 @@ from exporter.accesslog import System as AccessLogSystem
 from exporter.catalogue import Family, itself
 from exporter.clock import Clock, SystemClock
 from exporter.config import read_config
-from exporter.errors import ConfigError, SourceError, TidewatchError
+from exporter.errors import ConfigError, SourceError, TidewatchError, in_words
 from exporter.hosting import Source as HostingSource
 from exporter.hosting import System as HostingSystem
 from exporter.releases import Source as ReleasesSource
@@ -209,7 +208,7 @@ class Daemon:
                 await web.TCPSite(runner, host, port, ssl_context=security.ssl_context()).start()
             except OSError as exc:
                 raise SourceError(
-                    f"{host}:{port}: cannot listen: {os.strerror(exc.errno or 0)}; choose another --web.listen-address"
+                    f"{host}:{port}: cannot listen: {in_words(exc)}; choose another --web.listen-address"
                 ) from exc
         self.addresses = [(a[0], a[1]) for a in runner.addresses]
         for address in self.addresses:

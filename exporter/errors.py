@@ -4,6 +4,8 @@ Foreign exceptions become one of these at the edge (`raise ... from exc`). Anyth
 ends the process with a traceback. Texts say what, where (`file:line` or `$.path`) and what would be right.
 """
 
+import os
+
 
 class TidewatchError(Exception):
     """Something the user can act on; its text is all they see."""
@@ -37,3 +39,8 @@ class StoreError(TidewatchError):
     """State on disk (checkpoint, database) cannot be read or written."""
 
     exit_code = 5
+
+
+def in_words(exc: OSError) -> str:
+    """The system's words for a failed call; for a host name that is none, whose number is negative, the resolver's."""
+    return os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror or str(exc)

@@ -9,7 +9,10 @@ from exporter.errors import TidewatchError
 
 
 def run_command(name: str, command: Callable[..., object]) -> None:
-    """Run `command`; what the user can mend is told under the program's `name`, and the exit code says which it was."""
+    """Run `command`; what the user can mend is told under the program's `name`, and the exit code says which it was.
+
+    A reader that went away is no error to tell: click sees that first, and ends with 1.
+    """
     try:
         command(standalone_mode=False)
     except click.exceptions.Exit as exc:
@@ -23,5 +26,3 @@ def run_command(name: str, command: Callable[..., object]) -> None:
     except TidewatchError as exc:
         click.echo(f"{name}: {exc}", err=True)
         sys.exit(exc.exit_code)
-    except BrokenPipeError:
-        sys.exit(141)  # as by SIGPIPE

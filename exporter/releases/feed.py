@@ -7,16 +7,15 @@ taken while any are due.
 
 import asyncio
 import logging
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 from contextlib import AsyncExitStack
 
 import msgspec
 from aiohttp import web
 
 from exporter.clock import Clock
-from exporter.errors import BadRecord, ConfigError, SourceError, StoreError
+from exporter.errors import BadRecord, ConfigError, StoreError
 from exporter.releases.allowance import Allowance
 from exporter.releases.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered
 from exporter.releases.bodies import Body
@@ -30,6 +29,7 @@ from exporter.releases.tally import Tally
 from exporter.releases.tcp import LineServer
 from exporter.sources.tail import Tail
 from exporter.system import Context
+from exporter.web.listening import bind
 
 log = logging.getLogger(__name__)
 
@@ -239,7 +239,7 @@ class Feed:
             if self._tcp:
                 lines = LineServer(self, token, self._most_connections, self.turned_away)
                 self.connections = lines.connections
-                self.addresses["tcp"] = await self._listen(lines.protocol, self._tcp, stack)
+                self.addresses["tcp"] = await bind(lines.protocol, self._tcp, stack)
                 stack.push_async_callback(lines.drain, DRAIN_S)
                 group.create_task(lines.run())
             group.create_task(self._tick())
@@ -261,19 +261,7 @@ class Feed:
             self.turned_away["http"] += 1
             return HangUp()
 
-        return await self._listen(protocol, where, stack)
-
-    async def _listen(
-        self, protocol: Callable[[], asyncio.BaseProtocol], where: tuple[str, int], stack: AsyncExitStack
-    ) -> int:
-        """Listen until the stack is closed; the port."""
-        try:
-            server = await asyncio.get_running_loop().create_server(protocol, *where)
-        except OSError as exc:
-            raise SourceError(f"{where[0]}:{where[1]}: cannot listen: {os.strerror(exc.errno or 0)}") from exc
-        stack.callback(server.close)
-        port: int = server.sockets[0].getsockname()[1]
-        return port
+        return await bind(protocol, where, stack)
 
     async def _follow(self, saved: bytes | None) -> None:
         self._tail = tail = Tail(self._source.paths, from_start=True, clock=self._clock, saved=saved)

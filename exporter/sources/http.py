@@ -1,13 +1,12 @@
 """One page over HTTP: bounded in time and size, redirects off, every trouble a SourceError with a reason in words."""
 
 import asyncio
-import os
 from typing import NamedTuple
 
 import aiohttp
 import yarl
 
-from exporter.errors import SourceError
+from exporter.errors import SourceError, in_words
 from exporter.sources.address import MAX_PAGE_BYTES, USER_AGENT
 
 
@@ -55,8 +54,7 @@ async def fetch(
 
 def _in_words(exc: Exception) -> str:
     if isinstance(exc, aiohttp.ClientConnectorError):
-        cause = exc.os_error
-        return os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror or str(cause)
+        return in_words(exc.os_error)
     return " ".join(str(exc).split()) or type(exc).__name__
 
 

@@ -6,7 +6,6 @@ sees it, and logs a traceback for it. Here it is one line in the log, and an ans
 
 import asyncio
 import logging
-import os
 import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -15,7 +14,7 @@ from typing import Any, TypeAlias
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from exporter.errors import SourceError
+from exporter.errors import SourceError, in_words
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +72,30 @@ async def listen(
     stack.push_async_callback(runner.cleanup)
     manager, loop = runner.server, asyncio.get_running_loop()
     assert manager is not None
+    return await bind(
+        lambda: _Connection(manager, problem, loop=loop, access_log=None), address, stack, ssl_context=ssl_context
+    )
+
+
+async def bind(
+    protocol: Callable[[], asyncio.BaseProtocol],
+    address: tuple[str, int],
+    stack: AsyncExitStack,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+) -> int:
+    """Accept connections, each spoken to with a `protocol`, until the stack is left.
+
+    Returns:
+        The port, which matters where 0 was asked for.
+
+    Raises:
+        SourceError: the address cannot be listened on.
+    """
     try:
-        server = await loop.create_server(
-            lambda: _Connection(manager, problem, loop=loop, access_log=None), *address, ssl=ssl_context
-        )
+        server = await asyncio.get_running_loop().create_server(protocol, *address, ssl=ssl_context)
     except OSError as exc:
-        code = exc.errno or 0
-        why = os.strerror(code) if code > 0 else exc.strerror or str(exc)  # that of a name that is none is negative
-        raise SourceError(f"{address[0]}:{address[1]}: cannot listen: {why}") from exc
+        raise SourceError(f"{address[0]}:{address[1]}: cannot listen: {in_words(exc)}") from exc
     stack.callback(server.close)
     port: int = server.sockets[0].getsockname()[1]
     return port

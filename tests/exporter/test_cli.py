@@ -1,8 +1,15 @@
 """`exporter` on the command line: what is refused is one line on stderr that says what would be right."""
 
+import errno
+import os
+import socket
+import subprocess
+import sys
+
 import pytest
 
 from exporter.cli import main
+from exporter.errors import in_words
 
 
 def run(monkeypatch, capsys, *args):
@@ -47,3 +54,28 @@ def test_version_and_help_speak_on_stdout(monkeypatch, capsys):
     assert (code, out.startswith("exporter, version "), err) == (0, True, "")
     code, out, err = run(monkeypatch, capsys, "-h")
     assert (code, "--web.listen-address" in out, err) == (0, True, "")
+
+
+@pytest.mark.slow
+def test_a_reader_that_went_away_is_no_error_to_tell(tmp_path):
+    path = tmp_path / "errors.tsv"
+    path.write_text("".join(f"{n}\t5.{n % 2}\t{n % 7}\n" for n in range(1000)))
+    away, pipe = os.pipe()
+    os.close(away)
+    command = [sys.executable, "-m", "exporter.cli", "releases", "aggregate", path]
+    done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, check=False)
+    os.close(pipe)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EADDRINUSE, "[Errno 98] while attempting to bind"), "Address already in use"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (OSError("no number"), "no number"),
+    ],
+    ids=["taken", "no-such-name", "without-a-number"],
+)
+def test_a_failed_call_is_told_in_the_systems_words(error, words):
+    assert in_words(error) == words
