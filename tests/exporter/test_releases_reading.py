@@ -147,3 +147,26 @@ def test_a_number_that_nothing_can_be_compared_by_is_refused(option, number):
     got = CliRunner().invoke(releases, ["report", "-", f"--{option}", number], input="0:00:01\t1\t3\n0:00:59\t2\t3\n")
     assert isinstance(got.exception, ConfigError)
     assert str(got.exception).startswith(option)
+
+
+RECORDS = "0:00:01\t5.2\t3\n0:00:00\t5.10\t-1\n0:00:01\t5.2\t3\n0:00:03\t5.2\t-1\n"
+
+
+@pytest.mark.parametrize(
+    ("form", "want"),
+    [
+        (
+            "tsv",
+            [
+                "Timestamp\t5.2_Error_Code_-1\t5.2_Error_Code_3\t5.10_Error_Code_-1\t5.10_Error_Code_3",
+                "0:00:00\t0\t0\t1\t0",
+                "0:00:01\t0\t2\t0\t0",
+                "0:00:03\t1\t0\t0\t0",
+            ],
+        ),
+        ("json", ['["0:00:00",0,0,1,0]', '["0:00:01",0,2,0,0]', '["0:00:03",1,0,0,0]']),
+    ],
+)
+def test_aggregate_prints_a_row_a_second_with_a_counter_for_each_build_and_code(form, want):
+    got = CliRunner().invoke(releases, ["aggregate", "-", "--format", form], input=RECORDS)
+    assert got.stdout.splitlines() == want
