@@ -15,6 +15,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY alerts alerts
 COPY dashboards dashboards
 COPY exporter exporter
+COPY foundation foundation
 COPY timeserver timeserver
 COPY trafficgen trafficgen
 COPY docs docs

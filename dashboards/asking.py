@@ -8,7 +8,7 @@ from dashboards.frames import Frame, frame
 from dashboards.model import Board, Panel, Target, Variable
 from dashboards.prometheus import Prometheus, Series
 from dashboards.promql import ALL_CHOICE, Span, as_text, built_in, substitute
-from exporter.errors import BadRecord
+from foundation.errors import BadRecord
 
 MAX_CHOSEN = 50  # values of one variable at a time
 

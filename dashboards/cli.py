@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from dashboards.model import JSON_DIR
-from exporter.errors import TidewatchError
+from foundation.errors import TidewatchError
 
 
 class _Group(click.Group):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from exporter.errors import ConfigError
+from foundation.errors import ConfigError
 
 JSON_DIR = Path(__file__).parent / "json"
 MAY_BE_EMPTY = "May be empty: "  # starts the sentence of a description that says when no data is right

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from dashboards.promql import Span
-from exporter.errors import SourceError
+from foundation.errors import SourceError
 
 TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 32 << 20  # a panel of 10,000 series over 1500 points is a mistake of the panel

@@ -17,7 +17,7 @@ from dashboards.frames import Frame
 from dashboards.model import Board, Panel, Target, load
 from dashboards.prometheus import Prometheus
 from dashboards.promql import Span, span
-from exporter.errors import ConfigError, SourceError
+from foundation.errors import ConfigError, SourceError
 
 POINTS = 300
 

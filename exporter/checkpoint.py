@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from exporter.clock import Clock
-from exporter.errors import StoreError
+from foundation.clock import Clock
+from foundation.errors import StoreError
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from exporter.errors import ConfigError
-from exporter.logfmt import FORMATS, LEVELS, start_logging
-from exporter.program import run_command
+from foundation.errors import ConfigError
+from foundation.logfmt import FORMATS, LEVELS, start_logging
+from foundation.program import run_command
 
 LAZY: dict[str, str] = {
     "backfill": "exporter.accesslog",

@@ -19,14 +19,10 @@ from aiohttp import web
 from exporter.accesslog import Source as AccessLogSource
 from exporter.accesslog import System as AccessLogSystem
 from exporter.catalogue import Family, itself
-from exporter.clock import Clock, SystemClock
-from exporter.config import read_config
-from exporter.errors import ConfigError, SourceError, TidewatchError, in_words
 from exporter.hosting import Source as HostingSource
 from exporter.hosting import System as HostingSystem
 from exporter.releases import Source as ReleasesSource
 from exporter.releases import System as ReleasesSystem
-from exporter.signals import stop_on_signals
 from exporter.stats import Probe, Prober
 from exporter.stats import Source as StatsSource
 from exporter.stats import System as StatsSystem
@@ -35,6 +31,10 @@ from exporter.stores import System as StoresSystem
 from exporter.system import Context, Reloading, System
 from exporter.web.app import Scraper, build_app
 from exporter.web.security import WebSecurity
+from foundation.clock import Clock, SystemClock
+from foundation.config import read_config
+from foundation.errors import ConfigError, SourceError, TidewatchError, in_words
+from foundation.signals import stop_on_signals
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from exporter.catalogue import Family
 from exporter.checkpoint import Checkpoint
-from exporter.clock import Clock
+from foundation.clock import Clock
 
 
 class Context:

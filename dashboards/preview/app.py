@@ -22,7 +22,7 @@ from dashboards.preview.asked import Asked, read
 from dashboards.preview.security import guard
 from dashboards.prometheus import FALLBACK_SCRAPE_S, Prometheus
 from dashboards.promql import Span, span
-from exporter.errors import BadRecord, SourceError
+from foundation.errors import BadRecord, SourceError
 
 STATIC = Path(__file__).parent / "static"
 KEPT_S = 10.0  # how long offered values and the scrape interval are believed

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from exporter.errors import BadRecord
+from foundation.errors import BadRecord
 
 MIN_RANGE_S, MAX_RANGE_S = 60, 400 * 86400  # a minute; a year and a month, for reports of a year
 MIN_POINTS, MAX_POINTS = 10, 1500

@@ -10,7 +10,7 @@ from dashboards.model import load_files
 from dashboards.preview.alerts import muted
 from dashboards.preview.app import Preview, new_session, serve
 from dashboards.prometheus import Prometheus, without_password
-from exporter.errors import ConfigError
+from foundation.errors import ConfigError
 
 
 async def run(

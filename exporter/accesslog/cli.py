@@ -21,11 +21,11 @@ from exporter.accesslog.qps import Reporter, follow
 from exporter.accesslog.source import TimeUnit
 from exporter.accesslog.summary import as_table, new_reader, summarize, tally_file
 from exporter.accesslog.tally import Tally
-from exporter.clock import SystemClock
-from exporter.errors import ConfigError, SourceError
-from exporter.logfmt import start_logging
-from exporter.signals import until_signal
 from exporter.sources.files import LineFile
+from foundation.clock import SystemClock
+from foundation.errors import ConfigError, SourceError
+from foundation.logfmt import start_logging
+from foundation.signals import until_signal
 
 SECONDS = click.FloatRange(0.1, 86_400)
 

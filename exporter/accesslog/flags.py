@@ -6,8 +6,8 @@ import msgspec
 
 from exporter.accesslog.infer import Guess, infer, sample
 from exporter.accesslog.source import Source, TimeUnit
-from exporter.config import read_config
-from exporter.errors import ConfigError, SourceError
+from foundation.config import read_config
+from foundation.errors import ConfigError, SourceError
 
 
 class _File(msgspec.Struct, frozen=True):

@@ -15,9 +15,9 @@ from exporter.accesslog.traffic import Traffic
 from exporter.catalogue import Family
 from exporter.catalogue import accesslog as metrics
 from exporter.checkpoint import Checkpoint
-from exporter.clock import Clock
-from exporter.errors import StoreError
 from exporter.sources.tail import Limits, Tail
+from foundation.clock import Clock
+from foundation.errors import StoreError
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from exporter.accesslog.rates import TOTAL, Figure
-from exporter.errors import ConfigError, SourceError
+from foundation.errors import ConfigError, SourceError
 
 _METADATA, _VALUE = 128, 133  # gmetadata_full, gmetric_string
 _SLOPE_BOTH = 3

@@ -15,9 +15,9 @@ from exporter.accesslog.rates import Figure, Window, report
 from exporter.accesslog.reader import Reader
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Buckets
-from exporter.clock import Clock
-from exporter.errors import ConfigError, SourceError
 from exporter.sources.tail import Tail
+from foundation.clock import Clock
+from foundation.errors import ConfigError, SourceError
 
 log = logging.getLogger(__name__)
 

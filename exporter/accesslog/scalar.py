@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from exporter.accesslog.formats import FIELD_NAMES, Fields, Format, complete
 from exporter.accesslog.tally import BUCKETS, MAX_TIME_NS, Buckets, Key, Tally, normal, pieces
-from exporter.errors import BadRecord
+from foundation.errors import BadRecord
 
 PIECE_BYTES = 1 << 18  # lines are split this much at a time, so that memory stays small and warm in the cache
 

@@ -10,7 +10,7 @@ from exporter.accesslog.source import Source
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, NS, TIME_NS, Buckets, Tally
 from exporter.catalogue import Family, HistogramValue, LabelValues
 from exporter.catalogue import accesslog as metrics
-from exporter.errors import StoreError
+from foundation.errors import StoreError
 
 REASONS = ("format", "blank", "code", "bytes", "time", "slow", "too_long")
 """Why a line may be bad; born at 0, so that the first is seen as an increase."""

@@ -9,10 +9,10 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-from exporter.errors import ConfigError
 from exporter.hosting.engines import Engine, Window
 from exporter.hosting.events import MINUTE_S
 from exporter.hosting.load import Columns
+from foundation.errors import ConfigError
 
 Zone: TypeAlias = ZoneInfo | timezone
 

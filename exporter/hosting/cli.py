@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
-from exporter.errors import SourceError
-from exporter.output import replacing
+from foundation.errors import SourceError
+from foundation.output import replacing
 
 if TYPE_CHECKING:
     from exporter.hosting.load import SetAside

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import duckdb
 import numpy as np
 
-from exporter.errors import StoreError
 from exporter.hosting.load import TABLES, Columns
+from foundation.errors import StoreError
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 _SQL_TYPES = {"account_name": "VARCHAR", "workload": "DOUBLE"}  # every other column is a BIGINT

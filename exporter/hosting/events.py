@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from exporter.errors import BadRecord
+from foundation.errors import BadRecord
 
 MAX_LINE_BYTES = 1 << 20  # an event has some 100 bytes; whatever is longer is no event
 MAX_TIME_S = 253_370_764_800  # the year 9999; a cycle has to end before time does

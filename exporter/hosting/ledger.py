@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from exporter.errors import StoreError
 from exporter.hosting.events import DOWN_ABOVE, MINUTE_S, Created, Deleted, Event, Heartbeat, Route
+from foundation.errors import StoreError
 
 DAY_S = 86_400
 MINUTES_A_DAY = 1440

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from exporter.catalogue import Family
 from exporter.catalogue import hosting as metrics
 from exporter.checkpoint import Checkpoint
-from exporter.clock import Clock
-from exporter.errors import BadRecord, StoreError
 from exporter.hosting.events import MINUTE_S, Event, Times, parse_block, parse_line
 from exporter.hosting.ledger import Ledger
 from exporter.hosting.source import Source
 from exporter.hosting.standing import Pieces, Standing, pieces, settle
 from exporter.hosting.tell import FUTURE, families
 from exporter.sources.tail import Limits, Tail
+from foundation.clock import Clock
+from foundation.errors import BadRecord, StoreError
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from exporter.errors import BadRecord
 from exporter.hosting.events import (
     MAX_LINE_BYTES,
     REASONS,
@@ -26,6 +25,7 @@ from exporter.hosting.events import (
     parse_line,
 )
 from exporter.sources.files import open_plain, pieces
+from foundation.errors import BadRecord
 
 BLOCK_BYTES = MAX_LINE_BYTES  # so that only a block's first line can be longer than a line may be
 MAX_KEPT_TEXT = 1000  # bytes of a bad line that are worth keeping

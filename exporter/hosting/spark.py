@@ -17,15 +17,15 @@ try:
     from pyspark.errors import PySparkException
     from pyspark.sql import DataFrame, Row, SparkSession
 except ImportError as exc:
-    from exporter.errors import ConfigError
+    from foundation.errors import ConfigError
 
     raise ConfigError("--engine spark needs pyspark (pip install '.[spark]' in a clone) and Java") from exc
 
-from exporter.errors import BadRecord, SourceError
 from exporter.hosting.accounting import Zone
 from exporter.hosting.engines import EXTENT, Rows, Window, statements
 from exporter.hosting.events import MAX_LINE_BYTES, REASONS, Created, Deleted, Heartbeat, Route, Times, parse_line
 from exporter.hosting.load import MAX_KEPT_TEXT, TABLES, Columns, Log, SetAside
+from foundation.errors import BadRecord, SourceError
 
 _KINDS = {Heartbeat: "heartbeats", Route: "routes", Created: "creates", Deleted: "deletes"}
 _COLUMNS = "kind STRING, server_id BIGINT, account_id BIGINT, workload DOUBLE, account_name STRING, time_s BIGINT"

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from exporter.errors import ConfigError
 from exporter.releases.detectors import Alert, Bins, Counts, Detector
 from exporter.releases.evidence import Evidence
 from exporter.releases.grid import blocks
@@ -18,6 +17,7 @@ from exporter.releases.overlap import Overlap
 from exporter.releases.records import version_key
 from exporter.releases.statistics import Floats, log_evidence, p_values, q_values, rate_ratios
 from exporter.releases.table import Table
+from foundation.errors import ConfigError
 
 DETECTORS = ("mean-threshold", "evidence", "onset")
 

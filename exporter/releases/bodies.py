@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from exporter.errors import BadRecord
 from exporter.releases.answers import REFUSED_TOLD, Refused
 from exporter.releases.records import is_header
+from foundation.errors import BadRecord
 
 MAX_BODY_BYTES = 8 << 20  # packed and unpacked: 300,000 lines of text
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # by content encoding; 31 asks zlib for gzip's header

@@ -10,15 +10,15 @@ from typing import Any
 import click
 import msgspec
 
-from exporter.clock import SystemClock
-from exporter.errors import ConfigError, SourceError
-from exporter.output import replacing
 from exporter.releases import heatmap as heatmaps
 from exporter.releases import report as reports
 from exporter.releases.analysis import DETECTORS, Analysis, Settings, analyse
 from exporter.releases.reading import Input, Reading
 from exporter.releases.table import Table
-from exporter.signals import until_signal
+from foundation.clock import SystemClock
+from foundation.errors import ConfigError, SourceError
+from foundation.output import replacing
+from foundation.signals import until_signal
 
 CHUNK_BYTES = 4 << 20
 

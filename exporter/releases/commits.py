@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import Callable
 
 from exporter.checkpoint import Checkpoint
-from exporter.clock import Clock
-from exporter.errors import StoreError
+from foundation.clock import Clock
+from foundation.errors import StoreError
 
 COMMIT_S = 0.5
 """Longest time between taking a record and writing it down, where nobody waits for the disk."""

@@ -14,8 +14,6 @@ from contextlib import AsyncExitStack
 import msgspec
 from aiohttp import web
 
-from exporter.clock import Clock
-from exporter.errors import BadRecord, ConfigError, StoreError
 from exporter.releases.allowance import Allowance
 from exporter.releases.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered
 from exporter.releases.bodies import Body
@@ -30,6 +28,8 @@ from exporter.releases.tcp import LineServer
 from exporter.sources.tail import Tail
 from exporter.system import Context
 from exporter.web.listening import bind
+from foundation.clock import Clock
+from foundation.errors import BadRecord, ConfigError, StoreError
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.errors import ConfigError
 from exporter.releases.analysis import Analysis
 from exporter.releases.detectors import Alert
 from exporter.releases.report import show_time
 from exporter.releases.table import Table
+from foundation.errors import ConfigError
 
 LEAST_EVENTS = 5
 """Cells with fewer errors of both builds together are grey: a ratio of 1 to 2 says nothing."""

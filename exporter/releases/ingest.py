@@ -14,9 +14,9 @@ from typing import Protocol, cast
 import msgspec
 from aiohttp import web
 
-from exporter.errors import BadRecord, StoreError
 from exporter.releases.answers import Answer, Remembered
 from exporter.releases.bodies import MAX_BODY_BYTES, Body, TooLargeError, read_body, unpack
+from foundation.errors import BadRecord, StoreError
 
 MAX_HELD_BYTES = 64 << 20  # of all requests that are being sent or counted
 BODY_S = 30.0  # for the body to come

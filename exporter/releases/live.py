@@ -12,13 +12,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from exporter.clock import Clock
 from exporter.releases.analysis import Analysis
 from exporter.releases.heatmap import MOST_COLUMNS, Cells, cells
 from exporter.releases.reading import Input, Reading
 from exporter.releases.report import show_time
 from exporter.releases.table import Table
 from exporter.sources.tail import Tail
+from foundation.clock import Clock
 
 READ_BYTES = 1 << 20
 WAIT_S = 0.2  # for standard input; a signal is answered as soon

@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from exporter.errors import BadRecord
+from foundation.errors import BadRecord
 
 MAX_LINE_BYTES = 4096
 MAX_BUILD_CHARS = 100

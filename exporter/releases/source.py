@@ -5,9 +5,9 @@ from typing import Annotated
 
 import msgspec
 
-from exporter.errors import ConfigError
 from exporter.releases.analysis import Settings
 from exporter.releases.stream import Limits
+from foundation.errors import ConfigError
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

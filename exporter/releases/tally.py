@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from exporter.errors import BadRecord
 from exporter.releases.records import check_time, parse_line
+from foundation.errors import BadRecord
 
 SET_ASIDE_KEPT = 20
 _CACHE = 200_000

@@ -15,8 +15,8 @@ from typing import Protocol, cast
 
 import msgspec
 
-from exporter.errors import StoreError
 from exporter.releases.records import LineSplitter, is_header
+from foundation.errors import StoreError
 
 READ_BYTES = 64 << 10
 """Read from a connection at a time: a few milliseconds' work, and the most that one may have waiting here."""

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO, Any, Protocol
 
-from exporter.errors import SourceError
 from exporter.sources.lines import cut_lines
+from foundation.errors import SourceError
 
 CHUNK_BYTES = 8 << 20
 LINE_BYTES = 1 << 20

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import aiohttp
 import yarl
 
-from exporter.errors import SourceError, in_words
 from exporter.sources.address import MAX_PAGE_BYTES, USER_AGENT
+from foundation.errors import SourceError, in_words
 
 
 class Page(NamedTuple):

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from exporter.errors import BadRecord, ConfigError, SourceError, StoreError
 from exporter.stats.parse import Stats, counts_by_code, is_code
+from foundation.errors import BadRecord, ConfigError, SourceError, StoreError
 
 
 class Stop(Protocol):

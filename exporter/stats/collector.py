@@ -11,13 +11,13 @@ from types import FrameType
 
 import click
 
-from exporter.errors import SourceError, StoreError
-from exporter.program import run_command
 from exporter.sources.address import check_url
 from exporter.stats.collecting import Collecting, Outcome
 from exporter.stats.options import Columns, Duration
 from exporter.stats.page import StatsPage
 from exporter.stats.recordfile import RecordFile
+from foundation.errors import SourceError, StoreError
+from foundation.program import run_command
 
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 10.0
 

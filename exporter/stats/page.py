@@ -6,9 +6,9 @@ from collections.abc import Callable
 import requests
 from urllib3.exceptions import HTTPError
 
-from exporter.errors import BadRecord, SourceError
 from exporter.sources.address import MAX_PAGE_BYTES, USER_AGENT
 from exporter.stats.parse import Stats, parse_stats
+from foundation.errors import BadRecord, SourceError
 
 ATTEMPTS = 3
 PAUSES_S = (0.1, 0.4)  # before the second and the third attempt

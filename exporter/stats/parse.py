@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from exporter.errors import BadRecord
+from foundation.errors import BadRecord
 
 Stats: TypeAlias = dict[str, int | float]
 """The numbers of a page by their names."""

@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 import numpy as np
 
-from exporter.errors import ConfigError
-from exporter.output import replacing
-from exporter.program import run_command
 from exporter.stats.options import Columns, Duration, parse_time
 from exporter.stats.rates import Floats, in_order, rates
 from exporter.stats.records import Records, read_records
+from foundation.errors import ConfigError
+from foundation.output import replacing
+from foundation.program import run_command
 
 FORMATS: dict[str, Literal["png", "jpeg", "gif", "svg"]] = {
     ".png": "png",

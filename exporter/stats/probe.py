@@ -16,13 +16,13 @@ import yarl
 from aiohttp import web
 
 from exporter.catalogue import Family, HistogramValue, LabelValues, stats
-from exporter.clock import Clock
-from exporter.errors import BadRecord, SourceError
 from exporter.sources.http import fetch, new_session
 from exporter.stats.extract import REASONS, Extraction, extract
 from exporter.stats.modules import Credentials, Module, Probe, allowed, parse_target
 from exporter.web.app import scrape_deadline_s
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
+from foundation.clock import Clock
+from foundation.errors import BadRecord, SourceError
 
 log = logging.getLogger(__name__)
 

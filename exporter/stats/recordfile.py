@@ -9,7 +9,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from exporter.errors import ConfigError, StoreError
+from foundation.errors import ConfigError, StoreError
 
 MAX_WAITING_BYTES = 1 << 20  # rows that wait for room: some 40,000, four days at 10 s
 _TAIL_BYTES = 1 << 16  # more than a row can have

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.errors import ConfigError
+from foundation.errors import ConfigError
 
 Floats: TypeAlias = NDArray[np.float64]
 

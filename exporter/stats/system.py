@@ -12,12 +12,12 @@ import aiohttp
 import msgspec
 
 from exporter.catalogue import Family, stats
-from exporter.clock import Clock
-from exporter.errors import BadRecord, SourceError
 from exporter.sources.address import check_url
 from exporter.sources.http import fetch, new_session
 from exporter.stats.parse import counts_by_code, parse_stats
 from exporter.system import Context
+from foundation.clock import Clock
+from foundation.errors import BadRecord, SourceError
 
 log = logging.getLogger(__name__)
 

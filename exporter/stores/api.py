@@ -14,13 +14,13 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from exporter.errors import SourceError, StoreError
 from exporter.stores.jobs import TooManyJobs
 from exporter.stores.load import Input
 from exporter.stores.openapi import DOCUMENT, PAGE, SCRIPT
 from exporter.stores.reading import MAX_ID_CHARS
 from exporter.stores.service import Service
 from exporter.stores.text import to_json
+from foundation.errors import SourceError, StoreError
 
 MAX_POLLS_BYTES = 256 << 20  # unpacked; about 4 million polls, on their way to a file
 MAX_JSON_BYTES = 32 << 20  # the same as JSON, which is read whole

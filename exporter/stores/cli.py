@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from exporter.logfmt import LEVELS, start_logging
-from exporter.output import replacing
+from foundation.logfmt import LEVELS, start_logging
+from foundation.output import replacing
 
 _PATHS = click.Path(path_type=Path, dir_okay=False)
 DATABASE = Path(".tidewatch/state/stores.duckdb")

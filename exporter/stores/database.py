@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import duckdb
 
-from exporter.errors import StoreError
+from foundation.errors import StoreError
 
 MEMORY_MB = 384  # with the interpreter and the file's buffers below 700 MiB; beyond it DuckDB works from disk
 _PORTION_PER_MB = 5000  # polls that are sorted at a time; measured: nothing goes over the disk

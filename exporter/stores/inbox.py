@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from exporter.errors import SourceError
 from exporter.stores.database import Database
 from exporter.stores.load import Input, Loaded, load
+from foundation.errors import SourceError
 
 REST_S = 1.0
 """A file that has not changed for so long is taken for whole."""

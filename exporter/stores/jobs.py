@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from exporter.clock import Clock
-from exporter.errors import StoreError, TidewatchError
 from exporter.stores.database import Database
 from exporter.stores.report import AsOf, Reporter, settle_as_of, to_csv
 from exporter.stores.sweep import Policy
+from foundation.clock import Clock
+from foundation.errors import StoreError, TidewatchError
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import duckdb
 import msgspec
 
-from exporter.errors import SourceError
 from exporter.stores.database import Database, one
 from exporter.stores.reading import MAX_KEPT_CHARS, Header, Kind, read_header, stage
+from foundation.errors import SourceError
 
 
 class Loaded(msgspec.Struct, frozen=True):

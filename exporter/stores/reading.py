@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import duckdb
 
-from exporter.errors import SourceError
 from exporter.sources.files import compression
+from foundation.errors import SourceError
 
 Kind: TypeAlias = Literal["status", "hours", "timezones"]
 

@@ -14,10 +14,10 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from exporter.errors import ConfigError
 from exporter.stores.calendar import WINDOWS, find_zone, span, windows
 from exporter.stores.database import Database, one
 from exporter.stores.sweep import Columns, DuckEngine, Engine, Policy, prepare, select
+from foundation.errors import ConfigError
 
 AsOf: TypeAlias = Literal["now", "max"] | int
 """The moment that a report is of: the clock's, the newest poll's, or a given one in microseconds since 1970."""

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from aiohttp import web
 
-from exporter.clock import SystemClock
-from exporter.errors import TidewatchError
-from exporter.signals import stop_on_signals
 from exporter.stores.api import build_api, problem
 from exporter.stores.database import Database
 from exporter.stores.service import Service, Settings
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
 from exporter.web.listening import listen
 from exporter.web.security import WebSecurity
+from foundation.clock import SystemClock
+from foundation.errors import TidewatchError
+from foundation.signals import stop_on_signals
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 from exporter.catalogue import Family, HistogramValue
 from exporter.catalogue import stores as catalogue
-from exporter.clock import Clock
-from exporter.errors import SourceError, StoreError
 from exporter.sources.tail.watch import EventWaker, Waker
 from exporter.stores import inbox
 from exporter.stores.database import Database, one
@@ -23,6 +21,8 @@ from exporter.stores.fleet import Show, families
 from exporter.stores.jobs import DURATION_BOUNDS, Asked, Jobs
 from exporter.stores.load import Input, Loaded, load
 from exporter.stores.report import Reporter, StoreReport, explain_store, settle_as_of
+from foundation.clock import Clock
+from foundation.errors import SourceError, StoreError
 
 log = logging.getLogger(__name__)
 

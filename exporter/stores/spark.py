@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from exporter.errors import ConfigError, StoreError
 from exporter.stores.database import Database, one
 from exporter.stores.report import Report, ask
 from exporter.stores.sweep import TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared, statements
+from foundation.errors import ConfigError, StoreError
 
 TABLES = ("stores", "hours", "polls")
 

@@ -9,8 +9,6 @@ from typing import Annotated, Literal
 import msgspec
 
 from exporter.catalogue import Family
-from exporter.clock import Clock
-from exporter.errors import ConfigError
 from exporter.stores.api import build_api, problem
 from exporter.stores.database import Database
 from exporter.stores.fleet import Show
@@ -19,6 +17,8 @@ from exporter.stores.service import Service, Settings
 from exporter.stores.sweep import Policy
 from exporter.system import Context
 from exporter.web.listening import listen
+from foundation.clock import Clock
+from foundation.errors import ConfigError
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 

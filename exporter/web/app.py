@@ -18,9 +18,9 @@ from prometheus_client.exposition import generate_latest as text_latest
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_latest
 
 from exporter.catalogue import Family, itself
-from exporter.clock import Clock
 from exporter.system import Refreshing, System
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
+from foundation.clock import Clock
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from exporter.errors import SourceError, in_words
+from foundation.errors import SourceError, in_words
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ import bcrypt
 import msgspec
 from aiohttp import web
 
-from exporter.config import read_config
-from exporter.errors import ConfigError
+from foundation.config import read_config
+from foundation.errors import ConfigError
 
 log = logging.getLogger(__name__)
 

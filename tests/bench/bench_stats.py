@@ -16,9 +16,9 @@ import duckdb
 import numpy as np
 from aiohttp import ClientSession, web
 
-from exporter.clock import SystemClock
 from exporter.stats import Probe, Prober
 from exporter.stats.records import read_records
+from foundation.clock import SystemClock
 
 ROWS = 3_200_000  # a year at 10 s
 PROBES = 1000

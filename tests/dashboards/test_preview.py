@@ -15,7 +15,7 @@ from dashboards.preview.app import Preview, new_session
 from dashboards.preview.asked import read
 from dashboards.preview.security import host_name
 from dashboards.prometheus import Prometheus, seconds
-from exporter.errors import BadRecord, SourceError
+from foundation.errors import BadRecord, SourceError
 
 NOW_S = 1_700_000_000.0
 PANEL = "/api/boards/tidewatch-site/panels/9"

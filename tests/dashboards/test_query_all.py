@@ -9,7 +9,7 @@ from dashboards.model import Board, Panel, Target
 from dashboards.prometheus import Series
 from dashboards.promql import Span
 from dashboards.query_all import Outcome, as_table, query_all
-from exporter.errors import SourceError
+from foundation.errors import SourceError
 
 SPAN = Span(0, 60, 10)
 

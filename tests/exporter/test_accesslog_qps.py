@@ -17,7 +17,7 @@ from exporter.accesslog.qps import follow
 from exporter.accesslog.rates import Figure, Window, rate, report
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Tally
-from exporter.errors import ConfigError
+from foundation.errors import ConfigError
 
 
 def window(**counts):

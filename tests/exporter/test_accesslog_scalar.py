@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from exporter.accesslog.formats import find_format
 from exporter.accesslog.scalar import read_time_ns, tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
-from exporter.errors import BadRecord
+from foundation.errors import BadRecord
 
 TAB = find_format("tab")
 TIMED = find_format("tab-timed")

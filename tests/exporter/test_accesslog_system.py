@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from exporter.accesslog import Source, System
-from exporter.clock import SystemClock
 from exporter.system import Context
+from foundation.clock import SystemClock
 
 
 def source(path, name="site", **settings):

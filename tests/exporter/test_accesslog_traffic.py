@@ -8,8 +8,8 @@ from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Tally
 from exporter.accesslog.traffic import Traffic
 from exporter.catalogue import HistogramValue
-from exporter.config import parse_config
-from exporter.errors import ConfigError, StoreError
+from foundation.config import parse_config
+from foundation.errors import ConfigError, StoreError
 
 
 def source(**settings):

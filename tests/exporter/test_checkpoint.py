@@ -12,8 +12,8 @@ from contextlib import closing
 import pytest
 
 from exporter.checkpoint import Checkpoint
-from exporter.clock import SystemClock
-from exporter.errors import StoreError
+from foundation.clock import SystemClock
+from foundation.errors import StoreError
 
 
 class FixedClock(SystemClock):
@@ -87,7 +87,7 @@ def test_a_second_process_is_refused_and_told_who_has_it(path):
         code = (
             "import pathlib, sys\n"
             "from exporter.checkpoint import Checkpoint\n"
-            "from exporter.clock import SystemClock\n"
+            "from foundation.clock import SystemClock\n"
             "Checkpoint(pathlib.Path(sys.argv[1]), SystemClock())\n"
         )
         told = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from exporter.cli import main
-from exporter.errors import in_words
+from foundation.errors import in_words
 
 
 def run(monkeypatch, capsys, *args):

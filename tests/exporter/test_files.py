@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from exporter.errors import SourceError
 from exporter.sources.files import LineFile, compression
+from foundation.errors import SourceError
 
 LINES = b"".join(b"192.0.2.%d\tGET /%d\t200\t%d\n" % (i % 250, i, i * 7) for i in range(5_000))
 

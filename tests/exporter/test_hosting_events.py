@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import BadRecord, SourceError
 from exporter.hosting.events import (
     MAX_LINE_BYTES,
     Created,
@@ -19,6 +18,7 @@ from exporter.hosting.events import (
     parse_line,
 )
 from exporter.hosting.load import read_logs
+from foundation.errors import BadRecord, SourceError
 
 HEARTBEAT = b'{"event": "heartbeat", "serverId": 2, "workload": 0.5, "time": "2012-11-02 08:24:00"}'
 ROUTE = b'{"event": "route", "accountId": 1, "serverId": 3, "time": "2012-11-02 14:34:02"}'

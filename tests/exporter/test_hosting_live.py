@@ -9,13 +9,13 @@ import pytest
 
 from exporter.catalogue import every_metric
 from exporter.checkpoint import Checkpoint
-from exporter.clock import SystemClock
-from exporter.config import parse_config
-from exporter.errors import ConfigError
 from exporter.hosting import Source, System, live
 from exporter.hosting.events import Created, Deleted, Heartbeat, Route
 from exporter.hosting.ledger import Ledger
 from exporter.system import Context
+from foundation.clock import SystemClock
+from foundation.config import parse_config
+from foundation.errors import ConfigError
 from trafficgen.feeds.hosting_world import Settings, World
 
 START = 1455494400  # 2016-02-15

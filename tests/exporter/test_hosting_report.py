@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from exporter.errors import ConfigError, StoreError
 from exporter.hosting.accounting import Accounting
 from exporter.hosting.cli import hosting
 from exporter.hosting.find import Options, find
 from exporter.hosting.page import to_html
+from foundation.errors import ConfigError, StoreError
 
 DAY_MINUTES = 1440
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import BadRecord
 from exporter.releases.bodies import Body, read_body
 from exporter.releases.records import Record, parse_line
+from foundation.errors import BadRecord
 
 GOOD = b'{"timestamp": 5, "build_version": "5.1", "error_code": 3}'
 

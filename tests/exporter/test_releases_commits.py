@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from exporter.clock import SystemClock
 from exporter.releases.commits import Commits
+from foundation.clock import SystemClock
 
 
 class Disk:

@@ -14,8 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.checkpoint import Checkpoint
-from exporter.clock import SystemClock
-from exporter.errors import ConfigError, StoreError
 from exporter.releases import commits
 from exporter.releases.analysis import Settings
 from exporter.releases.answers import KEYS_REMEMBERED, REFUSED_TOLD, Answer, Answers, Refused
@@ -27,6 +25,8 @@ from exporter.releases.stream import Limits, Stream, StreamState
 from exporter.releases.system import System
 from exporter.system import Context
 from exporter.web.exposition import Renderer
+from foundation.clock import SystemClock
+from foundation.errors import ConfigError, StoreError
 
 OPENAPI = Path(__file__).resolve().parents[2] / "docs" / "openapi-ingest.json"
 

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from exporter.clock import SystemClock
-from exporter.errors import ConfigError
 from exporter.releases import live
 from exporter.releases.analysis import Settings, analyse
 from exporter.releases.cli import releases
+from foundation.clock import SystemClock
+from foundation.errors import ConfigError
 
 LINES = [
     b"0:%02d:%02d\t%s\t%d\n" % (s // 60, s % 60, build, code)

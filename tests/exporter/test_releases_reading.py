@@ -8,7 +8,6 @@ from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.errors import ConfigError
 from exporter.releases import reading as readings
 from exporter.releases import tally
 from exporter.releases.alike import MAX_BYTES, PADDING, alike, words
@@ -16,6 +15,7 @@ from exporter.releases.cli import releases
 from exporter.releases.reading import Reading
 from exporter.releases.records import LineSplitter, version_key
 from exporter.releases.tally import Tally
+from foundation.errors import ConfigError
 
 times = st.one_of(
     st.sampled_from(["0:00:01", "12:34:56", "1:00:00.5", " 0:00:01 ", "1800000000", "1.9", "2026-11-22T10:00:00Z"]),

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from exporter.clock import SystemClock
 from exporter.releases import live
 from exporter.releases.cli import releases
+from foundation.clock import SystemClock
 
 SHARED = Path(os.environ.get("TIDEWATCH_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 SET_A = SHARED / "data" / "004-streaming-metrics" / "ErrorStreamSetA.csv"

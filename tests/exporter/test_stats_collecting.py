@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import BadRecord, SourceError, StoreError
 from exporter.stats.collecting import Collecting, Outcome, make_row, next_number
+from foundation.errors import BadRecord, SourceError, StoreError
 
 COLUMNS = ("time", "200", "404", "500")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from exporter.config import parse_config
-from exporter.errors import ConfigError
 from exporter.stats.modules import Probe, allowed, parse_target
+from foundation.config import parse_config
+from foundation.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import BadRecord
 from exporter.stats.parse import counts_by_code, parse_stats
+from foundation.errors import BadRecord
 
 
 @pytest.mark.parametrize(

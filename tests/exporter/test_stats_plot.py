@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from exporter.errors import ConfigError
-from exporter.output import replacing
 from exporter.stats import plot as module
 from exporter.stats.plot import command
+from foundation.errors import ConfigError
+from foundation.output import replacing
 
 PLOT = str(Path(sys.executable).with_name("plot"))
 ROWS = [(1795328990 + 10 * n, 40 * n, 4 * n, n // 2) for n in range(20)]

@@ -8,10 +8,10 @@ from aiohttp import ClientSession, web
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.clock import SystemClock
-from exporter.config import parse_config
-from exporter.errors import SourceError
 from exporter.stats import Probe, Prober, probe
+from foundation.clock import SystemClock
+from foundation.config import parse_config
+from foundation.errors import SourceError
 
 CONFIG = """
 targets: ["http://127.0.0.1:{port}/*"]

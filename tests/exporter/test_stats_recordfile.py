@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from exporter.errors import ConfigError, StoreError
 from exporter.stats.recordfile import RecordFile
+from foundation.errors import ConfigError, StoreError
 
 COLUMNS = ("time", "200", "404", "500")
 ROWS = ["1795328990\t12\t3\t0", "1795329000\t15\t3\t1", "1795329010\t19\t4\t1"]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import ConfigError
 from exporter.stats import records as module
 from exporter.stats.records import read_records
+from foundation.errors import ConfigError
 
 CLEAN = "1795328990\t12\t3\t0\n1795329000\t15\t3\t1\n"
 WANT = [[1795328990, 12, 3, 0], [1795329000, 15, 3, 1]]

@@ -8,11 +8,11 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from exporter.clock import SystemClock
-from exporter.config import parse_config
-from exporter.errors import ConfigError
 from exporter.stats import Source, System
 from exporter.system import Context, Refreshing
+from foundation.clock import SystemClock
+from foundation.config import parse_config
+from foundation.errors import ConfigError
 
 CONTEXT = Context(Path("unused"), SystemClock())
 GOOD = "time: 1795328999\n200s: 12\n404s: 3\n500s: 0\n"

@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from exporter.clock import SystemClock
-from exporter.errors import StoreError
 from exporter.stores import api as api_module
 from exporter.stores import inbox as inboxes
 from exporter.stores import jobs as jobs_module
@@ -24,6 +22,8 @@ from exporter.stores.jobs import Asked
 from exporter.stores.service import Service, Settings
 from exporter.web.exposition import Renderer
 from exporter.web.listening import listen
+from foundation.clock import SystemClock
+from foundation.errors import StoreError
 
 HEADER = "store_id,status,timestamp_utc\n"
 POLLS = "a,active,2023-01-25 10:00:00 UTC\nb,inactive,2023-01-25 10:30:00 UTC\n"

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from exporter.clock import SystemClock
 from exporter.stores import inbox
 from exporter.stores.api import build_api
 from exporter.stores.report import header, settle_as_of
 from exporter.stores.service import Service, Settings
 from exporter.stores.sweep import DuckEngine, Policy, prepare
+from foundation.clock import SystemClock
 
 pytestmark = pytest.mark.slow
 

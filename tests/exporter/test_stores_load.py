@@ -13,11 +13,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from exporter.errors import SourceError, StoreError
 from exporter.stores.calendar import to_us
 from exporter.stores.database import Database
 from exporter.stores.load import Input, load
 from exporter.stores.reading import parse_header
+from foundation.errors import SourceError, StoreError
 
 NOW_US = to_us(datetime(2023, 2, 1, tzinfo=UTC))
 POLLS = [f"s{n},{'active' if n % 3 else 'inactive'},2023-01-25 0{n}:00:00 UTC" for n in range(1, 6)]

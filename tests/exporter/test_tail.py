@@ -5,9 +5,9 @@ from collections import deque
 
 import pytest
 
-from exporter.clock import SystemClock
-from exporter.errors import StoreError
 from exporter.sources.tail import Tail
+from foundation.clock import SystemClock
+from foundation.errors import StoreError
 
 
 class HandWaker:

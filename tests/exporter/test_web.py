@@ -16,9 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter import daemon as daemon_module
 from exporter.catalogue import Metric
 from exporter.daemon import Daemon, Options
-from exporter.errors import ConfigError, SourceError
 from exporter.web import app as web_app
 from exporter.web.security import WebSecurity
+from foundation.errors import ConfigError, SourceError
 
 FISH = Metric("t_fish_total", "counter", "Fish.", ("pond",))
 

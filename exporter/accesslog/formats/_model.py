@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from exporter.errors import BadRecord
+from foundation.errors import BadRecord
 
 Fields: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes]
 """Method, target (without query), code, bytes, time; empty where the line has none."""

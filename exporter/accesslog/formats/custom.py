@@ -13,7 +13,7 @@ from types import FrameType
 
 from exporter.accesslog.formats import stamps
 from exporter.accesslog.formats._model import UNITS_NS, Fields, Format
-from exporter.errors import BadRecord
+from foundation.errors import BadRecord
 
 GROUPS = ("method", "path", "request", "code", "bytes", "duration", "time")
 LIMIT_S = 0.05

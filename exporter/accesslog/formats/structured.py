@@ -12,7 +12,7 @@ import msgspec
 
 from exporter.accesslog.formats import stamps
 from exporter.accesslog.formats._model import UNITS_NS, Fields, Format
-from exporter.errors import BadRecord
+from foundation.errors import BadRecord
 
 
 class Names(msgspec.Struct, frozen=True):

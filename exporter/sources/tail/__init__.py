@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
-from exporter.clock import Clock
 from exporter.sources.tail.book import encode
 from exporter.sources.tail.follow import Batch, Follower
 from exporter.sources.tail.mark import Limits
 from exporter.sources.tail.watch import EventWaker, Waker
+from foundation.clock import Clock
 
 __all__ = ["Batch", "Limits", "Tail", "TailStatus", "Waker"]
 

@@ -5,10 +5,10 @@ from typing import Literal
 
 import msgspec
 
-from exporter.errors import SourceError, StoreError
 from exporter.sources.tail.identity import FileId
 from exporter.sources.tail.mark import Limits, Mark, Role
 from exporter.sources.tail.stream import Position, Stream
+from foundation.errors import SourceError, StoreError
 
 log = logging.getLogger(__name__)
 

@@ -3,11 +3,11 @@
 import os
 from typing import NamedTuple
 
-from exporter.errors import SourceError
 from exporter.sources.files import compression, open_plain, pieces
 from exporter.sources.tail.identity import HEAD_BYTES, NEAR_BYTES, generation
 from exporter.sources.tail.mark import Mark
 from exporter.sources.tail.stream import Packed, Position, Stream, open_regular
+from foundation.errors import SourceError
 
 
 class Print(NamedTuple):

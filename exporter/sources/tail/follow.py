@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from exporter.errors import SourceError
 from exporter.sources.lines import Cut
 from exporter.sources.tail.book import Book, State, decode
 from exporter.sources.tail.mark import Limits, Replaced
 from exporter.sources.tail.scan import Scanner
 from exporter.sources.tail.stream import Position, Stream
+from foundation.errors import SourceError
 
 log = logging.getLogger(__name__)
 

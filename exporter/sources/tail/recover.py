@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from exporter.errors import SourceError
 from exporter.sources.tail.book import Book
 from exporter.sources.tail.copies import Print, fingerprint, is_packed, open_copy
 from exporter.sources.tail.identity import HEAD_BYTES, FileId, generation
 from exporter.sources.tail.listing import Found, Listing, find, rotated_from
 from exporter.sources.tail.mark import Mark, Replaced
 from exporter.sources.tail.stream import Stream, open_regular
+from foundation.errors import SourceError
 
 log = logging.getLogger(__name__)
 

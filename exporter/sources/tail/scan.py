@@ -11,7 +11,6 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from exporter.errors import SourceError
 from exporter.sources.tail.book import Book, Kind
 from exporter.sources.tail.copies import is_packed
 from exporter.sources.tail.identity import FileId
@@ -20,6 +19,7 @@ from exporter.sources.tail.mark import Limits, Mark, Replaced, Role
 from exporter.sources.tail.names import Bases
 from exporter.sources.tail.recover import Recovery
 from exporter.sources.tail.stream import Position, Stream
+from foundation.errors import SourceError
 
 log = logging.getLogger(__name__)
 

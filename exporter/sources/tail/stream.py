@@ -10,11 +10,11 @@ import stat
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
 
-from exporter.errors import SourceError
 from exporter.sources.files import open_plain, pieces
 from exporter.sources.lines import Cut, cut_lines
 from exporter.sources.tail.identity import HEAD_BYTES, NEAR_BYTES, FileId, digest, generation
 from exporter.sources.tail.mark import Limits, Mark, Replaced
+from foundation.errors import SourceError
 
 _LARGEST_BLOCK = 1 << 16  # of a file system; holes end where a block begins
 

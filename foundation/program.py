@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import click
 
-from exporter.errors import TidewatchError
+from foundation.errors import TidewatchError
 
 
 def run_command(name: str, command: Callable[..., object]) -> None:

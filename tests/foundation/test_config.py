@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from exporter.config import parse_config, read_config
-from exporter.errors import ConfigError
+from foundation.config import parse_config, read_config
+from foundation.errors import ConfigError
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

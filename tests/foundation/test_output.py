@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from exporter.errors import StoreError
-from exporter.output import replacing
+from foundation.errors import StoreError
+from foundation.output import replacing
 
 
 def test_the_new_content_takes_the_place_of_the_old_and_nothing_is_left_beside_it(tmp_path):

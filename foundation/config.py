@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from exporter.errors import ConfigError
+from foundation.errors import ConfigError
 
 T = TypeVar("T")
 MAX_CONFIG_BYTES = 4 << 20  # a configuration larger than this is a mistake: a log file given for it, say

@@ -5,7 +5,7 @@ import logging
 import pytest
 from aiohttp.http_exceptions import BadStatusLine
 
-from exporter.logfmt import ClientErrors
+from foundation.logfmt import ClientErrors
 
 
 @pytest.mark.parametrize(

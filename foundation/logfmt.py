@@ -19,7 +19,7 @@ class _Formatter(logging.Formatter):
         fields = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": "warn" if record.levelno == logging.WARNING else record.levelname.lower(),
-            "component": record.name.removeprefix("exporter."),
+            "component": record.name.removeprefix("exporter.").removeprefix("foundation."),
             "msg": record.getMessage(),
         }
         if record.exc_info:

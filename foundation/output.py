@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from exporter.errors import StoreError
+from foundation.errors import StoreError
 
 
 @contextmanager
