@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from foundation.jsontext import escape_json
+
 LEVELS = ("debug", "info", "warn", "error")
 FORMATS = ("logfmt", "json")
 
@@ -25,13 +27,14 @@ class _Formatter(logging.Formatter):
         if record.exc_info:
             fields["trace"] = self.formatException(record.exc_info)
         if self._as_json:
-            return json.dumps(fields, ensure_ascii=False)
+            return escape_json(json.dumps(fields, ensure_ascii=False))
         return " ".join(f"{key}={_quoted(value)}" for key, value in fields.items())
 
 
 def _quoted(value: str) -> str:
-    plain = value and not any(c in value for c in ' ="\n\t')
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    quoted = escape_json(json.dumps(value, ensure_ascii=False))
+    plain = value and not any(c in value for c in " =") and quoted == f'"{value}"'
+    return value if plain else quoted
 
 
 class ClientErrors(logging.Filter):

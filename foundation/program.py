@@ -6,6 +6,7 @@ from collections.abc import Callable
 import click
 
 from foundation.errors import TidewatchError
+from foundation.terminal import echo
 
 
 def run_command(name: str, command: Callable[..., object]) -> None:
@@ -21,8 +22,8 @@ def run_command(name: str, command: Callable[..., object]) -> None:
         sys.exit(130)
     except click.ClickException as exc:
         hint = f" (see {exc.ctx.command_path} --help)" if isinstance(exc, click.UsageError) and exc.ctx else ""
-        click.echo(f"{name}: {exc.format_message()}{hint}", err=True)
+        echo(f"{name}: {exc.format_message()}{hint}", err=True)
         sys.exit(exc.exit_code)
     except TidewatchError as exc:
-        click.echo(f"{name}: {exc}", err=True)
+        echo(f"{name}: {exc}", err=True)
         sys.exit(exc.exit_code)
