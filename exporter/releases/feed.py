@@ -14,17 +14,17 @@ from contextlib import AsyncExitStack
 import msgspec
 from aiohttp import web
 
-from exporter.releases.allowance import Allowance
-from exporter.releases.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered
-from exporter.releases.bodies import Body
 from exporter.releases.commits import Changes, Commits
-from exporter.releases.ingest import HangUp, Ingest
+from exporter.releases.ingest.allowance import Allowance
+from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered
+from exporter.releases.ingest.bodies import Body
+from exporter.releases.ingest.http import HangUp, Ingest
+from exporter.releases.ingest.tcp import LineServer
 from exporter.releases.keeping import Keeper, read_state
 from exporter.releases.records import LineSplitter, check_time, parse_line
 from exporter.releases.source import Source, address, read_token
 from exporter.releases.stream import Stream, StreamState, Turn
 from exporter.releases.tally import Tally
-from exporter.releases.tcp import LineServer
 from exporter.sources.tail import Tail
 from exporter.system import Context
 from exporter.web.listening import bind

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.releases.allowance import Allowance
+from exporter.releases.ingest.allowance import Allowance
 
 
 @given(

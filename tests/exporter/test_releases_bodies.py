@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.releases.bodies import Body, read_body
+from exporter.releases.ingest.bodies import Body, read_body
 from exporter.releases.records import Record, parse_line
 from foundation.errors import BadRecord
 

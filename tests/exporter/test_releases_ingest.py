@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from exporter.checkpoint import Checkpoint
 from exporter.releases import commits
 from exporter.releases.analysis import Settings
-from exporter.releases.answers import KEYS_REMEMBERED, REFUSED_TOLD, Answer, Answers, Refused
-from exporter.releases.bodies import JsonRecord
+from exporter.releases.ingest.answers import KEYS_REMEMBERED, REFUSED_TOLD, Answer, Answers, Refused
+from exporter.releases.ingest.bodies import JsonRecord
 from exporter.releases.keeping import Keeper
 from exporter.releases.records import LineSplitter
 from exporter.releases.source import Source
@@ -336,7 +336,7 @@ async def test_while_the_disk_takes_nothing_nothing_more_is_counted(start, monke
 
 
 async def test_too_much_at_once_is_told_to_wait_and_is_not_held(start, monkeypatch):
-    monkeypatch.setattr("exporter.releases.ingest.MAX_HELD_BYTES", 1000)
+    monkeypatch.setattr("exporter.releases.ingest.http.MAX_HELD_BYTES", 1000)
     system = await start()
     url, _ = urls(system)
     body = b"1\t5.1\t3\n" * 100
@@ -364,7 +364,7 @@ async def test_too_much_at_once_is_told_to_wait_and_is_not_held(start, monkeypat
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(start, monkeypatch):
-    monkeypatch.setattr("exporter.releases.ingest.BODY_S", 0.01)
+    monkeypatch.setattr("exporter.releases.ingest.http.BODY_S", 0.01)
     system = await start()
     url, _ = urls(system)
     answered = asyncio.Event()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.releases.analysis import Settings
-from exporter.releases.answers import Answer, Answers
+from exporter.releases.ingest.answers import Answer, Answers
 from exporter.releases.keeping import Keeper, read_state
 from exporter.releases.stream import Limits, Stream, StreamState
 
@@ -65,7 +65,7 @@ def test_a_commit_puts_the_seconds_that_changed_and_no_others():
 
 
 def test_keys_are_forgotten_in_the_order_in_which_they_came_also_after_a_restart(monkeypatch):
-    monkeypatch.setattr("exporter.releases.answers.KEYS_REMEMBERED", 3)
+    monkeypatch.setattr("exporter.releases.ingest.answers.KEYS_REMEMBERED", 3)
     answers = Answers()
     for n in (8, 9, 10):
         answers.add(f"batch-{n}", 0, Answer(n, 0, 0, []))

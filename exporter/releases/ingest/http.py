@@ -14,8 +14,8 @@ from typing import Protocol, cast
 import msgspec
 from aiohttp import web
 
-from exporter.releases.answers import Answer, Remembered
-from exporter.releases.bodies import MAX_BODY_BYTES, Body, TooLargeError, read_body, unpack
+from exporter.releases.ingest.answers import Answer, Remembered
+from exporter.releases.ingest.bodies import MAX_BODY_BYTES, Body, TooLargeError, read_body, unpack
 from foundation.errors import BadRecord, StoreError
 
 MAX_HELD_BYTES = 64 << 20  # of all requests that are being sent or counted

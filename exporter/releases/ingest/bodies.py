@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from exporter.releases.answers import REFUSED_TOLD, Refused
+from exporter.releases.ingest.answers import REFUSED_TOLD, Refused
 from exporter.releases.records import is_header
 from foundation.errors import BadRecord
 
