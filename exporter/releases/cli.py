@@ -12,7 +12,8 @@ import msgspec
 
 from exporter.releases import heatmap as heatmaps
 from exporter.releases import report as reports
-from exporter.releases.analysis import DETECTORS, Analysis, Settings, analyse
+from exporter.releases.analysis import Analysis, analyse
+from exporter.releases.compare.settings import DETECTORS, Settings
 from exporter.releases.reading import Input, Reading
 from exporter.releases.table import Table
 from foundation.clock import SystemClock

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exporter.releases.detectors import Bins, Counts, sums_by_bin
+from exporter.releases.compare.detectors import Bins, Counts, sums_by_bin
 from exporter.releases.table import Table
 
 MARGIN_BINS = 1000

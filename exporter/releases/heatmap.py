@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.releases.analysis import Analysis
-from exporter.releases.detectors import Alert
+from exporter.releases.compare.detectors import Alert
 from exporter.releases.report import show_time
 from exporter.releases.table import Table
 from foundation.errors import ConfigError

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from exporter.releases.detectors import Alert, DetectorState
+from exporter.releases.compare.detectors import Alert, DetectorState
 from exporter.releases.stream import Stream, StreamState
 
 _COUNTS, _JUDGED, _SECOND = "stream", "judged", "second/"

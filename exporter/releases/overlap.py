@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from exporter.releases.detectors import Bins, Counts
+from exporter.releases.compare.detectors import Bins, Counts
+from exporter.releases.compare.presence import Presence
+from exporter.releases.compare.statistics import Moments
 from exporter.releases.grid import Block
-from exporter.releases.presence import Presence
-from exporter.releases.statistics import Moments
 from exporter.releases.table import Table
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from exporter.releases.analysis import Analysis, BuildAlert, CodeResult, Settings
+from exporter.releases.analysis import Analysis, BuildAlert, CodeResult
+from exporter.releases.compare.settings import Settings
 from exporter.releases.reading import Input
 from exporter.releases.records import CLOCK_LIMIT_S
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from exporter.releases.analysis import Settings
+from exporter.releases.compare.settings import Settings
 from exporter.releases.stream import Limits
 from foundation.errors import ConfigError
 

@@ -14,9 +14,9 @@ from typing import Annotated, NamedTuple
 import msgspec
 import numpy as np
 
-from exporter.releases.analysis import Settings, choose_baseline, make_detectors
-from exporter.releases.detectors import Alert, Bins, Change, Counts, Detector, DetectorState
-from exporter.releases.presence import Presence
+from exporter.releases.compare.detectors import Alert, Bins, Change, Counts, Detector, DetectorState
+from exporter.releases.compare.presence import Presence
+from exporter.releases.compare.settings import Settings, choose_baseline, make_detectors
 from exporter.releases.records import DAY_S
 
 OTHER_BUILD = "other"

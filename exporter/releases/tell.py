@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from exporter.catalogue import Family, LabelValues, Metric
 from exporter.catalogue import releases as catalogue
-from exporter.releases.detectors import Counts, grown
-from exporter.releases.evidence import Evidence
-from exporter.releases.onset import Onset
-from exporter.releases.statistics import Moments, p_values, q_values, rate_ratios
+from exporter.releases.compare.detectors import Counts, grown
+from exporter.releases.compare.evidence import Evidence
+from exporter.releases.compare.onset import Onset
+from exporter.releases.compare.statistics import Moments, p_values, q_values, rate_ratios
 from exporter.releases.stream import OTHER_BUILD, OTHER_CODE, SILENT_BINS, Stream
 
 Values = dict[LabelValues, float]

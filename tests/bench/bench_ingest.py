@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 from ports import free_ports
 
-from exporter.releases.analysis import Settings
+from exporter.releases.compare.settings import Settings
 from exporter.releases.keeping import Keeper
 from exporter.releases.stream import Limits, Stream
 from exporter.releases.tell import families

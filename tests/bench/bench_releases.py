@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter.releases.analysis import Settings
-from exporter.releases.detectors import Bins
-from exporter.releases.evidence import Evidence
-from exporter.releases.mean_threshold import MeanThreshold
-from exporter.releases.onset import Onset
+from exporter.releases.compare.detectors import Bins
+from exporter.releases.compare.evidence import Evidence
+from exporter.releases.compare.mean_threshold import MeanThreshold
+from exporter.releases.compare.onset import Onset
+from exporter.releases.compare.settings import Settings
 from exporter.releases.stream import Limits, Stream
 
 RATES = (0.01, 0.06, 0.11, 1.0)

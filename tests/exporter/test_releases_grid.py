@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.releases import grid
-from exporter.releases.analysis import Settings, analyse
+from exporter.releases.analysis import analyse
+from exporter.releases.compare.settings import Settings
 from exporter.releases.grid import MARGIN_BINS, blocks
 from exporter.releases.reading import Reading
 from exporter.releases.stream import Limits, Stream

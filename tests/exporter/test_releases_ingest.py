@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.checkpoint import Checkpoint
 from exporter.releases import commits
-from exporter.releases.analysis import Settings
+from exporter.releases.compare.settings import Settings
 from exporter.releases.ingest.answers import KEYS_REMEMBERED, REFUSED_TOLD, Answer, Answers, Refused
 from exporter.releases.ingest.bodies import JsonRecord
 from exporter.releases.keeping import Keeper

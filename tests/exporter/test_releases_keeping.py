@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.releases.analysis import Settings
+from exporter.releases.compare.settings import Settings
 from exporter.releases.ingest.answers import Answer, Answers
 from exporter.releases.keeping import Keeper, read_state
 from exporter.releases.stream import Limits, Stream, StreamState

@@ -8,8 +8,9 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from exporter.releases import live
-from exporter.releases.analysis import Settings, analyse
+from exporter.releases.analysis import analyse
 from exporter.releases.cli import releases
+from exporter.releases.compare.settings import Settings
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.catalogue import releases as catalogue
-from exporter.releases.analysis import Settings
+from exporter.releases.compare.settings import Settings
+from exporter.releases.compare.statistics import p_values
 from exporter.releases.records import LineSplitter
-from exporter.releases.statistics import p_values
 from exporter.releases.stream import Limits, Stream
 from exporter.releases.tally import Tally
 from exporter.releases.tell import families

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from exporter.releases.detectors import (
+from exporter.releases.compare.detectors import (
     Alert,
     Bins,
     Change,
@@ -16,7 +16,7 @@ from exporter.releases.detectors import (
     cusum_steps,
     grown,
 )
-from exporter.releases.statistics import Floats, log_evidence, log_evidence_bound
+from exporter.releases.compare.statistics import Floats, log_evidence, log_evidence_bound
 
 RECOVERY_RATIO = 1.5  # a CUSUM against it drifts to neither side at a ratio of 1.22: about the task's own 1.25
 RECOVERED = math.log(100)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from exporter.releases.detectors import Alert, Bins, Change, Counts, DetectorState, as_lists, grown
-from exporter.releases.statistics import Floats
+from exporter.releases.compare.detectors import Alert, Bins, Change, Counts, DetectorState, as_lists, grown
+from exporter.releases.compare.statistics import Floats
 
 
 def second_ratios(candidate: Counts, baseline: Counts, width_s: int) -> Floats:

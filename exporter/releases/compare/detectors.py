@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.releases.statistics import Floats
+from exporter.releases.compare.statistics import Floats
 
 Counts = NDArray[np.int64]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from exporter.releases.detectors import Alert, Bins, Change, DetectorState, as_lists, cusum_steps, grown
+from exporter.releases.compare.detectors import Alert, Bins, Change, DetectorState, as_lists, cusum_steps, grown
 
 
 class Onset:
