@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from exporter.releases.bulk.grid import blocks
+from exporter.releases.bulk.overlap import Overlap
+from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Alert, Bins, Counts, Detector
 from exporter.releases.compare.settings import DETECTORS, Settings, choose_baseline, make_detectors
 from exporter.releases.compare.statistics import Floats, log_evidence, p_values, q_values, rate_ratios
-from exporter.releases.grid import blocks
-from exporter.releases.overlap import Overlap
-from exporter.releases.table import Table
 
 
 class CodeResult(msgspec.Struct, frozen=True):

@@ -13,9 +13,9 @@ import msgspec
 from exporter.releases import heatmap as heatmaps
 from exporter.releases import report as reports
 from exporter.releases.analysis import Analysis, analyse
+from exporter.releases.bulk.reading import Input, Reading
+from exporter.releases.bulk.table import Table
 from exporter.releases.compare.settings import DETECTORS, Settings
-from exporter.releases.reading import Input, Reading
-from exporter.releases.table import Table
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, SourceError
 from foundation.output import replacing

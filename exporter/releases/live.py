@@ -13,10 +13,10 @@ from rich.live import Live
 from rich.text import Text
 
 from exporter.releases.analysis import Analysis
+from exporter.releases.bulk.reading import Input, Reading
+from exporter.releases.bulk.table import Table
 from exporter.releases.heatmap import MOST_COLUMNS, Cells, cells
-from exporter.releases.reading import Input, Reading
 from exporter.releases.report import show_time
-from exporter.releases.table import Table
 from exporter.sources.tail import Tail
 from foundation.clock import Clock
 

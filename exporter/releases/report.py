@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from exporter.releases.analysis import Analysis, BuildAlert, CodeResult
+from exporter.releases.bulk.reading import Input
 from exporter.releases.compare.settings import Settings
-from exporter.releases.reading import Input
 from exporter.releases.records import CLOCK_LIMIT_S
 
 _TITLES = {

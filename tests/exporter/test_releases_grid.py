@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.releases import grid
 from exporter.releases.analysis import analyse
+from exporter.releases.bulk import grid
+from exporter.releases.bulk.grid import MARGIN_BINS, blocks
+from exporter.releases.bulk.reading import Reading
 from exporter.releases.compare.settings import Settings
-from exporter.releases.grid import MARGIN_BINS, blocks
-from exporter.releases.reading import Reading
 from exporter.releases.stream import Limits, Stream
 
 LEAP = 20 * MARGIN_BINS

@@ -8,11 +8,11 @@ from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.releases import reading as readings
 from exporter.releases import tally
-from exporter.releases.alike import MAX_BYTES, PADDING, alike, words
+from exporter.releases.bulk import reading as readings
+from exporter.releases.bulk.fields import MAX_BYTES, PADDING, alike, words
+from exporter.releases.bulk.reading import Reading
 from exporter.releases.cli import releases
-from exporter.releases.reading import Reading
 from exporter.releases.records import LineSplitter, version_key
 from exporter.releases.tally import Tally
 from foundation.errors import ConfigError

@@ -12,10 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.releases.alike import MAX_BYTES, PADDING, Ints, alike, words
-from exporter.releases.clocks import BAD, clock_times
+from exporter.releases.bulk.fields import BAD, MAX_BYTES, PADDING, Ints, alike, clock_times, words
+from exporter.releases.bulk.table import Table
 from exporter.releases.records import LineSplitter, parse_build, parse_code, parse_time, version_key
-from exporter.releases.table import Table
 from exporter.releases.tally import SetAside, Tally
 from foundation.errors import BadRecord, ConfigError
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from exporter.releases.bulk.grid import Block
+from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Bins, Counts
 from exporter.releases.compare.presence import Presence
 from exporter.releases.compare.statistics import Moments
-from exporter.releases.grid import Block
-from exporter.releases.table import Table
 
 
 class Overlap:

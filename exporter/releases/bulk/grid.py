@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Bins, Counts, sums_by_bin
-from exporter.releases.table import Table
 
 MARGIN_BINS = 1000
 """Of a long gap only so many bins are made at either end: one record with a wrong year is no reason for millions."""

@@ -5,9 +5,8 @@ from itertools import pairwise
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from exporter.releases.bulk.fields import Ints
 
 
 class Table(msgspec.Struct, frozen=True, eq=False):
