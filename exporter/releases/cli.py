@@ -10,12 +10,12 @@ from typing import Any
 import click
 import msgspec
 
-from exporter.releases import heatmap as heatmaps
-from exporter.releases import report as reports
-from exporter.releases.analysis import Analysis, analyse
 from exporter.releases.bulk.reading import Input, Reading
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.settings import DETECTORS, Settings
+from exporter.releases.render import html, json, text
+from exporter.releases.render import picture as pictures
+from exporter.releases.report import Analysis, analyse
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, SourceError
 from foundation.output import replacing
@@ -59,7 +59,7 @@ def aggregate(file: str, form: str) -> None:
         click.echo("\t".join(["Timestamp", *names]))
     for second, row in table.rows():
         counts = row.ravel().tolist()
-        time = reports.show_time(second) or ""
+        time = text.show_time(second) or ""
         line = "\t".join([time, *map(str, counts)]) if form == "tsv" else msgspec.json.encode([time, *counts]).decode()
         click.echo(line)
     _complain(source)
@@ -76,13 +76,13 @@ def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | N
     """Compare the builds in FILE, or in standard input for -."""
     chosen, source, analysis = _analyse(file, settings, detectors)
     if form == "json":
-        result = reports.as_json(analysis, source, chosen)
+        result = json.as_json(analysis, source, chosen)
     elif form == "html":
         picture = io.BytesIO()
-        heatmaps.draw(source.table, analysis, picture, exposure=chosen.exposure)
-        result = reports.as_html(analysis, source, chosen, picture.getvalue()).encode()
+        pictures.draw(source.table, analysis, picture, exposure=chosen.exposure)
+        result = html.as_html(analysis, source, chosen, picture.getvalue()).encode()
     else:
-        result = reports.as_text(analysis, source, chosen).encode()
+        result = text.as_text(analysis, source, chosen).encode()
     _complain(source)
     with replacing(output or Path("-")) as out:
         out.write(result)
@@ -100,11 +100,11 @@ def heatmap(file: str, *, output: Path | None, follow: bool, column_s: int | Non
     if output is None:
         _follow(file, settings)
         return
-    form = heatmaps.format_of(output)
+    form = pictures.format_of(output)
     chosen, source, analysis = _analyse(file, settings, ("evidence", "onset"))
     _complain(source)
     picture = io.BytesIO()
-    heatmaps.draw(source.table, analysis, picture, form, exposure=chosen.exposure, width_s=column_s)
+    pictures.draw(source.table, analysis, picture, form, exposure=chosen.exposure, width_s=column_s)
     with replacing(output) as out:
         out.write(picture.getvalue())
 
@@ -114,7 +114,7 @@ def _follow(file: str, settings: dict[str, Any]) -> None:
         raise SourceError(f"{file}: no such file")
     from rich.console import Console
 
-    from exporter.releases import live
+    from exporter.releases.render import terminal
 
     baseline = settings.pop("baseline")
     chosen = _settings(settings)
@@ -125,7 +125,7 @@ def _follow(file: str, settings: dict[str, Any]) -> None:
 
     async def run() -> None:
         clock = SystemClock()
-        _complain(await live.follow(live.pieces(file, clock), compare, Console(), clock))
+        _complain(await terminal.follow(terminal.pieces(file, clock), compare, Console(), clock))
 
     asyncio.run(until_signal(run()))
 

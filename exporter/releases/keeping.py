@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from exporter.releases.compare.detectors import Alert, DetectorState
-from exporter.releases.stream import Stream, StreamState
+from exporter.releases.state import Stream, StreamState
 
 _COUNTS, _JUDGED, _SECOND = "stream", "judged", "second/"
 _Second = dict[str, dict[int, int]]

@@ -1,129 +1,287 @@
-"""The heatmap in a terminal, drawn again and again while records come in from a file or standard input."""
+"""One stream of errors, live: takes records from HTTP, TCP and a followed log, keeps the comparison, writes it down.
+
+What was taken goes to the checkpoint together with the log's position and the answers of HTTP requests; whoever waits
+for the disk is told after that. Bins are closed a few at a time, with the event loop free between, and nothing more is
+taken while any are due.
+"""
 
 import asyncio
-import contextlib
-import glob
-import os
-import select
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence, Sized
+from contextlib import AsyncExitStack
 
-import numpy as np
-from rich.console import Console, Group
-from rich.live import Live
-from rich.text import Text
+import msgspec
+from aiohttp import web
 
-from exporter.releases.analysis import Analysis
-from exporter.releases.bulk.reading import Input, Reading
-from exporter.releases.bulk.table import Table
-from exporter.releases.heatmap import MOST_COLUMNS, Cells, cells
-from exporter.releases.report import show_time
+from exporter.releases.commits import Changes, Commits
+from exporter.releases.ingest.allowance import Allowance
+from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered
+from exporter.releases.ingest.bodies import Body
+from exporter.releases.ingest.http import HangUp, Ingest
+from exporter.releases.ingest.tcp import LineServer
+from exporter.releases.keeping import Keeper, read_state
+from exporter.releases.parse import LineSplitter, check_time, parse_line
+from exporter.releases.source import Source, address, read_token
+from exporter.releases.state import Stream, StreamState, Turn
+from exporter.releases.tally import Tally
 from exporter.sources.tail import Tail
+from exporter.system import Context
+from exporter.web.listening import bind
 from foundation.clock import Clock
+from foundation.errors import BadRecord, ConfigError, StoreError
 
-READ_BYTES = 1 << 20
-WAIT_S = 0.2  # for standard input; a signal is answered as soon
-REDRAW_S = 1.0
-SHARE = 0.2  # of the time may go into drawing: a long stream is drawn less often
-COLOURS = ("#053061", "#2166ac", "#4393c3", "#92c5de", "#f7f7f7", "#f4a582", "#d6604d", "#b2182b", "#67001f")
-STEP = 0.5  # of log2 of the ratio, from one colour to the next
-NO_COLOUR = "=-+#"  # where there are none: equal, better, worse, much worse
-GREY = "#d0d0d0"
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+PIECE_LINES = 5000
+"""Lines counted at a time before others get their turn: a few milliseconds."""
+BINS_AT_ONCE = 4
+"""Bins closed at a time; with 200 codes and 10 builds one takes up to ten milliseconds."""
+DRAIN_S = 5.0
 
 
-async def pieces(file: str, clock: Clock) -> AsyncIterator[bytes]:
-    """What comes, as it comes: standard input to its end, a file for ever and through its rotations."""
-    if file == "-":
+class Follower:
+    """One source: what it listens to, its comparison, its place in the checkpoint."""
+
+    def __init__(self, source: Source, number: int, ctx: Context, most_connections: int) -> None:
+        where = f"$.releases[{number}]"
+        self._http = address(source.http, f"{where}.http") if source.http else None
+        self._tcp = address(source.tcp, f"{where}.tcp") if source.tcp else None
+        if not (self._http or self._tcp or source.paths):
+            raise ConfigError(f"{where}: nothing to read; give http, tcp or paths")
+        self.name = source.source
+        self._scope = f"releases/{source.source}"
+        self._source = source
+        self._ctx = ctx
+        self._clock: Clock = ctx.clock
+        self._most_connections = most_connections
+        self.stream = self._new_stream(None)
+        self._keeper = Keeper(self.stream, {})
+        self._tally = Tally()
+        self._answers = Answers()
+        self._allowance = Allowance(source.max_records_per_s)
+        self._commits = Commits(ctx.clock, self._changes, self._not_written)
+        self._tail: Tail | None = None
+        self._due, self._room = asyncio.Event(), asyncio.Event()
+        self._room.set()
+        self.failed: Counter[str] = Counter()
+        self.requests: Counter[int] = Counter()
+        self.turned_away: Counter[str] = Counter()
+        self.connections: Sized = ()
+        self.addresses: dict[str, int] = {}
+        self.listening = asyncio.Event()
+
+    async def run(self) -> None:
+        """Listen and follow until cancelled; then answer those who wait, and write down the rest."""
+        checkpoint = self._ctx.checkpoint
+        saved = checkpoint.load(self._scope)
+        self._restore(saved)
+        token = read_token(self._source.token_file)
+        try:
+            async with asyncio.TaskGroup() as group:
+                needed = [self._commits.run(checkpoint, self._scope), self._close_bins()]
+                helpers = [group.create_task(coroutine) for coroutine in needed]
+                try:
+                    await self._take_in(token, saved.get("tail"))
+                finally:
+                    async with self._commits.whole:  # what is half counted is counted to its end
+                        for helper in helpers:
+                            helper.cancel()
+        finally:
+            checkpoint.commit_now(self._scope, *self._changes())
+
+    def take_lines(self, lines: list[bytes]) -> tuple[int, int]:
+        """Count lines; (taken, late)."""
+        tally = self._tally
+        tally.add_lines(lines, self._horizon_s())
+        counts, tally.counts = tally.counts, Counter()
+        self.failed += tally.failed
+        tally.failed.clear()
+        tally.set_aside.clear()
+        taken, turns = self.stream.take(counts, BINS_AT_ONCE)
+        if taken.accepted:
+            self.stream.state.last_record_s = self._clock.wall()
+        if taken.late:
+            self.failed["late"] += taken.late
+        self._commits.touch()
+        self._tell(turns)
+        self._see_to_bins()
+        return taken.accepted, taken.late
+
+    async def take_body(self, body: Body, key: str | None) -> Answer:
+        """Count a request's lines and remember the answer: all of it, even if whoever asked is cancelled meanwhile."""
+        return await asyncio.shield(asyncio.ensure_future(self._take_body(body, key)))
+
+    async def room(self, records: int) -> None:
+        """Wait, after so many records, until more may come: by the rate, and until no bin is due."""
+        self._allowance.charge(records, self._clock.monotonic())
+        if (wait_s := self._allowance.wait_s(self._clock.monotonic())) > 0:
+            await self._clock.sleep_until(self._clock.monotonic() + wait_s)
+        await self._room.wait()
+
+    def wait_s(self, records: int) -> float:
+        """Seconds until so many records may come; if that is now, they are charged."""
+        now = self._clock.monotonic()
+        if (wait_s := self._allowance.wait_s(now)) > 0:
+            return wait_s
+        self._allowance.charge(records, now)
+        return 0.0
+
+    def remembered(self, key: str) -> Remembered | None:
+        """The answer that this idempotency key was given."""
+        return self._answers.get(key)
+
+    async def written(self) -> None:
+        """Wait for the disk."""
+        await self._commits.written()
+
+    def trouble(self) -> StoreError | None:
+        """Why the disk takes nothing at the moment."""
+        return self._commits.trouble
+
+    def answered(self, status: int) -> None:
+        """Count the answers to requests."""
+        self.requests[status] += 1
+
+    def _horizon_s(self) -> float:
+        """A later Unix time is refused: as far ahead it makes nobody late whose clock is right."""
+        return self._clock.wall() + self._source.limits.lateness_s
+
+    async def _take_body(self, body: Body, key: str | None) -> Answer:
+        taken = late = 0
+        told = list(body.bad)
+        async with self._commits.whole:
+            for start in range(0, len(body.lines), PIECE_LINES):
+                if start:
+                    await asyncio.sleep(0)
+                await self._room.wait()
+                piece = body.lines[start : start + PIECE_LINES]
+                piece_taken, piece_late = self.take_lines(piece)
+                taken, late = taken + piece_taken, late + piece_late
+                if piece_taken + piece_late < len(piece) and len(told) < REFUSED_TOLD:
+                    told += refused(piece, body.numbers[start : start + PIECE_LINES], self._horizon_s())
+            if body.bad_count:
+                self.failed["json"] += body.bad_count
+            refused_count = len(body.lines) - taken - late + body.bad_count
+            answer = Answer(taken, late, refused_count, sorted(told, key=lambda one: one.line)[:REFUSED_TOLD])
+            if key is not None:
+                self._answers.add(key, body.checksum, answer)
+        return answer
+
+    def _new_stream(self, state: StreamState | None) -> Stream:
+        source = self._source
+        stream = Stream(source.compare, source.limits, baseline=source.baseline, state=state)
+        stream.expect(source.builds, source.codes)
+        return stream
+
+    def _restore(self, saved: dict[str, bytes]) -> None:
+        try:
+            if (state := read_state(saved)) is not None:
+                self.stream = self._new_stream(state)
+            if "failed" in saved:
+                self.failed = Counter(msgspec.msgpack.decode(saved["failed"], type=dict[str, int]))
+            self._answers = Answers(saved)
+        except msgspec.DecodeError as exc:
+            raise StoreError(f"releases/{self.name}: the saved state is of another version: {exc}") from exc
+        self._keeper = Keeper(self.stream, saved)
+        self._see_to_bins()
+
+    def _changes(self) -> Changes:
+        """What the checkpoint is to put and to delete."""
+        puts, gone = self._keeper.changes()
+        new, forgotten = self._answers.changes()
+        puts |= new | {"failed": msgspec.msgpack.encode(dict(self.failed))}
+        if self._tail is not None:
+            puts["tail"] = self._tail.saved_state()
+        return puts, gone + forgotten
+
+    def _not_written(self, gone: list[str]) -> None:
+        self._answers.not_written(gone)
+        self._keeper.not_written(gone)
+
+    def _see_to_bins(self) -> None:
+        """Where more is due than was closed on the way: let it be closed, and nothing be taken before."""
+        if self.stream.behind():
+            self._room.clear()
+            self._due.set()
+
+    async def _close_bins(self) -> None:
+        """Close what is due, with the event loop free between."""
         while True:
-            ready, data = await asyncio.to_thread(_read_input)
-            if ready and not data:
-                return
-            yield data
-    tail = Tail([glob.escape(file)], from_start=True, clock=clock)
-    try:
-        async for batch in tail.batches():
-            yield batch.data
-    finally:
-        await tail.close()
+            await self._due.wait()
+            while self.stream.behind():
+                self._tell(self.stream.close(BINS_AT_ONCE))
+                self._commits.touch()
+                await asyncio.sleep(0)
+            self._due.clear()
+            self._room.set()
+
+    async def _tick(self) -> None:
+        """Close the last bins of a stream that has gone quiet."""
+        while True:
+            await self._clock.sleep_until(self._clock.monotonic() + TICK_S)
+            before = self.stream.state.closed_to_s
+            self._tell(self.stream.tick(self._clock.wall(), BINS_AT_ONCE))
+            self._see_to_bins()
+            if self.stream.state.closed_to_s != before:
+                self._commits.touch()
+
+    def _tell(self, turns: Iterable[Turn]) -> None:
+        for build, (kind, alert) in turns:
+            log.warning("%s: code %d of %s: %s %s", self.name, alert.code, build, alert.detector, kind)
+
+    async def _take_in(self, token: str | None, tail: bytes | None) -> None:
+        """Listen and follow until cancelled; then stop listening, and answer those who wait."""
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            if self._http:
+                self.addresses["http"] = await self._listen_http(self._http, token, stack)
+            if self._tcp:
+                lines = LineServer(self, token, self._most_connections, self.turned_away)
+                self.connections = lines.connections
+                self.addresses["tcp"] = await bind(lines.protocol, self._tcp, stack)
+                stack.push_async_callback(lines.drain, DRAIN_S)
+                group.create_task(lines.run())
+            group.create_task(self._tick())
+            if self._source.paths:
+                group.create_task(self._follow(tail))
+            self.listening.set()
+
+    async def _listen_http(self, where: tuple[str, int], token: str | None, stack: AsyncExitStack) -> int:
+        app = Ingest(self, token).app()
+        runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=DRAIN_S)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        server = runner.server
+        assert server is not None
+
+        def protocol() -> asyncio.BaseProtocol:
+            if len(server.connections) < self._most_connections:
+                return server()
+            self.turned_away["http"] += 1
+            return HangUp()
+
+        return await bind(protocol, where, stack)
+
+    async def _follow(self, saved: bytes | None) -> None:
+        self._tail = tail = Tail(self._source.paths, from_start=True, clock=self._clock, saved=saved)
+        splitter = LineSplitter()
+        try:
+            async for batch in tail.batches():
+                self.take_lines(splitter.feed(batch.data))
+                await self._room.wait()
+        finally:
+            await tail.close()
 
 
-def _read_input() -> tuple[bool, bytes]:
-    """Whether standard input had something to say within `WAIT_S`, and what; nothing at its end."""
-    ready, _, _ = select.select([0], [], [], WAIT_S)
-    return bool(ready), os.read(0, READ_BYTES) if ready else b""
-
-
-async def follow(
-    data: AsyncIterator[bytes], compare: Callable[[Table], Analysis], console: Console, clock: Clock
-) -> Input:
-    """Draw until the input ends or this is cancelled; what was read comes back, drawn a last time.
-
-    Without a terminal, only that last picture is drawn.
-    """
-    reading, came = Reading(), asyncio.Event()
-    with Live(console=console, auto_refresh=False) as live:
-
-        def show(table: Table) -> None:
-            live.update(frame(table, compare(table), console), refresh=True)
-
-        async def redraw() -> None:
-            while True:
-                await came.wait()
-                came.clear()
-                start = clock.monotonic()
-                show(reading.table())
-                await clock.sleep_until(start + max(REDRAW_S, (clock.monotonic() - start) / SHARE))
-
-        drawing = asyncio.create_task(redraw()) if console.is_terminal else None
-        with contextlib.suppress(asyncio.CancelledError):
-            async for piece in data:
-                reading.add(piece)
-                if piece:
-                    came.set()
-        if drawing:
-            drawing.cancel()
-            await asyncio.wait([drawing])
-        source = reading.end()
-        show(source.table)
-    return source
-
-
-def frame(table: Table, analysis: Analysis, console: Console) -> Group:
-    """One picture: a row a code with its last columns, worst codes first where not all fit, then what is proven."""
-    candidates = [build for build in analysis.builds if build != analysis.baseline]
-    if analysis.baseline is None or not candidates:
-        return Group(Text(f"{table.records} records of {len(analysis.builds)} builds; two are needed to compare"))
-    build = candidates[-1]
-    grid = cells(table, analysis.baseline, build)
-    room = max(4, min(MOST_COLUMNS, console.width - 12))
-    rows = worst_rows(grid, analysis, build, max(4, console.height - 6))
-    title = f"{build} against {analysis.baseline}, {table.records} records, {grid.width_s} s a column, red is worse"
-    shown = grid.log_ratio()[:, -room:]
-    coloured = console.color_system is not None and not console.no_color
-    lines = [Text(title)]
-    for row in rows:
-        alarmed = any(f.alert.stop_s is None and f.alert.code == grid.codes[row] for f in analysis.alerts)
-        line = Text(f"{grid.codes[row]:>9}{'!' if alarmed else ' '} ")
-        for value in shown[row].tolist():
-            line.append(*cell(value, coloured=coloured))
-        lines.append(line)
-    end = grid.start_s + grid.candidate.shape[1] * grid.width_s
-    lines.append(Text(f"{'':>11}to {show_time(end)}; ! marks a code that is worse now"))
-    return Group(*lines)
-
-
-def worst_rows(grid: Cells, analysis: Analysis, build: str, most: int) -> list[int]:
-    """Places of the codes to show, in the order of the codes: those with the most evidence, if not all fit."""
-    evidence = {r.code: r.log_evidence for r in analysis.codes if r.candidate_build == build}
-    by_evidence = sorted(range(len(grid.codes)), key=lambda i: -evidence.get(grid.codes[i], 0.0))
-    return sorted(by_evidence[:most])
-
-
-def cell(value: float, *, coloured: bool) -> tuple[str, str]:
-    """A cell's character and style."""
-    if np.isnan(value):
-        return (" ", f"on {GREY}") if coloured else (".", "")
-    middle = len(COLOURS) // 2
-    place = middle + max(-middle, min(middle, round(value / STEP)))
-    if coloured:
-        return " ", f"on {COLOURS[place]}"
-    return NO_COLOUR[0 if place == middle else 1 if place < middle else 2 if place < middle + 3 else 3], ""
+def refused(lines: list[bytes], numbers: Sequence[int], horizon_s: float) -> list[Refused]:
+    """The first of these lines that are refused; only looked for when there are some."""
+    found: list[Refused] = []
+    for number, line in zip(numbers, lines, strict=True):
+        try:
+            check_time(parse_line(line).time_s, horizon_s)
+        except BadRecord as exc:
+            found.append(Refused(number, exc.reason, str(exc)))
+            if len(found) == REFUSED_TOLD:
+                break
+    return found

@@ -1,157 +1,151 @@
-"""An analysis as text, as JSON, or as one HTML file.
+"""A table of counts to an analysis: totals, exact ratios, alerts.
 
-The text has the alerts first and the verdict last, where a terminal shows it.
+Closed bins go, in order, through the same detectors as those of a running stream.
 """
 
-import base64
-import html
+import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
 
 import msgspec
 
-from exporter.releases.analysis import Analysis, BuildAlert, CodeResult
-from exporter.releases.bulk.reading import Input
-from exporter.releases.compare.settings import Settings
-from exporter.releases.records import CLOCK_LIMIT_S
-
-_TITLES = {
-    "mean-threshold": "Mean Threshold Exceeded",
-    "evidence": "Evidence Threshold Reached",
-    "onset": "Onset Detected",
-}
+from exporter.releases.bulk.grid import blocks
+from exporter.releases.bulk.overlap import Overlap
+from exporter.releases.bulk.table import Table
+from exporter.releases.compare.detectors import Alert, Bins, Counts, Detector
+from exporter.releases.compare.settings import DETECTORS, Settings, choose_baseline, make_detectors
+from exporter.releases.compare.statistics import Floats, log_evidence, p_values, q_values, rate_ratios
 
 
-@lru_cache(maxsize=10_000)  # thousands of alerts begin in the same second
-def show_time(time_s: int | None) -> str | None:
-    """A time as the records have it: H:MM:SS of the stream, or ISO 8601, UTC."""
-    if time_s is None:
-        return None
-    if time_s < CLOCK_LIMIT_S:
-        return f"{time_s // 3600}:{time_s // 60 % 60:02}:{time_s % 60:02}"
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def alert_text(found: BuildAlert) -> str:
-    """One alert, in the form that task 004 prints."""
-    alert = found.alert
-    fields = {
-        "Start Timestamp": show_time(alert.start_s),
-        "Stop Timestamp": show_time(alert.stop_s) or "active",
-        "Error Code": f"Error_Code_{alert.code}",
-        "Value": repr(alert.value),
-        "Threshold": repr(alert.threshold),
-    }
-    lines = [f"Alert: {_TITLES[alert.detector]}", *(f"    {key + ':':<17}{value}" for key, value in fields.items())]
-    return "\n".join(lines)
-
-
-def as_text(analysis: Analysis, source: Input, settings: Settings) -> str:
-    """Alerts, then the table of codes, then the verdict."""
-    parts = [alert_text(found) for found in analysis.alerts]
-    parts.append(_table(analysis))
-    parts.append("\n".join(_verdict(analysis, source, settings)))
-    return "\n\n".join(parts) + "\n"
-
-
-def _table(analysis: Analysis) -> str:
-    head = f"{'code':>10} {'build':>18} {'baseline':>9} {'candidate':>9} {'ratio':>8} {'95 % interval':>19}"
-    rows = [head + f" {'q':>9} {'evidence':>9} {'alarm':>9}"]
-    for r in sorted(analysis.codes, key=lambda r: -r.log_evidence):
-        interval = f"{r.rate_ratio_low:.2f} - {'inf' if r.rate_ratio_high is None else f'{r.rate_ratio_high:.2f}'}"
-        ratio = (
-            "inf" if r.rate_ratio is None and r.candidate else "-" if r.rate_ratio is None else f"{r.rate_ratio:.3f}"
-        )
-        rows.append(
-            f"{r.code:>10} {r.candidate_build:>18} {r.baseline:>9} {r.candidate:>9} {ratio:>8} {interval:>19}"
-            f" {r.q_value:>9.2g} {r.evidence:>9.2g} {show_time(r.alarm_at) or '-':>9}"
-        )
-    return "\n".join(rows)
-
-
-def _verdict(analysis: Analysis, source: Input, settings: Settings) -> Iterator[str]:
-    yield f"baseline {analysis.baseline}; " + ", ".join(f"{b}: {n} records" for b, n in analysis.builds.items())
-    for reason, count in sorted(source.failed.items()):
-        yield f"set aside: {count} lines ({reason})"
-    for build, bins in analysis.compared.items():
-        if bins < analysis.bins:
-            yield f"{build} and the baseline were there together in {bins} of {analysis.bins} bins; those are compared"
-    for build, start, stop in analysis.silent:
-        yield f"{build} sent nothing from {show_time(start)} to {show_time(stop)} while the baseline did"
-    if len(analysis.builds) < 2:
-        yield "nothing was compared: that takes two builds or more"
-        return
-    worse = sorted({f.alert.code for f in analysis.alerts if f.alert.detector == "evidence"})
-    if worse:
-        yield f"worse than the baseline (at most {settings.alpha:.0%} chance of any false alarm): codes {_list(worse)}"
-    elif any(f.alert.detector == "onset" for f in analysis.alerts):
-        yield "no code is worse over the whole input; onsets were seen, see above"
-    else:
-        yield "no code is shown to be worse than the baseline"
-
-
-def _list(codes: Sequence[int]) -> str:
-    return ", ".join(map(str, codes))
-
-
-def as_json(analysis: Analysis, source: Input, settings: Settings) -> bytes:
-    """The report as JSON, indented; times as the records have them."""
-    tree: dict[str, Any] = {
-        "baseline": analysis.baseline,
-        "builds": analysis.builds,
-        "codes": [_code(result) for result in analysis.codes],
-        "alerts": [_alert(found) for found in analysis.alerts],
-        "silences": [{"build": b, "start": show_time(s), "stop": show_time(e)} for b, s, e in analysis.silent],
-        "bins": {"all": analysis.bins, "compared": analysis.compared},
-        "settings": settings,
-        "input": {
-            "records": source.table.records,
-            "failed": dict(source.failed),
-            "set_aside": source.set_aside,
-            "seconds": source.table.seconds,
-        },
-    }
-    return msgspec.json.format(msgspec.json.encode(tree), indent=2) + b"\n"
-
-
-def _code(result: CodeResult) -> dict[str, Any]:
-    return {**msgspec.structs.asdict(result), "alarm_at": show_time(result.alarm_at)}
-
-
-class _Alert(msgspec.Struct, frozen=True, gc=False):
-    """An alert as JSON has it."""
+class CodeResult(msgspec.Struct, frozen=True):
+    """One code in one candidate build against the baseline. Times in seconds as the records have them."""
 
     code: int
-    detector: str
+    candidate_build: str
+    baseline: int
+    candidate: int
+    rate_ratio: float | None
+    rate_ratio_low: float
+    rate_ratio_high: float | None  # None: no bound, the baseline has no errors
+    p_value: float
+    q_value: float
+    evidence: float
+    log_evidence: float
+    dispersion: float | None
+    alarm_at: int | None
+
+
+class BuildAlert(msgspec.Struct, frozen=True, gc=False):
+    """An alert and the build it is about."""
+
     build: str
-    start: str | None
-    stop: str | None
-    value: float
-    threshold: float
-    evidence: str
+    alert: Alert
 
 
-def _alert(found: BuildAlert) -> _Alert:
-    alert = found.alert
-    start, stop = show_time(alert.start_s), show_time(alert.stop_s)
-    return _Alert(alert.code, alert.detector, found.build, start, stop, alert.value, alert.threshold, alert.evidence)
+class Analysis(msgspec.Struct, frozen=True):
+    """What a whole input says."""
+
+    baseline: str | None
+    builds: dict[str, int]
+    codes: list[CodeResult]
+    alerts: list[BuildAlert]
+    silent: list[tuple[str, int, int]]  # (build, start, stop) in which one build sent nothing and others did
+    bins: int = 0
+    compared: dict[str, int] = {}
+    """Bins of each candidate that it shares with the baseline, out of `bins`."""
 
 
-def as_html(analysis: Analysis, source: Input, settings: Settings, picture: bytes) -> str:
-    """One self-contained page. `picture` is the heatmap, PNG."""
-    verdict = "".join(f"<p>{html.escape(line)}</p>" for line in _verdict(analysis, source, settings))
-    shown = [f for f in analysis.alerts if f.alert.detector != "mean-threshold"]
-    left_out = len(analysis.alerts) - len(shown)
-    alerts = "".join(f"<pre>{html.escape(alert_text(found))}</pre>" for found in shown) or "<p>None.</p>"
-    if left_out:
-        alerts += f"<p>{left_out} windows of mean-threshold were above its threshold; the text report has them.</p>"
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Release report</title><style>'
-        "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
-        "pre{overflow-x:auto}img{max-width:100%}</style><h1>Release report</h1>"
-        f"{verdict}<h2>Candidate against baseline</h2>"
-        f'<img alt="heatmap of error codes over time" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
-        f"<h2>Codes</h2><pre>{html.escape(_table(analysis))}</pre><h2>Alerts</h2>{alerts}</html>\n"
-    )
+def analyse(
+    table: Table, settings: Settings, *, baseline: str | None = None, detectors: Sequence[str] = DETECTORS
+) -> Analysis:
+    """Compare every other build with the baseline. Raises ConfigError when there is no such baseline."""
+    base = choose_baseline(table.builds, baseline)
+    totals = table.totals()
+    analysis = Analysis(base, dict(zip(table.builds, totals.sum(1).tolist(), strict=True)), [], [], [])
+    if base is None:
+        return analysis
+    candidates = [place for place, build in enumerate(table.builds) if build != base]
+    watched = len(table.codes) * len(candidates)
+    logs = {place: AlertLog(make_detectors(settings, watched, detectors)) for place in candidates}
+    at = table.builds.index(base)
+    overlap = Overlap(table, at, settings.bin_s)
+    for block in blocks(table, settings.bin_s):
+        overlap.add(block)
+        for place, log in logs.items():
+            log.step(overlap.pair(block, place), table.codes)
+    analysis = msgspec.structs.replace(analysis, bins=len(overlap.starts))
+    for place in candidates:
+        build, alerts = table.builds[place], logs[place].alerts()
+        analysis.alerts.extend(BuildAlert(build, alert) for alert in alerts)
+        figures = (totals[[at, place]] - overlap.apart[place], overlap.moments[place].dispersion())
+        analysis.codes.extend(_compare(build, table.codes, figures, settings, alerts))
+        analysis.compared[build] = overlap.bins(place)
+        gaps = silences(overlap.starts, overlap.by_build(at, place), settings.bin_s, settings.bins)
+        analysis.silent.extend((build, *gap) for gap in gaps)
+    return analysis
+
+
+class AlertLog:
+    """Detectors of one candidate, and all the alerts they gave."""
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self._detectors = detectors
+        self._ended: list[Alert] = []
+
+    def step(self, closed: Bins, codes: Sequence[int]) -> None:
+        """Feed bins to each detector."""
+        for detector in self._detectors:
+            self._ended += [alert for kind, alert in detector.step(closed, codes) if kind == "inactive"]
+
+    def alerts(self) -> list[Alert]:
+        """All alerts by their start; those still active have no end."""
+        active = [alert for detector in self._detectors for alert in detector.active.values()]
+        return sorted([*self._ended, *active], key=lambda a: (a.start_s, a.detector, a.code))
+
+
+def silences(starts: Sequence[int], sums: Counts, width_s: int, least_bins: int) -> Iterator[tuple[int, int]]:
+    """Stretches of at least `least_bins` bins in which the candidate sent nothing while the baseline did.
+
+    sums: (bins, 2), baseline and candidate.
+    """
+    start: int | None = None
+    for at, (base, other) in zip([*starts, None], [*sums.tolist(), (0, 0)], strict=True):
+        quiet = base > 0 and other == 0
+        if quiet and start is None:
+            start = at
+        elif not quiet and start is not None:
+            end = at if at is not None else starts[-1] + width_s
+            if end - start >= least_bins * width_s:
+                yield start, end
+            start = None
+
+
+def _compare(
+    build: str, codes: Sequence[int], figures: tuple[Counts, Floats], settings: Settings, alerts: Sequence[Alert]
+) -> Iterator[CodeResult]:
+    """One build's codes. figures: totals of baseline and candidate, (2, codes); candidate's dispersion, (codes,)."""
+    (ys, xs), spread = figures
+    ratios = rate_ratios(xs, ys, settings.exposure)
+    p = p_values(xs, ys, exposure=settings.exposure)
+    q = q_values(p)
+    logs = log_evidence(xs, ys, exposure=settings.exposure)
+    alarms = {a.code: a.start_s for a in reversed(alerts) if a.detector == "evidence"}  # the first one of each stays
+    for i, code in enumerate(codes):
+        yield CodeResult(
+            code=code,
+            candidate_build=build,
+            baseline=int(ys[i]),
+            candidate=int(xs[i]),
+            rate_ratio=_finite(ratios.ratio[i]),
+            rate_ratio_low=float(ratios.low[i]),
+            rate_ratio_high=_finite(ratios.high[i]),
+            p_value=float(p[i]),
+            q_value=float(q[i]),
+            evidence=math.exp(min(float(logs[i]), 700.0)),
+            log_evidence=float(logs[i]),
+            dispersion=_finite(spread[i]),
+            alarm_at=alarms.get(code),
+        )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from exporter.releases.compare.settings import Settings
-from exporter.releases.stream import Limits
+from exporter.releases.state import Limits
 from foundation.errors import ConfigError
 
 

@@ -5,9 +5,9 @@ import resource
 from collections.abc import Iterable
 
 from exporter.catalogue import Family
-from exporter.releases.feed import Feed
+from exporter.releases.live import Follower
+from exporter.releases.metrics import families
 from exporter.releases.source import Source
-from exporter.releases.tell import families
 from exporter.system import Context
 
 MAX_CONNECTIONS = 1000  # of one source and kind
@@ -20,22 +20,25 @@ class System:
     def __init__(self, sources: list[Source], ctx: Context) -> None:
         """Opens nothing yet. Raises ConfigError."""
         most = most_connections(sum((source.http is not None) + (source.tcp is not None) for source in sources))
-        self._feeds = [Feed(source, number, ctx, most) for number, source in enumerate(sources)]
+        self._followers = [Follower(source, number, ctx, most) for number, source in enumerate(sources)]
 
     async def run(self) -> None:
         """Take records until cancelled; then write down what was taken."""
         async with asyncio.TaskGroup() as group:
-            for feed in self._feeds:
-                group.create_task(feed.run())
+            for follower in self._followers:
+                group.create_task(follower.run())
 
     async def listening(self) -> None:
         """Wait until every source takes records."""
-        for feed in self._feeds:
-            await feed.listening.wait()
+        for follower in self._followers:
+            await follower.listening.wait()
 
     def collect(self) -> Iterable[Family]:
         """The comparisons as they are now."""
-        return families({feed.name: feed.stream for feed in self._feeds}, {feed.name: feed for feed in self._feeds})
+        return families(
+            {follower.name: follower.stream for follower in self._followers},
+            {follower.name: follower for follower in self._followers},
+        )
 
 
 def most_connections(listeners: int) -> int:

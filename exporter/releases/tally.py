@@ -1,4 +1,4 @@
-"""Records of a running stream to counts, one a second for each build and code. Whole inputs have `reading`.
+"""Records of a running stream to counts, one a second for each build and code. Whole inputs have `bulk.reading`.
 
 Streams repeat themselves: many records of one second are equal to the letter. So equal lines are counted first, at the
 speed of a dictionary, and each distinct line is parsed once. Counts merge by addition, in any order.
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from exporter.releases.records import check_time, parse_line
+from exporter.releases.parse import check_time, parse_line
 from foundation.errors import BadRecord
 
 SET_ASIDE_KEPT = 20

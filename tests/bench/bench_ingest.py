@@ -37,8 +37,8 @@ from ports import free_ports
 
 from exporter.releases.compare.settings import Settings
 from exporter.releases.keeping import Keeper
-from exporter.releases.stream import Limits, Stream
-from exporter.releases.tell import families
+from exporter.releases.metrics import families
+from exporter.releases.state import Limits, Stream
 
 BATCH = 1000  # records to a request
 POOL = 400  # different batches

@@ -22,7 +22,7 @@ from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.mean_threshold import MeanThreshold
 from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.settings import Settings
-from exporter.releases.stream import Limits, Stream
+from exporter.releases.state import Limits, Stream
 
 RATES = (0.01, 0.06, 0.11, 1.0)
 RATIOS = (1.25, 2.0, 5.0)

@@ -9,10 +9,10 @@ import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.releases.analysis import analyse
 from exporter.releases.bulk.reading import Input, Reading
 from exporter.releases.compare.settings import Settings
 from exporter.releases.compare.statistics import log_evidence, p_values, q_values, rate_ratios
+from exporter.releases.report import analyse
 
 SHARED = Path(os.environ.get("TIDEWATCH_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 DATA = SHARED / "data" / "004-streaming-metrics"

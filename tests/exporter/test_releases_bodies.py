@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.releases.ingest.bodies import Body, read_body
-from exporter.releases.records import Record, parse_line
+from exporter.releases.parse import Record, parse_line
 from foundation.errors import BadRecord
 
 GOOD = b'{"timestamp": 5, "build_version": "5.1", "error_code": 3}'

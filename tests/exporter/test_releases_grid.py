@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.releases.analysis import analyse
 from exporter.releases.bulk import grid
 from exporter.releases.bulk.grid import MARGIN_BINS, blocks
 from exporter.releases.bulk.reading import Reading
 from exporter.releases.compare.settings import Settings
-from exporter.releases.stream import Limits, Stream
+from exporter.releases.report import analyse
+from exporter.releases.state import Limits, Stream
 
 LEAP = 20 * MARGIN_BINS
 

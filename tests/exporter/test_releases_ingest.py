@@ -19,9 +19,9 @@ from exporter.releases.compare.settings import Settings
 from exporter.releases.ingest.answers import KEYS_REMEMBERED, REFUSED_TOLD, Answer, Answers, Refused
 from exporter.releases.ingest.bodies import JsonRecord
 from exporter.releases.keeping import Keeper
-from exporter.releases.records import LineSplitter
+from exporter.releases.parse import LineSplitter
 from exporter.releases.source import Source
-from exporter.releases.stream import Limits, Stream, StreamState
+from exporter.releases.state import Limits, Stream, StreamState
 from exporter.releases.system import System
 from exporter.system import Context
 from exporter.web.exposition import Renderer
@@ -57,12 +57,12 @@ async def start(tmp_path):
 
 
 def urls(system):
-    addresses = system._feeds[0].addresses
+    addresses = system._followers[0].addresses
     return f"http://127.0.0.1:{addresses['http']}/ingest", addresses["tcp"]
 
 
 def counted(system):
-    totals = system._feeds[0].stream.state.totals
+    totals = system._followers[0].stream.state.totals
     return {(build, code): n for build, codes in totals.items() for code, n in codes.items() if n}
 
 
@@ -147,7 +147,7 @@ async def test_a_key_that_is_in_hand_is_not_counted_twice(start):
 
 async def test_a_full_disk_is_told_and_the_same_request_again_counts_once(start, monkeypatch):
     system = await start()
-    context = system._feeds[0]._ctx
+    context = system._followers[0]._ctx
     monkeypatch.setattr(commits, "RETRY_S", 0.0)
     real = context.checkpoint.commit
 
@@ -177,7 +177,7 @@ async def test_a_time_ahead_of_the_clock_is_refused_and_closes_nothing(start):
         answer = await response.json()
     assert (answer["taken"], answer["late"], answer["refused_count"]) == (2, 0, 1)
     assert [(r["line"], r["reason"]) for r in answer["refused"]] == [(2, "future")]
-    assert system._feeds[0].stream.state.newest_s == now
+    assert system._followers[0].stream.state.newest_s == now
 
 
 def test_the_oldest_keys_are_forgotten_and_what_the_disk_did_not_take_is_put_again():
@@ -247,7 +247,7 @@ async def test_a_header_is_none_of_the_lines_also_after_the_token(start, tmp_pat
 
 async def test_tcp_is_acknowledged_only_once_the_disk_has_taken_it(start, monkeypatch):
     system = await start()
-    feed = system._feeds[0]
+    feed = system._followers[0]
     monkeypatch.setattr(commits, "RETRY_S", 0.0)
     real, failed = feed._ctx.checkpoint.commit, asyncio.Event()
 
@@ -287,8 +287,8 @@ async def test_one_connection_too_many_is_hung_up_on_and_counted(start, monkeypa
         await asyncio.sleep(0)
     assert await send(port, LINES) is None
     async with ClientSession() as client, client.get(url.replace("/ingest", "/-/healthy")):  # kept alive
-        assert await send(system._feeds[0].addresses["http"], b"") is None
-    assert system._feeds[0].turned_away == {"tcp": 1, "http": 1}
+        assert await send(system._followers[0].addresses["http"], b"") is None
+    assert system._followers[0].turned_away == {"tcp": 1, "http": 1}
     writer.close()
     await reader.read()
 
@@ -296,7 +296,7 @@ async def test_one_connection_too_many_is_hung_up_on_and_counted(start, monkeypa
 async def test_no_write_sees_half_of_a_request(start, monkeypatch):
     """Else a sender that repeats a request after a kill would have half of it counted twice."""
     system = await start()
-    checkpoint = system._feeds[0]._ctx.checkpoint
+    checkpoint = system._followers[0]._ctx.checkpoint
     real, seen = checkpoint.commit, set()
 
     async def watched(scope, puts, gone):
@@ -320,7 +320,7 @@ async def test_no_write_sees_half_of_a_request(start, monkeypatch):
 
 async def test_while_the_disk_takes_nothing_nothing_more_is_counted(start, monkeypatch):
     system = await start()
-    feed = system._feeds[0]
+    feed = system._followers[0]
 
     async def full(scope, puts, gone):
         raise StoreError("the disk is full")
@@ -447,6 +447,6 @@ async def test_bins_that_are_due_when_the_exporter_ends_are_closed_by_the_next(s
     checkpoint = Checkpoint(tmp_path / "exporter.db", SystemClock())
     checkpoint.commit_now("releases/app", *Keeper(stream, {}).changes())
     checkpoint.close()
-    (feed,) = (await start())._feeds
+    (feed,) = (await start())._followers
     await feed._room.wait()
     assert (feed.stream.behind(), feed.stream.state.closed_to_s) == (0, 1160)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from exporter.releases.compare.settings import Settings
 from exporter.releases.ingest.answers import Answer, Answers
 from exporter.releases.keeping import Keeper, read_state
-from exporter.releases.stream import Limits, Stream, StreamState
+from exporter.releases.state import Limits, Stream, StreamState
 
 LIMITS = Limits(lateness_s=30, max_codes=40)
 TAKE = st.tuples(

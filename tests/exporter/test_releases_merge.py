@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from exporter.catalogue import releases as catalogue
 from exporter.releases.compare.settings import Settings
 from exporter.releases.compare.statistics import p_values
-from exporter.releases.records import LineSplitter
-from exporter.releases.stream import Limits, Stream
+from exporter.releases.metrics import families
+from exporter.releases.parse import LineSplitter
+from exporter.releases.state import Limits, Stream
 from exporter.releases.tally import Tally
-from exporter.releases.tell import families
 
 OLD, NEW = "5.1", "5.2"
 RULES = Path(__file__).resolve().parents[2] / "alerts" / "rules" / "releases.yml"

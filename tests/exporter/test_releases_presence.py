@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from exporter.releases.analysis import analyse
 from exporter.releases.bulk.reading import Reading
 from exporter.releases.compare.presence import Presence
 from exporter.releases.compare.settings import Settings
+from exporter.releases.report import analyse
 
 RATE = 5  # errors a second of each build, in four codes
 

@@ -13,7 +13,7 @@ from exporter.releases.bulk import reading as readings
 from exporter.releases.bulk.fields import MAX_BYTES, PADDING, alike, words
 from exporter.releases.bulk.reading import Reading
 from exporter.releases.cli import releases
-from exporter.releases.records import LineSplitter, version_key
+from exporter.releases.parse import LineSplitter, version_key
 from exporter.releases.tally import Tally
 from foundation.errors import ConfigError
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from exporter.releases import live
 from exporter.releases.cli import releases
+from exporter.releases.render import terminal
 from foundation.clock import SystemClock
 
 SHARED = Path(os.environ.get("TIDEWATCH_SHARED") or Path(__file__).resolve().parents[3] / "shared")
@@ -92,7 +92,7 @@ def test_following_standard_input_ends_with_the_last_picture():
 async def test_a_file_is_followed_through_its_rotation(tmp_path):
     path = tmp_path / "errors.tsv"
     path.write_text("0:00:01\t5.1\t3\n")
-    came = live.pieces(str(path), SystemClock())
+    came = terminal.pieces(str(path), SystemClock())
     async with asyncio.timeout(30):
         assert await anext(piece async for piece in came if piece) == b"0:00:01\t5.1\t3\n"
         path.rename(tmp_path / "errors.tsv.1")

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.catalogue.releases import BUILD_SILENT, DISPERSION
-from exporter.releases.analysis import analyse
 from exporter.releases.bulk.reading import Reading
 from exporter.releases.compare.detectors import Bins, DetectorState
 from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.mean_threshold import MeanThreshold
 from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.settings import Settings
-from exporter.releases.stream import OTHER_BUILD, OTHER_CODE, Limits, Stream, StreamState, Taken
-from exporter.releases.tell import families
+from exporter.releases.metrics import families
+from exporter.releases.report import analyse
+from exporter.releases.state import OTHER_BUILD, OTHER_CODE, Limits, Stream, StreamState, Taken
 
 OLD, NEW = "5.1", "5.2"
 LIMITS = Limits(lateness_s=30, max_codes=40)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from exporter.releases.bulk.fields import BAD, MAX_BYTES, PADDING, Ints, alike, clock_times, words
 from exporter.releases.bulk.table import Table
-from exporter.releases.records import LineSplitter, parse_build, parse_code, parse_time, version_key
+from exporter.releases.parse import LineSplitter, parse_build, parse_code, parse_time, version_key
 from exporter.releases.tally import SetAside, Tally
 from foundation.errors import BadRecord, ConfigError
 

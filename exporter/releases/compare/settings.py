@@ -8,7 +8,7 @@ from exporter.releases.compare.detectors import Detector
 from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.mean_threshold import MeanThreshold
 from exporter.releases.compare.onset import Onset
-from exporter.releases.records import version_key
+from exporter.releases.parse import version_key
 from foundation.errors import ConfigError
 
 DETECTORS = ("mean-threshold", "evidence", "onset")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from exporter.releases.ingest.answers import REFUSED_TOLD, Refused
-from exporter.releases.records import is_header
+from exporter.releases.parse import is_header
 from foundation.errors import BadRecord
 
 MAX_BODY_BYTES = 8 << 20  # packed and unpacked: 300,000 lines of text

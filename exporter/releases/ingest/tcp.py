@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 import msgspec
 
-from exporter.releases.records import LineSplitter, is_header
+from exporter.releases.parse import LineSplitter, is_header
 from foundation.errors import StoreError
 
 READ_BYTES = 64 << 10

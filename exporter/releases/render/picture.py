@@ -12,10 +12,10 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.releases.analysis import Analysis
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Alert
-from exporter.releases.report import show_time
+from exporter.releases.render.text import show_time
+from exporter.releases.report import Analysis
 from foundation.errors import ConfigError
 
 LEAST_EVENTS = 5

@@ -17,7 +17,7 @@ import numpy as np
 from exporter.releases.compare.detectors import Alert, Bins, Change, Counts, Detector, DetectorState
 from exporter.releases.compare.presence import Presence
 from exporter.releases.compare.settings import Settings, choose_baseline, make_detectors
-from exporter.releases.records import DAY_S
+from exporter.releases.parse import DAY_S
 
 OTHER_BUILD = "other"
 OTHER_CODE = 1_000_000_000  # no record can have it: codes have at most nine digits
@@ -45,7 +45,7 @@ class StreamState(msgspec.Struct):
     began_s: end of the first bin. closed_to_s: start of the first open one. due_s: end of the last that is due.
     newest_s: the newest record's time; first_s, last_s: the first and the newest by build, 0 for one that is named.
     transitions: (build, code, detector, active or inactive) -> how often.
-    codes: in the order in which they were first seen. detectors: build -> states, as `analysis.DETECTORS` stand.
+    codes: in the order in which they were first seen. detectors: build -> states, as `settings.DETECTORS` stand.
     windows: build -> candidate's and baseline's counts of the last bins by code, two rows a bin, newest last;
     bins in which the baseline had gone are empty. spoken: build -> records in its last bins. presence: by build.
     retired: builds that have gone for long, in that order.

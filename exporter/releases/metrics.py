@@ -13,13 +13,13 @@ from exporter.releases.compare.detectors import Counts, grown
 from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.statistics import Moments, p_values, q_values, rate_ratios
-from exporter.releases.stream import OTHER_BUILD, OTHER_CODE, SILENT_BINS, Stream
+from exporter.releases.state import OTHER_BUILD, OTHER_CODE, SILENT_BINS, Stream
 
 Values = dict[LabelValues, float]
 
 
 class Told(Protocol):
-    """What a feed knows beside its stream."""
+    """What a follower knows beside its stream."""
 
     @property
     def failed(self) -> Mapping[str, int]:
@@ -43,11 +43,11 @@ def code_name(code: int) -> str:
     return "other" if code == OTHER_CODE else str(code)
 
 
-def families(streams: Mapping[str, Stream], feeds: Mapping[str, Told]) -> Iterator[Family]:
+def families(streams: Mapping[str, Stream], followers: Mapping[str, Told]) -> Iterator[Family]:
     """Everything that the sources tell."""
     found: dict[Metric, Values] = {metric: {} for metric in vars(catalogue).values() if isinstance(metric, Metric)}
     for name, stream in streams.items():
-        _counts(found, name, stream, feeds[name])
+        _counts(found, name, stream, followers[name])
         for build in stream.candidates():
             _comparison(found, name, stream, build)
     for metric, series in found.items():
@@ -55,22 +55,22 @@ def families(streams: Mapping[str, Stream], feeds: Mapping[str, Told]) -> Iterat
             yield metric.family(series)
 
 
-def _counts(found: dict[Metric, Values], name: str, stream: Stream, feed: Told) -> None:
+def _counts(found: dict[Metric, Values], name: str, stream: Stream, follower: Told) -> None:
     state = stream.state
     for build, totals in state.totals.items():
         for code, count in totals.items():
             found[catalogue.ERRORS][name, build, code_name(code)] = count
     found[catalogue.RECORDS][name,] = state.accepted
-    for reason in {"late", *feed.failed}:
-        found[catalogue.RECORDS_FAILED][name, reason] = feed.failed.get(reason, 0)
+    for reason in {"late", *follower.failed}:
+        found[catalogue.RECORDS_FAILED][name, reason] = follower.failed.get(reason, 0)
     for label in ("build", "code"):
         found[catalogue.FOLDED][name, label] = state.folded.get(label, 0)
     found[catalogue.LAST_RECORD][name,] = state.last_record_s
-    found[catalogue.CONNECTIONS][name,] = len(feed.connections)
+    found[catalogue.CONNECTIONS][name,] = len(follower.connections)
     for protocol in ("http", "tcp"):
-        found[catalogue.TURNED_AWAY][name, protocol] = feed.turned_away.get(protocol, 0)
-    for status in {200, 503, *feed.requests}:
-        found[catalogue.REQUESTS][name, str(status)] = feed.requests.get(status, 0)
+        found[catalogue.TURNED_AWAY][name, protocol] = follower.turned_away.get(protocol, 0)
+    for status in {200, 503, *follower.requests}:
+        found[catalogue.REQUESTS][name, str(status)] = follower.requests.get(status, 0)
     if state.closed_to_s is not None:
         found[catalogue.WATERMARK][name,] = state.closed_to_s
     if state.baseline is not None:

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from exporter.releases import live
-from exporter.releases.analysis import analyse
 from exporter.releases.cli import releases
 from exporter.releases.compare.settings import Settings
+from exporter.releases.render import terminal
+from exporter.releases.report import analyse
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError
 
@@ -36,7 +36,7 @@ def drawn(data, *, colours=None, height=24):
         yield data[:100]
         yield data[100:]
 
-    asyncio.run(live.follow(pieces(), compare, console, SystemClock()))
+    asyncio.run(terminal.follow(pieces(), compare, console, SystemClock()))
     return console.file.getvalue()
 
 

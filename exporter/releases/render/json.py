@@ -1,0 +1,53 @@
+"""An analysis as JSON."""
+
+from typing import Any
+
+import msgspec
+
+from exporter.releases.bulk.reading import Input
+from exporter.releases.compare.settings import Settings
+from exporter.releases.render.text import show_time
+from exporter.releases.report import Analysis, BuildAlert, CodeResult
+
+
+def as_json(analysis: Analysis, source: Input, settings: Settings) -> bytes:
+    """The report as JSON, indented; times as the records have them."""
+    tree: dict[str, Any] = {
+        "baseline": analysis.baseline,
+        "builds": analysis.builds,
+        "codes": [_code(result) for result in analysis.codes],
+        "alerts": [_alert(found) for found in analysis.alerts],
+        "silences": [{"build": b, "start": show_time(s), "stop": show_time(e)} for b, s, e in analysis.silent],
+        "bins": {"all": analysis.bins, "compared": analysis.compared},
+        "settings": settings,
+        "input": {
+            "records": source.table.records,
+            "failed": dict(source.failed),
+            "set_aside": source.set_aside,
+            "seconds": source.table.seconds,
+        },
+    }
+    return msgspec.json.format(msgspec.json.encode(tree), indent=2) + b"\n"
+
+
+def _code(result: CodeResult) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(result), "alarm_at": show_time(result.alarm_at)}
+
+
+class _Alert(msgspec.Struct, frozen=True, gc=False):
+    """An alert as JSON has it."""
+
+    code: int
+    detector: str
+    build: str
+    start: str | None
+    stop: str | None
+    value: float
+    threshold: float
+    evidence: str
+
+
+def _alert(found: BuildAlert) -> _Alert:
+    alert = found.alert
+    start, stop = show_time(alert.start_s), show_time(alert.stop_s)
+    return _Alert(alert.code, alert.detector, found.build, start, stop, alert.value, alert.threshold, alert.evidence)
