@@ -11,15 +11,15 @@ from typing import Any
 import click
 import msgspec
 
-from exporter.accesslog.backfill import Backfill
 from exporter.accesslog.explain import explain
 from exporter.accesslog.flags import configured, format_or_tab, guessed, make_source
 from exporter.accesslog.formats import UNITS_NS
-from exporter.accesslog.ganglia import Ganglia
 from exporter.accesslog.infer import propose, sample
-from exporter.accesslog.qps import Reporter, follow
+from exporter.accesslog.report.backfill import Backfill
+from exporter.accesslog.report.ganglia import Ganglia
+from exporter.accesslog.report.qps import Reporter, follow
+from exporter.accesslog.report.summary import as_table, new_reader, summarize, tally_file
 from exporter.accesslog.source import TimeUnit
-from exporter.accesslog.summary import as_table, new_reader, summarize, tally_file
 from exporter.accesslog.tally import Tally
 from exporter.sources.files import LineFile
 from foundation.clock import SystemClock

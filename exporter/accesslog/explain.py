@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from exporter.accesslog.labels import Labeller
-from exporter.accesslog.reader import Reader
+from exporter.accesslog.parse.reader import Reader
+from exporter.accesslog.report.summary import printable
 from exporter.accesslog.source import Source
-from exporter.accesslog.summary import printable
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, NS, TIME_NS, Buckets
 from exporter.catalogue import accesslog as metrics
 

@@ -9,7 +9,7 @@ import yaml
 
 from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import PRESETS, UNITS_NS, Format, find_format
-from exporter.accesslog.reader import Reader
+from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router, compile_template
 from exporter.accesslog.source import TimeUnit
 from exporter.accesslog.tally import COUNT, Buckets

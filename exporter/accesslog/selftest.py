@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from exporter.accesslog.reader import Reader
+from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Example, Source
+from exporter.accesslog.state import Traffic
 from exporter.accesslog.tally import Buckets
-from exporter.accesslog.traffic import Traffic
 from exporter.web.exposition import Renderer
 
 

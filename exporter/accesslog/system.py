@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 
-from exporter.accesslog.follow import Follower
+from exporter.accesslog.live import Live
 from exporter.accesslog.source import Source
 from exporter.catalogue import Family
 from exporter.system import Context
@@ -16,7 +16,7 @@ class System:
         """Reads no file yet."""
         self._wanted = {source.source: source for source in sources}
         self._context = context
-        self._followers: dict[str, Follower] = {}
+        self._followers: dict[str, Live] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -27,7 +27,7 @@ class System:
                 self._start(self._follower(source))
             await asyncio.get_running_loop().create_future()  # sources may come and go by `reload`
 
-    def _start(self, follower: Follower) -> None:
+    def _start(self, follower: Live) -> None:
         assert self._group is not None
         name = follower.source.source
         self._followers[name] = follower
@@ -47,8 +47,8 @@ class System:
         for follower in added:
             self._start(follower)
 
-    def _follower(self, source: Source) -> Follower:
-        return Follower(source, self._context.checkpoint, self._context.clock)
+    def _follower(self, source: Source) -> Live:
+        return Live(source, self._context.checkpoint, self._context.clock)
 
     async def _stop(self, name: str) -> None:
         del self._followers[name]

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exporter.accesslog.formats import find_format
-from exporter.accesslog.reader import Reader
-from exporter.accesslog.scalar import tally_scalar
+from exporter.accesslog.parse.reader import Reader
+from exporter.accesslog.parse.scalar import tally_scalar
+from exporter.accesslog.report.summary import tally_file
 from exporter.accesslog.source import BUCKETS_S
-from exporter.accesslog.summary import tally_file
 from exporter.accesslog.tally import Buckets, Tally
 
 ROUTES = ("/", "/blog", "/library", "/questions", "/users/me")

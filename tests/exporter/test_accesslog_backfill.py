@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.accesslog.backfill import Backfill
+from exporter.accesslog.report.backfill import Backfill
 from exporter.accesslog.source import Source
 
 SAMPLES = Path(__file__).parent / "accesslog_samples"

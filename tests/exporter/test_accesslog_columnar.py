@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.accesslog.columnar import Columnar
 from exporter.accesslog.formats import PRESETS
-from exporter.accesslog.scalar import tally_normal, tally_scalar
+from exporter.accesslog.parse.columnar import Columnar
+from exporter.accesslog.parse.scalar import tally_normal, tally_scalar
 from exporter.accesslog.tally import Buckets
 
 BUCKETS = Buckets((0.001, 0.1, 2.5))
@@ -116,7 +116,7 @@ def test_many_lines_take_the_columnar_way(monkeypatch):
         seen.append(data)
         return tally_normal(data, *rest)
 
-    monkeypatch.setattr("exporter.accesslog.columnar.tally_normal", spy)
+    monkeypatch.setattr("exporter.accesslog.parse.columnar.tally_normal", spy)
     data = b"\n".join([*GOOD["tab-timed"][:2], b"junk", b"nul\0", b"192.0.2.1\tGET /\t200\t7\t-\r"] * 100)
     tally = engine("tab-timed").tally(data)
     assert tally.lines == 500
@@ -127,7 +127,7 @@ def test_clean_tab_lines_need_no_regex(monkeypatch):
     data = b"a\tGET /b?c\t200\t1\t0.5\n" * 10
     want = tally_scalar(data, PRESETS["tab-timed"], BUCKETS)
     assert engine("tab-timed").tally(data + b"bad\n").lines == 11
-    monkeypatch.setattr("exporter.accesslog.columnar_sql.by_regex", None)
+    monkeypatch.setattr("exporter.accesslog.parse.columnar_sql.by_regex", None)
     assert engine("tab-timed").tally(data) == want
 
 

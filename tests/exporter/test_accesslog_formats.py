@@ -7,8 +7,8 @@ import pytest
 from exporter.accesslog.formats import PRESETS, FieldNames, find_format
 from exporter.accesslog.formats.custom import LIMIT_S, custom_format
 from exporter.accesslog.formats.stamps import any_stamp
-from exporter.accesslog.reader import Reader
-from exporter.accesslog.scalar import tally_scalar
+from exporter.accesslog.parse.reader import Reader
+from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets
 
 SAMPLES = Path(__file__).parent / "accesslog_samples"

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.accesslog.ganglia import Ganglia, metric_name, packets
-from exporter.accesslog.qps import follow
-from exporter.accesslog.rates import Figure, Window, rate, report
+from exporter.accesslog.report.ganglia import Ganglia, metric_name, packets
+from exporter.accesslog.report.qps import follow
+from exporter.accesslog.report.rates import Figure, Window, rate, report
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Tally
 from foundation.errors import ConfigError

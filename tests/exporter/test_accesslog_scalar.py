@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.formats import find_format
-from exporter.accesslog.scalar import read_time_ns, tally_scalar
+from exporter.accesslog.parse.scalar import read_time_ns, tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
 from foundation.errors import BadRecord
 
@@ -92,7 +92,7 @@ def test_pieces_of_a_log_add_up_to_the_whole(lines, cut):
 
 
 def test_pieces_inside_are_cut_at_line_ends(monkeypatch):
-    monkeypatch.setattr("exporter.accesslog.scalar.PIECE_BYTES", 20)
+    monkeypatch.setattr("exporter.accesslog.parse.scalar.PIECE_BYTES", 20)
     data = b"a\tGET /\t200\t1\n" * 5 + b"a\tGET /" + b"x" * 50 + b"\t200\t1"
     assert tally_scalar(data, TAB, BUCKETS).hits == {
         (b"GET", b"/", b"200"): [5, 5, 0],

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from exporter.accesslog.rates import TOTAL, Figure
+from exporter.accesslog.report.rates import TOTAL, Figure
 from foundation.errors import ConfigError, SourceError
 
 _METADATA, _VALUE = 128, 133  # gmetadata_full, gmetric_string

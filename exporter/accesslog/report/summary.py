@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from exporter.accesslog.formats import Format
-from exporter.accesslog.reader import Reader
+from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router
 from exporter.accesslog.tally import BYTES, COUNT, Buckets, Tally, pieces
 from exporter.sources.files import LineFile

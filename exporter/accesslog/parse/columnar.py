@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 import duckdb
 
-from exporter.accesslog import columnar_sql
 from exporter.accesslog.formats import Format
-from exporter.accesslog.scalar import tally_normal
+from exporter.accesslog.parse import columnar_sql
+from exporter.accesslog.parse.scalar import tally_normal
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, TIME_NS, Buckets, Tally, normal
 
 CHUNK_BYTES = 16 << 20  # of the log at a time; with DuckDB's own buffers about 150 MiB resident

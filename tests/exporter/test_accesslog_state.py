@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.source import Source
+from exporter.accesslog.state import Traffic
 from exporter.accesslog.tally import Tally
-from exporter.accesslog.traffic import Traffic
 from exporter.catalogue import HistogramValue
 from foundation.config import parse_config
 from foundation.errors import ConfigError, StoreError

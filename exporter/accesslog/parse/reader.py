@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from exporter.accesslog.formats import Format
-from exporter.accesslog.scalar import tally_scalar
+from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
 
 if TYPE_CHECKING:
-    from exporter.accesslog.columnar import Columnar
+    from exporter.accesslog.parse.columnar import Columnar
 
 BULK_BYTES = 2 << 20
 """From here on the columnar engine is quicker than the scalar one, which needs some 50 ms for it."""
@@ -57,7 +57,7 @@ class Reader:
         assert format_.pattern is not None
         columnar = self._columnar.get(format_.pattern)
         if columnar is None:
-            from exporter.accesslog.columnar import Columnar  # noqa: PLC0415, a log that trickles needs no DuckDB
+            from exporter.accesslog.parse.columnar import Columnar  # noqa: PLC0415, a log that trickles needs no DuckDB
 
             self._columnar.clear()
             columnar = self._columnar[format_.pattern] = Columnar(format_, self._buckets)

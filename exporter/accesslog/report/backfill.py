@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
 from exporter.accesslog.labels import Labeller
-from exporter.accesslog.reader import Reader
+from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, NS, TIME_NS, Buckets, Key
 from exporter.catalogue import Metric

@@ -8,10 +8,10 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
-from exporter.accesslog.reader import BULK_BYTES, Reader
+from exporter.accesslog.parse.reader import BULK_BYTES, Reader
 from exporter.accesslog.source import Source
+from exporter.accesslog.state import Traffic
 from exporter.accesslog.tally import Buckets, Tally, pieces
-from exporter.accesslog.traffic import Traffic
 from exporter.catalogue import Family
 from exporter.catalogue import accesslog as metrics
 from exporter.checkpoint import Checkpoint
@@ -31,7 +31,7 @@ TAIL, ANNOUNCED = "tail", "announced"
 """The checkpoint's keys for the position and what the log has said of its format; others are of `Traffic.changes`."""
 
 
-class Follower:
+class Live:
     """Follows one source while `run` runs; can be asked for its metrics at any time."""
 
     def __init__(self, source: Source, checkpoint: Checkpoint, clock: Clock) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from exporter.accesslog.ganglia import Ganglia
-from exporter.accesslog.rates import Figure, Window, report
-from exporter.accesslog.reader import Reader
+from exporter.accesslog.parse.reader import Reader
+from exporter.accesslog.report.ganglia import Ganglia
+from exporter.accesslog.report.rates import Figure, Window, report
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Buckets
 from exporter.sources.tail import Tail
