@@ -18,7 +18,7 @@ from foundation.errors import SourceError
 from foundation.output import replacing
 
 if TYPE_CHECKING:
-    from exporter.hosting.load import SetAside
+    from exporter.hosting.bulk import SetAside
 
 _PROGRESS_EVERY_S = 0.5
 
@@ -94,8 +94,8 @@ def report(
 
     LOGS are files of JSON lines (createAccount, route, deleteAccount, heartbeat), in any order; - is standard input.
     """
-    from exporter.hosting.accounting import Accounting
-    from exporter.hosting.find import Options, find
+    from exporter.hosting.batch import Options, find
+    from exporter.hosting.cycle import Accounting
 
     options = Options(Accounting[accounting.upper()], zone, cycle_start, cycle_end, engine)
     progress = _Progress(sys.stderr)
@@ -105,11 +105,11 @@ def report(
     progress.clear()
     rejects.tell()
     if kind == "html":
-        from exporter.hosting.page import to_html
+        from exporter.hosting.render.html import to_html
 
         content = to_html(findings)
     else:
-        from exporter.hosting import text
+        from exporter.hosting.render import text
 
         content = {"text": text.to_text, "json": text.to_json, "csv": text.to_csv}[kind](findings.report)
     with replacing(output or Path("-")) as out:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from exporter.catalogue import Family
 from exporter.catalogue import hosting as metrics
 from exporter.checkpoint import Checkpoint
-from exporter.hosting.events import MINUTE_S, Event, Times, parse_block, parse_line
-from exporter.hosting.ledger import Ledger
+from exporter.hosting.metrics import FUTURE, families
+from exporter.hosting.parse import MINUTE_S, Event, Times, parse_block, parse_line
 from exporter.hosting.source import Source
 from exporter.hosting.standing import Pieces, Standing, pieces, settle
-from exporter.hosting.tell import FUTURE, families
+from exporter.hosting.state import Ledger
 from exporter.sources.tail import Limits, Tail
 from foundation.clock import Clock
 from foundation.errors import BadRecord, StoreError
@@ -33,7 +33,7 @@ AHEAD_S = 300.0
 TAIL = "tail"
 
 
-class Follower:
+class Live:
     """Follows one source while `run` runs; can be asked for its metrics at any time."""
 
     def __init__(self, source: Source, checkpoint: Checkpoint, clock: Clock) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from exporter.hosting.accounting import Account, Accounting, Outage, SessionTime, utc
-from exporter.hosting.events import ALLOWED_PER_MILLE
-from exporter.hosting.load import Log
+from exporter.hosting.bulk import Log
+from exporter.hosting.cycle import Account, Accounting, Outage, SessionTime, utc
+from exporter.hosting.parse import ALLOWED_PER_MILLE
 from exporter.hosting.routing import Answer, Routing, RoutingTest
 from exporter.timeline import intersect, union
 

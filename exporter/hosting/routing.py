@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.hosting import choice
+from exporter.hosting.bulk import Columns
 from exporter.hosting.choice import Choices, Fit, Floats, Ints, Outcome
-from exporter.hosting.load import Columns
 
 ALPHA = 0.05
 MIN_DECISIONS = 10

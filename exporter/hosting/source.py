@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from exporter.hosting.events import MINUTE_S
+from exporter.hosting.parse import MINUTE_S
 from exporter.hosting.standing import Cycle
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:/-]{1,100}$")]

@@ -21,10 +21,10 @@ except ImportError as exc:
 
     raise ConfigError("--engine spark needs pyspark (pip install '.[spark]' in a clone) and Java") from exc
 
-from exporter.hosting.accounting import Zone
-from exporter.hosting.engines import EXTENT, Rows, Window, statements
-from exporter.hosting.events import MAX_LINE_BYTES, REASONS, Created, Deleted, Heartbeat, Route, Times, parse_line
-from exporter.hosting.load import MAX_KEPT_TEXT, TABLES, Columns, Log, SetAside
+from exporter.hosting.bulk import MAX_KEPT_TEXT, TABLES, Columns, Log, SetAside
+from exporter.hosting.cycle import Zone
+from exporter.hosting.engine import EXTENT, Rows, Window, statements
+from exporter.hosting.parse import MAX_LINE_BYTES, REASONS, Created, Deleted, Heartbeat, Route, Times, parse_line
 from foundation.errors import BadRecord, SourceError
 
 _KINDS = {Heartbeat: "heartbeats", Route: "routes", Created: "creates", Deleted: "deletes"}

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from exporter.hosting.events import MINUTE_S
-from exporter.hosting.ledger import DAY_S, MINUTES_A_DAY, MISSING, OVERLOAD, Ledger, Session
+from exporter.hosting.parse import MINUTE_S
+from exporter.hosting.state import DAY_S, MINUTES_A_DAY, MISSING, OVERLOAD, Ledger, Session
 
 STATES = ("up", "overload", "silent", "unrouted", "unknown")
 SERVER_STATES = ("up", "overload", "silent")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from exporter.catalogue import Family
-from exporter.hosting.live import Follower
+from exporter.hosting.live import Live
 from exporter.hosting.source import Source
 from exporter.system import Context
 
@@ -16,11 +16,11 @@ class System:
         """Reads no file yet."""
         self._sources = sources
         self._context = context
-        self._followers: list[Follower] = []
+        self._followers: list[Live] = []
 
     async def run(self) -> None:
         """Follow until cancelled. Raises StoreError when the state cannot be read."""
-        self._followers = [Follower(one, self._context.checkpoint, self._context.clock) for one in self._sources]
+        self._followers = [Live(one, self._context.checkpoint, self._context.clock) for one in self._sources]
         async with asyncio.TaskGroup() as group:
             for follower in self._followers:
                 group.create_task(follower.run(), name=f"hosting {follower.source.source}")

@@ -19,10 +19,10 @@ from scipy import stats
 
 from exporter.hosting import choice
 from exporter.hosting.choice import Choices
-from exporter.hosting.events import Created, Route
-from exporter.hosting.ledger import DAY_S, Ledger
+from exporter.hosting.metrics import families
+from exporter.hosting.parse import Created, Route
 from exporter.hosting.standing import Cycle, pieces, settle
-from exporter.hosting.tell import families
+from exporter.hosting.state import DAY_S, Ledger
 from exporter.web.exposition import Renderer
 from trafficgen.feeds.hosting import write_at_once
 from trafficgen.feeds.hosting_world import Settings, World

@@ -10,8 +10,8 @@ import pytest
 from exporter.catalogue import every_metric
 from exporter.checkpoint import Checkpoint
 from exporter.hosting import Source, System, live
-from exporter.hosting.events import Created, Deleted, Heartbeat, Route
-from exporter.hosting.ledger import Ledger
+from exporter.hosting.parse import Created, Deleted, Heartbeat, Route
+from exporter.hosting.state import Ledger
 from exporter.system import Context
 from foundation.clock import SystemClock
 from foundation.config import parse_config

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from exporter.hosting.accounting import Accounting
+from exporter.hosting.batch import Options, find
 from exporter.hosting.cli import hosting
-from exporter.hosting.find import Options, find
-from exporter.hosting.page import to_html
+from exporter.hosting.cycle import Accounting
+from exporter.hosting.render.html import to_html
 from foundation.errors import ConfigError, StoreError
 
 DAY_MINUTES = 1440

@@ -7,10 +7,10 @@ from datetime import UTC
 import numpy as np
 import pytest
 
-from exporter.hosting.accounting import Accounting, account, settle_window
-from exporter.hosting.engines import DuckEngine
-from exporter.hosting.events import Times
-from exporter.hosting.load import read_logs
+from exporter.hosting.bulk import read_logs
+from exporter.hosting.cycle import Accounting, account, settle_window
+from exporter.hosting.engine import DuckEngine
+from exporter.hosting.parse import Times
 from trafficgen.feeds.hosting import write_at_once
 from trafficgen.feeds.hosting_world import Settings, World
 

@@ -7,8 +7,8 @@ from datetime import UTC
 import pytest
 from click.testing import CliRunner
 
-from exporter.hosting.accounting import Accounting
-from exporter.hosting.find import Options, find
+from exporter.hosting.batch import Options, find
+from exporter.hosting.cycle import Accounting
 from trafficgen.errors import TrafficgenError, UsageError
 from trafficgen.feeds.hosting import hosting, write_at_once, write_live
 from trafficgen.feeds.hosting_world import POLICIES, Settings, World

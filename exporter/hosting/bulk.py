@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from exporter.hosting.events import (
+from exporter.hosting.parse import (
     MAX_LINE_BYTES,
     REASONS,
     Created,

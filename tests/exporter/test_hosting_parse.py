@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.hosting.events import (
+from exporter.hosting.bulk import read_logs
+from exporter.hosting.parse import (
     MAX_LINE_BYTES,
     Created,
     Deleted,
@@ -17,7 +18,6 @@ from exporter.hosting.events import (
     parse_block,
     parse_line,
 )
-from exporter.hosting.load import read_logs
 from foundation.errors import BadRecord, SourceError
 
 HEARTBEAT = b'{"event": "heartbeat", "serverId": 2, "workload": 0.5, "time": "2012-11-02 08:24:00"}'

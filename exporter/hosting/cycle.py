@@ -9,9 +9,9 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-from exporter.hosting.engines import Engine, Window
-from exporter.hosting.events import MINUTE_S
-from exporter.hosting.load import Columns
+from exporter.hosting.bulk import Columns
+from exporter.hosting.engine import Engine, Window
+from exporter.hosting.parse import MINUTE_S
 from foundation.errors import ConfigError
 
 Zone: TypeAlias = ZoneInfo | timezone

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from exporter.hosting.accounting import Account, Accounting, Zone, account, settle_window
-from exporter.hosting.engines import DuckEngine, Engine
-from exporter.hosting.events import Times
-from exporter.hosting.load import Log, SetAside, read_logs
+from exporter.hosting.bulk import Log, SetAside, read_logs
+from exporter.hosting.cycle import Account, Accounting, Zone, account, settle_window
+from exporter.hosting.engine import DuckEngine, Engine
+from exporter.hosting.parse import Times
 from exporter.hosting.report import Report, make_report
 from exporter.hosting.routing import Routing, analyse
 

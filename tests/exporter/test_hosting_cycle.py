@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.hosting.accounting import account
-from exporter.hosting.engines import DuckEngine, Window
-from exporter.hosting.events import Created, Deleted, Heartbeat, Route
-from exporter.hosting.ledger import Ledger
-from exporter.hosting.load import TABLES
+from exporter.hosting.bulk import TABLES
+from exporter.hosting.cycle import account
+from exporter.hosting.engine import DuckEngine, Window
+from exporter.hosting.parse import Created, Deleted, Heartbeat, Route
 from exporter.hosting.standing import Cycle, pieces, settle
+from exporter.hosting.state import Ledger
 
 BASE = 1_455_926_400  # 2016-02-20 00:00:00 UTC
 SPAN_S = 600

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from exporter.hosting.events import DOWN_ABOVE, MINUTE_S, Created, Deleted, Event, Heartbeat, Route
+from exporter.hosting.parse import DOWN_ABOVE, MINUTE_S, Created, Deleted, Event, Heartbeat, Route
 from foundation.errors import StoreError
 
 DAY_S = 86_400

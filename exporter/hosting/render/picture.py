@@ -6,11 +6,11 @@ from html import escape
 
 import numpy as np
 
-from exporter.hosting.accounting import Outage
-from exporter.hosting.engines import Window
+from exporter.hosting.cycle import Outage
+from exporter.hosting.engine import Window
+from exporter.hosting.render.text import number
 from exporter.hosting.report import AccountRow
 from exporter.hosting.routing import Picture
-from exporter.hosting.text import number
 from exporter.timeline import union
 
 WIDTH = 920

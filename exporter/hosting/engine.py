@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import duckdb
 import numpy as np
 
-from exporter.hosting.load import TABLES, Columns
+from exporter.hosting.bulk import TABLES, Columns
 from foundation.errors import StoreError
 
 Rows: TypeAlias = list[tuple[Any, ...]]

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from html import escape
 
-from exporter.hosting import pictures
-from exporter.hosting.accounting import utc
-from exporter.hosting.find import Findings
+from exporter.hosting.batch import Findings
+from exporter.hosting.cycle import utc
+from exporter.hosting.render import picture
+from exporter.hosting.render.text import days, number, p_value, percent, routing_rows, verdict
 from exporter.hosting.report import AccountOutage, AccountRow, down_together, outages_of
 from exporter.hosting.routing import QUESTIONS
-from exporter.hosting.text import days, number, p_value, percent, routing_rows, verdict
 
 MAX_OUTAGES = 500  # rows a customer; a page of more is read by nobody
 
@@ -72,14 +72,14 @@ def to_html(findings: Findings) -> str:
         f"<p>Promised: {promise}. {_DOWN}</p>",
         "<h2>Downtime against the allowance</h2>",
         _KEY,
-        pictures.downtime_bars(report.accounts, cycle.allowed_downtime_minutes),
+        picture.downtime_bars(report.accounts, cycle.allowed_downtime_minutes),
         "<h2>Customers</h2>",
         _accounts(report.accounts),
         _not_judged(findings),
         "<h2>Outages of those above the allowance</h2>" if broken else "",
         *(_outages(row, outages_of(account, row.account_id)) for row in broken),
         "<h2>Servers</h2>",
-        pictures.server_timeline(account.servers, account.outages, account.window),
+        picture.server_timeline(account.servers, account.outages, account.window),
         _table(
             ["server", "down min", "overload", "silent"],
             [
@@ -163,8 +163,8 @@ def _routing(findings: Findings) -> str:
             f"<h3>{QUESTIONS[answer.question]}</h3><p><b>{escape(answer.says)}</b> (n = {answer.n},"
             f" p = {p_value(answer.p_adjusted)})</p>"
         )
-        if picture := findings.routing.pictures.get(answer.question):
-            parts.append(f'<div class="pair">{pictures.rank_bars(picture)}{pictures.shift_histogram(picture)}</div>')
+        if drawn := findings.routing.pictures.get(answer.question):
+            parts.append(f'<div class="pair">{picture.rank_bars(drawn)}{picture.shift_histogram(drawn)}</div>')
         if answer.detectable_odds_ratio is not None:
             parts.append(
                 f"<p class=quiet>With so many decisions an odds ratio of {answer.detectable_odds_ratio:.3f} per +0.1"

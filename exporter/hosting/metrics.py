@@ -6,9 +6,9 @@ import numpy as np
 
 from exporter.catalogue import Family
 from exporter.catalogue import hosting as metrics
-from exporter.hosting.events import ALLOWED_PER_MILLE, KINDS, REASONS
-from exporter.hosting.ledger import About
+from exporter.hosting.parse import ALLOWED_PER_MILLE, KINDS, REASONS
 from exporter.hosting.standing import SERVER_STATES, STATES, Cycle, Standing
+from exporter.hosting.state import About
 
 FUTURE = "future"
 """Why a line is not taken, beside REASONS: its time is ahead of the reader's clock. A report has no such clock."""

@@ -1,0 +1,1 @@
+"""The SLA report as text, as an HTML page, and its pictures."""
