@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from exporter.stores.system import Source, System
+from exporter.stores.source import Source
+from exporter.stores.system import System
 
 __all__ = ["Source", "System", "commands"]
 

@@ -15,11 +15,11 @@ import msgspec
 from aiohttp import web
 
 from exporter.stores.jobs import TooManyJobs
+from exporter.stores.live import Live
 from exporter.stores.load import Input
 from exporter.stores.openapi import DOCUMENT, PAGE, SCRIPT
-from exporter.stores.reading import MAX_ID_CHARS
-from exporter.stores.service import Service
-from exporter.stores.text import to_json
+from exporter.stores.parse import MAX_ID_CHARS
+from exporter.stores.render import to_json
 from foundation.errors import SourceError, StoreError
 
 MAX_POLLS_BYTES = 256 << 20  # unpacked; about 4 million polls, on their way to a file
@@ -50,9 +50,9 @@ class Problem(Exception):  # noqa: N818, an answer, not a fault of ours
         self.response = _json({"status": text}, status, headers)
 
 
-def build_api(service: Service) -> web.Application:
+def build_api(live: Live) -> web.Application:
     """The application, without metrics and health."""
-    api = _Api(service)
+    api = _Api(live)
     app = web.Application(client_max_size=MAX_QUESTION_BYTES, middlewares=[_problems])
     router = app.router
     for method in ("GET", "POST"):
@@ -68,14 +68,14 @@ def build_api(service: Service) -> web.Application:
 
 
 class _Api:
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, live: Live) -> None:
+        self._live = live
         self._uploads = asyncio.Semaphore(UPLOADS)
 
     async def trigger(self, _: web.Request) -> web.Response:
         """`/trigger_report`."""
         try:
-            report_id = await self._service.jobs.trigger()
+            report_id = await self._live.jobs.trigger()
         except TooManyJobs as exc:
             raise Problem(503, str(exc), **{"Retry-After": "10"}) from exc
         return _json({"status": "success", "report_id": report_id})
@@ -83,14 +83,14 @@ class _Api:
     async def get_report(self, request: web.Request) -> web.Response:
         """`/get_report`."""
         as_csv = _wants_csv(request)
-        job = self._service.jobs.find(await _report_id(request))
+        job = self._live.jobs.find(await _report_id(request))
         if job is None:
             raise Problem(404, "No such report Id!")
         if job.status == "running":
             return _json({"status": "Running"}, 202, {"Retry-After": "1"})
         if job.status == "failed":
             return _json({"status": "Failed", "reason": job.reason or ""}, 500)
-        bodies = await self._service.jobs.bodies(job.report_id)
+        bodies = await self._live.jobs.bodies(job.report_id)
         if as_csv:
             name = f'attachment; filename="report-{job.report_id}.csv"'
             headers = {"Content-Disposition": name, "Vary": "Accept"}
@@ -101,12 +101,12 @@ class _Api:
         """`/polls`."""
         if self._uploads.locked():
             raise Problem(503, f"{UPLOADS} uploads run already", **{"Retry-After": "5"})
-        folder = self._service.database.path.parent
+        folder = self._live.database.path.parent
         async with self._uploads:
             try:
                 with tempfile.NamedTemporaryFile(dir=folder, prefix=".polls-", suffix=".csv") as file:
                     await _receive(request, file)
-                    loaded = await self._service.take(Input(Path(file.name), "body", "status"))
+                    loaded = await self._live.take(Input(Path(file.name), "body", "status"))
             except SourceError as exc:
                 raise Problem(400, str(exc)) from exc
             except OSError as exc:  # of a full disk, which closing the file meets once more
@@ -118,7 +118,7 @@ class _Api:
     async def store(self, request: web.Request) -> web.Response:
         """`/stores/{store_id}`."""
         store_id = request.match_info["store_id"]
-        found = await self._service.store(store_id) if len(store_id) <= MAX_ID_CHARS else None
+        found = await self._live.store(store_id) if len(store_id) <= MAX_ID_CHARS else None
         if found is None:
             raise Problem(404, "No such store!")
         return _json(to_json(store_id, found))

@@ -90,9 +90,9 @@ def load(database: Path, **files: tuple[Path, ...]) -> None:
 
     Each option may be repeated. Loading the same again changes nothing.
     """
-    from exporter.stores.database import Database
     from exporter.stores.load import Input, check_header
     from exporter.stores.load import load as load_files
+    from exporter.stores.state import Database
 
     order = ("timezones", "hours", "status")
     inputs = [Input(path, str(path), kind) for kind in order for path in files[kind]]  # type: ignore[arg-type]
@@ -141,11 +141,11 @@ def report(
     output: Path | None,
 ) -> None:
     """Print uptime and downtime of every store as CSV: last hour in minutes, last day and week in hours."""
-    from exporter.stores.database import Database
+    from exporter.stores.engine import Policy
+    from exporter.stores.render import to_text
     from exporter.stores.report import explain_store, make_report, require_known, settle_as_of, to_csv
     from exporter.stores.spark import make_report as make_report_on_spark
-    from exporter.stores.sweep import Policy
-    from exporter.stores.text import to_text
+    from exporter.stores.state import Database
 
     policy = Policy(interpolation, windows, outside=use_outside_polls)
     with Database(database, create=False) as opened:
@@ -208,11 +208,11 @@ def serve(
 
     One process at a time works on a database; a second one says so and ends.
     """
-    from exporter.stores.fleet import Show
+    from exporter.stores.engine import Policy
     from exporter.stores.jobs import Asked
+    from exporter.stores.live import Settings
+    from exporter.stores.metrics import Show
     from exporter.stores.serve import serve as run
-    from exporter.stores.service import Settings
-    from exporter.stores.sweep import Policy
 
     start_logging(log_level, "logfmt")
     asked = Asked(

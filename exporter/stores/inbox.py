@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from exporter.stores.database import Database
 from exporter.stores.load import Input, Loaded, load
+from exporter.stores.state import Database
 from foundation.errors import SourceError
 
 REST_S = 1.0

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from exporter.stores.database import Database
+from exporter.stores.engine import Policy
 from exporter.stores.report import AsOf, Reporter, settle_as_of, to_csv
-from exporter.stores.sweep import Policy
+from exporter.stores.state import Database
 from foundation.clock import Clock
 from foundation.errors import StoreError, TidewatchError
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import duckdb
 import msgspec
 
-from exporter.stores.database import Database, one
-from exporter.stores.reading import MAX_KEPT_CHARS, Header, Kind, read_header, stage
+from exporter.stores.parse import MAX_KEPT_CHARS, Header, Kind, read_header, stage
+from exporter.stores.state import Database, one
 from foundation.errors import SourceError
 
 

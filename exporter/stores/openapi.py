@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from exporter.stores.reading import MAX_ID_CHARS
+from exporter.stores.parse import MAX_ID_CHARS
 
 _UUID = {"type": "string", "format": "uuid"}
 _STATUS = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.stores.calendar import WINDOWS, find_zone, span, windows
-from exporter.stores.database import Database, one
-from exporter.stores.sweep import Columns, DuckEngine, Engine, Policy, prepare, select
+from exporter.stores.engine import Columns, DuckEngine, Engine, Policy, prepare, select
+from exporter.stores.state import Database, one
 from foundation.errors import ConfigError
 
 AsOf: TypeAlias = Literal["now", "max"] | int

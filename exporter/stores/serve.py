@@ -9,8 +9,8 @@ from pathlib import Path
 from aiohttp import web
 
 from exporter.stores.api import build_api, problem
-from exporter.stores.database import Database
-from exporter.stores.service import Service, Settings
+from exporter.stores.live import Live, Settings
+from exporter.stores.state import Database
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
 from exporter.web.listening import listen
 from exporter.web.security import WebSecurity
@@ -41,26 +41,26 @@ async def _serve(path: Path, settings: Settings, address: tuple[str, int], web_c
     async with AsyncExitStack() as stack:
         database = Database(path)
         stack.callback(database.close)
-        service = Service(database, settings, SystemClock())
+        live = Live(database, settings, SystemClock())
         security = WebSecurity.read(web_config)
-        app = build_api(service)
-        _add_metrics(app, service)
+        app = build_api(live)
+        _add_metrics(app, live)
         security.protect(app)
         port = await listen(app, address, stack, problem, security.ssl_context())
         log.info("listening on %s://%s:%d", "https" if security.tls else "http", address[0], port)
         async with asyncio.TaskGroup() as group:
-            work = group.create_task(service.run())
+            work = group.create_task(live.run())
             await stop.wait()
             work.cancel()
 
 
-def _add_metrics(app: web.Application, service: Service) -> None:
+def _add_metrics(app: web.Application, live: Live) -> None:
     renderer = Renderer()
 
     async def metrics(request: web.Request) -> web.Response:
         kind = negotiate(request.headers.get("Accept", ""))
         pieces = []
-        for piece in renderer.render(service.collect(), openmetrics=kind == OPENMETRICS):
+        for piece in renderer.render(live.collect(), openmetrics=kind == OPENMETRICS):
             pieces.append(piece)
             await asyncio.sleep(0)  # other requests get their turn
         if kind == OPENMETRICS:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from exporter.stores.database import Database, one
+from exporter.stores.engine import TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared, statements
 from exporter.stores.report import Report, ask
-from exporter.stores.sweep import TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared, statements
+from exporter.stores.state import Database, one
 from foundation.errors import ConfigError, StoreError
 
 TABLES = ("stores", "hours", "polls")

@@ -29,10 +29,10 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter.stores.database import Database
+from exporter.stores.engine import Policy
 from exporter.stores.load import Input, load
 from exporter.stores.report import make_report
-from exporter.stores.sweep import Policy
+from exporter.stores.state import Database
 from trafficgen.feeds.stores import write_all
 from trafficgen.feeds.stores_world import HOUR_S, World, business, down_s
 

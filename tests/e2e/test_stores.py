@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from store_server import ask, start, until, worker_cpu_s
 
-from exporter.stores.database import Database
+from exporter.stores.state import Database
 
 pytestmark = pytest.mark.e2e
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 import pytest
 
 from exporter.stores.calendar import to_us
-from exporter.stores.database import Database
+from exporter.stores.engine import Policy
 from exporter.stores.load import Input, load
 from exporter.stores.report import make_report, to_csv
-from exporter.stores.sweep import Policy
+from exporter.stores.state import Database
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from exporter.stores import report as report_module
 from exporter.stores.api import build_api, problem
 from exporter.stores.calendar import to_us
 from exporter.stores.jobs import Asked
-from exporter.stores.service import Service, Settings
+from exporter.stores.live import Live, Settings
 from exporter.web.exposition import Renderer
 from exporter.web.listening import listen
 from foundation.clock import SystemClock
@@ -46,12 +46,12 @@ async def serving(stores_world):
     async def begin(*, run=True, **settings):
         nonlocal task
         await stop()
-        service = Service(stores_world.database, Settings(**settings), SystemClock())
-        port = await listen(build_api(service), ("127.0.0.1", 0), stack, problem)
+        live = Live(stores_world.database, Settings(**settings), SystemClock())
+        port = await listen(build_api(live), ("127.0.0.1", 0), stack, problem)
         if run:
-            task = asyncio.create_task(service.run())
+            task = asyncio.create_task(live.run())
         session = await stack.enter_async_context(ClientSession(f"http://127.0.0.1:{port}"))
-        return service, session
+        return live, session
 
     yield begin
     await stop()
@@ -245,7 +245,7 @@ async def test_a_report_that_fails_says_why_and_the_next_request_tries_anew(serv
 
     stores_world.load(status=POLLS.splitlines())
     monkeypatch.setattr(report_module, "make_report", no_disk)
-    service, session = await serving()
+    live, session = await serving()
     _, answer = await ask(session, "GET", "/trigger_report")
     status, failed = await finished(session, answer["report_id"])
     assert (status, failed) == (500, {"status": "Failed", "reason": "no space left"})
@@ -253,16 +253,16 @@ async def test_a_report_that_fails_says_why_and_the_next_request_tries_anew(serv
     _, again = await ask(session, "GET", "/trigger_report")
     assert again["report_id"] != answer["report_id"]
     assert (await finished(session, again["report_id"]))[0] == 200
-    assert dict(service.jobs.ended) == {"failed": 1, "complete": 1}
+    assert dict(live.jobs.ended) == {"failed": 1, "complete": 1}
 
 
 @pytest.mark.slow
 async def test_reports_are_forgotten_after_their_time(serving, stores_world):
     stores_world.load(status=POLLS.splitlines())
-    service, session = await serving(asked=Asked(keep_s=-1.0))
+    live, session = await serving(asked=Asked(keep_s=-1.0))
     _, answer = await ask(session, "GET", "/trigger_report")
     assert (await finished(session, answer["report_id"]))[0] == 200
-    await service.jobs.forget_old()
+    await live.jobs.forget_old()
     assert (await ask(session, "GET", f"/get_report/{answer['report_id']}"))[0] == 404
 
 
@@ -366,8 +366,8 @@ async def test_the_inbox_is_looked_into_every_refresh_also_where_no_change_is_he
 ):
     monkeypatch.setattr(inboxes, "REST_S", 0.0)
     bell = Bell()
-    service = Service(stores_world.database, Settings(inbox=tmp_path / "in", refresh_s=7200.0), SystemClock(), bell)
-    task = asyncio.create_task(service.run())
+    live = Live(stores_world.database, Settings(inbox=tmp_path / "in", refresh_s=7200.0), SystemClock(), bell)
+    task = asyncio.create_task(live.run())
     await bell.waiting.wait()
     (tmp_path / "in" / "p.csv").write_text(HEADER + POLLS)
     async with asyncio.timeout(30):
@@ -384,7 +384,7 @@ async def test_the_inbox_is_looked_into_every_refresh_also_where_no_change_is_he
 async def test_the_inbox_and_the_metrics_follow_what_lands(serving, stores_world, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     inboxes.prepare(tmp_path / "inbox")
-    service, _ = await serving(inbox=Path("inbox"))  # as people write it
+    live, _ = await serving(inbox=Path("inbox"))  # as people write it
 
     def land(name, text):
         (tmp_path / name).write_text(HEADER + text)
@@ -392,7 +392,7 @@ async def test_the_inbox_and_the_metrics_follow_what_lands(serving, stores_world
         (tmp_path / name).rename(tmp_path / "inbox" / name)
 
     def told():
-        return "".join(Renderer().render(service.collect(), openmetrics=False))
+        return "".join(Renderer().render(live.collect(), openmetrics=False))
 
     want = [
         'tidewatch_store_polls_total{source="stores",result="new"} 2',

@@ -13,9 +13,9 @@ from aiohttp.test_utils import make_mocked_request
 
 from exporter.stores import inbox
 from exporter.stores.api import build_api
+from exporter.stores.engine import DuckEngine, Policy, prepare
+from exporter.stores.live import Live, Settings
 from exporter.stores.report import header, settle_as_of
-from exporter.stores.service import Service, Settings
-from exporter.stores.sweep import DuckEngine, Policy, prepare
 from foundation.clock import SystemClock
 
 pytestmark = pytest.mark.slow
@@ -290,7 +290,7 @@ def test_the_refresh_of_every_hour_takes_something_in(stores_worlds, tmp_path):
 
 async def test_an_id_is_known_once_it_is_told_and_its_report_is_running(stores_worlds):
     """Ten at a time: nobody hears `No such report Id!`, or `Pending`."""
-    app = build_api(Service(stores_worlds().database, Settings(), SystemClock()))
+    app = build_api(Live(stores_worlds().database, Settings(), SystemClock()))
 
     async def ask(path):
         request = make_mocked_request("GET", path, app=app)
@@ -305,7 +305,7 @@ async def test_an_id_is_known_once_it_is_told_and_its_report_is_running(stores_w
 
 
 async def test_an_id_out_of_a_url_is_no_sql(everyone):
-    app = build_api(Service(everyone.database, Settings(), SystemClock()))
+    app = build_api(Live(everyone.database, Settings(), SystemClock()))
     path = f"/stores/{urllib.parse.quote(HOSTILE)}"
     response = await app._handle(make_mocked_request("GET", path, app=app))
     assert (response.status, json.loads(response.body)["store_id"]) == (200, HOSTILE)

@@ -14,9 +14,9 @@ import duckdb
 import pytest
 
 from exporter.stores.calendar import to_us
-from exporter.stores.database import Database
 from exporter.stores.load import Input, load
-from exporter.stores.reading import parse_header
+from exporter.stores.parse import parse_header
+from exporter.stores.state import Database
 from foundation.errors import SourceError, StoreError
 
 NOW_US = to_us(datetime(2023, 2, 1, tzinfo=UTC))
@@ -219,7 +219,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from exporter.stores import load as loading
-from exporter.stores.database import Database
+from exporter.stores.state import Database
 kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 setattr(loading, sys.argv[3], kill)
 with Database(Path(sys.argv[1])) as database:

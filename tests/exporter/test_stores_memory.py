@@ -2,9 +2,9 @@
 
 import pytest
 
-from exporter.stores.database import Database
+from exporter.stores.engine import Policy
 from exporter.stores.report import make_report, settle_as_of, to_csv
-from exporter.stores.sweep import Policy
+from exporter.stores.state import Database
 
 WEEK_US = 7 * 86_400_000_000
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.stores.calendar import to_us
-from exporter.stores.database import Database
+from exporter.stores.engine import Policy
 from exporter.stores.report import make_report
-from exporter.stores.sweep import Policy
+from exporter.stores.state import Database
 
 MINUTE = timedelta(minutes=1)
 CARRY, REACH = timedelta(hours=24), timedelta(minutes=90)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from exporter.stores.calendar import to_us
+from exporter.stores.engine import Policy
 from exporter.stores.report import make_report, to_csv
 from exporter.stores.spark import make_report as make_report_on_spark
-from exporter.stores.sweep import Policy
 
 pytest.importorskip("pyspark", reason="pyspark is not installed: pip install '.[spark]' in a clone")
 

@@ -16,11 +16,11 @@ from exporter.catalogue import Family, HistogramValue
 from exporter.catalogue import stores as catalogue
 from exporter.sources.tail.watch import EventWaker, Waker
 from exporter.stores import inbox
-from exporter.stores.database import Database, one
-from exporter.stores.fleet import Show, families
 from exporter.stores.jobs import DURATION_BOUNDS, Asked, Jobs
 from exporter.stores.load import Input, Loaded, load
+from exporter.stores.metrics import Show, families
 from exporter.stores.report import Reporter, StoreReport, explain_store, settle_as_of
+from exporter.stores.state import Database, one
 from foundation.clock import Clock
 from foundation.errors import SourceError, StoreError
 
@@ -41,7 +41,7 @@ class Settings(NamedTuple):
     show: Show = Show()
 
 
-class Service:
+class Live:
     """One database, its jobs, its inbox and its metrics."""
 
     def __init__(self, database: Database, settings: Settings, clock: Clock, waker: Waker | None = None) -> None:

@@ -28,7 +28,7 @@ from exporter.stores.calendar import (
     span,
     windows,
 )
-from exporter.stores.database import one
+from exporter.stores.state import one
 
 PORTION = 2_000_000
 """So many polls and openings at a time sort within the database's memory; more would go over the disk."""

@@ -2,9 +2,9 @@
 
 import pytest
 
-from exporter.stores.fleet import SERIES_PER_STORE, Show, families
+from exporter.stores.engine import Policy
+from exporter.stores.metrics import SERIES_PER_STORE, Show, families
 from exporter.stores.report import make_report
-from exporter.stores.sweep import Policy
 from exporter.web.exposition import Renderer
 
 pytestmark = pytest.mark.slow
