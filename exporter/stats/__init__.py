@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from exporter.stats.modules import Probe
     from exporter.stats.probe import Prober
-    from exporter.stats.system import Source, System
+    from exporter.stats.source import Source
+    from exporter.stats.system import System
 
 __all__ = ["Probe", "Prober", "Source", "System"]
 
-_HOME = {"Probe": "modules", "Prober": "probe", "Source": "system", "System": "system"}
+_HOME = {"Probe": "modules", "Prober": "probe", "Source": "source", "System": "system"}
 
 
 def __getattr__(name: str) -> Any:

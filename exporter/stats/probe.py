@@ -17,7 +17,7 @@ from aiohttp import web
 
 from exporter.catalogue import Family, HistogramValue, LabelValues, stats
 from exporter.sources.http import fetch, new_session
-from exporter.stats.extract import REASONS, Extraction, extract
+from exporter.stats.metrics import REASONS, Extraction, extract
 from exporter.stats.modules import Credentials, Module, Probe, allowed, parse_target
 from exporter.web.app import scrape_deadline_s
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate

@@ -6,32 +6,19 @@ There is no timer and no cache: a page that cannot be read leaves a gap and `up`
 import asyncio
 import logging
 from collections.abc import Iterable
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
-import msgspec
 
 from exporter.catalogue import Family, stats
-from exporter.sources.address import check_url
 from exporter.sources.http import fetch, new_session
 from exporter.stats.parse import counts_by_code, parse_stats
+from exporter.stats.source import Source
 from exporter.system import Context
 from foundation.clock import Clock
 from foundation.errors import BadRecord, SourceError
 
 log = logging.getLogger(__name__)
-
-
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One stats page. `timeout_s` is cut to what the scrape leaves."""
-
-    source: Annotated[str, msgspec.Meta(min_length=1)]
-    url: str
-    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for an address that cannot be one, which the configuration tells with its place."""
-        check_url(self.url)
 
 
 class Reading(NamedTuple):

@@ -17,7 +17,7 @@ import numpy as np
 from aiohttp import ClientSession, web
 
 from exporter.stats import Probe, Prober
-from exporter.stats.records import read_records
+from exporter.stats.plot.bulk import read_records
 from foundation.clock import SystemClock
 
 ROWS = 3_200_000  # a year at 10 s

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from exporter.stats.collector import command
+from exporter.stats.collector.cli import command
 
 COLLECTOR = str(Path(sys.executable).with_name("collector"))
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from exporter.stats.page import ATTEMPTS, StatsPage
+from exporter.stats.collector.page import ATTEMPTS, StatsPage
 from foundation.errors import BadRecord, SourceError
 
 GOOD = b"time: 1795328999\n200s: 12\n404s: 3\n500s: 0\n"

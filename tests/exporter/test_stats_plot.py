@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from exporter.stats import plot as module
-from exporter.stats.plot import command
+from exporter.stats.plot import cli as module
+from exporter.stats.plot.cli import command
 from foundation.errors import ConfigError
 from foundation.output import replacing
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.stats.rates import in_order, outline, rates
-from exporter.stats.records import read_records
+from exporter.stats.plot.bulk import read_records
+from exporter.stats.plot.rates import in_order, outline, rates
 
 SHARED = Path(os.environ.get("TIDEWATCH_SHARED", Path(__file__).resolve().parents[2] / ".." / "shared"))
 REAL = SHARED / "data" / "003-website-monitoring"

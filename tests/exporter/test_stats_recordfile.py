@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from exporter.stats.recordfile import RecordFile
+from exporter.stats.collector.recordfile import RecordFile
 from foundation.errors import ConfigError, StoreError
 
 COLUMNS = ("time", "200", "404", "500")

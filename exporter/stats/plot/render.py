@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from exporter.stats.rates import Floats, outline
+from exporter.stats.plot.rates import Floats, outline
 
 WIDTH_IN, PANEL_IN, MARGIN_IN, DPI = 12.0, 3.0, 0.9, 110
 BINS = 2400  # pixel columns that a line is thinned to; more than the picture has

@@ -17,8 +17,8 @@ import click
 import numpy as np
 
 from exporter.stats.options import Columns, Duration, parse_time
-from exporter.stats.rates import Floats, in_order, rates
-from exporter.stats.records import Records, read_records
+from exporter.stats.plot.bulk import Records, read_records
+from exporter.stats.plot.rates import Floats, in_order, rates
 from foundation.errors import ConfigError
 from foundation.output import replacing
 from foundation.program import run_command
@@ -187,7 +187,7 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 
 def _draw(table: Table, output: Path, title: str, zone: tzinfo) -> None:
-    from exporter.stats.graph import Panel, draw, save  # noqa: PLC0415, matplotlib is slow to import and not always needed
+    from exporter.stats.plot.render import Panel, draw, save  # matplotlib is slow to import and not always needed
 
     panels = [Panel(delta_s, rate) for delta_s, rate in zip(table.deltas_s, table.rates, strict=True)]
     figure = draw(table.times, table.names, panels, resets=table.resets, title=title, zone=zone)

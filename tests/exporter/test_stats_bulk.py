@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.stats import records as module
-from exporter.stats.records import read_records
+from exporter.stats.plot import bulk as module
+from exporter.stats.plot.bulk import read_records
 from foundation.errors import ConfigError
 
 CLEAN = "1795328990\t12\t3\t0\n1795329000\t15\t3\t1\n"

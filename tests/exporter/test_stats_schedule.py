@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.stats.collecting import Collecting, Outcome, make_row, next_number
+from exporter.stats.collector.schedule import Collecting, Outcome, make_row, next_number
 from foundation.errors import BadRecord, SourceError, StoreError
 
 COLUMNS = ("time", "200", "404", "500")

@@ -12,10 +12,10 @@ from types import FrameType
 import click
 
 from exporter.sources.address import check_url
-from exporter.stats.collecting import Collecting, Outcome
+from exporter.stats.collector.page import StatsPage
+from exporter.stats.collector.recordfile import RecordFile
+from exporter.stats.collector.schedule import Collecting, Outcome
 from exporter.stats.options import Columns, Duration
-from exporter.stats.page import StatsPage
-from exporter.stats.recordfile import RecordFile
 from foundation.errors import SourceError, StoreError
 from foundation.program import run_command
 

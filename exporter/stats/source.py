@@ -1,0 +1,19 @@
+"""The configuration of one stats page (one item of `stats:` in the file)."""
+
+from typing import Annotated
+
+import msgspec
+
+from exporter.sources.address import check_url
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One stats page. `timeout_s` is cut to what the scrape leaves."""
+
+    source: Annotated[str, msgspec.Meta(min_length=1)]
+    url: str
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an address that cannot be one, which the configuration tells with its place."""
+        check_url(self.url)
