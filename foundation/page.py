@@ -1,6 +1,6 @@
 """HTML out of templates: whatever a page shows is escaped unless it is a template's own text.
 
-A package keeps its templates in its folder `templates/`. Control characters and marks that reverse text are printed
+A package keeps its templates in its folder `templates/`; they extend `foundation/base.html`, the frame of all pages. Control characters and marks that reverse text are printed
 as escapes, as on a terminal; a link from outside leads to a web address or is no link.
 """
 
@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 
 from foundation.terminal import printable_text
 
@@ -31,7 +31,7 @@ def web_link(url: str) -> str:
 @cache
 def _environment(package: str) -> Environment:
     made = Environment(
-        loader=PackageLoader(package),
+        loader=ChoiceLoader([PackageLoader(package), PrefixLoader({"foundation": PackageLoader("foundation")})]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_printed,

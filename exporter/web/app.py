@@ -5,7 +5,6 @@ free between. A system that fails costs only its own metrics.
 """
 
 import asyncio
-import html
 import logging
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ from exporter.catalogue import Family, itself
 from exporter.system import Refreshing, System
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
 from foundation.clock import Clock
+from foundation.page import render
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +160,13 @@ def build_app(
         return web.Response(text="reloaded\n")
 
     async def landing(_: web.Request) -> web.Response:
-        page = _landing_page(list(describe()), [telemetry_path, *handlers])
+        page = render(
+            "exporter.web",
+            "landing.html",
+            version=version("tidewatch"),
+            paths=[telemetry_path, *handlers, "/-/healthy", "/-/ready"],
+            sources=list(describe()),
+        )
         return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": _CSP})
 
     app = web.Application(client_max_size=MAX_REQUEST_BYTES)
@@ -202,17 +208,3 @@ async def _zipped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 _CSP = "default-src 'none'; style-src 'unsafe-inline'"
-
-
-def _landing_page(sources: list[tuple[str, str]], paths: list[str]) -> str:
-    rows = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in sources)
-    table = f"<table><tr><th>system</th><th>source</th></tr>{rows}</table>" if rows else "<p>No sources configured.</p>"
-    links = "".join(
-        f'<li><a href="{html.escape(p)}">{html.escape(p)}</a></li>' for p in [*paths, "/-/healthy", "/-/ready"]
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Tidewatch exporter</title>'
-        "<style>body{font:16px/1.5 system-ui,sans-serif;margin:3rem auto;max-width:42rem;padding:0 1rem}"
-        "th,td{text-align:left;padding:.2rem 1.5rem .2rem 0}</style>"
-        f"<h1>Tidewatch exporter</h1><p>Version {html.escape(version('tidewatch'))}</p><ul>{links}</ul>{table}</html>"
-    )
