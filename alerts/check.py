@@ -3,12 +3,12 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from alerts.rulefiles import HERE, RULES, UNIT_TESTS, Rule, every_alert
+from foundation.terminal import echo
 
 RECEIVERS = {"page": "page", "ticket": "ticket", "info": "info", "none": "heartbeat"}
 """Which receiver an alert of each severity reaches; alertmanager.yml must route so."""
@@ -74,4 +74,4 @@ def _paths(folder: Path) -> list[str]:
 
 
 def _tell(text: str) -> None:
-    print(f"alerts check: {text}", file=sys.stderr)  # noqa: T201, this is what the command is for
+    echo(f"alerts check: {text}", err=True)

@@ -4,6 +4,8 @@ import asyncio
 
 import click
 
+from foundation.terminal import echo
+
 
 @click.group()
 def main() -> None:
@@ -31,7 +33,7 @@ def receiver(host: str, port: int, heartbeat_timeout: int) -> None:
         asyncio.run(serve(host, port, heartbeat_timeout_s=heartbeat_timeout))
     except OSError as exc:
         reason = (exc.strerror or str(exc)).rpartition(": ")[2]  # asyncio puts the address before it
-        click.echo(f"alerts receiver: {host}:{port}: {reason}; choose another with --host or --port", err=True)
+        echo(f"alerts receiver: {host}:{port}: {reason}; choose another with --host or --port", err=True)
         raise SystemExit(2) from exc
 
 

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from foundation.terminal import printable
+
 KEPT = 200  # notifications on the page and in /notifications
 KEPT_BYTES = 4 << 20  # and together no more than this, as they came
 
@@ -67,8 +69,7 @@ def line(alert: Alert, received_at: datetime) -> str:
         alert.annotations.get("summary", "(no summary)"),
         f"({alert.delay_s(received_at):.1f} s after its {'end' if alert.status == 'resolved' else 'start'})",
     )
-    # Label values come from logs and pages that others write: no control character reaches the terminal.
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(words))
+    return printable(" ".join(words))
 
 
 class Recent:

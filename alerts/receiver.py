@@ -6,7 +6,6 @@ POST / takes notifications, POST /heartbeat those of the watchdog. GET: / (page)
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from alerts.notifications import BadNotification, Notification, Recent, line, parse_notification
 from alerts.page import notifications_page, runbooks_page
+from foundation.terminal import echo
 
 MAX_BODY_BYTES = 1 << 20  # Alertmanager's messages are some kB; a group of thousands of alerts still fits
 SHUTDOWN_S = 5.0  # for requests in flight
@@ -176,14 +176,14 @@ async def _watch_until(stop: asyncio.Event, receiver: Receiver) -> None:
 
 def _say(text: str) -> None:
     try:
-        print(text, flush=True)  # noqa: T201, the results of this program
+        echo(text)
     except OSError as exc:  # a full disk, a reader that is gone: the notification itself is kept all the same
         _complain(f"stdout: {exc.strerror}: {text}")
 
 
 def _complain(text: str) -> None:
     with suppress(OSError):
-        print(f"alerts receiver: {text}", file=sys.stderr, flush=True)  # noqa: T201
+        echo(f"alerts receiver: {text}", err=True)
 
 
 async def _post(request: web.Request) -> web.Response:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from foundation.terminal import echo
+
 TEXT_SUFFIXES = {".yml", ".yaml", ".tmpl"}
 USAGE = """usage: python -m alerts.render FOLDER OLD=NEW ...
 
@@ -49,17 +51,17 @@ def _copy(source: Path, target: Path, replacements: Mapping[str, str]) -> None:
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit code."""
     if not arguments or arguments[0] in {"-h", "--help"}:
-        print(USAGE)  # noqa: T201, the help is the result
+        echo(USAGE)
         return 0 if arguments else 2
     folder, *pairs = arguments
     replacements = dict(pair.split("=", 1) for pair in pairs if "=" in pair.strip("="))
     if len(replacements) != len(pairs):
-        print(USAGE, file=sys.stderr)  # noqa: T201
+        echo(USAGE, err=True)
         return 2
     try:
         render(Path(folder), replacements)
     except OSError as exc:
-        print(f"alerts.render: {exc.filename}: {exc.strerror}", file=sys.stderr)  # noqa: T201
+        echo(f"alerts.render: {exc.filename}: {exc.strerror}", err=True)
         return 1
     return 0
 

@@ -6,6 +6,7 @@ import click
 
 from dashboards.model import JSON_DIR
 from foundation.errors import TidewatchError
+from foundation.terminal import echo
 
 
 class _Group(click.Group):
@@ -16,7 +17,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except TidewatchError as exc:
-            click.echo(f"dashboards: {exc}", err=True)
+            echo(f"dashboards: {exc}", err=True)
             raise SystemExit(exc.exit_code) from exc
 
 
@@ -34,7 +35,7 @@ def build(*, check: bool) -> None:
 
     changed = building.stale() if check else building.write()
     for name in changed:
-        click.echo(name)
+        echo(name)
     if check and changed:
         raise TidewatchError("these files differ from their boards; run `python -m dashboards build`")
 
@@ -113,6 +114,6 @@ def query_all(*, prometheus: str, folder: Path, uids: tuple[str, ...], range_s: 
     from dashboards.query_all import as_table, ask_now
 
     outcomes = asyncio.run(ask_now(prometheus, folder, uids, range_s))
-    click.echo(as_table(outcomes))
+    echo(as_table(outcomes))
     if not all(outcome.good for outcome in outcomes):
         raise SystemExit(1)

@@ -9,6 +9,7 @@ import click
 from foundation.errors import ConfigError
 from foundation.logfmt import FORMATS, LEVELS, start_logging
 from foundation.program import run_command
+from foundation.terminal import echo
 
 LAZY: dict[str, str] = {
     "backfill": "exporter.accesslog",
@@ -140,7 +141,7 @@ def _check(file: Path | None) -> None:
     if problems := [problem for source in config.accesslog for problem in check_source(source)]:
         raise ConfigError("\n".join(f"{file}: {problem}" for problem in problems))
     counts = [f"{name} {len(sources)}" for name, (_, sources) in doors(config).items() if sources]
-    click.echo(f"{file}: ok ({', '.join(counts) or 'no sources'})")
+    echo(f"{file}: ok ({', '.join(counts) or 'no sources'})")
 
 
 def main() -> None:

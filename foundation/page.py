@@ -1,7 +1,8 @@
 """HTML out of templates: whatever a page shows is escaped unless it is a template's own text.
 
-A package keeps its templates in its folder `templates/`; they extend `foundation/base.html`, the frame of all pages. Control characters and marks that reverse text are printed
-as escapes, as on a terminal; a link from outside leads to a web address or is no link.
+A package keeps its templates in its folder `templates/`; they extend `foundation/base.html`, the frame of all pages.
+Control characters and marks that reverse text are printed as escapes, as on a terminal; a link from outside leads to
+a web address or is no link.
 """
 
 from functools import cache

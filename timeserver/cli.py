@@ -12,6 +12,7 @@ import uvloop
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from foundation.terminal import echo
 from timeserver.access_log import AccessLog
 from timeserver.app import make_server
 from timeserver.counters import Counters
@@ -114,7 +115,7 @@ def _url(address: tuple[str, int]) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"timeserver: {text}\n")
+    echo(f"timeserver: {text}", err=True)
 
 
 def main() -> None:

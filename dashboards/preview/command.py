@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import signal
-import sys
 from pathlib import Path
 
 from dashboards.model import load_files
@@ -11,6 +10,7 @@ from dashboards.preview.alerts import muted
 from dashboards.preview.app import Preview, new_session, serve
 from dashboards.prometheus import Prometheus, without_password
 from foundation.errors import ConfigError
+from foundation.terminal import echo
 
 
 async def run(
@@ -44,7 +44,7 @@ async def run(
         try:
             name, number = runner.addresses[0][:2]
             shown = f"[{name}]" if ":" in name else name
-            sys.stderr.write(f"dashboards: preview on http://{shown}:{number}/ of {without_password(prometheus_url)}\n")
+            echo(f"dashboards: preview on http://{shown}:{number}/ of {without_password(prometheus_url)}", err=True)
             await stop.wait()
         finally:
             await runner.cleanup()
