@@ -1,11 +1,13 @@
 """Result files: whole or not at all, and never in the place of a device.
 
-A result is written beside its path and then renamed over it, so that a full disk or a kill leaves the old file. A path
+A result is written beside its path and then renamed over it, so that a full disk or a kill leaves the old file. The
+name beside it is random and must be new: whoever else may write to the folder cannot plant a link there. A path
 that names something other than a regular file (a pipe, /dev/stdout) is written to as it is: renaming over it would
 replace the device.
 """
 
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,9 @@ from pathlib import Path
 from typing import IO
 
 from foundation.errors import StoreError
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ANY_MODE = 0o666  # less the umask, as for every new file
 
 
 @contextmanager
@@ -27,16 +32,25 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             with path.open("wb") as stream:
                 yield stream
             return
-        target = path.resolve()  # a link stays a link
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as stream:
-                yield stream
-            temporary.replace(target)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        with _replacing(path.resolve()) as stream:  # a link stays a link
+            yield stream
     except BrokenPipeError:  # whoever read standard output has enough
         raise
     except OSError as exc:
         raise StoreError(f"{path}: {exc.strerror}") from exc
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[IO[bytes]]:
+    temporary = target.with_name(f".tidewatch-{secrets.token_hex(8)}.tmp")
+    fd = os.open(temporary, _NEW, _ANY_MODE)
+    try:
+        with open(fd, "wb") as stream:  # noqa: PTH123, a descriptor
+            with suppress(FileNotFoundError):
+                os.fchmod(fd, target.stat().st_mode & 0o777)  # the new file is as private as the old one
+            yield stream
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise

@@ -56,3 +56,31 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
 def test_a_path_that_cannot_be_written_is_one_error(tmp_path):
     with pytest.raises(StoreError, match="No such file"), replacing(tmp_path / "nowhere" / "x"):
         pass
+
+
+def test_a_link_planted_at_the_temporary_name_is_neither_followed_nor_replaced(tmp_path, monkeypatch):
+    victim, path = tmp_path / "victim", tmp_path / "report.json"
+    victim.write_bytes(b"precious")
+    monkeypatch.setattr("secrets.token_hex", lambda _: "known")
+    (tmp_path / ".tidewatch-known.tmp").symlink_to(victim)
+    with pytest.raises(StoreError, match="File exists"), replacing(path) as out:
+        out.write(b"owned")
+    assert (victim.read_bytes(), path.exists()) == (b"precious", False)
+    assert (tmp_path / ".tidewatch-known.tmp").is_symlink()
+
+
+def test_two_writers_of_one_path_use_different_temporary_names(tmp_path):
+    with replacing(tmp_path / "a"), replacing(tmp_path / "a"):
+        names = {entry.name for entry in tmp_path.iterdir()}
+    assert len(names) == 2
+    assert not any(str(os.getpid()) in name for name in names)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_the_new_file_has_the_permissions_of_the_old_one(tmp_path, mode):
+    path = tmp_path / "report.json"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    with replacing(path) as out:
+        out.write(b"new")
+    assert path.stat().st_mode & 0o777 == mode
