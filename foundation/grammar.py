@@ -1,0 +1,239 @@
+"""The four notations that every flag and every key share: addresses, durations, instants, sizes. Pure.
+
+Each function takes what was written, a number where YAML made one of it, and raises ValueError with a text for the
+user: `invalid duration '10x': expected ..., for example ...`. Each `format_` function writes what the other reads.
+"""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple, NoReturn
+
+MAX_DURATION_S = 100 * 365 * 86_400.0  # a century; more is a mistake
+MAX_SIZE_BYTES = 1 << 62  # fits a signed number of 64 bits
+
+_UNITS_S = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+_NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
+_BARE = re.compile(rf"{_NUMBER}(?:[eE][+-]?[0-9]{{1,3}})?")
+_UNITS = re.compile("".join(f"(?:({_NUMBER}){unit})?" for unit in _UNITS_S))
+
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")  # the C library reads such a name as an IPv4 address
+_PORT = re.compile(r"[0-9]{1,5}")
+
+_INSTANT = re.compile(
+    r"(?P<day>\d{4}-\d\d-\d\d)"
+    r"(?:[Tt ](?P<clock>\d\d:\d\d(?::\d\d)?)(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r" ?(?P<zone>[Zz]|UTC|[+-]\d\d(?::?\d\d)?)?",
+    re.ASCII,
+)
+_UNIX = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_MULTIPLES = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_SIZE = re.compile(rf"({_NUMBER}) ?([kmgt]?)(ib|b|)", re.IGNORECASE)
+
+
+class Address(NamedTuple):
+    """Where to listen or to connect: a name, an IPv4 address, or an IPv6 address without brackets; and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """As `host_port` reads it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def host_port(given: str | float, *, free: bool = True) -> Address:
+    """HOST:PORT, or [IPV6]:PORT, taken apart. `free`: port 0, any that is free, is allowed. Raises ValueError.
+
+    Without a host, as in `:8090`, other programs listen on all interfaces and the rest of these on loopback: refused.
+    """
+    text = str(given)
+    host, colon, port = text.rpartition(":")
+    if "/" in text:
+        _refuse_address(text, "expected HOST:PORT without a scheme or a path", "127.0.0.1:8090")
+    if _PORT.fullmatch(text):
+        _refuse_address(given, "expected HOST:PORT", f"127.0.0.1:{text}")
+    if not colon or not _PORT.fullmatch(port):
+        _refuse_address(text, "expected HOST:PORT", "127.0.0.1:8090")
+    if not host:
+        _refuse_address(text, "expected HOST:PORT", f"127.0.0.1:{port} for this machine only, 0.0.0.0:{port} for all")
+    if not (0 if free else 1) <= int(port) <= 65_535:
+        _refuse_address(text, f"expected a port from {0 if free else 1} to 65535", f"{host}:8090")
+    return Address(_host(host, text, port), int(port))
+
+
+def _host(host: str, text: str, port: str) -> str:
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else ""
+    if bare and _is_ipv6(bare):
+        return bare
+    if ":" in host or "[" in host or "]" in host:
+        _refuse_address(
+            text, "expected an IPv6 address in brackets", f"[{host}]:{port}" if _is_ipv6(host) else "[::1]:8090"
+        )
+    labels = host.removesuffix(".").split(".")
+    if _NUMERIC_LABEL.fullmatch(labels[-1]):
+        try:
+            IPv4Address(host)
+        except ValueError:
+            _refuse_address(text, "expected four numbers from 0 to 255 in an IPv4 address", f"127.0.0.1:{port}")
+    elif len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):
+        _refuse_address(text, "expected HOST to be a name or an IP address", f"127.0.0.1:{port}")
+    return host
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_address(given: object, expected: str, example: str) -> NoReturn:
+    raise ValueError(f"invalid address {_quoted(given)}: {expected}, for example {example}")
+
+
+def duration_s(
+    given: str | float, *, least_s: float = 0.0, most_s: float = MAX_DURATION_S, zero: bool = False, whole: bool = False
+) -> float:
+    """Seconds in `90`, `90s`, `1m30s`, `1.5h`: a bare number is seconds, units stand once each, the largest first.
+
+    Args:
+        given: what was written.
+        least_s: the shortest that is allowed.
+        most_s: the longest that is allowed.
+        zero: whether 0 is allowed, where `least_s` is 0.
+        whole: whether it must be whole seconds.
+
+    Raises:
+        ValueError: with a text for the user.
+    """
+    text = str(given)
+    if _BARE.fullmatch(text):
+        seconds = float(text)
+    elif text and (match := _UNITS.fullmatch(text)):
+        seconds = math.fsum(float(n) * unit for n, unit in zip(match.groups(), _UNITS_S.values(), strict=True) if n)
+    else:
+        raise ValueError(f"invalid duration {_quoted(given)}: expected seconds or units, for example 10, 10s or 1m30s")
+    if not least_s <= seconds <= most_s or (seconds == 0 and not zero):
+        least = f"{format_duration(least_s)} to" if least_s or zero else "more than 0 and at most"
+        raise ValueError(f"invalid duration {_quoted(given)}: expected {least} {format_duration(most_s)}")
+    if whole and seconds != int(seconds):
+        raise ValueError(f"invalid duration {_quoted(given)}: expected whole seconds, for example 10s or 1m30s")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """`1m30s` for 90.0: days, hours, minutes, seconds and milliseconds, without those that are 0."""
+    parts, rest = [], round(seconds * 1000)
+    for unit, millis in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        number, rest = divmod(rest, millis)
+        parts.append(f"{number}{unit}" if number else "")
+    return "".join(parts) or "0s"
+
+
+def instant(
+    given: str | float, *, zone: tzinfo | None = None, dates: bool = False, now: datetime | None = None
+) -> datetime:
+    """The instant, in UTC, that RFC 3339 text (a blank may stand for the `T`) or a number of Unix seconds means.
+
+    Args:
+        given: what was written.
+        zone: the zone of what names none; without it, a zone must be named.
+        dates: whether a date alone is allowed, which means its midnight.
+        now: what the word `now` means; without it, the word is refused.
+
+    Raises:
+        ValueError: with a text for the user, also for a local time that the zone skips or has twice.
+    """
+    text = str(given)
+    if now is not None and text == "now":
+        return now.astimezone(UTC)
+    try:
+        first, last = _readings(text, zone, dates=dates)
+    except (ValueError, OverflowError) as exc:
+        words = f"a date and time{'' if zone else ' with its zone'}, Unix seconds{', or now' if now else ''}"
+        raise ValueError(f"invalid time {_quoted(given)}: expected {words}, for example 2026-11-01T06:30:00Z") from exc
+    if first != last:
+        what = "skip it" if first > last else "pass it twice"
+        raise ValueError(
+            f"invalid time {_quoted(given)}: the clocks of {zone} {what}; expected an instant with its offset, "
+            f"for example {first.astimezone(zone).isoformat()}"
+        )
+    return first
+
+
+def _readings(text: str, zone: tzinfo | None, *, dates: bool) -> tuple[datetime, datetime]:
+    """Twice the same instant, unless it is a local time at which clocks change. Raises ValueError, OverflowError."""
+    if _UNIX.fullmatch(text):
+        micros = _micros(text.partition(".")[2])
+        at = _EPOCH + timedelta(seconds=int(text.partition(".")[0]), microseconds=-micros if text[0] == "-" else micros)
+        return at, at
+    match = _INSTANT.fullmatch(text)
+    if match is None or not (dates or match["clock"]) or not (zone or match["zone"]):
+        raise ValueError("not of this grammar")
+    written = datetime.fromisoformat(f"{match['day']}T{match['clock'] or '00:00'}+00:00")
+    written += timedelta(microseconds=_micros(match["fraction"] or ""))
+    if match["zone"]:
+        return written - _offset(match["zone"]), written - _offset(match["zone"])
+    first, last = (written.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return first, last
+
+
+def _micros(fraction: str) -> int:
+    return int(fraction[:6].ljust(6, "0"))
+
+
+def _offset(text: str) -> timedelta:
+    if text in {"Z", "z", "UTC"}:
+        return timedelta(0)
+    hours, minutes = int(text[1:3]), int(text[3:].removeprefix(":") or 0)
+    if hours > 23 or minutes > 59:
+        raise ValueError("not an offset")
+    size = timedelta(hours=hours, minutes=minutes)
+    return -size if text[0] == "-" else size
+
+
+def format_instant(moment: datetime) -> str:
+    """RFC 3339 in UTC, with microseconds where there are any."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def size_bytes(given: str | float, *, least_bytes: int = 0, most_bytes: int = MAX_SIZE_BYTES) -> int:
+    """Bytes in `10`, `64KiB`, `1MB`, `1.5G`: B alone after the letter counts in thousands, all else in 1024s.
+
+    Raises:
+        ValueError: with a text for the user, also for what is no whole number of bytes.
+    """
+    match = _SIZE.fullmatch(str(given))
+    if match is None:
+        raise ValueError(f"invalid size {_quoted(given)}: expected bytes or units, for example 4096, 64KiB or 1MB")
+    letter, ending = match[2].lower(), match[3].lower()
+    base = 1000 if ending == "b" and letter else 1024
+    exact = Decimal(match[1]) * base ** _MULTIPLES[letter]
+    if exact != int(exact) or (ending == "ib" and not letter):
+        raise ValueError(f"invalid size {_quoted(given)}: expected whole bytes, for example 4096, 64KiB or 1MB")
+    if not least_bytes <= exact <= most_bytes:
+        range_ = f"{format_size(least_bytes)} to {format_size(most_bytes)}"
+        raise ValueError(f"invalid size {_quoted(given)}: expected {range_}")
+    return int(exact)
+
+
+def format_size(size: int) -> str:
+    """`64KiB` for 65536: the largest unit of 1024s that leaves no rest."""
+    for letter in "TGMK":
+        unit = 1024 ** _MULTIPLES[letter.lower()]
+        if size and size % unit == 0:
+            return f"{size // unit}{letter}iB"
+    return f"{size}B"
+
+
+def _quoted(given: object) -> str:
+    """What was written, in one short line: numbers bare, text in quotes."""
+    text = repr(given) if isinstance(given, str) else str(given)
+    return text if len(text) <= 60 else f"{text[:57]}..."
