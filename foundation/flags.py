@@ -1,0 +1,93 @@
+"""The types of flags that take an address, a duration, an instant or a size: one wording in every command.
+
+A flag's default may be the value itself, or text, which is read like the user's. Without a metavar, help shows the
+type's own name, as in `--timeout DURATION`.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, tzinfo
+from typing import Any, TypedDict, Unpack
+
+import click
+
+from foundation.grammar import (
+    MAX_SIZE_BYTES,
+    Address,
+    duration_s,
+    host_port,
+    instant,
+    size_bytes,
+)
+
+
+class _Grammar(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """Text to a value by one function; what is no text has been read already."""
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """What the text means; fails with the grammar's words."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+
+
+class DurationBounds(TypedDict, total=False):
+    """What `grammar.duration_s` can be asked to hold."""
+
+    least_s: float
+    most_s: float
+    zero: bool
+    whole: bool
+
+
+class AddressType(_Grammar):
+    """HOST:PORT to an Address. `words`: texts that stand for themselves, such as `off`."""
+
+    name = "HOST:PORT"
+
+    def __init__(self, *, free: bool = True, words: tuple[str, ...] = ()) -> None:
+        """`free`: whether port 0, any free one, is allowed."""
+
+        def read(text: str) -> Address | str:
+            return text if text in words else host_port(text, free=free)
+
+        super().__init__(read)
+
+
+class DurationType(_Grammar):
+    """A duration to seconds."""
+
+    name = "DURATION"
+
+    def __init__(self, **bounds: Unpack[DurationBounds]) -> None:
+        """`whole`: to an int."""
+        number = int if bounds.get("whole") else float
+        super().__init__(lambda text: number(duration_s(text, **bounds)))
+
+
+class InstantType(_Grammar):
+    """A date, a date with a time, or Unix seconds to a datetime in UTC. `words`: texts that stand for themselves."""
+
+    name = "TIME"
+
+    def __init__(self, *, zone: tzinfo | None = UTC, zone_of: str = "", words: tuple[str, ...] = ()) -> None:
+        """`zone`: of what names none; None refuses that. `zone_of`: the eager parameter whose value is the zone."""
+        super().__init__(lambda text: text if text in words else instant(text, zone=self._zone(), dates=True))
+        self._fixed, self._zone_of = zone, zone_of
+
+    def _zone(self) -> tzinfo | None:
+        return click.get_current_context().params[self._zone_of] if self._zone_of else self._fixed
+
+
+class SizeType(_Grammar):
+    """A size to bytes."""
+
+    name = "SIZE"
+
+    def __init__(self, *, least_bytes: int = 0, most_bytes: int = MAX_SIZE_BYTES) -> None:
+        super().__init__(lambda text: size_bytes(text, least_bytes=least_bytes, most_bytes=most_bytes))
