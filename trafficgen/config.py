@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trafficgen.arrivals import ArrivalMode
 from trafficgen.engine import OnBehind
-from trafficgen.mix import Fault, Shares
-from trafficgen.plan import Phase
+from trafficgen.plan.arrivals import ArrivalMode
+from trafficgen.plan.mix import Fault, Shares
+from trafficgen.plan.plan import Phase
 from trafficgen.pool import Limits
 
 

@@ -12,9 +12,9 @@ from time import monotonic_ns, thread_time_ns
 from typing import Literal, TypeAlias
 
 from trafficgen.blame import Blame, Second
-from trafficgen.curve import Line, Segment
 from trafficgen.meter import Meter
-from trafficgen.plan import Chunk
+from trafficgen.plan.curve import Line, Segment
+from trafficgen.plan.plan import Chunk
 from trafficgen.pool import BACKLOG_NS, Pool
 from trafficgen.wakeup import make_wakeup
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from trafficgen.errors import UsageError
 from trafficgen.load import LoadConfig
-from trafficgen.logread import read_log
-from trafficgen.mix import parse_mix
-from trafficgen.patterns import parse_patterns
-from trafficgen.plan import CurvePlan, Phase
+from trafficgen.plan.logread import read_log
+from trafficgen.plan.mix import parse_mix
+from trafficgen.plan.patterns import parse_patterns
+from trafficgen.plan.plan import CurvePlan, Phase
+from trafficgen.plan.replay import ReplayPlan, make_replay
 from trafficgen.pool import Limits
-from trafficgen.replay import ReplayPlan, make_replay
 from trafficgen.request import parse_url
 from trafficgen.scenario import Scenario, read_scenario
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from trafficgen.curve import Segment
 from trafficgen.errors import TrafficgenError
-from trafficgen.plan import Plan
+from trafficgen.plan.curve import Segment
+from trafficgen.plan.plan import Plan
 
 PICTURES = {".png", ".svg", ".pdf"}
 _NS = 1_000_000_000

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import yaml
 
-from trafficgen.arrivals import ArrivalMode
 from trafficgen.errors import UsageError
 from trafficgen.expect import Expectation, parse_expectation
-from trafficgen.jitter import JitterMode
-from trafficgen.mix import Fault, Shares, as_fault, as_mix, parse_pairs
-from trafficgen.patterns import SILENCE, parse_patterns
-from trafficgen.plan import Phase
+from trafficgen.plan.arrivals import ArrivalMode
+from trafficgen.plan.jitter import JitterMode
+from trafficgen.plan.mix import Fault, Shares, as_fault, as_mix, parse_pairs
+from trafficgen.plan.patterns import SILENCE, parse_patterns
+from trafficgen.plan.plan import Phase
 from trafficgen.units import parse_duration
 
 MAX_SCENARIO_BYTES = 1 << 20

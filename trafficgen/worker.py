@@ -3,7 +3,7 @@
 from trafficgen.config import LoadConfig
 from trafficgen.engine import Engine, Pace
 from trafficgen.meter import Meter
-from trafficgen.plan import Plan
+from trafficgen.plan.plan import Plan
 from trafficgen.pool import BACKLOG_NS, Pool
 from trafficgen.request import encode, parse_url
 from trafficgen.target import Target, wait_reachable

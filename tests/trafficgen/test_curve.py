@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trafficgen.curve import Line, Segment, Wave, modulate, until
+from trafficgen.plan.curve import Line, Segment, Wave, modulate, until
 
 rates = st.floats(0, 1e5)
 waves = st.builds(Wave, st.floats(0.1, 1e5), st.floats(0, 1), st.floats(1, 1e5), st.floats(0, 1))

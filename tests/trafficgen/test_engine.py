@@ -5,9 +5,9 @@ import pytest
 from trafficgen import engine as engine_module
 from trafficgen.engine import Engine, Pace
 from trafficgen.meter import Meter
-from trafficgen.mix import parse_mix
-from trafficgen.patterns import parse_patterns
-from trafficgen.plan import CurvePlan, Phase
+from trafficgen.plan.mix import parse_mix
+from trafficgen.plan.patterns import parse_patterns
+from trafficgen.plan.plan import CurvePlan, Phase
 
 SECOND = 1_000_000_000
 MS = 1_000_000

@@ -8,9 +8,9 @@ from trafficgen.errors import UsageError
 from trafficgen.exposition import MetricsServer
 from trafficgen.load import LoadConfig, make_run
 from trafficgen.meter import DROP_REASONS, ERROR_REASONS
-from trafficgen.mix import parse_mix
-from trafficgen.patterns import parse_patterns
-from trafficgen.plan import Phase
+from trafficgen.plan.mix import parse_mix
+from trafficgen.plan.patterns import parse_patterns
+from trafficgen.plan.plan import Phase
 
 
 def run_of(site):

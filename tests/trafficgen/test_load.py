@@ -5,9 +5,9 @@ import pytest
 from trafficgen import load
 from trafficgen.errors import TrafficgenError
 from trafficgen.load import LoadConfig, make_run, run_load
-from trafficgen.mix import parse_mix
-from trafficgen.patterns import parse_patterns
-from trafficgen.plan import Phase
+from trafficgen.plan.mix import parse_mix
+from trafficgen.plan.patterns import parse_patterns
+from trafficgen.plan.plan import Phase
 from trafficgen.target import Target
 
 

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trafficgen.errors import UsageError
-from trafficgen.mix import Chooser, Fault, parse_mix, with_faults
+from trafficgen.plan.mix import Chooser, Fault, parse_mix, with_faults
 
 paths = st.sampled_from(["/", "/a", "/b", "/c"])
 mixes = st.dictionaries(paths, st.floats(0.01, 100), min_size=1).map(

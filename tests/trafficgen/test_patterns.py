@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from trafficgen.errors import UsageError
-from trafficgen.patterns import parse_patterns, read_schedule
+from trafficgen.plan.patterns import parse_patterns, read_schedule
 
 
 def rates(texts, at, rate=100.0):

@@ -9,11 +9,11 @@ import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trafficgen.arrivals import Even, Poisson
-from trafficgen.jitter import block_sizes, draws
-from trafficgen.mix import Fault, parse_mix
-from trafficgen.patterns import SILENCE, parse_patterns
-from trafficgen.plan import CurvePlan, Phase
+from trafficgen.plan.arrivals import Even, Poisson
+from trafficgen.plan.jitter import block_sizes, draws
+from trafficgen.plan.mix import Fault, parse_mix
+from trafficgen.plan.patterns import SILENCE, parse_patterns
+from trafficgen.plan.plan import CurvePlan, Phase
 
 VARIED = ("tide:period=37s,amplitude=0.8,phase=0.3", "burst:on=3s,off=8s,factor=2")
 

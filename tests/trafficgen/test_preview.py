@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from trafficgen.mix import parse_mix
-from trafficgen.patterns import parse_patterns
-from trafficgen.plan import CurvePlan, Phase
+from trafficgen.plan.mix import parse_mix
+from trafficgen.plan.patterns import parse_patterns
+from trafficgen.plan.plan import CurvePlan, Phase
 from trafficgen.preview import rows, save, write_rows
 
 

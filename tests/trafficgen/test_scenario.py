@@ -3,7 +3,7 @@
 import pytest
 
 from trafficgen.errors import UsageError
-from trafficgen.mix import Fault
+from trafficgen.plan.mix import Fault
 from trafficgen.scenario import builtin_scenarios, parse_scenario
 
 GOOD = """

@@ -9,8 +9,8 @@ import pytest
 from trafficgen import target as target_module
 from trafficgen.errors import UsageError
 from trafficgen.load import LoadConfig, run_load
-from trafficgen.patterns import parse_patterns
-from trafficgen.plan import Phase
+from trafficgen.plan.patterns import parse_patterns
+from trafficgen.plan.plan import Phase
 from trafficgen.request import encode, parse_url
 from trafficgen.target import Target
 

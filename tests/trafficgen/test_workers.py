@@ -3,9 +3,9 @@
 import pytest
 
 from trafficgen.load import LoadConfig, make_run, run_load
-from trafficgen.mix import parse_mix
-from trafficgen.patterns import parse_patterns
-from trafficgen.plan import Phase
+from trafficgen.plan.mix import parse_mix
+from trafficgen.plan.patterns import parse_patterns
+from trafficgen.plan.plan import Phase
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from trafficgen.errors import ungrouped
 from trafficgen.exposition import MetricsServer
 from trafficgen.load import LoadConfig, Run, make_run
-from trafficgen.mix import Fault, Shares
-from trafficgen.patterns import parse_patterns
-from trafficgen.plan import Phase
+from trafficgen.plan.mix import Fault, Shares
+from trafficgen.plan.patterns import parse_patterns
+from trafficgen.plan.plan import Phase
 from trafficgen.report import Report
 from trafficgen.verify.alert import AlertTold
 from trafficgen.verify.groups import (

@@ -5,7 +5,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 
-from trafficgen.curve import Floats
+from trafficgen.plan.curve import Floats
 
 ArrivalMode: TypeAlias = Literal["even", "poisson"]
 _NEARLY = 1e-6  # of a request: an integral that ends this close below a whole number has reached it

@@ -14,11 +14,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from trafficgen.arrivals import ArrivalMode, Arrivals, Even, Poisson
-from trafficgen.curve import Segment, modulate, until
-from trafficgen.jitter import JitterMode, draws, stepwise
-from trafficgen.mix import Chooser, Fault, Shares, with_faults
-from trafficgen.patterns import Pattern
+from trafficgen.plan.arrivals import ArrivalMode, Arrivals, Even, Poisson
+from trafficgen.plan.curve import Segment, modulate, until
+from trafficgen.plan.jitter import JitterMode, draws, stepwise
+from trafficgen.plan.mix import Chooser, Fault, Shares, with_faults
+from trafficgen.plan.patterns import Pattern
 
 CELL_S = 1.0
 CELL_REQUESTS = 4096  # solved at once: about 0.1 ms of work, so that no send waits long for the plan

@@ -13,9 +13,9 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
-from trafficgen.curve import Floats, Line, Segment
-from trafficgen.logread import Recording
-from trafficgen.plan import CELL_REQUESTS, CELL_S, Chunk
+from trafficgen.plan.curve import Floats, Line, Segment
+from trafficgen.plan.logread import Recording
+from trafficgen.plan.plan import CELL_REQUESTS, CELL_S, Chunk
 
 MAX_LABELS = 50  # routes that become values of the label `target`; the rare ones share "other"
 OTHER = "other"

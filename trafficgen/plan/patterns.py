@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 from pathlib import Path
 
-from trafficgen.curve import Line, Segment, Wave, modulate
 from trafficgen.errors import UsageError
+from trafficgen.plan.curve import Line, Segment, Wave, modulate
 from trafficgen.units import parse_duration
 
 MAX_RATE_PER_S = 10_000_000.0
