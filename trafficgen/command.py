@@ -13,11 +13,11 @@ from msgspec import structs
 
 from trafficgen.drive import Drive
 from trafficgen.errors import TrafficgenError
-from trafficgen.exposition import MetricsServer
 from trafficgen.live import LiveLine
 from trafficgen.load import LoadConfig, Run, make_run
 from trafficgen.loops import run_loop
-from trafficgen.meter import Meter
+from trafficgen.meter.meter import Meter
+from trafficgen.meter.metrics import MetricsServer
 from trafficgen.options import replay_config, scenario_config
 from trafficgen.report import Report, render_text
 from trafficgen.report_html import render_html

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from time import monotonic_ns, thread_time_ns
 from typing import Literal, TypeAlias
 
-from trafficgen.blame import Blame, Second
-from trafficgen.meter import Meter
+from trafficgen.meter.blame import Blame, Second
+from trafficgen.meter.meter import Meter
 from trafficgen.plan.curve import Line, Segment
 from trafficgen.plan.plan import Chunk
 from trafficgen.pool import BACKLOG_NS, Pool

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from trafficgen.config import LoadConfig
 from trafficgen.errors import TrafficgenError, ungrouped
-from trafficgen.meter import Meter
+from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import CurvePlan, Plan
 from trafficgen.report import Report, make_report
 from trafficgen.request import parse_url

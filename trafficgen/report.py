@@ -5,8 +5,8 @@ import json
 import msgspec
 
 from trafficgen.expect import Verdict, describe
-from trafficgen.histogram import Histogram
-from trafficgen.meter import SATURATED_SHARE, Meter
+from trafficgen.meter.histogram import Histogram
+from trafficgen.meter.meter import SATURATED_SHARE, Meter
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 

@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from trafficgen.expect import describe
-from trafficgen.histogram import Histogram
-from trafficgen.meter import Meter
+from trafficgen.meter.histogram import Histogram
+from trafficgen.meter.meter import Meter
 from trafficgen.report import Report, format_seconds
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 960, 260, 70, 30

@@ -2,7 +2,7 @@
 
 from trafficgen.config import LoadConfig
 from trafficgen.engine import Engine, Pace
-from trafficgen.meter import Meter
+from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import Plan
 from trafficgen.pool import BACKLOG_NS, Pool
 from trafficgen.request import encode, parse_url

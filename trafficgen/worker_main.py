@@ -5,7 +5,7 @@ import sys
 
 from trafficgen.errors import UsageError
 from trafficgen.loops import run_loop
-from trafficgen.meter import Meter
+from trafficgen.meter.meter import Meter
 from trafficgen.worker import Worker
 from trafficgen.workers import READY, Job, Snapshot, pack, unpack
 

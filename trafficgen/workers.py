@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from trafficgen.config import LoadConfig
 from trafficgen.errors import TrafficgenError, UsageError, ungrouped
-from trafficgen.meter import Meter
+from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import Plan
 from trafficgen.worker import Worker
 

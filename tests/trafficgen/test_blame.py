@@ -2,8 +2,8 @@
 
 import pytest
 
-from trafficgen.blame import Blame, Second
-from trafficgen.meter import Meter
+from trafficgen.meter.blame import Blame, Second
+from trafficgen.meter.meter import Meter
 
 SECOND = 1_000_000_000
 

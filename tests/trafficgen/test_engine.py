@@ -4,7 +4,7 @@ import pytest
 
 from trafficgen import engine as engine_module
 from trafficgen.engine import Engine, Pace
-from trafficgen.meter import Meter
+from trafficgen.meter.meter import Meter
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import CurvePlan, Phase

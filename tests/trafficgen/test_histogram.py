@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trafficgen.histogram import BOUNDS_S, Histogram
+from trafficgen.meter.histogram import BOUNDS_S, Histogram
 
 times = st.lists(st.integers(0, 3_600_000_000_000), max_size=50)
 

@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from trafficgen.meter import Meter
+from trafficgen.meter.meter import Meter
 from trafficgen.report import make_report
 from trafficgen.report_html import render_html
 

@@ -3,7 +3,7 @@
 import pytest
 
 from trafficgen.errors import UsageError
-from trafficgen.meter import Meter
+from trafficgen.meter.meter import Meter
 from trafficgen.report import make_report
 from trafficgen.thresholds import parse_threshold
 

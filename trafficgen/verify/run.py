@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trafficgen.errors import ungrouped
-from trafficgen.exposition import MetricsServer
 from trafficgen.load import LoadConfig, Run, make_run
+from trafficgen.meter.metrics import MetricsServer
 from trafficgen.plan.mix import Fault, Shares
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase

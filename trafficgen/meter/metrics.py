@@ -15,8 +15,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from trafficgen.errors import UsageError
-from trafficgen.histogram import BOUNDS_S, Histogram
-from trafficgen.meter import Meter
+from trafficgen.meter.histogram import BOUNDS_S, Histogram
+from trafficgen.meter.meter import Meter
 
 if TYPE_CHECKING:
     from trafficgen.load import Run

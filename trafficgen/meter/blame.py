@@ -7,7 +7,7 @@ Otherwise only what it handed over late is: a target that holds every connection
 
 from dataclasses import dataclass
 
-from trafficgen.meter import SATURATED_SHARE, Meter
+from trafficgen.meter.meter import SATURATED_SHARE, Meter
 
 BUSY_SHARE = 0.9  # of one processor
 LAG_NS = 10_000_000  # a wake-up's mean delay

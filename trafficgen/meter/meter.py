@@ -7,7 +7,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from trafficgen.histogram import Histogram
+from trafficgen.meter.histogram import Histogram
 
 K = TypeVar("K")
 
