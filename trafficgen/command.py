@@ -15,13 +15,13 @@ from trafficgen.drive import Drive
 from trafficgen.errors import TrafficgenError
 from trafficgen.live import LiveLine
 from trafficgen.load import LoadConfig, Run, make_run
-from trafficgen.loops import run_loop
 from trafficgen.meter.meter import Meter
 from trafficgen.meter.metrics import MetricsServer
 from trafficgen.options import replay_config, scenario_config
 from trafficgen.report import Report, render_text
 from trafficgen.report_html import render_html
 from trafficgen.scenario import Scenario
+from trafficgen.send.loops import run_loop
 
 EXIT_SATURATED = 3
 EXIT_EXPECTATION = 4

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trafficgen.engine import OnBehind
 from trafficgen.plan.arrivals import ArrivalMode
 from trafficgen.plan.mix import Fault, Shares
 from trafficgen.plan.plan import Phase
-from trafficgen.pool import Limits
+from trafficgen.send.engine import OnBehind
+from trafficgen.send.pool import Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from trafficgen.errors import TrafficgenError, ungrouped
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import CurvePlan, Plan
 from trafficgen.report import Report, make_report
-from trafficgen.request import parse_url
-from trafficgen.worker import Worker
-from trafficgen.workers import Processes
+from trafficgen.send.processes import Processes
+from trafficgen.send.request import parse_url
+from trafficgen.send.worker import Worker
 
 __all__ = ["Crew", "LoadConfig", "Run", "make_plan", "make_run", "run_load"]
 

@@ -12,9 +12,9 @@ from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import CurvePlan, Phase
 from trafficgen.plan.replay import ReplayPlan, make_replay
-from trafficgen.pool import Limits
-from trafficgen.request import parse_url
 from trafficgen.scenario import Scenario, read_scenario
+from trafficgen.send.pool import Limits
+from trafficgen.send.request import parse_url
 
 MAX_SPEED = 1e6  # of a replay
 PREVIEW_S = 60.0  # of a plan without end

@@ -192,7 +192,7 @@ def measured(url: str, rate: float, seconds: float) -> Accuracy:
     script = (
         "import sys\n"
         "from trafficgen.load import LoadConfig, make_run\n"
-        "from trafficgen.loops import run_loop\n"
+        "from trafficgen.send.loops import run_loop\n"
         "from trafficgen.plan.patterns import parse_patterns\n"
         "from trafficgen.plan.plan import Phase\n"
         "url, rate, seconds = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])\n"

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from trafficgen import engine, pool, worker
+from trafficgen.send import engine, pool, worker
 
 
 class Site:

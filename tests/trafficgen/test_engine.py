@@ -2,12 +2,12 @@
 
 import pytest
 
-from trafficgen import engine as engine_module
-from trafficgen.engine import Engine, Pace
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import CurvePlan, Phase
+from trafficgen.send import engine as engine_module
+from trafficgen.send.engine import Engine, Pace
 
 SECOND = 1_000_000_000
 MS = 1_000_000

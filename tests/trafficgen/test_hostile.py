@@ -9,7 +9,7 @@ from trafficgen.load import LoadConfig, run_load
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
-from trafficgen.pool import Limits
+from trafficgen.send.pool import Limits
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 

@@ -8,7 +8,7 @@ from trafficgen.load import LoadConfig, make_run, run_load
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
-from trafficgen.target import Target
+from trafficgen.send.target import Target
 
 
 def config(site, rate=2000.0, duration_s=0.05, **settings):

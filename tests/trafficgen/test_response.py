@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trafficgen.response import CHUNKED, INTERIM, NO_LENGTH, MalformedResponseError, ResponseReader, parse_head
+from trafficgen.send.response import CHUNKED, INTERIM, NO_LENGTH, MalformedResponseError, ResponseReader, parse_head
 
 CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n"
 INTERIMS = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"

@@ -6,13 +6,13 @@ import ssl
 
 import pytest
 
-from trafficgen import target as target_module
 from trafficgen.errors import UsageError
 from trafficgen.load import LoadConfig, run_load
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
-from trafficgen.request import encode, parse_url
-from trafficgen.target import Target
+from trafficgen.send import target as target_module
+from trafficgen.send.request import encode, parse_url
+from trafficgen.send.target import Target
 
 
 def target_of(url="http://site.example:8080/", *, allow_public=False):

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from time import monotonic_ns
 from typing import TypeAlias
 
-from trafficgen.connection import Connection
 from trafficgen.meter.meter import Meter
+from trafficgen.send.connection import Connection
 
 BACKLOG_NS = 1_000_000_000
 # Servers close idle connections after 5 s (Node, Apache) to 75 s (nginx, aiohttp). Ours close first: a request written

@@ -4,10 +4,10 @@ import asyncio
 import sys
 
 from trafficgen.errors import UsageError
-from trafficgen.loops import run_loop
 from trafficgen.meter.meter import Meter
-from trafficgen.worker import Worker
-from trafficgen.workers import READY, Job, Snapshot, pack, unpack
+from trafficgen.send.loops import run_loop
+from trafficgen.send.processes import READY, Job, Snapshot, pack, unpack
+from trafficgen.send.worker import Worker
 
 SNAPSHOT_S = 0.25
 

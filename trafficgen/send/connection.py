@@ -8,10 +8,10 @@ from os import write
 from time import monotonic_ns
 from typing import TYPE_CHECKING, cast
 
-from trafficgen.response import MalformedResponseError, ResponseReader, parse_head
+from trafficgen.send.response import MalformedResponseError, ResponseReader, parse_head
 
 if TYPE_CHECKING:
-    from trafficgen.pool import Pool
+    from trafficgen.send.pool import Pool
 
 _CACHED_HEAD_BYTES = 4096  # only heads below this are remembered, so that no server can fill our memory
 

@@ -1,12 +1,12 @@
 """One process's share of a run: the target's addresses, a pool, an engine, a meter."""
 
 from trafficgen.config import LoadConfig
-from trafficgen.engine import Engine, Pace
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import Plan
-from trafficgen.pool import BACKLOG_NS, Pool
-from trafficgen.request import encode, parse_url
-from trafficgen.target import Target, wait_reachable
+from trafficgen.send.engine import Engine, Pace
+from trafficgen.send.pool import BACKLOG_NS, Pool
+from trafficgen.send.request import encode, parse_url
+from trafficgen.send.target import Target, wait_reachable
 
 
 class Worker:

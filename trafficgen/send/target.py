@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from trafficgen.errors import UsageError
-from trafficgen.request import Url
+from trafficgen.send.request import Url
 
 _RETRY_S = 0.25
 _RESOLVE_AGAIN_S = 30.0  # getaddrinfo tells no time to live; balancers move within a minute

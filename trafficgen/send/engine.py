@@ -15,8 +15,8 @@ from trafficgen.meter.blame import Blame, Second
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.curve import Line, Segment
 from trafficgen.plan.plan import Chunk
-from trafficgen.pool import BACKLOG_NS, Pool
-from trafficgen.wakeup import make_wakeup
+from trafficgen.send.pool import BACKLOG_NS, Pool
+from trafficgen.send.wakeup import make_wakeup
 
 GRAIN_NS = 250_000  # wake-ups are at least this far apart: above 4000 requests a second they go out in batches
 SWEEP_S = 0.1

@@ -18,7 +18,7 @@ from trafficgen.config import LoadConfig
 from trafficgen.errors import TrafficgenError, UsageError, ungrouped
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import Plan
-from trafficgen.worker import Worker
+from trafficgen.send.worker import Worker
 
 READY = "ready"
 _LENGTH = struct.Struct("!I")
@@ -171,7 +171,7 @@ class Processes:
 async def _start(job: Job) -> Process:
     # a session of its own: Ctrl-C in a terminal reaches the first process only, which tells the others
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "trafficgen.worker_main", stdin=PIPE, stdout=PIPE, start_new_session=True
+        sys.executable, "-P", "-m", "trafficgen.send.worker_main", stdin=PIPE, stdout=PIPE, start_new_session=True
     )
     assert process.stdin is not None
     process.stdin.write(pack(job))
