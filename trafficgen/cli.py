@@ -97,7 +97,7 @@ def run(context: click.Context, /, **options: Any) -> None:
     Drives the phases and faults of the scenario and checks that the alerts it expects fire and resolve in time.
     """
     from trafficgen.command import run_scenario
-    from trafficgen.scenario import read_scenario
+    from trafficgen.scenario.scenario import read_scenario
 
     context.exit(run_scenario(read_scenario(options["scenario"]), options))
 

@@ -11,7 +11,6 @@ from typing import Any, Self, TypeAlias
 
 from msgspec import structs
 
-from trafficgen.drive import Drive
 from trafficgen.errors import TrafficgenError
 from trafficgen.live import LiveLine
 from trafficgen.load import LoadConfig, Run, make_run
@@ -20,7 +19,8 @@ from trafficgen.meter.metrics import MetricsServer
 from trafficgen.options import replay_config, scenario_config
 from trafficgen.report import Report, render_text
 from trafficgen.report_html import render_html
-from trafficgen.scenario import Scenario
+from trafficgen.scenario.drive import Drive
+from trafficgen.scenario.scenario import Scenario
 from trafficgen.send.loops import run_loop
 
 EXIT_SATURATED = 3

@@ -12,7 +12,7 @@ from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import CurvePlan, Phase
 from trafficgen.plan.replay import ReplayPlan, make_replay
-from trafficgen.scenario import Scenario, read_scenario
+from trafficgen.scenario.scenario import Scenario, read_scenario
 from trafficgen.send.pool import Limits
 from trafficgen.send.request import parse_url
 

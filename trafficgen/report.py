@@ -4,9 +4,9 @@ import json
 
 import msgspec
 
-from trafficgen.expect import Verdict, describe
 from trafficgen.meter.histogram import Histogram
 from trafficgen.meter.meter import SATURATED_SHARE, Meter
+from trafficgen.scenario.expect import Verdict, describe
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 

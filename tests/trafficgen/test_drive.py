@@ -3,11 +3,11 @@
 import pytest
 from aiohttp import web
 
-from trafficgen import watch
-from trafficgen.drive import Drive
 from trafficgen.errors import UsageError
 from trafficgen.load import LoadConfig, make_run
-from trafficgen.scenario import parse_scenario
+from trafficgen.scenario import watch
+from trafficgen.scenario.drive import Drive
+from trafficgen.scenario.scenario import parse_scenario
 
 SCENARIO = """
 mix: /=1

@@ -3,7 +3,7 @@
 import pytest
 
 from trafficgen.errors import UsageError
-from trafficgen.expect import Judge, Seen, parse_expectation
+from trafficgen.scenario.expect import Judge, Seen, parse_expectation
 
 FIRING = "alert A firing within 30s, resolved within 60s after errors"
 

@@ -4,7 +4,7 @@ import pytest
 
 from trafficgen.errors import UsageError
 from trafficgen.plan.mix import Fault
-from trafficgen.scenario import builtin_scenarios, parse_scenario
+from trafficgen.scenario.scenario import builtin_scenarios, parse_scenario
 
 GOOD = """
 url: http://127.0.0.1:1/

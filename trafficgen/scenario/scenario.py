@@ -12,12 +12,12 @@ import msgspec
 import yaml
 
 from trafficgen.errors import UsageError
-from trafficgen.expect import Expectation, parse_expectation
 from trafficgen.plan.arrivals import ArrivalMode
 from trafficgen.plan.jitter import JitterMode
 from trafficgen.plan.mix import Fault, Shares, as_fault, as_mix, parse_pairs
 from trafficgen.plan.patterns import SILENCE, parse_patterns
 from trafficgen.plan.plan import Phase
+from trafficgen.scenario.expect import Expectation, parse_expectation
 from trafficgen.units import parse_duration
 
 MAX_SCENARIO_BYTES = 1 << 20
@@ -111,7 +111,7 @@ class Scenario:
 
 def builtin_scenarios() -> dict[str, str]:
     """The scenarios that come with the program: name -> text."""
-    folder = resources.files("trafficgen") / "scenarios"
+    folder = resources.files("trafficgen.scenario") / "builtin"
     files = [entry for entry in folder.iterdir() if entry.name.endswith(".yml")]
     return {entry.name.removesuffix(".yml"): entry.read_text("utf-8") for entry in sorted(files, key=lambda e: e.name)}
 

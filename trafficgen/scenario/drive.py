@@ -8,11 +8,11 @@ import aiohttp
 import msgspec
 
 from trafficgen.errors import ungrouped
-from trafficgen.expect import Judge, Verdict, describe
 from trafficgen.load import Run
 from trafficgen.report import Report
-from trafficgen.scenario import Scenario, Window
-from trafficgen.watch import TIMEOUT_S, AlertSource, watch
+from trafficgen.scenario.expect import Judge, Verdict, describe
+from trafficgen.scenario.scenario import Scenario, Window
+from trafficgen.scenario.watch import TIMEOUT_S, AlertSource, watch
 
 
 class Drive:

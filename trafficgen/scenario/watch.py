@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from trafficgen.errors import UsageError
-from trafficgen.expect import Judge, Seen
+from trafficgen.scenario.expect import Judge, Seen
 
 POLL_S = 1.0
 TIMEOUT_S = 5.0
