@@ -72,7 +72,7 @@ def cli(context: click.Context, /, **options: Any) -> None:
 def plan(**options: Any) -> None:
     """Print or draw what would be sent in each second, without sending it."""
     from trafficgen.options import preview_plan
-    from trafficgen.preview import rows, save, write_rows
+    from trafficgen.report.preview import rows, save, write_rows
 
     planned = preview_plan(options)
     if options["output"] is None:

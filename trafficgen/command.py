@@ -17,8 +17,8 @@ from trafficgen.load import LoadConfig, Run, make_run
 from trafficgen.meter.meter import Meter
 from trafficgen.meter.metrics import MetricsServer
 from trafficgen.options import replay_config, scenario_config
-from trafficgen.report import Report, render_text
-from trafficgen.report_html import render_html
+from trafficgen.report.render_html import render_html
+from trafficgen.report.report import Report, render_text
 from trafficgen.scenario.drive import Drive
 from trafficgen.scenario.scenario import Scenario
 from trafficgen.send.loops import run_loop

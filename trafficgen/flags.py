@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from trafficgen.errors import UsageError
-from trafficgen.thresholds import Threshold, parse_threshold
+from trafficgen.report.thresholds import Threshold, parse_threshold
 from trafficgen.units import parse_duration
 
 

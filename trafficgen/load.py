@@ -12,7 +12,7 @@ from trafficgen.config import LoadConfig
 from trafficgen.errors import TrafficgenError, ungrouped
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import CurvePlan, Plan
-from trafficgen.report import Report, make_report
+from trafficgen.report.report import Report, make_report
 from trafficgen.send.processes import Processes
 from trafficgen.send.request import parse_url
 from trafficgen.send.worker import Worker

@@ -7,7 +7,7 @@ import pytest
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import CurvePlan, Phase
-from trafficgen.preview import rows, save, write_rows
+from trafficgen.report.preview import rows, save, write_rows
 
 
 def plan(*durations, **phase):

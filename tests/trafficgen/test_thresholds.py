@@ -4,8 +4,8 @@ import pytest
 
 from trafficgen.errors import UsageError
 from trafficgen.meter.meter import Meter
-from trafficgen.report import make_report
-from trafficgen.thresholds import parse_threshold
+from trafficgen.report.report import make_report
+from trafficgen.report.thresholds import parse_threshold
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import msgspec
 
 from trafficgen.errors import ungrouped
 from trafficgen.load import Run
-from trafficgen.report import Report
+from trafficgen.report.report import Report
 from trafficgen.scenario.expect import Judge, Verdict, describe
 from trafficgen.scenario.scenario import Scenario, Window
 from trafficgen.scenario.watch import TIMEOUT_S, AlertSource, watch

@@ -11,7 +11,7 @@ from trafficgen.meter.metrics import MetricsServer
 from trafficgen.plan.mix import Fault, Shares
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
-from trafficgen.report import Report
+from trafficgen.report.report import Report
 from trafficgen.verify.alert import AlertTold
 from trafficgen.verify.groups import (
     AccessLogs,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from trafficgen.errors import UsageError
-from trafficgen.report import QUANTILES, Report
+from trafficgen.report.report import QUANTILES, Report
 from trafficgen.units import parse_duration
 
 EXIT_CODES = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from trafficgen.meter.histogram import Histogram
 from trafficgen.meter.meter import Meter
-from trafficgen.report import Report, format_seconds
+from trafficgen.report.report import Report, format_seconds
 from trafficgen.scenario.expect import describe
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 960, 260, 70, 30

@@ -3,8 +3,8 @@
 from html.parser import HTMLParser
 
 from trafficgen.meter.meter import Meter
-from trafficgen.report import make_report
-from trafficgen.report_html import render_html
+from trafficgen.report.render_html import render_html
+from trafficgen.report.report import make_report
 
 
 class Reader(HTMLParser):
