@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from trafficgen.errors import UsageError
-from trafficgen.load import LoadConfig
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import CurvePlan, Phase
 from trafficgen.plan.replay import ReplayPlan, make_replay
+from trafficgen.run import LoadConfig
 from trafficgen.scenario.scenario import Scenario, read_scenario
 from trafficgen.send.pool import Limits
 from trafficgen.send.request import parse_url

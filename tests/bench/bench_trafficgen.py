@@ -191,7 +191,7 @@ def measured(url: str, rate: float, seconds: float) -> Accuracy:
     """A run in this process's interpreter, for the counts of each second."""
     script = (
         "import sys\n"
-        "from trafficgen.load import LoadConfig, make_run\n"
+        "from trafficgen.run import LoadConfig, make_run\n"
         "from trafficgen.send.loops import run_loop\n"
         "from trafficgen.plan.patterns import parse_patterns\n"
         "from trafficgen.plan.plan import Phase\n"

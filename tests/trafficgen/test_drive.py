@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 
 from trafficgen.errors import UsageError
-from trafficgen.load import LoadConfig, make_run
+from trafficgen.run import LoadConfig, make_run
 from trafficgen.scenario import watch
 from trafficgen.scenario.drive import Drive
 from trafficgen.scenario.scenario import parse_scenario

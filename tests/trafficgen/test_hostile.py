@@ -5,10 +5,10 @@ import contextlib
 
 import pytest
 
-from trafficgen.load import LoadConfig, run_load
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
+from trafficgen.run import LoadConfig, run_load
 from trafficgen.send.pool import Limits
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"

@@ -5,12 +5,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from trafficgen.errors import UsageError
-from trafficgen.load import LoadConfig, make_run
 from trafficgen.meter.meter import DROP_REASONS, ERROR_REASONS
 from trafficgen.meter.metrics import MetricsServer
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
+from trafficgen.run import LoadConfig, make_run
 
 
 def run_of(site):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from trafficgen.errors import UsageError
-from trafficgen.load import LoadConfig, run_load
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.replay import OTHER, make_replay
+from trafficgen.run import LoadConfig, run_load
 
 COMBINED = """\
 192.0.2.1 - - [10/Oct/2025:13:55:36 -0700] "GET /a?x=1 HTTP/1.1" 200 5 "-" "agent \\"x\\""

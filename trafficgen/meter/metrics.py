@@ -19,7 +19,7 @@ from trafficgen.meter.histogram import BOUNDS_S, Histogram
 from trafficgen.meter.meter import Meter
 
 if TYPE_CHECKING:
-    from trafficgen.load import Run
+    from trafficgen.run import Run
 
 
 class RunCollector(Collector):

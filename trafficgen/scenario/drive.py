@@ -8,8 +8,8 @@ import aiohttp
 import msgspec
 
 from trafficgen.errors import ungrouped
-from trafficgen.load import Run
 from trafficgen.report.report import Report
+from trafficgen.run import Run
 from trafficgen.scenario.expect import Judge, Verdict, describe
 from trafficgen.scenario.scenario import Scenario, Window
 from trafficgen.scenario.watch import TIMEOUT_S, AlertSource, watch

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trafficgen.errors import ungrouped
-from trafficgen.load import LoadConfig, Run, make_run
 from trafficgen.meter.metrics import MetricsServer
 from trafficgen.plan.mix import Fault, Shares
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
 from trafficgen.report.report import Report
+from trafficgen.run import LoadConfig, Run, make_run
 from trafficgen.verify.alert import AlertTold
 from trafficgen.verify.groups import (
     AccessLogs,

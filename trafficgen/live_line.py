@@ -11,7 +11,7 @@ from rich.text import Text
 from trafficgen.units import format_duration
 
 if TYPE_CHECKING:
-    from trafficgen.load import Run
+    from trafficgen.run import Run
 
 _WINDOW = 4  # ticks that the achieved rate is taken over: two seconds
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from trafficgen import load
+from trafficgen import run as run_module
 from trafficgen.errors import TrafficgenError
-from trafficgen.load import LoadConfig, make_run, run_load
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
+from trafficgen.run import LoadConfig, make_run, run_load
 from trafficgen.send.target import Target
 
 
@@ -25,7 +25,7 @@ async def test_every_planned_request_is_sent_and_answered_once(site):
 
 
 async def test_stop_sends_nothing_more_and_waits_for_the_answers(site, monkeypatch):
-    monkeypatch.setattr(load, "TICK_S", 0.05)
+    monkeypatch.setattr(run_module, "TICK_S", 0.05)
     run = make_run(config(site, duration_s=None))
     stopped = []
 
