@@ -8,12 +8,12 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
+from exporter.accesslog import metrics
 from exporter.accesslog.parse.reader import BULK_BYTES, Reader
 from exporter.accesslog.source import Source
 from exporter.accesslog.state import Traffic
 from exporter.accesslog.tally import Buckets, Tally, pieces
 from exporter.catalogue import Family
-from exporter.catalogue import accesslog as metrics
 from exporter.checkpoint import Checkpoint
 from exporter.sources.tail import Limits, Tail
 from foundation.clock import Clock
@@ -145,10 +145,6 @@ class Live:
 
     def families(self) -> Iterator[Family]:
         """Metrics of the traffic, and of the reading itself."""
-        status, source = self._tail.status, (self.source.source,)
-        yield from self.traffic.families(too_long=status.too_long_lines)
-        yield metrics.READ_BYTES.family({source: status.read_bytes})
-        yield metrics.LOST_BYTES.family({source: status.lost_bytes})
-        yield metrics.LAG_BYTES.family({source: status.lag_bytes})
-        yield metrics.ROTATIONS.family({(*source, kind): count for kind, count in status.rotations.items()})
-        yield metrics.READABLE.family({source: int(status.readable)})
+        status = self._tail.status
+        yield from metrics.families(self.traffic, too_long=status.too_long_lines)
+        yield from metrics.reading(self.source.source, status)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from exporter.accesslog.metrics import families
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Example, Source
 from exporter.accesslog.state import Traffic
@@ -40,5 +41,5 @@ def _samples(source: Source, lines: tuple[str, ...]) -> list[Sample]:
     traffic = Traffic(source, 0.0)
     reader = Reader(source.parsed_format(), Buckets(source.buckets))
     traffic.add(reader.read("".join(f"{line}\n" for line in lines).encode()), 0.0)
-    text = "".join(Renderer().render(traffic.families(), openmetrics=False))
+    text = "".join(Renderer().render(families(traffic), openmetrics=False))
     return [sample for family in text_string_to_metric_families(text) for sample in family.samples]

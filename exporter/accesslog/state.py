@@ -1,22 +1,15 @@
-"""The counters of one access log: tallies in, metric families and checkpoint entries out."""
+"""The counters of one access log: tallies in, checkpoint entries out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
 
 from exporter.accesslog.labels import Labeller, Labels
 from exporter.accesslog.source import Source
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, NS, TIME_NS, Buckets, Tally
-from exporter.catalogue import Family, HistogramValue, LabelValues
-from exporter.catalogue import accesslog as metrics
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, TIME_NS, Buckets, Tally
+from exporter.catalogue import LabelValues
 from foundation.errors import StoreError
-
-REASONS = ("format", "blank", "code", "bytes", "time", "slow", "too_long")
-"""Why a line may be bad; born at 0, so that the first is seen as an increase."""
-
-FOLDS = ("method", "route", "code", "series")
-"""What may fold into `other`."""
 
 RequestLabels: TypeAlias = tuple[str, str, str, str]  # source, method, route, code
 RouteLabels: TypeAlias = tuple[str, str, str]  # source, method, route
@@ -61,12 +54,12 @@ class Traffic:
         self.durations: dict[RouteLabels, Durations] = {}
         self._dirty: set[RequestLabels | RouteLabels] = set()
         self._restore(source.source, saved or {})
-        self._created: dict[LabelValues, float] = {labels: one.created_s for labels, one in self.requests.items()}
+        self.created: dict[LabelValues, float] = {labels: one.created_s for labels, one in self.requests.items()}
         self.configure(source, now_s)
 
     def configure(self, source: Source, now_s: float) -> None:
         """Go over to other settings. Counters go on; a histogram begins anew if its buckets changed."""
-        self._name = source.source
+        self.name = source.source
         self._labeller = Labeller(source, (Labels(*labels[1:]) for labels in self.requests))
         self._codes = source.declared_codes()
         format_ = source.parsed_format()
@@ -91,7 +84,7 @@ class Traffic:
             (method, route, code), folds = self._labeller.labelled(key)
             for label in folds:
                 totals.folded[label] = totals.folded.get(label, 0) + numbers[COUNT]
-            labels = (self._name, method, route, code)
+            labels = (self.name, method, route, code)
             if labels not in self.requests:
                 self._birth(method, route, (*self._codes, code), now_s)
             one = self.requests[labels]
@@ -99,7 +92,7 @@ class Traffic:
             one.bytes += numbers[BYTES]
             self._dirty.add(labels)
             if any(numbers[BUCKETS:]):
-                self._add_durations((self._name, method, route), numbers, now_s)
+                self._add_durations((self.name, method, route), numbers, now_s)
 
     def _add_durations(self, labels: RouteLabels, numbers: list[int], now_s: float) -> None:
         one = self.durations.get(labels)
@@ -116,15 +109,15 @@ class Traffic:
     def _birth(self, method: str, route: str, codes: tuple[str, ...], now_s: float) -> None:
         """Let the series of a method and route exist; the declared codes come with the first one."""
         for code in codes:
-            labels = (self._name, method, route, code)
+            labels = (self.name, method, route, code)
             if labels not in self.requests:
                 self.requests[labels] = Requests(0, 0, now_s)
-                self._created[labels] = now_s
+                self.created[labels] = now_s
                 self._labeller.born(Labels(method, route, code))
                 self._dirty.add(labels)
-        if self._timed and (self._name, method, route) not in self.durations:
-            self.durations[self._name, method, route] = self._no_durations(now_s)
-            self._dirty.add((self._name, method, route))
+        if self._timed and (self.name, method, route) not in self.durations:
+            self.durations[self.name, method, route] = self._no_durations(now_s)
+            self._dirty.add((self.name, method, route))
 
     def changes(self) -> dict[str, bytes]:
         """What became different since the last call, by key, for the checkpoint."""
@@ -153,26 +146,6 @@ class Traffic:
                         self.durations[name, method, route] = msgspec.json.decode(value, type=Durations)
         except (msgspec.MsgspecError, ValueError) as exc:
             raise StoreError(f"source {name}: the state kept for it cannot be read: {exc}") from exc
-
-    def families(self, *, too_long: int = 0) -> Iterator[Family]:
-        """The metrics as they are now; `too_long` lines were dropped before they could come here."""
-        created = self._created  # lent, not copied: there may be 100,000 of them
-        yield Family(metrics.REQUESTS, [(labels, one.count) for labels, one in self.requests.items()], created)
-        yield Family(metrics.RESPONSE_BYTES, [(labels, one.bytes) for labels, one in self.requests.items()], created)
-        yield metrics.DURATION.family(
-            {
-                labels: HistogramValue(one.bounds_s, tuple(one.counts), one.sum_ns / NS)
-                for labels, one in self.durations.items()
-            },
-            {labels: one.created_s for labels, one in self.durations.items()},
-        )
-        source, totals = (self._name,), self.totals
-        failed = {**dict.fromkeys(REASONS, 0), **totals.failed, "too_long": too_long}
-        folded = {**dict.fromkeys(FOLDS, 0), **totals.folded}
-        yield metrics.LINES.family({source: totals.lines + too_long})
-        yield metrics.LINES_FAILED.family({(*source, reason): count for reason, count in failed.items()})
-        yield metrics.FOLDED.family({(*source, label): count for label, count in folded.items()})
-        yield metrics.LAST_LINE.family({source: totals.last_line_s})
 
 
 def _add_counts(into: dict[str, int], more: dict[str, int]) -> None:

@@ -1,7 +1,7 @@
-"""A page and a module to metric families, with what could not be taken told. Pure: no I/O, no clock."""
+"""Pages to metric families: of a source as it was last read, or as a module asks. Pure: no I/O, no clock."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from exporter.catalogue import Family, LabelValues, Metric, Value, stats
@@ -13,6 +13,26 @@ MAX_SERIES = 1000  # of one field; a page that has more is not what the module w
 
 MISSING, NOT_A_NUMBER, NEGATIVE, TWICE, TOO_MANY = "missing", "not_a_number", "negative", "twice", "too_many"
 REASONS = (MISSING, NOT_A_NUMBER, NEGATIVE, TWICE, TOO_MANY)
+
+
+class Reading(NamedTuple):
+    """What one fetch brought; `counts` is None when it failed."""
+
+    counts: dict[str, int] | None
+    duration_s: float
+
+
+def families(readings: Mapping[str, Reading]) -> Iterator[Family]:
+    """What the last fetch of each source brought."""
+    yield stats.UP.family({(name,): int(reading.counts is not None) for name, reading in readings.items()})
+    yield stats.FETCH_DURATION.family({(name,): reading.duration_s for name, reading in readings.items()})
+    yield stats.RESPONSES.family(
+        {
+            (name, code): count
+            for name, reading in readings.items()
+            for code, count in sorted((reading.counts or {}).items())
+        }
+    )
 
 
 class Extraction(NamedTuple):

@@ -6,12 +6,12 @@ There is no timer and no cache: a page that cannot be read leaves a gap and `up`
 import asyncio
 import logging
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import aiohttp
 
-from exporter.catalogue import Family, stats
+from exporter.catalogue import Family
 from exporter.sources.http import fetch, new_session
+from exporter.stats.metrics import Reading, families
 from exporter.stats.parse import counts_by_code, parse_stats
 from exporter.stats.source import Source
 from exporter.system import Context
@@ -19,13 +19,6 @@ from foundation.clock import Clock
 from foundation.errors import BadRecord, SourceError
 
 log = logging.getLogger(__name__)
-
-
-class Reading(NamedTuple):
-    """What one fetch brought; `counts` is None when it failed."""
-
-    counts: dict[str, int] | None
-    duration_s: float
 
 
 class System:
@@ -60,16 +53,7 @@ class System:
 
     def collect(self) -> Iterable[Family]:
         """What the last refresh brought."""
-        readings = self._readings.items()
-        yield stats.UP.family({(name,): int(reading.counts is not None) for name, reading in readings})
-        yield stats.FETCH_DURATION.family({(name,): reading.duration_s for name, reading in readings})
-        yield stats.RESPONSES.family(
-            {
-                (name, code): count
-                for name, reading in readings
-                for code, count in sorted((reading.counts or {}).items())
-            }
-        )
+        return families(self._readings)
 
     async def _read(self, source: Source, session: aiohttp.ClientSession, deadline_s: float) -> Reading:
         begin_s = self._clock.monotonic()

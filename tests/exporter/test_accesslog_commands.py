@@ -11,8 +11,8 @@ import pytest
 from exporter.accesslog import check_source
 from exporter.accesslog.formats import ALIASES, PRESETS
 from exporter.accesslog.infer import infer
+from exporter.accesslog.metrics import FOLDS, REASONS
 from exporter.accesslog.source import Example, Source
-from exporter.accesslog.state import FOLDS, REASONS
 from exporter.catalogue import Metric
 from exporter.catalogue import accesslog as metrics
 from exporter.cli import main

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.accesslog.metrics import families
 from exporter.accesslog.source import Source
 from exporter.accesslog.state import Traffic
 from exporter.accesslog.tally import Tally
@@ -21,11 +22,11 @@ def hits(*keys, numbers=(1, 10, 0)):
 
 
 def series(traffic, name):
-    return {labels[1:]: value for f in traffic.families() if f.metric.name == name for labels, value in f.series}
+    return {labels[1:]: value for f in families(traffic) if f.metric.name == name for labels, value in f.series}
 
 
 def as_sets(traffic):
-    return {f.metric.name: (dict(f.series), f.created) for f in traffic.families()}
+    return {f.metric.name: (dict(f.series), f.created) for f in families(traffic)}
 
 
 REQUESTS = "tidewatch_http_requests_total"
