@@ -20,6 +20,7 @@ from foundation.clock import SystemClock
 from foundation.errors import ConfigError, SourceError
 from foundation.output import replacing
 from foundation.signals import until_signal
+from foundation.terminal import echo, printable, printable_text
 
 CHUNK_BYTES = 4 << 20
 
@@ -56,12 +57,12 @@ def aggregate(file: str, form: str) -> None:
     table = source.table
     names = [f"{build}_Error_Code_{code}" for build in table.builds for code in table.codes]
     if form == "tsv":
-        click.echo("\t".join(["Timestamp", *names]))
+        echo("\t".join(["Timestamp", *names]))
     for second, row in table.rows():
         counts = row.ravel().tolist()
         time = text.show_time(second) or ""
         line = "\t".join([time, *map(str, counts)]) if form == "tsv" else msgspec.json.encode([time, *counts]).decode()
-        click.echo(line)
+        echo(line)
     _complain(source)
 
 
@@ -82,7 +83,7 @@ def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | N
         pictures.draw(source.table, analysis, picture, exposure=chosen.exposure)
         result = html.as_html(analysis, source, chosen, picture.getvalue()).encode()
     else:
-        result = text.as_text(analysis, source, chosen).encode()
+        result = printable_text(text.as_text(analysis, source, chosen)).encode()
     _complain(source)
     with replacing(output or Path("-")) as out:
         out.write(result)
@@ -172,6 +173,6 @@ def _chunks(file: str) -> Iterator[bytes]:
 
 def _complain(source: Input) -> None:
     for bad in source.set_aside:
-        click.echo(f"set aside ({bad.reason}): {bad.text}", err=True)
+        echo(f"set aside ({bad.reason}): {printable(bad.text)}", err=True)
     if (more := sum(source.failed.values()) - len(source.set_aside)) > 0:
-        click.echo(f"set aside: {more} more lines", err=True)
+        echo(f"set aside: {more} more lines", err=True)

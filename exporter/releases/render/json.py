@@ -8,6 +8,7 @@ from exporter.releases.bulk.reading import Input
 from exporter.releases.compare.settings import Settings
 from exporter.releases.render.text import show_time
 from exporter.releases.report import Analysis, BuildAlert, CodeResult
+from foundation.jsontext import json_text
 
 
 def as_json(analysis: Analysis, source: Input, settings: Settings) -> bytes:
@@ -27,7 +28,7 @@ def as_json(analysis: Analysis, source: Input, settings: Settings) -> bytes:
             "seconds": source.table.seconds,
         },
     }
-    return msgspec.json.format(msgspec.json.encode(tree), indent=2) + b"\n"
+    return json_text(tree, indent=2).encode() + b"\n"
 
 
 def _code(result: CodeResult) -> dict[str, Any]:
