@@ -4,6 +4,7 @@ import asyncio
 
 import click
 
+from foundation.errors import SourceError
 from foundation.terminal import echo
 
 
@@ -31,9 +32,8 @@ def receiver(host: str, port: int, heartbeat_timeout: int) -> None:
 
     try:
         asyncio.run(serve(host, port, heartbeat_timeout_s=heartbeat_timeout))
-    except OSError as exc:
-        reason = (exc.strerror or str(exc)).rpartition(": ")[2]  # asyncio puts the address before it
-        echo(f"alerts receiver: {host}:{port}: {reason}; choose another with --host or --port", err=True)
+    except SourceError as exc:
+        echo(f"alerts receiver: {exc}; choose another with --host or --port", err=True)
         raise SystemExit(2) from exc
 
 

@@ -8,7 +8,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -20,6 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from alerts.notifications import BadNotification, Notification, Recent, line, parse_notification
 from alerts.page import notifications_page, runbooks_page
+from foundation.listen import serve as serve_app
 from foundation.terminal import echo
 
 MAX_BODY_BYTES = 1 << 20  # Alertmanager's messages are some kB; a group of thousands of alerts still fits
@@ -137,18 +138,13 @@ def make_app(receiver: Receiver) -> web.Application:
 
 
 async def serve(host: str, port: int, *, heartbeat_timeout_s: float) -> None:
-    """Serve until SIGINT or SIGTERM; the second one ends at once. Raises OSError if the port can't be had."""
+    """Serve until SIGINT or SIGTERM; the second one ends at once. Raises SourceError if the port can't be had."""
     stop = _stop_signal()
     receiver = Receiver(say=_say, complain=_complain, heartbeat_timeout_s=heartbeat_timeout_s)
-    runner = web.AppRunner(make_app(receiver), access_log=None, shutdown_timeout=SHUTDOWN_S)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        bound = runner.addresses[0]
-        _complain(f"listening on http://{bound[0]}:{bound[1]}/")
+    async with AsyncExitStack() as stack:
+        bound = await serve_app(make_app(receiver), (host, port), stack, shutdown_s=SHUTDOWN_S)
+        _complain(f"listening on http://{bound}/")
         await _watch_until(stop, receiver)
-    finally:
-        await runner.cleanup()
 
 
 def _stop_signal() -> asyncio.Event:

@@ -33,13 +33,11 @@ from exporter.web.app import Scraper, build_app
 from exporter.web.security import WebSecurity
 from foundation.clock import Clock, SystemClock
 from foundation.config import read_config
-from foundation.errors import ConfigError, SourceError, TidewatchError, in_words
+from foundation.errors import ConfigError, SourceError, TidewatchError
+from foundation.listen import http_server, listen
 from foundation.signals import stop_on_signals
 
 log = logging.getLogger(__name__)
-
-DRAIN_S = 10.0
-"""How long open connections may take to finish once the daemon stops."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -200,19 +198,14 @@ class Daemon:
     async def _serve(self, app: web.Application, stack: AsyncExitStack) -> None:
         security = WebSecurity.read(self.options.web_config_file)
         security.protect(app)
-        runner = web.AppRunner(app, shutdown_timeout=DRAIN_S, access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        for host, port in self.options.listen:
+        server = await http_server(app, stack)
+        for wanted in self.options.listen:
             try:
-                await web.TCPSite(runner, host, port, ssl_context=security.ssl_context()).start()
-            except OSError as exc:
-                raise SourceError(
-                    f"{host}:{port}: cannot listen: {in_words(exc)}; choose another --web.listen-address"
-                ) from exc
-        self.addresses = [(a[0], a[1]) for a in runner.addresses]
-        for address in self.addresses:
-            log.info("listening on %s://%s:%d", "https" if security.tls else "http", *address)
+                address = await listen(server.protocol, wanted, stack, ssl_context=security.ssl_context)
+            except SourceError as exc:
+                raise SourceError(f"{exc}; choose another --web.listen-address") from exc
+            self.addresses.append(address)
+            log.info("listening on %s://%s", "https" if security.tls else "http", address)
 
 
 def run_daemon(options: Options) -> None:

@@ -1,17 +1,18 @@
 """The `timeserver` command: flags, signals, exit codes."""
 
 import asyncio
-import errno
 import signal
 import sys
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 import uvloop
-from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from foundation.errors import SourceError
+from foundation.listen import serve
 from foundation.terminal import echo
 from timeserver.access_log import AccessLog
 from timeserver.app import make_server
@@ -78,26 +79,19 @@ async def _serve(host: str, port: int, counters: Counters, log: AccessLog | None
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    runner = web.ServerRunner(make_server(counters, _registry(counters, log)), shutdown_timeout=DRAIN_S)
-    await runner.setup()
     try:
-        await _listen(runner, host, port)
-        if log is not None:
-            log.start()
-        _say(f"serving on {_url(runner.addresses[0])}")
-        await stop.wait()
+        async with AsyncExitStack() as stack:
+            server = make_server(counters, _registry(counters, log))
+            bound = await serve(server, (host, port), stack, shutdown_s=DRAIN_S)
+            if log is not None:
+                log.start()
+            _say(f"serving on http://{bound}/")
+            await stop.wait()
+    except SourceError as exc:
+        raise click.ClickException(str(exc)) from exc
     finally:
-        await runner.cleanup()
         if log is not None and log.started:
             await asyncio.to_thread(log.close)
-
-
-async def _listen(runner: web.ServerRunner, host: str, port: int) -> None:
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as exc:
-        why = "the port is taken" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
-        raise click.ClickException(f"cannot listen on {host}:{port}: {why}") from exc
 
 
 def _registry(counters: Counters, log: AccessLog | None) -> CollectorRegistry:
@@ -107,11 +101,6 @@ def _registry(counters: Counters, log: AccessLog | None) -> CollectorRegistry:
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     return registry
-
-
-def _url(address: tuple[str, int]) -> str:
-    host, port = address[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def _say(text: str) -> None:

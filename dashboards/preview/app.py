@@ -148,14 +148,6 @@ class Preview:
         return await asyncio.shield(task)
 
 
-async def serve(preview: Preview, host: str, port: int, allowed_hosts: list[str]) -> web.AppRunner:
-    """Listen; the caller cleans the runner up. Raises OSError where the address cannot be had."""
-    runner = web.AppRunner(preview.app(allowed_hosts), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, host, port, shutdown_timeout=2.0).start()
-    return runner
-
-
 def new_session() -> aiohttp.ClientSession:
     """The session that Prometheus and Alertmanager are asked with: no proxy, no cookies."""
     return aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())

@@ -1,16 +1,19 @@
 """The process of `python -m dashboards preview`: start, say where, stop at the first signal."""
 
 import asyncio
-import errno
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from dashboards.model import load_files
 from dashboards.preview.alerts import muted
-from dashboards.preview.app import Preview, new_session, serve
+from dashboards.preview.app import Preview, new_session
 from dashboards.prometheus import Prometheus, without_password
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, SourceError
+from foundation.listen import serve
 from foundation.terminal import echo
+
+SHUTDOWN_S = 2.0
 
 
 async def run(
@@ -36,18 +39,14 @@ async def run(
             scrape_interval_s=scrape_interval_s,
             silenced=(lambda: muted(alertmanager_url, session)) if alertmanager_url else None,
         )
-        try:
-            runner = await serve(preview, host, port, allowed_hosts)
-        except OSError as exc:
-            why = "the port is taken" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
-            raise ConfigError(f"cannot listen on {host}:{port}: {why}; --port chooses another") from exc
-        try:
-            name, number = runner.addresses[0][:2]
-            shown = f"[{name}]" if ":" in name else name
-            echo(f"dashboards: preview on http://{shown}:{number}/ of {without_password(prometheus_url)}", err=True)
+        async with AsyncExitStack() as stack:
+            try:
+                bound = await serve(preview.app(allowed_hosts), (host, port), stack, shutdown_s=SHUTDOWN_S)
+            except SourceError as exc:
+                raise ConfigError(f"{exc}; --port chooses another") from exc
+            of = without_password(prometheus_url)
+            echo(f"dashboards: preview on http://{bound}/ of {of}", err=True)
             await stop.wait()
-        finally:
-            await runner.cleanup()
 
 
 def _stop_event() -> asyncio.Event:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence, Sized
 from contextlib import AsyncExitStack
 
 import msgspec
-from aiohttp import web
 
 from exporter.releases.commits import Changes, Commits
 from exporter.releases.ingest.allowance import Allowance
@@ -27,9 +26,9 @@ from exporter.releases.state import Stream, StreamState, Turn
 from exporter.releases.tally import Tally
 from exporter.sources.tail import Tail
 from exporter.system import Context
-from exporter.web.listening import bind
 from foundation.clock import Clock
 from foundation.errors import BadRecord, ConfigError, StoreError
+from foundation.listen import http_server, listen
 
 log = logging.getLogger(__name__)
 
@@ -239,7 +238,7 @@ class Follower:
             if self._tcp:
                 lines = LineServer(self, token, self._most_connections, self.turned_away)
                 self.connections = lines.connections
-                self.addresses["tcp"] = await bind(lines.protocol, self._tcp, stack)
+                _, self.addresses["tcp"] = await listen(lines.protocol, self._tcp, stack)
                 stack.push_async_callback(lines.drain, DRAIN_S)
                 group.create_task(lines.run())
             group.create_task(self._tick())
@@ -249,19 +248,16 @@ class Follower:
 
     async def _listen_http(self, where: tuple[str, int], token: str | None, stack: AsyncExitStack) -> int:
         app = Ingest(self, token).app()
-        runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=DRAIN_S)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        server = runner.server
-        assert server is not None
+        server = await http_server(app, stack, shutdown_s=DRAIN_S, auto_decompress=False)
 
         def protocol() -> asyncio.BaseProtocol:
-            if len(server.connections) < self._most_connections:
-                return server()
+            if server.open < self._most_connections:
+                return server.protocol()
             self.turned_away["http"] += 1
             return HangUp()
 
-        return await bind(protocol, where, stack)
+        _, port = await listen(protocol, where, stack)
+        return port
 
     async def _follow(self, saved: bytes | None) -> None:
         self._tail = tail = Tail(self._source.paths, from_start=True, clock=self._clock, saved=saved)

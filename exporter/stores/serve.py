@@ -12,10 +12,10 @@ from exporter.stores.api import build_api, problem
 from exporter.stores.live import Live, Settings
 from exporter.stores.state import Database
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
-from exporter.web.listening import listen
 from exporter.web.security import WebSecurity
 from foundation.clock import SystemClock
 from foundation.errors import TidewatchError
+from foundation.listen import serve as serve_app
 from foundation.signals import stop_on_signals
 
 log = logging.getLogger(__name__)
@@ -46,8 +46,8 @@ async def _serve(path: Path, settings: Settings, address: tuple[str, int], web_c
         app = build_api(live)
         _add_metrics(app, live)
         security.protect(app)
-        port = await listen(app, address, stack, problem, security.ssl_context())
-        log.info("listening on %s://%s:%d", "https" if security.tls else "http", address[0], port)
+        bound = await serve_app(app, address, stack, problem=problem, ssl_context=security.ssl_context)
+        log.info("listening on %s://%s", "https" if security.tls else "http", bound)
         async with asyncio.TaskGroup() as group:
             work = group.create_task(live.run())
             await stop.wait()

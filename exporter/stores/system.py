@@ -14,8 +14,8 @@ from exporter.stores.metrics import Show
 from exporter.stores.source import Source, parse_address
 from exporter.stores.state import Database
 from exporter.system import Context
-from exporter.web.listening import listen
 from foundation.clock import Clock
+from foundation.listen import serve
 
 
 class System:
@@ -54,7 +54,7 @@ class _Room:
             stack.callback(database.close)
             self.live = Live(database, _settings(self._source), self._clock)
             if self._address is not None:
-                self.port = await listen(build_api(self.live), self._address, stack, problem)
+                _, self.port = await serve(build_api(self.live), self._address, stack, problem=problem)
             await self.live.run()
 
 

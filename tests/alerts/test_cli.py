@@ -14,7 +14,7 @@ def test_a_taken_port_is_one_line_that_says_which():
         port = taken.getsockname()[1]
         done = CliRunner().invoke(main, ["receiver", "--port", str(port)])
     assert done.exit_code == 2
-    assert done.stderr.startswith(f"alerts receiver: 127.0.0.1:{port}: ")
+    assert done.stderr.startswith(f"alerts receiver: cannot listen on 127.0.0.1:{port}: ")
     assert done.stderr.endswith("choose another with --host or --port\n")
     assert done.stderr.count("\n") == 1
 

@@ -21,9 +21,9 @@ from exporter.stores.calendar import to_us
 from exporter.stores.jobs import Asked
 from exporter.stores.live import Live, Settings
 from exporter.web.exposition import Renderer
-from exporter.web.listening import listen
 from foundation.clock import SystemClock
 from foundation.errors import StoreError
+from foundation.listen import serve
 
 HEADER = "store_id,status,timestamp_utc\n"
 POLLS = "a,active,2023-01-25 10:00:00 UTC\nb,inactive,2023-01-25 10:30:00 UTC\n"
@@ -47,7 +47,7 @@ async def serving(stores_world):
         nonlocal task
         await stop()
         live = Live(stores_world.database, Settings(**settings), SystemClock())
-        port = await listen(build_api(live), ("127.0.0.1", 0), stack, problem)
+        _, port = await serve(build_api(live), ("127.0.0.1", 0), stack, problem=problem)
         if run:
             task = asyncio.create_task(live.run())
         session = await stack.enter_async_context(ClientSession(f"http://127.0.0.1:{port}"))

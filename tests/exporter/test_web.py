@@ -162,7 +162,7 @@ async def test_a_bad_file_changes_nothing_on_reload_and_is_a_metric(tmp_path, se
 async def test_a_taken_port_is_one_clear_error(serve):
     daemon, _ = await serve()
     second = Daemon(Options(config_file=None, listen=(("127.0.0.1", daemon.addresses[0][1]),)))
-    with pytest.raises(SourceError, match="cannot listen: Address already in use; choose another"):
+    with pytest.raises(SourceError, match="the port is taken; choose another"):
         await second.run(asyncio.Event())
 
 

@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import json
 import re
+from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from foundation.listen import serve
 from timeserver import app
 from timeserver.counters import Counters
 from timeserver.log_format import tab
@@ -47,12 +48,9 @@ async def site():
     site = Site()
     registry = CollectorRegistry()
     registry.register(TimeserverCollector(site.counters, None, "1.2.3"))
-    runner = web.ServerRunner(app.make_server(site.counters, registry), shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    site.port = runner.addresses[0][1]
-    yield site
-    await runner.cleanup()
+    async with AsyncExitStack() as stack:
+        _, site.port = await serve(app.make_server(site.counters, registry), ("127.0.0.1", 0), stack, shutdown_s=1)
+        yield site
 
 
 async def test_the_site_answers_by_address(site):
@@ -152,13 +150,10 @@ async def test_a_page_that_raises_is_a_500_counted_and_logged_once(site, monkeyp
 
     monkeypatch.setattr(app, "_not_found", broken)
     monkeypatch.setitem(app._SITE, "/", broken)
-    server = app.make_server(site.counters, CollectorRegistry())
-    runner = web.ServerRunner(server)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    site.port = runner.addresses[0][1]
-    status, _ = await site.ask("/")
-    await runner.cleanup()
+    async with AsyncExitStack() as stack:
+        server = app.make_server(site.counters, CollectorRegistry())
+        _, site.port = await serve(server, ("127.0.0.1", 0), stack)
+        status, _ = await site.ask("/")
     assert (status, site.counters.by_code[500], len(site.lines)) == (500, 1, 1)
     assert "a bug" in caplog.text
 

@@ -60,7 +60,7 @@ async def test_the_counters_tell_the_run(site):
 
 async def test_a_taken_address_is_told(site):
     async with MetricsServer(("127.0.0.1", 0), run_of(site)) as server:
-        with pytest.raises(UsageError, match=rf"--metrics-address: 127.0.0.1:{server.port}: .* or off"):
+        with pytest.raises(UsageError, match=rf"cannot listen on 127.0.0.1:{server.port}: .* or off"):
             await MetricsServer(("127.0.0.1", server.port), run_of(site)).__aenter__()
 
 

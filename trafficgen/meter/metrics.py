@@ -5,6 +5,7 @@ Made at scrape time from the counters of the run, which no scrape ever waits for
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
 
@@ -14,12 +15,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from foundation.errors import SourceError
+from foundation.listen import serve
 from trafficgen.errors import UsageError
 from trafficgen.meter.histogram import BOUNDS_S, Histogram
 from trafficgen.meter.meter import Meter
 
 if TYPE_CHECKING:
     from trafficgen.run import Run
+
+SHUTDOWN_S = 1.0
 
 
 class RunCollector(Collector):
@@ -104,7 +109,7 @@ class MetricsServer:
     """`/metrics` on one address. An async context manager."""
 
     def __init__(self, address: tuple[str, int], run: "Run") -> None:
-        self._host, self._port = address
+        self._address = address
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(RunCollector(run))
         self.scrapes = 0
@@ -115,20 +120,16 @@ class MetricsServer:
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/-/healthy", self._healthy)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
-        except OSError as exc:
-            await self._runner.cleanup()
-            raise UsageError(
-                f"--metrics-address: {self._host}:{self._port}: {exc.strerror}; give another address, or off"
-            ) from exc
-        self.port: int = self._runner.addresses[0][1]
+        async with AsyncExitStack() as stack:
+            try:
+                _, self.port = await serve(app, self._address, stack, shutdown_s=SHUTDOWN_S)
+            except SourceError as exc:
+                raise UsageError(f"--metrics-address: {exc}; give another address, or off") from exc
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._runner.cleanup()
+        await self._stack.aclose()
 
     def expect(self, times: int) -> asyncio.Event:
         """The event that so many more scrapes have come."""
