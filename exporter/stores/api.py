@@ -20,7 +20,8 @@ from exporter.stores.load import Input
 from exporter.stores.openapi import DOCUMENT, PAGE, SCRIPT
 from exporter.stores.parse import MAX_ID_CHARS
 from exporter.stores.render import to_json
-from foundation.errors import SourceError, StoreError
+from foundation.errors import BadRecord, SourceError, StoreError
+from foundation.jsonread import read_json
 
 MAX_POLLS_BYTES = 256 << 20  # unpacked; about 4 million polls, on their way to a file
 MAX_JSON_BYTES = 32 << 20  # the same as JSON, which is read whole
@@ -134,8 +135,8 @@ async def _report_id(request: web.Request) -> str:
     given: Any = request.match_info.get("report_id") or request.query.get("report_id")
     if given is None and request.can_read_body:
         try:
-            body = msgspec.json.decode(await request.read())
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            body = read_json(await request.read())
+        except BadRecord as exc:
             raise Problem(400, 'the body is not JSON such as {"report_id": "..."}') from exc
         given = body.get("report_id") if isinstance(body, dict) else None
     if given is None:
@@ -167,8 +168,8 @@ async def _receive(request: web.Request, file: Any) -> None:
     if request.content_type == "application/json":
         body = b"".join([piece async for piece in _pieces(request, MAX_JSON_BYTES)])
         try:
-            polls = await asyncio.to_thread(msgspec.json.decode, body, type=list[JsonPoll])
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            polls = await asyncio.to_thread(read_json, body, list[JsonPoll])
+        except BadRecord as exc:
             raise Problem(400, f"not a JSON array of store_id, status and timestamp_utc: {exc}") from exc
         lines = await asyncio.to_thread(_csv_of, polls)
         await asyncio.to_thread(_write, file, lines)

@@ -103,6 +103,8 @@ async def test_what_cannot_be_answered_is_said_in_its_own_status(serving):
         ("GET", "/get_report", {"params": {"report_id": "1" * 36}}),
         ("POST", "/get_report", {"data": b"{"}),
         ("POST", "/get_report", {"data": b"\xff"}),
+        ("POST", "/get_report", {"data": b'{"report_id":' * 4000}),
+        ("POST", "/polls", {"data": b"[" * 100_000, "headers": {"Content-Type": "application/json"}}),
         ("POST", "/get_report", {"json": [unknown]}),
         ("POST", "/get_report", {"json": {"report_id": 5}}),
         ("POST", "/polls", {"data": b"a,b\n1,2\n"}),

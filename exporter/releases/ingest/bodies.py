@@ -13,6 +13,7 @@ import msgspec
 from exporter.releases.ingest.answers import REFUSED_TOLD, Refused
 from exporter.releases.parse import is_header
 from foundation.errors import BadRecord
+from foundation.jsonread import JSON_ERRORS, read_json, why_not_json
 
 MAX_BODY_BYTES = 8 << 20  # packed and unpacked: 300,000 lines of text
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # by content encoding; 31 asks zlib for gzip's header
@@ -100,10 +101,10 @@ def _ndjson(body: bytes) -> Body:
         try:
             lines.append(_decoder.decode(text).line())
             numbers.append(number)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        except JSON_ERRORS as exc:
             bad_count += 1
             if len(bad) < REFUSED_TOLD:
-                bad.append(Refused(number, "json", f"no JSON record: {exc}"))
+                bad.append(Refused(number, "json", f"no JSON record: {why_not_json(exc)}"))
     return Body(lines, numbers, bad_count=bad_count, bad=bad)
 
 
@@ -112,7 +113,7 @@ _decoder = msgspec.json.Decoder(JsonRecord)
 
 def _array(body: bytes) -> Body:
     try:
-        records = msgspec.json.decode(body, type=list[JsonRecord])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        records = read_json(body, list[JsonRecord])
+    except BadRecord as exc:
         raise BadRecord("json", f"not a JSON array of timestamp, build_version and error_code: {exc}") from exc
     return Body([record.line() for record in records], range(1, len(records) + 1))
