@@ -6,17 +6,20 @@ not needed here are ignored, so that newer versions can add some.
 
 from collections import deque
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from foundation.errors import BadRecord
+from foundation.jsonread import read_json
 from foundation.terminal import printable
 
 KEPT = 200  # notifications on the page and in /notifications
 KEPT_BYTES = 4 << 20  # and together no more than this, as they came
 
 Status = Literal["firing", "resolved"]
+ZonedTime: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class BadNotification(ValueError):  # noqa: N818, a notification that is bad, not an error of ours
@@ -24,15 +27,25 @@ class BadNotification(ValueError):  # noqa: N818, a notification that is bad, no
 
 
 class Alert(msgspec.Struct, frozen=True, rename="camel"):
-    """One alert as Alertmanager tells it; times in UTC, `ends_at` is of year 1 or in the future while it fires."""
+    """One alert as Alertmanager tells it; times in UTC, `ends_at` is of year 1 or in the future while it fires.
+
+    A time without a zone, or of no year of UTC from 1 to 9999, is refused: nothing could be reckoned with it.
+    """
 
     status: Status
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: ZonedTime
+    ends_at: ZonedTime
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     fingerprint: str = ""
     generator_url: str = msgspec.field(default="", name="generatorURL")
+
+    def __post_init__(self) -> None:
+        for name in ("starts_at", "ends_at"):
+            try:
+                msgspec.structs.force_setattr(self, name, getattr(self, name).astimezone(UTC))
+            except OverflowError:
+                raise ValueError("a time outside of the years 1 to 9999 of UTC") from None
 
     def delay_s(self, now: datetime) -> float:
         """Seconds from the alert's start (its end, when resolved) to `now`, on the two machines' clocks."""
@@ -51,11 +64,9 @@ class Notification(msgspec.Struct, frozen=True):
 def parse_notification(body: bytes, now: datetime) -> Notification:
     """Read a webhook's body, received at `now` (UTC). Raises BadNotification."""
     try:
-        message = msgspec.json.decode(body, type=Notification)
-    except msgspec.DecodeError as exc:  # ValidationError is one too
+        message = read_json(body, Notification)
+    except BadRecord as exc:
         raise BadNotification(str(exc)) from exc
-    except UnicodeDecodeError as exc:
-        raise BadNotification(f"not UTF-8 text: {exc.reason}") from exc
     return msgspec.structs.replace(message, received_at=now)
 
 

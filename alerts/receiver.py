@@ -61,10 +61,13 @@ class Receiver:
         notification = self._read(body)
         received_at = notification.received_at
         assert received_at is not None, "parse_notification sets it"
+        lines = [
+            line(alert, received_at) for alert in notification.alerts
+        ]  # before it is kept: what fails leaves nothing
         self._received[notification.status] += 1
         self.recent.add(notification, len(body))
-        for alert in notification.alerts:
-            self._say(line(alert, received_at))
+        for text in lines:
+            self._say(text)
 
     def beat(self, body: bytes) -> None:
         """The watchdog was heard. Raises BadNotification."""

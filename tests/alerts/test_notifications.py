@@ -1,8 +1,9 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from alerts.notifications import Alert, BadNotification, Notification, Recent, line, parse_notification
@@ -64,13 +65,39 @@ def test_a_line_stays_one_line_without_control_characters(name, summary):
         (b'{"status": "burning", "alerts": []}', "burning"),
         (b'{"status": "firing", "alerts": [{"status": "firing", "startsAt": "now", "endsAt": "now"}]}', "startsAt"),
         (b'{"status": "firing", "alerts": [], "receiver": "\xff"}', "(?i)utf-?8|invalid"),
-        (b"[" * 100_000, "(?i)recursion|depth|object"),
+        (b'{"status": "firing", "alerts": [], "x": ' + b"[" * 100_000, "nested too deeply"),
     ],
     ids=["empty", "cut", "list", "no alerts", "unknown status", "no time", "not UTF-8", "deep"],
 )
 def test_what_is_no_message_is_refused_with_a_reason(body, reason):
     with pytest.raises(BadNotification, match=reason):
         parse_notification(body, NOW)
+
+
+@pytest.mark.parametrize("field", ["startsAt", "endsAt"])
+@pytest.mark.parametrize(
+    ("time", "reason"),
+    [
+        ("2026-01-01T00:00:00", "timezone"),
+        ("0001-01-01T00:00:00+23:59", "years 1 to 9999"),
+        ("9999-12-31T23:59:59-23:59", "years 1 to 9999"),
+    ],
+    ids=["no zone", "before year 1", "after year 9999"],
+)
+def test_a_time_that_is_not_one_moment_of_utc_is_refused(field, time, reason):
+    with pytest.raises(BadNotification, match=reason):
+        parse({**MESSAGE, "alerts": [{**FIRING, field: time}]})
+
+
+@given(st.datetimes(timezones=st.timezones() | st.just(UTC)), st.datetimes(timezones=st.just(UTC)))
+def test_every_accepted_time_can_be_told_on_the_line_and_in_json(time, now):
+    try:
+        got = parse({**MESSAGE, "alerts": [{**FIRING, "startsAt": time.isoformat(), "endsAt": time.isoformat()}]}, now)
+    except BadNotification:
+        assume(False)  # offsets with seconds, of before 1900, and the edges of year 1 and 9999
+    (alert,) = got.alerts
+    assert (line(alert, now), msgspec.json.encode(got)) != ("", b"")
+    assert alert.starts_at == time
 
 
 @given(st.binary())

@@ -75,6 +75,16 @@ async def test_what_is_no_notification_is_refused_counted_and_not_kept(client, h
     assert house.receiver.heartbeat()[0] == "Watchdog never heard."
 
 
+@pytest.mark.parametrize("field", ["startsAt", "endsAt"])
+@pytest.mark.parametrize("time", ["2026-11-22T06:40:11", "9999-12-31T23:59:59-01:00"])
+async def test_a_notification_without_a_usable_time_costs_only_itself(client, house, field, time):
+    assert (await client.post("/", json={**MESSAGE, "alerts": [{**ALERT, field: time}]})).status == 400
+    assert (await client.post("/", json=MESSAGE)).status == 200
+    assert (await client.get("/")).status == 200
+    assert len(await (await client.get("/notifications")).json()) == 1
+    assert (await metrics(client))["alert_receiver_refused_total",] == 1
+
+
 async def test_a_form_of_a_foreign_page_is_refused(client, house):
     """A browser posts text/plain to loopback without asking; JSON it would have to ask for."""
     answer = await client.post("/", data=json.dumps(MESSAGE), headers={"Content-Type": "text/plain"})
