@@ -114,4 +114,4 @@ def _convert(raw: Any, field: Field) -> float | None:
     if value is None or field.unit is None:
         return value
     times, divided_by, _ = UNITS[field.unit]
-    return value * times / divided_by
+    return to_number(float(value) * times / divided_by)

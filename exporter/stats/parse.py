@@ -8,9 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-import msgspec
-
 from foundation.errors import BadRecord
+from foundation.jsonread import read_json
 
 Stats: TypeAlias = dict[str, int | float]
 """The numbers of a page by their names."""
@@ -44,8 +43,8 @@ def parse_page(body: bytes) -> dict[str, Any] | list[Any]:
         pairs = (line.partition(":") for line in text.splitlines())
         return {name.strip(): value.strip() for name, colon, value in pairs if colon and name.strip()}
     try:
-        page: dict[str, Any] | list[Any] = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as exc:
+        page: dict[str, Any] | list[Any] = read_json(text)
+    except BadRecord as exc:
         raise BadRecord("not_json", f"the page begins as JSON and is none: {exc}") from exc
     return page
 
@@ -75,8 +74,8 @@ def is_code(name: str) -> bool:
 def to_number(value: object) -> int | float | None:
     """A finite number, from a number or its text; None for anything else, true and false too."""
     if isinstance(value, str):
-        return _text_to_number(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        value = _text_to_number(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
         return value
     return None
 
@@ -84,7 +83,12 @@ def to_number(value: object) -> int | float | None:
 def _text_to_number(text: str) -> int | float | None:
     if not _NUMBER.fullmatch(text):
         return None
-    if text.lstrip("+-").isdigit():
-        return int(text)
-    value = float(text)
-    return value if math.isfinite(value) else None
+    return int(text) if text.lstrip("+-").isdigit() else float(text)
+
+
+def _is_finite(value: float) -> bool:
+    """Whether a sample can hold it: JSON has whole numbers that no float can."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False

@@ -1,12 +1,13 @@
 """Stats pages are read by name, in any order, as text or JSON, and garbage is refused with a reason."""
 
 import json
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.stats.parse import counts_by_code, parse_stats
+from exporter.stats.parse import counts_by_code, parse_stats, to_number
 from foundation.errors import BadRecord
 
 
@@ -82,3 +83,18 @@ def test_what_is_no_count_of_responses_is_refused(stats, reason):
     with pytest.raises(BadRecord) as caught:
         counts_by_code(stats)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "value", [10**309, -(10**400), "9" * 309, "1e309", "-1e309", float("inf"), float("nan"), True, [1]]
+)
+def test_what_no_sample_can_hold_is_not_a_number(value):
+    assert to_number(value) is None
+
+
+@given(
+    st.integers() | st.floats() | st.integers(min_value=2**1023) | st.from_regex(r"[-+]?[0-9]{1,400}", fullmatch=True)
+)
+def test_a_number_is_finite_as_a_float(value):
+    found = to_number(value)
+    assert found is None or math.isfinite(float(found))
