@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from exporter.catalogue import Family, LabelValues, Metric
 from exporter.catalogue import releases as catalogue
-from exporter.releases.compare.detectors import Counts, grown
+from exporter.releases.compare.detectors import grown
 from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.onset import Onset
+from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Moments, p_values, q_values, rate_ratios
 from exporter.releases.state import OTHER_BUILD, OTHER_CODE, SILENT_BINS, Stream
 
@@ -101,18 +102,18 @@ def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: s
     labels = [(name, build, code_name(code)) for code in codes]
     exposure = stream.settings.exposure
     recent = stream.recent(build)
-    windows: dict[str, Counts] = {"all": grown(evidence.totals, len(codes)), "recent": recent.sum(0)}
-    for window, (a, b) in windows.items():
-        ratios = rate_ratios(a, b, exposure)
+    everything = Pair(*grown(evidence.totals, len(codes)))
+    windows = {"all": everything, "recent": Pair(*(counts.sum(0) for counts in recent))}
+    for window, errors in windows.items():
+        ratios = rate_ratios(errors, exposure)
         for metric, values in zip((catalogue.RATIO, catalogue.RATIO_LOW, catalogue.RATIO_HIGH), ratios, strict=True):
             found[metric].update(_with(labels, window, values))
-    x, y = windows["all"]
-    p = p_values(x, y, exposure=exposure)
+    p = p_values(everything, exposure=exposure)
     found[catalogue.Q_VALUE].update(zip(labels, q_values(p).tolist(), strict=True))
     found[catalogue.P_VALUE].update(_with(labels, "fixed", p))
     found[catalogue.P_VALUE].update(_with(labels, "anytime", np.exp(-np.maximum(evidence.peaks, 0.0))))
     moments = Moments(len(codes))
-    moments.add(recent[:, 0])
+    moments.add(recent.candidate)
     for label, ratio in zip(labels, moments.dispersion().tolist(), strict=True):
         if not math.isnan(ratio):
             found[catalogue.DISPERSION][label] = ratio

@@ -4,7 +4,8 @@ Closed bins go, in order, through the same detectors as those of a running strea
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,6 +13,7 @@ from exporter.releases.bulk.grid import blocks
 from exporter.releases.bulk.overlap import Overlap
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Alert, Bins, Counts, Detector
+from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.settings import DETECTORS, Settings, choose_baseline, make_detectors
 from exporter.releases.compare.statistics import Floats, log_evidence, p_values, q_values, rate_ratios
 
@@ -41,6 +43,21 @@ class BuildAlert(msgspec.Struct, frozen=True, gc=False):
     alert: Alert
 
 
+class Silence(NamedTuple):
+    """A stretch in which a build sent nothing while the baseline did."""
+
+    build: str
+    start_s: int
+    stop_s: int
+
+
+class _Figures(NamedTuple):
+    """What a build's codes are compared by: errors in the bins shared with the baseline. (codes,) each."""
+
+    errors: Pair[Counts]
+    dispersion: Floats
+
+
 class Analysis(msgspec.Struct, frozen=True):
     """What a whole input says."""
 
@@ -48,7 +65,7 @@ class Analysis(msgspec.Struct, frozen=True):
     builds: dict[str, int]
     codes: list[CodeResult]
     alerts: list[BuildAlert]
-    silent: list[tuple[str, int, int]]  # (build, start, stop) in which one build sent nothing and others did
+    silent: list[Silence]
     bins: int = 0
     compared: dict[str, int] = {}
     """Bins of each candidate that it shares with the baseline, out of `bins`."""
@@ -76,11 +93,12 @@ def analyse(
     for place in candidates:
         build, alerts = table.builds[place], logs[place].alerts()
         analysis.alerts.extend(BuildAlert(build, alert) for alert in alerts)
-        figures = (totals[[at, place]] - overlap.apart[place], overlap.moments[place].dispersion())
-        analysis.codes.extend(_compare(build, table.codes, figures, settings, alerts))
+        errors = Pair(*(totals[[at, place]] - overlap.apart[place]))
+        figures = _Figures(errors, overlap.moments[place].dispersion())
+        analysis.codes.extend(_compare(build, table.codes, figures, settings, _alarms(alerts)))
         analysis.compared[build] = overlap.bins(place)
-        gaps = silences(overlap.starts, overlap.by_build(at, place), settings.bin_s, settings.bins)
-        analysis.silent.extend((build, *gap) for gap in gaps)
+        gaps = silences(overlap.starts, overlap.records(place), settings.bin_s, settings.bins)
+        analysis.silent.extend(Silence(build, *gap) for gap in gaps)
     return analysis
 
 
@@ -102,39 +120,46 @@ class AlertLog:
         return sorted([*self._ended, *active], key=lambda a: (a.start_s, a.detector, a.code))
 
 
-def silences(starts: Sequence[int], sums: Counts, width_s: int, least_bins: int) -> Iterator[tuple[int, int]]:
-    """Stretches of at least `least_bins` bins in which the candidate sent nothing while the baseline did.
-
-    sums: (bins, 2), baseline and candidate.
-    """
+def silences(
+    starts: Sequence[int], records: Pair[Sequence[int]], bin_s: int, least_bins: int
+) -> Iterator[tuple[int, int]]:
+    """Stretches of at least `least_bins` bins in which the candidate sent nothing while the baseline did."""
     start: int | None = None
-    for at, (base, other) in zip([*starts, None], [*sums.tolist(), (0, 0)], strict=True):
-        quiet = base > 0 and other == 0
+    quiets = [base > 0 and other == 0 for base, other in zip(*records, strict=True)]
+    for at, quiet in zip([*starts, None], [*quiets, False], strict=True):
         if quiet and start is None:
             start = at
         elif not quiet and start is not None:
-            end = at if at is not None else starts[-1] + width_s
-            if end - start >= least_bins * width_s:
+            end = at if at is not None else starts[-1] + bin_s
+            if end - start >= least_bins * bin_s:
                 yield start, end
             start = None
 
 
+def _alarms(alerts: Iterable[Alert]) -> dict[int, int]:
+    """Start of each code's first alert by evidence. alerts: in order."""
+    alarms: dict[int, int] = {}
+    for alert in alerts:
+        if alert.detector == "evidence":
+            alarms.setdefault(alert.code, alert.start_s)
+    return alarms
+
+
 def _compare(
-    build: str, codes: Sequence[int], figures: tuple[Counts, Floats], settings: Settings, alerts: Sequence[Alert]
+    build: str, codes: Sequence[int], figures: _Figures, settings: Settings, alarms: Mapping[int, int]
 ) -> Iterator[CodeResult]:
-    """One build's codes. figures: totals of baseline and candidate, (2, codes); candidate's dispersion, (codes,)."""
-    (ys, xs), spread = figures
-    ratios = rate_ratios(xs, ys, settings.exposure)
-    p = p_values(xs, ys, exposure=settings.exposure)
+    """One build's codes. alarms: start of each code's first alert by evidence."""
+    errors = figures.errors
+    ratios = rate_ratios(errors, settings.exposure)
+    p = p_values(errors, exposure=settings.exposure)
     q = q_values(p)
-    logs = log_evidence(xs, ys, exposure=settings.exposure)
-    alarms = {a.code: a.start_s for a in reversed(alerts) if a.detector == "evidence"}  # the first one of each stays
+    logs = log_evidence(errors, exposure=settings.exposure)
     for i, code in enumerate(codes):
         yield CodeResult(
             code=code,
             candidate_build=build,
-            baseline=int(ys[i]),
-            candidate=int(xs[i]),
+            baseline=int(errors.baseline[i]),
+            candidate=int(errors.candidate[i]),
             rate_ratio=_finite(ratios.ratio[i]),
             rate_ratio_low=float(ratios.low[i]),
             rate_ratio_high=_finite(ratios.high[i]),
@@ -142,7 +167,7 @@ def _compare(
             q_value=float(q[i]),
             evidence=math.exp(min(float(logs[i]), 700.0)),
             log_evidence=float(logs[i]),
-            dispersion=_finite(spread[i]),
+            dispersion=_finite(figures.dispersion[i]),
             alarm_at=alarms.get(code),
         )
 

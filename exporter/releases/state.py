@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from exporter.releases.compare.detectors import Alert, Bins, Change, Counts, Detector, DetectorState
+from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.presence import Presence
 from exporter.releases.compare.settings import Settings, choose_baseline, make_detectors
 from exporter.releases.parse import DAY_S
@@ -46,7 +47,7 @@ class StreamState(msgspec.Struct):
     newest_s: the newest record's time; first_s, last_s: the first and the newest by build, 0 for one that is named.
     transitions: (build, code, detector, active or inactive) -> how often.
     codes: in the order in which they were first seen. detectors: build -> states, as `settings.DETECTORS` stand.
-    windows: build -> candidate's and baseline's counts of the last bins by code, two rows a bin, newest last;
+    windows: build -> counts of the last bins by code, newest last, two rows a bin: the candidate's, the baseline's;
     bins in which the baseline had gone are empty. spoken: build -> records in its last bins. presence: by build.
     retired: builds that have gone for long, in that order.
     """
@@ -206,13 +207,13 @@ class Stream:
         """Everything that outlives a restart, in one piece."""
         return msgspec.msgpack.encode(msgspec.structs.replace(self.state, detectors=self.memory()))
 
-    def recent(self, build: str) -> Counts:
-        """Candidate's and baseline's counts in the last bins. (bins, 2, codes)."""
+    def recent(self, build: str) -> Pair[Counts]:
+        """Counts in the last bins. (bins, codes) each."""
         rows = self.state.windows.get(build, [])
         counts = np.zeros((len(rows), len(self.state.codes)), np.int64)
         for i, row in enumerate(rows):
             counts[i, : len(row)] = row
-        return counts.reshape(-1, 2, counts.shape[1])
+        return Pair(baseline=counts[1::2], candidate=counts[::2])
 
     def candidates(self) -> list[str]:
         """The builds compared with the baseline."""
@@ -313,7 +314,7 @@ class Stream:
         turns: list[Turn] = []
         for build in self.candidates():
             if build in there:
-                closed = Bins.one(start_s, self.settings.bin_s, there[state.baseline], there[build])
+                closed = Bins.one(start_s, self.settings.bin_s, Pair(there[state.baseline], there[build]))
                 turns += self._compare(build, closed)
         state.alerts += [(build, alert) for build, (_, alert) in turns]
         del state.alerts[:-ALERTS_KEPT]
@@ -360,7 +361,7 @@ class Stream:
             if detector.name != "mean-threshold":
                 turns += [Turn(build, change) for change in changes]
         window = self.state.windows.setdefault(build, [])
-        window += [closed.candidate.sum(0).tolist(), closed.baseline.sum(0).tolist()]
+        window += [counts.sum(0).tolist() for counts in (closed.counts.candidate, closed.counts.baseline)]
         del window[: -2 * WINDOW_BINS]
         return turns
 

@@ -21,6 +21,7 @@ from exporter.releases.compare.detectors import Bins
 from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.mean_threshold import MeanThreshold
 from exporter.releases.compare.onset import Onset
+from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.settings import Settings
 from exporter.releases.state import Limits, Stream
 
@@ -61,7 +62,8 @@ def simulate(rate, ratio, hours, *, start_bin=0, seed=1):
     for number in range(BINS):
         factor = ratio if number >= start_bin else 1.0
         shape = (BIN_S, hours)
-        closed = Bins.one(number * BIN_S, BIN_S, random.poisson(rate, shape), random.poisson(rate * factor, shape))
+        counts = Pair(random.poisson(rate, shape), random.poisson(rate * factor, shape))
+        closed = Bins.one(number * BIN_S, BIN_S, counts)
         for detector in made:
             detector.step(closed, codes)
             active = np.fromiter(detector.active, np.int64, len(detector.active))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.releases.bulk.reading import Input, Reading
+from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.settings import Settings
 from exporter.releases.compare.statistics import log_evidence, p_values, q_values, rate_ratios
 from exporter.releases.report import analyse
@@ -49,7 +50,7 @@ def test_the_tasks_data_set_gives_its_known_totals_and_alert(name):
 @pytest.mark.parametrize(("y", "x"), [(0, 13), (2, 19), (5, 26), (10, 36)])
 def test_the_evidence_alarms_at_the_published_counts(y, x):
     """33 codes at alpha 0.05: the smallest X that alarms beside each Y."""
-    below, at = log_evidence([x - 1, x], [y, y])
+    below, at = log_evidence(Pair(baseline=[y, y], candidate=[x - 1, x]))
     assert below < math.log(33 / 0.05) <= at
 
 
@@ -59,9 +60,9 @@ def test_p_values_and_intervals_are_scipys(x, y):
     if x + y == 0:
         return
     test = scipy.stats.binomtest(x, x + y, 0.5, "greater")
-    assert p_values(x, y) == pytest.approx(test.pvalue)
+    assert p_values(Pair(y, x)) == pytest.approx(test.pvalue)
     share = scipy.stats.binomtest(x, x + y, 0.5).proportion_ci(method="exact")
-    got = rate_ratios(x, y)
+    got = rate_ratios(Pair(y, x))
     assert got.low == pytest.approx(share.low / (1 - share.low))
     if y:
         assert got.high == pytest.approx(share.high / (1 - share.high))

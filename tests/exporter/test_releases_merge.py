@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.catalogue import releases as catalogue
+from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.settings import Settings
 from exporter.releases.compare.statistics import p_values
 from exporter.releases.metrics import families
@@ -64,7 +65,7 @@ def test_the_fallback_rule_decides_as_the_exact_test_does():
     x, y = np.meshgrid(np.arange(401), np.arange(401))
     enough = x + y >= 20
     z = (x - y) / np.sqrt(np.maximum(x + y, 1))
-    p = p_values(x, y)
+    p = p_values(Pair(baseline=y, candidate=x))
     assert p[enough & (z > 4.5)].max() < 1e-5
     assert p[enough & (z <= 4.5)].min() > 5e-8
 

@@ -12,7 +12,9 @@ from exporter.releases.compare.detectors import Bins, DetectorState
 from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.mean_threshold import MeanThreshold
 from exporter.releases.compare.onset import Onset
+from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.settings import Settings
+from exporter.releases.compare.statistics import log_evidence
 from exporter.releases.metrics import families
 from exporter.releases.report import analyse
 from exporter.releases.state import OTHER_BUILD, OTHER_CODE, Limits, Stream, StreamState, Taken
@@ -130,7 +132,7 @@ def test_a_build_is_compared_from_its_first_whole_bin_on():
     stream.take({(second, NEW, 0): 100 for second in range(35)})
     stream.take({(second, build, 0): 100 for second in range(35, 200) for build in (OLD, NEW)})
     stream.flush()
-    assert stream.recent(NEW).sum(0).tolist() == [[16_000], [16_000]]
+    assert [counts.sum() for counts in stream.recent(NEW)] == [16_000, 16_000]
     assert stream.state.alerts == []
 
 
@@ -225,16 +227,16 @@ def test_a_pause_in_older_times_closes_nothing(newest):
 
 
 def fed(detector, bins):
-    """Feed (candidate, baseline) counts of one code beside another that comes always; (bin, kind) of the changes."""
+    """Feed pairs of counts of one code beside another that comes always; (bin, kind) of the changes."""
     changes = []
-    for number, (x, y) in enumerate(bins):
-        closed = Bins.one(number * 10, 10, np.array([[y, 9]]), np.array([[x, 9]]))
+    for number, bin_ in enumerate(bins):
+        closed = Bins.one(number * 10, 10, Pair(*(np.array([[count, 9]]) for count in bin_)))
         changes += [(number, kind) for kind, alert in detector.step(closed, [7, 8]) if alert.code == 7]
     return changes
 
 
 def test_an_evidence_alert_ends_when_the_rates_are_equal_again_and_a_second_one_may_come():
-    worse, equal = [(40, 8)] * 3, [(8, 8)] * 25
+    worse, equal = [Pair(8, 40)] * 3, [Pair(8, 8)] * 25
     changes = fed(Evidence(watched=33), [*worse, *equal, *worse])
     assert [kind for _, kind in changes] == ["active", "inactive", "active"]
     assert changes[0][0] == 0
@@ -242,7 +244,7 @@ def test_an_evidence_alert_ends_when_the_rates_are_equal_again_and_a_second_one_
 
 
 def test_an_evidence_alert_stays_while_the_candidate_is_still_worse():
-    assert [kind for _, kind in fed(Evidence(watched=33), [(40, 8)] * 3 + [(16, 8)] * 200)] == ["active"]
+    assert [kind for _, kind in fed(Evidence(watched=33), [Pair(8, 40)] * 3 + [Pair(8, 16)] * 200)] == ["active"]
 
 
 @pytest.mark.parametrize(
@@ -258,19 +260,32 @@ def test_a_detector_restored_goes_on_as_if_nothing_had_been(kind, bins, cut):
     assert got == want
 
 
+def test_what_is_on_disk_has_the_candidate_first():
+    """A state written by an earlier release must not be read the wrong way round."""
+    arrays = {"totals": [[40], [8]], "cleared": [[4], [1]], "peaks": [[0]], "recovery": [[0]], "quiet": [[0]]}
+    detector = Evidence(watched=33)
+    detector.restore(DetectorState({}, [], arrays))
+    assert Pair(*detector.totals.tolist()) == Pair(baseline=[8], candidate=[40])
+    assert detector.scores == log_evidence(Pair(baseline=[7], candidate=[36]))
+    assert detector.saved().arrays == arrays
+    state = StreamState(totals={OLD: {7: 8}, NEW: {7: 40}}, codes=[7], baseline=OLD, windows={NEW: [[40], [8]]})
+    recent = Stream(Settings(), LIMITS, state=state).recent(NEW)
+    assert Pair(*map(np.ndarray.tolist, recent)) == Pair(baseline=[[8]], candidate=[[40]])
+
+
 def blocks_of(bins, sizes):
-    """Bins of (candidate, baseline) counts of two codes by second, put together in blocks."""
+    """Bins of pairs of counts of two codes by second, put together in blocks."""
     number = 0
     while number < len(bins):
         part = bins[number : number + sizes[number % len(sizes)]]
         counts = np.array([c for seconds in part for c in seconds], np.int64).reshape(-1, 2, 2)
         place = np.repeat(np.arange(len(part)), [len(seconds) for seconds in part])
-        yield Bins(number * 10, 10, len(part), place, counts[:, 1], counts[:, 0])
+        yield Bins(number * 10, 10, len(part), place, Pair(counts[:, 0], counts[:, 1]))
         number += len(part)
 
 
 storm = st.lists(st.tuples(*[st.tuples(*[st.integers(0, 9)] * 2)] * 2), max_size=3)
-calm = st.just([((9, 1), (1, 1))])
+calm = st.just([((1, 1), (9, 1))])
 
 
 @pytest.mark.parametrize(

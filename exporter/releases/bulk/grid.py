@@ -7,6 +7,7 @@ import numpy as np
 
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Bins, Counts, sums_by_bin
+from exporter.releases.compare.pair import Pair
 
 MARGIN_BINS = 1000
 """Of a long gap only so many bins are made at either end: one record with a wrong year is no reason for millions."""
@@ -26,10 +27,10 @@ class Block(NamedTuple):
     place: Counts
     counts: Counts
 
-    def pair(self, baseline: int, candidate: int) -> Bins:
+    def pair(self, builds: Pair[int]) -> Bins:
         """Two builds, by their places, as detectors take them."""
-        baselines, candidates = self.counts[:, baseline], self.counts[:, candidate]
-        return Bins(self.start_s, self.width_s, self.size, self.place, baselines, candidates)
+        counts = Pair(*(self.counts[:, build] for build in builds))
+        return Bins(self.start_s, self.width_s, self.size, self.place, counts)
 
     def sums(self) -> Counts:
         """Counts by bin. (bins, builds, codes)."""

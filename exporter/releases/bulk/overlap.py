@@ -5,6 +5,7 @@ import numpy as np
 from exporter.releases.bulk.grid import Block
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Bins, Counts
+from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.presence import Presence
 from exporter.releases.compare.statistics import Moments
 
@@ -15,7 +16,7 @@ class Overlap:
     Not shared are the bins before a build's first whole one, and those in which the baseline has gone.
 
     moments: of each build, over the bins that it shares. apart: errors of the baseline and of each build in the other
-    ones. (builds, 2, codes).
+    ones. (builds, pair, codes).
     """
 
     def __init__(self, table: Table, baseline: int, width_s: int) -> None:
@@ -53,18 +54,18 @@ class Overlap:
 
     def pair(self, block: Block, place: int) -> Bins:
         """The baseline and a build in the block that was added last; bins that they do not share are empty."""
-        pair = block.pair(self._baseline, place)
+        pair = block.pair(Pair(self._baseline, place))
         shared = self._shared[:, place]
         if shared.all():
             return pair
         rows = shared[pair.place]
-        return pair._replace(place=pair.place[rows], baseline=pair.baseline[rows], candidate=pair.candidate[rows])
+        return pair._replace(place=pair.place[rows], counts=Pair(*(counts[rows] for counts in pair.counts)))
 
     def bins(self, place: int) -> int:
         """Bins that a build shares with the baseline."""
         return self.moments[place].bins
 
-    def by_build(self, *places: int) -> Counts:
-        """Errors of some builds. (bins, builds)."""
-        every = np.concatenate(self._by_build) if self._by_build else np.zeros((0, max(places) + 1), np.int64)
-        return every[:, places]
+    def records(self, place: int) -> Pair[list[int]]:
+        """Records of the baseline and a build, bin by bin."""
+        parts = [part[:, [self._baseline, place]] for part in self._by_build]
+        return Pair(*np.concatenate([np.zeros((0, 2), np.int64), *parts]).T.tolist())

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Floats
 
 Counts = NDArray[np.int64]
@@ -27,28 +28,27 @@ Counts = NDArray[np.int64]
 class Bins(NamedTuple):
     """Closed bins in a row, the first of them `[start_s, start_s + width_s)`, and the seconds in them that had records.
 
-    size: number of bins. place: the bin of each second, ascending, (seconds,). baseline, candidate: (seconds, codes).
+    size: number of bins. place: the bin of each second, ascending, (seconds,). counts: (seconds, codes) each.
     """
 
     start_s: int
     width_s: int
     size: int
     place: Counts
-    baseline: Counts
-    candidate: Counts
+    counts: Pair[Counts]
 
     @classmethod
-    def one(cls, start_s: int, width_s: int, baseline: Counts, candidate: Counts) -> Self:
+    def one(cls, start_s: int, width_s: int, counts: Pair[Counts]) -> Self:
         """A single bin."""
-        return cls(start_s, width_s, 1, np.zeros(len(baseline), np.int64), baseline, candidate)
+        return cls(start_s, width_s, 1, np.zeros(len(counts.baseline), np.int64), counts)
 
     def start_of(self, place: int) -> int:
         """Start of a bin; of the one after it, its end."""
         return self.start_s + place * self.width_s
 
-    def sums(self) -> tuple[Counts, Counts]:
-        """Errors of the candidate and of the baseline. (bins, codes) each."""
-        return sums_by_bin(self.candidate, self.place, self.size), sums_by_bin(self.baseline, self.place, self.size)
+    def sums(self) -> Pair[Counts]:
+        """Errors by bin. (bins, codes) each."""
+        return Pair(*(sums_by_bin(counts, self.place, self.size) for counts in self.counts))
 
 
 class Alert(msgspec.Struct, frozen=True, gc=False):
@@ -122,13 +122,13 @@ def sums_by_bin(counts: Counts, place: Counts, size: int) -> Counts:
     return sums
 
 
-def cusum_steps(ratio: float, exposure: float) -> tuple[float, float]:
-    """What one error of the candidate adds to a log likelihood ratio, and one of the baseline takes from it.
+def cusum_steps(ratio: float, exposure: float) -> Pair[float]:
+    """What one error of each build adds to a log likelihood ratio; the baseline's is negative.
 
     The ratio is that of "the rate is `ratio` times as high" to "equal".
     """
     down = math.log((1 + ratio * exposure) / (1 + exposure))
-    return math.log(ratio) - down, down
+    return Pair(baseline=-down, candidate=math.log(ratio) - down)
 
 
 def as_lists(rows: Iterable[NDArray[Any]]) -> list[list[float]]:

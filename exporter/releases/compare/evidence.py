@@ -16,6 +16,7 @@ from exporter.releases.compare.detectors import (
     cusum_steps,
     grown,
 )
+from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Floats, log_evidence, log_evidence_bound
 
 RECOVERY_RATIO = 1.5  # a CUSUM against it drifts to neither side at a ratio of 1.22: about the task's own 1.25
@@ -38,9 +39,9 @@ class Evidence:
         self.threshold = math.log(max(1, watched) / alpha)
         self._exposure = exposure
         self._quiet_bins = quiet_bins
-        self._up, self._down = cusum_steps(RECOVERY_RATIO, exposure)
+        self._steps = cusum_steps(RECOVERY_RATIO, exposure)
         self.totals = np.zeros((2, 0), np.int64)
-        """Candidate's and baseline's errors since the start. (2, codes)."""
+        """Errors since the start. (pair, codes)."""
         self.peaks = np.zeros(0)
         self._cleared = np.zeros((2, 0), np.int64)  # totals when the code's last alert ended
         self._recovery = np.zeros(0)  # of codes with an alert, else 0
@@ -50,8 +51,7 @@ class Evidence:
     @property
     def scores(self) -> Floats:
         """Natural logs of the e-values. (codes,)."""
-        since = self.totals - self._cleared
-        return log_evidence(since[0], since[1], exposure=self._exposure)
+        return log_evidence(Pair(*(self.totals - self._cleared)), exposure=self._exposure)
 
     def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
         """Which codes' evidence crossed the threshold in these bins, and which have recovered."""
@@ -62,11 +62,11 @@ class Evidence:
         scores = self._scores(totals - self._cleared[:, None], np.minimum(self.peaks, self.threshold))
         changes: list[Change] = []
         for at in self._eventful(scores):
-            self._follow([places[code] for code in self.active], *came[:, at])
+            self._follow([places[code] for code in self.active], Pair(*came[:, at]))
             for place in np.flatnonzero(scores[at] >= self.threshold).tolist():
                 if codes[place] not in self.active:
-                    x, y = totals[:, at, place] - self._cleared[:, place]
-                    text = f"{x} errors against {y}"
+                    since = Pair(*(totals[:, at, place] - self._cleared[:, place]))
+                    text = f"{since.candidate} errors against {since.baseline}"
                     changes.append(self._begin(codes[place], closed.start_of(at), float(scores[at, place]), text))
             for code, place in self._recovered(places):
                 changes.append(self._end(code, closed.start_of(at + 1)))
@@ -84,11 +84,11 @@ class Evidence:
     def _scores(self, since: Counts, least: Floats) -> Floats:
         """Logs of e-values where they can be above `least`, -inf elsewhere.
 
-        since: (2, bins, codes). The exact value is slow, and away from an alarm nobody asks for it.
+        since: (pair, bins, codes). The exact value is slow, and away from an alarm nobody asks for it.
         """
-        exact = log_evidence_bound(since[0], since[1], exposure=self._exposure) > least
+        exact = log_evidence_bound(Pair(*since), exposure=self._exposure) > least
         scores = np.full(exact.shape, -np.inf)
-        scores[exact] = log_evidence(since[0][exact], since[1][exact], exposure=self._exposure)
+        scores[exact] = log_evidence(Pair(*since[:, exact]), exposure=self._exposure)
         return scores
 
     def _eventful(self, scores: Floats) -> Iterator[int]:
@@ -103,11 +103,12 @@ class Evidence:
             yield at
             at += 1
 
-    def _follow(self, active: Sequence[int], x: Counts, y: Counts) -> None:
-        """Carry on the recovery of the codes with an alert over one bin. x, y: (codes,)."""
-        gain = y[active] * self._down - x[active] * self._up
-        self._recovery[active] = np.maximum(0.0, self._recovery[active] + gain)
-        self._quiet[active] = np.where(x[active] > 0, 0, self._quiet[active] + int(x.any()))
+    def _follow(self, active: Sequence[int], came: Pair[Counts]) -> None:
+        """Carry on the recovery of the codes with an alert over one bin. came: (codes,) each."""
+        candidate, baseline = came.candidate[active], came.baseline[active]
+        loss = candidate * self._steps.candidate + baseline * self._steps.baseline
+        self._recovery[active] = np.maximum(0.0, self._recovery[active] - loss)
+        self._quiet[active] = np.where(candidate > 0, 0, self._quiet[active] + int(came.candidate.any()))
 
     def _recovered(self, places: Mapping[int, int]) -> list[tuple[int, int]]:
         """Codes whose alert ends, with their places."""
@@ -133,15 +134,15 @@ class Evidence:
         scores[at:, [place]] = self._scores(since, np.minimum(self.peaks[[place]], self.threshold))
 
     def saved(self) -> DetectorState:
-        """What must be remembered over a restart."""
-        arrays = {"totals": as_lists(self.totals), "cleared": as_lists(self._cleared)}
+        """What must be remembered over a restart; there the candidate stands before the baseline."""
+        arrays = {"totals": as_lists(self.totals[::-1]), "cleared": as_lists(self._cleared[::-1])}
         arrays |= {"peaks": as_lists([self.peaks]), "recovery": as_lists([self._recovery])}
         return DetectorState(self.active, [], arrays | {"quiet": as_lists([self._quiet])})
 
     def restore(self, state: DetectorState) -> None:
         """Go on from what `saved` gave."""
         self.active = dict(state.active)
-        self.totals = np.array(state.arrays["totals"], np.int64)
-        self._cleared = np.array(state.arrays["cleared"], np.int64)
+        self.totals = np.array(state.arrays["totals"], np.int64)[::-1]
+        self._cleared = np.array(state.arrays["cleared"], np.int64)[::-1]
         self.peaks, self._recovery = np.array(state.arrays["peaks"][0]), np.array(state.arrays["recovery"][0])
         self._quiet = np.array(state.arrays["quiet"][0], np.int64)

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from exporter.releases.compare.detectors import Alert, Bins, Change, Counts, DetectorState, as_lists, grown
+from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Floats
 
 
-def second_ratios(candidate: Counts, baseline: Counts, width_s: int) -> Floats:
+def second_ratios(counts: Pair[Counts], width_s: int) -> Floats:
     """Seconds' ratios under the task's rule: 0/0 is 1; n/0 adds 0.05 x the bin's width to the bin's value."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = candidate / baseline
-    return np.where(baseline > 0, ratio, np.where(candidate > 0, 0.05 * width_s * width_s, 1.0))
+        ratio = counts.candidate / counts.baseline
+    return np.where(counts.baseline > 0, ratio, np.where(counts.candidate > 0, 0.05 * width_s * width_s, 1.0))
 
 
 class MeanThreshold:
@@ -88,7 +89,7 @@ class MeanThreshold:
 
 def _values(closed: Bins) -> tuple[Floats, list[float]]:
     """The mean ratio of each bin's seconds: by code, (bins, codes), and that of a code without any error."""
-    ratios = second_ratios(closed.candidate, closed.baseline, closed.width_s) / closed.width_s
+    ratios = second_ratios(closed.counts, closed.width_s) / closed.width_s
     edges = np.searchsorted(closed.place, np.arange(closed.size + 1))
     nth = np.arange(len(closed.place)) - edges[closed.place]  # of the seconds of its bin
     values = np.zeros((closed.size, ratios.shape[1]))

@@ -24,15 +24,15 @@ class Onset:
     ) -> None:
         """`ratio` is the change that is found soonest."""
         self.threshold = math.log(max(1, watched) * 3600 / bin_s / alpha)
-        self._up, self._down = cusum_steps(ratio, exposure)
+        self._steps = cusum_steps(ratio, exposure)
         self._rising = np.zeros(0)  # start of the bin in which the score last left zero
         self.active: dict[int, Alert] = {}
         self.scores = np.zeros(0)
 
     def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
         """Which codes' scores reached the threshold in these bins, and which fell back to zero."""
-        x, y = closed.sums()
-        gains = x * self._up - y * self._down
+        sums = closed.sums()
+        gains = sums.candidate * self._steps.candidate + sums.baseline * self._steps.baseline
         self._rising = grown(self._rising, len(codes))
         scores = grown(self.scores, len(codes))
         changes: list[Change] = []

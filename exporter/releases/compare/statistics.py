@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincc, betaincinv, betaln
 
+from exporter.releases.compare.pair import Pair
+
 Floats = NDArray[np.float64]
 
 PRIOR_A = PRIOR_B = 1.0
@@ -32,16 +34,16 @@ def theta(ratio: float, exposure: float = 1.0) -> float:
     return exposure * ratio / (1 + exposure * ratio)
 
 
-def p_values(x: ArrayLike, y: ArrayLike, ratio: float = 1.0, exposure: float = 1.0) -> Floats:
+def p_values(errors: Pair[ArrayLike], ratio: float = 1.0, exposure: float = 1.0) -> Floats:
     """Exact one-sided P(X >= x | X + Y), for one look at the data; the binomial tail as an incomplete beta."""
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    x, y = _x_and_y(errors)
     tail = betainc(np.maximum(x, 1), y + 1, theta(ratio, exposure))
     return np.where(x == 0, 1.0, tail)
 
 
-def rate_ratios(x: ArrayLike, y: ArrayLike, exposure: float = 1.0, level: float = 0.95) -> Ratios:
+def rate_ratios(errors: Pair[ArrayLike], exposure: float = 1.0, level: float = 0.95) -> Ratios:
     """Ratios with Clopper-Pearson intervals, carried over from the binomial share q by q / (1 - q)."""
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    x, y = _x_and_y(errors)
     half = (1 - level) / 2
     low = np.where(x == 0, 0.0, betaincinv(np.maximum(x, 1), y + 1, half))
     high = np.where(y == 0, 1.0, betaincinv(x + 1, np.maximum(y, 1), 1 - half))
@@ -60,14 +62,14 @@ def q_values(p: ArrayLike) -> Floats:
     return result
 
 
-def log_evidence(x: ArrayLike, y: ArrayLike, ratio: float = 1.0, exposure: float = 1.0) -> Floats:
+def log_evidence(errors: Pair[ArrayLike], ratio: float = 1.0, exposure: float = 1.0) -> Floats:
     """Natural log of the e-value against "the rate ratio is at most `ratio`", valid at every look.
 
     The binomial likelihood at theta0 is compared with its mixture over theta > theta0 under a Beta(1, 1) prior cut off
     at theta0 (Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022, arXiv 2011.03567,
     in its one-sided form). P(E ever reaches 1/alpha) <= alpha while the ratio is at most `ratio` (Ville).
     """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    x, y = _x_and_y(errors)
     t0 = theta(ratio, exposure)
     a, b = PRIOR_A + x, PRIOR_B + y
     prior_tail = math.log(float(betaincc(PRIOR_A, PRIOR_B, t0)))
@@ -77,17 +79,22 @@ def log_evidence(x: ArrayLike, y: ArrayLike, ratio: float = 1.0, exposure: float
     )
 
 
-def log_evidence_bound(x: ArrayLike, y: ArrayLike, ratio: float = 1.0, exposure: float = 1.0) -> Floats:
+def log_evidence_bound(errors: Pair[ArrayLike], ratio: float = 1.0, exposure: float = 1.0) -> Floats:
     """A bound above `log_evidence`, at a fraction of its cost.
 
     The mixture's upper tail is taken as 1; and where the share of the candidate is theta0 or less, no likelihood in the
     mixture is above that at theta0, so the bound is 0. Near an alarm it is close.
     """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    x, y = _x_and_y(errors)
     t0 = theta(ratio, exposure)
     constant = float(betaln(PRIOR_A, PRIOR_B)) + math.log(float(betaincc(PRIOR_A, PRIOR_B, t0)))
     bound = betaln(PRIOR_A + x, PRIOR_B + y) - constant - (x * math.log(t0) + y * math.log1p(-t0))
     return np.asarray(np.where(x * (1 - t0) <= y * t0, np.minimum(bound, 0.0), bound) + _ROUNDING)
+
+
+def _x_and_y(errors: Pair[ArrayLike]) -> tuple[Floats, Floats]:
+    """X and Y of the formulas."""
+    return np.asarray(errors.candidate, np.float64), np.asarray(errors.baseline, np.float64)
 
 
 def _log_upper_tail(a: Floats, b: Floats, t0: float) -> Floats:

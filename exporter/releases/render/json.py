@@ -7,7 +7,7 @@ import msgspec
 from exporter.releases.bulk.reading import Input
 from exporter.releases.compare.settings import Settings
 from exporter.releases.render.text import show_time
-from exporter.releases.report import Analysis, BuildAlert, CodeResult
+from exporter.releases.report import Analysis, BuildAlert, CodeResult, Silence
 from foundation.jsontext import json_text
 
 
@@ -18,7 +18,9 @@ def as_json(analysis: Analysis, source: Input, settings: Settings) -> bytes:
         "builds": analysis.builds,
         "codes": [_code(result) for result in analysis.codes],
         "alerts": [_alert(found) for found in analysis.alerts],
-        "silences": [{"build": b, "start": show_time(s), "stop": show_time(e)} for b, s, e in analysis.silent],
+        "silences": [
+            {"build": b, "start": show_time(start), "stop": show_time(stop)} for b, start, stop in analysis.silent
+        ],
         "bins": {"all": analysis.bins, "compared": analysis.compared},
         "settings": settings,
         "input": {
@@ -33,6 +35,10 @@ def as_json(analysis: Analysis, source: Input, settings: Settings) -> bytes:
 
 def _code(result: CodeResult) -> dict[str, Any]:
     return {**msgspec.structs.asdict(result), "alarm_at": show_time(result.alarm_at)}
+
+
+def _silence(gap: Silence) -> dict[str, Any]:
+    return {"build": gap.build, "start": show_time(gap.start_s), "stop": show_time(gap.stop_s)}
 
 
 class _Alert(msgspec.Struct, frozen=True, gc=False):

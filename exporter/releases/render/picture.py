@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Alert
+from exporter.releases.compare.pair import Pair
 from exporter.releases.render.text import show_time
 from exporter.releases.report import Analysis
 from foundation.errors import ConfigError
@@ -30,21 +31,26 @@ FORMATS = (".png", ".svg", ".pdf", ".jpg")
 
 
 class Cells(NamedTuple):
-    """Counts by code and column. baseline, candidate: (codes, columns)."""
+    """Counts by code and column. counts: (codes, columns) each."""
 
     start_s: int
     width_s: int
     codes: list[int]
-    baseline: NDArray[np.int64]
-    candidate: NDArray[np.int64]
+    counts: Pair[NDArray[np.int64]]
+
+    @property
+    def columns(self) -> int:
+        """Columns from the first record to the last."""
+        return int(self.counts.candidate.shape[1])
 
     def log_ratio(self, exposure: float = 1.0) -> NDArray[np.float64]:
         """log2 of candidate to baseline, drawn to equal by `FEW`; nan where errors are too few. (codes, columns)."""
-        ratio = np.log2((self.candidate + FEW) / (self.baseline * exposure + FEW))
-        return np.where(self.candidate + self.baseline >= LEAST_EVENTS, ratio, np.nan)
+        baseline, candidate = self.counts
+        ratio = np.log2((candidate + FEW) / (baseline * exposure + FEW))
+        return np.where(candidate + baseline >= LEAST_EVENTS, ratio, np.nan)
 
 
-def cells(table: Table, baseline: str, candidate: str, width_s: int | None = None) -> Cells:
+def cells(table: Table, builds: Pair[str], width_s: int | None = None) -> Cells:
     """Count by code and column. Raises ConfigError when there is nothing to draw."""
     if not len(table.second):
         raise ConfigError("no records to draw: the input has none that could be read")
@@ -64,7 +70,7 @@ def cells(table: Table, baseline: str, candidate: str, width_s: int | None = Non
         np.add.at(grid.reshape(-1), place, table.count[rows])
         return grid
 
-    return Cells(start, width, table.codes, counted(baseline), counted(candidate))
+    return Cells(start, width, table.codes, Pair(*map(counted, builds)))
 
 
 def nice_width(span_s: int, events_per_code: float) -> int:
@@ -96,7 +102,7 @@ def draw(
         raise ConfigError("one build alone cannot be compared; the input needs two or more")
     from matplotlib.figure import Figure  # noqa: PLC0415, slow to import, and only pictures need it
 
-    panels = [cells(table, analysis.baseline, build, width_s) for build in candidates]
+    panels = [cells(table, Pair(analysis.baseline, build), width_s) for build in candidates]
     rows = sum(len(panel.codes) for panel in panels)
     row_in = 0.22 if rows <= 60 else 0.12
     figure = Figure(figsize=(12, 1.6 * len(panels) + row_in * rows), layout="constrained")
@@ -129,9 +135,7 @@ def _label(axis: Any, panel: Cells, title: str) -> None:
     every = max(1, len(panel.codes) // 100)
     shown = range(0, len(panel.codes), every)
     axis.set_yticks(shown, labels=[str(panel.codes[i]) for i in shown], fontsize=8 if len(panel.codes) <= 60 else 6)
-    columns = panel.candidate.shape[1]
-    step = max(1, columns // 12)
-    ticks = range(0, columns, step)
+    ticks = range(0, panel.columns, max(1, panel.columns // 12))
     axis.set_xticks(ticks, labels=[show_time(panel.start_s + i * panel.width_s) or "" for i in ticks], fontsize=8)
     axis.set_ylabel("error code")
     text = f"{title}; grey: fewer than {LEAST_EVENTS} errors; triangle: alarm"

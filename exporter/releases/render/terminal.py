@@ -14,6 +14,7 @@ from rich.text import Text
 
 from exporter.releases.bulk.reading import Input, Reading
 from exporter.releases.bulk.table import Table
+from exporter.releases.compare.pair import Pair
 from exporter.releases.render.picture import MOST_COLUMNS, Cells, cells
 from exporter.releases.render.text import show_time
 from exporter.releases.report import Analysis
@@ -93,7 +94,7 @@ def frame(table: Table, analysis: Analysis, console: Console) -> Group:
     if analysis.baseline is None or not candidates:
         return Group(Text(f"{table.records} records of {len(analysis.builds)} builds; two are needed to compare"))
     build = candidates[-1]
-    grid = cells(table, analysis.baseline, build)
+    grid = cells(table, Pair(analysis.baseline, build))
     room = max(4, min(MOST_COLUMNS, console.width - 12))
     rows = worst_rows(grid, analysis, build, max(4, console.height - 6))
     title = f"{build} against {analysis.baseline}, {table.records} records, {grid.width_s} s a column, red is worse"
@@ -106,7 +107,7 @@ def frame(table: Table, analysis: Analysis, console: Console) -> Group:
         for value in shown[row].tolist():
             line.append(*cell(value, coloured=coloured))
         lines.append(line)
-    end = grid.start_s + grid.candidate.shape[1] * grid.width_s
+    end = grid.start_s + grid.columns * grid.width_s
     lines.append(Text(f"{'':>11}to {show_time(end)}; ! marks a code that is worse now"))
     return Group(*lines)
 

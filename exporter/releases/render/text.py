@@ -72,8 +72,9 @@ def verdict(analysis: Analysis, source: Input, settings: Settings) -> Iterator[s
     for build, bins in analysis.compared.items():
         if bins < analysis.bins:
             yield f"{build} and the baseline were there together in {bins} of {analysis.bins} bins; those are compared"
-    for build, start, stop in analysis.silent:
-        yield f"{build} sent nothing from {show_time(start)} to {show_time(stop)} while the baseline did"
+    for gap in analysis.silent:
+        stretch = f"from {show_time(gap.start_s)} to {show_time(gap.stop_s)}"
+        yield f"{gap.build} sent nothing {stretch} while the baseline did"
     if len(analysis.builds) < 2:
         yield "nothing was compared: that takes two builds or more"
         return
