@@ -1,16 +1,14 @@
 # One image for every part that is ours; the command chooses: timeserver, trafficgen, exporter, python -m alerts, ...
-FROM python:3.13-slim
+# Everything that is fetched is named by its hash: the base image here, packages in the requirements files.
+ARG PYTHON_IMAGE=python:3.13-slim@sha256:6771159cd4fa5d9bba1258caf0b82e6b73458c694d178ad97c5e925c2d0e1a91
 
-ENV PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1 \
-    PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    PIP_NO_CACHE_DIR=1 \
-    PATH=/opt/venv/bin:$PATH
-
-WORKDIR /opt/tidewatch
-COPY requirements.txt ./
-RUN python -m venv /opt/venv && pip install --require-hashes -r requirements.txt
-
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
+WORKDIR /build
+COPY requirements.txt requirements-build.txt ./
+RUN python -m venv /opt/venv && /opt/venv/bin/pip install --require-hashes -r requirements.txt \
+ && python -m venv /opt/build && /opt/build/bin/pip install --require-hashes -r requirements-build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY alerts alerts
 COPY dashboards dashboards
@@ -19,8 +17,18 @@ COPY foundation foundation
 COPY timeserver timeserver
 COPY trafficgen trafficgen
 COPY docs docs
-RUN pip install --no-deps . \
- && useradd --system --uid 10001 --no-create-home tidewatch \
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
+ && /opt/venv/bin/pip install --no-deps --no-index dist/*.whl \
+ && mkdir -p /opt/venv/share/tidewatch \
+ && /opt/build/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+    --output-file /opt/venv/share/tidewatch/tidewatch.cdx.json requirements.txt
+
+FROM ${PYTHON_IMAGE}
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PATH=/opt/venv/bin:$PATH
+COPY --from=build /opt/venv /opt/venv
+RUN useradd --system --uid 10001 --no-create-home tidewatch \
  && mkdir -p /config /var/log/site /var/log/hosting /var/lib/feeds /var/lib/tidewatch \
  && chown tidewatch: /config /var/log/site /var/log/hosting /var/lib/feeds /var/lib/tidewatch
 

@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHON
 .NOTPARALLEL:
 
-.PHONY: help demo test check unit e2e bench lock clean system-packages
+.PHONY: help demo test check unit e2e bench lock sbom clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,3 +55,8 @@ clean: ## remove the virtual environment, the demo's state and what the tools le
 lock: ## renew the locked dependencies (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml --group dev -o requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --group build -o requirements-build.txt
+
+sbom: $(VENV)/installed ## a CycloneDX bill of materials of the locked dependencies, in dist/
+	@mkdir -p dist
+	cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/tidewatch.cdx.json requirements.txt

@@ -39,12 +39,30 @@ def test_the_image_does_not_run_as_root():
     assert users == ["10001:10001"]
 
 
-def test_every_foreign_image_has_its_version_pinned():
+DIGEST = r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}"
+
+
+def test_every_foreign_image_is_named_by_version_and_digest():
     for service in SERVICES.values():
         if service["image"] != "tidewatch":
-            variable = re.fullmatch(r"[\w/]+:\$\{(\w+)\}", service["image"])
+            variable = re.fullmatch(r"\$\{(\w+)\}", service["image"])
             assert variable, service["image"]
-            assert re.fullmatch(r"v?\d+\.\d+\.\d+", PINS[variable[1]])
+            assert re.fullmatch(DIGEST, PINS[variable[1]])
+
+
+def test_everything_in_our_image_is_named_by_its_hash():
+    """The base by digest; every package that pip fetches by the hashes of a lock."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    (base,) = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", dockerfile, re.MULTILINE)
+    assert re.fullmatch(DIGEST, base)
+    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) == {"${PYTHON_IMAGE}"}
+    installs = re.findall(r"pip (?:install|wheel)[^&\n]*", dockerfile)
+    assert installs
+    for command in installs:
+        assert "--require-hashes" in command or "--no-index" in command or "--no-build-isolation" in command
+    for lock in re.findall(r"-r (\S+)", dockerfile):
+        packages = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
+        assert all("--hash=sha256:" in package for package in packages)
 
 
 def test_the_configuration_of_the_containers_names_services(tmp_path):
