@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from exporter.hosting.bulk import Log, SetAside, read_logs
-from exporter.hosting.cycle import Account, Accounting, Zone, account, settle_window
+from exporter.hosting.cycle import CycleResult, Step, Zone, account_cycle, choose_window
 from exporter.hosting.engine import DuckEngine, Engine
 from exporter.hosting.parse import Times
 from exporter.hosting.report import Report, make_report
@@ -14,7 +14,7 @@ from exporter.hosting.routing import Routing, analyse
 class Options(NamedTuple):
     """How to account. The cycle's bounds are Unix seconds; None takes them from the log."""
 
-    accounting: Accounting
+    step: Step
     zone: Zone
     start_s: int | None = None
     end_s: int | None = None
@@ -25,7 +25,7 @@ class Findings(NamedTuple):
     """The report, and what its pictures are drawn from."""
 
     report: Report
-    account: Account
+    result: CycleResult
     routing: Routing
 
 
@@ -38,10 +38,10 @@ def find(
 ) -> Findings:
     """Read, account, test. `keep` is told of bad lines, `progress` of lines read. Raises TidewatchError."""
     engine, log = _open(paths, options, keep, progress)
-    window = settle_window(engine, options.accounting, options.zone, options.start_s, options.end_s)
-    found = account(engine, window)
-    routing = analyse(found.choices, found.segments, found.servers)
-    return Findings(make_report(found, routing, log), found, routing)
+    window = choose_window(engine, options.step, options.zone, options.start_s, options.end_s)
+    result = account_cycle(engine, window)
+    routing = analyse(result.choices, result.segments, result.servers)
+    return Findings(make_report(result, routing, log), result, routing)
 
 
 def _open(

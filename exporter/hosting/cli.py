@@ -61,7 +61,9 @@ def hosting() -> None:
     help="Its end, exclusive.  [default: a minute after the last heartbeat]",
 )
 @click.option(
+    "--step",
     "--accounting",
+    "step",
     type=click.Choice(["second", "minute"]),
     default="second",
     show_default=True,
@@ -85,7 +87,7 @@ def report(
     output: Path | None,
     cycle_start: int | None,
     cycle_end: int | None,
-    accounting: str,
+    step: str,
     zone: ZoneInfo,
     engine: str,
     set_aside: Path | None,
@@ -95,9 +97,9 @@ def report(
     LOGS are files of JSON lines (createAccount, route, deleteAccount, heartbeat), in any order; - is standard input.
     """
     from exporter.hosting.batch import Options, find
-    from exporter.hosting.cycle import Accounting
+    from exporter.hosting.cycle import Step
 
-    options = Options(Accounting[accounting.upper()], zone, cycle_start, cycle_end, engine)
+    options = Options(Step[step.upper()], zone, cycle_start, cycle_end, engine)
     progress = _Progress(sys.stderr)
     with ExitStack() as stack:
         rejects = _Rejects(stack.enter_context(_writing(set_aside)) if set_aside else None)

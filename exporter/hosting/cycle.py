@@ -17,8 +17,8 @@ from foundation.errors import ConfigError
 Zone: TypeAlias = ZoneInfo | timezone
 
 
-class Accounting(Enum):
-    """How finely time is accounted. The value is the step in seconds."""
+class Step(Enum):
+    """How finely time is accounted; the value is in seconds."""
 
     SECOND = 1
     MINUTE = 60
@@ -64,7 +64,7 @@ CHOICE = ("account_id", "route_s", "server_id", "from_server_id", "is_first", "c
 """One server that the manager could have chosen at a route, and its workload then."""
 
 
-class Account(NamedTuple):
+class CycleResult(NamedTuple):
     """Everything accounted, of one log under one window."""
 
     window: Window
@@ -77,8 +77,8 @@ class Account(NamedTuple):
     oddities: dict[str, int]
 
 
-def settle_window(
-    engine: Engine, accounting: Accounting, zone: Zone, start_s: int | None = None, end_s: int | None = None
+def choose_window(
+    engine: Engine, step: Step, zone: Zone, start_s: int | None = None, end_s: int | None = None
 ) -> Window:
     """The cycle to account: as given, else from midnight before the first event to a minute after the last heartbeat.
 
@@ -95,16 +95,16 @@ def settle_window(
         raise ConfigError("the log holds no heartbeat to take the cycle from; give --cycle-start and --cycle-end")
     if start_s >= end_s:
         raise ConfigError(f"the cycle would end at {utc(end_s)}, not after its start at {utc(start_s)}")
-    if start_s % accounting.value or end_s % accounting.value:
-        raise ConfigError("accounting by the minute needs a cycle that starts and ends on whole minutes")
-    return Window(start_s, end_s, max(start_s, min(end_s, observed_s or start_s)), accounting.value)
+    if start_s % step.value or end_s % step.value:
+        raise ConfigError("a step of a minute needs a cycle that starts and ends on whole minutes")
+    return Window(start_s, end_s, max(start_s, min(end_s, observed_s or start_s)), step.value)
 
 
-def account(engine: Engine, window: Window) -> Account:
-    """Run the SQL and read what it made."""
+def account_cycle(engine: Engine, window: Window) -> CycleResult:
+    """Run the SQL on the engine's tables and read what it made."""
     engine.run(window)
     uncreated = engine.rows("uncreated", ["account_id"], "account_id")
-    return Account(
+    return CycleResult(
         window,
         [SessionTime(*row) for row in engine.rows("session_time", SessionTime._fields, "account_id, created_s")],
         [Outage(*row) for row in engine.rows("outages", Outage._fields, "server_id, start_s")],

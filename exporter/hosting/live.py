@@ -14,7 +14,7 @@ from exporter.checkpoint import Checkpoint
 from exporter.hosting.metrics import FUTURE, families
 from exporter.hosting.parse import MINUTE_S, Event, Times, parse_block, parse_line
 from exporter.hosting.source import Source
-from exporter.hosting.standing import Pieces, Standing, pieces, settle
+from exporter.hosting.standing import Pieces, Standing, make_standing, pieces
 from exporter.hosting.state import Ledger
 from exporter.sources.tail import Limits, Tail
 from foundation.clock import Clock
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 """Accounts and commits are due this long after those before."""
 SHARE = 10
-"""And accounting takes no more than one part in this many of the time."""
+"""And recomputing takes no more than one part in this many of the time."""
 BATCH_BYTES = 1 << 18
 """Some 2,500 lines, 10 ms of work, before others get their turn."""
 AHEAD_S = 300.0
@@ -50,7 +50,7 @@ class Live:
         self._changed, self._unsaved = True, False
         self._last_line_s = clock.monotonic()
         self._started_s = clock.wall()
-        self._accounting_s = 0.0
+        self._recompute_s = 0.0
         self._guard = asyncio.Lock()  # the ledger stands still while a thread reads it
 
     def _resume(self, saved: dict[str, bytes]) -> None:
@@ -129,13 +129,13 @@ class Live:
     async def _tick(self) -> None:
         due_s = self._clock.monotonic()
         while True:
-            await self.account()
+            await self.recompute()
             await self._commit()
             now_s = self._clock.monotonic()
-            due_s = max(due_s + TICK_S, now_s + SHARE * self._accounting_s)
+            due_s = max(due_s + TICK_S, now_s + SHARE * self._recompute_s)
             await self._clock.sleep_until(due_s)
 
-    async def account(self) -> None:
+    async def recompute(self) -> None:
         """Bring the standing up to the watermark, if anything changed."""
         settled_s = self.watermark_s()
         if self._tail.status.lag_bytes > BATCH_BYTES:
@@ -146,14 +146,14 @@ class Live:
         async with self._guard:
             self._changed = False
             self.ledger.settle(settled_s)
-            self.standing = await asyncio.to_thread(self._settle, settled_s)
-        self._accounting_s = self._clock.monotonic() - started_s
+            self.standing = await asyncio.to_thread(self._make_standing, settled_s)
+        self._recompute_s = self._clock.monotonic() - started_s
 
-    def _settle(self, settled_s: int) -> Standing:
+    def _make_standing(self, settled_s: int) -> Standing:
         changed, self.ledger.changed_accounts = self.ledger.changed_accounts, set()
         for account in changed:
             self._flat[account] = pieces(self.ledger.accounts[account].sessions())
-        return settle(self.ledger, self._flat, self.cycle, settled_s)
+        return make_standing(self.ledger, self._flat, self.cycle, settled_s)
 
     async def _commit(self) -> None:
         if not self._unsaved:
@@ -197,7 +197,7 @@ class Live:
         about.failed["too_long"] = too_long
         yield from families(source.source, self.cycle, about, self.standing, source.max_accounts)
         name = (source.source,)
-        yield metrics.RECOMPUTE_SECONDS.family({name: self._accounting_s})
+        yield metrics.RECOMPUTE_SECONDS.family({name: self._recompute_s})
         yield metrics.READ_BYTES.family({name: status.read_bytes})
         yield metrics.LOST_BYTES.family({name: status.lost_bytes})
         yield metrics.LAG_BYTES.family({name: status.lag_bytes})

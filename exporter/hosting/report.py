@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from exporter.hosting.bulk import Log
-from exporter.hosting.cycle import Account, Accounting, Outage, SessionTime, utc
+from exporter.hosting.cycle import CycleResult, Outage, SessionTime, Step, utc
 from exporter.hosting.parse import ALLOWED_PER_MILLE
 from exporter.hosting.routing import Answer, Routing, RoutingTest
 from exporter.timeline import intersect, union
@@ -23,7 +23,7 @@ class CycleInfo(msgspec.Struct, frozen=True):
     start: str
     end: str
     allowed_downtime_minutes: float
-    accounting: str
+    step: str = msgspec.field(name="accounting")
     observed_until: str
 
 
@@ -95,12 +95,12 @@ class AccountOutage(msgspec.Struct, frozen=True):
     cause: str
 
 
-def make_report(account: Account, routing: Routing, log: Log) -> Report:
+def make_report(result: CycleResult, routing: Routing, log: Log) -> Report:
     """Put together what was accounted and tested."""
-    start_s, end_s, observed_s, step_s = account.window
+    start_s, end_s, observed_s, step_s = result.window
     judged: dict[int, list[SessionTime]] = {}
     other: dict[int, list[SessionTime]] = {}
-    for session in account.sessions:
+    for session in result.sessions:
         into = judged if start_s <= session.created_s < end_s else other
         into.setdefault(session.account_id, []).append(session)
     return Report(
@@ -108,36 +108,36 @@ def make_report(account: Account, routing: Routing, log: Log) -> Report:
             utc(start_s),
             utc(end_s),
             _minutes(end_s - start_s, ALLOWED_PER_MILLE / 1000),
-            Accounting(step_s).name.lower(),
+            Step(step_s).name.lower(),
             utc(observed_s),
         ),
         [_account_row(sessions, end_s - start_s) for _, sessions in sorted(judged.items())],
-        [_server_row(server, account.outages) for server in account.servers],
+        [_server_row(server, result.outages) for server in result.servers],
         routing.tests,
         InputInfo(
             log.lines,
             log.events,
             log.set_aside.total(),
             dict(sorted(log.set_aside.items())),
-            {kind: n for kind, n in account.oddities.items() if n},
+            {kind: n for kind, n in result.oddities.items() if n},
         ),
         routing.answers,
-        _not_judged({key: row for key, row in other.items() if key not in judged}, account),
+        _not_judged({key: row for key, row in other.items() if key not in judged}, result),
     )
 
 
-def outages_of(account: Account, account_id: int) -> list[AccountOutage]:
+def outages_of(result: CycleResult, account_id: int) -> list[AccountOutage]:
     """When the account's server was down, in order of time; neighbours of one cause and server joined."""
-    mine = account.segments["account_id"] == account_id
+    mine = result.segments["account_id"] == account_id
     by_server: dict[int, list[tuple[int, int]]] = {}
     for server, start, end in zip(
-        *(account.segments[column][mine].tolist() for column in ("server_id", "start_s", "end_s")), strict=True
+        *(result.segments[column][mine].tolist() for column in ("server_id", "start_s", "end_s")), strict=True
     ):
         by_server.setdefault(server, []).append((start, end))
     found = []
     for server, served in by_server.items():
         for cause in ("overload", "silent"):
-            down = [(o.start_s, o.end_s) for o in account.outages if o.server_id == server and o.cause == cause]
+            down = [(o.start_s, o.end_s) for o in result.outages if o.server_id == server and o.cause == cause]
             found += [AccountOutage(start, end, server, cause) for start, end in intersect(served, down)]
     return sorted(found, key=lambda outage: (outage.start_s, outage.end_s))
 
@@ -180,10 +180,10 @@ def _server_row(server: int, outages: list[Outage]) -> ServerRow:
     return ServerRow(server, _minutes(spent.total()), _minutes(spent["overload"]), _minutes(spent["silent"]))
 
 
-def _not_judged(other: dict[int, list[SessionTime]], account: Account) -> list[NotJudged]:
-    rows = [NotJudged(key, None, "no createAccount in the log", None) for key in account.uncreated]
+def _not_judged(other: dict[int, list[SessionTime]], result: CycleResult) -> list[NotJudged]:
+    rows = [NotJudged(key, None, "no createAccount in the log", None) for key in result.uncreated]
     for key, sessions in other.items():
-        when = "before" if sessions[0].created_s < account.window.start_s else "after"
+        when = "before" if sessions[0].created_s < result.window.start_s else "after"
         down_s = sum(session.down_s for session in sessions)
         rows.append(NotJudged(key, sessions[-1].account_name, f"created {when} the cycle", _minutes(down_s)))
     return sorted(rows, key=lambda row: row.account_id)

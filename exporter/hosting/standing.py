@@ -67,7 +67,7 @@ def pieces(sessions: Sequence[Session]) -> Pieces:
     )
 
 
-def settle(ledger: Ledger, flat: dict[int, Pieces], cycle: Cycle, settled_s: int) -> Standing:
+def make_standing(ledger: Ledger, flat: dict[int, Pieces], cycle: Cycle, settled_s: int) -> Standing:
     """Account everything up to `settled_s`.
 
     Args:

@@ -106,7 +106,7 @@ class Ledger:
         self.accounts: dict[int, AccountLog] = {}
         self.minutes: dict[int, dict[int, bytearray]] = {}  # server -> day -> a byte a minute
         self.workloads: dict[int, dict[int, array[float]]] = {}  # server -> day -> one a minute; only of days to settle
-        self.changed_accounts: set[int] = set()  # since the last accounting
+        self.changed_accounts: set[int] = set()  # since the last time all was computed
         self._unsaved_accounts: set[int] = set()
         self._unsaved_days: set[tuple[int, int]] = set()
 

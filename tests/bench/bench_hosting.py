@@ -21,7 +21,7 @@ from exporter.hosting import choice
 from exporter.hosting.choice import Choices
 from exporter.hosting.metrics import families
 from exporter.hosting.parse import Created, Route
-from exporter.hosting.standing import Cycle, pieces, settle
+from exporter.hosting.standing import Cycle, make_standing, pieces
 from exporter.hosting.state import DAY_S, Ledger
 from exporter.web.exposition import Renderer
 from trafficgen.feeds.hosting import write_at_once
@@ -195,7 +195,7 @@ def live(accounts=10_000, servers=500, routes=10, days=29):
     ledger.about.waiting.clear()
     flat = {account: pieces(log.sessions()) for account, log in ledger.accounts.items()}
     started = time.perf_counter()
-    standing = settle(ledger, flat, cycle, cycle.end_s)
+    standing = make_standing(ledger, flat, cycle, cycle.end_s)
     print(f"\n{accounts:,} accounts, {servers} servers, {days} days, {routes} routes an account")
     print(f"  everybody's standing computed anew, in a thread {time.perf_counter() - started:6.3f} s")
     for shown in (1000, accounts):

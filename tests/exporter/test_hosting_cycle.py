@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.hosting.bulk import TABLES
-from exporter.hosting.cycle import account
+from exporter.hosting.cycle import account_cycle
 from exporter.hosting.engine import DuckEngine, Window
 from exporter.hosting.parse import Created, Deleted, Heartbeat, Route
-from exporter.hosting.standing import Cycle, pieces, settle
+from exporter.hosting.standing import Cycle, make_standing, pieces
 from exporter.hosting.state import Ledger
 
 BASE = 1_455_926_400  # 2016-02-20 00:00:00 UTC
@@ -67,7 +67,7 @@ def fields(columns):
 def solve(world, window):
     engine = engine_of(world)
     engine.extent()
-    return account(engine, window)
+    return account_cycle(engine, window)
 
 
 def brute(world, window):
@@ -129,7 +129,7 @@ def live(world, window, order):
     for event, time in events:
         ledger.add(event, time)
     flat = {account: pieces(log.sessions()) for account, log in ledger.accounts.items()}
-    standing = settle(ledger, flat, Cycle(window.start_s, window.end_s), window.observed_s)
+    standing = make_standing(ledger, flat, Cycle(window.start_s, window.end_s), window.observed_s)
     spent = dict(zip(standing.accounts, standing.spent[:, :4].tolist(), strict=True))
     return spent, dict(zip(standing.servers, standing.server_spent[:, 1:].tolist(), strict=True))
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from exporter.hosting.batch import Options, find
 from exporter.hosting.cli import hosting
-from exporter.hosting.cycle import Accounting
+from exporter.hosting.cycle import Step
 from exporter.hosting.render.html import to_html
 from foundation.errors import ConfigError, StoreError
 
@@ -51,7 +51,7 @@ def two_days(down=(), silent=()):
 def report_of(tmp_path, events, **options):
     path = tmp_path / "logs.json"
     path.write_text("".join(json.dumps(event) + "\n" for event in events))
-    return find([str(path)], Options(Accounting.SECOND, UTC)._replace(**options))
+    return find([str(path)], Options(Step.SECOND, UTC)._replace(**options))
 
 
 def row_of(findings, account_id):
@@ -125,7 +125,7 @@ def test_by_the_minute_the_last_route_at_or_before_it_has_the_whole_minute(tmp_p
         route(1, 1, at(1, 9, 59)),
     ]
     assert row_of(report_of(tmp_path, events), 1).downtime_minutes == round((140 + 58) / 60, 6)
-    by_minute = row_of(report_of(tmp_path, events, accounting=Accounting.MINUTE), 1)
+    by_minute = row_of(report_of(tmp_path, events, step=Step.MINUTE), 1)
     assert (by_minute.downtime_minutes, by_minute.lifetime_minutes) == (2, 14)
 
 
@@ -197,9 +197,7 @@ def test_a_server_that_never_logged_is_silent_for_all_of_the_cycle(tmp_path):
     [
         pytest.param([created(1, "A", at(1, 0))], {}, "no heartbeat to take the cycle from", id="no-heartbeat"),
         pytest.param([heartbeat(1, 1, 0)], {"end_s": 100}, "not after its start", id="ends-before-it-starts"),
-        pytest.param(
-            [heartbeat(1, 1, 0)], {"start_s": 30, "accounting": Accounting.MINUTE}, "whole minutes", id="odd-seconds"
-        ),
+        pytest.param([heartbeat(1, 1, 0)], {"start_s": 30, "step": Step.MINUTE}, "whole minutes", id="odd-seconds"),
     ],
 )
 def test_a_cycle_that_cannot_be_is_refused(tmp_path, events, options, want):

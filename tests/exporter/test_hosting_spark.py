@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from exporter.hosting.bulk import read_logs
-from exporter.hosting.cycle import Accounting, account, settle_window
+from exporter.hosting.cycle import Step, account_cycle, choose_window
 from exporter.hosting.engine import DuckEngine
 from exporter.hosting.parse import Times
 from trafficgen.feeds.hosting import write_at_once
@@ -41,8 +41,8 @@ def session():
     made.stop()
 
 
-@pytest.mark.parametrize("accounting", Accounting)
-def test_duckdb_and_spark_give_the_same_rows(tmp_path, session, accounting):
+@pytest.mark.parametrize("step", Step)
+def test_duckdb_and_spark_give_the_same_rows(tmp_path, session, step):
     from exporter.hosting import spark
 
     write_at_once(World(Settings(1455494400, 700, accounts=20)), tmp_path, shuffle=True)
@@ -52,11 +52,11 @@ def test_duckdb_and_spark_give_the_same_rows(tmp_path, session, accounting):
     kept, log = [], read_logs([path], Times())
     engine, spark_log = spark.load([path], UTC, kept.append, session)
     duck = DuckEngine(log.tables)
-    window = settle_window(duck, accounting, UTC)
-    assert settle_window(engine, accounting, UTC) == window
+    window = choose_window(duck, step, UTC)
+    assert choose_window(engine, step, UTC) == window
     assert (spark_log.lines, spark_log.set_aside) == (log.lines, log.set_aside)
     assert sorted(bad.reason for bad in kept) == ["bad_workload", "blank", "not_json", "not_json"]
-    ours, theirs = account(duck, window), account(engine, window)
+    ours, theirs = account_cycle(duck, window), account_cycle(engine, window)
     for name, want in ours._asdict().items():
         got = getattr(theirs, name)
         if isinstance(want, dict) and name in {"segments", "choices"}:

@@ -58,13 +58,11 @@ live on busy servers), moves the mean as well. So it decides nothing here.</p>
 
 def to_html(findings: Findings) -> str:
     """The whole page."""
-    report, account = findings.report, findings.account
+    report, result = findings.report, findings.result
     cycle = report.cycle
     broken = [row for row in report.accounts if row.violates_cycle]
     unknown = "" if cycle.observed_until == cycle.end else f" Nothing is known after {cycle.observed_until}."
-    times = (
-        f"{cycle.start} to {cycle.end} ({days(report)}), accounted by the {cycle.accounting}; times are UTC.{unknown}"
-    )
+    times = f"{cycle.start} to {cycle.end} ({days(report)}), accounted by the {cycle.step}; times are UTC.{unknown}"
     promise = f"less than 0.1 % of the cycle, {number(cycle.allowed_downtime_minutes)} minutes, of downtime"
     body = [
         f"<h1>Service levels</h1><p class=quiet>{times}</p>",
@@ -77,9 +75,9 @@ def to_html(findings: Findings) -> str:
         _accounts(report.accounts),
         _not_judged(findings),
         "<h2>Outages of those above the allowance</h2>" if broken else "",
-        *(_outages(row, outages_of(account, row.account_id)) for row in broken),
+        *(_outages(row, outages_of(result, row.account_id)) for row in broken),
         "<h2>Servers</h2>",
-        picture.server_timeline(account.servers, account.outages, account.window),
+        picture.server_timeline(result.servers, result.outages, result.window),
         _table(
             ["server", "down min", "overload", "silent"],
             [

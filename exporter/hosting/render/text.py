@@ -82,7 +82,7 @@ def verdict(report: Report) -> str:
 def _head(report: Report) -> str:
     cycle = report.cycle
     lines = [
-        f"Service levels, {cycle.start} to {cycle.end} ({days(report)}), accounted by the {cycle.accounting}",
+        f"Service levels, {cycle.start} to {cycle.end} ({days(report)}), accounted by the {cycle.step}",
         f"Allowed downtime: 0.1 % of the cycle = {number(cycle.allowed_downtime_minutes)} minutes",
     ]
     if cycle.observed_until != cycle.end:
