@@ -143,13 +143,13 @@ def report(
     """Print uptime and downtime of every store as CSV: last hour in minutes, last day and week in hours."""
     from exporter.stores.engine import Policy
     from exporter.stores.render import to_text
-    from exporter.stores.report import explain_store, make_report, require_known, settle_as_of, to_csv
+    from exporter.stores.report import explain_store, make_report, require_known, resolve_as_of, to_csv
     from exporter.stores.spark import make_report as make_report_on_spark
     from exporter.stores.state import Database
 
     policy = Policy(interpolation, windows, outside=use_outside_polls)
     with Database(database, create=False) as opened:
-        as_of_us, _ = settle_as_of(opened, as_of, time.time_ns() // 1000)
+        as_of_us, _ = resolve_as_of(opened, as_of, time.time_ns() // 1000)
         if explain is not None:
             found = require_known(explain_store(opened, policy, as_of_us, explain), explain)
             text = "".join(f"{line}\n" for line in to_text(explain, found))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from exporter.stores.engine import Policy
-from exporter.stores.report import AsOf, Reporter, settle_as_of, to_csv
+from exporter.stores.report import AsOf, Reporter, resolve_as_of, to_csv
 from exporter.stores.state import Database
 from foundation.clock import Clock
 from foundation.errors import StoreError, TidewatchError
@@ -102,7 +102,7 @@ class Jobs:
         """Ask for a report; its id, once its row is on disk. Raises StoreError, and TooManyJobs."""
         async with self._lock:
             as_of_us, version = await asyncio.to_thread(
-                settle_as_of, self._database, self._asked.as_of, self._now_us() // 60_000_000 * 60_000_000
+                resolve_as_of, self._database, self._asked.as_of, self._now_us() // 60_000_000 * 60_000_000
             )
             question = f"{version} {as_of_us} {self._asked.policy.text()} {self._asked.everything} {self._asked.typo}"
             for job in self._jobs.values():

@@ -19,7 +19,7 @@ from exporter.stores import inbox
 from exporter.stores.jobs import DURATION_BOUNDS, Asked, Jobs
 from exporter.stores.load import Input, Loaded, load
 from exporter.stores.metrics import Show, families
-from exporter.stores.report import Reporter, StoreReport, explain_store, settle_as_of
+from exporter.stores.report import Reporter, StoreReport, explain_store, resolve_as_of
 from exporter.stores.state import Database, one
 from foundation.clock import Clock
 from foundation.errors import SourceError, StoreError
@@ -90,7 +90,7 @@ class Live:
 
     async def store(self, store_id: str) -> StoreReport | None:
         """One store's report as it is now, None for one that nothing names. Raises StoreError."""
-        as_of_us, _ = await asyncio.to_thread(settle_as_of, self.database, self.settings.asked.as_of, self._now_us())
+        as_of_us, _ = await asyncio.to_thread(resolve_as_of, self.database, self.settings.asked.as_of, self._now_us())
         return await asyncio.to_thread(explain_store, self.database, self.settings.asked.policy, as_of_us, store_id)
 
     def collect(self) -> Iterable[Family]:
@@ -113,7 +113,7 @@ class Live:
     async def update(self) -> None:
         """Make the report that the metrics tell of, unless nothing has changed. Raises StoreError."""
         asked = self.settings.asked
-        wanted = await asyncio.to_thread(settle_as_of, self.database, asked.as_of, self._now_us())
+        wanted = await asyncio.to_thread(resolve_as_of, self.database, asked.as_of, self._now_us())
         if wanted == self._told_of:
             return
         report = await asyncio.to_thread(self._reporter.make, asked.policy, wanted[0])

@@ -44,7 +44,7 @@ class Report(NamedTuple):
     fallbacks: Counter[str]
 
 
-def settle_as_of(database: Database, as_of: AsOf, now_us: int) -> tuple[int, int]:
+def resolve_as_of(database: Database, as_of: AsOf, now_us: int) -> tuple[int, int]:
     """(the moment meant, microseconds; the data's version). Without any poll the newest one's is the clock's."""
     with database.reading() as cursor:
         version, newest = one(cursor, "SELECT data_version, (SELECT max(at_us) FROM polls) FROM about")

@@ -15,7 +15,7 @@ from exporter.stores import inbox
 from exporter.stores.api import build_api
 from exporter.stores.engine import DuckEngine, Policy, prepare
 from exporter.stores.live import Live, Settings
-from exporter.stores.report import header, settle_as_of
+from exporter.stores.report import header, resolve_as_of
 from foundation.clock import SystemClock
 
 pytestmark = pytest.mark.slow
@@ -237,7 +237,7 @@ def test_all_stores_are_told_not_the_first_hundred(everyone):
 def test_now_is_the_newest_poll_where_it_is_not_given(everyone):
     newest = "2023-11-05 18:00:00"
     assert newest == max(poll[1:] for case in CASES.values() for poll in case.polls)
-    as_of_us, _ = settle_as_of(everyone.database, "max", now_us=1)
+    as_of_us, _ = resolve_as_of(everyone.database, "max", now_us=1)
     assert as_of_us == everyone.moment(newest)
 
 
@@ -284,7 +284,7 @@ def test_the_refresh_of_every_hour_takes_something_in(stores_worlds, tmp_path):
         inbox.os.utime(path, (1e9, 1e9))
         for resting in inbox.look(tmp_path).resting:
             inbox.take(tmp_path, resting, world.database, world.moment("2023-01-23 12:00"))
-        taken.append(settle_as_of(world.database, "max", 0)[0])
+        taken.append(resolve_as_of(world.database, "max", 0)[0])
     assert taken == [world.moment("2023-01-23 09:00"), world.moment("2023-01-23 10:00")]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.stores.engine import Policy
-from exporter.stores.report import make_report, settle_as_of, to_csv
+from exporter.stores.report import make_report, resolve_as_of, to_csv
 from exporter.stores.state import Database
 
 WEEK_US = 7 * 86_400_000_000
@@ -21,7 +21,7 @@ def fill(database, stores, polls):
 
 
 def report(database, **policy):
-    return to_csv(make_report(database, Policy(**policy), settle_as_of(database, "max", 0)[0]), everything=True)
+    return to_csv(make_report(database, Policy(**policy), resolve_as_of(database, "max", 0)[0]), everything=True)
 
 
 @pytest.mark.slow
