@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from trafficgen.meter.histogram import Histogram
 from trafficgen.meter.meter import Meter
 from trafficgen.report.report import Report, format_seconds
-from trafficgen.scenario.expect import describe
+from trafficgen.report.verdict import describe
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 960, 260, 70, 30
 _MAX_POINTS = 600  # a curve with more has no more detail on a screen

@@ -6,7 +6,7 @@ import msgspec
 
 from trafficgen.meter.histogram import Histogram
 from trafficgen.meter.meter import SATURATED_SHARE, Meter
-from trafficgen.scenario.expect import Verdict, describe
+from trafficgen.report.verdict import Verdict, describe
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 

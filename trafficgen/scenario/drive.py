@@ -9,8 +9,9 @@ import msgspec
 
 from trafficgen.errors import ungrouped
 from trafficgen.report.report import Report
+from trafficgen.report.verdict import Verdict, describe
 from trafficgen.run import Run
-from trafficgen.scenario.expect import Judge, Verdict, describe
+from trafficgen.scenario.expect import Judge
 from trafficgen.scenario.scenario import Scenario, Window
 from trafficgen.scenario.watch import TIMEOUT_S, AlertSource, watch
 

@@ -8,9 +8,8 @@ import math
 import re
 from dataclasses import dataclass
 
-import msgspec
-
 from trafficgen.errors import UsageError
+from trafficgen.report.verdict import Verdict
 from trafficgen.units import parse_duration
 
 _ALERT = re.compile(
@@ -33,33 +32,6 @@ class Expectation:
     resolved_s: float | None = None
     after: str | None = None
     but: frozenset[str] = frozenset()
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What became of an expectation; delays in seconds, None where it did not come to that."""
-
-    expectation: str
-    held: bool
-    why: str = ""  # it did not hold
-    firing_after_s: float | None = None  # in Prometheus, since the start of the fault
-    alertmanager_after_s: float | None = None  # in Alertmanager, since the start of the fault
-    resolved_after_s: float | None = None  # in both, since the end of the fault
-
-
-def describe(verdict: Verdict) -> str:
-    """One line: held or not, and the delays."""
-    delays = [
-        f"{what} after {delay:.1f} s"
-        for what, delay in (
-            ("firing in Prometheus", verdict.firing_after_s),
-            ("in Alertmanager", verdict.alertmanager_after_s),
-            ("resolved", verdict.resolved_after_s),
-        )
-        if delay is not None
-    ]
-    return f"{'held' if verdict.held else 'FAILED'}  {verdict.expectation}: " + (
-        ", ".join(delays + ([verdict.why] if verdict.why else [])) or "as expected"
-    )
 
 
 def parse_expectation(text: str) -> Expectation:
