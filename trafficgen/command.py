@@ -11,6 +11,7 @@ from typing import Any, Self, TypeAlias
 
 from msgspec import structs
 
+from trafficgen.config import LoadConfig
 from trafficgen.errors import TrafficgenError
 from trafficgen.live_line import LiveLine
 from trafficgen.meter.meter import Meter
@@ -18,7 +19,7 @@ from trafficgen.meter.metrics import MetricsServer
 from trafficgen.options import replay_config, scenario_config
 from trafficgen.report.render_html import render_html
 from trafficgen.report.report import Report, render_text
-from trafficgen.run import LoadConfig, Run, make_run
+from trafficgen.run import Run, make_run
 from trafficgen.scenario.drive import Drive
 from trafficgen.scenario.scenario import Scenario
 from trafficgen.send.loops import run_loop

@@ -1,13 +1,30 @@
 """What a run is told, beside its plan."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from trafficgen.plan.arrivals import ArrivalMode
 from trafficgen.plan.mix import Fault, Shares
 from trafficgen.plan.plan import Phase
-from trafficgen.send.engine import OnBehind
-from trafficgen.send.pool import Limits
+
+OnBehind: TypeAlias = Literal["catchup", "drop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may use."""
+
+    connections: int = 256
+    max_in_flight: int = 4096  # sent or waiting for a connection
+    timeout_s: float = 10.0  # from the send to the end of the response
+    connect_timeout_s: float = 5.0
+
+    def divided(self, workers: int) -> "Limits":
+        """The share of one of `workers`."""
+        return replace(
+            self, connections=-(-self.connections // workers), max_in_flight=-(-self.max_in_flight // workers)
+        )
 
 
 @dataclass(frozen=True, slots=True)

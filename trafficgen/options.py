@@ -5,15 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from trafficgen.config import Limits, LoadConfig
 from trafficgen.errors import UsageError
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import CurvePlan, Phase
 from trafficgen.plan.replay import ReplayPlan, make_replay
-from trafficgen.run import LoadConfig
 from trafficgen.scenario.scenario import Scenario, read_scenario
-from trafficgen.send.pool import Limits
 from trafficgen.send.request import parse_url
 
 MAX_SPEED = 1e6  # of a replay

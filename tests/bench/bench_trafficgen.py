@@ -191,7 +191,8 @@ def measured(url: str, rate: float, seconds: float) -> Accuracy:
     """A run in this process's interpreter, for the counts of each second."""
     script = (
         "import sys\n"
-        "from trafficgen.run import LoadConfig, make_run\n"
+        "from trafficgen.config import LoadConfig\n"
+        "from trafficgen.run import make_run\n"
         "from trafficgen.send.loops import run_loop\n"
         "from trafficgen.plan.patterns import parse_patterns\n"
         "from trafficgen.plan.plan import Phase\n"

@@ -3,8 +3,9 @@
 import pytest
 from aiohttp import web
 
+from trafficgen.config import LoadConfig
 from trafficgen.errors import UsageError
-from trafficgen.run import LoadConfig, make_run
+from trafficgen.run import make_run
 from trafficgen.scenario import watch
 from trafficgen.scenario.drive import Drive
 from trafficgen.scenario.scenario import parse_scenario

@@ -5,11 +5,11 @@ import contextlib
 
 import pytest
 
+from trafficgen.config import Limits, LoadConfig
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
-from trafficgen.run import LoadConfig, run_load
-from trafficgen.send.pool import Limits
+from trafficgen.run import run_load
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 

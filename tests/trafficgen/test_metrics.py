@@ -4,13 +4,14 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from trafficgen.config import LoadConfig
 from trafficgen.errors import UsageError
 from trafficgen.meter.meter import DROP_REASONS, ERROR_REASONS
 from trafficgen.meter.metrics import MetricsServer
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
-from trafficgen.run import LoadConfig, make_run
+from trafficgen.run import make_run
 
 
 def run_of(site):

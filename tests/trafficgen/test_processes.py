@@ -2,10 +2,11 @@
 
 import pytest
 
+from trafficgen.config import LoadConfig
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
-from trafficgen.run import LoadConfig, make_run, run_load
+from trafficgen.run import make_run, run_load
 
 pytestmark = pytest.mark.slow
 

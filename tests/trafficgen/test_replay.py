@@ -6,10 +6,11 @@ import itertools
 import numpy as np
 import pytest
 
+from trafficgen.config import LoadConfig
 from trafficgen.errors import UsageError
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.replay import OTHER, make_replay
-from trafficgen.run import LoadConfig, run_load
+from trafficgen.run import run_load
 
 COMBINED = """\
 192.0.2.1 - - [10/Oct/2025:13:55:36 -0700] "GET /a?x=1 HTTP/1.1" 200 5 "-" "agent \\"x\\""

@@ -3,11 +3,12 @@
 import pytest
 
 from trafficgen import run as run_module
+from trafficgen.config import LoadConfig
 from trafficgen.errors import TrafficgenError
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
-from trafficgen.run import LoadConfig, make_run, run_load
+from trafficgen.run import make_run, run_load
 from trafficgen.send.target import Target
 
 

@@ -6,10 +6,11 @@ import ssl
 
 import pytest
 
+from trafficgen.config import LoadConfig
 from trafficgen.errors import UsageError
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
-from trafficgen.run import LoadConfig, run_load
+from trafficgen.run import run_load
 from trafficgen.send import target as target_module
 from trafficgen.send.request import encode, parse_url
 from trafficgen.send.target import Target

@@ -9,8 +9,8 @@ import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic_ns, thread_time_ns
-from typing import Literal, TypeAlias
 
+from trafficgen.config import OnBehind
 from trafficgen.meter.blame import Blame, Second
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.curve import Line, Segment
@@ -25,8 +25,6 @@ CATCH_UP_FROM_NS = 20_000_000  # below this, being behind is the grain of the ma
 CATCH_UP_RATE = 2.0  # times the planned rate, at most
 _LONGEST_TURN_S = 0.05
 _SECOND_NS = 1_000_000_000
-
-OnBehind: TypeAlias = Literal["catchup", "drop"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ can be closed when they are no longer needed. A request waits at most `BACKLOG_N
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from time import monotonic_ns
 from typing import TypeAlias
 
+from trafficgen.config import Limits
 from trafficgen.meter.meter import Meter
 from trafficgen.send.connection import Connection
 
@@ -22,22 +22,6 @@ MAX_DIALS = 128  # connects under way at once: the accept queue of a default Lin
 
 Dial: TypeAlias = Callable[[Callable[[], asyncio.Protocol]], Awaitable[None]]
 """Makes one connection with the protocol that its argument makes; raises OSError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a run may use."""
-
-    connections: int = 256
-    max_in_flight: int = 4096  # sent or waiting for a connection
-    timeout_s: float = 10.0  # from the send to the end of the response
-    connect_timeout_s: float = 5.0
-
-    def divided(self, workers: int) -> "Limits":
-        """The share of one of `workers`."""
-        return replace(
-            self, connections=-(-self.connections // workers), max_in_flight=-(-self.max_in_flight // workers)
-        )
 
 
 class Pool:

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from trafficgen.config import LoadConfig
 from trafficgen.errors import ungrouped
 from trafficgen.meter.metrics import MetricsServer
 from trafficgen.plan.mix import Fault, Shares
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
 from trafficgen.report.report import Report
-from trafficgen.run import LoadConfig, Run, make_run
+from trafficgen.run import Run, make_run
 from trafficgen.verify.alert import AlertTold
 from trafficgen.verify.groups import (
     AccessLogs,
