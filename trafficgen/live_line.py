@@ -2,16 +2,14 @@
 
 import sys
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from trafficgen.run import Run
 from trafficgen.units import format_duration
-
-if TYPE_CHECKING:
-    from trafficgen.run import Run
 
 _WINDOW = 4  # ticks that the achieved rate is taken over: two seconds
 
@@ -35,7 +33,7 @@ class LiveLine:
         if self._live:
             self._live.stop()
 
-    def update(self, run: "Run") -> None:
+    def update(self, run: Run) -> None:
         """Show the run as it is now."""
         if self._live:
             self._live.update(self._line(run), refresh=True)
@@ -47,7 +45,7 @@ class LiveLine:
         else:
             sys.stderr.write(f"{text}\n")
 
-    def _line(self, run: "Run") -> Text:
+    def _line(self, run: Run) -> Text:
         meter, elapsed = run.meter, max(0.0, run.elapsed_s())
         self._seen.append((elapsed, meter.sent))
         (since, before), (now, sent) = self._seen[0], self._seen[-1]
@@ -55,7 +53,7 @@ class LiveLine:
         total = f" of {format_duration(self._duration_s)}" if self._duration_s else ""
         line = Text(no_wrap=True)
         line.append(f"{format_duration(int(elapsed))}{total}  ", "dim")
-        line.append(f"plan {run.crew.planned_rate():,.0f}/s  sent {achieved:,.0f}/s", "bold")
+        line.append(f"plan {run.planned_rate():,.0f}/s  sent {achieved:,.0f}/s", "bold")
         line.append(f"  answered {meter.answered:,}  in flight {meter.in_flight():,}")
         failed = sum(count for codes in meter.codes for code, count in codes.items() if code >= 400)
         for name, count, style in (

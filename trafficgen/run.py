@@ -6,55 +6,18 @@ import secrets
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol
 
 from trafficgen.config import LoadConfig
 from trafficgen.errors import TrafficgenError, ungrouped
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import CurvePlan, Plan
 from trafficgen.report.report import Report, make_report
+from trafficgen.send.crew import Crew
 from trafficgen.send.processes import Processes
 from trafficgen.send.request import parse_url
 from trafficgen.send.worker import Worker
 
-__all__ = ["Crew", "LoadConfig", "Run", "make_plan", "make_run", "run_load"]
-
 TICK_S = 0.5  # how often `on_tick` is called
-
-
-class Crew(Protocol):
-    """Those who send: one worker in this process, or several in processes of their own."""
-
-    start_delay_ns: int
-
-    @property
-    def meter(self) -> Meter:
-        """What all of them have counted."""
-
-    @property
-    def stopped_ns(self) -> int:
-        """When sending ended, on the monotonic clock; 0 before that."""
-
-    async def reach(self) -> None:
-        """Try the target. Raises UsageError when it can't be reached."""
-
-    async def work(self, start_ns: int) -> None:
-        """Send the plan, the start of which is `start_ns`, and wait for the answers."""
-
-    def stop(self) -> None:
-        """Send nothing more and wait for the answers."""
-
-    def abort(self) -> None:
-        """End at once."""
-
-    def planned_rate(self) -> float:
-        """Requests a second that the plan wants now."""
-
-    def phase(self) -> str:
-        """The name of the phase that is on."""
-
-    def connections(self) -> int:
-        """Open connections."""
 
 
 class Run:
@@ -116,6 +79,23 @@ class Run:
     def meter(self) -> Meter:
         """What has been counted until now."""
         return self.crew.meter
+
+    @property
+    def phase_names(self) -> tuple[str, ...]:
+        """The names of the plan's phases."""
+        return self.plan.phase_names
+
+    def phase(self) -> str:
+        """The name of the phase that is on."""
+        return self.crew.phase()
+
+    def planned_rate(self) -> float:
+        """Requests per second that the plan wants now."""
+        return self.crew.planned_rate()
+
+    def connections(self) -> int:
+        """Open connections to the target."""
+        return self.crew.connections()
 
     def elapsed_s(self) -> float:
         """Seconds since the start; negative before it."""

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Self
+from typing import Protocol, Self
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -21,34 +21,54 @@ from trafficgen.errors import UsageError
 from trafficgen.meter.histogram import BOUNDS_S, Histogram
 from trafficgen.meter.meter import Meter
 
-if TYPE_CHECKING:
-    from trafficgen.run import Run
-
 SHUTDOWN_S = 1.0
+
+
+class Running(Protocol):
+    """What the metrics show of a run."""
+
+    seed: int
+
+    @property
+    def meter(self) -> Meter:
+        """What has been counted until now."""
+
+    @property
+    def phase_names(self) -> tuple[str, ...]:
+        """The values that `phase` takes."""
+
+    def phase(self) -> str:
+        """The name of the phase that is on."""
+
+    def planned_rate(self) -> float:
+        """Requests per second that the plan wants now."""
+
+    def connections(self) -> int:
+        """Open connections to the target."""
 
 
 class RunCollector(Collector):
     """A run as metric families."""
 
-    def __init__(self, run: "Run") -> None:
+    def __init__(self, run: Running) -> None:
         self._run = run
 
     def collect(self) -> Iterable[Metric]:
         """What the run has counted until now."""
-        crew, meter = self._run.crew, self._run.meter
+        run, meter = self._run, self._run.meter
         meter.flush()
         yield from _counters(meter)
         yield from _histograms(meter)
-        yield _gauge("planned_rate", "Requests a second that the plan wants now.", crew.planned_rate())
+        yield _gauge("planned_rate", "Requests a second that the plan wants now.", run.planned_rate())
         yield _gauge("in_flight_requests", "Requests sent and not yet answered or given up.", meter.in_flight())
-        yield _gauge("connections", "Open connections to the target.", crew.connections())
+        yield _gauge("connections", "Open connections to the target.", run.connections())
         yield _gauge("saturated", "1 if the generator itself was the limit in the last second.", meter.saturated)
         phases = GaugeMetricFamily("trafficgen_phase_info", "1 for the phase of the plan that is on.", labels=["phase"])
-        for name in self._run.plan.phase_names:
-            phases.add_metric([name], float(name == crew.phase()))
+        for name in run.phase_names:
+            phases.add_metric([name], float(name == run.phase()))
         yield phases
         info = GaugeMetricFamily("trafficgen_run_info", "The seed of the plan.", labels=["seed", "version"])
-        info.add_metric([str(self._run.seed), version("tidewatch")], 1)
+        info.add_metric([str(run.seed), version("tidewatch")], 1)
         yield info
 
 
@@ -108,7 +128,7 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 class MetricsServer:
     """`/metrics` on one address. An async context manager."""
 
-    def __init__(self, address: tuple[str, int], run: "Run") -> None:
+    def __init__(self, address: tuple[str, int], run: Running) -> None:
         self._address = address
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(RunCollector(run))
