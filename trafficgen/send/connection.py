@@ -6,14 +6,33 @@ It is the hot path: no Task, no Future and no timer for a request, nothing looke
 import asyncio
 from os import write
 from time import monotonic_ns
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from trafficgen.send.response import MalformedResponseError, ResponseReader, parse_head
 
-if TYPE_CHECKING:
-    from trafficgen.send.pool import Pool
-
 _CACHED_HEAD_BYTES = 4096  # only heads below this are remembered, so that no server can fill our memory
+
+
+class Owner(Protocol):
+    """What a connection needs of the pool it belongs to; lists and counts are written to, not read."""
+
+    requests: list[bytes]
+    head_only: bool  # answers have no body: the method is HEAD
+    keepalive: bool
+    late_ns: list[int]  # of each request sent: how long after it was due
+    plan_ns: list[int]  # of each answer: how long after the request was due
+    send_ns: list[int]  # of each answer: how long after the request was sent
+    codes: list[dict[int, int]]  # of each request: answers by status code
+    errors: dict[str, int]  # by reason
+
+    def joined(self, connection: "Connection") -> None:
+        """A new connection is ready."""
+
+    def released(self, connection: "Connection") -> None:
+        """A connection is free for the next request."""
+
+    def left(self, connection: "Connection") -> None:
+        """A connection is gone."""
 
 
 class Connection(asyncio.Protocol):
@@ -33,7 +52,7 @@ class Connection(asyncio.Protocol):
         "sent_ns",
     )  # fmt: skip
 
-    def __init__(self, pool: "Pool") -> None:
+    def __init__(self, pool: Owner) -> None:
         self._pool = pool
         self._reader = ResponseReader(head_only=pool.head_only)
         self._quick = not pool.head_only  # nothing of a response is waiting in the reader
@@ -126,7 +145,7 @@ class Connection(asyncio.Protocol):
         """Count the request under way as an error, and end the connection with it."""
         if self.busy:
             self.busy = False
-            self._pool.meter.errors[reason] += 1
+            self._pool.errors[reason] += 1
         self.close(at_once=True)
 
     def close(self, *, at_once: bool = False) -> None:

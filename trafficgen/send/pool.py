@@ -38,8 +38,9 @@ class Pool:
         keepalive: bool,
         head_only: bool,
     ) -> None:
-        self.requests, self.meter, self.keepalive, self.head_only = requests, meter, keepalive, head_only
+        self.requests, self._meter, self.keepalive, self.head_only = requests, meter, keepalive, head_only
         self.late_ns, self.plan_ns, self.send_ns = meter.late_ns, meter.plan_ns, meter.send_ns
+        self.errors = meter.errors
         self.codes = [meter.codes[label] for label in labels]  # of each request; several may share one
         self.draining = False  # nothing more will be submitted: tell `on_quiet` when nothing is under way any more
         self.on_quiet: Callable[[], None] = lambda: None
@@ -63,7 +64,7 @@ class Pool:
                 return
         # none is idle, so every open connection has a request under way
         if len(self._all) + len(self._waiting) >= self._limits.max_in_flight:
-            self.meter.dropped["in_flight"] += 1
+            self._meter.dropped["in_flight"] += 1
             return
         self._waiting.append((due_ns, request))
         self._dial_more()
@@ -73,7 +74,7 @@ class Pool:
         if self._closed:
             connection.close(at_once=True)
             return
-        self.meter.connects += 1
+        self._meter.connects += 1
         self._all.add(connection)
         connection.idle_since_ns = monotonic_ns()
         self.released(connection)
@@ -97,7 +98,7 @@ class Pool:
     @property
     def quiet(self) -> bool:
         """Whether no request is under way or waiting."""
-        return not self._waiting and not self.meter.in_flight()
+        return not self._waiting and not self._meter.in_flight()
 
     @property
     def connections(self) -> int:
@@ -138,7 +139,7 @@ class Pool:
 
     def _drop(self, reason: str) -> None:
         self._waiting.popleft()
-        self.meter.dropped[reason] += 1
+        self._meter.dropped[reason] += 1
         if self.draining and self.quiet:
             self.on_quiet()
 
