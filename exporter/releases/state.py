@@ -105,7 +105,7 @@ class Stream:
         self.touched: set[int] = set()
         """Seconds of open bins whose counts changed; for who writes the state down, and empties this."""
         self._empty = 0  # bins without records, closed one after the other
-        self._settled = max(settings.bins, WINDOW_BINS)  # after so many of them, further ones change nothing
+        self._enough_empty = max(settings.bins, WINDOW_BINS)  # after so many, further ones change nothing
         self._limits = limits
         self._named_baseline = baseline
         self._expected: frozenset[str] = frozenset()
@@ -203,10 +203,6 @@ class Stream:
         """What the detectors must remember, by candidate."""
         return {build: [detector.saved() for detector in made] for build, made in self._detectors.items()}
 
-    def saved(self) -> bytes:
-        """Everything that outlives a restart, in one piece."""
-        return msgspec.msgpack.encode(msgspec.structs.replace(self.state, detectors=self.memory()))
-
     def recent(self, build: str) -> Pair[Counts]:
         """Counts in the last bins. (bins, codes) each."""
         rows = self.state.windows.get(build, [])
@@ -290,10 +286,10 @@ class Stream:
         state, width = self.state, self.settings.bin_s
         assert state.closed_to_s is not None
         assert state.due_s is not None
-        if self._empty < self._settled:
+        if self._empty < self._enough_empty:
             return state.closed_to_s
         ahead = min(min(state.open, default=state.due_s), state.due_s) // width * width
-        return max(state.closed_to_s, min(ahead - self._settled * width, state.due_s - width))
+        return max(state.closed_to_s, min(ahead - self._enough_empty * width, state.due_s - width))
 
     def _close_one(self, start_s: int, seconds: Sequence[int]) -> list[Turn]:
         """Compare, in one bin, the builds that were there for all of it: others had less time for errors."""

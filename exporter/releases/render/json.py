@@ -18,9 +18,7 @@ def as_json(analysis: Analysis, source: Input, settings: Settings) -> bytes:
         "builds": analysis.builds,
         "codes": [_code(result) for result in analysis.codes],
         "alerts": [_alert(found) for found in analysis.alerts],
-        "silences": [
-            {"build": b, "start": show_time(start), "stop": show_time(stop)} for b, start, stop in analysis.silent
-        ],
+        "silences": [_silence(gap) for gap in analysis.silent],
         "bins": {"all": analysis.bins, "compared": analysis.compared},
         "settings": settings,
         "input": {
