@@ -105,7 +105,7 @@ def heatmap(file: str, *, output: Path | None, follow: bool, column_s: int | Non
     chosen, source, analysis = _analyse(file, settings, ("evidence", "onset"))
     _complain(source)
     picture = io.BytesIO()
-    pictures.draw(source.table, analysis, picture, form, exposure=chosen.exposure, width_s=column_s)
+    pictures.draw(source.table, analysis, picture, form, exposure=chosen.exposure, column_s=column_s)
     with replacing(output) as out:
         out.write(picture.getvalue())
 

@@ -18,7 +18,7 @@ from exporter.releases.compare.settings import DETECTORS, Settings, choose_basel
 from exporter.releases.compare.statistics import Floats, log_evidence, p_values, q_values, rate_ratios
 
 
-class CodeResult(msgspec.Struct, frozen=True):
+class CodeResult(msgspec.Struct, frozen=True, kw_only=True):
     """One code in one candidate build against the baseline. Times in seconds as the records have them."""
 
     code: int
@@ -58,14 +58,14 @@ class _Figures(NamedTuple):
     dispersion: Floats
 
 
-class Analysis(msgspec.Struct, frozen=True):
+class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     """What a whole input says."""
 
     baseline: str | None
     builds: dict[str, int]
-    codes: list[CodeResult]
-    alerts: list[BuildAlert]
-    silent: list[Silence]
+    codes: list[CodeResult] = []
+    alerts: list[BuildAlert] = []
+    silent: list[Silence] = []
     bins: int = 0
     compared: dict[str, int] = {}
     """Bins of each candidate that it shares with the baseline, out of `bins`."""
@@ -77,7 +77,7 @@ def analyse(
     """Compare every other build with the baseline. Raises ConfigError when there is no such baseline."""
     base = choose_baseline(table.builds, baseline)
     totals = table.totals()
-    analysis = Analysis(base, dict(zip(table.builds, totals.sum(1).tolist(), strict=True)), [], [], [])
+    analysis = Analysis(baseline=base, builds=dict(zip(table.builds, totals.sum(1).tolist(), strict=True)))
     if base is None:
         return analysis
     candidates = [place for place, build in enumerate(table.builds) if build != base]

@@ -161,8 +161,8 @@ class Stream:
         newest = self.state.newest_s
         if newest is None or not newest <= now_s < newest + FOLLOWS_S:
             return []
-        width = self.settings.bin_s
-        end_s = newest // width * width + width
+        bin_s = self.settings.bin_s
+        end_s = newest // bin_s * bin_s + bin_s
         return self.flush(most_bins) if now_s >= end_s + self._limits.lateness_s else []
 
     def behind(self) -> int:
@@ -172,17 +172,17 @@ class Stream:
 
     def close(self, most_bins: int | None = None) -> list[Turn]:
         """Close bins that are due, `most_bins` at most, in the order of time."""
-        state, width = self.state, self.settings.bin_s
+        state, bin_s = self.state, self.settings.bin_s
         if state.closed_to_s is None:
             state.closed_to_s = self._first_bin()
-            state.began_s = None if state.closed_to_s is None else state.closed_to_s + width
+            state.began_s = None if state.closed_to_s is None else state.closed_to_s + bin_s
         turns: list[Turn] = []
         while self.behind() and (most_bins is None or most_bins > 0):
             start_s = self._after_gap()
-            seconds = [second for second in range(start_s, start_s + width) if second in state.open]
+            seconds = [second for second in range(start_s, start_s + bin_s) if second in state.open]
             self._empty = 0 if seconds else self._empty + 1
             turns += self._close_one(start_s, seconds)
-            state.closed_to_s = start_s + width
+            state.closed_to_s = start_s + bin_s
             most_bins = most_bins and most_bins - 1
         return turns
 
@@ -283,13 +283,13 @@ class Stream:
 
     def _after_gap(self) -> int:
         """Start of the next bin to step through: a jump ahead is stepped through at its two ends only."""
-        state, width = self.state, self.settings.bin_s
+        state, bin_s = self.state, self.settings.bin_s
         assert state.closed_to_s is not None
         assert state.due_s is not None
         if self._empty < self._enough_empty:
             return state.closed_to_s
-        ahead = min(min(state.open, default=state.due_s), state.due_s) // width * width
-        return max(state.closed_to_s, min(ahead - self._enough_empty * width, state.due_s - width))
+        ahead = min(min(state.open, default=state.due_s), state.due_s) // bin_s * bin_s
+        return max(state.closed_to_s, min(ahead - self._enough_empty * bin_s, state.due_s - bin_s))
 
     def _close_one(self, start_s: int, seconds: Sequence[int]) -> list[Turn]:
         """Compare, in one bin, the builds that were there for all of it: others had less time for errors."""

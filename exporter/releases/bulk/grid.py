@@ -22,7 +22,7 @@ class Block(NamedTuple):
     """
 
     start_s: int
-    width_s: int
+    bin_s: int
     size: int
     place: Counts
     counts: Counts
@@ -30,28 +30,28 @@ class Block(NamedTuple):
     def pair(self, builds: Pair[int]) -> Bins:
         """Two builds, by their places, as detectors take them."""
         counts = Pair(*(self.counts[:, build] for build in builds))
-        return Bins(self.start_s, self.width_s, self.size, self.place, counts)
+        return Bins(self.start_s, self.bin_s, self.size, self.place, counts)
 
     def sums(self) -> Counts:
         """Counts by bin. (bins, builds, codes)."""
         return sums_by_bin(self.counts, self.place, self.size)
 
 
-def blocks(table: Table, width_s: int) -> Iterator[Block]:
+def blocks(table: Table, bin_s: int) -> Iterator[Block]:
     """The whole bins between the first and the last record of any build, empty ones included.
 
     A last bin that the input does not fill is left out: the task's hour ends with one second of it.
     """
     if not len(table.second):
         return
-    bins = table.second // width_s
-    end = (int(table.second[-1]) + 1) // width_s
-    most = max(1, _CELLS // (width_s * len(table.builds) * len(table.codes)))
+    bins = table.second // bin_s
+    end = (int(table.second[-1]) + 1) // bin_s
+    most = max(1, _CELLS // (bin_s * len(table.builds) * len(table.codes)))
     for start, stop in _stretches(bins, end):
         for first in range(start, stop, most):
             last = min(first + most, stop)
             left, right = np.searchsorted(bins, [first, last]).tolist()
-            yield _block(table, width_s, (first, last), slice(left, right))
+            yield _block(table, bin_s, (first, last), slice(left, right))
 
 
 def _stretches(bins: Counts, end: int) -> Iterator[tuple[int, int]]:
@@ -64,9 +64,9 @@ def _stretches(bins: Counts, end: int) -> Iterator[tuple[int, int]]:
             yield start, min(stop, end)
 
 
-def _block(table: Table, width_s: int, bins: tuple[int, int], rows: slice) -> Block:
+def _block(table: Table, bin_s: int, bins: tuple[int, int], rows: slice) -> Block:
     second = table.second[rows]
     seconds, nth = np.unique(second, return_inverse=True)
     counts = np.zeros((len(seconds), len(table.builds), len(table.codes)), np.int64)
     counts[nth, table.build[rows], table.code[rows]] = table.count[rows]
-    return Block(bins[0] * width_s, width_s, bins[1] - bins[0], seconds // width_s - bins[0], counts)
+    return Block(bins[0] * bin_s, bin_s, bins[1] - bins[0], seconds // bin_s - bins[0], counts)

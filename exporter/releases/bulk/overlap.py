@@ -19,7 +19,7 @@ class Overlap:
     ones. (builds, pair, codes).
     """
 
-    def __init__(self, table: Table, baseline: int, width_s: int) -> None:
+    def __init__(self, table: Table, baseline: int, bin_s: int) -> None:
         self._baseline = baseline
         builds, codes = len(table.builds), len(table.codes)
         self.apart = np.zeros((builds, 2, codes), np.int64)
@@ -29,14 +29,14 @@ class Overlap:
         self._presence = Presence()
         self._shared = np.zeros((0, builds), np.bool_)
         first = table.second[np.unique(table.build, return_index=True)[1]]
-        begin = table.second[0] // width_s * width_s
-        first = np.where(first < begin + width_s, begin, first)  # who comes in the first bin was there before
+        begin = table.second[0] // bin_s * bin_s
+        first = np.where(first < begin + bin_s, begin, first)  # who comes in the first bin was there before
         self._since = np.maximum(first, first[baseline])
 
     def add(self, block: Block) -> None:
         """Take in the next bins."""
         sums = block.sums()
-        starts = np.arange(block.start_s, block.start_s + block.size * block.width_s, block.width_s)
+        starts = np.arange(block.start_s, block.start_s + block.size * block.bin_s, block.bin_s)
         self.starts += starts.tolist()
         self._by_build.append(sums.sum(2))
         there = [self._step(bin_) for bin_ in self._by_build[-1]]

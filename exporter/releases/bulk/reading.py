@@ -86,7 +86,8 @@ class Reading:
         keys, counts = self._keys[0], self._counts[0]
         keys, counts = _merged(keys & ~_PAIR | rank[keys & _PAIR], counts)
         build, code = np.divmod(keys & _PAIR, max(1, len(codes)))
-        return Table(builds, codes, keys >> _PAIR_BITS, build, code, counts)
+        second = keys >> _PAIR_BITS
+        return Table(builds=builds, codes=codes, second=second, build=build, code=code, count=counts)
 
     def _add(self, text: bytes) -> None:
         lines = _divided(text)

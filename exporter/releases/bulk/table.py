@@ -9,7 +9,7 @@ import numpy as np
 from exporter.releases.bulk.fields import Ints
 
 
-class Table(msgspec.Struct, frozen=True, eq=False):
+class Table(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """A row for each second, build and code that came, in that order and no two alike.
 
     builds: lowest version first. codes: in order. second: as the records have it; build, code: places in the lists;

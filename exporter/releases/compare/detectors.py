@@ -26,32 +26,32 @@ Counts = NDArray[np.int64]
 
 
 class Bins(NamedTuple):
-    """Closed bins in a row, the first of them `[start_s, start_s + width_s)`, and the seconds in them that had records.
+    """Closed bins in a row, the first of them `[start_s, start_s + bin_s)`, and the seconds in them that had records.
 
     size: number of bins. place: the bin of each second, ascending, (seconds,). counts: (seconds, codes) each.
     """
 
     start_s: int
-    width_s: int
+    bin_s: int
     size: int
     place: Counts
     counts: Pair[Counts]
 
     @classmethod
-    def one(cls, start_s: int, width_s: int, counts: Pair[Counts]) -> Self:
+    def one(cls, start_s: int, bin_s: int, counts: Pair[Counts]) -> Self:
         """A single bin."""
-        return cls(start_s, width_s, 1, np.zeros(len(counts.baseline), np.int64), counts)
+        return cls(start_s, bin_s, 1, np.zeros(len(counts.baseline), np.int64), counts)
 
     def start_of(self, place: int) -> int:
         """Start of a bin; of the one after it, its end."""
-        return self.start_s + place * self.width_s
+        return self.start_s + place * self.bin_s
 
     def sums(self) -> Pair[Counts]:
         """Errors by bin. (bins, codes) each."""
         return Pair(*(sums_by_bin(counts, self.place, self.size) for counts in self.counts))
 
 
-class Alert(msgspec.Struct, frozen=True, gc=False):
+class Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One code that was worse for a while.
 
     stop_s: end of the last bin (exclusive), None while active; of the task's own rule the start of the last bin, as the

@@ -119,8 +119,15 @@ class Evidence:
         ]
 
     def _begin(self, code: int, start_s: int, score: float, text: str) -> Change:
-        value = math.exp(min(score, 700.0))
-        self.active[code] = Alert(self.name, code, start_s, None, value, math.exp(self.threshold), text)
+        self.active[code] = Alert(
+            detector=self.name,
+            code=code,
+            start_s=start_s,
+            stop_s=None,
+            value=math.exp(min(score, 700.0)),
+            threshold=math.exp(self.threshold),
+            evidence=text,
+        )
         return Change("active", self.active[code])
 
     def _end(self, code: int, stop_s: int) -> Change:

@@ -9,11 +9,11 @@ from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Floats
 
 
-def second_ratios(counts: Pair[Counts], width_s: int) -> Floats:
+def second_ratios(counts: Pair[Counts], bin_s: int) -> Floats:
     """Seconds' ratios under the task's rule: 0/0 is 1; n/0 adds 0.05 x the bin's width to the bin's value."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = counts.candidate / counts.baseline
-    return np.where(counts.baseline > 0, ratio, np.where(counts.candidate > 0, 0.05 * width_s * width_s, 1.0))
+    return np.where(counts.baseline > 0, ratio, np.where(counts.candidate > 0, 0.05 * bin_s * bin_s, 1.0))
 
 
 class MeanThreshold:
@@ -49,12 +49,12 @@ class MeanThreshold:
             total = total + rows[place : place + full]
         means = total / self._bins
         self.scores = means[-1]
-        return self._turns(means, starts, codes, closed.width_s)
+        return self._turns(means, starts, codes, closed.bin_s)
 
-    def _turns(self, means: Floats, starts: Sequence[int], codes: Sequence[int], width_s: int) -> list[Change]:
+    def _turns(self, means: Floats, starts: Sequence[int], codes: Sequence[int], bin_s: int) -> list[Change]:
         """Alerts by windows' means. (windows, codes)."""
         changes: list[Change] = []
-        text = f"mean of {self._bins} bins of {width_s} s"
+        text = f"mean of {self._bins} bins of {bin_s} s"
         windows, places = np.nonzero(means > self._threshold)
         latest = start_s = stop_s = -1
         for window, place, value in zip(
@@ -63,7 +63,15 @@ class MeanThreshold:
             if window != latest:
                 changes += self._ended()
                 latest, start_s, stop_s = window, starts[window], starts[window + self._bins - 1]
-            alert = Alert(self.name, codes[place], start_s, stop_s, value, self._threshold, text)
+            alert = Alert(
+                detector=self.name,
+                code=codes[place],
+                start_s=start_s,
+                stop_s=stop_s,
+                value=value,
+                threshold=self._threshold,
+                evidence=text,
+            )
             self.active[alert.code] = alert
             changes.append(Change("active", alert))
         if latest != len(means) - 1:
@@ -89,12 +97,12 @@ class MeanThreshold:
 
 def _values(closed: Bins) -> tuple[Floats, list[float]]:
     """The mean ratio of each bin's seconds: by code, (bins, codes), and that of a code without any error."""
-    ratios = second_ratios(closed.counts, closed.width_s) / closed.width_s
+    ratios = second_ratios(closed.counts, closed.bin_s) / closed.bin_s
     edges = np.searchsorted(closed.place, np.arange(closed.size + 1))
     nth = np.arange(len(closed.place)) - edges[closed.place]  # of the seconds of its bin
     values = np.zeros((closed.size, ratios.shape[1]))
     for n in range(int(nth.max(initial=-1)) + 1):
         rows = np.flatnonzero(nth == n)
         values[closed.place[rows]] += ratios[rows]
-    idle = np.cumsum([0.0, *[1.0 / closed.width_s] * closed.width_s])
+    idle = np.cumsum([0.0, *[1.0 / closed.bin_s] * closed.bin_s])
     return values, idle[np.diff(edges)].tolist()

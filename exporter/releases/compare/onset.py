@@ -50,10 +50,7 @@ class Onset:
         changes = []
         for place in np.flatnonzero(self.scores >= self.threshold).tolist():
             if codes[place] not in self.active:
-                start = int(self._rising[place])
-                text = f"rising since {start} s"
-                alert = Alert(self.name, codes[place], start, None, float(self.scores[place]), self.threshold, text)
-                self.active[alert.code] = alert
+                self.active[codes[place]] = alert = self._alert(codes[place], place)
                 changes.append(Change("active", alert))
         places = {code: place for place, code in enumerate(codes)}
         for place in [places[code] for code in self.active]:
@@ -61,6 +58,18 @@ class Onset:
                 alert = msgspec.structs.replace(self.active.pop(codes[place]), stop_s=end_s)
                 changes.append(Change("inactive", alert))
         return changes
+
+    def _alert(self, code: int, place: int) -> Alert:
+        start_s = int(self._rising[place])
+        return Alert(
+            detector=self.name,
+            code=code,
+            start_s=start_s,
+            stop_s=None,
+            value=float(self.scores[place]),
+            threshold=self.threshold,
+            evidence=f"rising since {start_s} s",
+        )
 
     def saved(self) -> DetectorState:
         """What must be remembered over a restart."""

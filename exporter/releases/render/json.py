@@ -39,7 +39,7 @@ def _silence(gap: Silence) -> dict[str, Any]:
     return {"build": gap.build, "start": show_time(gap.start_s), "stop": show_time(gap.stop_s)}
 
 
-class _Alert(msgspec.Struct, frozen=True, gc=False):
+class _Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An alert as JSON has it."""
 
     code: int
@@ -54,5 +54,13 @@ class _Alert(msgspec.Struct, frozen=True, gc=False):
 
 def _alert(found: BuildAlert) -> _Alert:
     alert = found.alert
-    start, stop = show_time(alert.start_s), show_time(alert.stop_s)
-    return _Alert(alert.code, alert.detector, found.build, start, stop, alert.value, alert.threshold, alert.evidence)
+    return _Alert(
+        code=alert.code,
+        detector=alert.detector,
+        build=found.build,
+        start=show_time(alert.start_s),
+        stop=show_time(alert.stop_s),
+        value=alert.value,
+        threshold=alert.threshold,
+        evidence=alert.evidence,
+    )

@@ -34,7 +34,7 @@ class Cells(NamedTuple):
     """Counts by code and column. counts: (codes, columns) each."""
 
     start_s: int
-    width_s: int
+    column_s: int
     codes: list[int]
     counts: Pair[NDArray[np.int64]]
 
@@ -50,27 +50,27 @@ class Cells(NamedTuple):
         return np.where(candidate + baseline >= LEAST_EVENTS, ratio, np.nan)
 
 
-def cells(table: Table, builds: Pair[str], width_s: int | None = None) -> Cells:
+def cells(table: Table, builds: Pair[str], column_s: int | None = None) -> Cells:
     """Count by code and column. Raises ConfigError when there is nothing to draw."""
     if not len(table.second):
         raise ConfigError("no records to draw: the input has none that could be read")
     first, last = int(table.second[0]), int(table.second[-1])
-    width = width_s or nice_width(last + 1 - first, table.records / len(table.codes))
-    start = first // width * width
-    columns = (last - start) // width + 1
+    column_s = column_s or nice_width(last + 1 - first, table.records / len(table.codes))
+    start = first // column_s * column_s
+    columns = (last - start) // column_s + 1
     if columns > MOST_CELLS_WIDE:
         raise ConfigError(
-            f"{columns:,} columns of {width} s are more than a picture can have: --column sets the seconds"
+            f"{columns:,} columns of {column_s} s are more than a picture can have: --column sets the seconds"
         )
 
     def counted(build: str) -> NDArray[np.int64]:
         rows = table.build == table.builds.index(build)
-        place = table.code[rows] * columns + (table.second[rows] - start) // width
+        place = table.code[rows] * columns + (table.second[rows] - start) // column_s
         grid = np.zeros((len(table.codes), columns), np.int64)
         np.add.at(grid.reshape(-1), place, table.count[rows])
         return grid
 
-    return Cells(start, width, table.codes, Pair(*map(counted, builds)))
+    return Cells(start, column_s, table.codes, Pair(*map(counted, builds)))
 
 
 def nice_width(span_s: int, events_per_code: float) -> int:
@@ -94,7 +94,7 @@ def draw(
     form: str = "png",
     *,
     exposure: float = 1.0,
-    width_s: int | None = None,
+    column_s: int | None = None,
 ) -> None:
     """Draw one panel a candidate build. Raises ConfigError where there is nothing to compare or too much to draw."""
     candidates = [build for build in analysis.builds if build != analysis.baseline]
@@ -102,7 +102,7 @@ def draw(
         raise ConfigError("one build alone cannot be compared; the input needs two or more")
     from matplotlib.figure import Figure  # noqa: PLC0415, slow to import, and only pictures need it
 
-    panels = [cells(table, Pair(analysis.baseline, build), width_s) for build in candidates]
+    panels = [cells(table, Pair(analysis.baseline, build), column_s) for build in candidates]
     rows = sum(len(panel.codes) for panel in panels)
     row_in = 0.22 if rows <= 60 else 0.12
     figure = Figure(figsize=(12, 1.6 * len(panels) + row_in * rows), layout="constrained")
@@ -116,7 +116,7 @@ def draw(
             aspect="auto",
             interpolation="nearest",
         )
-        _label(axis, panel, f"{build} against {analysis.baseline}, {panel.width_s} s a column")
+        _label(axis, panel, f"{build} against {analysis.baseline}, {panel.column_s} s a column")
         _mark(axis, panel, [f.alert for f in analysis.alerts if f.build == build])
         bar = figure.colorbar(image, ax=axis, extend="both", pad=0.01, shrink=min(1.0, 3 / (row_in * len(panel.codes))))
         bar.set_ticks([-2, -1, 0, 1, 2], labels=["1/4", "1/2", "equal", "2x", "4x"])
@@ -136,7 +136,7 @@ def _label(axis: Any, panel: Cells, title: str) -> None:
     shown = range(0, len(panel.codes), every)
     axis.set_yticks(shown, labels=[str(panel.codes[i]) for i in shown], fontsize=8 if len(panel.codes) <= 60 else 6)
     ticks = range(0, panel.columns, max(1, panel.columns // 12))
-    axis.set_xticks(ticks, labels=[show_time(panel.start_s + i * panel.width_s) or "" for i in ticks], fontsize=8)
+    axis.set_xticks(ticks, labels=[show_time(panel.start_s + i * panel.column_s) or "" for i in ticks], fontsize=8)
     axis.set_ylabel("error code")
     text = f"{title}; grey: fewer than {LEAST_EVENTS} errors; triangle: alarm"
     axis.set_title(text, fontsize=10, loc="left", parse_math=False)  # a build's name may hold a $
@@ -147,7 +147,7 @@ def _mark(axis: Any, panel: Cells, alerts: Sequence[Alert]) -> None:
     rows = {code: i for i, code in enumerate(panel.codes)}
     for detector, marker in (("evidence", "^"), ("onset", "v")):
         points = [(a.start_s, a.code) for a in alerts if a.detector == detector]
-        xs = [(start - panel.start_s) / panel.width_s - 0.5 for start, _ in points]
+        xs = [(start - panel.start_s) / panel.column_s - 0.5 for start, _ in points]
         ys = [rows[code] for _, code in points]
         axis.plot(xs, ys, marker, color="black", markersize=6, label=detector, clip_on=False)
     if alerts:

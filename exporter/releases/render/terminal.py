@@ -97,7 +97,7 @@ def frame(table: Table, analysis: Analysis, console: Console) -> Group:
     grid = cells(table, Pair(analysis.baseline, build))
     room = max(4, min(MOST_COLUMNS, console.width - 12))
     rows = worst_rows(grid, analysis, build, max(4, console.height - 6))
-    title = f"{build} against {analysis.baseline}, {table.records} records, {grid.width_s} s a column, red is worse"
+    title = f"{build} against {analysis.baseline}, {table.records} records, {grid.column_s} s a column, red is worse"
     shown = grid.log_ratio()[:, -room:]
     coloured = console.color_system is not None and not console.no_color
     lines = [Text(title)]
@@ -107,7 +107,7 @@ def frame(table: Table, analysis: Analysis, console: Console) -> Group:
         for value in shown[row].tolist():
             line.append(*cell(value, coloured=coloured))
         lines.append(line)
-    end = grid.start_s + grid.columns * grid.width_s
+    end = grid.start_s + grid.columns * grid.column_s
     lines.append(Text(f"{'':>11}to {show_time(end)}; ! marks a code that is worse now"))
     return Group(*lines)
 
