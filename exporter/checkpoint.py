@@ -1,73 +1,129 @@
-"""What must outlive the process: offsets and aggregates, written together or not at all.
+"""What must outlive the process: positions and counts, written together or not at all.
 
 One SQLite file (WAL) holds the state of every source as keys and values in scopes, one scope a source. A `commit` is
 one transaction, so that "read to byte 812,044" and "so many requests counted" can never disagree, whenever the
 process dies. A power cut may undo the last commits (WAL is synced at its own checkpoints), never half of one: the
 same bytes are then read and counted again, from the same earlier state.
+
+A file that goes away while it is used (damaged, deleted with or without its directory) is begun anew by the next
+commit, which then must bring everything, of every scope.
 """
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
+import msgspec
+
+from exporter.statefile import StateFile, Unavailable
 from foundation.clock import Clock
 from foundation.errors import StoreError
 
 log = logging.getLogger(__name__)
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS state (scope TEXT, key TEXT, value BLOB, PRIMARY KEY (scope, key)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value REAL) WITHOUT ROWID;
-"""
+REASONS = ("damaged", "full", "gone", "locked", "write")
+"""What may go wrong: damaged and set aside, disk full, deleted while in use, locked by another process, not written."""
+
+_MIGRATIONS = (
+    (
+        "CREATE TABLE IF NOT EXISTS state (scope TEXT, key TEXT, value BLOB, PRIMARY KEY (scope, key)) WITHOUT ROWID",
+        "CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value REAL) WITHOUT ROWID",
+        "CREATE TABLE set_aside (scope TEXT, key TEXT, value BLOB, time_s REAL, reason TEXT)",
+    ),
+)
+"""Statements that lead from one version of the file's layout (`PRAGMA user_version`) to the next; 0: empty, or the
+first layout, which had no number."""
+
+_LAYOUT = (
+    "SELECT scope, key, value FROM state LIMIT 0",
+    "SELECT scope, key, value, time_s, reason FROM set_aside LIMIT 0",
+)
 _SAY_AGAIN_S = 60.0  # a full disk fails every commit; once a minute is enough to read about it
+_MOST_ASIDE = 100_000  # values kept to be looked at; the oldest go first
+
+
+_COPY_ASIDE = (
+    "INSERT INTO set_aside SELECT scope, key, value, ?, ? FROM state WHERE scope = ? AND key = CAST(? AS TEXT)"
+)
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What a commit writes of one scope.
+
+    puts: values by key. deletes: keys. set_aside: the reason by key, for values that cannot be read; they go where a
+    person can look at them. everything: `puts` is all there is, and other keys of the scope go.
+    """
+
+    puts: Mapping[str, bytes]
+    deletes: frozenset[str] = frozenset()
+    set_aside: Mapping[str, str] = {}
+    everything: bool = False
+
+    def then(self, later: "Changes") -> "Changes":
+        """Both as one."""
+        if later.everything:
+            return msgspec.structs.replace(later, set_aside={**self.set_aside, **later.set_aside})
+        return Changes(
+            puts={key: value for key, value in self.puts.items() if key not in later.deletes} | dict(later.puts),
+            deletes=(self.deletes | later.deletes) - later.puts.keys(),
+            set_aside={**self.set_aside, **later.set_aside},
+            everything=self.everything,
+        )
+
+
+class Incomplete(StoreError):  # noqa: N818, an event, and no one's fault
+    """The file is a new one, and a commit of changes would leave out what was there before: bring everything."""
 
 
 class Checkpoint:
     """The state file of one process. Not for data that grows with traffic: every key is kept until it is deleted.
 
     Attributes:
-        problems: what went wrong so far, by reason: `damaged`, `full`, `write`.
-        created_s: Unix time at which the file was begun.
+        problems: what went wrong so far, by reason (`REASONS`).
         committed_s: Unix time of the last commit that worked in this process; 0 before the first.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        """Opens or begins the file. Raises StoreError if another process has it, or if it cannot be written."""
+        """Touches nothing yet: the first `load` or `commit` opens the file."""
         self.path = path
         self.problems: Counter[str] = Counter()
-        self.created_s = 0.0
         self.committed_s = 0.0
         self._clock = clock
-        self._said_s = -_SAY_AGAIN_S
+        self._file = StateFile(path)
+        self._db: sqlite3.Connection | None = None
+        self._checked = False
+        self._complete: set[str] = set()  # scopes of which the file holds all that was committed
+        self._failing = False
+        self._said_s: dict[str, float] = {}
         self._guard = threading.Lock()
-        self._lock_fd = _take(path)
-        try:
-            self._db: sqlite3.Connection | None = self._open_or_renew()
-        except BaseException:
-            os.close(self._lock_fd)
-            raise
 
     def load(self, scope: str) -> dict[str, bytes]:
-        """Everything kept in `scope`, by key. Raises StoreError."""
-        with self._guard, self._connected() as db:
-            return dict(db.execute("SELECT key, value FROM state WHERE scope = ?", (scope,)).fetchall())
+        """Everything kept in `scope`, by key.
 
-    async def commit(self, scope: str, puts: Mapping[str, bytes], deletes: Iterable[str] = ()) -> None:
-        """Write and delete keys of `scope` in one transaction, off the event loop. See `commit_now`.
+        Raises StoreError where another process has the file, a newer version wrote it, or it cannot be written;
+        Unavailable where that may pass.
+        """
+        with self._guard, self._connected() as db:
+            rows = db.execute(
+                "SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM state WHERE scope = ?", (scope,)
+            ).fetchall()
+            self._complete.add(scope)
+            return {key.decode("utf-8", "surrogateescape"): value or b"" for key, value in rows}
+
+    async def commit(self, scope: str, changes: Changes) -> None:
+        """Write changes of `scope` in one transaction, off the event loop. See `commit_now`.
 
         A caller that is cancelled meanwhile gets its CancelledError once the write has ended, and does not learn how:
-        it puts everything at its last commit.
+        it puts the same again at its last commit.
         """
-        writing = asyncio.ensure_future(asyncio.to_thread(self.commit_now, scope, puts, deletes))
+        writing = asyncio.ensure_future(asyncio.to_thread(self.commit_now, scope, changes))
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
@@ -75,25 +131,32 @@ class Checkpoint:
             writing.exception()  # seen; a cancelled caller can't be told
             raise
 
-    def commit_now(self, scope: str, puts: Mapping[str, bytes], deletes: Iterable[str] = ()) -> None:
-        """Write and delete keys of `scope` in one transaction; all of it happens or nothing.
+    def commit_now(self, scope: str, changes: Changes) -> None:
+        """Write changes of `scope` in one transaction; all of it happens or nothing.
 
-        Raises StoreError when the disk is full, or the file is damaged and had to be begun anew. After any
-        StoreError go on counting, and put *everything* at the next commit: what was there before may be gone.
+        Raises Incomplete where it must be everything, and StoreError when nothing can be written now; put the same
+        again then.
         """
         with self._guard, self._connected() as db:
-            with db:
-                db.executemany("DELETE FROM state WHERE scope = ? AND key = ?", ((scope, k) for k in deletes))
-                db.executemany(
-                    "INSERT OR REPLACE INTO state VALUES (?, ?, ?)", ((scope, k, v) for k, v in puts.items())
-                )
+            if not changes.everything and scope not in self._complete:
+                raise Incomplete(f"{self.path}: begun anew")
+            self._write(db, scope, changes)
+            if not self._file.is_ours():  # it went where nobody will find it
+                self._disconnect()
+                self._checked = False
+                self._report("gone", f"{self.path}: it was deleted or replaced while in use")
+                raise Incomplete(f"{self.path}: deleted")
+            self._complete.add(scope)
             self.committed_s = self._clock.wall()
+            if self._failing:
+                self._failing = False
+                self._say("works", logging.INFO, f"{self.path}: can be written again")
 
     def close(self) -> None:
         """Give the file free for another process. Everything committed stays."""
         with self._guard:
             self._disconnect()
-            os.close(self._lock_fd)
+            self._file.give_up()
 
     def __enter__(self) -> Self:
         return self
@@ -101,75 +164,143 @@ class Checkpoint:
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _open_or_renew(self) -> sqlite3.Connection:
+    def _write(self, db: sqlite3.Connection, scope: str, changes: Changes) -> None:
+        db.execute("BEGIN IMMEDIATE")
         try:
-            return self._open()
-        except sqlite3.Error as exc:
-            if not _is_damage(exc):
-                raise StoreError(f"{self.path}: {exc}; the state cannot be kept there") from exc
-            self._set_aside(str(exc))
-        try:
-            return self._open()
-        except sqlite3.Error as exc:
-            raise StoreError(f"{self.path}: {exc}; the state cannot be kept there") from exc
-
-    def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, check_same_thread=False, timeout=1.0)
-        try:
-            _see_that_it_is_whole(db)
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=NORMAL")
-            db.executescript(_SCHEMA)
-            with db:
-                db.execute("INSERT OR IGNORE INTO about VALUES ('created', ?)", (self._clock.wall(),))
-            self.created_s = db.execute("SELECT value FROM about WHERE key = 'created'").fetchone()[0]
-            self.path.chmod(0o600)
+            self._set_values_aside(db, scope, changes.set_aside)
+            if changes.everything:
+                db.execute("DELETE FROM state WHERE scope = ?", (scope,))
+            db.executemany("DELETE FROM state WHERE scope = ? AND key = ?", ((scope, key) for key in changes.deletes))
+            db.executemany(
+                "INSERT OR REPLACE INTO state VALUES (?, ?, ?)", ((scope, k, v) for k, v in changes.puts.items())
+            )
+            db.execute("COMMIT")
         except BaseException:
-            db.close()
+            with contextlib.suppress(sqlite3.Error):
+                db.execute("ROLLBACK")
             raise
-        return db
 
-    def _set_aside(self, why: str) -> None:
-        """Move a damaged file out of the way, to be looked at; `load` finds nothing from now on."""
-        aside = self.path.with_name(f"{self.path.name}.damaged-{int(self._clock.wall())}")
-        self.path.rename(aside)
-        for tail in ("-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                self.path.with_name(self.path.name + tail).rename(aside.with_name(aside.name + tail))
-        self.problems["damaged"] += 1
-        log.error("%s: damaged (%s); kept as %s, counting starts afresh", self.path, why, aside)
+    def _set_values_aside(self, db: sqlite3.Connection, scope: str, reasons: Mapping[str, str]) -> None:
+        now_s = self._clock.wall()
+        for key, reason in reasons.items():
+            where = (scope, key.encode("utf-8", "surrogateescape"))  # a damaged key may be no text
+            db.execute(_COPY_ASIDE, (now_s, reason, *where))
+            db.execute("DELETE FROM state WHERE scope = ? AND key = CAST(? AS TEXT)", where)
+        if reasons:
+            db.execute("DELETE FROM set_aside WHERE rowid <= (SELECT max(rowid) FROM set_aside) - ?", (_MOST_ASIDE,))
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        """The connection; SQLite's errors as StoreError, counted. After damage, the next use begins a new file."""
+        """The connection, to a file that is still ours. What fails comes out as StoreError, counted and logged."""
         try:
-            if self._db is None:
+            try:
+                yield self._connection()
+            except sqlite3.Error as exc:
+                self._give_up_on(exc)
+        except Incomplete:
+            raise
+        except StoreError as exc:
+            self._report(exc.reason if isinstance(exc, Unavailable) else "write", str(exc))
+            raise
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            self._file.take()
+            try:
                 self._db = self._open()
-            yield self._db
-        except sqlite3.Error as exc:
-            if _is_damage(exc):
-                self._disconnect()
-                self._set_aside(str(exc))
-            else:
-                self.problems["full" if _code(exc) == sqlite3.SQLITE_FULL else "write"] += 1
-                self._say(f"{self.path}: {exc}; nothing is lost while this process runs, it will try again")
-            raise StoreError(f"{self.path}: {exc}") from exc
+            except sqlite3.Error as exc:
+                if not _is_damage(exc):
+                    raise
+                self._set_aside(exc)
+                self._file.take()
+                self._db = self._open()
+        return self._db
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, check_same_thread=False, timeout=1.0, isolation_level=None)
+        try:
+            version: int = db.execute("PRAGMA user_version").fetchone()[0]
+            self._see_that_it_is_ours(version)
+            if not self._checked:
+                _see_that_it_is_whole(db)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            self._migrate(db, version)
+        except BaseException:
+            db.close()
+            raise
+        self._checked = True  # opened again after an error, it is enough that SQLite finds no fault on the way
+        return db
+
+    def _see_that_it_is_ours(self, version: int) -> None:
+        if version > len(_MIGRATIONS):
+            raise StoreError(
+                f"{self.path}: a newer version of Tidewatch wrote it (layout {version}, this one knows "
+                f"{len(_MIGRATIONS)}); start the newer one, or give this one a state_dir of its own"
+            )
+        if self._file.was_emptied():
+            raise _DamagedError("the file is empty")
+
+    def _migrate(self, db: sqlite3.Connection, version: int) -> None:
+        try:
+            if version < len(_MIGRATIONS):
+                db.execute("BEGIN IMMEDIATE")
+                for statements in _MIGRATIONS[version:]:
+                    for statement in statements:
+                        db.execute(statement)
+                db.execute("INSERT OR IGNORE INTO about VALUES ('created', ?)", (self._clock.wall(),))
+                db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+                db.execute("COMMIT")
+            for query in _LAYOUT:
+                db.execute(query)
+        except sqlite3.OperationalError as exc:
+            if _code(exc) == sqlite3.SQLITE_ERROR:  # what is there is none of the layouts that we had
+                raise _DamagedError(f"no state file of Tidewatch: {exc}") from exc
+            raise
+
+    def _give_up_on(self, exc: sqlite3.Error) -> NoReturn:
+        """Raise what an error of SQLite means; the connection is closed unless it is known to be good."""
+        if _is_damage(exc):
+            self._set_aside(exc)
+            raise Unavailable("damaged", f"{self.path}: {exc}") from exc
+        reason = {sqlite3.SQLITE_FULL: "full", sqlite3.SQLITE_BUSY: "locked"}.get(_code(exc), "write")
+        if reason == "write":
+            self._disconnect()
+        raise Unavailable(reason, f"{self.path}: {exc}") from exc
+
+    def _set_aside(self, exc: sqlite3.Error) -> None:
+        """Move a damaged file out of the way, to be looked at; `load` finds nothing from now on."""
+        self._disconnect()
+        aside = self._file.set_aside(int(self._clock.wall()))
+        log.error("%s: damaged (%s); kept as %s, and a new one is begun", self.path, exc, aside)
+        self.problems["damaged"] += 1
 
     def _disconnect(self) -> None:
+        """Close the file; who knows what it holds when it is opened again."""
+        self._complete.clear()
         if self._db is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._db.close()
             self._db = None
 
-    def _say(self, text: str) -> None:
-        now = self._clock.monotonic()
-        if now - self._said_s >= _SAY_AGAIN_S:
-            self._said_s = now
-            log.error("%s", text)
+    def _report(self, reason: str, text: str) -> None:
+        """Count a problem that passes, and log it."""
+        if reason == "damaged":  # counted and logged with the name under which the file is kept
+            return
+        self.problems[reason] += 1
+        self._failing = True
+        self._say(reason, logging.ERROR, f"{text}; nothing is lost while this process runs, it will try again")
+
+    def _say(self, what: str, level: int, text: str) -> None:
+        """Log it, unless the same was logged in the last minute."""
+        now_s = self._clock.monotonic()
+        if now_s - self._said_s.get(what, float("-inf")) >= _SAY_AGAIN_S:
+            self._said_s[what] = now_s
+            log.log(level, "%s", text)
 
 
 class _DamagedError(sqlite3.DatabaseError):
-    """What `quick_check` found."""
+    """A file that SQLite opens, and that is not whole, or none of ours."""
 
 
 def _see_that_it_is_whole(db: sqlite3.Connection) -> None:
@@ -186,27 +317,3 @@ def _code(exc: sqlite3.Error) -> int:
 def _is_damage(exc: sqlite3.Error) -> bool:
     """Whether the file itself is broken, and not the disk, the rights or a neighbour in the way."""
     return isinstance(exc, _DamagedError) or _code(exc) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _take(path: Path) -> int:
-    """Lock `path` for this process; the kernel lets go of the lock however the process ends.
-
-    The lock is on a file of its own: SQLite's would not survive the replacement of a damaged file.
-    """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as exc:
-        raise StoreError(f"{path}: {exc.strerror}; set state_dir to a directory this user can write") from exc
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        holder = os.pread(fd, 20, 0).decode("ascii", "replace").strip()
-        os.close(fd)
-        raise StoreError(
-            f"{path.parent}: in use by process {holder or 'unknown'}; give each exporter its own state_dir"
-        ) from exc
-    with contextlib.suppress(OSError):  # the number is for people; on a full disk the lock is still good
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-    return fd

@@ -19,6 +19,7 @@ from aiohttp import web
 from exporter.accesslog import Source as AccessLogSource
 from exporter.accesslog import System as AccessLogSystem
 from exporter.catalogue import Family, itself
+from exporter.checkpoint import REASONS
 from exporter.hosting import Source as HostingSource
 from exporter.hosting import System as HostingSystem
 from exporter.releases import Source as ReleasesSource
@@ -156,7 +157,7 @@ class Daemon:
         checkpoint = self._context.opened_checkpoint()
         if checkpoint is None:
             return []
-        problems = {(reason,): checkpoint.problems[reason] for reason in ("damaged", "full", "write")}
+        problems = {(reason,): checkpoint.problems[reason] for reason in REASONS}
         return [
             itself.CHECKPOINT_PROBLEMS.family(problems),
             itself.CHECKPOINT_TIME.single(checkpoint.committed_s),

@@ -23,7 +23,7 @@ class Context:
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
-        """The process's one state file, opened when a system first wants it. Raises StoreError."""
+        """The process's one state file, opened by its first use."""
         return Checkpoint(self.state_dir / "exporter.db", self.clock)
 
     def opened_checkpoint(self) -> Checkpoint | None:

@@ -14,7 +14,7 @@ from exporter.accesslog.source import Source
 from exporter.accesslog.state import Traffic
 from exporter.accesslog.tally import Buckets, Tally, pieces
 from exporter.catalogue import Family
-from exporter.checkpoint import Checkpoint
+from exporter.checkpoint import Changes, Checkpoint
 from exporter.sources.tail import Limits, Tail
 from foundation.clock import Clock
 from foundation.errors import StoreError
@@ -42,6 +42,7 @@ class Live:
         self._position: bytes | None = None
         self._announced: bytes | None = None
         self._deletes: list[str] = []
+        self._everything = False
         self._uncommitted = True  # declared series are born in the constructor
         self._resume(source, checkpoint.load(self._scope))
 
@@ -110,7 +111,7 @@ class Live:
             await self._clock.sleep_until(due_s)
             if self._uncommitted:
                 try:
-                    await self._checkpoint.commit(self._scope, *self._changes())
+                    await self._checkpoint.commit(self._scope, self._changes())
                 except StoreError:
                     self._commit_failed()
                 except asyncio.CancelledError:
@@ -119,28 +120,29 @@ class Live:
 
     def _commit_now(self) -> None:
         try:
-            self._checkpoint.commit_now(self._scope, *self._changes())
+            self._checkpoint.commit_now(self._scope, self._changes())
         except StoreError as exc:
             log.error("source %s: the last counts could not be put away: %s", self.source.source, exc)  # noqa: TRY400, the text says all
             self._commit_failed()
 
-    def _changes(self) -> tuple[dict[str, bytes], list[str]]:
+    def _changes(self) -> Changes:
         """Counters and position of one moment, to put; they stay together because nothing is awaited in between.
 
         Beside them the keys to delete.
         """
         self._uncommitted = False
+        everything, self._everything = self._everything, False
         puts = self.traffic.changes()
         if self._position is not None:
             puts[TAIL] = self._position
         if self._announced is not None:
             puts[ANNOUNCED] = self._announced
-        deletes, self._deletes = [key for key in self._deletes if key not in puts], []
-        return puts, deletes
+        deletes, self._deletes = frozenset(self._deletes) - puts.keys(), []
+        return Changes(puts, deletes, everything=everything)
 
     def _commit_failed(self) -> None:
         """The checkpoint has said and counted it; the next commit must bring everything."""
-        self._uncommitted = True
+        self._uncommitted = self._everything = True
         self.traffic.forget_commits()
 
     def families(self) -> Iterator[Family]:

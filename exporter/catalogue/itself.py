@@ -20,7 +20,7 @@ CONFIG_RELOAD_TIME = Metric(
 CHECKPOINT_PROBLEMS = Metric(
     "tidewatch_checkpoint_problems_total",
     "counter",
-    "State on disk that was damaged and set aside, or could not be written, by reason.",
+    "State on disk that was damaged and set aside, deleted while in use, or could not be written, by reason.",
     ("reason",),
 )
 CHECKPOINT_TIME = Metric(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from exporter.catalogue import Family
 from exporter.catalogue import hosting as metrics
-from exporter.checkpoint import Checkpoint
+from exporter.checkpoint import Changes, Checkpoint
 from exporter.hosting.metrics import FUTURE, families
 from exporter.hosting.parse import MINUTE_S, Event, Times, parse_block, parse_line
 from exporter.hosting.source import Source
@@ -47,7 +47,7 @@ class Live:
         self._times = Times(source.zone())
         self._flat: dict[int, Pieces] = {}
         self.standing: Standing | None = None
-        self._changed, self._unsaved = True, False
+        self._changed, self._unsaved, self._everything = True, False, False
         self._last_line_s = clock.monotonic()
         self._started_s = clock.wall()
         self._recompute_s = 0.0
@@ -159,9 +159,9 @@ class Live:
         if not self._unsaved:
             return
         async with self._guard:
-            puts = self._puts()
+            changes = self._changes()
         try:
-            await self._checkpoint.commit(self._scope, puts, self._stale)
+            await self._checkpoint.commit(self._scope, changes)
         except StoreError:
             self._commit_failed()
         except asyncio.CancelledError:
@@ -172,21 +172,22 @@ class Live:
 
     def _commit_now(self) -> None:
         try:
-            self._checkpoint.commit_now(self._scope, self._puts(), self._stale)
+            self._checkpoint.commit_now(self._scope, self._changes())
         except StoreError as exc:
             log.error("source %s: the last lines could not be put away: %s", self.source.source, exc)  # noqa: TRY400, the text says all
             self._commit_failed()
 
-    def _puts(self) -> dict[str, bytes]:
+    def _changes(self) -> Changes:
         self._unsaved = False
+        everything, self._everything = self._everything, False
         puts = self.ledger.changes()
         if self._position is not None:
             puts[TAIL] = self._position
-        return puts
+        return Changes(puts, frozenset(self._stale) - puts.keys(), everything=everything)
 
     def _commit_failed(self) -> None:
         """The checkpoint has said and counted it; the next commit must bring everything."""
-        self._unsaved = True
+        self._unsaved = self._everything = True
         self.ledger.forget_saves()
 
     def families(self) -> Iterator[Family]:

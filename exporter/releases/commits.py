@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from exporter.checkpoint import Checkpoint
+from exporter import checkpoint as state
 from foundation.clock import Clock
 from foundation.errors import StoreError
 
@@ -45,8 +45,9 @@ class Commits:
         self._urgent.set()
         await waiter
 
-    async def run(self, checkpoint: Checkpoint, scope: str) -> None:
+    async def run(self, checkpoint: state.Checkpoint, scope: str) -> None:
         """Write whenever something was taken: at once if somebody waits, else after gathering for a moment."""
+        everything = False
         while True:
             await self._dirty.wait()
             with contextlib.suppress(TimeoutError):
@@ -58,15 +59,15 @@ class Commits:
                 waiters, self._waiters = self._waiters, []
                 puts, gone = self._changes()
             try:
-                await checkpoint.commit(scope, puts, gone)
+                await checkpoint.commit(scope, state.Changes(puts, frozenset(gone), everything=everything))
             except StoreError as exc:
-                self.trouble = exc
+                self.trouble, everything = exc, True
                 self._not_written(gone)
                 self._dirty.set()
                 _wake(waiters, exc)
                 await self._clock.sleep_until(self._clock.monotonic() + RETRY_S)
             else:
-                self.trouble = None
+                self.trouble, everything = None, False
                 _wake(waiters, None)
 
 

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 
 import msgspec
 
+from exporter import checkpoint as state
 from exporter.releases.commits import Changes, Commits
 from exporter.releases.ingest.allowance import Allowance
 from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered
@@ -88,7 +89,8 @@ class Follower:
                         for helper in helpers:
                             helper.cancel()
         finally:
-            checkpoint.commit_now(self._scope, *self._changes())
+            puts, gone = self._changes()
+            checkpoint.commit_now(self._scope, state.Changes(puts, frozenset(gone)))
 
     def take_lines(self, lines: list[bytes]) -> tuple[int, int]:
         """Count lines; (taken, late)."""

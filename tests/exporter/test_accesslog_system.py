@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from exporter.accesslog import Source, System
+from exporter.checkpoint import Changes
 from exporter.system import Context
 from foundation.clock import SystemClock
 
@@ -101,7 +102,7 @@ async def test_a_state_that_cannot_be_read_is_thrown_away_and_told(tmp_path, cap
     log.write_bytes(LINE * 3)
     context = Context(tmp_path / "state", SystemClock())
     saved = {"totals": b"{", '["GET","/old","200"]': b"[9,9,1.0]", "tail": b"?"}
-    await context.checkpoint.commit("accesslog/site", saved)
+    await context.checkpoint.commit("accesslog/site", Changes(saved, everything=True))
     system = System([source(log)], context)
     async with running(system, context):
         await until_counted(system, 3)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from exporter.catalogue import every_metric
-from exporter.checkpoint import Checkpoint
+from exporter.checkpoint import Changes, Checkpoint
 from exporter.hosting import Source, System, live
 from exporter.hosting.parse import Created, Deleted, Heartbeat, Route
 from exporter.hosting.state import Ledger
@@ -201,7 +201,8 @@ async def test_a_state_that_cannot_be_read_is_begun_afresh(tmp_path, key):
             assert value(system, "events_total", "heartbeat") == 5
         if damaged:
             with Checkpoint(tmp_path / "state" / "exporter.db", SystemClock()) as checkpoint:
-                checkpoint.commit_now("hosting/platform", {key: b"\xc1 no"})
+                checkpoint.load("hosting/platform")
+                checkpoint.commit_now("hosting/platform", Changes({key: b"\xc1 no"}))
 
 
 def test_a_saved_ledger_is_the_ledger():

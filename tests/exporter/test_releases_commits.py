@@ -9,7 +9,7 @@ from foundation.clock import SystemClock
 
 
 class Disk:
-    async def commit(self, _scope, _puts, _gone):
+    async def commit(self, _scope, _changes):
         await asyncio.sleep(0)
 
 

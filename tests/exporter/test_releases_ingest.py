@@ -13,7 +13,7 @@ from aiohttp import ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.checkpoint import Checkpoint
+from exporter.checkpoint import Changes, Checkpoint
 from exporter.releases import commits
 from exporter.releases.compare.settings import Settings
 from exporter.releases.ingest.answers import KEYS_REMEMBERED, REFUSED_TOLD, Answer, Answers, Refused
@@ -151,7 +151,7 @@ async def test_a_full_disk_is_told_and_the_same_request_again_counts_once(start,
     monkeypatch.setattr(commits, "RETRY_S", 0.0)
     real = context.checkpoint.commit
 
-    async def full(scope, puts, gone):
+    async def full(scope, changes):
         raise StoreError("the disk is full")
 
     headers = {"Idempotency-Key": "batch-1"}
@@ -251,7 +251,7 @@ async def test_tcp_is_acknowledged_only_once_the_disk_has_taken_it(start, monkey
     monkeypatch.setattr(commits, "RETRY_S", 0.0)
     real, failed = feed._ctx.checkpoint.commit, asyncio.Event()
 
-    async def full(scope, puts, gone):
+    async def full(scope, changes):
         failed.set()
         raise StoreError("the disk is full")
 
@@ -299,10 +299,10 @@ async def test_no_write_sees_half_of_a_request(start, monkeypatch):
     checkpoint = system._followers[0]._ctx.checkpoint
     real, seen = checkpoint.commit, set()
 
-    async def watched(scope, puts, gone):
-        answered = sum(key.startswith("key/big") for key in puts)
-        seen.add((msgspec.msgpack.decode(puts["stream"], type=StreamState).accepted % 100, bool(answered)))
-        await real(scope, puts, gone)
+    async def watched(scope, changes):
+        answered = sum(key.startswith("key/big") for key in changes.puts)
+        seen.add((msgspec.msgpack.decode(changes.puts["stream"], type=StreamState).accepted % 100, bool(answered)))
+        await real(scope, changes)
 
     monkeypatch.setattr(checkpoint, "commit", watched)
     big = b"0:00:01\t5.1\t3\n" * 12_001
@@ -322,7 +322,7 @@ async def test_while_the_disk_takes_nothing_nothing_more_is_counted(start, monke
     system = await start()
     feed = system._followers[0]
 
-    async def full(scope, puts, gone):
+    async def full(scope, changes):
         raise StoreError("the disk is full")
 
     monkeypatch.setattr(feed._ctx.checkpoint, "commit", full)
@@ -445,7 +445,7 @@ async def test_bins_that_are_due_when_the_exporter_ends_are_closed_by_the_next(s
     stream.take({(second, build, 3): 1 for second in range(1200) for build in ("5.1", "5.2")}, 0)
     assert stream.behind() > 100
     checkpoint = Checkpoint(tmp_path / "exporter.db", SystemClock())
-    checkpoint.commit_now("releases/app", *Keeper(stream, {}).changes())
+    checkpoint.commit_now("releases/app", Changes(Keeper(stream, {}).changes()[0], everything=True))
     checkpoint.close()
     (feed,) = (await start())._followers
     await feed._room.wait()
