@@ -15,7 +15,7 @@ from typing import NamedTuple
 from exporter.catalogue import Family, HistogramValue
 from exporter.catalogue import stores as catalogue
 from exporter.sources.tail.watch import EventWaker, Waker
-from exporter.stores import inbox
+from exporter.stores.inbox import REST_S, RETRY_S, Inbox
 from exporter.stores.jobs import DURATION_BOUNDS, Asked, Jobs
 from exporter.stores.load import Input, Loaded, load
 from exporter.stores.metrics import Show, families
@@ -26,7 +26,6 @@ from foundation.errors import SourceError, StoreError
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 60.0  # until the inbox is tried again after the disk was full, say
 RESULTS = ("new", "late", "duplicate", "conflict", "invalid")
 
 
@@ -52,7 +51,9 @@ class Live:
         self.jobs = Jobs(database, self._reporter, settings.asked, clock)
         self._clock = clock
         self._waker = waker or EventWaker()
-        self._folder = settings.inbox and settings.inbox.absolute()  # events name whole paths
+        self._box = (
+            Inbox(settings.inbox.absolute(), clock.monotonic) if settings.inbox else None
+        )  # events name whole paths
         self._told: list[Family] = []
         self._told_of: tuple[int, int] | None = None
         self._data = asyncio.Event()
@@ -72,14 +73,14 @@ class Live:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        if self._folder is not None:
-            await asyncio.to_thread(inbox.prepare, self._folder)
+        if self._box is not None:
+            await asyncio.to_thread(self._box.look)  # a folder that cannot be made is a mistake of the configuration
         async with asyncio.TaskGroup() as group:
             group.create_task(self.jobs.run())
             group.create_task(self._follow_data())
             group.create_task(self._forget())
-            if self._folder is not None:
-                group.create_task(self._watch(self._folder))
+            if self._box is not None:
+                group.create_task(self._watch(self._box))
 
     async def take(self, given: Input) -> Loaded:
         """Take one file in. Raises SourceError and StoreError."""
@@ -133,37 +134,41 @@ class Live:
                 async with asyncio.timeout(self.settings.update_s):  # wait_for of 3.11 may swallow being cancelled
                     await self._data.wait()
 
-    async def _watch(self, folder: Path) -> None:
+    async def _watch(self, box: Inbox) -> None:
         """Look into the inbox on change, and at least every `refresh_s`."""
         while True:
             async with asyncio.TaskGroup() as group:
-                bell = group.create_task(self._waker.wait(self.settings.refresh_s, (f"{folder}/",)))
+                bell = group.create_task(self._waker.wait(self.settings.refresh_s, (f"{box.folder}/",)))
                 # After this moment the bell hears what lands, and the look sees what landed before.
-                await asyncio.wait({bell}, timeout=inbox.REST_S)
-                try:
-                    again = await self._empty(folder)
-                except (SourceError, StoreError) as exc:
-                    self._errors["inbox"] += 1
-                    log.error("%s: the inbox is left as it is: %s", self.settings.source, exc)  # noqa: TRY400
-                    again = True
-                    await asyncio.wait({bell}, timeout=RETRY_S)
-                if again:
+                await asyncio.wait({bell}, timeout=REST_S)
+                again_s = await self._empty(box)
+                if again_s is not None:
+                    await asyncio.wait({bell}, timeout=again_s)
                     bell.cancel()
 
-    async def _empty(self, folder: Path) -> bool:
-        """Take in what rests in the inbox; whether something is left that does not. Raises SourceError, StoreError."""
-        seen = await asyncio.to_thread(inbox.look, folder)
-        changed = 0
-        for path in seen.resting:  # one by one, so that each is told of when it is in
-            taken = await asyncio.to_thread(inbox.take, folder, path, self.database, self._now_us())
+    async def _empty(self, box: Inbox) -> float | None:
+        """Take in what rests in the inbox; seconds until it must be looked into again, None where all is done."""
+        try:
+            seen = await asyncio.to_thread(box.look)
+        except SourceError as exc:
+            self._errors["inbox"] += 1
+            log.error("%s: the inbox cannot be read: %s", self.settings.source, exc)  # noqa: TRY400
+            return RETRY_S
+        again_s = [] if seen.again_s is None else [seen.again_s]
+        for file in seen.resting:  # one by one, so that each is told of when it is in
+            taken = await asyncio.to_thread(box.take, file, self.database, self._now_us())
             if taken.loaded is not None:
                 self._note([taken.loaded])
                 await self._look_at_newest()
-            if taken.result == "changed":
-                changed += 1
-            else:
-                self._inbox[taken.result] += 1
-        return bool(seen.waiting + changed)
+            match taken.result:
+                case "changed":
+                    again_s.append(0.0)
+                case "later":
+                    self._errors["inbox"] += 1
+                    again_s.append(RETRY_S)
+                case result:
+                    self._inbox[result] += 1
+        return min(again_s, default=None)
 
     async def _forget(self) -> None:
         """Delete old reports, now and every hour."""
@@ -192,7 +197,11 @@ class Live:
                 found: int | None = one(cursor, "SELECT max(at_us) FROM polls")[0]
                 return found
 
-        self._newest_us = await asyncio.to_thread(newest)
+        try:
+            self._newest_us = await asyncio.to_thread(newest)
+        except StoreError as exc:  # what was loaded is loaded
+            self._errors["metrics"] += 1
+            log.error("%s: the time of the newest poll is not known: %s", self.settings.source, exc)  # noqa: TRY400
 
     def _now_us(self) -> int:
         return math.floor(self._clock.wall() * 1e6)

@@ -1,6 +1,7 @@
 """From checked rows to the database: one load is one transaction, and loading the same again changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import msgspec
 from exporter.stores.parse import MAX_KEPT_CHARS, Header, Kind, read_header, stage
 from exporter.stores.state import Database, one
 from foundation.errors import SourceError
+from foundation.terminal import printable
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -58,6 +60,11 @@ def load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Loade
         SourceError: a file cannot be read, or is of another kind.
         StoreError: the disk is full, say.
     """
+    with ExitStack() as stack:
+        return _load(database, [stack.enter_context(_opened(given)) for given in inputs], now_us)
+
+
+def _load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Loaded]:
     headers = [check_header(given) for given in inputs]
     with database.writing() as cursor:
         ingest = one(cursor, "SELECT COALESCE(max(ingest), 0) + 1 FROM ingests")[0]
@@ -83,6 +90,23 @@ def load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Loade
         if changed:
             cursor.execute("UPDATE about SET data_version = data_version + 1")
     return found
+
+
+@contextmanager
+def _opened(given: Input) -> Iterator[Input]:
+    """The same file through a descriptor, and its name as UTF-8. Raises SourceError.
+
+    DuckDB takes `*` and `[` in a name for a pattern and no bytes that are not UTF-8. Pipes keep their names.
+    """
+    name = printable(given.name)
+    try:
+        if not given.path.is_file():
+            yield given._replace(name=name)
+            return
+        with given.path.open("rb") as file:
+            yield given._replace(name=name, path=Path(f"/dev/fd/{file.fileno()}"))
+    except OSError as exc:
+        raise SourceError(f"{name}: {exc.strerror}") from exc
 
 
 class _Taken(NamedTuple):

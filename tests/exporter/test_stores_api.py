@@ -334,16 +334,17 @@ async def test_files_in_the_inbox_are_taken_in_and_put_away_with_the_reason_wher
     serving, stores_world, tmp_path
 ):
     folder = tmp_path / "inbox"
-    inboxes.prepare(folder)
+    box = inboxes.Inbox(folder)
+    assert box.look() == ([], None)  # and makes it
     for name, text in {"p.csv": HEADER + POLLS, "bad.csv": "a,b\n", ".p.csv": "half", "q.csv.part": "half"}.items():
         (folder / name).write_text(text)
-    assert inboxes.look(folder) == ([], 2)  # they were written just now
+    assert box.look() == ([], 0.0)  # they were written just now
     for name in ("p.csv", "bad.csv"):
         inboxes.os.utime(folder / name, (1e9, 1e9))
-    resting, waiting = inboxes.look(folder)
+    resting, again_s = box.look()
     now_us = to_us(datetime(2023, 2, 1, tzinfo=UTC))
-    results = {path.name: inboxes.take(folder, path, stores_world.database, now_us).result for path in resting}
-    assert (results, waiting) == ({"p.csv": "done", "bad.csv": "failed"}, 0)
+    results = {file.name: box.take(file, stores_world.database, now_us).result for file in resting}
+    assert (results, again_s) == ({"p.csv": "done", "bad.csv": "failed"}, None)
     left = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
     assert left == [".p.csv", "done/p.csv", "failed/bad.csv", "failed/bad.csv.reason.txt", "q.csv.part"]
     assert "no header of ours" in (folder / "failed" / "bad.csv.reason.txt").read_text()
@@ -385,7 +386,7 @@ async def test_the_inbox_is_looked_into_every_refresh_also_where_no_change_is_he
 @pytest.mark.slow
 async def test_the_inbox_and_the_metrics_follow_what_lands(serving, stores_world, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    inboxes.prepare(tmp_path / "inbox")
+    inboxes.Inbox(tmp_path / "inbox").look()
     live, _ = await serving(inbox=Path("inbox"))  # as people write it
 
     def land(name, text):

@@ -276,14 +276,14 @@ def test_there_is_no_query_for_each_store(stores_worlds, everyone):
 
 def test_the_refresh_of_every_hour_takes_something_in(stores_worlds, tmp_path):
     world = stores_worlds()
-    inbox.prepare(tmp_path)
+    box = inbox.Inbox(tmp_path)
     taken = []
     for hour in ("09", "10"):
         path = tmp_path / f"polls-{hour}.csv"
         path.write_text(f"store_id,status,timestamp_utc\na,inactive,2023-01-23 {hour}:00:00 UTC\n")
         inbox.os.utime(path, (1e9, 1e9))
-        for resting in inbox.look(tmp_path).resting:
-            inbox.take(tmp_path, resting, world.database, world.moment("2023-01-23 12:00"))
+        for resting in box.look().resting:
+            box.take(resting, world.database, world.moment("2023-01-23 12:00"))
         taken.append(resolve_as_of(world.database, "max", 0)[0])
     assert taken == [world.moment("2023-01-23 09:00"), world.moment("2023-01-23 10:00")]
 
