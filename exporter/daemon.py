@@ -34,7 +34,7 @@ from exporter.web.app import Scraper, build_app
 from exporter.web.security import WebSecurity
 from foundation.clock import Clock, SystemClock
 from foundation.config import read_config
-from foundation.errors import ConfigError, SourceError, TidewatchError
+from foundation.errors import ConfigError, SourceError, ungrouped
 from foundation.listen import http_server, listen
 from foundation.signals import stop_on_signals
 
@@ -232,16 +232,5 @@ async def _main(options: Options) -> None:
         task.add_done_callback(hangups.discard)
 
     loop.add_signal_handler(signal.SIGHUP, start_reload)
-    try:
+    with ungrouped():
         await daemon.run(stop)
-    except BaseExceptionGroup as group:
-        known, rest = group.split(TidewatchError)
-        if rest is None and known is not None:
-            raise _first(known) from None
-        raise
-
-
-def _first(group: BaseExceptionGroup[TidewatchError]) -> TidewatchError:
-    """The first error, however deep the groups of task groups stand in each other."""
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -4,7 +4,9 @@ Foreign exceptions become one of these at the edge (`raise ... from exc`). Anyth
 ends the process with a traceback. Texts say what, where (`file:line` or `$.path`) and what would be right.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 
 class TidewatchError(Exception):
@@ -44,3 +46,18 @@ class StoreError(TidewatchError):
 def in_words(exc: OSError) -> str:
     """The system's words for a failed call; for a host name that is none, whose number is negative, the resolver's."""
     return os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror or str(exc)
+
+
+@contextlib.contextmanager
+def ungrouped() -> Iterator[None]:
+    """A TaskGroup inside raises its first TidewatchError alone; a group that also holds a bug is raised whole."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        known, others = group.split(TidewatchError)
+        if known is None or others is not None:
+            raise
+        first: BaseException = known
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import click
 
-from trafficgen.errors import TrafficgenError, UsageError
+from foundation.errors import ConfigError, TidewatchError
 from trafficgen.flags import checked, duration, output_options, plan_options, target_options, writable
 from trafficgen.lazy import LazyGroup
 
@@ -50,10 +50,10 @@ def cli(context: click.Context, /, **options: Any) -> None:
     """
     if context.invoked_subcommand is not None:
         if any(context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE for name in options):
-            raise UsageError(f"give the options after the subcommand: trafficgen {context.invoked_subcommand} --help")
+            raise ConfigError(f"give the options after the subcommand: trafficgen {context.invoked_subcommand} --help")
         return
     if options["url"] is None:
-        raise UsageError("--url is missing; write trafficgen --url http://127.0.0.1:8080/ --rps 100, or see --help")
+        raise ConfigError("--url is missing; write trafficgen --url http://127.0.0.1:8080/ --rps 100, or see --help")
     from trafficgen.command import run_command
     from trafficgen.options import load_config
 
@@ -127,7 +127,7 @@ def main() -> NoReturn:
         code = _fail(exc.format_message(), 2)
     except click.ClickException as exc:
         code = _fail(exc.format_message().replace("\n", " "), exc.exit_code)
-    except TrafficgenError as exc:
+    except TidewatchError as exc:
         code = _fail(str(exc), exc.exit_code)
     except (click.Abort, KeyboardInterrupt):
         code = 130

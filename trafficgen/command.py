@@ -11,8 +11,8 @@ from typing import Any, Self, TypeAlias
 
 from msgspec import structs
 
+from foundation.errors import TidewatchError
 from trafficgen.config import LoadConfig
-from trafficgen.errors import TrafficgenError
 from trafficgen.live_line import LiveLine
 from trafficgen.meter.meter import Meter
 from trafficgen.meter.metrics import MetricsServer
@@ -34,13 +34,13 @@ Execute: TypeAlias = Callable[[LiveLine], Coroutine[None, None, Report]]
 
 
 def run_command(config: LoadConfig, options: dict[str, Any]) -> int:
-    """Run, print the report, and return the exit code. Raises TrafficgenError."""
+    """Run, print the report, and return the exit code. Raises TidewatchError."""
     run = make_run(config)
     return run_loop(_execute(run, run.stop, lambda line: run.execute(line.update), options))
 
 
 def run_replay(options: dict[str, Any]) -> int:
-    """Replay a log, print the report, and return the exit code. Raises TrafficgenError."""
+    """Replay a log, print the report, and return the exit code. Raises TidewatchError."""
     config, plan, words = replay_config(options)
     run = make_run(config, plan)
 
@@ -51,7 +51,7 @@ def run_replay(options: dict[str, Any]) -> int:
 
 
 def run_scenario(scenario: Scenario, options: dict[str, Any]) -> int:
-    """Run a scenario, print report and verdicts, and return the exit code. Raises TrafficgenError."""
+    """Run a scenario, print report and verdicts, and return the exit code. Raises TidewatchError."""
     run = make_run(scenario_config(scenario, options))
     drive = Drive(scenario, run)
     apis = options["prometheus"], options["alertmanager"]
@@ -134,7 +134,7 @@ def say_draining() -> None:
 
 
 def publish(report: Report, meter: Meter, form: str, output: Path | None) -> None:
-    """Print the report, or write it to a file. Raises TrafficgenError when it can't be written."""
+    """Print the report, or write it to a file. Raises TidewatchError when it can't be written."""
     text = render(report, meter, form)
     if output is None:
         sys.stdout.write(text)
@@ -144,7 +144,7 @@ def publish(report: Report, meter: Meter, form: str, output: Path | None) -> Non
         output.write_text(text, encoding="utf-8")
     except OSError as exc:
         sys.stdout.write(text)  # better there than lost
-        raise TrafficgenError(f"--output: {output}: {exc.strerror}; the report went to stdout") from exc
+        raise TidewatchError(f"--output: {output}: {exc.strerror}; the report went to stdout") from exc
 
 
 def render(report: Report, meter: Meter, form: str) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.report.thresholds import Threshold, parse_threshold
 from trafficgen.units import parse_duration
 
 
 def checked(check: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A click callback from a function that raises UsageError."""
+    """A click callback from a function that raises ConfigError."""
 
     def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
         return None if value is None else check(value)
@@ -22,7 +22,7 @@ def checked(check: Callable[[Any], Any]) -> Callable[[click.Context, click.Param
 
 
 def duration(text: str) -> float:
-    """Seconds above 0. Raises UsageError."""
+    """Seconds above 0. Raises ConfigError."""
     return parse_duration(text)
 
 
@@ -39,16 +39,16 @@ def _address(text: str) -> tuple[str, int] | None:
     if text == "off":
         return None
     if not host or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"--metrics-address: {text!r}; write host:port, or off")
+        raise ConfigError(f"--metrics-address: {text!r}; write host:port, or off")
     return host.strip("[]"), int(port)
 
 
 def writable(path: Path) -> Path:
-    """A place for a file, checked before hours of traffic end in front of a missing folder. Raises UsageError."""
+    """A place for a file, checked before hours of traffic end in front of a missing folder. Raises ConfigError."""
     if not path.parent.is_dir():
-        raise UsageError(f"--output: {path}: there is no folder {path.parent}")
+        raise ConfigError(f"--output: {path}: there is no folder {path.parent}")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"--output: {path}: not writable")
+        raise ConfigError(f"--output: {path}: not writable")
     return path
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from foundation.errors import ConfigError
 from trafficgen.config import Limits, LoadConfig
-from trafficgen.errors import UsageError
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
@@ -20,7 +20,7 @@ PREVIEW_S = 60.0  # of a plan without end
 
 
 def load_config(options: dict[str, Any]) -> LoadConfig:
-    """The run that the flags tell. Raises UsageError."""
+    """The run that the flags tell. Raises ConfigError."""
     mix = options["mix"]
     return LoadConfig(
         url=options["url"],
@@ -33,10 +33,10 @@ def load_config(options: dict[str, Any]) -> LoadConfig:
 
 
 def scenario_config(scenario: Scenario, options: dict[str, Any]) -> LoadConfig:
-    """The run that a scenario tells; flags win over the file. Raises UsageError."""
+    """The run that a scenario tells; flags win over the file. Raises ConfigError."""
     url = options["url"] or scenario.url
     if url is None:
-        raise UsageError(f"{scenario.name}: no url in the scenario; give one with --url")
+        raise ConfigError(f"{scenario.name}: no url in the scenario; give one with --url")
     return LoadConfig(
         url=url,
         phases=scenario.phases,
@@ -50,10 +50,10 @@ def scenario_config(scenario: Scenario, options: dict[str, Any]) -> LoadConfig:
 
 
 def replay_config(options: dict[str, Any]) -> tuple[LoadConfig, ReplayPlan, str]:
-    """What to replay, where, and in words. Raises UsageError."""
+    """What to replay, where, and in words. Raises ConfigError."""
     speed = options["speed"]
     if not 0 < speed <= MAX_SPEED:
-        raise UsageError(f"--speed: {speed:g}; it must be above 0 and at most {MAX_SPEED:,.0f}")
+        raise ConfigError(f"--speed: {speed:g}; it must be above 0 and at most {MAX_SPEED:,.0f}")
     seed = secrets.randbits(32) if options["seed"] is None else options["seed"]
     config = LoadConfig(options["url"], phases=(), seed=seed, **target_settings(options))
     parse_url(config.url)
@@ -63,7 +63,7 @@ def replay_config(options: dict[str, Any]) -> tuple[LoadConfig, ReplayPlan, str]
 
 
 def preview_plan(options: dict[str, Any]) -> CurvePlan:
-    """The plan that the flags, or a scenario, tell; of one without end, the first minute. Raises UsageError."""
+    """The plan that the flags, or a scenario, tell; of one without end, the first minute. Raises ConfigError."""
     seed = options["seed"]
     if options["scenario"]:
         scenario = read_scenario(options["scenario"])
@@ -115,16 +115,16 @@ def phase(options: dict[str, Any]) -> Phase:
 
 
 def check_jitter(jitter: float, *, what: str = "--jitter") -> float:
-    """The jitter itself. Raises UsageError unless it is in [0, 1]."""
+    """The jitter itself. Raises ConfigError unless it is in [0, 1]."""
     if not 0 <= jitter <= 1:
-        raise UsageError(f"{what}: {jitter:g}; it must be a number from 0 to 1")
+        raise ConfigError(f"{what}: {jitter:g}; it must be a number from 0 to 1")
     return jitter
 
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon:
-        raise UsageError(f"--header: {text!r} is not a header; write 'Name: value'")
+        raise ConfigError(f"--header: {text!r} is not a header; write 'Name: value'")
     return name.strip(), value.strip()
 
 
@@ -132,4 +132,4 @@ def _body(path: Path | None) -> bytes:
     try:
         return path.read_bytes() if path else b""
     except OSError as exc:
-        raise UsageError(f"--body: {path}: {exc.strerror}") from exc
+        raise ConfigError(f"--body: {path}: {exc.strerror}") from exc

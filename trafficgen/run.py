@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from itertools import count
 
+from foundation.errors import TidewatchError, ungrouped
 from trafficgen.config import LoadConfig
-from trafficgen.errors import TrafficgenError, ungrouped
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import CurvePlan, Plan
 from trafficgen.report.report import Report, make_report
@@ -31,7 +31,7 @@ class Run:
         self._start_ns = 0
 
     async def reach(self) -> None:
-        """Try the target. Raises UsageError when it can't be reached: nothing has been sent then."""
+        """Try the target. Raises ConfigError when it can't be reached: nothing has been sent then."""
         self._reaching = asyncio.current_task()
         try:
             await self.crew.reach()
@@ -39,13 +39,13 @@ class Run:
             if not self._stopped or self._reaching is None:
                 raise
             self._reaching.uncancel()  # it was `stop` that cancelled, to end the wait for a target
-            raise TrafficgenError("stopped before anything was sent") from None
+            raise TidewatchError("stopped before anything was sent") from None
         finally:
             self._reaching = None
         self._reached = True
 
     async def execute(self, on_tick: Callable[["Run"], None] | None = None) -> Report:
-        """Send the plan and wait for the answers. Raises UsageError when the target can't be reached."""
+        """Send the plan and wait for the answers. Raises ConfigError when the target can't be reached."""
         if not self._reached:
             await self.reach()
         started_at = time.time() + self.crew.start_delay_ns / 1e9
@@ -119,7 +119,7 @@ async def run_load(
 
 
 def make_run(config: LoadConfig, plan: Plan | None = None) -> Run:
-    """A run that can be stopped. Raises UsageError for an URL, path or header that can't be sent."""
+    """A run that can be stopped. Raises ConfigError for an URL, path or header that can't be sent."""
     seed = secrets.randbits(32) if config.seed is None else config.seed
     return Run(config, plan or make_plan(config, seed), seed)
 

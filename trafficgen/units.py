@@ -3,7 +3,7 @@
 import math
 import re
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s|m|h|d)")
@@ -11,10 +11,10 @@ MAX_DURATION_S = 366 * 86400.0  # longer than any run; keeps nanoseconds far fro
 
 
 def parse_duration(text: str, *, what: str = "duration", zero: bool = False) -> float:
-    """Seconds told by `text`, a bare number being seconds. Raises UsageError unless above 0 (`zero`: or 0)."""
+    """Seconds told by `text`, a bare number being seconds. Raises ConfigError unless above 0 (`zero`: or 0)."""
     seconds = _seconds(text.strip())
     if seconds is None or not 0 <= seconds <= MAX_DURATION_S or (seconds == 0 and not zero):
-        raise UsageError(
+        raise ConfigError(
             f"{what}: {text!r} is not a duration; write seconds, or 90s, 1m30s, 2h (above 0, at most a year)"
         )
     return seconds

@@ -14,7 +14,7 @@ from exporter.stores.state import Database
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
 from exporter.web.security import WebSecurity
 from foundation.clock import SystemClock
-from foundation.errors import TidewatchError
+from foundation.errors import ungrouped
 from foundation.listen import serve as serve_app
 from foundation.signals import stop_on_signals
 
@@ -27,13 +27,8 @@ SWITCH_S = 0.001
 def serve(path: Path, settings: Settings, address: tuple[str, int], web_config: Path | None) -> None:
     """Run until a signal; the second one ends at once. Raises TidewatchError."""
     sys.setswitchinterval(SWITCH_S)
-    try:
+    with ungrouped():
         asyncio.run(_serve(path, settings, address, web_config))
-    except BaseExceptionGroup as group:
-        known, rest = group.split(TidewatchError)
-        if rest is None and known is not None:
-            raise known.exceptions[0] from group
-        raise
 
 
 async def _serve(path: Path, settings: Settings, address: tuple[str, int], web_config: Path | None) -> None:

@@ -3,8 +3,8 @@
 import pytest
 from aiohttp import web
 
+from foundation.errors import ConfigError
 from trafficgen.config import LoadConfig
-from trafficgen.errors import UsageError
 from trafficgen.run import make_run
 from trafficgen.scenario import watch
 from trafficgen.scenario.drive import Drive
@@ -66,6 +66,6 @@ async def test_a_fault_is_sent_and_its_alert_is_followed_to_the_end(site, alert_
 
 
 async def test_nothing_is_sent_when_the_alerts_cannot_be_asked_for(site):
-    with pytest.raises(UsageError, match="--prometheus: it does not tell its alerts"):
+    with pytest.raises(ConfigError, match="--prometheus: it does not tell its alerts"):
         await drive_of(site).execute(site.url, None, on_tick=lambda _status: None, tell=lambda _text: None)
     assert site.requests["/fail"] == 0

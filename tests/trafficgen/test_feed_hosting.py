@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from exporter.hosting.batch import Options, find
 from exporter.hosting.cycle import Step
-from trafficgen.errors import TrafficgenError, UsageError
+from foundation.errors import ConfigError, TidewatchError
 from trafficgen.feeds.hosting import hosting, write_at_once, write_live
 from trafficgen.feeds.hosting_world import POLICIES, Settings, World
 
@@ -102,12 +102,12 @@ def test_an_endless_feed_goes_on_after_its_days(tmp_path, endless, want):
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(TrafficgenError, match="file: "):
+    with pytest.raises(TidewatchError, match="file: "):
         write_at_once(small(), tmp_path / "file", shuffle=False)
 
 
 @pytest.mark.parametrize("speed", ["0", "-1", "fast", "1e9"])
 def test_a_wrong_speed_is_refused(tmp_path, speed):
     result = CliRunner().invoke(hosting, ["--output", str(tmp_path), "--speed", speed])
-    assert isinstance(result.exception, UsageError)
+    assert isinstance(result.exception, ConfigError)
     assert "or max" in str(result.exception)

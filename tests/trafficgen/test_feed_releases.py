@@ -9,7 +9,7 @@ from itertools import islice
 import pytest
 from click.testing import CliRunner
 
-from trafficgen.errors import TrafficgenError, UsageError
+from foundation.errors import ConfigError, TidewatchError
 from trafficgen.feeds.releases import Regression, command, parse_regression, seconds, shape
 
 
@@ -30,7 +30,7 @@ def test_regressions_are_read(text, want):
     ["", "code=x x2 at 3", "code=3 at 30m", "code=3 x1e9 at 30m", "code=3 x2 at soon", "code=3 x2 at 1 for 9 every 8"],
 )
 def test_a_regression_that_cannot_be_is_refused(text):
-    with pytest.raises(UsageError):
+    with pytest.raises(ConfigError):
         parse_regression(text)
 
 
@@ -40,7 +40,7 @@ def test_a_regression_begins_again_and_ends_again(second, want):
 
 
 def test_a_regression_of_a_code_that_is_not_sent_is_refused():
-    with pytest.raises(UsageError, match="code 99 is not sent"):
+    with pytest.raises(ConfigError, match="code 99 is not sent"):
         shape(2, 5, 10.0, [parse_regression("code=99 x2 at 1s")])
 
 
@@ -123,12 +123,12 @@ def test_over_tcp_a_run_is_finished_only_if_all_of_it_was_acknowledged(tmp_path,
 )
 def test_an_address_that_is_none_is_refused(target):
     got = CliRunner().invoke(command, ["--to", target, "--duration", "1"])
-    assert isinstance(got.exception, UsageError)
+    assert isinstance(got.exception, ConfigError)
     assert "no host and port" in str(got.exception)
 
 
 def test_a_truth_that_cannot_be_written_is_told_by_its_name(tmp_path):
     truth = tmp_path / "nowhere" / "truth.json"
     got = CliRunner().invoke(command, ["--to", str(tmp_path / "errors.tsv"), "--duration", "1", "--truth", str(truth)])
-    assert isinstance(got.exception, TrafficgenError)
+    assert isinstance(got.exception, TidewatchError)
     assert str(got.exception) == f"{truth}: No such file or directory"

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 from click.testing import CliRunner
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.feeds import stores as feed
 from trafficgen.feeds.stores_world import HOUR_S, Store, World, business, down_s
 
@@ -93,7 +93,7 @@ def test_a_stopped_feed_goes_on_where_it_was(tmp_path):
 
 def test_a_speed_below_the_clocks_is_refused(tmp_path):
     result = CliRunner().invoke(feed.command, ["--output", str(tmp_path), "--speed", "0.5"])
-    assert isinstance(result.exception, UsageError)
+    assert isinstance(result.exception, ConfigError)
 
 
 def test_every_store_is_up_at_first():

@@ -4,8 +4,8 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from foundation.errors import ConfigError
 from trafficgen.config import LoadConfig
-from trafficgen.errors import UsageError
 from trafficgen.meter.meter import DROP_REASONS, ERROR_REASONS
 from trafficgen.meter.metrics import MetricsServer
 from trafficgen.plan.mix import parse_mix
@@ -61,7 +61,7 @@ async def test_the_counters_tell_the_run(site):
 
 async def test_a_taken_address_is_told(site):
     async with MetricsServer(("127.0.0.1", 0), run_of(site)) as server:
-        with pytest.raises(UsageError, match=rf"cannot listen on 127.0.0.1:{server.port}: .* or off"):
+        with pytest.raises(ConfigError, match=rf"cannot listen on 127.0.0.1:{server.port}: .* or off"):
             await MetricsServer(("127.0.0.1", server.port), run_of(site)).__aenter__()
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.plan.mix import Chooser, Fault, parse_mix, with_faults
 
 paths = st.sampled_from(["/", "/a", "/b", "/c"])
@@ -50,13 +50,13 @@ def test_a_mix_is_read_as_shares(text, want):
     ],
 )
 def test_a_wrong_mix_is_refused_with_what_would_be_right(text, want):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ConfigError) as caught:
         parse_mix(text)
     assert str(caught.value).startswith(f"--mix: {want}")
 
 
 def test_more_targets_than_labels_are_refused():
-    with pytest.raises(UsageError, match="at most 100"):
+    with pytest.raises(ConfigError, match="at most 100"):
         parse_mix(",".join(f"/{n}=1" for n in range(101)))
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.plan.patterns import parse_patterns, read_schedule
 
 
@@ -58,12 +58,12 @@ def test_a_burst_keeps_the_mean():
     ],
 )
 def test_a_wrong_pattern_is_refused(texts, says):
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(ConfigError, match=says):
         parse_patterns(texts, None if texts[0].startswith("steps") else 100.0)
 
 
 def test_a_rate_beside_a_pattern_with_rates_of_its_own_is_refused():
-    with pytest.raises(UsageError, match="--rps: 'steps:rates=1/2,every=1s' has rates of its own"):
+    with pytest.raises(ConfigError, match="--rps: 'steps:rates=1/2,every=1s' has rates of its own"):
         parse_patterns(("steps:rates=1/2,every=1s",), 100.0)
 
 
@@ -90,5 +90,5 @@ def test_a_schedule_is_read_with_ramps_and_jumps(tmp_path):
 def test_a_wrong_schedule_says_the_line(tmp_path, text, says):
     path = tmp_path / "s.csv"
     path.write_text(text)
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(ConfigError, match=says):
         read_schedule(path)

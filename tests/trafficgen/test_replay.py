@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError
 from trafficgen.config import LoadConfig
-from trafficgen.errors import UsageError
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.replay import OTHER, make_replay
 from trafficgen.run import run_load
@@ -121,7 +121,7 @@ def test_rare_routes_share_a_label(log):
     ],
 )
 def test_a_log_that_cannot_be_replayed_is_refused(log, text, says):
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(ConfigError, match=says):
         read_log(log(text))
 
 

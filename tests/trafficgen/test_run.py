@@ -2,9 +2,9 @@
 
 import pytest
 
+from foundation.errors import TidewatchError
 from trafficgen import run as run_module
 from trafficgen.config import LoadConfig
-from trafficgen.errors import TrafficgenError
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
@@ -59,6 +59,6 @@ async def test_stop_ends_the_wait_for_a_target(site, monkeypatch):
         raise ConnectionRefusedError
 
     monkeypatch.setattr(Target, "dial", refuse)
-    with pytest.raises(TrafficgenError, match="stopped before anything was sent"):
+    with pytest.raises(TidewatchError, match="stopped before anything was sent"):
         await run.execute()
     assert site.requests.total() == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.plan.mix import Fault
 from trafficgen.scenario.scenario import builtin_scenarios, parse_scenario
 
@@ -59,6 +59,6 @@ def test_the_programs_own_scenarios_can_be_read(name):
     ],
 )  # fmt: skip
 def test_a_wrong_scenario_says_where(text, says):
-    with pytest.raises(UsageError, match=says) as caught:
+    with pytest.raises(ConfigError, match=says) as caught:
         parse_scenario(text, "s.yml")
     assert "\n" not in str(caught.value)

@@ -6,8 +6,8 @@ import ssl
 
 import pytest
 
+from foundation.errors import ConfigError
 from trafficgen.config import LoadConfig
-from trafficgen.errors import UsageError
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
 from trafficgen.run import run_load
@@ -53,7 +53,7 @@ async def test_private_addresses_just_run(names, address):
 @pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888"])
 async def test_a_public_address_must_be_allowed(names, address):
     names[:] = ["127.0.0.1", address]
-    with pytest.raises(UsageError, match=rf"site.example is {address}, a public address; .* --allow-public"):
+    with pytest.raises(ConfigError, match=rf"site.example is {address}, a public address; .* --allow-public"):
         await target_of().resolve()
     await target_of(allow_public=True).resolve()
 
@@ -93,7 +93,7 @@ def test_a_url_is_read(url, authority, path):
     ["", "127.0.0.1:80", "http://", "http://:80/", "http://a:x/", "http://a:99999/", "http://u:p@a/", "http://a/ b"],
 )
 def test_a_url_that_cannot_be_is_refused(url):
-    with pytest.raises(UsageError, match=r"--url: |credentials"):
+    with pytest.raises(ConfigError, match=r"--url: |credentials"):
         parse_url(url)
 
 
@@ -112,7 +112,7 @@ def test_a_request_is_framed():
     [("GET /", {}), ("GET", {"a b": "c"}), ("GET", {"a": "b\r\nc: d"}), ("GET", {"Content-Length": "1"})],
 )
 def test_what_would_break_the_framing_is_refused(method, headers):
-    with pytest.raises(UsageError):
+    with pytest.raises(ConfigError):
         encode(parse_url("http://a/"), "/", method=method, headers=headers)
 
 
@@ -130,7 +130,7 @@ async def test_tls_is_spoken_and_certificates_are_checked(site, tmp_path):
     server = await asyncio.start_server(site, "127.0.0.1", 0, ssl=context)
     url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     phases = (Phase(parse_patterns((), 200), 0.2),)
-    with pytest.raises(UsageError, match=r"certificate.* \(--insecure accepts any certificate\)"):
+    with pytest.raises(ConfigError, match=r"certificate.* \(--insecure accepts any certificate\)"):
         await run_load(LoadConfig(url, phases))
     report = await run_load(LoadConfig(url, phases, insecure=True))
     server.close()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.meter.meter import Meter
 from trafficgen.report.report import make_report
 from trafficgen.report.thresholds import parse_threshold
@@ -56,7 +56,7 @@ def test_a_limit_is_kept_or_not(report, text, want):
     ],
 )
 def test_a_limit_that_means_nothing_is_refused(text):
-    with pytest.raises(UsageError, match="--fail-if: "):
+    with pytest.raises(ConfigError, match="--fail-if: "):
         parse_threshold(text)
 
 

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import click
 
-from trafficgen.errors import TrafficgenError, UsageError
+from foundation.errors import ConfigError, TidewatchError
 from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, Line, Settings, World
 
 START = "2016-02-15"  # the cycle that the task's own log was of: 29 days, with a leap day
@@ -28,7 +28,7 @@ TRUTH_EVERY_S = 1.0  # while it runs; and at the end
 
 
 def write_at_once(world: World, directory: Path, *, shuffle: bool) -> None:
-    """Write the whole log to `logs.json`; shuffling holds it in memory. Raises TrafficgenError."""
+    """Write the whole log to `logs.json`; shuffling holds it in memory. Raises TidewatchError."""
     minutes = (world.minute() for _ in range(world.settings.minutes))
     texts: Iterable[str] = (line.text for lines in minutes for line in lines)
     if shuffle:
@@ -55,7 +55,7 @@ def write_live(
     """Write each simulated minute when it is over, `speed` times faster than life, until the world's end or `stop`.
 
     Minute n is due at start + n x 60 / speed, so that lateness doesn't add up. Shuffling is within the minute. Logs of
-    an earlier run are removed. Raises TrafficgenError.
+    an earlier run are removed. Raises TidewatchError.
     """
     draw = random.Random(world.settings.seed)
     with _told_as_ours(directory), ExitStack() as stack:
@@ -100,7 +100,7 @@ def _told_as_ours(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise TrafficgenError(f"{exc.filename or directory}: {exc.strerror or exc}") from exc
+        raise TidewatchError(f"{exc.filename or directory}: {exc.strerror or exc}") from exc
 
 
 def _speed(_context: click.Context, _parameter: click.Parameter, text: str) -> float | None:
@@ -112,7 +112,7 @@ def _speed(_context: click.Context, _parameter: click.Parameter, text: str) -> f
     except ValueError:
         speed = 0.0
     if not 0 < speed <= 1e6:
-        raise UsageError(f"--speed: {text!r}; write how many times faster than life (up to 1000000), or max")
+        raise ConfigError(f"--speed: {text!r}; write how many times faster than life (up to 1000000), or max")
     return speed
 
 

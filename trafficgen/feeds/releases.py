@@ -22,7 +22,7 @@ import click
 import numpy as np
 import requests
 
-from trafficgen.errors import TrafficgenError, UsageError
+from foundation.errors import ConfigError, TidewatchError
 from trafficgen.units import parse_duration
 
 FIRST_CODE = -3
@@ -52,18 +52,18 @@ class Regression(NamedTuple):
 
 
 def parse_regression(text: str) -> Regression:
-    """`code=3 x2 at 30m`, also with `for 10m` and `every 1h` after it. Raises UsageError."""
+    """`code=3 x2 at 30m`, also with `for 10m` and `every 1h` after it. Raises ConfigError."""
     match = _REGRESSION.match(text.strip())
     if match is None or match[2].count(".") > 1 or match[2] == ".":
-        raise UsageError(f"--regression {text!r}: write 'code=3 x2 at 30m [for 10m [every 1h]]'")
+        raise ConfigError(f"--regression {text!r}: write 'code=3 x2 at 30m [for 10m [every 1h]]'")
     factor = float(match[2])
     start = parse_duration(match[3])
     stop = start + parse_duration(match[4]) if match[4] else float("inf")
     if not 0 <= factor <= 1000:
-        raise UsageError(f"--regression {text!r}: the factor lies between 0 and 1000")
+        raise ConfigError(f"--regression {text!r}: the factor lies between 0 and 1000")
     every = parse_duration(match[5]) if match[5] else None
     if every is not None and every < stop - start:
-        raise UsageError(f"--regression {text!r}: it would begin again before it ended")
+        raise ConfigError(f"--regression {text!r}: it would begin again before it ended")
     return Regression(int(match[1]), factor, start, stop, every)
 
 
@@ -85,12 +85,12 @@ class Shape(NamedTuple):
 
 
 def shape(builds: int, codes: int, rate_per_s: float, regressions: list[Regression]) -> Shape:
-    """A shape with `codes` codes from -3 upwards, the n-th most common as frequent as 1/n. Raises UsageError."""
+    """A shape with `codes` codes from -3 upwards, the n-th most common as frequent as 1/n. Raises ConfigError."""
     names = [f"5.0007.{510 + 100 * n}.011" for n in range(builds)]
     numbers = list(range(FIRST_CODE, FIRST_CODE + codes))
     for regression in regressions:
         if regression.code not in numbers:
-            raise UsageError(
+            raise ConfigError(
                 f"--regression: code {regression.code} is not sent; --codes {codes} sends {numbers[0]} to {numbers[-1]}"
             )
     order = sorted(numbers, key=abs)
@@ -115,7 +115,7 @@ class Truth:
         self.counts: Counter[tuple[str, int]] = Counter()
 
     def write(self, *, finished: bool = False) -> None:
-        """Replace the file. Raises TrafficgenError."""
+        """Replace the file. Raises TidewatchError."""
         if self._path is None:
             return
         counts: dict[str, dict[str, int]] = {}
@@ -127,7 +127,7 @@ class Truth:
             scratch.write_text(json.dumps(tree, indent=1) + "\n", "utf-8")
             scratch.replace(self._path)
         except OSError as exc:
-            raise TrafficgenError(f"{self._path}: {exc.strerror}") from exc
+            raise TidewatchError(f"{self._path}: {exc.strerror}") from exc
 
 
 def seconds(made: Shape, seed: int) -> Iterator[list[tuple[str, int, int]]]:
@@ -170,7 +170,7 @@ class HttpSink:
                     return True
                 trouble = f"answered {answer.status_code}: {answer.text.strip()[:200]}"
                 if answer.status_code in (400, 401, 404, 413):
-                    raise TrafficgenError(f"{self._url}: {trouble}")
+                    raise TidewatchError(f"{self._url}: {trouble}")
             except requests.RequestException as exc:
                 trouble = str(exc)
             if not self._complained:
@@ -195,7 +195,7 @@ class TcpSink:
         try:
             self._socket = socket.create_connection((host, port), timeout=10)
         except OSError as exc:
-            raise TrafficgenError(f"tcp://{host}:{port}: {exc.strerror or exc}") from exc
+            raise TidewatchError(f"tcp://{host}:{port}: {exc.strerror or exc}") from exc
         if token:
             self._socket.sendall(f"AUTH {token}\n".encode())
 
@@ -204,7 +204,7 @@ class TcpSink:
         try:
             self._socket.sendall(lines)
         except OSError as exc:
-            raise TrafficgenError(f"the receiver hung up: {exc.strerror or exc}; {self._told()}") from exc
+            raise TidewatchError(f"the receiver hung up: {exc.strerror or exc}; {self._told()}") from exc
         self._lines += lines.count(b"\n")
         return True
 
@@ -213,14 +213,14 @@ class TcpSink:
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError as exc:
-            raise TrafficgenError(f"the receiver hung up: {exc.strerror or exc}; {self._told()}") from exc
+            raise TidewatchError(f"the receiver hung up: {exc.strerror or exc}; {self._told()}") from exc
         told = self._told()
         try:
             dealt = sum(json.loads(told).values())
         except (ValueError, AttributeError, TypeError):
             dealt = -1
         if dealt != self._lines:
-            raise TrafficgenError(f"{self._lines} lines were sent; {told}")
+            raise TidewatchError(f"{self._lines} lines were sent; {told}")
         click.echo(f"acknowledged: {told}", err=True)
 
     def _told(self) -> str:
@@ -250,7 +250,7 @@ def write_file(path: Path, made: Shape, truth: Truth, seed: int, length_s: int) 
                     truth.counts[build, code] += count
         truth.write(finished=True)
     except OSError as exc:
-        raise TrafficgenError(f"{path}: {exc.strerror}") from exc
+        raise TidewatchError(f"{path}: {exc.strerror}") from exc
 
 
 def run_live(
@@ -275,18 +275,18 @@ def _read_token(path: Path | None) -> str | None:
     try:
         return path.read_text("utf-8").strip() if path else None
     except (OSError, UnicodeDecodeError) as exc:
-        raise UsageError(f"--token-file {path}: cannot be read: {exc}") from exc
+        raise ConfigError(f"--token-file {path}: cannot be read: {exc}") from exc
 
 
 def _split(target: str) -> SplitResult:
-    """The parts of `--to`; a file's name has no scheme that is known. Raises UsageError."""
+    """The parts of `--to`; a file's name has no scheme that is known. Raises ConfigError."""
     try:
         parts = urlsplit(target)
         good = parts.scheme not in SCHEMES or (parts.hostname and (parts.port or parts.scheme != "tcp"))
     except ValueError:  # a port or an IPv6 address that is none
         good = False
     if not good:
-        raise UsageError(
+        raise ConfigError(
             f"--to {target!r}: no host and port; write http://127.0.0.1:8095/ingest or tcp://127.0.0.1:8096"
         )
     return parts
@@ -321,7 +321,7 @@ def command(
 ) -> None:
     """Send an error stream of several builds, one of which may become worse."""
     if not 0 < rate <= 1e6:
-        raise UsageError(f"--rate {rate}: above 0 and at most 1000000 records a second")
+        raise ConfigError(f"--rate {rate}: above 0 and at most 1000000 records a second")
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
     made = shape(builds, codes, rate, [parse_regression(text) for text in regressions])
     length_s = parse_duration(duration, what="--duration") if duration else None

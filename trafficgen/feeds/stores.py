@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from trafficgen.errors import TrafficgenError, UsageError
+from foundation.errors import ConfigError, TidewatchError
 from trafficgen.feeds.stores_world import DAY_S, HOUR_S, World, down_s
 
 STATUS = "store_id,status,timestamp_utc\n"
@@ -70,7 +70,7 @@ def truth(world: World, hours: int, polls: int) -> dict[str, Any]:
 
 
 def put(path: Path, text: Iterable[str]) -> None:
-    """Write a file whole: under another name first. Raises TrafficgenError."""
+    """Write a file whole: under another name first. Raises TidewatchError."""
     unfinished = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def put(path: Path, text: Iterable[str]) -> None:
             out.writelines(text)
         unfinished.rename(path)
     except OSError as exc:
-        raise TrafficgenError(f"{path}: {exc.strerror}") from exc
+        raise TidewatchError(f"{path}: {exc.strerror}") from exc
 
 
 def write_all(folder: Path, world: World, hours: int) -> int:
@@ -142,7 +142,7 @@ def command(*, output: Path, count: int, hours: int, speed: float | None, seed: 
     Without --speed all of it at once. With it, a file for each hour, and a feed that was stopped goes on.
     """
     if speed is not None and not 1 <= speed <= 1e6:
-        raise UsageError(f"--speed {speed}: 1 to 1000000 times as quick as the clock")
+        raise ConfigError(f"--speed {speed}: 1 to 1000000 times as quick as the clock")
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
     start_s = int(time.time()) // HOUR_S * HOUR_S - hours * HOUR_S
     if speed is None:

@@ -15,9 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from foundation.errors import SourceError
+from foundation.errors import ConfigError, SourceError
 from foundation.listen import serve
-from trafficgen.errors import UsageError
 from trafficgen.meter.histogram import BOUNDS_S, Histogram
 from trafficgen.meter.meter import Meter
 
@@ -144,7 +143,7 @@ class MetricsServer:
             try:
                 _, self.port = await serve(app, self._address, stack, shutdown_s=SHUTDOWN_S)
             except SourceError as exc:
-                raise UsageError(f"--metrics-address: {exc}; give another address, or off") from exc
+                raise ConfigError(f"--metrics-address: {exc}; give another address, or off") from exc
             self._stack = stack.pop_all()
         return self
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 
 MAX_REQUESTS = 20_000_000  # 12 bytes each
 MAX_LINE_BYTES = 64 << 10
@@ -71,7 +71,7 @@ class Recording:
 
 
 def read_log(path: Path) -> Recording:
-    """All GETs of an access log (gzip too). Raises UsageError when there is none, or the file can't be read."""
+    """All GETs of an access log (gzip too). Raises ConfigError when there is none, or the file can't be read."""
     recording = Recording()
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -84,17 +84,17 @@ def read_log(path: Path) -> Recording:
                     if header:
                         continue
                     if parse is None:
-                        raise UsageError(f"{path}: no log with times: combined, JSON lines, CSV are")
+                        raise ConfigError(f"{path}: no log with times: combined, JSON lines, CSV are")
                 try:
                     recording.add(parse(raw))
                 except (ValueError, KeyError, OverflowError):
                     recording.unreadable += 1
                 if len(recording.times_s) > MAX_REQUESTS:
-                    raise UsageError(f"{path}: more than {MAX_REQUESTS:,} requests; cut the log")
+                    raise ConfigError(f"{path}: more than {MAX_REQUESTS:,} requests; cut the log")
     except (OSError, EOFError) as exc:
-        raise UsageError(f"{path}: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise ConfigError(f"{path}: {getattr(exc, 'strerror', None) or exc}") from exc
     if not recording.times_s:
-        raise UsageError(f"{path}: nothing to replay: {recording.describe()}")
+        raise ConfigError(f"{path}: nothing to replay: {recording.describe()}")
     return recording
 
 

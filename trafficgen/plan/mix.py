@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 
 MAX_TARGETS = 100  # each target is a label value of the metrics; more would be a cardinality problem
 _SYNTAX = "write /path=weight with commas between, as in '/=90,/fail=8,/missing=2'"
@@ -27,53 +27,53 @@ class Fault:
 
 
 def parse_mix(text: str) -> Shares:
-    """`/=90,/fail=8` as shares of 1. Raises UsageError."""
+    """`/=90,/fail=8` as shares of 1. Raises ConfigError."""
     return as_mix(parse_pairs(text, "--mix"))
 
 
 def as_mix(pairs: list[tuple[str, float]], what: str = "--mix") -> Shares:
-    """Weights as shares of 1. Raises UsageError."""
+    """Weights as shares of 1. Raises ConfigError."""
     _check(pairs, what)
     total = math.fsum(weight for _, weight in pairs)
     if not total > 0:
-        raise UsageError(f"{what}: no weight above 0; {_SYNTAX}")
+        raise ConfigError(f"{what}: no weight above 0; {_SYNTAX}")
     return tuple((path, weight / total) for path, weight in pairs)
 
 
 def as_fault(pairs: list[tuple[str, float]], what: str) -> Shares:
-    """Percentages of all traffic as shares of 1. Raises UsageError when they exceed 100."""
+    """Percentages of all traffic as shares of 1. Raises ConfigError when they exceed 100."""
     _check(pairs, what)
     if math.fsum(percent for _, percent in pairs) > 100:
-        raise UsageError(f"{what}: takes more than 100 percent of the traffic")
+        raise ConfigError(f"{what}: takes more than 100 percent of the traffic")
     return tuple((path, percent / 100) for path, percent in pairs)
 
 
 def parse_pairs(text: str, what: str) -> list[tuple[str, float]]:
-    """`/=90,/fail=8` as (path, number) pairs. Raises UsageError that starts with `what`."""
+    """`/=90,/fail=8` as (path, number) pairs. Raises ConfigError that starts with `what`."""
     pairs: list[tuple[str, float]] = []
     for part in filter(None, (p.strip() for p in text.split(","))):
         path, equals, weight_text = part.rpartition("=")
         if not equals:
-            raise UsageError(f"{what}: {part!r} is not a path and its weight; {_SYNTAX}")
+            raise ConfigError(f"{what}: {part!r} is not a path and its weight; {_SYNTAX}")
         try:
             pairs.append((path, float(weight_text)))
         except ValueError:
-            raise UsageError(f"{what}: {weight_text!r} in {part!r} is no number; {_SYNTAX}") from None
+            raise ConfigError(f"{what}: {weight_text!r} in {part!r} is no number; {_SYNTAX}") from None
     return pairs
 
 
 def _check(pairs: list[tuple[str, float]], what: str) -> None:
     if not pairs:
-        raise UsageError(f"{what}: empty; {_SYNTAX}")
+        raise ConfigError(f"{what}: empty; {_SYNTAX}")
     if len(pairs) > MAX_TARGETS:
-        raise UsageError(f"{what}: {len(pairs)} targets; at most {MAX_TARGETS}, as each is a label of the metrics")
+        raise ConfigError(f"{what}: {len(pairs)} targets; at most {MAX_TARGETS}, as each is a label of the metrics")
     for number, (path, weight) in enumerate(pairs):
         if not is_path(path):
-            raise UsageError(f"{what}: {path!r} is no path; a path starts with / and is ASCII without blanks and #")
+            raise ConfigError(f"{what}: {path!r} is no path; a path starts with / and is ASCII without blanks and #")
         if not 0 <= weight < math.inf:
-            raise UsageError(f"{what}: the weight of {path} is {weight:g}; a number from 0 up would be right")
+            raise ConfigError(f"{what}: the weight of {path} is {weight:g}; a number from 0 up would be right")
         if path in dict(pairs[:number]):
-            raise UsageError(f"{what}: {path} is given twice")
+            raise ConfigError(f"{what}: {path} is given twice")
 
 
 def is_path(text: str) -> bool:

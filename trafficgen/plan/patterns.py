@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 from pathlib import Path
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.plan.curve import Line, Segment, Wave, modulate
 from trafficgen.units import parse_duration
 
@@ -61,17 +61,17 @@ SILENCE = Pattern((Segment(0.0, math.inf, Line(0.0)),))
 
 
 def check_rate(rate: float | None, *, what: str = "--rps") -> float:
-    """The rate itself. Raises UsageError unless it is above 0 and at most ten million a second."""
+    """The rate itself. Raises ConfigError unless it is above 0 and at most ten million a second."""
     if rate is None or not 0 < rate <= MAX_RATE_PER_S:  # NaN fails the comparison too
         got = "missing" if rate is None else f"{rate:g}"
-        raise UsageError(
+        raise ConfigError(
             f"{what}: {got}; it must be a number above 0 and at most {MAX_RATE_PER_S:,.0f} requests a second"
         )
     return rate
 
 
 def parse_patterns(texts: tuple[str, ...], rate: float | None) -> Pattern:
-    """The curve that `texts` tell at a base rate of `rate` a second. Raises UsageError."""
+    """The curve that `texts` tell at a base rate of `rate` a second. Raises ConfigError."""
     base: Pattern | None = None
     bursts: list[Burst] = []
     for text in texts:
@@ -80,7 +80,7 @@ def parse_patterns(texts: tuple[str, ...], rate: float | None) -> Pattern:
             bursts.append(_burst(_Options(text, rest)))
             continue
         if base is not None:
-            raise UsageError(f"--pattern: {text!r} is a second base; only bursts can be added to another pattern")
+            raise ConfigError(f"--pattern: {text!r} is a second base; only bursts can be added to another pattern")
         base = _base(text, name, rest, rate)
     if base is None:
         base = _endless(Line(check_rate(rate)))
@@ -96,9 +96,9 @@ def _base(text: str, name: str, rest: str, rate: float | None) -> Pattern:
         return _ramp(_Options(text, rest), rate)
     if name == "steps" or Path(text).is_file():
         if rate is not None:
-            raise UsageError(f"--rps: {text!r} has rates of its own; leave one of the two out")
+            raise ConfigError(f"--rps: {text!r} has rates of its own; leave one of the two out")
         return _steps(_Options(text, rest)) if name == "steps" else read_schedule(Path(text))
-    raise UsageError(f"--pattern: {text!r} is neither a pattern nor a file; known: {_KNOWN}")
+    raise ConfigError(f"--pattern: {text!r} is neither a pattern nor a file; known: {_KNOWN}")
 
 
 def _endless(shape: Line | Wave) -> Pattern:
@@ -132,7 +132,7 @@ def _steps(options: "_Options") -> Pattern:
     except ValueError:
         rates = [-1.0]
     if not all(0 <= r <= MAX_RATE_PER_S for r in rates) or not any(rates):
-        raise UsageError(f"--pattern: rates={text}: write rates a second with / between them, as in rates=100/200/400")
+        raise ConfigError(f"--pattern: rates={text}: write rates a second with / between them, as in rates=100/200/400")
     ends = [*(every * n for n in range(1, len(rates))), math.inf]
     starts = [0.0, *ends[:-1]]
     return Pattern(tuple(Segment(a, b, Line(r)) for a, b, r in zip(starts, ends, rates, strict=True)))
@@ -152,15 +152,15 @@ def _burst(options: "_Options") -> Burst:
 def read_schedule(path: Path) -> Pattern:
     """A CSV file of `seconds,rate` rows: straight lines between the rows; two rows of one time are a jump.
 
-    The first rate holds from 0 on, the run ends at the last row. Raises UsageError with the line.
+    The first rate holds from 0 on, the run ends at the last row. Raises ConfigError with the line.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             points = _points(path, csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise UsageError(f"--pattern: {path}: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise ConfigError(f"--pattern: {path}: {getattr(exc, 'strerror', None) or exc}") from exc
     if len(points) < 2 or points[-1][0] <= 0 or not any(rate for _, rate in points):
-        raise UsageError(f"--pattern: {path}: needs at least two rows of seconds,rate, and a rate above 0")
+        raise ConfigError(f"--pattern: {path}: needs at least two rows of seconds,rate, and a rate above 0")
     if points[0][0] > 0:
         points.insert(0, (0.0, points[0][1]))
     segments = [
@@ -182,13 +182,13 @@ def _points(path: Path, rows: Iterator[list[str]]) -> list[tuple[float, float]]:
         except ValueError:
             at, rate = math.nan, math.nan
         if not (0 <= at < math.inf and 0 <= rate <= MAX_RATE_PER_S):
-            raise UsageError(f"--pattern: {path}:{number}: {','.join(row)!r} is not seconds,rate with both at least 0")
+            raise ConfigError(f"--pattern: {path}:{number}: {','.join(row)!r} is not seconds,rate with both at least 0")
         if points and at < points[-1][0]:
-            raise UsageError(
+            raise ConfigError(
                 f"--pattern: {path}:{number}: {at:g} s goes back in time; the row before is at {points[-1][0]:g} s"
             )
         if len(points) >= MAX_SCHEDULE_ROWS:
-            raise UsageError(f"--pattern: {path}:{number}: more than {MAX_SCHEDULE_ROWS:,} rows")
+            raise ConfigError(f"--pattern: {path}:{number}: more than {MAX_SCHEDULE_ROWS:,} rows")
         points.append((at, rate))
     return points
 
@@ -202,34 +202,34 @@ class _Options:
         for part in filter(None, (p.strip() for p in rest.split(","))):
             key, _, value = part.partition("=")
             if key in self._left:
-                raise UsageError(f"--pattern: {text!r}: {key} is given twice")
+                raise ConfigError(f"--pattern: {text!r}: {key} is given twice")
             self._left[key] = value
 
     def text(self, key: str) -> str:
         """The value of `key`, which must be given."""
         value = self._left.pop(key, "")
         if not value:
-            raise UsageError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
+            raise ConfigError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
         return value
 
     def number(self, key: str, default: float | None, *, low: float, high: float) -> float:
         """The number of `key`, from `low` to `high`; `default` None: it must be given."""
         text = self._left.pop(key, None)
         if text is None and default is None:
-            raise UsageError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
+            raise ConfigError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
         try:
             value = default if text is None else float(text)
         except ValueError:
             value = math.nan
         if value is None or not low <= value <= high:
-            raise UsageError(f"--pattern: {self._text!r}: {key} must be a number from {low:g} to {high:g}")
+            raise ConfigError(f"--pattern: {self._text!r}: {key} must be a number from {low:g} to {high:g}")
         return value
 
     def duration(self, key: str, default: str | None) -> float:
         """The duration of `key` in seconds; `default` None: it must be given."""
         text = self._left.pop(key, default)
         if text is None:
-            raise UsageError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
+            raise ConfigError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
         return parse_duration(text, what=f"--pattern: {key}")
 
     def flag(self, key: str) -> bool:
@@ -239,4 +239,4 @@ class _Options:
     def end(self) -> None:
         """Refuse what nobody has asked for."""
         if self._left:
-            raise UsageError(f"--pattern: {self._text!r}: unknown {', '.join(self._left)}; known: {_KNOWN}")
+            raise ConfigError(f"--pattern: {self._text!r}: unknown {', '.join(self._left)}; known: {_KNOWN}")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from trafficgen.errors import TrafficgenError
+from foundation.errors import TidewatchError
 from trafficgen.plan.curve import Segment
 from trafficgen.plan.plan import Plan
 
@@ -54,7 +54,7 @@ def write_rows(table: Iterable[Row], out: TextIO) -> None:
 
 
 def save(table: Iterable[Row], path: Path, title: str) -> None:
-    """Write CSV, or draw where the name ends in .png, .svg or .pdf. Raises TrafficgenError when it can't be written."""
+    """Write CSV, or draw where the name ends in .png, .svg or .pdf. Raises TidewatchError when it can't be written."""
     try:
         if path.suffix.lower() in PICTURES:
             draw(list(table), path, title)
@@ -62,7 +62,7 @@ def save(table: Iterable[Row], path: Path, title: str) -> None:
             with path.open("w", encoding="utf-8") as file:
                 write_rows(table, file)
     except OSError as exc:
-        raise TrafficgenError(f"--output: {path}: {exc.strerror or exc}") from exc
+        raise TidewatchError(f"--output: {path}: {exc.strerror or exc}") from exc
 
 
 def draw(table: list[Row], path: Path, title: str) -> None:

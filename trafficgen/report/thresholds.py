@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.report.report import QUANTILES, Report
 from trafficgen.units import parse_duration
 
@@ -49,15 +49,15 @@ class Threshold:
 
 
 def parse_threshold(text: str) -> Threshold:
-    """Read one `--fail-if`. Raises UsageError."""
+    """Read one `--fail-if`. Raises ConfigError."""
     match = _SYNTAX.match(text)
     if not match or match["name"] not in EXIT_CODES:
-        raise UsageError(
+        raise ConfigError(
             f"--fail-if: {text!r}; write a limit as in 'error_ratio>0.01' or 'latency_p99>200ms'; known: {KNOWN}"
         )
     name, quantile = match["name"], match["q"] or ""
     if (name in _TIMES) != (quantile in _QUANTILE_NAMES):
-        raise UsageError(f"--fail-if: {text!r}: quantiles go with times only; known: {KNOWN}")
+        raise ConfigError(f"--fail-if: {text!r}: quantiles go with times only; known: {KNOWN}")
     if name in _TIMES:
         limit = parse_duration(match["limit"], what=f"--fail-if: {text}", zero=True)
     else:
@@ -71,7 +71,7 @@ def _number(digits: str, text: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise UsageError(f"--fail-if: {text!r}: {digits} is not a number")
+        raise ConfigError(f"--fail-if: {text!r}: {digits} is not a number")
     return number
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import aiohttp
 import msgspec
 
-from trafficgen.errors import ungrouped
+from foundation.errors import ungrouped
 from trafficgen.report.report import Report
 from trafficgen.report.verdict import Verdict, describe
 from trafficgen.run import Run
@@ -40,7 +40,7 @@ class Drive:
         on_tick: Callable[[Run], None],
         tell: Callable[[str], None],
     ) -> Report:
-        """The report, with a verdict on each expectation. Raises UsageError when target or APIs can't be reached."""
+        """The report, with a verdict on each expectation. Raises ConfigError when target or APIs can't be reached."""
         self._tell = tell
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
             source = AlertSource(session, prometheus, alertmanager)

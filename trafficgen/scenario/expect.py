@@ -8,7 +8,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.report.verdict import Verdict
 from trafficgen.units import parse_duration
 
@@ -35,7 +35,7 @@ class Expectation:
 
 
 def parse_expectation(text: str) -> Expectation:
-    """Read one line of `expect`. Raises UsageError."""
+    """Read one line of `expect`. Raises ConfigError."""
     if match := _ALERT.match(text.strip()):
         resolved = match["resolved"]
         return Expectation(
@@ -47,7 +47,7 @@ def parse_expectation(text: str) -> Expectation:
         )
     if match := _NONE.match(text.strip()):
         return Expectation(text, match["name"], but=frozenset((match["but"] or "").split(", ")))
-    raise UsageError(f"$.expect: {text!r} is not understood; {_SYNTAX}")
+    raise ConfigError(f"$.expect: {text!r} is not understood; {_SYNTAX}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.plan.arrivals import ArrivalMode
 from trafficgen.plan.jitter import JitterMode
 from trafficgen.plan.mix import Fault, Shares, as_fault, as_mix, parse_pairs
@@ -102,7 +102,7 @@ class Scenario:
             named = next((w for w in windows if w.name == expectation.after), None)
             if named is None:
                 known = ", ".join(w.name for w in windows)
-                raise UsageError(
+                raise ConfigError(
                     f"{expectation.text!r}: no phase or fault is called {expectation.after}; known: {known}"
                 )
             return named
@@ -117,54 +117,54 @@ def builtin_scenarios() -> dict[str, str]:
 
 
 def read_scenario(name: str) -> Scenario:
-    """The scenario in the file `name`, or the built-in one of that name. Raises UsageError."""
+    """The scenario in the file `name`, or the built-in one of that name. Raises ConfigError."""
     path = Path(name)
     builtin = builtin_scenarios()
     if not path.exists() and name in builtin:
         return parse_scenario(builtin[name], name)
     if not path.exists():
-        raise UsageError(f"{name}: no such file, nor a scenario of the program's own ({', '.join(builtin)})")
+        raise ConfigError(f"{name}: no such file, nor a scenario of the program's own ({', '.join(builtin)})")
     try:
         if path.stat().st_size > MAX_SCENARIO_BYTES:
-            raise UsageError(f"{name}: larger than 1 MiB; is this a scenario?")
+            raise ConfigError(f"{name}: larger than 1 MiB; is this a scenario?")
         return parse_scenario(path.read_text("utf-8"), name)
     except OSError as exc:
-        raise UsageError(f"{name}: {exc.strerror}") from exc
+        raise ConfigError(f"{name}: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
-        raise UsageError(f"{name}: not UTF-8 text (byte {exc.start})") from exc
+        raise ConfigError(f"{name}: not UTF-8 text (byte {exc.start})") from exc
 
 
 def parse_scenario(text: str, name: str) -> Scenario:
-    """Read and check a scenario. Raises UsageError that starts with `name`."""
+    """Read and check a scenario. Raises ConfigError that starts with `name`."""
     try:
         tree: Any = yaml.safe_load(text)
     except yaml.MarkedYAMLError as exc:
         line = exc.problem_mark.line + 1 if exc.problem_mark else 1
-        raise UsageError(f"{name}:{line}: not YAML: {exc.problem}") from exc
+        raise ConfigError(f"{name}:{line}: not YAML: {exc.problem}") from exc
     except yaml.YAMLError as exc:
-        raise UsageError(f"{name}: not YAML: {' '.join(str(exc).split())}") from exc
+        raise ConfigError(f"{name}: not YAML: {' '.join(str(exc).split())}") from exc
     try:
         written = msgspec.convert(tree, ScenarioText)
     except msgspec.ValidationError as exc:
-        raise UsageError(f"{name}: {exc}") from exc
+        raise ConfigError(f"{name}: {exc}") from exc
     try:
         scenario = _build(written, name)
         for expectation in scenario.expectations:
             scenario.window_of(expectation)
-    except UsageError as exc:
-        raise UsageError(f"{name}: {exc}") from exc
+    except ConfigError as exc:
+        raise ConfigError(f"{name}: {exc}") from exc
     return scenario
 
 
 def _build(written: ScenarioText, name: str) -> Scenario:
     phases = tuple(_phase(phase, number) for number, phase in enumerate(written.phases))
     if not phases:
-        raise UsageError("$.phases: empty; write at least one, as in - {rate: 100, duration: 60s}")
+        raise ConfigError("$.phases: empty; write at least one, as in - {rate: 100, duration: 60s}")
     endless = [phase for phase in phases if phase.duration_s is None]
     if endless and (endless != [phases[-1]] or written.repeat):
-        raise UsageError("$.phases: only the last one may be without a duration, and only without repeat")
+        raise ConfigError("$.phases: only the last one may be without a duration, and only without repeat")
     if written.repeat and written.expect:
-        raise UsageError("$.expect: a scenario that repeats has no end to judge; leave out repeat or expect")
+        raise ConfigError("$.expect: a scenario that repeats has no end to judge; leave out repeat or expect")
     return Scenario(
         name=written.name or Path(name).stem,
         url=written.url,
@@ -182,11 +182,11 @@ def _phase(written: PhaseText, number: int) -> Phase:
     where = f"$.phases[{number}]"
     texts = (written.pattern,) if isinstance(written.pattern, str) else tuple(written.pattern)
     if not 0 <= written.jitter <= 1:
-        raise UsageError(f"{where}.jitter: {written.jitter:g}; it must be a number from 0 to 1")
+        raise ConfigError(f"{where}.jitter: {written.jitter:g}; it must be a number from 0 to 1")
     try:
         pattern = SILENCE if written.rate == 0 and not texts else parse_patterns(texts, written.rate)
-    except UsageError as exc:
-        raise UsageError(f"{where}: {str(exc).replace('--rps', 'rate').replace('--pattern', 'pattern')}") from exc
+    except ConfigError as exc:
+        raise ConfigError(f"{where}: {str(exc).replace('--rps', 'rate').replace('--pattern', 'pattern')}") from exc
     duration = pattern.duration_s if written.duration is None else _time(written.duration, f"{where}.duration")
     return Phase(
         pattern,

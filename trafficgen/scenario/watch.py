@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.scenario.expect import Judge, Seen
 
 POLL_S = 1.0
@@ -23,14 +23,14 @@ class AlertSource:
         self._alertmanager = alertmanager.rstrip("/") if alertmanager else None
 
     async def look_before(self) -> Seen:
-        """What is firing before the run. Raises UsageError when one of the two doesn't answer as it should."""
+        """What is firing before the run. Raises ConfigError when one of the two doesn't answer as it should."""
         asked = "prometheus"
         try:
             prometheus = await self._ask_prometheus()
             asked = "alertmanager"
             alertmanager = await self._ask_alertmanager()
         except FAILURES as exc:
-            raise UsageError(f"--{asked}: it does not tell its alerts: {_words(exc)}") from exc
+            raise ConfigError(f"--{asked}: it does not tell its alerts: {_words(exc)}") from exc
         return Seen(-1.0, prometheus, alertmanager)
 
     async def look(self, elapsed_s: Callable[[], float]) -> Seen:

@@ -19,7 +19,7 @@ class Crew(Protocol):
         """When sending ended, on the monotonic clock; 0 before that."""
 
     async def reach(self) -> None:
-        """Try the target. Raises UsageError when it can't be reached."""
+        """Try the target. Raises ConfigError when it can't be reached."""
 
     async def work(self, start_ns: int) -> None:
         """Send the plan, the start of which is `start_ns`, and wait for the answers."""

@@ -14,8 +14,8 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from foundation.errors import ConfigError, TidewatchError, ungrouped
 from trafficgen.config import LoadConfig
-from trafficgen.errors import TrafficgenError, UsageError, ungrouped
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import Plan
 from trafficgen.send.worker import Worker
@@ -71,7 +71,7 @@ class Processes:
         self._stopped = False
 
     async def reach(self) -> None:
-        """Start the workers and wait until each has reached the target. Raises UsageError."""
+        """Start the workers and wait until each has reached the target. Raises ConfigError."""
         # this process tries first: a target that can't be reached is told once, before any other is started
         await Worker(self._config, self._plan).reach()
         ready = False
@@ -84,10 +84,10 @@ class Processes:
             if not ready:
                 await self._end()
         if not ready:
-            raise UsageError(next(str(answer) for answer in answers if answer != READY))
+            raise ConfigError(next(str(answer) for answer in answers if answer != READY))
 
     async def work(self, start_ns: int) -> None:
-        """See `Crew.work`. Raises TrafficgenError when a worker is lost."""
+        """See `Crew.work`. Raises TidewatchError when a worker is lost."""
         self._command("start", start_ns)
         if self._stopped:
             self._command("stop")
@@ -146,7 +146,7 @@ class Processes:
             return await unpack(process.stdout)
         except asyncio.IncompleteReadError as exc:
             code = await process.wait()
-            raise TrafficgenError(f"worker {number} was lost (exit code {code}); the run is void") from exc
+            raise TidewatchError(f"worker {number} was lost (exit code {code}); the run is void") from exc
 
     def _command(self, name: str, argument: int = 0) -> None:
         for process in self._processes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -30,22 +30,22 @@ class Url:
 
 
 def parse_url(text: str) -> Url:
-    """Read an http or https URL. Raises UsageError."""
+    """Read an http or https URL. Raises ConfigError."""
     wanted = "write http://host:port/path or https://..."
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError as exc:
-        raise UsageError(f"--url: {text!r}: {exc}; {wanted}") from exc
+        raise ConfigError(f"--url: {text!r}: {exc}; {wanted}") from exc
     if parts.scheme not in {"http", "https"}:
-        raise UsageError(f"--url: {text!r} is not an http or https URL; {wanted}")
+        raise ConfigError(f"--url: {text!r} is not an http or https URL; {wanted}")
     if not host or not all("!" <= c <= "~" for c in parts.netloc):
-        raise UsageError(f"--url: {text!r} has no host; {wanted}")
+        raise ConfigError(f"--url: {text!r} has no host; {wanted}")
     if parts.username is not None:
-        raise UsageError("--url: credentials don't belong in a URL; give --header 'Authorization: ...'")
+        raise ConfigError("--url: credentials don't belong in a URL; give --header 'Authorization: ...'")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not all("!" <= c <= "~" for c in path):
-        raise UsageError(f"--url: {text!r}: the path must be percent-encoded ASCII")
+        raise ConfigError(f"--url: {text!r}: the path must be percent-encoded ASCII")
     tls = parts.scheme == "https"
     return Url(host, port if port is not None else (443 if tls else 80), path, tls)
 
@@ -59,9 +59,9 @@ def encode(
     body: bytes = b"",
     keepalive: bool = True,
 ) -> bytes:
-    """One request, complete. Raises UsageError for what would break the framing."""
+    """One request, complete. Raises ConfigError for what would break the framing."""
     if not _TOKEN.match(method):
-        raise UsageError(f"--method: {method!r} is not a method; write GET, HEAD, POST, ...")
+        raise ConfigError(f"--method: {method!r} is not a method; write GET, HEAD, POST, ...")
     fields = {"Host": url.authority, "User-Agent": USER_AGENT, "Accept": "*/*"}
     if body or method in {"POST", "PUT", "PATCH"}:
         fields["Content-Length"] = str(len(body))
@@ -69,10 +69,10 @@ def encode(
         fields["Connection"] = "close"
     own = {name.lower() for name in headers}
     for name in own & {"content-length", "transfer-encoding", "connection"}:
-        raise UsageError(f"--header: {name} is set by trafficgen itself (--body, --no-keepalive)")
+        raise ConfigError(f"--header: {name} is set by trafficgen itself (--body, --no-keepalive)")
     for name, value in headers.items():
         if not _TOKEN.match(name) or any(c in value for c in "\r\n\0"):
-            raise UsageError(f"--header: {name!r} is not a header; write 'Name: value'")
+            raise ConfigError(f"--header: {name!r} is not a header; write 'Name: value'")
     lines = [f"{n}: {v}" for n, v in fields.items() if n.lower() not in own]
     lines += [f"{n}: {v}" for n, v in headers.items()]
     return "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode("latin-1", "replace") + body

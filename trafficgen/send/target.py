@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.send.request import Url
 
 _RETRY_S = 0.25
@@ -30,7 +30,7 @@ class Target:
         return self._unix_socket or self._url.authority
 
     async def resolve(self) -> None:
-        """Look the host up. Raises UsageError for an unknown host, or for one that is public and not allowed."""
+        """Look the host up. Raises ConfigError for an unknown host, or for one that is public and not allowed."""
         if self._unix_socket is not None:
             return
         url = self._url
@@ -38,11 +38,11 @@ class Target:
             infos = await asyncio.get_running_loop().getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as exc:
             why = getattr(exc, "strerror", None) or exc
-            raise UsageError(f"--url: no address for host {url.host!r}: {why}") from exc
+            raise ConfigError(f"--url: no address for host {url.host!r}: {why}") from exc
         addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
         public = [address for address in addresses if ipaddress.ip_address(address.partition("%")[0]).is_global]
         if public and not self._allow_public:
-            raise UsageError(
+            raise ConfigError(
                 f"--url: {url.host} is {public[0]}, a public address; "
                 "load only what is yours, and then say --allow-public"
             )
@@ -65,7 +65,7 @@ class Target:
     async def _resolve_again(self) -> None:
         """Follow a host that moves; what was known stays where the new answer is none, or not allowed."""
         self._resolved_s = time.monotonic()
-        with contextlib.suppress(UsageError):
+        with contextlib.suppress(ConfigError):
             await self.resolve()
 
 
@@ -79,7 +79,7 @@ def tls_context(*, insecure: bool) -> ssl.SSLContext:
 
 
 async def wait_reachable(target: Target, *, timeout_s: float, wait_s: float) -> None:
-    """Make one connection and close it, trying again for `wait_s`. Raises UsageError: a wrong URL sends nothing."""
+    """Make one connection and close it, trying again for `wait_s`. Raises ConfigError: a wrong URL sends nothing."""
     await target.resolve()
     give_up = time.monotonic() + wait_s
     while True:
@@ -88,7 +88,7 @@ async def wait_reachable(target: Target, *, timeout_s: float, wait_s: float) -> 
                 await target.dial(Probe)
         except OSError as exc:  # TimeoutError and TLS errors are OSErrors too
             if time.monotonic() >= give_up:
-                raise UsageError(f"--url: cannot connect to {target}: {_reason(exc, timeout_s)}") from exc
+                raise ConfigError(f"--url: cannot connect to {target}: {_reason(exc, timeout_s)}") from exc
             await asyncio.sleep(_RETRY_S)
         else:
             return

@@ -38,7 +38,7 @@ class Worker:
         self._stopped = False
 
     async def reach(self) -> None:
-        """Find out how to connect to the target, and try it. Raises UsageError when it can't be reached."""
+        """Find out how to connect to the target, and try it. Raises ConfigError when it can't be reached."""
         await wait_reachable(self._target, timeout_s=self._limits.connect_timeout_s, wait_s=self._config.wait_s)
 
     async def work(self, start_ns: int) -> None:

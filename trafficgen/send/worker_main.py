@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from trafficgen.errors import UsageError
+from foundation.errors import ConfigError
 from trafficgen.meter.meter import Meter
 from trafficgen.send.loops import run_loop
 from trafficgen.send.processes import READY, Job, Snapshot, pack, unpack
@@ -27,7 +27,7 @@ async def _do_job(commands: asyncio.StreamReader, answers: asyncio.WriteTranspor
     worker = Worker(job.config, job.plan, number=job.number, of=job.config.workers)
     try:
         await worker.reach()
-    except UsageError as exc:
+    except ConfigError as exc:
         answers.write(pack(str(exc)))
         return
     answers.write(pack(READY))

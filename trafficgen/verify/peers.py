@@ -9,13 +9,13 @@ from typing import NamedTuple
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from trafficgen.errors import TrafficgenError
+from foundation.errors import TidewatchError
 from trafficgen.verify.table import Codes
 
 ANSWER_WITHIN_S = 5.0
 
 
-class PeerError(TrafficgenError):
+class PeerError(TidewatchError):
     """A part does not answer, or not with what it should; the text says which, and where."""
 
     exit_code = 2

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from foundation.errors import ungrouped
 from trafficgen.config import LoadConfig
-from trafficgen.errors import ungrouped
 from trafficgen.meter.metrics import MetricsServer
 from trafficgen.plan.mix import Fault, Shares
 from trafficgen.plan.patterns import parse_patterns
@@ -62,7 +62,7 @@ class Options:
 async def verify(options: Options, say: Callable[[str], None]) -> list[Row]:
     """Drive the traffic and compare; `say` takes what happens, a line each.
 
-    Raises PeerError, or UsageError for the target, if a part is not there at the start.
+    Raises PeerError, or ConfigError for the target, if a part is not there at the start.
     """
     run = make_run(_load(options))
     async with open_session() as session, MetricsServer(options.metrics_address, run):

@@ -1,0 +1,29 @@
+"""Errors on their way to the user."""
+
+import asyncio
+
+import pytest
+
+from foundation.errors import ConfigError, ungrouped
+
+
+async def fail(exc):
+    raise exc
+
+
+async def group_of(*errors):
+    async with asyncio.TaskGroup() as tasks:
+        for exc in errors:
+            tasks.create_task(fail(exc))
+
+
+async def test_the_first_known_error_of_nested_task_groups_comes_alone():
+    with pytest.raises(ConfigError, match="first"), ungrouped():
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(group_of(ConfigError("first"), ConfigError("second")))
+
+
+async def test_a_bug_beside_a_known_error_stays_visible():
+    with pytest.raises(ExceptionGroup) as caught, ungrouped():
+        await group_of(ConfigError("known"), ZeroDivisionError())
+    assert caught.group_contains(ZeroDivisionError)
