@@ -139,7 +139,7 @@ def _check(file: Path | None) -> None:
         raise ConfigError("--config.check needs --config.file")
     config = load(file)
     if problems := [problem for source in config.accesslog for problem in check_source(source)]:
-        raise ConfigError("\n".join(f"{file}: {problem}" for problem in problems))
+        raise ConfigError(*(f"{file}: {problem}" for problem in problems))
     counts = [f"{name} {len(sources)}" for name, (_, sources) in doors(config).items() if sources]
     echo(f"{file}: ok ({', '.join(counts) or 'no sources'})")
 

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 
 
 class TidewatchError(Exception):
-    """Something the user can act on; its text is all they see."""
+    """Something the user can act on; its text is all they see: one line, or one line for each argument."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 class ConfigError(TidewatchError):

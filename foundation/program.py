@@ -1,29 +1,37 @@
-"""A click command as a program: exit codes, and one line on stderr for what the user can mend."""
+"""A click command as a program: exit codes, and one line on stderr for each thing that the user can mend."""
 
+import re
 import sys
 from collections.abc import Callable
 
 import click
 
 from foundation.errors import TidewatchError
-from foundation.terminal import echo
+from foundation.terminal import echo, printable
+
+_FOLD = re.compile(r"\s*\n\s*")  # click lists choices on lines of their own
 
 
 def run_command(name: str, command: Callable[..., object]) -> None:
-    """Run `command`; what the user can mend is told under the program's `name`, and the exit code says which it was.
+    """Run `command`; what the user can mend is reported under the `name` of the program, and by its exit code.
 
-    A reader that went away is no error to tell: click sees that first, and ends with 1.
+    A command ends with a code of its own by `ctx.exit(code)`, which click returns. When the reader of the output goes
+    away, click notices first and exits with 1.
     """
     try:
-        command(standalone_mode=False)
-    except click.exceptions.Exit as exc:
-        sys.exit(exc.exit_code)
+        code = command(standalone_mode=False)
     except click.Abort:
         sys.exit(130)
+    except click.exceptions.NoArgsIsHelpError as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
     except click.ClickException as exc:
         hint = f" (see {exc.ctx.command_path} --help)" if isinstance(exc, click.UsageError) and exc.ctx else ""
-        echo(f"{name}: {exc.format_message()}{hint}", err=True)
+        echo(f"{name}: {printable(_FOLD.sub(' ', exc.format_message()))}{hint}", err=True)
         sys.exit(exc.exit_code)
     except TidewatchError as exc:
-        echo(f"{name}: {exc}", err=True)
+        for problem in exc.args:
+            echo(f"{name}: {printable(problem)}", err=True)
         sys.exit(exc.exit_code)
+    if isinstance(code, int):
+        sys.exit(code)

@@ -1,13 +1,13 @@
 """The command line: reads flags, runs, maps errors to exit codes."""
 
-import contextlib
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from foundation.errors import ConfigError, TidewatchError
+from foundation.errors import ConfigError
+from foundation.program import run_command
 from trafficgen.flags import checked, duration, output_options, plan_options, target_options, writable
 from trafficgen.lazy import LazyGroup
 
@@ -54,10 +54,10 @@ def cli(context: click.Context, /, **options: Any) -> None:
         return
     if options["url"] is None:
         raise ConfigError("--url is missing; write trafficgen --url http://127.0.0.1:8080/ --rps 100, or see --help")
-    from trafficgen.command import run_command
+    from trafficgen.command import run_config
     from trafficgen.options import load_config
 
-    context.exit(run_command(load_config(options), options))
+    context.exit(run_config(load_config(options), options))
 
 
 @cli.command("plan")
@@ -119,28 +119,9 @@ def replay(context: click.Context, /, **options: Any) -> None:
     context.exit(run_replay(options))
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Console script: every error the user can act on is one line on stderr."""
-    try:
-        code = cli.main(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as exc:
-        code = _fail(exc.format_message(), 2)
-    except click.ClickException as exc:
-        code = _fail(exc.format_message().replace("\n", " "), exc.exit_code)
-    except TidewatchError as exc:
-        code = _fail(str(exc), exc.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        code = 130
-    except BrokenPipeError:  # the reader of our output is gone; say nothing at exit either
-        with contextlib.suppress(OSError):
-            sys.stdout = None
-        code = 1
-    sys.exit(code)
-
-
-def _fail(message: str, code: int) -> int:
-    click.echo(f"trafficgen: {message}", err=True)
-    return code
+    run_command("trafficgen", cli)
 
 
 if __name__ == "__main__":

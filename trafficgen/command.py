@@ -33,7 +33,7 @@ _LINGER_SCRAPES = 2
 Execute: TypeAlias = Callable[[LiveLine], Coroutine[None, None, Report]]
 
 
-def run_command(config: LoadConfig, options: dict[str, Any]) -> int:
+def run_config(config: LoadConfig, options: dict[str, Any]) -> int:
     """Run, print the report, and return the exit code. Raises TidewatchError."""
     run = make_run(config)
     return run_loop(_execute(run, run.stop, lambda line: run.execute(line.update), options))

@@ -1,0 +1,57 @@
+"""Commands as programs: one line on stderr for each problem, and the exit code that says which kind it was."""
+
+import click
+import pytest
+
+from foundation.errors import ConfigError, SourceError
+from foundation.program import run_command
+
+
+def run(capsys, callback, *args):
+    """Exit code, stdout and stderr of a command with one option."""
+    option = click.Option(["--form"], type=click.Choice(["a", "b"]), required=True)
+    command = click.Command("tool", callback=lambda **_: callback(), params=[option])
+    try:
+        run_command("tool", lambda **options: command.main(args, prog_name="tool", **options))
+        code = 0
+    except SystemExit as exc:
+        code = exc.code
+    return code, *capsys.readouterr()
+
+
+def fail(exc):
+    raise exc
+
+
+@pytest.mark.parametrize(
+    ("callback", "want"),
+    [
+        (lambda: None, (0, "")),
+        (lambda: click.get_current_context().exit(3), (3, "")),
+        (lambda: fail(SourceError("a.log: gone")), (3, "tool: a.log: gone\n")),
+        (lambda: fail(ConfigError("f: one", "f: two")), (2, "tool: f: one\ntool: f: two\n")),
+        (lambda: fail(ConfigError("a\n\x1b[2Jb: gone")), (2, "tool: a\\n\\x1b[2Jb: gone\n")),
+        (lambda: fail(KeyboardInterrupt()), (130, "\n")),
+    ],
+    ids=["well", "own-code", "error", "two-problems", "hostile-name", "interrupted"],
+)
+def test_how_a_command_ends(capsys, callback, want):
+    code, out, err = run(capsys, callback, "--form", "a")
+    assert (code, err) == want
+    assert out == ""
+
+
+def test_clicks_own_errors_are_one_line_with_a_hint(capsys):
+    code, out, err = run(capsys, lambda: None)
+    assert (code, out) == (2, "")
+    assert err == "tool: Missing option '--form'. Choose from: a, b (see tool --help)\n"
+
+
+def test_a_group_without_a_command_shows_its_help_alone(capsys):
+    group = click.Group("tool", commands=[click.Command("run")])
+    with pytest.raises(SystemExit) as ended:
+        run_command("tool", lambda **options: group.main([], prog_name="tool", **options))
+    _, err = capsys.readouterr()
+    assert ended.value.code == 2
+    assert err.startswith("Usage: tool")
+    assert "see tool" not in err
