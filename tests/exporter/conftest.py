@@ -1,17 +1,24 @@
-"""A small world of stores, from CSV text to a report's numbers."""
+"""A small world of stores, from CSV text to a report's numbers; and disks that fail as a test wants."""
 
+import asyncio
 import csv
 import io
+import shutil
+import sqlite3
+import time
+from collections import deque
 from datetime import UTC, datetime
 from typing import ClassVar
 
 import pytest
 
+from exporter.checkpoint import Checkpoint
 from exporter.stores.calendar import to_us
 from exporter.stores.engine import Policy
 from exporter.stores.load import Input, load
 from exporter.stores.report import make_report, to_csv
 from exporter.stores.state import Database
+from foundation.clock import SystemClock
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -79,3 +86,56 @@ def stores_worlds(tmp_path_factory):
     yield make
     for world in made:
         world.database.close()
+
+
+# A disk in trouble, and a clock in a hurry.
+
+
+class HastyClock(SystemClock):
+    """A second of it is a few milliseconds, so that what is due comes soon."""
+
+    def monotonic(self):
+        return time.monotonic() * 200
+
+    async def sleep_until(self, due_s):
+        await asyncio.sleep(max(0.0, due_s / 200 - time.monotonic()))
+
+
+class FaultyCheckpoint(Checkpoint):
+    """A state file whose writes fail as `faults` has it, one word a write; after that they work."""
+
+    words: ClassVar = {
+        "full": sqlite3.SQLITE_FULL,
+        "write": sqlite3.SQLITE_IOERR,
+        "locked": sqlite3.SQLITE_BUSY,
+        "damaged": sqlite3.SQLITE_CORRUPT,
+    }
+
+    def __init__(self, path, clock, faults=()):
+        super().__init__(path, clock)
+        self.faults = deque(faults)
+        self.killed = False
+        self.writes = 0
+
+    def _write(self, db, scope, changes):
+        fault = self.faults.popleft() if self.faults else None
+        if self.killed:  # by then nobody writes any more
+            fault = "write"
+        if fault == "deleted":
+            shutil.rmtree(self.path.parent)
+        elif fault is not None:
+            exc = sqlite3.DatabaseError(f"injected: {fault}")
+            exc.sqlite_errorcode = self.words[fault]
+            raise exc
+        super()._write(db, scope, changes)
+        self.writes += 1
+
+
+@pytest.fixture(scope="session")
+def hasty_clock():
+    return HastyClock()
+
+
+@pytest.fixture(scope="session")
+def faulty_checkpoint():
+    return FaultyCheckpoint

@@ -1,0 +1,251 @@
+"""Puts away the position and the counts of one source, of any system: one transaction a commit, over `checkpoint`.
+
+    keeper = Keeper(checkpoint, scope, clock, changes)
+    saved = await keeper.load()                # go on from there
+    async with keeper.keeping():               # the first commit stands on disk before the block begins
+        ...                                    # read; `touch` after what was counted
+
+Commits are due a moment after the first touch; whoever must know that the disk has it waits for `written`. What a
+failed commit held is put again, together with what came since. The last commit is made when the block is left by being
+cancelled. An error that leaves the block makes none: what is half counted then is read again, from the last commit.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+
+from exporter.checkpoint import Changes, Checkpoint, Incomplete
+from exporter.statefile import Unavailable
+from foundation.clock import Clock
+from foundation.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+COMMIT_S = 1.0
+"""Longest time between a touch and its commit, where nobody waits for the disk."""
+RETRY_S = 1.0
+"""Time from a commit that failed to the next."""
+
+
+class Keeper:
+    """The one place where a source's state goes to disk. Belongs to the event loop.
+
+    Attributes:
+        begun: set once counts may be shown to others: the first commit stands, or an earlier run's does.
+        trouble: why the last commit failed; None once one has worked.
+        whole: held by whoever counts something in steps between which others run; no commit sees it half done.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        scope: str,
+        clock: Clock,
+        changes: Callable[[bool], tuple[dict[str, bytes], Iterable[str]]],
+        commit_s: float = COMMIT_S,
+    ) -> None:
+        """Touches no file.
+
+        Args:
+            checkpoint: the state file.
+            scope: the source's name in it.
+            clock: when commits are due.
+            changes: values to put, and keys to delete, since its last call; with True, all values there are.
+            commit_s: see COMMIT_S.
+        """
+        self.begun = asyncio.Event()
+        self.trouble: StoreError | None = None
+        self.whole = asyncio.Lock()
+        self._checkpoint = checkpoint
+        self._scope = scope
+        self._clock = clock
+        self._changes = changes
+        self._commit_s = commit_s
+        self._pending = Changes({})  # taken from `changes`, and not known to be on disk
+        self._everything = False
+        self._spoilt: Exception | None = None
+        self._resumed = self._over = False
+        self._dirty, self._urgent = asyncio.Event(), asyncio.Event()
+        self._waiters: list[asyncio.Future[None]] = []
+
+    async def load(self) -> dict[str, bytes]:
+        """What an earlier run has put away, by key. Waits while the disk is in trouble that may pass.
+
+        Raises StoreError where another process has the state, a newer version wrote it, or it cannot be written.
+        """
+        while True:
+            try:
+                saved = await asyncio.to_thread(self._checkpoint.load, self._scope)
+            except Unavailable:  # counted and logged
+                await self._clock.sleep_until(self._clock.monotonic() + RETRY_S)
+            else:
+                self._resumed = bool(saved)
+                return saved
+
+    def set_aside(self, unreadable: Mapping[str, str]) -> None:
+        """Keep values that cannot be read, by key with the reason, for people to look at; the next commit does it."""
+        if not unreadable:
+            return
+        self._checkpoint.problems["damaged"] += len(unreadable)
+        key, reason = next(iter(unreadable.items()))
+        log.error(
+            "%s: %d of the values kept cannot be read and are set aside, what they held begins anew; %r: %s",
+            *(self._scope, len(unreadable), key, reason),
+        )
+        self._pending = self._pending.then(Changes({}, set_aside=unreadable))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Have the next commit delete keys that are not needed any more."""
+        self._pending = self._pending.then(Changes({}, frozenset(keys)))
+
+    def touch(self) -> None:
+        """Something was counted: a commit is due."""
+        self._dirty.set()
+
+    def spoil(self, exc: Exception) -> None:
+        """Something was counted half, and nobody can say what: no more commits; `keeping` ends with this error."""
+        self._spoilt = exc
+        self._dirty.set()
+        self._urgent.set()
+
+    async def written(self) -> None:
+        """Wait until everything that was counted before is on disk. Raises StoreError where the disk refuses."""
+        if self._over:
+            raise StoreError(f"{self._scope}: it has ended")
+        self._waiters.append(waiter := asyncio.get_running_loop().create_future())
+        self._dirty.set()
+        self._urgent.set()
+        await waiter
+
+    @contextlib.asynccontextmanager
+    async def keeping(self) -> AsyncIterator[None]:
+        """Commit first, regularly meanwhile, and at the end. With nothing kept before, the first commit must work."""
+        self._over = False
+        await self._begin()
+        try:
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._commit_regularly())
+                try:
+                    yield
+                except asyncio.CancelledError:
+                    if not writer.done():
+                        async with self.whole:  # what is being counted is counted to its end
+                            writer.cancel()
+                    raise
+                finally:
+                    writer.cancel()
+        except asyncio.CancelledError:
+            self._commit_last()
+            raise
+        else:
+            self._commit_last()
+        finally:
+            self._over = True
+            _wake(self._waiters, StoreError(f"{self._scope}: it ended before this was written"))
+
+    async def _begin(self) -> None:
+        while True:
+            try:
+                await self._commit()
+            except StoreError:
+                if self._resumed:  # what stood there before stands
+                    self.touch()
+                    break
+                await self._clock.sleep_until(self._clock.monotonic() + RETRY_S)
+            else:
+                break
+        self._resumed = True
+        self.begun.set()
+
+    async def _commit_regularly(self) -> None:
+        while True:
+            await self._dirty.wait()
+            await self._gather()
+            try:
+                await self._commit()
+            except StoreError:
+                self.touch()
+                await self._clock.sleep_until(self._clock.monotonic() + RETRY_S)
+
+    async def _gather(self) -> None:
+        """Let more come, for as long as nobody waits."""
+        due = asyncio.ensure_future(self._clock.sleep_until(self._clock.monotonic() + self._commit_s))
+        urgent = asyncio.ensure_future(self._urgent.wait())
+        try:
+            await asyncio.wait((due, urgent), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            due.cancel()
+            urgent.cancel()
+
+    async def _commit(self) -> None:
+        """One commit, and a second one where the file turns out to be a new one. Raises StoreError."""
+        async with self.whole:
+            waiters = self._take()
+        try:
+            await self._checkpoint.commit(self._scope, self._pending)
+        except StoreError as exc:
+            if self._wants_everything(exc):
+                self._waiters[:0] = waiters
+                await self._commit()
+            else:
+                self._failed(exc, waiters)
+                raise
+        except asyncio.CancelledError:
+            self._waiters[:0] = waiters  # the last commit brings it all
+            raise
+        else:
+            self._written(waiters)
+
+    def _commit_last(self) -> None:
+        """Not awaited, so that a second cancellation cannot come between."""
+        if self.whole.locked() or self._spoilt:
+            log.error("%s: ended while something was half counted; that is left to the next run", self._scope)
+            return
+        waiters = self._take()
+        try:
+            self._checkpoint.commit_now(self._scope, self._pending)
+        except StoreError as exc:
+            if self._wants_everything(exc):
+                self._waiters[:0] = waiters
+                self._commit_last()
+            else:
+                log.error("%s: the last counts could not be put away: %s", self._scope, exc)  # noqa: TRY400, the text says all
+                self._failed(exc, waiters)
+        else:
+            self._written(waiters)
+
+    def _take(self) -> list[asyncio.Future[None]]:
+        """Put on the pile what has changed; who waits for it."""
+        if self._spoilt is not None:
+            raise self._spoilt
+        everything, self._everything = self._everything, False
+        puts, deletes = self._changes(everything)
+        self._pending = self._pending.then(Changes(puts, frozenset(deletes), everything=everything))
+        self._dirty.clear()
+        self._urgent.clear()
+        waiters, self._waiters = self._waiters, []
+        return waiters
+
+    def _wants_everything(self, exc: StoreError) -> bool:
+        """Whether the file is a new one, and the commit held changes only."""
+        self._everything = isinstance(exc, Incomplete) and not self._pending.everything
+        return self._everything
+
+    def _failed(self, exc: StoreError, waiters: list[asyncio.Future[None]]) -> None:
+        self.trouble = exc
+        _wake(waiters, exc)
+
+    def _written(self, waiters: list[asyncio.Future[None]]) -> None:
+        self._pending, self.trouble = Changes({}), None
+        _wake(waiters, None)
+
+
+def _wake(waiters: list[asyncio.Future[None]], trouble: StoreError | None) -> None:
+    for waiter in waiters:
+        if waiter.done():  # whoever waited has gone
+            continue
+        if trouble is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(StoreError(str(trouble)))
