@@ -103,16 +103,17 @@ def choose_window(
 def account_cycle(engine: Engine, window: Window) -> CycleResult:
     """Run the SQL on the engine's tables and read what it made."""
     engine.run(window)
-    uncreated = engine.rows("uncreated", ["account_id"], "account_id")
     return CycleResult(
-        window,
-        [SessionTime(*row) for row in engine.rows("session_time", SessionTime._fields, "account_id, created_s")],
-        [Outage(*row) for row in engine.rows("outages", Outage._fields, "server_id, start_s")],
-        engine.arrays("segments", SEGMENT, "account_id, route_s"),
-        engine.arrays("choices", CHOICE, "route_s, account_id, candidate_id"),
-        [row[0] for row in engine.rows("servers", ["server_id"], "server_id")],
-        [row[0] for row in uncreated],
-        dict(engine.rows("oddities", ["kind", "n"], "kind")),
+        window=window,
+        sessions=[
+            SessionTime(*row) for row in engine.rows("session_time", SessionTime._fields, "account_id, created_s")
+        ],
+        outages=[Outage(*row) for row in engine.rows("outages", Outage._fields, "server_id, start_s")],
+        segments=engine.arrays("segments", SEGMENT, "account_id, route_s"),
+        choices=engine.arrays("choices", CHOICE, "route_s, account_id, candidate_id"),
+        servers=[row[0] for row in engine.rows("servers", ["server_id"], "server_id")],
+        uncreated=[row[0] for row in engine.rows("uncreated", ["account_id"], "account_id")],
+        oddities=dict(engine.rows("oddities", ["kind", "n"], "kind")),
     )
 
 

@@ -17,7 +17,7 @@ from exporter.hosting.routing import Answer, Routing, RoutingTest
 from exporter.timeline import intersect, union
 
 
-class CycleInfo(msgspec.Struct, frozen=True):
+class CycleInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What was accounted, and how. Times are UTC."""
 
     start: str
@@ -27,7 +27,7 @@ class CycleInfo(msgspec.Struct, frozen=True):
     observed_until: str
 
 
-class AccountRow(msgspec.Struct, frozen=True):
+class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
     """One customer that was created in the cycle."""
 
     account_id: int
@@ -64,7 +64,7 @@ class ServerRow(msgspec.Struct, frozen=True):
     silent_minutes: float
 
 
-class InputInfo(msgspec.Struct, frozen=True):
+class InputInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What was read; `lines` = `events` + `set_aside`."""
 
     lines: int
@@ -74,7 +74,7 @@ class InputInfo(msgspec.Struct, frozen=True):
     oddities: dict[str, int]
 
 
-class Report(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The whole report, in the order of its JSON."""
 
     cycle: CycleInfo
@@ -104,25 +104,25 @@ def make_report(result: CycleResult, routing: Routing, log: Log) -> Report:
         into = judged if start_s <= session.created_s < end_s else other
         into.setdefault(session.account_id, []).append(session)
     return Report(
-        CycleInfo(
-            utc(start_s),
-            utc(end_s),
-            _minutes(end_s - start_s, ALLOWED_PER_MILLE / 1000),
-            Step(step_s).name.lower(),
-            utc(observed_s),
+        cycle=CycleInfo(
+            start=utc(start_s),
+            end=utc(end_s),
+            allowed_downtime_minutes=_minutes(end_s - start_s, ALLOWED_PER_MILLE / 1000),
+            step=Step(step_s).name.lower(),
+            observed_until=utc(observed_s),
         ),
-        [_account_row(sessions, end_s - start_s) for _, sessions in sorted(judged.items())],
-        [_server_row(server, result.outages) for server in result.servers],
-        routing.tests,
-        InputInfo(
-            log.lines,
-            log.events,
-            log.set_aside.total(),
-            dict(sorted(log.set_aside.items())),
-            {kind: n for kind, n in result.oddities.items() if n},
+        accounts=[_account_row(sessions, end_s - start_s) for _, sessions in sorted(judged.items())],
+        servers=[_server_row(server, result.outages) for server in result.servers],
+        routing_tests=routing.tests,
+        input=InputInfo(
+            lines=log.lines,
+            events=log.events,
+            set_aside=log.set_aside.total(),
+            set_aside_reasons=dict(sorted(log.set_aside.items())),
+            oddities={kind: n for kind, n in result.oddities.items() if n},
         ),
-        routing.answers,
-        _not_judged({key: row for key, row in other.items() if key not in judged}, result),
+        routing=routing.answers,
+        not_judged=_not_judged({key: row for key, row in other.items() if key not in judged}, result),
     )
 
 
@@ -155,20 +155,20 @@ def _account_row(sessions: list[SessionTime], cycle_s: int) -> AccountRow:
             sums[part] += getattr(session, part)
     down_s, lifetime_s, last = sums["overload_s"] + sums["silent_s"], sums["lifetime_s"], sessions[-1]
     return AccountRow(
-        last.account_id,
-        last.account_name,
-        utc(sessions[0].created_s),
-        None if last.deleted_s is None else utc(last.deleted_s),
-        _minutes(down_s),
-        _minutes(sums["overload_s"]),
-        _minutes(sums["silent_s"]),
-        _minutes(sums["unrouted_s"]),
-        _minutes(sums["unknown_s"]),
-        _minutes(lifetime_s),
-        round(down_s / cycle_s, 12),
-        round(down_s / lifetime_s, 12) if lifetime_s else None,
-        down_s * 1000 > cycle_s * ALLOWED_PER_MILLE,
-        down_s * 1000 > lifetime_s * ALLOWED_PER_MILLE,
+        account_id=last.account_id,
+        account_name=last.account_name,
+        created=utc(sessions[0].created_s),
+        deleted=None if last.deleted_s is None else utc(last.deleted_s),
+        downtime_minutes=_minutes(down_s),
+        overload_minutes=_minutes(sums["overload_s"]),
+        silent_minutes=_minutes(sums["silent_s"]),
+        unrouted_minutes=_minutes(sums["unrouted_s"]),
+        unknown_minutes=_minutes(sums["unknown_s"]),
+        lifetime_minutes=_minutes(lifetime_s),
+        downtime_ratio_of_cycle=round(down_s / cycle_s, 12),
+        downtime_ratio_of_lifetime=round(down_s / lifetime_s, 12) if lifetime_s else None,
+        violates_cycle=down_s * 1000 > cycle_s * ALLOWED_PER_MILLE,
+        violates_lifetime=down_s * 1000 > lifetime_s * ALLOWED_PER_MILLE,
     )
 
 

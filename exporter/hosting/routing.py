@@ -39,7 +39,7 @@ class RoutingTest(msgspec.Struct, frozen=True):
     rejects: bool | None
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What is said of a question. `p_adjusted`: the largest p-value of the three tests, after Holm."""
 
     question: str
@@ -88,14 +88,7 @@ class Decisions(NamedTuple):
 
     def some(self, rows: npt.NDArray[np.bool_]) -> "Decisions":
         """Those of the given rows."""
-        return Decisions(
-            self.workload[rows],
-            self.hosted[rows],
-            self.chosen[rows],
-            self.current[rows],
-            self.is_first[rows],
-            self.time_s[rows],
-        )
+        return Decisions(**{name: array[rows] for name, array in self._asdict().items()})
 
 
 class Asked(NamedTuple):
@@ -137,7 +130,14 @@ def analyse(choices: Columns, segments: Columns, servers: list[int]) -> Routing:
     tests, answers, pictures = _answer_all(asked)
     tests.append(_row("source", "paired: from minus to", int(moved.sum()), _paired(decisions.some(moved))))
     stayed = int((~decisions.is_first & ~moved).sum())
-    return Routing(tests, answers, pictures, len(rows), stayed, int((~seen).sum()))
+    return Routing(
+        tests=tests,
+        answers=answers,
+        pictures=pictures,
+        decisions=len(rows),
+        kept_in_place=stayed,
+        unseen=int((~seen).sum()),
+    )
 
 
 def _decisions(choices: Columns, segments: Columns, servers: Ints) -> Decisions:
@@ -154,12 +154,12 @@ def _decisions(choices: Columns, segments: Columns, servers: Ints) -> Decisions:
         for edge, sign in (("route_s", 1), ("until_s", -1)):
             hosted[:, column] += sign * np.searchsorted(np.sort(segments[edge][mine]), times, side="left")
     return Decisions(
-        workload,
-        hosted,
-        np.searchsorted(servers, choices["server_id"][new]),
-        np.searchsorted(servers, choices["from_server_id"][new]),
-        np.asarray(choices["is_first"][new] == 1),
-        times,
+        workload=workload,
+        hosted=hosted,
+        chosen=np.searchsorted(servers, choices["server_id"][new]),
+        current=np.searchsorted(servers, choices["from_server_id"][new]),
+        is_first=np.asarray(choices["is_first"][new] == 1),
+        time_s=times,
     )
 
 
@@ -202,7 +202,7 @@ def _answer_all(asked: dict[str, Asked]) -> tuple[list[RoutingTest], list[Answer
         n = one.choices.n
         if name not in found:
             says = f"can't be told: {n} decisions, and {MIN_DECISIONS} are needed"
-            answers.append(Answer(name, n, depends=False, rotates=False, p_adjusted=1.0, says=says))
+            answers.append(Answer(question=name, n=n, depends=False, rotates=False, p_adjusted=1.0, says=says))
             continue
         result, busiest = found[name], name == "source"
         share, by_chance = choice.extreme_share(one.choices, largest=busiest)
@@ -216,7 +216,18 @@ def _answer_all(asked: dict[str, Asked]) -> tuple[list[RoutingTest], list[Answer
         depends, rotates = adjusted[name] <= ALPHA, _rotates(result.turns)
         says = _sentence(name, result, depends=depends, rotates=rotates)
         detectable = choice.detectable_odds_ratio(result.null)
-        answers.append(Answer(name, n, depends, rotates, adjusted[name], says, by_chance, detectable))
+        answers.append(
+            Answer(
+                question=name,
+                n=n,
+                depends=depends,
+                rotates=rotates,
+                p_adjusted=adjusted[name],
+                says=says,
+                share_by_chance=by_chance,
+                detectable_odds_ratio=detectable,
+            )
+        )
     return tests, answers, {name: _picture(asked[name].choices, result.null) for name, result in found.items()}
 
 

@@ -97,15 +97,15 @@ def make_standing(ledger: Ledger, flat: dict[int, Pieces], cycle: Cycle, settled
     state = _states(len(accounts), lives, routes, dict(zip(servers, server_state.tolist(), strict=True)), settled_s)
     last_s = settled_s - 1
     return Standing(
-        settled_s,
-        accounts,
-        [flat[account].name for account in accounts],
-        [_server_at(flat[account], last_s) for account in accounts],
-        spent,
-        state,
-        servers,
-        server_spent,
-        server_state,
+        settled_s=settled_s,
+        accounts=accounts,
+        names=[flat[account].name for account in accounts],
+        server_of=[_server_at(flat[account], last_s) for account in accounts],
+        spent=spent,
+        state=state,
+        servers=servers,
+        server_spent=server_spent,
+        server_state=server_state,
     )
 
 
