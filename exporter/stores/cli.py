@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -134,7 +134,7 @@ def report(
     windows: Any,
     use_outside_polls: bool,
     as_of: Any,
-    columns: str,
+    columns: Literal["official", "all"],
     official_typo: bool,
     explain: str | None,
     engine: str,
@@ -147,7 +147,7 @@ def report(
     from exporter.stores.spark import make_report as make_report_on_spark
     from exporter.stores.state import Database
 
-    policy = Policy(interpolation, windows, outside=use_outside_polls)
+    policy = Policy(interpolation, windows, use_outside_polls=use_outside_polls)
     with Database(database, create=False) as opened:
         as_of_us, _ = resolve_as_of(opened, as_of, time.time_ns() // 1000)
         if explain is not None:
@@ -155,7 +155,7 @@ def report(
             text = "".join(f"{line}\n" for line in to_text(explain, found))
         else:
             make = make_report_on_spark if engine == "spark" else make_report
-            text = to_csv(make(opened, policy, as_of_us), everything=columns == "all", typo=official_typo)
+            text = to_csv(make(opened, policy, as_of_us), columns=columns, official_typo=official_typo)
     with replacing(output or Path("-")) as stream:
         stream.write(text.encode())
 
@@ -180,7 +180,15 @@ def report(
 )
 @click.option("--columns", type=click.Choice(["official", "all"]), default="official", show_default=True)
 @click.option("--official-typo", is_flag=True, help="Write uptime_last_week as update_last_week.")
-@click.option("--keep", default="7d", show_default=True, callback=_duration, help="How long reports are kept.")
+@click.option(
+    "--keep-reports",
+    "--keep",
+    "keep_reports",
+    default="7d",
+    show_default=True,
+    callback=_duration,
+    help="How long reports are kept.",
+)
 @click.option(
     "--per-store", is_flag=True, help="Metrics of each store, too: fourteen series each, up to 50,000 in sum."
 )
@@ -197,9 +205,9 @@ def serve(
     inbox: Path | None,
     refresh: float,
     as_of: Any,
-    columns: str,
+    columns: Literal["official", "all"],
     official_typo: bool,
-    keep: float,
+    keep_reports: float,
     per_store: bool,
     web_config: Path | None,
     log_level: str,
@@ -216,7 +224,13 @@ def serve(
 
     start_logging(log_level, "logfmt")
     asked = Asked(
-        Policy(interpolation, windows, outside=use_outside_polls), as_of, columns == "all", official_typo, keep
+        Policy(interpolation, windows, use_outside_polls=use_outside_polls),
+        as_of,
+        columns,
+        official_typo=official_typo,
+        keep_reports_s=keep_reports,
     )
-    settings = Settings("stores", inbox, refresh, min(60.0, refresh), asked, Show(per_store=per_store))
+    settings = Settings(
+        inbox=inbox, refresh_s=refresh, update_s=min(60.0, refresh), asked=asked, show=Show(per_store=per_store)
+    )
     run(database, settings, (host, port), web_config)

@@ -45,19 +45,19 @@ class Policy(msgspec.Struct, frozen=True):
         windows: whether the last hour, day and week end at the report's moment, or are the last complete local ones.
         carry_us: how far from its poll a state is taken for known at all.
         reach_us: how far from its poll it is called observed; beyond, it is assumed.
-        outside: whether polls outside of business hours are evidence too.
+        use_outside_polls: whether polls outside of business hours are evidence too.
     """
 
     interpolation: Interpolation = "nearest"
     windows: WindowKind = "rolling"
     carry_us: int = DAY_US
     reach_us: int = HOUR_US * 3 // 2
-    outside: bool = False
+    use_outside_polls: bool = False
 
     def text(self) -> str:
         """The policy in a few words, for people and as a key."""
         carry, reach = self.carry_us // 60_000_000, self.reach_us // 60_000_000
-        outside = ", polls outside hours count" if self.outside else ""
+        outside = ", polls outside hours count" if self.use_outside_polls else ""
         return f"{self.interpolation}, {self.windows}, carry {carry} min, reach {reach} min{outside}"
 
 
@@ -141,8 +141,18 @@ def prepare(engine: Engine, policy: Policy, as_of_us: int) -> Prepared:
         "windows": _table(_WINDOW_COLUMNS, [(n, *w.hour, *w.day, *w.week) for n, w in enumerate(by_zone)]),
         "given": {
             **_table(
-                ("as_of_us", "horizon_us", "first_us", "until_us", "carry_us", "reach_us", "outside"),
-                [(as_of_us, horizon_us, first_us, until_us, policy.carry_us, policy.reach_us, policy.outside)],
+                ("as_of_us", "horizon_us", "first_us", "until_us", "carry_us", "reach_us", "use_outside_polls"),
+                [
+                    (
+                        as_of_us,
+                        horizon_us,
+                        first_us,
+                        until_us,
+                        policy.carry_us,
+                        policy.reach_us,
+                        policy.use_outside_polls,
+                    )
+                ],
             ),
             "interpolation": np.array([policy.interpolation], dtype=object),
         },

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from exporter.stores.engine import Policy
-from exporter.stores.report import AsOf, Reporter, resolve_as_of, to_csv
+from exporter.stores.report import AsOf, ReportColumns, Reporter, resolve_as_of, to_csv
 from exporter.stores.state import Database
 from foundation.clock import Clock
 from foundation.errors import StoreError, TidewatchError
@@ -34,9 +34,9 @@ class Asked(NamedTuple):
 
     policy: Policy = Policy()
     as_of: AsOf = "max"
-    everything: bool = False
-    typo: bool = False
-    keep_s: float = 7 * 86400.0
+    columns: ReportColumns = "official"
+    official_typo: bool = False
+    keep_reports_s: float = 7 * 86400.0
 
 
 class Job(msgspec.Struct):
@@ -104,13 +104,22 @@ class Jobs:
             as_of_us, version = await asyncio.to_thread(
                 resolve_as_of, self._database, self._asked.as_of, self._now_us() // 60_000_000 * 60_000_000
             )
-            question = f"{version} {as_of_us} {self._asked.policy.text()} {self._asked.everything} {self._asked.typo}"
+            question = (
+                f"{version} {as_of_us} {self._asked.policy.text()} {self._asked.columns} {self._asked.official_typo}"
+            )
             for job in self._jobs.values():
                 if job.question == question and job.status != "failed":
                     return job.report_id
             if len(self.running()) >= MAX_WAITING:
                 raise TooManyJobs(f"{MAX_WAITING} reports wait already")
-            job = Job(str(uuid.uuid4()), question, "running", 0, as_of_us, self._now_us())
+            job = Job(
+                report_id=str(uuid.uuid4()),
+                question=question,
+                status="running",
+                attempts=0,
+                as_of_us=as_of_us,
+                asked_us=self._now_us(),
+            )
             await asyncio.to_thread(self._insert, job)
             self._jobs[job.report_id] = job
             self._wake.set()
@@ -133,7 +142,7 @@ class Jobs:
 
     async def forget_old(self) -> None:
         """Delete reports older than they are kept. Raises StoreError."""
-        before_us = self._now_us() - int(self._asked.keep_s * 1e6)
+        before_us = self._now_us() - int(self._asked.keep_reports_s * 1e6)
         old = [job.report_id for job in self._jobs.values() if (job.done_us or self._now_us()) < before_us]
         if old:
             await asyncio.to_thread(self._delete, old)
@@ -182,7 +191,7 @@ class Jobs:
         if job.attempts > MAX_ATTEMPTS:
             raise StoreError(f"the process ended {MAX_ATTEMPTS} times while it was made")
         report = self._reporter.make(self._asked.policy, job.as_of_us)
-        return _bodies(to_csv(report, everything=self._asked.everything, typo=self._asked.typo))
+        return _bodies(to_csv(report, columns=self._asked.columns, official_typo=self._asked.official_typo))
 
     def _read(self, report_id: str) -> Bodies:
         with self._database.reading() as cursor:

@@ -14,7 +14,7 @@ from foundation.errors import SourceError
 from foundation.terminal import printable
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one file's rows: read = new + duplicate + conflict + invalid; late ones are among the new.
 
     A row of hours or of timezones is new when its store's settings are no longer what they were. A conflict is a row
@@ -77,8 +77,16 @@ def _load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Load
             changed |= _new_stores(cursor)
             taken = _TAKE[header.kind](cursor, ingest)
             changed |= bool(taken.new or taken.restated)
-            duplicate = rows - invalid - taken.new - taken.conflict
-            told = Loaded(header.kind, given.name, rows, taken.new, taken.late, duplicate, taken.conflict, invalid)
+            told = Loaded(
+                kind=header.kind,
+                name=given.name,
+                rows=rows,
+                new=taken.new,
+                late=taken.late,
+                duplicate=rows - invalid - taken.new - taken.conflict,
+                conflict=taken.conflict,
+                invalid=invalid,
+            )
             found.append(told)
         changed |= _replace_hours(cursor)
         for told in found:

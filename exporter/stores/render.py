@@ -85,5 +85,5 @@ def to_text(store_id: str, found: StoreReport) -> Iterator[str]:
         kind = "" if p.state == "unknown" else " observed" if p.observed else " assumed"
         yield f"  {stamp(p.start_us)} - {stamp(p.end_us)}  {p.state}{kind}{by}"
     outside = sum(not p.inside for p in found.polls)
-    what = "" if found.report.policy.outside else " and no evidence"
+    what = "" if found.report.policy.use_outside_polls else " and no evidence"
     yield f"{len(found.polls)} polls in these windows, {outside} of them outside business hours{what}"

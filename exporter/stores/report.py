@@ -20,6 +20,7 @@ from exporter.stores.state import Database, one
 from foundation.errors import ConfigError
 
 AsOf: TypeAlias = Literal["now", "max"] | int
+ReportColumns: TypeAlias = Literal["official", "all"]
 """The moment that a report is of: the clock's, the newest poll's, or a given one in microseconds since 1970."""
 Ticks: TypeAlias = npt.NDArray[np.int64]
 
@@ -90,22 +91,22 @@ def ask(engine: Engine, policy: Policy, as_of_us: int) -> tuple[Columns, Counter
     return engine.rows("report", ("store_id", *QUANTITIES, *_STATE), "store_id"), prepared.fallbacks
 
 
-def header(*, everything: bool, typo: bool = False) -> list[str]:
-    """The CSV's column names; `typo` writes the last week's uptime as the task's text does."""
-    parts = _PARTS if everything else _PARTS[:2]
+def header(*, columns: ReportColumns = "official", official_typo: bool = False) -> list[str]:
+    """The CSV's column names; `official_typo` writes the last week's uptime as the task's text does."""
+    parts = _PARTS if columns == "all" else _PARTS[:2]
     names = ["store_id", *(f"{part}_last_{w}(in {_UNITS[w][0]})" for part in parts for w in WINDOWS)]
-    return [name.replace("uptime_last_week", "update_last_week") if typo else name for name in names]
+    return [name.replace("uptime_last_week", "update_last_week") if official_typo else name for name in names]
 
 
-def to_csv(report: Report, *, everything: bool = False, typo: bool = False) -> str:
+def to_csv(report: Report, *, columns: ReportColumns = "official", official_typo: bool = False) -> str:
     """The report as CSV, lines ended by a newline."""
-    parts = _PARTS if everything else _PARTS[:2]
+    parts = _PARTS if columns == "all" else _PARTS[:2]
     by_window = {window: _rounded(report.rows, window) for window in WINDOWS}
-    columns = [_decimals(by_window[w][part], _UNITS[w][2]) for part in parts for w in WINDOWS]
+    digits = [_decimals(by_window[w][part], _UNITS[w][2]) for part in parts for w in WINDOWS]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header(everything=everything, typo=typo))
-    for row in zip(report.rows["store_id"].tolist(), *columns, strict=True):
+    writer.writerow(header(columns=columns, official_typo=official_typo))
+    for row in zip(report.rows["store_id"].tolist(), *digits, strict=True):
         writer.writerow(row)  # one by one, so that other threads get their turn
     return out.getvalue()
 
@@ -187,13 +188,13 @@ def explain_store(database: Database, policy: Policy, as_of_us: int, store_id: s
             "SELECT at_us, up FROM polls WHERE at_us >= ? AND at_us <= ? ORDER BY at_us", [start_us, as_of_us]
         ).fetchall()
     return StoreReport(
-        Report(as_of_us, policy, version, rows, fallbacks),
-        found[1] or "",
-        zone.key,
-        fallback,
-        hours,
-        _pieces(segments, known, (start_us, end_us)),
-        [Poll(at, bool(up), any(s <= at < e for _, s, e in segments)) for at, up in polls],
+        report=Report(as_of_us, policy, version, rows, fallbacks),
+        timezone=found[1] or "",
+        zone=zone.key,
+        fallback=fallback,
+        hours=hours,
+        pieces=_pieces(segments, known, (start_us, end_us)),
+        polls=[Poll(at, bool(up), any(s <= at < e for _, s, e in segments)) for at, up in polls],
     )
 
 

@@ -59,17 +59,18 @@ class _Room:
 
 
 def _settings(source: Source) -> Settings:
+    policy = Policy(source.interpolation, source.windows, use_outside_polls=source.use_outside_polls)
     return Settings(
-        source.source,
-        Path(source.inbox) if source.inbox else None,
-        source.refresh_s,
-        source.update_s,
-        Asked(
-            Policy(source.interpolation, source.windows, outside=source.use_outside_polls),
+        source=source.source,
+        inbox=Path(source.inbox) if source.inbox else None,
+        refresh_s=source.refresh_s,
+        update_s=source.update_s,
+        asked=Asked(
+            policy,
             source.as_of,
-            source.columns == "all",
-            source.official_typo,
-            source.keep_reports_s,
+            source.columns,
+            official_typo=source.official_typo,
+            keep_reports_s=source.keep_reports_s,
         ),
-        Show(source.worst, source.per_store, source.max_series, source.silent_after_s),
+        show=Show(source.worst, source.per_store, source.max_series, source.silent_after_s),
     )

@@ -49,7 +49,7 @@ class StoresWorld:
     def report(self, as_of, **policy):
         """The CSV with all columns: store -> short name of a column -> number."""
         report = make_report(self.database, Policy(**policy), moment(as_of))
-        rows = csv.DictReader(io.StringIO(to_csv(report, everything=True)))
+        rows = csv.DictReader(io.StringIO(to_csv(report, columns="all")))
         return {row.pop("store_id"): {short(name): float(value) for name, value in row.items()} for row in rows}
 
     @staticmethod

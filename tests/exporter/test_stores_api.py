@@ -261,7 +261,7 @@ async def test_a_report_that_fails_says_why_and_the_next_request_tries_anew(serv
 @pytest.mark.slow
 async def test_reports_are_forgotten_after_their_time(serving, stores_world):
     stores_world.load(status=POLLS.splitlines())
-    live, session = await serving(asked=Asked(keep_s=-1.0))
+    live, session = await serving(asked=Asked(keep_reports_s=-1.0))
     _, answer = await ask(session, "GET", "/trigger_report")
     assert (await finished(session, answer["report_id"]))[0] == 200
     await live.jobs.forget_old()

@@ -185,11 +185,11 @@ CASES = {
     ),
     "polls outside of hours are no evidence, asked for": Case(
         "2023-01-23 12:30", ["-2023-01-23 08:30:00", "+2023-01-23 10:30:00"], NINE_TO_TWELVE,
-        {"downtime_day": 0.5, "uptime_day": 2.5}, "UTC", {"outside": True},  # to 09:30
+        {"downtime_day": 0.5, "uptime_day": 2.5}, "UTC", {"use_outside_polls": True},  # to 09:30
     ),
     "polls outside of hours add time, asked for": Case(
         "2023-01-23 14:00", ["-2023-01-23 08:00:00", "-2023-01-23 13:00:00"], NINE_TO_TWELVE,
-        {"downtime_day": 3, "business_day": 3, "downtime_hour": 0}, "UTC", {"outside": True},
+        {"downtime_day": 3, "business_day": 3, "downtime_hour": 0}, "UTC", {"use_outside_polls": True},
     ),
     "of two polls at one instant the first wins": Case(
         "2023-01-23 10:00", ["+2023-01-23 09:30:00", "-2023-01-23 09:30:00.00"], [(MONDAY, "09:00:00", "10:00:00")],
@@ -242,7 +242,7 @@ def test_now_is_the_newest_poll_where_it_is_not_given(everyone):
 
 
 def test_the_columns_are_the_official_ones():
-    assert ",".join(header(everything=False)) == (
+    assert ",".join(header()) == (
         "store_id,uptime_last_hour(in minutes),uptime_last_day(in hours),uptime_last_week(in hours),"
         "downtime_last_hour(in minutes),downtime_last_day(in hours),downtime_last_week(in hours)"
     )

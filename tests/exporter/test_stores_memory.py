@@ -21,7 +21,7 @@ def fill(database, stores, polls):
 
 
 def report(database, **policy):
-    return to_csv(make_report(database, Policy(**policy), resolve_as_of(database, "max", 0)[0]), everything=True)
+    return to_csv(make_report(database, Policy(**policy), resolve_as_of(database, "max", 0)[0]), columns="all")
 
 
 @pytest.mark.slow
@@ -43,7 +43,7 @@ def test_a_report_needs_no_more_memory_than_it_is_given(tmp_path, stores, outsid
     path = tmp_path / "s.duckdb"
     with Database(path) as database:
         fill(database, stores, 480_000 // stores)
-        want = report(database, outside=outside)
+        want = report(database, use_outside_polls=outside)
     with Database(path, memory_mb=64) as database:
-        assert report(database, outside=outside) == want
+        assert report(database, use_outside_polls=outside) == want
     assert not list((tmp_path / "s.duckdb.tmp").glob("*"))  # nothing that went over the disk stays there

@@ -119,7 +119,7 @@ def put(database, zone, hours, polls):
 def check(database, store, interpolation, *, outside):
     as_of, zone, hours, polls = store
     put(database, zone, hours, polls.items())
-    rows = make_report(database, Policy(interpolation, outside=outside), to_us(as_of)).rows
+    rows = make_report(database, Policy(interpolation, use_outside_polls=outside), to_us(as_of)).rows
     model = Model(zone, hours, polls, as_of, interpolation, outside=outside)
     for window, length in WINDOWS.items():
         got = tuple(int(rows[f"{part}_{window}"][0]) for part in ("up", "down", "assumed", "business"))

@@ -197,6 +197,6 @@ def test_the_official_columns_and_their_typo():
         "downtime_last_day(in hours)",
         "downtime_last_week(in hours)",
     ]
-    assert header(everything=False) == official
-    assert header(everything=False, typo=True) == [*official[:3], "update_last_week(in hours)", *official[4:]]
-    assert csv.reader([",".join(header(everything=True))]).__next__()[:7] == official
+    assert header() == official
+    assert header(official_typo=True) == [*official[:3], "update_last_week(in hours)", *official[4:]]
+    assert csv.reader([",".join(header(columns="all"))]).__next__()[:7] == official

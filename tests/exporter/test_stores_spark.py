@@ -20,7 +20,9 @@ HOURS = ["00:00:00,23:59:59", "09:00:00,17:00:00", "18:00:00,02:30:00", "02:15:0
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:pyspark.*", "ignore::ResourceWarning")
 @pytest.mark.parametrize(
-    "policy", [Policy(), Policy("previous", "calendar"), Policy(outside=True)], ids=lambda policy: policy.text()
+    "policy",
+    [Policy(), Policy("previous", "calendar"), Policy(use_outside_polls=True)],
+    ids=lambda policy: policy.text(),
 )
 def test_spark_and_duckdb_make_the_same_report(stores_world, policy):
     draw = random.Random(4)
@@ -39,7 +41,7 @@ def test_spark_and_duckdb_make_the_same_report(stores_world, policy):
     )
     want = make_report(stores_world.database, policy, to_us(AS_OF))
     got = make_report_on_spark(stores_world.database, policy, to_us(AS_OF))
-    assert to_csv(got, everything=True) == to_csv(want, everything=True)
+    assert to_csv(got, columns="all") == to_csv(want, columns="all")
     assert {name: values.tolist() for name, values in got.rows.items()} == {
         name: values.tolist() for name, values in want.rows.items()
     }

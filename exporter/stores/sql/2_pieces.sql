@@ -5,12 +5,12 @@ WITH spans AS (
     SELECT s.store, s.start_us, s.end_us
     FROM segments s
     CROSS JOIN given g
-    WHERE g.outside = 0
+    WHERE g.use_outside_polls = 0
     UNION ALL
     SELECT s.store, g.horizon_us AS start_us, g.until_us AS end_us
     FROM stores s
     CROSS JOIN given g
-    WHERE g.outside = 1
+    WHERE g.use_outside_polls = 1
 ),
 events AS (
     -- A segment's start comes before a poll at the same moment (kind 0 before 1), which is therefore inside.

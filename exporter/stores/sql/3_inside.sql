@@ -4,14 +4,14 @@ WITH events AS (
     SELECT p.store, p.start_us AS from_us, p.end_us, p.at_us, p.up, CAST(NULL AS BIGINT) AS closes_us
     FROM pieces p
     CROSS JOIN given g
-    WHERE g.outside = 1
+    WHERE g.use_outside_polls = 1
     UNION ALL
     SELECT
         s.store, s.start_us AS from_us, CAST(NULL AS BIGINT) AS end_us, CAST(NULL AS BIGINT) AS at_us, 0 AS up,
         s.end_us AS closes_us
     FROM segments s
     CROSS JOIN given g
-    WHERE g.outside = 1
+    WHERE g.use_outside_polls = 1
 ),
 -- Pieces follow one another, and so do segments: the latest of each is the one with the latest end. Events at one
 -- moment need no order, as what is between them is empty.
@@ -34,4 +34,4 @@ UNION ALL
 SELECT p.store, p.at_us, p.up, p.start_us, p.end_us
 FROM pieces p
 CROSS JOIN given g
-WHERE g.outside = 0
+WHERE g.use_outside_polls = 0
