@@ -28,9 +28,9 @@ class Outcome(NamedTuple):
     board: str
     panel: str
     ref: str
-    series: int
-    points: int
     status: Literal["ok", "may be empty", "empty", "error"]
+    series: int = 0
+    points: int = 0
     detail: str = ""
 
     @property
@@ -51,9 +51,9 @@ async def _board(prometheus: Prometheus, board: Board, asked: Span, scrape_inter
     try:
         resolved = await asking.resolve(prometheus, board, {}, asked, strict=True)
     except SourceError as exc:
-        return [Outcome(board.uid, "(variables)", "", 0, 0, "error", str(exc))]
+        return [Outcome(board.uid, "(variables)", "", status="error", detail=str(exc))]
     without = [
-        Outcome(board.uid, f"(variable {name})", "", 0, 0, "empty", "it offers no value")
+        Outcome(board.uid, f"(variable {name})", "", status="empty", detail="it offers no value")
         for name, offers in resolved.offers.items()
         if not offers
     ]
@@ -79,12 +79,13 @@ async def _outcome(
     try:
         frame = await asking.ask(prometheus, alone, texts, asked, scrape_interval_s)
     except SourceError as exc:
-        return Outcome(uid, panel.title, target.ref_id, 0, 0, "error", str(exc))
+        return Outcome(uid, panel.title, target.ref_id, status="error", detail=str(exc))
     series, points = _counted(frame)
     if points:
-        return Outcome(uid, panel.title, target.ref_id, series, points, "ok")
+        return Outcome(uid, panel.title, target.ref_id, status="ok", series=series, points=points)
     status: Literal["may be empty", "empty"] = "may be empty" if panel.may_be_empty else "empty"
-    return Outcome(uid, panel.title, target.ref_id, series, 0, status, panel.may_be_empty or target.expr)
+    detail = panel.may_be_empty or target.expr
+    return Outcome(uid, panel.title, target.ref_id, status=status, series=series, detail=detail)
 
 
 def _counted(frame: Frame) -> tuple[int, int]:
@@ -97,7 +98,8 @@ def _counted(frame: Frame) -> tuple[int, int]:
 def as_table(outcomes: Sequence[Outcome]) -> str:
     """The outcomes in columns, those that need somebody last, and a line that sums them up."""
     head = ("board", "panel", "query", "series", "points", "status", "")
-    rows = [tuple(str(cell) for cell in outcome) for outcome in sorted(outcomes, key=lambda one: not one.good)]
+    ordered = sorted(outcomes, key=lambda outcome: not outcome.good)
+    rows = [(o.board, o.panel, o.ref, str(o.series), str(o.points), o.status, o.detail) for o in ordered]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(6)]
     padded = [[*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[6]] for row in [head, *rows]]
     lines = ["  ".join(cells).rstrip() for cells in padded]

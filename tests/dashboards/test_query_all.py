@@ -54,12 +54,12 @@ async def test_each_query_is_counted_and_an_empty_one_is_told_with_its_text():
     answers = Answers({"x": ONE, "y": [], "nan": LONELY, "bad": SourceError("no")})
     got = await query_all(answers, [Board(uid="b", title="B", panels=panels)], SPAN, 10)
     assert got == [
-        Outcome("b", "full", "A", 1, 2, "ok"),
-        Outcome("b", "full", "B", 0, 0, "empty", "y"),
-        Outcome("b", "right to be empty", "A", 0, 0, "may be empty", "nothing is wrong."),
-        Outcome("b", "only NaN", "A", 1, 0, "empty", "nan"),
-        Outcome("b", "table", "A", 1, 1, "ok"),
-        Outcome("b", "broken", "A", 0, 0, "error", "no"),
+        Outcome("b", "full", "A", "ok", 1, 2),
+        Outcome("b", "full", "B", "empty", detail="y"),
+        Outcome("b", "right to be empty", "A", "may be empty", detail="nothing is wrong."),
+        Outcome("b", "only NaN", "A", "empty", 1, 0, detail="nan"),
+        Outcome("b", "table", "A", "ok", 1, 1),
+        Outcome("b", "broken", "A", "error", detail="no"),
     ]
     assert [outcome.good for outcome in got] == [True, False, True, False, True, False]
 
@@ -69,12 +69,12 @@ async def test_a_variable_that_offers_nothing_is_told():
     variable = {"name": "source", "type": "query", "query": "label_values(x, s)", "includeAll": True, "current": all_of}
     made = msgspec.convert({"uid": "b", "title": "B", "templating": {"list": [variable]}, "panels": []}, Board)
     [first] = await query_all(Answers({}, values=()), [made], SPAN, 10)
-    assert first == Outcome("b", "(variable source)", "", 0, 0, "empty", "it offers no value")
+    assert first == Outcome("b", "(variable source)", "", "empty", detail="it offers no value")
 
 
 def test_the_table_puts_what_is_wrong_last_and_counts_it():
-    bad = Outcome("board", "p", "A", 0, 0, "error", "boom")
-    good = Outcome("board", "q", "A", 1, 60, "ok")
+    bad = Outcome("board", "p", "A", "error", detail="boom")
+    good = Outcome("board", "q", "A", "ok", 1, 60)
     assert as_table([bad, good]).splitlines() == [
         "board  panel  query  series  points  status",
         "board  q      A      1       60      ok",
