@@ -72,11 +72,11 @@ def cli(context: click.Context, /, **options: Any) -> None:
 def plan(**options: Any) -> None:
     """Print or draw what would be sent in each second, without sending it."""
     from trafficgen.options import preview_plan
-    from trafficgen.report.preview import rows, save, write_rows
+    from trafficgen.report.preview import csv_lines, rows, save
 
     planned = preview_plan(options)
     if options["output"] is None:
-        write_rows(rows(planned), sys.stdout)
+        sys.stdout.writelines(csv_lines(rows(planned)))
     else:
         save(rows(planned), options["output"], f"plan with seed {planned.seed}")
     click.echo(f"seed {planned.seed}", err=True)

@@ -11,7 +11,8 @@ from typing import Any, Self, TypeAlias
 
 from msgspec import structs
 
-from foundation.errors import TidewatchError
+from foundation.errors import StoreError, TidewatchError
+from foundation.output import replacing
 from trafficgen.config import LoadConfig
 from trafficgen.live_line import LiveLine
 from trafficgen.meter.meter import Meter
@@ -141,10 +142,11 @@ def publish(report: Report, meter: Meter, form: str, output: Path | None) -> Non
         sys.stdout.flush()
         return
     try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as exc:
+        with replacing(output) as out:
+            out.write(text.encode())
+    except StoreError as exc:
         sys.stdout.write(text)  # better there than lost
-        raise TidewatchError(f"--output: {output}: {exc.strerror}; the report went to stdout") from exc
+        raise TidewatchError(f"--output: {exc}; the report went to stdout") from exc
 
 
 def render(report: Report, meter: Meter, form: str) -> str:

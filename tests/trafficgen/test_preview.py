@@ -1,13 +1,11 @@
 """`trafficgen plan`: a plan on paper."""
 
-import io
-
 import pytest
 
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import CurvePlan, Phase
-from trafficgen.report.preview import rows, save, write_rows
+from trafficgen.report.preview import csv_lines, rows, save
 
 
 def plan(*durations, **phase):
@@ -29,10 +27,11 @@ def test_expected_and_due_agree_under_jitter():
     assert sum(row.due for row in table) == 3000
 
 
-def test_the_table_is_csv():
-    out = io.StringIO()
-    write_rows(rows(plan(2.0)), out)
-    assert out.getvalue() == "second,expected,due\n0,100,100\n1,100,100\n"
+def test_the_table_is_csv(tmp_path):
+    lines = list(csv_lines(rows(plan(2.0))))
+    assert lines == ["second,expected,due\n", "0,100,100\n", "1,100,100\n"]
+    save(rows(plan(2.0)), tmp_path / "plan.csv", "a plan")
+    assert (tmp_path / "plan.csv").read_text() == "".join(lines)
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ one `DIR/logs.json`. `DIR/truth.json` is replaced as a whole, so that it can be 
 import json
 import random
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,8 +18,10 @@ from typing import IO, Any
 
 import click
 
-from foundation.errors import ConfigError, TidewatchError
+from foundation.errors import ConfigError, StoreError
+from foundation.output import replacing
 from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, Line, Settings, World
+from trafficgen.feeds.stop import stop_on_signals
 
 START = "2016-02-15"  # the cycle that the task's own log was of: 29 days, with a leap day
 MINUTES_A_DAY = 1440
@@ -28,17 +29,17 @@ TRUTH_EVERY_S = 1.0  # while it runs; and at the end
 
 
 def write_at_once(world: World, directory: Path, *, shuffle: bool) -> None:
-    """Write the whole log to `logs.json`; shuffling holds it in memory. Raises TidewatchError."""
+    """Write the whole log to `logs.json`; shuffling holds it in memory. Raises StoreError."""
     minutes = (world.minute() for _ in range(world.settings.minutes))
     texts: Iterable[str] = (line.text for lines in minutes for line in lines)
     if shuffle:
         held = list(texts)
         random.Random(world.settings.seed).shuffle(held)
         texts = held
-    with _told_as_ours(directory):
+    with _as_store_error(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        with (directory / "logs.json").open("w", encoding="utf-8") as file:
-            file.writelines(text + "\n" for text in texts)
+        with replacing(directory / "logs.json") as file:
+            file.writelines(f"{text}\n".encode() for text in texts)
         write_truth(world, directory)
 
 
@@ -55,10 +56,10 @@ def write_live(
     """Write each simulated minute when it is over, `speed` times faster than life, until the world's end or `stop`.
 
     Minute n is due at start + n x 60 / speed, so that lateness doesn't add up. Shuffling is within the minute. Logs of
-    an earlier run are removed. Raises TidewatchError.
+    an earlier run are removed. Raises StoreError.
     """
     draw = random.Random(world.settings.seed)
-    with _told_as_ours(directory), ExitStack() as stack:
+    with _as_store_error(directory), ExitStack() as stack:
         logs = directory / "logs"
         shutil.rmtree(logs, ignore_errors=True)
         logs.mkdir(parents=True)
@@ -80,10 +81,9 @@ def write_live(
 
 
 def write_truth(world: World, directory: Path) -> None:
-    """Replace `truth.json` by what is true now."""
-    written = directory / "truth.json.new"
-    written.write_text(json.dumps(world.truth(), indent=1) + "\n", "utf-8")
-    written.replace(directory / "truth.json")
+    """Replace `truth.json` by what is true now. Raises StoreError."""
+    with replacing(directory / "truth.json") as file:
+        file.write(json.dumps(world.truth(), indent=1).encode() + b"\n")
 
 
 def _append(files: Sequence[IO[str]], lines: Iterable[Line]) -> None:
@@ -96,11 +96,11 @@ def _append(files: Sequence[IO[str]], lines: Iterable[Line]) -> None:
 
 
 @contextmanager
-def _told_as_ours(directory: Path) -> Iterator[None]:
+def _as_store_error(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise TidewatchError(f"{exc.filename or directory}: {exc.strerror or exc}") from exc
+        raise StoreError(f"{exc.filename or directory}: {exc.strerror or exc}") from exc
 
 
 def _speed(_context: click.Context, _parameter: click.Parameter, text: str) -> float | None:
@@ -142,8 +142,5 @@ def hosting(
     if speed is None:
         write_at_once(world, output, shuffle=shuffle)
     else:
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        write_live(world, output, speed, shuffle=shuffle, endless=endless, stop=stop)
+        write_live(world, output, speed, shuffle=shuffle, endless=endless, stop=stop_on_signals())
     click.echo(f"{world.lines:,} lines in {output}", err=True)

@@ -8,7 +8,6 @@ worse, since when: it is written from the draws themselves, before anything is c
 import json
 import os
 import re
-import signal
 import socket
 import threading
 import time
@@ -23,6 +22,8 @@ import numpy as np
 import requests
 
 from foundation.errors import ConfigError, TidewatchError
+from foundation.output import replacing
+from trafficgen.feeds.stop import stop_on_signals
 from trafficgen.units import parse_duration
 
 FIRST_CODE = -3
@@ -115,19 +116,15 @@ class Truth:
         self.counts: Counter[tuple[str, int]] = Counter()
 
     def write(self, *, finished: bool = False) -> None:
-        """Replace the file. Raises TidewatchError."""
+        """Replace the file. Raises StoreError."""
         if self._path is None:
             return
         counts: dict[str, dict[str, int]] = {}
         for (build, code), count in sorted(self.counts.items()):
             counts.setdefault(build, {})[str(code)] = count
         tree = {**self._head, "sent": self.counts.total(), "counts": counts, "finished": finished}
-        scratch = self._path.with_name(self._path.name + ".new")
-        try:
-            scratch.write_text(json.dumps(tree, indent=1) + "\n", "utf-8")
-            scratch.replace(self._path)
-        except OSError as exc:
-            raise TidewatchError(f"{self._path}: {exc.strerror}") from exc
+        with replacing(self._path) as out:
+            out.write(json.dumps(tree, indent=1).encode() + b"\n")
 
 
 def seconds(made: Shape, seed: int) -> Iterator[list[tuple[str, int, int]]]:
@@ -239,18 +236,15 @@ class TcpSink:
 
 
 def write_file(path: Path, made: Shape, truth: Truth, seed: int, length_s: int) -> None:
-    """The whole stream at once, with clock times from 0:00:00 and the header of the task's data."""
-    try:
-        with path.open("w", encoding="ascii", newline="\n") as out:
-            out.write("Timestamp\tBuild_Version\tError_Code\n")
-            for second, drawn in zip(range(length_s), seconds(made, seed), strict=False):
-                clock = f"{second // 3600}:{second // 60 % 60:02}:{second % 60:02}"
-                for build, code, count in drawn:
-                    out.write(f"{clock}\t{build}\t{code}\n" * count)
-                    truth.counts[build, code] += count
-        truth.write(finished=True)
-    except OSError as exc:
-        raise TidewatchError(f"{path}: {exc.strerror}") from exc
+    """The whole stream at once, with clock times from 0:00:00 and the header of the task's data. Raises StoreError."""
+    with replacing(path) as out:
+        out.write(b"Timestamp\tBuild_Version\tError_Code\n")
+        for second, drawn in zip(range(length_s), seconds(made, seed), strict=False):
+            clock = f"{second // 3600}:{second // 60 % 60:02}:{second % 60:02}"
+            for build, code, count in drawn:
+                out.write(f"{clock}\t{build}\t{code}\n".encode() * count)
+                truth.counts[build, code] += count
+    truth.write(finished=True)
 
 
 def run_live(
@@ -333,9 +327,7 @@ def command(
         write_file(path, made, truth, seed, round(length_s or 3600))
         click.echo(f"{truth.counts.total()} records, seed {seed}", err=True)
         return
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(130) if stop.is_set() else stop.set())
+    stop = stop_on_signals()
     truth = Truth(truth_path, made, seed, int(time.time()))
     sink: HttpSink | TcpSink
     if address.scheme == "tcp":

@@ -6,7 +6,6 @@ anybody has counted anything.
 
 import json
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,9 @@ from typing import Any
 
 import click
 
-from foundation.errors import ConfigError, TidewatchError
+from foundation.errors import ConfigError, StoreError
+from foundation.output import replacing
+from trafficgen.feeds.stop import stop_on_signals
 from trafficgen.feeds.stores_world import DAY_S, HOUR_S, World, down_s
 
 STATUS = "store_id,status,timestamp_utc\n"
@@ -70,15 +71,13 @@ def truth(world: World, hours: int, polls: int) -> dict[str, Any]:
 
 
 def put(path: Path, text: Iterable[str]) -> None:
-    """Write a file whole: under another name first. Raises TidewatchError."""
-    unfinished = path.with_name(f".{path.name}.tmp")
+    """Write a file whole, with the folders above it. Raises StoreError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("w", encoding="ascii", newline="\n") as out:
-            out.writelines(text)
-        unfinished.rename(path)
     except OSError as exc:
-        raise TidewatchError(f"{path}: {exc.strerror}") from exc
+        raise StoreError(f"{path.parent}: {exc.strerror}") from exc
+    with replacing(path) as out:
+        out.writelines(line.encode("ascii") for line in text)
 
 
 def write_all(folder: Path, world: World, hours: int) -> int:
@@ -149,9 +148,7 @@ def command(*, output: Path, count: int, hours: int, speed: float | None, seed: 
         polls = write_all(output, World(seed, count, start_s), hours)
         click.echo(f"{polls} polls of {count} stores, seed {seed}", err=True)
         return
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(130) if stop.is_set() else stop.set())
+    stop = stop_on_signals()
     done = (0, 0)
     if (found := _earlier(output)) is not None:
         seed, count, start_s, done = found["seed"], found["stores"], found["start"], (found["hours"], found["polls"])

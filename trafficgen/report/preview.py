@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import IO, NamedTuple
 
-from foundation.errors import TidewatchError
+from foundation.output import replacing
 from trafficgen.plan.curve import Segment
 from trafficgen.plan.plan import Plan
 
@@ -47,26 +47,25 @@ def _seconds(segment: Segment) -> Iterator[tuple[int, float]]:
         start = end
 
 
-def write_rows(table: Iterable[Row], out: TextIO) -> None:
+def csv_lines(table: Iterable[Row]) -> Iterator[str]:
     """CSV: second, expected (a real number), due (requests)."""
-    out.write("second,expected,due\n")
-    out.writelines(f"{row.second},{row.expected:.6g},{row.due}\n" for row in table)
+    yield "second,expected,due\n"
+    for row in table:
+        yield f"{row.second},{row.expected:.6g},{row.due}\n"
 
 
 def save(table: Iterable[Row], path: Path, title: str) -> None:
-    """Write CSV, or draw where the name ends in .png, .svg or .pdf. Raises TidewatchError when it can't be written."""
-    try:
-        if path.suffix.lower() in PICTURES:
-            draw(list(table), path, title)
+    """Write CSV, or draw where the name ends in .png, .svg or .pdf. Raises StoreError when it can't be written."""
+    suffix = path.suffix.lower()
+    with replacing(path) as out:
+        if suffix in PICTURES:
+            draw(list(table), out, title, form=suffix.removeprefix("."))
         else:
-            with path.open("w", encoding="utf-8") as file:
-                write_rows(table, file)
-    except OSError as exc:
-        raise TidewatchError(f"--output: {path}: {exc.strerror or exc}") from exc
+            out.writelines(line.encode() for line in csv_lines(table))
 
 
-def draw(table: list[Row], path: Path, title: str) -> None:
-    """Draw expected requests a second over time."""
+def draw(table: list[Row], out: IO[bytes], title: str, *, form: str) -> None:
+    """Draw expected requests a second over time. `form`: png, svg or pdf."""
     from matplotlib.figure import Figure  # noqa: PLC0415, slow to import, and only drawing needs it
 
     figure = Figure(figsize=(10, 4), layout="constrained")
@@ -79,4 +78,4 @@ def draw(table: list[Row], path: Path, title: str) -> None:
     )
     axes.legend(loc="lower right")
     axes.grid(visible=True, alpha=0.3)
-    figure.savefig(path, dpi=120)
+    figure.savefig(out, dpi=120, format=form)
