@@ -6,13 +6,14 @@ type's own name, as in `--timeout DURATION`.
 
 from collections.abc import Callable
 from datetime import UTC, tzinfo
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import click
 
 from foundation.grammar import (
     MAX_SIZE_BYTES,
     Address,
+    DurationBounds,
     duration_s,
     host_port,
     instant,
@@ -34,15 +35,6 @@ class _Grammar(click.ParamType):  # type: ignore[type-arg]  # generic since clic
             return self._read(value)
         except ValueError as exc:
             self.fail(str(exc), param, ctx)
-
-
-class DurationBounds(TypedDict, total=False):
-    """What `grammar.duration_s` can be asked to hold."""
-
-    least_s: float
-    most_s: float
-    zero: bool
-    whole: bool
 
 
 class AddressType(_Grammar):

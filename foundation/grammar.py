@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TypedDict
 
 MAX_DURATION_S = 100 * 365 * 86_400.0  # a century; more is a mistake
 MAX_SIZE_BYTES = 1 << 62  # fits a signed number of 64 bits
@@ -34,6 +34,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _MULTIPLES = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _SIZE = re.compile(rf"({_NUMBER}) ?([kmgt]?)(ib|b|)", re.IGNORECASE)
+
+
+class DurationBounds(TypedDict, total=False):
+    """What `duration_s` can be asked to hold."""
+
+    least_s: float
+    most_s: float
+    zero: bool
+    whole: bool
 
 
 class Address(NamedTuple):

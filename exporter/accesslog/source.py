@@ -6,15 +6,18 @@ import msgspec
 
 from exporter.accesslog.formats import FieldNames, Format, find_format
 from exporter.accesslog.routes import Router, compile_template
+from foundation.keys import Name
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Prometheus' usual bounds and three below them, as a page from a cache takes less than 5 ms."""
 
 _LONGEST_S = 1e6  # the longest time that a line may have
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:/-]{1,100}$")]
 Code = Annotated[int, msgspec.Meta(ge=0, le=999)]
-Method = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z-]{0,19}$")]
+Method = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^[A-Z][A-Z-]{0,19}\Z", extra={"words": "a method in capitals, for example GET"}),
+]
 TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 

@@ -1,6 +1,6 @@
 """The configuration of one web host (one item of `hosting:` in the file)."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -8,15 +8,14 @@ import msgspec
 
 from exporter.hosting.parse import MINUTE_S
 from exporter.hosting.standing import Cycle
-
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:/-]{1,100}$")]
+from foundation.keys import Name, moment
 
 
 class CycleSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The billing cycle, end exclusive; UTC where a time names no zone."""
 
-    start: datetime
-    end: datetime
+    start: Annotated[datetime, moment()]
+    end: Annotated[datetime, moment()]
 
     def __post_init__(self) -> None:
         cycle = self.seconds()
@@ -29,7 +28,7 @@ class CycleSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def seconds(self) -> Cycle:
         """The cycle in Unix seconds."""
-        return Cycle(*(int((t if t.tzinfo else t.replace(tzinfo=UTC)).timestamp()) for t in (self.start, self.end)))
+        return Cycle(int(self.start.timestamp()), int(self.end.timestamp()))
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
