@@ -8,6 +8,7 @@ import click
 
 from foundation.errors import ConfigError
 from foundation.program import run_command
+from foundation.terminal import echo
 from trafficgen.flags import checked, duration, output_options, plan_options, target_options, writable
 from trafficgen.lazy import LazyGroup
 
@@ -79,7 +80,7 @@ def plan(**options: Any) -> None:
         sys.stdout.writelines(csv_lines(rows(planned)))
     else:
         save(rows(planned), options["output"], f"plan with seed {planned.seed}")
-    click.echo(f"seed {planned.seed}", err=True)
+    echo(f"seed {planned.seed}", err=True)
 
 
 @cli.command("run", epilog=EXIT_CODES)

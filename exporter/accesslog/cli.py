@@ -24,8 +24,10 @@ from exporter.accesslog.tally import Tally
 from exporter.sources.files import LineFile
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, SourceError
+from foundation.jsontext import json_text
 from foundation.logfmt import start_logging
 from foundation.signals import until_signal
+from foundation.terminal import echo
 
 SECONDS = click.FloatRange(0.1, 86_400)
 
@@ -82,11 +84,11 @@ def summary(
                 trouble.append(exc)
     result = summarize(tally, routes)
     if as_json:
-        click.echo(msgspec.json.encode(result))
+        echo(json_text(result))
     else:
-        click.echo("\n".join(as_table(result)))
+        echo("\n".join(as_table(result)))
     for one in trouble[:-1]:
-        click.echo(f"exporter: {one}", err=True)
+        echo(f"exporter: {one}", err=True)
     if trouble:
         raise trouble[-1]
 
@@ -96,7 +98,7 @@ def summary(
 def infer_command(*, log: str) -> None:
     """Look at a log's first lines and print what to write into the configuration."""
     data = sample(log)
-    click.echo(propose(log, data, guessed(log, data)), nl=False)
+    echo(propose(log, data, guessed(log, data)), nl=False)
 
 
 @click.command("explain")
@@ -118,7 +120,7 @@ def explain_command(
     data = sample(log)
     source = configured(config_file, name) if config_file else make_source((log,), format_, time_unit, routes)
     for text in explain(b"".join(data.splitlines(keepends=True)[:count]), source):
-        click.echo(text)
+        echo(text)
 
 
 @click.command("qps")
@@ -203,9 +205,9 @@ def backfill_command(
     if not backfill.counted:
         raise SourceError(f"{logs[0]}: no line could be read that has a time: {backfill.failed or 'it is empty'}")
     for text in backfill.lines():
-        click.echo(text, nl=False)
+        echo(text, nl=False)
     if backfill.failed:
-        click.echo(f"exporter: lines left out: {backfill.failed}", err=True)
+        echo(f"exporter: lines left out: {backfill.failed}", err=True)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from exporter.accesslog.labels import Labeller
 from exporter.accesslog.parse.reader import Reader
-from exporter.accesslog.report.summary import printable
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, NS, TIME_NS, Buckets
 from exporter.catalogue import accesslog as metrics
+from foundation.terminal import printable
 
 
 def explain(data: bytes, source: Source) -> Iterator[str]:

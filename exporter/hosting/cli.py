@@ -12,10 +12,11 @@ from typing import IO, TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
-import msgspec
 
 from foundation.errors import SourceError
+from foundation.jsontext import json_text
 from foundation.output import replacing
+from foundation.terminal import echo, printable
 
 if TYPE_CHECKING:
     from exporter.hosting.bulk import SetAside
@@ -79,6 +80,7 @@ def hosting() -> None:
     help="The zone of the times in the log.",
 )
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
+@click.option("--raw", is_flag=True, help="In CSV, names as they came: no escapes.")
 @click.option("--set-aside", type=click.Path(path_type=Path, dir_okay=False), help="Keep bad lines here, with reasons.")
 def report(
     logs: tuple[str, ...],
@@ -90,6 +92,7 @@ def report(
     step: str,
     zone: ZoneInfo,
     engine: str,
+    raw: bool,
     set_aside: Path | None,
 ) -> None:
     """Account every customer's downtime over a billing cycle, and test whether routing follows the workload.
@@ -113,7 +116,11 @@ def report(
     else:
         from exporter.hosting.render import text
 
-        content = {"text": text.to_text, "json": text.to_json, "csv": text.to_csv}[kind](findings.report)
+        made = findings.report
+        if kind == "csv":
+            content = text.to_csv(made, raw=raw)
+        else:
+            content = text.to_json(made) if kind == "json" else text.to_text(made)
     with replacing(output or Path("-")) as out:
         out.write(content.encode())
 
@@ -130,15 +137,15 @@ class _Rejects:
         self.reasons[line.reason] += 1
         self.first = self.first or line
         if self.file is not None:
-            self.file.write(msgspec.json.encode(line).decode() + "\n")
+            self.file.write(json_text(line) + "\n")
 
     def tell(self) -> None:
         """Say on stderr how many lines were set aside, and show the first; nothing if none were."""
         if self.first is not None:
             counts = ", ".join(f"{reason} {n:,}" for reason, n in self.reasons.most_common())
             place = self.first.file if self.first.line is None else f"{self.first.file}:{self.first.line}"
-            where = f"{place}: {self.first.detail}"
-            click.echo(f"set aside {self.reasons.total():,} lines ({counts}); the first: {where}", err=True)
+            where = f"{place}: {printable(self.first.detail)}"
+            echo(f"set aside {self.reasons.total():,} lines ({counts}); the first: {where}", err=True)
 
 
 class _Progress:

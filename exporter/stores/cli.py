@@ -11,6 +11,7 @@ import click
 
 from foundation.logfmt import LEVELS, start_logging
 from foundation.output import replacing
+from foundation.terminal import echo, printable
 
 _PATHS = click.Path(path_type=Path, dir_okay=False)
 DATABASE = Path(".tidewatch/state/stores.duckdb")
@@ -102,7 +103,7 @@ def load(database: Path, **files: tuple[Path, ...]) -> None:
         check_header(given)  # before a database is begun that nothing would be in
     with Database(database) as opened:
         for told in load_files(opened, inputs, time.time_ns() // 1000):
-            click.echo(told.text())
+            echo(told.text())
 
 
 @stores.command()
@@ -124,6 +125,7 @@ def load(database: Path, **files: tuple[Path, ...]) -> None:
     help="all: also unknown, assumed and business time.",
 )
 @click.option("--official-typo", is_flag=True, help="Write uptime_last_week as update_last_week.")
+@click.option("--raw", is_flag=True, help="In CSV, ids as they came: no escapes.")
 @click.option("--explain", metavar="STORE", help="Instead of the CSV, tell how this store's numbers come about.")
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
 @click.option("--output", type=_PATHS, help="Write here, not to stdout.")
@@ -136,6 +138,7 @@ def report(
     as_of: Any,
     columns: Literal["official", "all"],
     official_typo: bool,
+    raw: bool,
     explain: str | None,
     engine: str,
     output: Path | None,
@@ -152,10 +155,11 @@ def report(
         as_of_us, _ = resolve_as_of(opened, as_of, time.time_ns() // 1000)
         if explain is not None:
             found = require_known(explain_store(opened, policy, as_of_us, explain), explain)
-            text = "".join(f"{line}\n" for line in to_text(explain, found))
+            text = "".join(f"{printable(line)}\n" for line in to_text(explain, found))
         else:
             make = make_report_on_spark if engine == "spark" else make_report
-            text = to_csv(make(opened, policy, as_of_us), columns=columns, official_typo=official_typo)
+            made = make(opened, policy, as_of_us)
+            text = to_csv(made, columns=columns, official_typo=official_typo, raw=raw)
     with replacing(output or Path("-")) as stream:
         stream.write(text.encode())
 

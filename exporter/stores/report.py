@@ -4,8 +4,6 @@ Every quantity is counted in whole microseconds, and up + down + unknown = busin
 the CSV's own digits too: what is rounded are the sums, not the parts.
 """
 
-import csv
-import io
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -17,6 +15,7 @@ import numpy.typing as npt
 from exporter.stores.calendar import WINDOWS, find_zone, span, windows
 from exporter.stores.engine import Columns, DuckEngine, Engine, Policy, prepare, select
 from exporter.stores.state import Database, one
+from foundation.csvtext import csv_text
 from foundation.errors import ConfigError
 
 AsOf: TypeAlias = Literal["now", "max"] | int
@@ -98,17 +97,15 @@ def header(*, columns: ReportColumns = "official", official_typo: bool = False) 
     return [name.replace("uptime_last_week", "update_last_week") if official_typo else name for name in names]
 
 
-def to_csv(report: Report, *, columns: ReportColumns = "official", official_typo: bool = False) -> str:
-    """The report as CSV, lines ended by a newline."""
+def to_csv(
+    report: Report, *, columns: ReportColumns = "official", official_typo: bool = False, raw: bool = False
+) -> str:
+    """The report as CSV, lines ended by a newline. `raw`: ids as they came."""
     parts = _PARTS if columns == "all" else _PARTS[:2]
     by_window = {window: _rounded(report.rows, window) for window in WINDOWS}
     digits = [_decimals(by_window[w][part], _UNITS[w][2]) for part in parts for w in WINDOWS]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header(columns=columns, official_typo=official_typo))
-    for row in zip(report.rows["store_id"].tolist(), *digits, strict=True):
-        writer.writerow(row)  # one by one, so that other threads get their turn
-    return out.getvalue()
+    rows = zip(report.rows["store_id"].tolist(), *digits, strict=True)
+    return csv_text([header(columns=columns, official_typo=official_typo), *rows], raw=raw)
 
 
 def _rounded(rows: Columns, window: str) -> dict[str, Ticks]:

@@ -164,7 +164,7 @@ def test_explain_says_what_becomes_of_each_line(run, tmp_path):
     assert (code, out.splitlines()) == (
         0,
         [
-            r"a\x09GET /u/7?x\x09200\x095\x090.25",
+            r"a\tGET /u/7?x\t200\t5\t0.25",
             "    matched  method=GET  path=/u/7  code=200  bytes=5  duration=0.25s",
             f'    feeds    tidewatch_http_requests_total{{{labels},code="200"}} +1',
             f'    feeds    tidewatch_http_response_bytes_total{{{labels},code="200"}} +5',

@@ -20,6 +20,7 @@ import click
 
 from foundation.errors import ConfigError, StoreError
 from foundation.output import replacing
+from foundation.terminal import echo
 from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, Line, Settings, World
 from trafficgen.feeds.stop import stop_on_signals
 
@@ -143,4 +144,4 @@ def hosting(
         write_at_once(world, output, shuffle=shuffle)
     else:
         write_live(world, output, speed, shuffle=shuffle, endless=endless, stop=stop_on_signals())
-    click.echo(f"{world.lines:,} lines in {output}", err=True)
+    echo(f"{world.lines:,} lines in {output}", err=True)

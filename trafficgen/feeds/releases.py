@@ -23,6 +23,7 @@ import requests
 
 from foundation.errors import ConfigError, TidewatchError
 from foundation.output import replacing
+from foundation.terminal import echo
 from trafficgen.feeds.stop import stop_on_signals
 from trafficgen.units import parse_duration
 
@@ -171,7 +172,7 @@ class HttpSink:
             except requests.RequestException as exc:
                 trouble = str(exc)
             if not self._complained:
-                click.echo(f"trafficgen: {self._url}: {trouble}; trying on", err=True)
+                echo(f"trafficgen: {self._url}: {trouble}; trying on", err=True)
                 self._complained = True
             if self._stop.wait(RETRY_S):
                 return False
@@ -218,7 +219,7 @@ class TcpSink:
             dealt = -1
         if dealt != self._lines:
             raise TidewatchError(f"{self._lines} lines were sent; {told}")
-        click.echo(f"acknowledged: {told}", err=True)
+        echo(f"acknowledged: {told}", err=True)
 
     def _told(self) -> str:
         """The receiver's last words."""
@@ -325,7 +326,7 @@ def command(
         path = Path(target)
         truth = Truth(truth_path or path.with_name("truth.json"), made, seed, "0:00:00")
         write_file(path, made, truth, seed, round(length_s or 3600))
-        click.echo(f"{truth.counts.total()} records, seed {seed}", err=True)
+        echo(f"{truth.counts.total()} records, seed {seed}", err=True)
         return
     stop = stop_on_signals()
     truth = Truth(truth_path, made, seed, int(time.time()))
@@ -338,4 +339,4 @@ def command(
         run_live(sink, made, truth, seed=seed, length_s=length_s or float("inf"), stop=stop)
     finally:
         sink.close()
-    click.echo(f"{truth.counts.total()} records, seed {seed}", err=True)
+    echo(f"{truth.counts.total()} records, seed {seed}", err=True)

@@ -17,6 +17,7 @@ import click
 
 from foundation.errors import ConfigError, StoreError
 from foundation.output import replacing
+from foundation.terminal import echo
 from trafficgen.feeds.stop import stop_on_signals
 from trafficgen.feeds.stores_world import DAY_S, HOUR_S, World, down_s
 
@@ -146,7 +147,7 @@ def command(*, output: Path, count: int, hours: int, speed: float | None, seed: 
     start_s = int(time.time()) // HOUR_S * HOUR_S - hours * HOUR_S
     if speed is None:
         polls = write_all(output, World(seed, count, start_s), hours)
-        click.echo(f"{polls} polls of {count} stores, seed {seed}", err=True)
+        echo(f"{polls} polls of {count} stores, seed {seed}", err=True)
         return
     stop = stop_on_signals()
     done = (0, 0)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from foundation.terminal import echo
 from trafficgen.units import parse_duration
 
 
@@ -101,7 +102,7 @@ def command(*, calm: float, fault: float, after: float, agree: float, **rest: An
     from trafficgen.verify.table import render, verdict
 
     options = Options(calm_s=calm, fault_s=fault, after_s=after, agree_s=agree, **rest)
-    rows = asyncio.run(verify(options, lambda text: click.echo(f"verify: {text}", err=True)))
-    click.echo(render(rows))
-    click.echo(verdict(rows))
+    rows = asyncio.run(verify(options, lambda text: echo(f"verify: {text}", err=True)))
+    echo(render(rows))
+    echo(verdict(rows))
     sys.exit(not all(row.holds for row in rows))

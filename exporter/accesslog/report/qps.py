@@ -8,8 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import click
-
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.report.ganglia import Ganglia
 from exporter.accesslog.report.rates import Figure, Window, report
@@ -18,6 +16,7 @@ from exporter.accesslog.tally import Buckets
 from exporter.sources.tail import Tail
 from foundation.clock import Clock
 from foundation.errors import ConfigError, SourceError
+from foundation.terminal import echo
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +99,7 @@ class Reporter:
         text = report(figures, now_s)
         try:
             if self._output is None:
-                click.echo(text, nl=False)
+                echo(text, nl=False)
                 sys.stdout.flush()
             else:
                 with self._output.open("a") as file:  # each time anew, so that it can be rotated
@@ -118,4 +117,4 @@ class Reporter:
     def _say(self, text: str) -> None:
         if text not in self._said:
             self._said.add(text)
-            click.echo(f"exporter: {text}; the reports go on", err=True)
+            echo(f"exporter: {text}; the reports go on", err=True)

@@ -9,6 +9,7 @@ from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router
 from exporter.accesslog.tally import BYTES, COUNT, Buckets, Tally, pieces
 from exporter.sources.files import LineFile
+from foundation.terminal import printable
 
 CHUNK_BYTES = 16 << 20
 """Of a file at a time. More is hardly quicker; with what the columnar engine needs, some 200 MiB are resident."""
@@ -77,11 +78,6 @@ def as_table(summary: Summary) -> Iterable[str]:
     bad = sum(summary.failed.values())
     reasons = f" ({', '.join(f'{reason} {count}' for reason, count in summary.failed.items())})" if bad else ""
     yield f"{summary.lines} lines, {bad} bad{reasons}"
-
-
-def printable(text: str) -> str:
-    """Text from a log, without what could steer a terminal."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def new_reader(format_: Format) -> Reader:

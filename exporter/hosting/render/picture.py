@@ -1,10 +1,10 @@
-"""The report's pictures as SVG text that stands inside an HTML page. Colours are the page's CSS classes."""
+"""The report's pictures as SVG inside its page, whose CSS classes are the colours; `Markup` escapes what is put in."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from html import escape
 
 import numpy as np
+from markupsafe import Markup
 
 from exporter.hosting.cycle import Outage
 from exporter.hosting.engine import Window
@@ -12,6 +12,7 @@ from exporter.hosting.render.text import number
 from exporter.hosting.report import AccountRow
 from exporter.hosting.routing import Picture
 from exporter.timeline import union
+from foundation.terminal import printable
 
 WIDTH = 920
 LEFT = 150  # room for names
@@ -20,7 +21,7 @@ _MAX_BARS = 40
 _HISTOGRAM_BARS = 41
 
 
-def downtime_bars(rows: Sequence[AccountRow], allowed_minutes: float) -> str:
+def downtime_bars(rows: Sequence[AccountRow], allowed_minutes: float) -> Markup:
     """Each customer's downtime by cause against the allowance, the worst first."""
     worst = sorted(rows, key=lambda row: -row.downtime_minutes)[:_MAX_BARS]
     top = max([allowed_minutes, *(row.downtime_minutes for row in worst)]) * 1.02
@@ -45,12 +46,12 @@ def downtime_bars(rows: Sequence[AccountRow], allowed_minutes: float) -> str:
             ),
         ]
     x, bottom = LEFT + allowed_minutes * scale, 24 + 24 * len(worst)
-    parts.append(f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="18" y2="{bottom}"/>')
+    parts.append(_line("limit", (x, x), (18, bottom)))
     parts.append(_text(x, 12, f"allowed {number(allowed_minutes)} min", "middle", "bad"))
     return _svg(bottom + 6, parts, "Downtime of each customer against the allowance")
 
 
-def server_timeline(servers: Sequence[int], outages: Sequence[Outage], window: Window) -> str:
+def server_timeline(servers: Sequence[int], outages: Sequence[Outage], window: Window) -> Markup:
     """When each server was down, by cause, over the cycle; what is nearer than a pixel is drawn as one."""
     scale = (WIDTH - LEFT - RIGHT) / (window.end_s - window.start_s)
     pixel_s = max(1, round(1 / scale))
@@ -70,12 +71,12 @@ def server_timeline(servers: Sequence[int], outages: Sequence[Outage], window: W
     for share in range(5):
         moment = window.start_s + (window.end_s - window.start_s) * share // 4
         x = LEFT + (WIDTH - LEFT - RIGHT) * share / 4
-        parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{bottom}"/>')
+        parts.append(_line("axis", (x, x), (4, bottom)))
         parts.append(_text(x, bottom + 14, _when(moment), "middle", "quiet"))
     return _svg(bottom + 20, parts, "When each server was down")
 
 
-def rank_bars(picture: Picture) -> str:
+def rank_bars(picture: Picture) -> Markup:
     """How often the least loaded server on offer was taken, the second least, and so on; a line: by constants alone."""
     ranks = min(len(picture.rank_share), 12)
     top = max(float(picture.rank_share.max()), float(picture.rank_expected.max()), 1e-9) * 1.1
@@ -86,7 +87,7 @@ def rank_bars(picture: Picture) -> str:
         expected = 10 + height * (1 - picture.rank_expected[i] / top)
         parts += [
             _rect((x, y, room * 0.7, 10 + height - y), "bar", f"{picture.rank_share[i]:.1%}"),
-            f'<line class="limit" x1="{x:.1f}" x2="{x + room * 0.7:.1f}" y1="{expected:.1f}" y2="{expected:.1f}"/>',
+            _line("limit", (x, x + room * 0.7), (expected, expected)),
             _text(x + room * 0.35, height + 26, "least" if i == 0 else str(i + 1), "middle", "quiet"),
         ]
     parts.append(
@@ -95,10 +96,10 @@ def rank_bars(picture: Picture) -> str:
     return _svg(height + 48, parts, "Chosen servers by rank of workload", width=430)
 
 
-def shift_histogram(picture: Picture) -> str:
+def shift_histogram(picture: Picture) -> Markup:
     """The scores that come out when workloads are shifted against choices, and the score as observed."""
     if not picture.shifted.size:
-        return ""
+        return Markup()
     reach = max(float(np.abs(picture.shifted).max()), abs(picture.observed)) * 1.05 or 1.0
     counts, _ = np.histogram(picture.shifted, bins=_HISTOGRAM_BARS, range=(-reach, reach))
     room, height = 400 / _HISTOGRAM_BARS, 120
@@ -111,7 +112,7 @@ def shift_histogram(picture: Picture) -> str:
         for i, n in enumerate(counts.tolist())
     ]
     x = 20 + 400 * (picture.observed + reach) / (2 * reach)
-    parts.append(f'<line class="observed" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{height + 10}"/>')
+    parts.append(_line("observed", (x, x), (4, height + 10)))
     parts.append(_text(min(max(x, 60), 380), height + 26, "observed", "middle", "bad"))
     parts.append(_text(20, height + 42, "score under every shift; 0 in the middle", css="quiet"))
     return _svg(height + 48, parts, "Scores under shifts", width=430)
@@ -125,19 +126,26 @@ def _short(name: str) -> str:
     return name if len(name) <= 20 else name[:19] + "…"
 
 
-def _rect(box: tuple[float, float, float, float], css: str, title: str) -> str:
+def _rect(box: tuple[float, float, float, float], css: str, title: str) -> Markup:
     """`box` is x, y, width and height."""
     x, y, width, height = box
     if width <= 0 or height <= 0:
-        return ""
-    where = f'x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.7):.1f}" height="{height:.1f}"'
-    return f'<rect class="{css}" {where}><title>{escape(title)}</title></rect>'
+        return Markup()
+    return Markup(
+        '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
+    ).format(css, x, y, max(width, 0.7), height, printable(title))
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start", css: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{css}">{escape(text)}</text>'
+def _line(css: str, x: tuple[float, float], y: tuple[float, float]) -> Markup:
+    """A line from (`x[0]`, `y[0]`) to (`x[1]`, `y[1]`)."""
+    return Markup('<line class="{}" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>').format(css, *x, *y)
 
 
-def _svg(height: float, parts: Sequence[str], title: str, width: int = WIDTH) -> str:
-    head = f'<svg viewBox="0 0 {width} {height:.0f}" width="{width}" role="img" aria-label="{escape(title)}">'
-    return head + "".join(parts) + "</svg>"
+def _text(x: float, y: float, text: str, anchor: str = "start", css: str = "") -> Markup:
+    shape = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" class="{}">{}</text>')
+    return shape.format(x, y, anchor, css, printable(text))
+
+
+def _svg(height: float, parts: Sequence[Markup], title: str, width: int = WIDTH) -> Markup:
+    head = Markup('<svg viewBox="0 0 {0} {1:.0f}" width="{0}" role="img" aria-label="{2}">')
+    return head.format(width, height, title) + Markup().join(parts) + Markup("</svg>")

@@ -1,30 +1,30 @@
 """The SLA report as text for a terminal or a mail, as JSON and as CSV."""
 
-import csv
-import io
 from collections.abc import Sequence
 
 import msgspec
 
 from exporter.hosting.report import AccountRow, Report
 from exporter.hosting.routing import QUESTIONS, RoutingTest
+from foundation.csvtext import csv_text
+from foundation.jsontext import json_text
+from foundation.terminal import printable
 
 MAX_NOT_JUDGED = 20  # lines of text; JSON has them all
 
 
 def to_json(report: Report) -> str:
     """The report as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+    return json_text(report, indent=2) + "\n"
 
 
-def to_csv(report: Report) -> str:
-    """The accounts as CSV under the names of the JSON; an empty cell is none."""
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(AccountRow.__struct_fields__)
-    for row in report.accounts:
-        table.writerow(str(cell).lower() if isinstance(cell, bool) else cell for cell in msgspec.structs.astuple(row))
-    return out.getvalue()
+def to_csv(report: Report, *, raw: bool = False) -> str:
+    """The accounts as CSV under the names of the JSON; an empty cell is none. `raw`: text as it came."""
+    rows = (
+        [str(cell).lower() if isinstance(cell, bool) else cell for cell in msgspec.structs.astuple(row)]
+        for row in report.accounts
+    )
+    return csv_text([AccountRow.__struct_fields__, *rows], raw=raw)
 
 
 def to_text(report: Report) -> str:
@@ -47,7 +47,7 @@ def number(value: float) -> str:
 def plain(name: str) -> str:
     """A name without what a terminal would obey; at most 60 characters."""
     short = name if len(name) <= 60 else name[:59] + "…"
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short)
+    return printable(short)
 
 
 def percent(ratio: float | None) -> str:

@@ -18,6 +18,7 @@ from exporter.stats.collector.schedule import Collecting, Outcome
 from exporter.stats.options import Columns, Duration
 from foundation.errors import SourceError, StoreError
 from foundation.program import run_command
+from foundation.terminal import printable
 
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 10.0
 
@@ -144,7 +145,7 @@ _CLEAR = "\r\x1b[K"
 
 def _say(text: str) -> None:
     clear = _CLEAR if sys.stderr.isatty() else ""
-    sys.stderr.write(f"{clear}collector: {text}\n")
+    sys.stderr.write(f"{clear}collector: {printable(text)}\n")
 
 
 def _progress(*, to_file: bool) -> Callable[[str], None]:
@@ -153,7 +154,7 @@ def _progress(*, to_file: bool) -> Callable[[str], None]:
         return lambda _: None
 
     def show(text: str) -> None:
-        sys.stderr.write(f"{_CLEAR}{text}")
+        sys.stderr.write(f"{_CLEAR}{printable(text)}")
         sys.stderr.flush()
 
     return show

@@ -22,6 +22,7 @@ from exporter.stats.plot.rates import Floats, in_order, rates
 from foundation.errors import ConfigError
 from foundation.output import replacing
 from foundation.program import run_command
+from foundation.terminal import echo
 
 FORMATS: dict[str, Literal["png", "jpeg", "gif", "svg"]] = {
     ".png": "png",
@@ -226,7 +227,7 @@ def _local_zone() -> tzinfo:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"plot: {text}\n")
+    echo(f"plot: {text}", err=True)
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
