@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from foundation.errors import ConfigError
+from foundation.flags import web_options
 from foundation.logfmt import FORMATS, LEVELS, start_logging
 from foundation.program import run_command
 from foundation.terminal import echo
@@ -59,7 +60,7 @@ def _address(text: str) -> tuple[str, int]:
     metavar="HOST:PORT",
     help="Where to serve; may be given more than once.",
 )
-@click.option("--web.config.file", "web_config_file", type=click.Path(path_type=Path), help="TLS, passwords, headers.")
+@web_options
 @click.option(
     "--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True, help="Path of the metrics."
 )
@@ -93,6 +94,7 @@ def cli(
     only_check: bool,
     listen: tuple[str, ...],
     web_config_file: Path | None,
+    allowed_hosts: tuple[str, ...],
     telemetry_path: str,
     max_requests: int,
     lifecycle: bool,
@@ -116,6 +118,7 @@ def cli(
             config_file=config_file,
             listen=tuple(_address(a) for a in listen),
             web_config_file=web_config_file,
+            allowed_hosts=allowed_hosts,
             telemetry_path=telemetry_path,
             max_requests=max_requests,
             lifecycle=lifecycle,

@@ -31,12 +31,12 @@ from exporter.stores import Source as StoresSource
 from exporter.stores import System as StoresSystem
 from exporter.system import Context, Reloading, System
 from exporter.web.app import Scraper, build_app
-from exporter.web.security import WebSecurity
 from foundation.clock import Clock, SystemClock
 from foundation.config import read_config
 from foundation.errors import ConfigError, SourceError, ungrouped
 from foundation.listen import http_server, listen
 from foundation.signals import stop_on_signals
+from foundation.web import Guard, WebPolicy
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class Options(msgspec.Struct, frozen=True):
     config_file: Path | None
     listen: tuple[tuple[str, int], ...] = (("127.0.0.1", 8090),)
     web_config_file: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
     telemetry_path: str = "/metrics"
     max_requests: int = 40
     lifecycle: bool = False
@@ -96,7 +97,8 @@ class Daemon:
         self.options = options
         self.clock = clock or SystemClock()
         self.config = load(options.config_file)
-        self._context = Context(Path(self.config.state_dir), self.clock)
+        self.web = WebPolicy(options.web_config_file, options.allowed_hosts)
+        self._context = Context(Path(self.config.state_dir), self.clock, self.web)
         self.systems = self._build(self.config)
         self.started = asyncio.Event()
         self.addresses: list[tuple[str, int]] = []
@@ -151,6 +153,14 @@ class Daemon:
             itself.CONFIG_RELOAD_SUCCESS.single(self._reload_ok),
             itself.CONFIG_RELOAD_TIME.single(self._reload_time),
             *self._checkpoint_families(),
+            *self._web_families(),
+        ]
+
+    def _web_families(self) -> list[Family]:
+        statuses = self.web.statuses()
+        return [
+            itself.WEB_CONFIG_RELOAD_SUCCESS.family({(status.file,): int(status.ok) for status in statuses}),
+            itself.WEB_CONFIG_RELOAD_TIME.family({(status.file,): status.loaded_s for status in statuses}),
         ]
 
     def _checkpoint_families(self) -> list[Family]:
@@ -197,16 +207,18 @@ class Daemon:
             task.cancel()
 
     async def _serve(self, app: web.Application, stack: AsyncExitStack) -> None:
-        security = WebSecurity.read(self.options.web_config_file)
-        security.protect(app)
-        server = await http_server(app, stack)
+        self.web.keep_fresh()
+        stack.callback(self.web.close)
+        guard = Guard(self.web, hosts=[host for host, _ in self.options.listen])
+        guard.protect(app)
+        server = await http_server(app, stack, problem=guard.problem)
         for wanted in self.options.listen:
             try:
-                address = await listen(server.protocol, wanted, stack, ssl_context=security.ssl_context)
+                address = await listen(server.protocol, wanted, stack, ssl_context=self.web.ssl_context)
             except SourceError as exc:
                 raise SourceError(f"{exc}; choose another --web.listen-address") from exc
             self.addresses.append(address)
-            log.info("listening on %s://%s", "https" if security.tls else "http", address)
+            log.info("listening on %s://%s", "https" if self.web.tls else "http", address)
 
 
 def run_daemon(options: Options) -> None:

@@ -11,15 +11,17 @@ from typing import Any, Protocol, runtime_checkable
 from exporter.catalogue import Family
 from exporter.checkpoint import Checkpoint
 from foundation.clock import Clock
+from foundation.web import WebPolicy
 
 
 class Context:
     """What the daemon lends to every system."""
 
-    def __init__(self, state_dir: Path, clock: Clock) -> None:
-        """Opens nothing yet."""
+    def __init__(self, state_dir: Path, clock: Clock, web: WebPolicy | None = None) -> None:
+        """Opens nothing yet. `web`: the policy of the daemon's servers, which a system's own servers share."""
         self.state_dir = state_dir
         self.clock = clock
+        self.web = web or WebPolicy()
 
     @cached_property
     def checkpoint(self) -> Checkpoint:

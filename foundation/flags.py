@@ -1,4 +1,4 @@
-"""The types of flags that take an address, a duration, an instant or a size: one wording in every command.
+"""Flags that several commands have, and types of flags that take an address, a duration, an instant or a size.
 
 A flag's default may be the value itself, or text, which is read like the user's. Without a metavar, help shows the
 type's own name, as in `--timeout DURATION`.
@@ -6,7 +6,8 @@ type's own name, as in `--timeout DURATION`.
 
 from collections.abc import Callable
 from datetime import UTC, tzinfo
-from typing import Any, Unpack
+from pathlib import Path
+from typing import Any, TypeVar, Unpack
 
 import click
 
@@ -19,6 +20,29 @@ from foundation.grammar import (
     instant,
     size_bytes,
 )
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def web_options(command: Command) -> Command:
+    """The flags of `foundation.web.WebPolicy`, for every command that serves: web_config_file, allowed_hosts."""
+    for option in (
+        click.option(
+            "--web.allowed-host",
+            "allowed_hosts",
+            metavar="NAME",
+            multiple=True,
+            help="Answer under this name, too; *.NAME, or * for any. May be given more than once.",
+        ),
+        click.option(
+            "--web.config.file",
+            "web_config_file",
+            type=click.Path(path_type=Path),
+            help="TLS, users, headers, as Prometheus' exporters take them.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 class _Grammar(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only

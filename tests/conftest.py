@@ -1,5 +1,6 @@
 """For every test: how hypothesis draws, and how a run ends: why tests were skipped, and one line of counts."""
 
+import subprocess
 from collections import Counter
 
 import pytest
@@ -35,3 +36,35 @@ def pytest_unconfigure(config):
 def _reason(report):
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     return reason.removeprefix("Skipped: ")
+
+
+class Certificates:
+    """Makes certificates in one folder, each once: `ca` first, those that it signs after."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.made = {}
+
+    def __call__(self, name, *, by=None, san="DNS:localhost,IP:127.0.0.1", expired=False, passphrase=None):
+        """(certificate, key) of `name`, signed `by` another name or by itself; `expired` ones by themselves."""
+        wanted = (name, by, san, expired, passphrase)
+        if wanted not in self.made:
+            cert, key = (self.folder / f"{len(self.made)}-{name}.{ending}" for ending in ("crt", "key"))
+            command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+            command += ["-passout", f"pass:{passphrase}"] if passphrase else ["-nodes"]
+            command += ["-subj", f"/CN={name}", "-days", "2", "-keyout", key, "-out", cert]
+            command += ["-addext", f"subjectAltName={san}"] if san else []
+            if by is not None:
+                ca, ca_key = self(by, san=None)
+                command += ["-CA", ca, "-CAkey", ca_key]
+            subprocess.run(command, check=True, capture_output=True)
+            if expired:
+                again = ["openssl", "x509", "-in", cert, "-signkey", key, "-days", "-1", "-out", cert]
+                subprocess.run(again, check=True, capture_output=True)
+            self.made[wanted] = cert, key
+        return self.made[wanted]
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("certificates"))

@@ -17,6 +17,18 @@ CONFIG_RELOAD_TIME = Metric(
     "gauge",
     "When the configuration was last read without error.",
 )
+WEB_CONFIG_RELOAD_SUCCESS = Metric(
+    "tidewatch_web_config_last_reload_successful",
+    "gauge",
+    "1 if the web configuration and the files it names were last read without error, else 0; then the old rules stay.",
+    ("file",),
+)
+WEB_CONFIG_RELOAD_TIME = Metric(
+    "tidewatch_web_config_last_reload_success_timestamp_seconds",
+    "gauge",
+    "When the web configuration in force was read.",
+    ("file",),
+)
 CHECKPOINT_PROBLEMS = Metric(
     "tidewatch_checkpoint_problems_total",
     "counter",

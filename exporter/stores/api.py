@@ -22,13 +22,14 @@ from exporter.stores.parse import MAX_ID_CHARS
 from exporter.stores.render import to_json
 from foundation.errors import BadRecord, SourceError, StoreError
 from foundation.jsonread import read_json
+from foundation.web import Guard, WebPolicy
+from foundation.web.headers import STRICT_CSP
 
 MAX_POLLS_BYTES = 256 << 20  # unpacked; about 4 million polls, on their way to a file
 MAX_JSON_BYTES = 32 << 20  # the same as JSON, which is read whole
 MAX_QUESTION_BYTES = 64 << 10
 UPLOADS = 4  # at a time
-_CSP = "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; script-src 'self'"
-_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+_CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'; connect-src 'self'; script-src 'self'"
 
 
 class JsonPoll(msgspec.Struct):
@@ -125,9 +126,15 @@ class _Api:
         return _json(to_json(store_id, found))
 
 
-def problem(status: int, text: str) -> web.Response:
-    """The answer to a request that reaches no handler."""
-    return _json({"status": text}, status, _HEADERS)
+def api_guard(policy: WebPolicy, host: str) -> Guard:
+    """What lets requests through to the application. `host`: where it listens."""
+    return Guard(
+        policy,
+        hosts=[host],
+        acting=frozenset({"/trigger_report"}),
+        asks={"/polls": "text/csv or application/json"},
+        problem=lambda status, text: _json({"status": text}, status),
+    )
 
 
 async def _report_id(request: web.Request) -> str:
@@ -205,7 +212,7 @@ async def _pieces(request: web.Request, most: int) -> AsyncIterator[bytes]:
 
 @web.middleware
 async def _problems(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Errors as JSON with a status, and the headers that every answer has."""
+    """Errors as JSON with a status."""
     try:
         response: web.StreamResponse = await handler(request)
     except Problem as problem:
@@ -217,7 +224,6 @@ async def _problems(request: web.Request, handler: Any) -> web.StreamResponse:
     except web.HTTPException as exc:
         headers = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else {}
         response = _json({"status": exc.reason}, exc.status, headers)
-    response.headers.update(_HEADERS)
     return response
 
 

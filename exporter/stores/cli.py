@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import click
 
+from foundation.flags import web_options
 from foundation.logfmt import LEVELS, start_logging
 from foundation.output import replacing
 from foundation.terminal import echo, printable
@@ -196,7 +197,7 @@ def report(
 @click.option(
     "--per-store", is_flag=True, help="Metrics of each store, too: fourteen series each, up to 50,000 in sum."
 )
-@click.option("--web.config.file", "web_config", type=_PATHS, help="TLS, passwords, headers.")
+@web_options
 @click.option("--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True)
 def serve(
     database: Path,
@@ -213,7 +214,8 @@ def serve(
     official_typo: bool,
     keep_reports: float,
     per_store: bool,
-    web_config: Path | None,
+    web_config_file: Path | None,
+    allowed_hosts: tuple[str, ...],
     log_level: str,
 ) -> None:
     """Serve reports over HTTP, and take polls in as they come: from the inbox, and by POST /polls.
@@ -225,6 +227,7 @@ def serve(
     from exporter.stores.live import Settings
     from exporter.stores.metrics import Show
     from exporter.stores.serve import serve as run
+    from foundation.web import WebPolicy
 
     start_logging(log_level, "logfmt")
     asked = Asked(
@@ -237,4 +240,4 @@ def serve(
     settings = Settings(
         inbox=inbox, refresh_s=refresh, update_s=min(60.0, refresh), asked=asked, show=Show(per_store=per_store)
     )
-    run(database, settings, (host, port), web_config)
+    run(database, settings, (host, port), WebPolicy(web_config_file, allowed_hosts))

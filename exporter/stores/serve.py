@@ -8,15 +8,15 @@ from pathlib import Path
 
 from aiohttp import web
 
-from exporter.stores.api import build_api, problem
+from exporter.stores.api import api_guard, build_api
 from exporter.stores.live import Live, Settings
 from exporter.stores.state import Database
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
-from exporter.web.security import WebSecurity
 from foundation.clock import SystemClock
 from foundation.errors import ungrouped
 from foundation.listen import serve as serve_app
 from foundation.signals import stop_on_signals
+from foundation.web import WebPolicy
 
 log = logging.getLogger(__name__)
 
@@ -24,25 +24,27 @@ SWITCH_S = 0.001
 """How long Python code of a report may hold the interpreter while a request waits; the default is 5 ms a turn."""
 
 
-def serve(path: Path, settings: Settings, address: tuple[str, int], web_config: Path | None) -> None:
+def serve(path: Path, settings: Settings, address: tuple[str, int], policy: WebPolicy) -> None:
     """Run until a signal; the second one ends at once. Raises TidewatchError."""
     sys.setswitchinterval(SWITCH_S)
     with ungrouped():
-        asyncio.run(_serve(path, settings, address, web_config))
+        asyncio.run(_serve(path, settings, address, policy))
 
 
-async def _serve(path: Path, settings: Settings, address: tuple[str, int], web_config: Path | None) -> None:
+async def _serve(path: Path, settings: Settings, address: tuple[str, int], policy: WebPolicy) -> None:
     stop = stop_on_signals(log)
     async with AsyncExitStack() as stack:
         database = Database(path)
         stack.callback(database.close)
         live = Live(database, settings, SystemClock())
-        security = WebSecurity.read(web_config)
+        policy.keep_fresh()
+        stack.callback(policy.close)
         app = build_api(live)
         _add_metrics(app, live)
-        security.protect(app)
-        bound = await serve_app(app, address, stack, problem=problem, ssl_context=security.ssl_context)
-        log.info("listening on %s://%s", "https" if security.tls else "http", bound)
+        guard = api_guard(policy, address[0])
+        guard.protect(app)
+        bound = await serve_app(app, address, stack, problem=guard.problem, ssl_context=policy.ssl_context)
+        log.info("listening on %s://%s", "https" if policy.tls else "http", bound)
         async with asyncio.TaskGroup() as group:
             work = group.create_task(live.run())
             await stop.wait()

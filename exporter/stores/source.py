@@ -15,6 +15,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         database: its file; in the state folder unless named.
         http: where the report API listens, as 127.0.0.1:8081; no API where it is left out.
+        web_config_file: TLS and users of the API; those of the exporter's own --web.config.file unless named.
         inbox: a folder where CSV files land.
         refresh_s: how often the inbox is looked into without any event.
         update_s: how often the metrics follow the clock (as_of: now); after a load they follow at once.
@@ -26,6 +27,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     source: Annotated[str, msgspec.Meta(min_length=1)]
     database: str | None = None
     http: str | None = None
+    web_config_file: str | None = None
     inbox: str | None = None
     refresh_s: Positive = 3600.0
     update_s: Positive = 60.0

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from exporter.catalogue import Family
-from exporter.stores.api import build_api, problem
+from exporter.stores.api import api_guard, build_api
 from exporter.stores.engine import Policy
 from exporter.stores.jobs import Asked
 from exporter.stores.live import Live, Settings
@@ -44,6 +44,7 @@ class _Room:
         self._clock: Clock = ctx.clock
         self._path = Path(source.database) if source.database else ctx.state_dir / "stores.duckdb"
         self._address = parse_address(source.http, f"$.stores[{number}].http") if source.http else None
+        self._policy = ctx.web.of(source.web_config_file)
         self.live: Live | None = None
         self.port: int | None = None
 
@@ -54,8 +55,14 @@ class _Room:
             stack.callback(database.close)
             self.live = Live(database, _settings(self._source), self._clock)
             if self._address is not None:
-                _, self.port = await serve(build_api(self.live), self._address, stack, problem=problem)
+                _, self.port = await self._serve(self.live, self._address, stack)
             await self.live.run()
+
+    async def _serve(self, live: Live, address: tuple[str, int], stack: AsyncExitStack) -> tuple[str, int]:
+        app = build_api(live)
+        guard = api_guard(self._policy, address[0])
+        guard.protect(app)
+        return await serve(app, address, stack, problem=guard.problem, ssl_context=self._policy.ssl_context)
 
 
 def _settings(source: Source) -> Settings:

@@ -21,6 +21,7 @@ from exporter.system import Refreshing, System
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
 from foundation.clock import Clock
 from foundation.page import render
+from foundation.web.headers import STRICT_CSP
 
 log = logging.getLogger(__name__)
 
@@ -207,4 +208,4 @@ async def _zipped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield packer.flush()
 
 
-_CSP = "default-src 'none'; style-src 'unsafe-inline'"
+_CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'"

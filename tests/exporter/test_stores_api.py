@@ -16,7 +16,7 @@ from exporter.stores import api as api_module
 from exporter.stores import inbox as inboxes
 from exporter.stores import jobs as jobs_module
 from exporter.stores import report as report_module
-from exporter.stores.api import build_api, problem
+from exporter.stores.api import api_guard, build_api
 from exporter.stores.calendar import to_us
 from exporter.stores.jobs import Asked
 from exporter.stores.live import Live, Settings
@@ -24,6 +24,7 @@ from exporter.web.exposition import Renderer
 from foundation.clock import SystemClock
 from foundation.errors import StoreError
 from foundation.listen import serve
+from foundation.web import WebPolicy
 
 HEADER = "store_id,status,timestamp_utc\n"
 POLLS = "a,active,2023-01-25 10:00:00 UTC\nb,inactive,2023-01-25 10:30:00 UTC\n"
@@ -47,7 +48,9 @@ async def serving(stores_world):
         nonlocal task
         await stop()
         live = Live(stores_world.database, Settings(**settings), SystemClock())
-        _, port = await serve(build_api(live), ("127.0.0.1", 0), stack, problem=problem)
+        app, guard = build_api(live), api_guard(WebPolicy(), "127.0.0.1")
+        guard.protect(app)
+        _, port = await serve(app, ("127.0.0.1", 0), stack, problem=guard.problem)
         if run:
             task = asyncio.create_task(live.run())
         session = await stack.enter_async_context(ClientSession(f"http://127.0.0.1:{port}"))
@@ -154,7 +157,7 @@ async def test_what_is_too_much_is_refused_with_when_to_come_again(serving, stor
 async def test_a_disk_that_is_full_is_told_with_when_to_come_again(serving, monkeypatch, caplog):
     _, session = await serving(run=False)
     monkeypatch.setattr(api_module.tempfile, "NamedTemporaryFile", lambda **_: open("/dev/full", "wb"))  # noqa: PTH123, SIM115
-    async with session.post("/polls", data=HEADER + POLLS) as response:
+    async with session.post("/polls", data=(HEADER + POLLS).encode()) as response:
         assert (response.status, response.headers["Retry-After"]) == (503, "60")
         assert (await response.json())["reason"].endswith(": No space left on device")
     assert caplog.records == []

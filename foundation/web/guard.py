@@ -1,0 +1,179 @@
+"""One server's guard: which requests are answered, and what every answer carries."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from foundation.listen import Problem, plain_problem
+from foundation.web.config import RateLimit
+from foundation.web.headers import for_answers
+from foundation.web.passwords import TooBusyError, read_basic
+from foundation.web.policy import WebPolicy
+from foundation.web.sites import FORM_TYPES, READING, Hosts, from_elsewhere, is_embedded
+
+log = logging.getLogger(__name__)
+
+SAY_AGAIN_S = 60.0
+_MAX_SHOWN_CHARS = 100
+
+
+class Refusal(NamedTuple):
+    """Why a request is not answered; `reason` is one word."""
+
+    reason: str
+    status: int
+    text: str
+    headers: Mapping[str, str] = {}
+
+
+_LOG_IN = Refusal("login", 401, "Unauthorized", {"WWW-Authenticate": 'Basic realm="tidewatch", charset="UTF-8"'})
+_BUSY = Refusal("busy", 503, "too many passwords wait to be checked", {"Retry-After": "1"})
+_NAME = Refusal("host", 421, "not served under this name; --web.allowed-host or `allowed_hosts` adds one")
+_ELSEWHERE = Refusal("site", 403, "a page of another site may not ask this")
+_RATE = Refusal("rate", 429, "more requests than `rate_limit` of the web configuration allows", {"Retry-After": "1"})
+
+
+class Guard:
+    """Holds one server to a policy.
+
+    refused: how many requests, by reason: host, site, type, login, busy, rate.
+    """
+
+    def __init__(
+        self,
+        policy: WebPolicy,
+        *,
+        hosts: Iterable[str] = (),
+        acting: frozenset[str] = frozenset(),
+        asks: Mapping[str, str] | None = None,
+        own_login: frozenset[str] = frozenset(),
+        problem: Problem = plain_problem,
+    ) -> None:
+        """What the policy must know of the server.
+
+        Args:
+            policy: The rules.
+            hosts: The names or addresses that the server listens on.
+            acting: Paths whose GET changes something.
+            asks: Paths that take no type of a form, and what they ask for instead.
+            own_login: Paths that ask for a token of their own, in place of a user.
+            problem: Makes the answers that refuse.
+        """
+        self._policy = policy
+        self._own_hosts, self._acting, self._asks, self._own_login = tuple(hosts), acting, asks or {}, own_login
+        self._problem = problem
+        self._said_s = -SAY_AGAIN_S
+        self.refused: Counter[str] = Counter()
+        self._adopt()
+
+    def _adopt(self) -> None:
+        self._rules = self._policy.rules
+        config = self._rules.config
+        self._hosts = Hosts((*self._policy.hosts, *self._own_hosts))
+        self._defaults, self._forced = for_answers(config.http_server_config.headers)
+        self._bucket = _Bucket(config.rate_limit) if config.rate_limit.interval_s else None
+
+    def protect(self, app: web.Application) -> None:
+        """Let no request through to `app` that is refused, and give every answer its headers."""
+
+        @web.middleware
+        async def check(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            refusal = self.refusal(request) or await self.login(request)
+            return await handler(request) if refusal is None else self.answer(refusal, request)
+
+        async def finish(_: web.Request, response: web.StreamResponse) -> None:
+            self.finish(response.headers)
+
+        app.middlewares.insert(0, check)
+        app.on_response_prepare.append(finish)
+
+    def refusal(self, request: web.BaseRequest) -> Refusal | None:
+        """Why a request is refused, whoever it comes from."""
+        if self._policy.rules is not self._rules:
+            self._adopt()
+        if self._bucket is not None and not self._bucket.take():
+            return _RATE
+        headers = request.headers
+        host = headers.get("Host", "")
+        if (host and host not in self._hosts) or not self._names_us(request.raw_path):
+            return _NAME
+        reading = request.method in READING
+        if reading and not (self._acting and request.path in self._acting):
+            return _ELSEWHERE if is_embedded(headers) else None
+        if from_elsewhere(headers, host):
+            return _ELSEWHERE
+        if not reading and request.content_type in FORM_TYPES and (wanted := self._asks.get(request.path)):
+            return Refusal("type", 415, f"a body of {request.content_type} is not taken: send {wanted}")
+        return None
+
+    def _names_us(self, target: str) -> bool:
+        """Whether a request's target is a path, or a whole URL of this server."""
+        return target[:1] == "/" or "://" not in target or urlsplit(target).netloc in self._hosts
+
+    async def login(self, request: web.BaseRequest) -> Refusal | None:
+        """Why a request is refused to who sent it."""
+        users = self._rules.config.basic_auth_users
+        if not users or (self._own_login and request.path in self._own_login):
+            return None
+        given = read_basic(request.headers.get("Authorization", ""))
+        if given is None:
+            return _LOG_IN
+        passwords = self._policy.passwords
+        if passwords.knows(users, *given):
+            return None
+        self._policy.refresh()  # it may be a new password
+        users = self._policy.rules.config.basic_auth_users
+        try:
+            right = not users or await passwords.check(users, *given, sender=request.remote or "")
+        except TooBusyError:
+            return _BUSY
+        return None if right else _LOG_IN
+
+    def answer(self, refusal: Refusal, request: web.BaseRequest) -> web.Response:
+        """The answer that refuses, and its count; once a minute also a line in the log."""
+        self.refused[refusal.reason] += 1
+        now_s = time.monotonic()
+        if now_s - self._said_s >= SAY_AGAIN_S:
+            self._said_s = now_s
+            name = request.headers.get("Host", "")[:_MAX_SHOWN_CHARS]
+            log.warning("refused a request from %s for %s: %s", request.remote, name, refusal.text)
+        response = self._problem(refusal.status, refusal.text)
+        response.headers.update(refusal.headers)
+        return response
+
+    def finish(self, headers: MutableMapping[str, str]) -> None:
+        """Add what every answer carries."""
+        for name, value in self._defaults.items():
+            headers.setdefault(name, value)
+        headers.update(self._forced)
+
+    def problem(self, status: int, text: str) -> web.Response:
+        """The server's own answer to what reaches no handler, with the headers of every answer."""
+        response = self._problem(status, text)
+        self.finish(response.headers)
+        return response
+
+
+class _Bucket:
+    """Lets one through each interval, and `burst` at once after a pause."""
+
+    def __init__(self, limit: RateLimit) -> None:
+        self._interval_s, self._burst = limit.interval_s, limit.burst
+        self._left, self._then_s = float(limit.burst), time.monotonic()
+
+    def take(self) -> bool:
+        """Whether one more may pass now."""
+        now_s = time.monotonic()
+        self._left = min(self._burst, self._left + (now_s - self._then_s) / self._interval_s)
+        self._then_s = now_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
