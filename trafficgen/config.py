@@ -1,7 +1,7 @@
 """What a run is told, beside its plan."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from trafficgen.plan.arrivals import ArrivalMode
@@ -11,7 +11,7 @@ from trafficgen.plan.plan import Phase
 OnBehind: TypeAlias = Literal["catchup", "drop"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a run may use."""
 
@@ -33,6 +33,7 @@ class LoadConfig:
 
     url: str
     phases: tuple[Phase, ...]
+    _: KW_ONLY
     mix: Shares | None = None
     faults: tuple[Fault, ...] = ()
     repeat: bool = False

@@ -77,7 +77,7 @@ def preview_plan(options: dict[str, Any]) -> CurvePlan:
         one = phase(options)
         phases = (one if one.duration_s else replace(one, duration_s=PREVIEW_S),)
         arrival, faults = options["arrival"], ()
-    return CurvePlan(phases, mix, secrets.randbits(32) if seed is None else seed, faults, arrival)
+    return CurvePlan(phases, mix, secrets.randbits(32) if seed is None else seed, faults=faults, arrival=arrival)
 
 
 def target_settings(options: dict[str, Any]) -> dict[str, Any]:

@@ -127,4 +127,4 @@ def make_run(config: LoadConfig, plan: Plan | None = None) -> Run:
 def make_plan(config: LoadConfig, seed: int) -> CurvePlan:
     """The plan that `config` tells."""
     mix = config.mix or ((parse_url(config.url).path, 1.0),)
-    return CurvePlan(config.phases, mix, seed, config.faults, config.arrival, config.repeat)
+    return CurvePlan(config.phases, mix, seed, faults=config.faults, arrival=config.arrival, repeat=config.repeat)

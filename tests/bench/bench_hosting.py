@@ -160,7 +160,7 @@ def report(path):
 def speed(lines):
     minutes = max(1, round(lines / 4.25))
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Settings(1455494400, minutes))
+        world = World(Settings(start_s=1455494400, minutes=minutes))
         write_at_once(world, Path(folder), shuffle=False)
         path = Path(folder) / "logs.json"
         took = {}

@@ -89,7 +89,7 @@ def beat(server, minute, workload=0.5):
 
 @pytest.mark.slow
 async def test_what_is_told_is_the_truth_over_a_restart(tmp_path):
-    world = World(Settings(START, 1440, servers=3, accounts=8, seed=4))
+    world = World(Settings(start_s=START, minutes=1440, servers=3, accounts=8, seed=4))
     for _ in range(2):
         for _ in range(500):
             for line in world.minute():

@@ -45,7 +45,7 @@ def session():
 def test_duckdb_and_spark_give_the_same_rows(tmp_path, session, step):
     from exporter.hosting import spark
 
-    write_at_once(World(Settings(1455494400, 700, accounts=20)), tmp_path, shuffle=True)
+    write_at_once(World(Settings(start_s=1455494400, minutes=700, accounts=20)), tmp_path, shuffle=True)
     with (tmp_path / "logs.json").open("ab") as file:
         file.write(BAD)
     path = str(tmp_path / "logs.json")

@@ -17,7 +17,7 @@ START = 1455494400  # 2016-02-15
 
 
 def small(policy="round-robin", seed=1, minutes=600):
-    return World(Settings(START, minutes, servers=3, accounts=12, policy=policy, seed=seed))
+    return World(Settings(start_s=START, minutes=minutes, servers=3, accounts=12, policy=policy, seed=seed))
 
 
 @pytest.mark.slow

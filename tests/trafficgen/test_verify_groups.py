@@ -36,9 +36,9 @@ def readings(*values):
     ("truth", "bad"),
     [
         (TRUTH, []),
-        (Truth(11, 10, 9, 1, {200: 9}), ["planned, as the seed's plan has it"]),
-        (Truth(10, 10, 9, 0, {200: 9}), ["planned = sent + dropped"]),
-        (Truth(10, 10, 9, 1, {200: 8}), ["sent = answered"]),
+        (Truth(due=11, planned=10, sent=9, dropped=1, codes={200: 9}), ["planned, as the seed's plan has it"]),
+        (Truth(due=10, planned=10, sent=9, dropped=0, codes={200: 9}), ["planned = sent + dropped"]),
+        (Truth(due=10, planned=10, sent=9, dropped=1, codes={200: 8}), ["sent = answered"]),
     ],
 )
 def test_the_generators_own_account(truth, bad):

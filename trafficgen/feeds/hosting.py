@@ -139,7 +139,7 @@ def hosting(
 
     Live, they go to OUTPUT/logs, a file for each writer; with --speed max all of it goes to OUTPUT/logs.json.
     """
-    world = World(Settings(start, round(days * MINUTES_A_DAY), **world_of))
+    world = World(Settings(start_s=start, minutes=round(days * MINUTES_A_DAY), **world_of))
     if speed is None:
         write_at_once(world, output, shuffle=shuffle)
     else:

@@ -33,7 +33,7 @@ _FIRST = ("Adam", "Bea", "Chen", "Dora", "Emil", "Fatou", "Gus", "Hana", "Ivo", 
 _LAST = ("Ahl", "Brandt", "Cruz", "Diaz", "Ekman", "Fox", "Grau", "Holm", "Ito", "Jain", "Kerr", "Lund", "Mora", "Nagy")
 
 
-class Settings(msgspec.Struct, frozen=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What world to make. `start_s` is a Unix time on a whole minute."""
 
     start_s: int

@@ -41,7 +41,7 @@ Parser: TypeAlias = Callable[[bytes], Line]
 """Reads one line; raises ValueError or KeyError."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Recording:
     """The requests of a log, as they stand there."""
 

@@ -8,7 +8,7 @@ the others' draws as they were, and every worker computes the same plan and take
 import heapq
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import count, pairwise
 from typing import NamedTuple, Protocol
 
@@ -66,6 +66,7 @@ class Phase:
 
     pattern: Pattern
     duration_s: float | None = None  # None: without end; only for the last phase
+    _: KW_ONLY
     mix: Shares | None = None  # None: the mix of the run
     jitter: float = 0.0
     jitter_interval_s: float = 1.0
@@ -89,6 +90,7 @@ class CurvePlan:
     phases: tuple[Phase, ...]
     mix: Shares
     seed: int
+    _: KW_ONLY
     faults: tuple[Fault, ...] = ()  # times since the start of the run, or of each round
     arrival: ArrivalMode = "even"
     repeat: bool = False

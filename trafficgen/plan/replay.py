@@ -7,7 +7,7 @@ of bursts at the top of each second. Pure.
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
@@ -22,7 +22,7 @@ OTHER = "other"
 PHASE = "replay"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayPlan:
     """The requests of a recording; made by `make_replay`."""
 
@@ -35,7 +35,7 @@ class ReplayPlan:
     speed: float = 1.0
     loop: bool = False
     limit_s: float | None = None  # --duration
-    seed: int = field(default=0)
+    seed: int = 0
 
     @property
     def phase_names(self) -> tuple[str, ...]:
@@ -89,7 +89,16 @@ def make_replay(
     paths = tuple(recording.paths)
     targets, labels = _labels(paths, np.array(recording.numbers))
     return ReplayPlan(
-        times, np.array(recording.numbers)[order], length, paths, labels, targets, speed, loop, limit_s, seed
+        times_s=times,
+        numbers=np.array(recording.numbers)[order],
+        length_s=length,
+        requests=paths,
+        labels=labels,
+        targets=targets,
+        speed=speed,
+        loop=loop,
+        limit_s=limit_s,
+        seed=seed,
     )
 
 

@@ -11,7 +11,7 @@ from trafficgen.report.verdict import Verdict, describe
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 
 
-class Report(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The closing account of a run. planned = sent + dropped; sent = answered + errors."""
 
     url: str

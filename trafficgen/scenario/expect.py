@@ -6,7 +6,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from foundation.errors import ConfigError
 from trafficgen.report.verdict import Verdict
@@ -28,6 +28,7 @@ class Expectation:
 
     text: str
     alert: str | None  # None: any alert
+    _: KW_ONLY
     firing_s: float | None = None  # None: it must not fire at all
     resolved_s: float | None = None
     after: str | None = None
@@ -41,9 +42,9 @@ def parse_expectation(text: str) -> Expectation:
         return Expectation(
             text,
             match["name"],
-            parse_duration(match["firing"], what=text),
-            None if resolved is None else parse_duration(resolved, what=text),
-            match["after"],
+            firing_s=parse_duration(match["firing"], what=text),
+            resolved_s=None if resolved is None else parse_duration(resolved, what=text),
+            after=match["after"],
         )
     if match := _NONE.match(text.strip()):
         return Expectation(text, match["name"], but=frozenset((match["but"] or "").split(", ")))
@@ -136,7 +137,7 @@ class Judge:
 
     def _decide(self, why: str, *, resolved_s: float | None = None) -> None:
         self.verdict = Verdict(
-            self.expectation.text,
+            expectation=self.expectation.text,
             held=not why,
             why=why,
             firing_after_s=_rounded(self._firing_s),

@@ -25,7 +25,7 @@ _Time = str | float | int
 _Mix = str | dict[str, float]
 
 
-class PhaseText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PhaseText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One entry of `phases`. `rate: 0` is silence."""
 
     rate: float | None = None  # optional where the pattern tells its own
@@ -47,7 +47,7 @@ class FaultText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
 
 
-class ScenarioText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ScenarioText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The file as written."""
 
     phases: list[PhaseText]
@@ -71,7 +71,7 @@ class Window(msgspec.Struct, frozen=True):
     end_s: float | None  # None: until the run is stopped
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A scenario, checked."""
 

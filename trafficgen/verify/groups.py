@@ -19,7 +19,7 @@ T = TypeVar("T")
 POLL_S = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
     """What the generator did."""
 

@@ -34,7 +34,7 @@ FAULT: Shares = (("/fail", 0.3),)  # of all requests, while it lasts
 LOOK_S = 0.05  # how exactly the time of the first 500 is known
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What to drive, for how long, and where the parts are. URLs have no slash at their end."""
 
@@ -117,7 +117,7 @@ def _load(options: Options) -> LoadConfig:
     phase = Phase(parse_patterns((), options.rps), seconds, jitter=options.jitter, name="check")
     window = Fault(options.calm_s, options.calm_s + options.fault_s, FAULT, "server errors")
     faults = (window,) if options.fault_s else ()
-    return LoadConfig(options.url, (phase,), CALM, faults, seed=options.seed)
+    return LoadConfig(options.url, (phase,), mix=CALM, faults=faults, seed=options.seed)
 
 
 async def _look(run: Run, alert: AlertTold) -> None:
@@ -137,7 +137,8 @@ async def _rows(group: Group, truth: Truth) -> list[Row]:
 def _truth(run: Run, report: Report) -> Truth:
     due = sum(len(chunk.due_ns) for chunk in run.plan.chunks())
     codes = {int(code): count for code, count in report.codes.items()}
-    return Truth(due, report.planned, report.sent, sum(report.dropped.values()), codes)
+    dropped = sum(report.dropped.values())
+    return Truth(due=due, planned=report.planned, sent=report.sent, dropped=dropped, codes=codes)
 
 
 def _announcement(options: Options, seed: int) -> str:
