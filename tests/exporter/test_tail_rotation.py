@@ -45,6 +45,13 @@ class Site:
         self.tail = Follower([str(self.folder / name) for name in pattern.split()], **options)
         self.read()
 
+    def start_and_die(self):
+        """Killed once the first positions are kept, and before anything is read."""
+        self.tail = Follower([str(self.log)], from_start=True, limits=LIMITS, saved=self.saved)
+        self.now_s += 2
+        self.tail.begin(self.now_s, time.time())
+        self.stop()
+
     def read(self):
         self.now_s += 2
         while (batch := self.tail.step(self.now_s, time.time())) is not None:
@@ -347,6 +354,54 @@ def test_compression_long_after_the_rename_reads_nothing_twice(site, pattern):
     site.read()
     site.restart(pattern=pattern)
     site.check(rotations={"rename": 2})
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_first_run_that_is_killed_before_it_reads_loses_nothing_by_rotations(site, times):
+    site.write()
+    site.start_and_die()
+    for number in range(times, 0, -1):
+        site.write()
+        site.log.rename(site.path(f"access.log.{number}"))
+    site.write()
+    site.start()
+    site.check(rotations={"rename": 1})
+
+
+def test_a_copy_that_is_compressed_before_it_is_read_is_read_once(site):
+    site.write()
+    site.start()
+    site.write()
+    site.stop()
+    shutil.copyfile(site.log, site.path("access.log.1"))
+    os.truncate(site.log, 0)
+    site.tail = Follower([str(site.log)], from_start=True, limits=LIMITS, saved=site.saved)
+    site.now_s += 2
+    site.tail.begin(site.now_s, time.time())
+    compress(site.path("access.log.1"))
+    site.check(rotations={"copytruncate": 1})
+
+
+def test_a_missed_generation_in_the_making_is_waited_for_also_after_a_restart(site):
+    site.write()
+    site.start()
+    site.write()
+    os.utime(site.log, (time.time() - 10,) * 2)
+    site.read()
+    site.stop()
+    site.log.rename(site.path("access.log.2"))
+    site.write()
+    compress(site.log.rename(site.path("access.log.1")))
+    packed = site.path("access.log.1.gz")
+    whole, times = packed.read_bytes(), packed.stat()
+    packed.write_bytes(whole[: len(whole) // 2])
+    site.write()
+    site.start()
+    site.stop()
+    packed.write_bytes(whole)
+    os.utime(packed, ns=(times.st_atime_ns, times.st_mtime_ns - 5_000_000_000))  # its input's, long before the stop
+    site.start()
+    site.check(rotations={"rename": 1})
 
 
 def test_a_compressed_copy_in_the_making_is_waited_for(site):

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
-from exporter.sources.tail.book import encode
+from exporter.sources.tail.book import State, encode
 from exporter.sources.tail.follow import Batch, Follower
 from exporter.sources.tail.mark import Limits
 from exporter.sources.tail.watch import EventWaker, Waker
@@ -83,6 +83,16 @@ class Tail:
         self._state = self._follower.state()
         self._status = self._told()
 
+    async def begin(self) -> None:
+        """Find the files and where to read on in each, and read nothing yet.
+
+        Once `saved_state()` of this moment is kept, a run that is killed while it reads has lost nothing: the next one
+        recognizes the files by it, also where they have been rotated meanwhile.
+        """
+        await asyncio.to_thread(self._follower.begin, self._clock.monotonic(), self._clock.wall())
+        self._state = self._follower.state()
+        self._status = self._told()
+
     async def batches(self) -> AsyncIterator[Batch]:
         """Batches of whole lines as they come, for ever; after a cancellation it can be called again.
 
@@ -98,7 +108,7 @@ class Tail:
                 yield batch
                 idle_since_s = self._clock.monotonic()
                 continue
-            if (self._state.marks, self._state.totals) != (before.marks, before.totals):
+            if _known(self._state) != _known(before):
                 yield Batch(b"", "")
             rest_s = self._clock.monotonic() - idle_since_s
             if rest_s < self._limits.scan_s:
@@ -145,6 +155,11 @@ class Tail:
             open_files=follower.open_files,
             last_read_s=self._last_read_s,
         )
+
+
+def _known(state: State) -> tuple[object, ...]:
+    """What a commit should follow if it changes; the time of the last scan always does."""
+    return state.marks, state.totals, state.missed
 
 
 def _fixed_start(pattern: str) -> str:

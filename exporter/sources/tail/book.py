@@ -40,6 +40,7 @@ class State(msgspec.Struct, omit_defaults=True):
     patterns: list[str]
     scanned_ns: int = 0
     version: int = 1
+    missed: dict[str, int] = {}
 
 
 class Book:
@@ -51,6 +52,7 @@ class Book:
         marks: files known and not open, by key; changed by `keep` and `drop` only.
         totals: see Totals.
         scanned_ns: Unix time of the last scan; what came to a home after it, nobody has seen.
+        missed: homes from which files may have gone since a Unix time (in ns) that nobody could read yet.
     """
 
     def __init__(self, state: State | None, limits: Limits) -> None:
@@ -62,6 +64,7 @@ class Book:
             self.keep(mark)
         self.totals = state.totals if state else Totals()
         self.scanned_ns = state.scanned_ns if state else 0
+        self.missed = dict(state.missed) if state else {}
         self._next_key = state.next_key if state else 1
         self._limits = limits
         self._failing: set[str] = set()
@@ -70,7 +73,8 @@ class Book:
         """Everything as it is now."""
         totals = msgspec.structs.replace(self.totals, rotations=dict(self.totals.rotations))
         open_marks = [position.mark() for position in (*self.streams, *self.recovering)]
-        return State(totals, [*self.marks.values(), *open_marks], self._next_key, patterns, self.scanned_ns)
+        marks = [*self.marks.values(), *open_marks]
+        return State(totals, marks, self._next_key, patterns, self.scanned_ns, missed=self.missed)
 
     def new_mark(self, home: str, role: Role) -> Mark:
         """A mark at the start of a file not seen before."""

@@ -47,6 +47,11 @@ class Follower:
         self._round: Iterator[Batch] | None = None
         self._lock = threading.Lock()
 
+    def begin(self, now_s: float, wall_s: float) -> None:
+        """Find the files and their positions, and read nothing yet; see `step`."""
+        with self._lock:
+            self._scan(now_s, wall_s)
+
     def step(self, now_s: float, wall_s: float) -> Batch | None:
         """The next batch, or None when all that stood in the files at the round's start is given out.
 
@@ -90,9 +95,8 @@ class Follower:
             self._scan_due_s = float("-inf")
 
     def _read_round(self, now_s: float, wall_s: float) -> Iterator[Batch]:
-        if now_s >= self._scan_due_s or self._scanner.moved():
-            self._scanner.scan(now_s, wall_s)
-            self._scan_due_s = now_s + self._limits.scan_s
+        if not self._book.recovering and (now_s >= self._scan_due_s or self._scanner.moved()):
+            self._scan(now_s, wall_s)  # what a copy found by `begin` holds is known once it is read
         cuts = -1
         while cuts != self._scanner.cuts:  # a file that was cut off has new content, which stands there now as well
             cuts = self._scanner.cuts
@@ -101,6 +105,10 @@ class Follower:
             for stream in sorted(self._book.streams, key=lambda stream: (stream.role == "live", stream.key)):
                 yield from self._follow(stream, now_s)
         yield from self._let_go(now_s)
+
+    def _scan(self, now_s: float, wall_s: float) -> None:
+        self._scanner.scan(now_s, wall_s)
+        self._scan_due_s = now_s + self._limits.scan_s
 
     def _follow(self, stream: Stream, now_s: float) -> Iterator[Batch]:
         """What stands in an open file now."""

@@ -28,9 +28,9 @@ class Recovery:
         self._book = book
         self._look_again = look_again
         self._missed: dict[str, int] = {}
-        self._missed_before: list[tuple[str, int]] = []
+        self._missed_before = list(book.missed.items())
         self._moved: set[str] = set()
-        self._undecided: dict[FileId, str] = {}
+        self._undecided: dict[FileId, tuple[str, int]] = {}  # the home, and since when it may have left it
         self._refused: set[tuple[int, Found]] = set()
 
     def seek(self, mark: Mark, target: str, listing: Listing) -> bool:
@@ -81,12 +81,13 @@ class Recovery:
             target = target_of(home)
             for file in listing.beside(home, target):
                 if rotated_from(file, home, target) and _not_before(file, since_ns):
-                    self._undecided[file.id] = home
-        for file_id, home in list(self._undecided.items()):
+                    self._undecided[file.id] = home, since_ns
+        for file_id, (home, _) in list(self._undecided.items()):
             found = next((file for file in listing.beside(home, target_of(home)) if file.id == file_id), None)
             if found is None or self.take_in(found, home):
                 del self._undecided[file_id]
         self._missed_before = list(self._missed.items())  # once more: they may be renamed on while we look for them
+        self._book.missed = dict(sorted((*self._missed_before, *self._undecided.values()), key=lambda one: -one[1]))
         self._missed.clear()
         self._moved.clear()
 
