@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from exporter.accesslog.live import Live
+from exporter.accesslog.parse.own_regex import RegexProcess
 from exporter.accesslog.source import Source
 from exporter.catalogue import Family
 from exporter.system import Context
@@ -16,16 +17,20 @@ class System:
         """Reads no file yet."""
         self._wanted = {source.source: source for source in sources}
         self._context = context
+        self._regexes = RegexProcess(context.clock)
         self._followers: dict[str, Live] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
         """Follow until cancelled. Raises StoreError when the state file cannot be had."""
-        async with asyncio.TaskGroup() as self._group:
-            for source in self._wanted.values():
-                self._start(self._follower(source))
-            await asyncio.get_running_loop().create_future()  # sources may come and go by `reload`
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                for source in self._wanted.values():
+                    self._start(self._follower(source))
+                await asyncio.get_running_loop().create_future()  # sources may come and go by `reload`
+        finally:
+            await self._regexes.close()
 
     def _start(self, follower: Live) -> None:
         assert self._group is not None
@@ -48,7 +53,7 @@ class System:
             self._start(follower)
 
     def _follower(self, source: Source) -> Live:
-        return Live(source, self._context.checkpoint, self._context.clock)
+        return Live(source, self._context.checkpoint, self._context.clock, self._regexes)
 
     async def _stop(self, name: str) -> None:
         del self._followers[name]

@@ -40,6 +40,14 @@ def cut_lines(buffer: bytes, limit: int, *, skipping: bool = False) -> Cut:
     return Cut(data, end, end - len(data), too_long, False)
 
 
+def first_lines(buffer: bytes, size: int) -> bytes:
+    """The whole lines within the first `size` bytes; where there is none, the first line; without any, all of it."""
+    if len(buffer) <= size:
+        return buffer
+    end = buffer.rfind(b"\n", 0, size) + 1 or buffer.find(b"\n", size) + 1
+    return buffer[:end] if end else buffer
+
+
 def _without_long(lines: bytes, limit: int) -> tuple[bytes, int]:
     """`lines` without those over the limit, and their number; looks at one byte in `limit` when there are none."""
     kept: list[bytes] = []

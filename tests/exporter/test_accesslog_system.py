@@ -70,6 +70,29 @@ async def test_a_large_backlog_is_read_whole(tmp_path):
     assert count(system, "tidewatch_log_lines_failed_total") == 1
 
 
+@pytest.mark.slow
+async def test_lines_that_wait_for_an_own_regex_are_lag_and_counted_once_over_a_restart(tmp_path):
+    log = tmp_path / "own.log"
+    hostile, good = b"GET " + b"a" * 40 + b"X 200\n", b"GET aab 200\n"
+    log.write_bytes(hostile * 5 + good * 3)
+    own = source(log, format=r"(?P<method>\S+) (?P<path>(?:a+)+)b (?P<code>\d+)", from_="start")
+    context = Context(tmp_path / "state", SystemClock())
+    system = System([own], context)
+    async with running(system, context):
+        async with asyncio.timeout(30):
+            while not count(system, "tidewatch_log_lag_bytes"):  # noqa: ASYNC110, what a scrape would see is the barrier
+                await asyncio.sleep(0)
+        assert count(system, "tidewatch_log_read_bytes_total") == 0
+        assert count(system, "tidewatch_log_lag_bytes") == log.stat().st_size
+    context = Context(tmp_path / "state", SystemClock())
+    system = System([own], context)
+    async with running(system, context):
+        await until_counted(system, 3)
+        assert count(system, "tidewatch_log_lines_failed_total") == 5
+        assert count(system, "tidewatch_log_lag_bytes") == 0
+        assert count(system, "tidewatch_log_read_bytes_total") == log.stat().st_size
+
+
 async def test_a_log_that_is_not_there_is_a_metric(tmp_path):
     context = Context(tmp_path / "state", SystemClock())
     system = System([source(tmp_path / "gone.log"), source(tmp_path / "access.log", "other")], context)

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from exporter.sources.lines import Cut, cut_lines
+from exporter.sources.lines import Cut, cut_lines, first_lines
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,17 @@ def test_any_cuts_give_the_short_lines_once_and_count_the_long(lines, sizes, lim
     assert got == b"".join(line + b"\n" for line in lines if len(line) <= limit)
     assert too_long == sum(len(line) > limit for line in lines)
     assert (pending, skipping) == (b"", False)
+
+
+@given(st.lists(st.text("ab", max_size=12).map(str.encode), max_size=20), st.binary(max_size=5), st.integers(1, 40))
+def test_the_first_lines_are_as_many_whole_ones_as_fit_and_one_at_least(lines, rest, size):
+    buffer = b"".join(line + b"\n" for line in lines) + rest.replace(b"\n", b"")
+    got = first_lines(buffer, size)
+    assert buffer.startswith(got)
+    if len(buffer) <= size or b"\n" not in buffer:
+        assert got == buffer
+    else:
+        assert got.endswith(b"\n")
+        assert len(got) <= size or got.count(b"\n") == 1
+        following = buffer[len(got) :].partition(b"\n")
+        assert len(got) + len(following[0]) + 1 > size or not following[1]

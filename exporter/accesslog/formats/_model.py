@@ -42,7 +42,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     columns: names of the fields of a line that are parted by tabs, where `request` is a method, a blank and a target.
     directive: lines that start so tell about the log and are neither requests nor bad.
     reshape: the format that a directive announces for the lines after it, or None if it announces nothing.
-    in_main_thread: lines must be read in the main thread, where a signal can end a regex that takes too long.
+    own_regex: the user's own regex, if the format is one: where a signal can end it, and nothing else has to run.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...] | None = None
     directive: bytes | None = None
     reshape: "Callable[[bytes], Format | None] | None" = None
-    in_main_thread: bool = False
+    own_regex: str | None = None
 
 
 def complete(pattern: str) -> str:

@@ -1,14 +1,14 @@
 """A regex of the user's own, held to a time limit.
 
 `re` backtracks: three `.*` in a pattern make a long line take minutes. Its matcher looks for signals now and then, so
-a timer can end it, but only in the main thread: that is where such a log must be read.
+a timer can end it, but only in the main thread of a process, and nothing else runs there meanwhile. The batch tools
+read such logs so; the daemon has a process of its own for it (`parse.own_regex`).
 """
 
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 
 from exporter.accesslog.formats import stamps
@@ -58,7 +58,7 @@ def custom_format(pattern: str, *, time_unit: str = "s") -> Format:
         read_stamp=read_stamp,
         time_unit_ns=UNITS_NS[time_unit],
         has_time="duration" in compiled.groupindex,
-        in_main_thread=True,
+        own_regex=pattern,
     )
 
 
@@ -72,26 +72,41 @@ def _groups(match: Callable[[bytes], re.Match[bytes] | None], line: bytes) -> di
 def _limited(match: Callable[[bytes], re.Match[bytes] | None]) -> Callable[[bytes], re.Match[bytes] | None]:
     def limited(line: bytes) -> re.Match[bytes] | None:
         try:
-            with _timer():
+            _timer.start()
+            try:
                 return match(line)
+            finally:
+                _timer.stop()
         except _TooSlow:
             raise BadRecord("slow", f"the regex took more than {LIMIT_S} s of processor time for the line") from None
+        except MemoryError:
+            raise BadRecord("slow", "the regex took more memory for the line than the process may have") from None
 
     return limited
 
 
-@contextmanager
-def _timer() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("a log with a regex of the user's own must be read in the main thread")
-    before = signal.signal(signal.SIGVTALRM, _too_slow)
-    signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT_S)
-    try:
-        yield
-    finally:
+class _Timer:
+    """Raises _TooSlow in the main thread once `LIMIT_S` of processor time have gone by between `start` and `stop`."""
+
+    def __init__(self) -> None:
+        self._running = False
+        self._handler = self._ring
+
+    def start(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("a regex of the user's own must be tried in the main thread")
+        if signal.getsignal(signal.SIGVTALRM) is not self._handler:
+            signal.signal(signal.SIGVTALRM, self._handler)
+        self._running = True
+        signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT_S)
+
+    def stop(self) -> None:
+        self._running = False  # a signal that is on its way finds it so
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+
+    def _ring(self, _number: int, _frame: FrameType | None) -> None:
+        if self._running:
+            raise _TooSlow
 
 
-def _too_slow(_number: int, _frame: FrameType | None) -> None:
-    raise _TooSlow
+_timer = _Timer()

@@ -29,9 +29,9 @@ class Reader:
         self._columnar: dict[str, Columnar] = {}
 
     @property
-    def in_main_thread(self) -> bool:
-        """Whether `read` must be called there, and with small pieces."""
-        return self._format.in_main_thread
+    def own_regex(self) -> Format | None:
+        """The format, if it is the user's own regex: then `read` belongs in the main thread, or `OwnRegex` does it."""
+        return self._format if self._format.own_regex is not None else None
 
     @property
     def announced(self) -> bytes | None:

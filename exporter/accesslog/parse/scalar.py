@@ -5,7 +5,7 @@ what the regex gives.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from exporter.accesslog.formats import FIELD_NAMES, Fields, Format, complete
@@ -33,6 +33,28 @@ def tally_normal(data: bytes, format_: Format, buckets: Buckets) -> Tally:
     return tally
 
 
+def tally_while(data: bytes, format_: Format, buckets: Buckets, go_on: Callable[[], bool]) -> tuple[Tally, int]:
+    """Count the lines of `data`, which went through `normal` once, as long as `go_on` says so, and one at least.
+
+    Returns the tally and how many bytes of `data` it is of.
+    """
+    tally = Tally()
+    taken_bytes = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal taken_bytes
+        for line in data[:-1].split(b"\n"):
+            tally.lines += 1
+            taken_bytes += len(line) + 1
+            yield line
+            if not go_on():
+                return
+
+    if data:
+        _count(lines(), format_, buckets, tally)
+    return tally, taken_bytes
+
+
 @lru_cache(maxsize=64)
 def _matcher(pattern: str | None) -> Callable[[bytes], re.Match[bytes] | None]:
     return re.compile(complete(pattern).encode()).fullmatch if pattern is not None else _no_pattern
@@ -42,7 +64,7 @@ def _no_pattern(_: bytes) -> None:
     return None
 
 
-def _count(lines: list[bytes], format_: Format, buckets: Buckets, tally: Tally) -> None:
+def _count(lines: Iterable[bytes], format_: Format, buckets: Buckets, tally: Tally) -> None:
     """The hot loop. The places in a hit's numbers are written out, as a name is looked up anew for each line."""
     match, hits, index = _matcher(format_.pattern), tally.hits, buckets.index
     timed, unit_ns = format_.has_time, format_.time_unit_ns

@@ -40,7 +40,7 @@ def tally_file(path: str, reader: Reader, tally: Tally, progress: Callable[[Line
     file = LineFile(path, chunk_bytes=CHUNK_BYTES)
     try:
         for data in file:
-            for piece in pieces(data, _PIECE_BYTES) if reader.in_main_thread else (data,):
+            for piece in pieces(data, _PIECE_BYTES) if reader.own_regex else (data,):
                 tally.merge(reader.read(piece, path))
             progress(file)
     finally:

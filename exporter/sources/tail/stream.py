@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack
 
 from exporter.sources.files import open_plain, pieces
-from exporter.sources.lines import Cut, cut_lines
+from exporter.sources.lines import Cut, cut_lines, first_lines
 from exporter.sources.tail.identity import HEAD_BYTES, NEAR_BYTES, FileId, digest, generation
 from exporter.sources.tail.mark import Limits, Mark, Replaced
 from foundation.errors import SourceError
@@ -102,7 +102,7 @@ class Position(ABC):
 
     def _take(self, found: bytes, limits: Limits) -> Cut | None:
         """The whole lines at the front of `found`, which stands at our position; moves it."""
-        whole = self.carry + found
+        whole = first_lines(self.carry + found, limits.batch_bytes)
         cut = cut_lines(whole, limits.line_bytes, skipping=self.skipping)
         if not cut.consumed:
             return None
