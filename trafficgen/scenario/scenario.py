@@ -1,27 +1,29 @@
 """Scenario files: phases of traffic, fault windows over them, and what the monitoring must make of it.
 
-A file is checked whole before anything is sent; errors name the file, the path in it and what would be right.
+A file is checked whole before anything is sent; errors name the file, the place in it and what would be right.
 """
 
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import msgspec
-import yaml
 
+from foundation.config import parse_config, read_config
 from foundation.errors import ConfigError
+from foundation.keys import duration
 from trafficgen.plan.arrivals import ArrivalMode
 from trafficgen.plan.jitter import JitterMode
 from trafficgen.plan.mix import Fault, Shares, as_fault, as_mix, parse_pairs
 from trafficgen.plan.patterns import SILENCE, parse_patterns
 from trafficgen.plan.plan import Phase
 from trafficgen.scenario.expect import Expectation, parse_expectation
-from trafficgen.units import parse_duration
+from trafficgen.units import MAX_DURATION_S
 
-MAX_SCENARIO_BYTES = 1 << 20
-_Time = str | float | int
+_Duration = Annotated[float, duration(most_s=MAX_DURATION_S)]
+_Moment = Annotated[float, duration(most_s=MAX_DURATION_S, zero=True)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Mix = str | dict[str, float]
 
 
@@ -29,21 +31,21 @@ class PhaseText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """One entry of `phases`. `rate: 0` is silence."""
 
     rate: float | None = None  # optional where the pattern tells its own
-    duration: _Time | None = None  # optional for the last phase: until stopped
+    duration: _Duration | None = None  # optional for the last phase: until stopped
     name: str = ""
     pattern: str | list[str] = msgspec.field(default_factory=list)
     mix: _Mix | None = None
-    jitter: float = 0.0
-    jitter_interval: _Time = "1s"
+    jitter: _Share = 0.0
+    jitter_interval: _Duration = 1.0
     jitter_mode: JitterMode = "balanced"
 
 
 class FaultText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry of `faults`: from `at` on, `for` so long, `mix` takes these percentages of all requests."""
+    """One entry of `faults`: from `at` seconds on, `for` so many, `mix` takes these percentages of all requests."""
 
-    at: _Time
+    at: _Moment
     mix: _Mix
-    length: _Time = msgspec.field(name="for")
+    length: _Duration = msgspec.field(name="for")
     name: str = ""
 
 
@@ -124,29 +126,15 @@ def read_scenario(name: str) -> Scenario:
         return parse_scenario(builtin[name], name)
     if not path.exists():
         raise ConfigError(f"{name}: no such file, nor a scenario of the program's own ({', '.join(builtin)})")
-    try:
-        if path.stat().st_size > MAX_SCENARIO_BYTES:
-            raise ConfigError(f"{name}: larger than 1 MiB; is this a scenario?")
-        return parse_scenario(path.read_text("utf-8"), name)
-    except OSError as exc:
-        raise ConfigError(f"{name}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{name}: not UTF-8 text (byte {exc.start})") from exc
+    return _checked(read_config(path, ScenarioText), name)
 
 
 def parse_scenario(text: str, name: str) -> Scenario:
     """Read and check a scenario. Raises ConfigError that starts with `name`."""
-    try:
-        tree: Any = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as exc:
-        line = exc.problem_mark.line + 1 if exc.problem_mark else 1
-        raise ConfigError(f"{name}:{line}: not YAML: {exc.problem}") from exc
-    except yaml.YAMLError as exc:
-        raise ConfigError(f"{name}: not YAML: {' '.join(str(exc).split())}") from exc
-    try:
-        written = msgspec.convert(tree, ScenarioText)
-    except msgspec.ValidationError as exc:
-        raise ConfigError(f"{name}: {exc}") from exc
+    return _checked(parse_config(text, ScenarioText, name=name), name)
+
+
+def _checked(written: ScenarioText, name: str) -> Scenario:
     try:
         scenario = _build(written, name)
         for expectation in scenario.expectations:
@@ -181,19 +169,16 @@ def _build(written: ScenarioText, name: str) -> Scenario:
 def _phase(written: PhaseText, number: int) -> Phase:
     where = f"$.phases[{number}]"
     texts = (written.pattern,) if isinstance(written.pattern, str) else tuple(written.pattern)
-    if not 0 <= written.jitter <= 1:
-        raise ConfigError(f"{where}.jitter: {written.jitter:g}; it must be a number from 0 to 1")
     try:
         pattern = SILENCE if written.rate == 0 and not texts else parse_patterns(texts, written.rate)
     except ConfigError as exc:
         raise ConfigError(f"{where}: {str(exc).replace('--rps', 'rate').replace('--pattern', 'pattern')}") from exc
-    duration = pattern.duration_s if written.duration is None else _time(written.duration, f"{where}.duration")
     return Phase(
         pattern,
-        duration,
+        pattern.duration_s if written.duration is None else written.duration,
         mix=None if written.mix is None else as_mix(_pairs(written.mix, f"{where}.mix"), f"{where}.mix"),
         jitter=written.jitter,
-        jitter_interval_s=_time(written.jitter_interval, f"{where}.jitter_interval"),
+        jitter_interval_s=written.jitter_interval,
         jitter_mode=written.jitter_mode,
         name=written.name or f"phase {number + 1}",
     )
@@ -201,17 +186,12 @@ def _phase(written: PhaseText, number: int) -> Phase:
 
 def _fault(written: FaultText, number: int) -> Fault:
     where = f"$.faults[{number}]"
-    start = _time(written.at, f"{where}.at", zero=True)
     return Fault(
-        start,
-        start + _time(written.length, f"{where}.for"),
+        written.at,
+        written.at + written.length,
         as_fault(_pairs(written.mix, f"{where}.mix"), f"{where}.mix"),
         written.name or f"fault {number + 1}",
     )
-
-
-def _time(value: _Time, where: str, *, zero: bool = False) -> float:
-    return parse_duration(str(value), what=where, zero=zero)
 
 
 def _pairs(mix: _Mix, where: str) -> list[tuple[str, float]]:
