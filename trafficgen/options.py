@@ -114,10 +114,10 @@ def phase(options: dict[str, Any]) -> Phase:
     )
 
 
-def check_jitter(jitter: float, *, what: str = "--jitter") -> float:
+def check_jitter(jitter: float) -> float:
     """The jitter itself. Raises ConfigError unless it is in [0, 1]."""
     if not 0 <= jitter <= 1:
-        raise ConfigError(f"{what}: {jitter:g}; it must be a number from 0 to 1")
+        raise ConfigError(f"--jitter: {jitter:g}; it must be a number from 0 to 1")
     return jitter
 
 

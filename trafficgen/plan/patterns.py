@@ -60,12 +60,12 @@ SILENCE = Pattern((Segment(0.0, math.inf, Line(0.0)),))
 """No request at all."""
 
 
-def check_rate(rate: float | None, *, what: str = "--rps") -> float:
+def check_rate(rate: float | None) -> float:
     """The rate itself. Raises ConfigError unless it is above 0 and at most ten million a second."""
     if rate is None or not 0 < rate <= MAX_RATE_PER_S:  # NaN fails the comparison too
         got = "missing" if rate is None else f"{rate:g}"
         raise ConfigError(
-            f"{what}: {got}; it must be a number above 0 and at most {MAX_RATE_PER_S:,.0f} requests a second"
+            f"--rps: {got}; it must be a number above 0 and at most {MAX_RATE_PER_S:,.0f} requests a second"
         )
     return rate
 

@@ -88,11 +88,6 @@ class ResponseReader:
         """Whether bytes are there that belong to no finished response."""
         return bool(self._buffer)
 
-    @property
-    def begun(self) -> bool:
-        """Whether any byte of a response has come."""
-        return bool(self._buffer) or self.head is not None
-
     def feed(self, data: bytes) -> bool:
         """Take `data`; whether a final response is now complete. Raises MalformedResponseError."""
         self._buffer += data
