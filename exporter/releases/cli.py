@@ -126,7 +126,7 @@ def _follow(file: str, settings: dict[str, Any]) -> None:
 
     async def run() -> None:
         clock = SystemClock()
-        _complain(await terminal.follow(terminal.pieces(file, clock), compare, Console(), clock))
+        _complain(await terminal.follow(terminal.batches(file, clock), compare, Console(), clock))
 
     asyncio.run(until_signal(run()))
 

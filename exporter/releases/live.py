@@ -263,9 +263,11 @@ class Follower:
 
     async def _follow(self, saved: bytes | None) -> None:
         self._tail = tail = Tail(self._source.paths, from_start=True, clock=self._clock, saved=saved)
-        splitter = LineSplitter()
+        splitter = LineSplitter(at_start=False)
         try:
             async for batch in tail.batches():
+                if batch.begins:
+                    splitter.begin()
                 self.take_lines(splitter.feed(batch.data))
                 await self._room.wait()
         finally:

@@ -91,12 +91,17 @@ def is_header(line: bytes) -> bool:
 
 
 class LineSplitter:
-    """Bytes as they come to whole lines, whatever ends them. A BOM and a header are taken off the first line."""
+    """Bytes as they come to whole lines, whatever ends them. A BOM and a header are taken off a file's first line."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_start: bool = True) -> None:
+        """`at_start`: the first bytes are the beginning of a file."""
         self._rest = b""
-        self._first = True
+        self._first = at_start
         self._skipping = False  # inside a line that was too long, and has been told already
+
+    def begin(self) -> None:
+        """What comes next is the beginning of another file; what came before ended with its line."""
+        self._first = True
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that `data` completes, without their ends; blank ones are left out."""

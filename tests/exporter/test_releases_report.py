@@ -92,10 +92,11 @@ def test_following_standard_input_ends_with_the_last_picture():
 async def test_a_file_is_followed_through_its_rotation(tmp_path):
     path = tmp_path / "errors.tsv"
     path.write_text("0:00:01\t5.1\t3\n")
-    came = terminal.pieces(str(path), SystemClock())
+    came = terminal.batches(str(path), SystemClock())
     async with asyncio.timeout(30):
-        assert await anext(piece async for piece in came if piece) == b"0:00:01\t5.1\t3\n"
+        assert (await anext(batch async for batch in came if batch.data)).data == b"0:00:01\t5.1\t3\n"
         path.rename(tmp_path / "errors.tsv.1")
         path.write_text("0:00:02\t5.1\t3\n")
-        assert await anext(piece async for piece in came if piece) == b"0:00:02\t5.1\t3\n"
+        second = await anext(batch async for batch in came if batch.data)
+        assert (second.data, second.begins) == (b"0:00:02\t5.1\t3\n", True)
     await came.aclose()

@@ -11,6 +11,7 @@ from exporter.releases.cli import releases
 from exporter.releases.compare.settings import Settings
 from exporter.releases.render import terminal
 from exporter.releases.report import analyse
+from exporter.sources.tail import Batch
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError
 
@@ -32,11 +33,11 @@ def drawn(data, *, colours=None, height=24):
         file=io.StringIO(), width=60, height=height, color_system=colours, force_terminal=colours is not None
     )
 
-    async def pieces():
-        yield data[:100]
-        yield data[100:]
+    async def batches():
+        yield Batch(data[:100], "-")
+        yield Batch(data[100:], "-")
 
-    asyncio.run(terminal.follow(pieces(), compare, console, SystemClock()))
+    asyncio.run(terminal.follow(batches(), compare, console, SystemClock()))
     return console.file.getvalue()
 
 

@@ -46,6 +46,7 @@ class RotatedLog(RuleBasedStateMachine):
         self.torn = []  # lines of which only fragments exist
         self.split = []  # lines whose halves stand in two files; which follows which cannot always be told
         self.exists = {}
+        self.firsts = set()  # lines at the very beginning of a file
         self.saved, self.saved_got = None, Counter()
         self.old = None
         self.files = []
@@ -83,9 +84,14 @@ class RotatedLog(RuleBasedStateMachine):
     def put(self, writer, file, count):
         for _ in range(count):
             line = self.next_line()
+            self.mark_first(writer, line)
             writer.write(line)
             file.lines.append(line)
             self.exists[line] = True
+
+    def mark_first(self, writer, line):
+        if not os.fstat(writer.fileno()).st_size:
+            self.firsts.add(line)
 
     @rule(count=st.integers(1, 60))
     def write(self, count):
@@ -96,6 +102,7 @@ class RotatedLog(RuleBasedStateMachine):
     @rule(cut=st.integers(1, 6))
     def write_piece(self, cut):
         line = self.next_line()
+        self.mark_first(self.writer, line)
         self.writer.write(line[:cut])
         self.file.piece = (line, cut)
 
@@ -224,9 +231,11 @@ class RotatedLog(RuleBasedStateMachine):
         self.now_s += 2.0  # past the next scan
         while (batch := self.tail.step(self.now_s, time.time())) is not None:
             assert batch.data.endswith(b"\n")
-            for line in batch.data.splitlines(keepends=True):
+            for place, line in enumerate(batch.data.splitlines(keepends=True)):
                 if line in self.exists and line not in self.torn:
                     self.got[line] += 1
+                    if line not in self.split:
+                        assert (line in self.firsts) == (batch.begins and not place), line
                 else:
                     assert any(line[:-1] in torn for torn in [*self.torn, *self.split, *self.pieces()]), line
         assert self.got.total() == len(self.got), "a line came twice"

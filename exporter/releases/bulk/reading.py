@@ -70,6 +70,10 @@ class Reading:
         """Count the lines that `data` completes. Raises ConfigError where there are too many builds and codes."""
         self._add(self._splitter.whole(data))
 
+    def begin(self) -> None:
+        """What is added next is the beginning of another file, where a header may stand."""
+        self._splitter.begin()
+
     def end(self) -> Input:
         """Count the last line, where nothing ended it; and all that was read."""
         self._add(b"".join(line + b"\n" for line in self._splitter.end()))

@@ -18,7 +18,7 @@ from exporter.releases.compare.pair import Pair
 from exporter.releases.render.picture import MOST_COLUMNS, Cells, cells
 from exporter.releases.render.text import show_time
 from exporter.releases.report import Analysis
-from exporter.sources.tail import Tail
+from exporter.sources.tail import Batch, Tail
 from foundation.clock import Clock
 
 READ_BYTES = 1 << 20
@@ -31,18 +31,18 @@ NO_COLOUR = "=-+#"  # where there are none: equal, better, worse, much worse
 GREY = "#d0d0d0"
 
 
-async def pieces(file: str, clock: Clock) -> AsyncIterator[bytes]:
+async def batches(file: str, clock: Clock) -> AsyncIterator[Batch]:
     """What comes, as it comes: standard input to its end, a file for ever and through its rotations."""
     if file == "-":
         while True:
             ready, data = await asyncio.to_thread(_read_input)
             if ready and not data:
                 return
-            yield data
+            yield Batch(data, file)
     tail = Tail([glob.escape(file)], from_start=True, clock=clock)
     try:
         async for batch in tail.batches():
-            yield batch.data
+            yield batch
     finally:
         await tail.close()
 
@@ -54,7 +54,7 @@ def _read_input() -> tuple[bool, bytes]:
 
 
 async def follow(
-    data: AsyncIterator[bytes], compare: Callable[[Table], Analysis], console: Console, clock: Clock
+    data: AsyncIterator[Batch], compare: Callable[[Table], Analysis], console: Console, clock: Clock
 ) -> Input:
     """Draw until the input ends or this is cancelled; what was read comes back, drawn a last time.
 
@@ -76,9 +76,11 @@ async def follow(
 
         drawing = asyncio.create_task(redraw()) if console.is_terminal else None
         with contextlib.suppress(asyncio.CancelledError):
-            async for piece in data:
-                reading.add(piece)
-                if piece:
+            async for batch in data:
+                if batch.begins:
+                    reading.begin()
+                reading.add(batch.data)
+                if batch.data:
                     came.set()
         if drawing:
             drawing.cancel()

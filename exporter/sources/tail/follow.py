@@ -25,10 +25,13 @@ class Batch(msgspec.Struct, frozen=True):
     """Whole lines of one file, in its order, as they stand there (CR, NUL and broken UTF-8 included).
 
     A line that its file never finished gets the newline it lacks, once nothing more can come.
+
+    begins: the file begins with these lines, so that a header may be the first of them.
     """
 
     data: bytes
     path: str
+    begins: bool = False
 
 
 class Follower:
@@ -145,7 +148,7 @@ class Follower:
         if rest and fed is not None:
             fed.carry = rest
         elif rest:
-            yield Batch(rest + b"\n", position.path)
+            yield Batch(rest + b"\n", position.path, position.offset == len(rest))
 
     def _given(self, position: Position, cut: Cut) -> Iterator[Batch]:
         """Count what was read, and give out the lines."""
@@ -154,7 +157,7 @@ class Follower:
         totals.too_long_lines += cut.too_long
         totals.too_long_bytes += cut.dropped
         if cut.data:
-            yield Batch(cut.data, position.path)
+            yield Batch(cut.data, position.path, position.offset == cut.consumed)
 
     def _let_go(self, now_s: float) -> Iterator[Batch]:
         """Give descriptors back: those of quiet old files, and where they run short, of the quietest live ones."""
