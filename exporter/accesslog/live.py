@@ -15,8 +15,10 @@ from exporter.accesslog.source import Source
 from exporter.accesslog.state import Traffic
 from exporter.accesslog.tally import Buckets, Tally
 from exporter.catalogue import Family
+from exporter.catalogue import accesslog as catalogue
 from exporter.checkpoint import Changes, Checkpoint
 from exporter.sources.tail import Limits, Tail
+from exporter.sources.tail.metrics import families as log_families
 from foundation.clock import Clock
 from foundation.errors import StoreError
 
@@ -159,4 +161,4 @@ class Live:
             read_bytes=status.read_bytes - in_hand_bytes, lag_bytes=status.lag_bytes + in_hand_bytes
         )
         yield from metrics.families(self.traffic, too_long=status.too_long_lines)
-        yield from metrics.reading(self.source.source, status)
+        yield from log_families(catalogue.LOG, {self.source.source: status})

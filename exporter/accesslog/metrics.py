@@ -1,4 +1,4 @@
-"""The counters of one access log, and how its reading goes, as metric families."""
+"""The counters of one access log as metric families."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,6 @@ from exporter.accesslog.state import Traffic
 from exporter.accesslog.tally import NS
 from exporter.catalogue import Family, HistogramValue
 from exporter.catalogue import accesslog as catalogue
-from exporter.sources.tail import TailStatus
 
 REASONS = ("format", "blank", "code", "bytes", "time", "slow", "too_long")
 """Why a line may be bad; born at 0, so that the first is seen as an increase."""
@@ -34,13 +33,3 @@ def families(traffic: Traffic, *, too_long: int = 0) -> Iterator[Family]:
     yield catalogue.LINES.family({source: totals.lines + too_long})
     yield catalogue.LINES_FAILED.family({(*source, reason): count for reason, count in failed.items()})
     yield catalogue.FOLDED.family({(*source, label): count for label, count in folded.items()})
-    yield catalogue.LAST_LINE.family({source: totals.last_line_s})
-
-
-def reading(source: str, status: TailStatus) -> Iterator[Family]:
-    """How the reading of the source's files goes."""
-    yield catalogue.READ_BYTES.family({(source,): status.read_bytes})
-    yield catalogue.LOST_BYTES.family({(source,): status.lost_bytes})
-    yield catalogue.LAG_BYTES.family({(source,): status.lag_bytes})
-    yield catalogue.ROTATIONS.family({(source, kind): count for kind, count in status.rotations.items()})
-    yield catalogue.READABLE.family({(source,): int(status.readable)})

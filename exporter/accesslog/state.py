@@ -38,7 +38,6 @@ class Totals(msgspec.Struct):
     lines: int = 0
     failed: dict[str, int] = msgspec.field(default_factory=dict)
     folded: dict[str, int] = msgspec.field(default_factory=dict)
-    last_line_s: float = 0.0
 
 
 class Traffic:
@@ -76,9 +75,7 @@ class Traffic:
     def add(self, tally: Tally, now_s: float) -> None:
         """Count what was read at `now_s` (Unix time)."""
         totals = self.totals
-        if tally.lines:
-            totals.lines += tally.lines
-            totals.last_line_s = now_s
+        totals.lines += tally.lines
         _add_counts(totals.failed, tally.failed)
         for key, numbers in tally.hits.items():
             (method, route, code), folds = self._labeller.labelled(key)

@@ -1,5 +1,6 @@
 """Metrics of website traffic, read from access logs."""
 
+from exporter.catalogue._log import log_metrics
 from exporter.catalogue._model import Metric
 
 REQUESTS = Metric(
@@ -30,21 +31,4 @@ LINES = Metric("tidewatch_log_lines_total", "counter", "Lines read from the log,
 LINES_FAILED = Metric(
     "tidewatch_log_lines_failed_total", "counter", "Lines that could not be read, by reason.", ("source", "reason")
 )
-READ_BYTES = Metric("tidewatch_log_read_bytes_total", "counter", "Bytes read from the log.", ("source",))
-LOST_BYTES = Metric(
-    "tidewatch_log_lost_bytes_total",
-    "counter",
-    "Bytes that were in the log and were gone before they could be read.",
-    ("source",),
-)
-LAG_BYTES = Metric("tidewatch_log_lag_bytes", "gauge", "Bytes in the log that are not read yet.", ("source",))
-ROTATIONS = Metric("tidewatch_log_rotations_total", "counter", "Rotations seen, by kind.", ("source", "kind"))
-LAST_LINE = Metric(
-    "tidewatch_log_last_line_timestamp_seconds",
-    "gauge",
-    "When the last line was read (the reader's clock, not the line's).",
-    ("source",),
-)
-READABLE = Metric(
-    "tidewatch_log_readable", "gauge", "1 while the log's file can be opened and read, else 0.", ("source",)
-)
+LOG = log_metrics("tidewatch_log")

@@ -4,6 +4,7 @@ Times of accounts and servers are gauges, for a late line restates them, downwar
 overload or silent; of an account also unrouted (no server yet) and unknown (after the last heartbeat of anyone).
 """
 
+from exporter.catalogue._log import log_metrics
 from exporter.catalogue._model import Metric
 
 SERVER_STATE = Metric(
@@ -110,17 +111,7 @@ ACCOUNTS_HIDDEN = Metric(
     "Accounts beyond max_accounts, those with the least downtime; only the sums count them.",
     ("source",),
 )
-READ_BYTES = Metric("tidewatch_hosting_read_bytes_total", "counter", "Bytes read from the logs.", ("source",))
-LOST_BYTES = Metric(
-    "tidewatch_hosting_lost_bytes_total", "counter", "Bytes that were gone before they could be read.", ("source",)
-)
-LAG_BYTES = Metric("tidewatch_hosting_lag_bytes", "gauge", "Bytes in the logs that are not read yet.", ("source",))
-READABLE = Metric(
-    "tidewatch_hosting_readable", "gauge", "1 while the logs can be opened and read, else 0.", ("source",)
-)
-LAST_LINE = Metric(
-    "tidewatch_hosting_last_line_timestamp_seconds",
-    "gauge",
-    "When the last line was read, or the reader started (its clock, not the line's).",
-    ("source",),
+LOG = log_metrics(
+    "tidewatch_hosting",
+    last_line="When the last line was read, or the reader started (its clock, not the line's).",
 )

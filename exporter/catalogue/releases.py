@@ -3,6 +3,7 @@
 `candidate` and `baseline` are builds; a code or build past the caps is `other`.
 """
 
+from exporter.catalogue._log import log_metrics
 from exporter.catalogue._model import Metric
 
 _PAIR = ("source", "candidate", "code")
@@ -107,3 +108,4 @@ TURNED_AWAY = Metric(
 REQUESTS = Metric(
     "tidewatch_release_requests_total", "counter", "Requests to the HTTP ingest, by status code.", ("source", "status")
 )
+LOG = log_metrics("tidewatch_release_log")

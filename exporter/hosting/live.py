@@ -17,6 +17,7 @@ from exporter.hosting.source import Source
 from exporter.hosting.standing import Pieces, Standing, make_standing, pieces
 from exporter.hosting.state import Ledger
 from exporter.sources.tail import Limits, Tail
+from exporter.sources.tail.metrics import families as log_families
 from foundation.clock import Clock
 from foundation.errors import BadRecord, StoreError
 
@@ -197,10 +198,6 @@ class Live:
         about = self.ledger.about
         about.failed["too_long"] = too_long
         yield from families(source.source, self.cycle, about, self.standing, source.max_accounts)
-        name = (source.source,)
-        yield metrics.RECOMPUTE_SECONDS.family({name: self._recompute_s})
-        yield metrics.READ_BYTES.family({name: status.read_bytes})
-        yield metrics.LOST_BYTES.family({name: status.lost_bytes})
-        yield metrics.LAG_BYTES.family({name: status.lag_bytes})
-        yield metrics.READABLE.family({name: int(status.readable)})
-        yield metrics.LAST_LINE.family({name: max(status.last_read_s, self._started_s)})
+        yield metrics.RECOMPUTE_SECONDS.family({(source.source,): self._recompute_s})
+        log = status._replace(last_line_s=max(status.last_line_s, self._started_s))
+        yield from log_families(metrics.LOG, {source.source: log})

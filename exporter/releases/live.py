@@ -25,7 +25,7 @@ from exporter.releases.parse import LineSplitter, check_time, parse_line
 from exporter.releases.source import Source, address, read_token
 from exporter.releases.state import Stream, StreamState, Turn
 from exporter.releases.tally import Tally
-from exporter.sources.tail import Tail
+from exporter.sources.tail import Limits, Tail, TailStatus
 from exporter.system import Context
 from foundation.clock import Clock
 from foundation.errors import BadRecord, ConfigError, StoreError
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 PIECE_LINES = 5000
 """Lines counted at a time before others get their turn: a few milliseconds."""
+BATCH_BYTES = 1 << 17
+"""Of a followed log, about as much as `PIECE_LINES`; a longer line than that is dropped unread."""
 BINS_AT_ONCE = 4
 """Bins closed at a time; with 200 codes and 10 builds one takes up to ten milliseconds."""
 DRAIN_S = 5.0
@@ -136,6 +138,11 @@ class Follower:
     async def written(self) -> None:
         """Wait for the disk."""
         await self._commits.written()
+
+    @property
+    def log_status(self) -> TailStatus | None:
+        """How the reading of the followed log goes; None where there is none, or before it began."""
+        return None if self._tail is None else self._tail.status
 
     def trouble(self) -> StoreError | None:
         """Why the disk takes nothing at the moment."""
@@ -262,7 +269,8 @@ class Follower:
         return port
 
     async def _follow(self, saved: bytes | None) -> None:
-        self._tail = tail = Tail(self._source.paths, from_start=True, clock=self._clock, saved=saved)
+        limits = Limits(line_bytes=BATCH_BYTES, batch_bytes=BATCH_BYTES)
+        self._tail = tail = Tail(self._source.paths, from_start=True, clock=self._clock, saved=saved, limits=limits)
         splitter = LineSplitter(at_start=False)
         try:
             async for batch in tail.batches():

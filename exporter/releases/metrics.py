@@ -15,6 +15,8 @@ from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Moments, p_values, q_values, rate_ratios
 from exporter.releases.state import OTHER_BUILD, OTHER_CODE, SILENT_BINS, Stream
+from exporter.sources.tail import TailStatus
+from exporter.sources.tail.metrics import families as log_families
 
 Values = dict[LabelValues, float]
 
@@ -25,6 +27,10 @@ class Told(Protocol):
     @property
     def failed(self) -> Mapping[str, int]:
         """Lines that were not taken, by reason."""
+
+    @property
+    def log_status(self) -> TailStatus | None:
+        """How the reading of the followed log goes; None where there is none."""
 
     @property
     def connections(self) -> Sized:
@@ -54,6 +60,9 @@ def families(streams: Mapping[str, Stream], followers: Mapping[str, Told]) -> It
     for metric, series in found.items():
         if series:
             yield metric.family(series)
+    logs = {name: status for name, follower in followers.items() if (status := follower.log_status)}
+    if logs:
+        yield from log_families(catalogue.LOG, logs)
 
 
 def _counts(found: dict[Metric, Values], name: str, stream: Stream, follower: Told) -> None:
@@ -62,8 +71,8 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, follower: To
         for code, count in totals.items():
             found[catalogue.ERRORS][name, build, code_name(code)] = count
     found[catalogue.RECORDS][name,] = state.accepted
-    for reason in {"late", *follower.failed}:
-        found[catalogue.RECORDS_FAILED][name, reason] = follower.failed.get(reason, 0)
+    for reason, count in _failed(follower).items():
+        found[catalogue.RECORDS_FAILED][name, reason] = count
     for label in ("build", "code"):
         found[catalogue.FOLDED][name, label] = state.folded.get(label, 0)
     found[catalogue.LAST_RECORD][name,] = state.last_record_s
@@ -80,6 +89,14 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, follower: To
         found[catalogue.BUILD_SILENT][name, build] = silent
     for (build, code, detector, transition), count in state.transitions.items():
         found[catalogue.ALERTS][name, build, code_name(code), detector, transition] = count
+
+
+def _failed(follower: Told) -> dict[str, int]:
+    """Lines that were not taken, by reason, with those that the log's reader dropped for their length."""
+    failed = {"late": 0, "too_long": 0, **follower.failed}
+    if follower.log_status:
+        failed["too_long"] += follower.log_status.too_long_lines
+    return failed
 
 
 def _silent(stream: Stream) -> dict[str, int]:

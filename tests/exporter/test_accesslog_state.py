@@ -91,7 +91,6 @@ def test_bad_lines_are_told_by_reason():
     assert failed == {("format",): 2} | {
         (reason,): 0 for reason in ("blank", "code", "bytes", "time", "slow", "too_long")
     }
-    assert series(traffic, "tidewatch_log_last_line_timestamp_seconds") == {(): 7.0}
 
 
 def test_times_become_a_histogram_of_the_route():

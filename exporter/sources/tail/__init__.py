@@ -27,7 +27,7 @@ class TailStatus(NamedTuple):
     readable: every path without wildcards is there and can be read, and so can what the patterns match.
     too_long_lines: dropped for their length, and too_long_bytes: their bytes.
     open_files: descriptors held, those of rotated files included.
-    last_read_s: Unix time of the last batch; 0 before the first in this process.
+    last_line_s: Unix time at which the last lines were read; 0 before the first.
     """
 
     read_bytes: int
@@ -38,7 +38,7 @@ class TailStatus(NamedTuple):
     too_long_lines: int
     too_long_bytes: int
     open_files: int
-    last_read_s: float
+    last_line_s: float
 
 
 class Tail:
@@ -79,7 +79,6 @@ class Tail:
         self._waker = waker or EventWaker()
         self._prefixes = tuple(_fixed_start(pattern) for pattern in self._follower.patterns)
         self._pending: asyncio.Future[Batch | None] | None = None
-        self._last_read_s = 0.0
         self._state = self._follower.state()
         self._status = self._told()
 
@@ -136,8 +135,6 @@ class Tail:
             self._pending = asyncio.ensure_future(step)
         batch = await asyncio.shield(self._pending)
         self._pending = None
-        if batch is not None:
-            self._last_read_s = self._clock.wall()
         self._state = self._follower.state()
         self._status = self._told()
         return batch
@@ -153,7 +150,7 @@ class Tail:
             too_long_lines=totals.too_long_lines,
             too_long_bytes=totals.too_long_bytes,
             open_files=follower.open_files,
-            last_read_s=self._last_read_s,
+            last_line_s=totals.last_line_s,
         )
 
 

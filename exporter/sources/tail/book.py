@@ -22,13 +22,14 @@ compressed or copied, and read on from there. gone: while nobody looked it went 
 
 
 class Totals(msgspec.Struct, omit_defaults=True):
-    """Counters that go on over restarts. Bytes, lines, and rotations by kind."""
+    """What goes on over restarts: bytes, lines, rotations by kind, and the Unix time of the last lines read."""
 
     read_bytes: int = 0
     lost_bytes: int = 0
     too_long_lines: int = 0
     too_long_bytes: int = 0
     rotations: dict[str, int] = {}
+    last_line_s: float = 0.0
 
 
 class State(msgspec.Struct, omit_defaults=True):

@@ -68,6 +68,8 @@ class Follower:
             batch = next(self._round, None)
             if batch is None:
                 self._round = None
+            else:
+                self._book.totals.last_line_s = wall_s
             return batch
 
     def state(self) -> State:
