@@ -6,6 +6,7 @@ import click
 
 from dashboards.model import JSON_DIR
 from foundation.errors import TidewatchError
+from foundation.flags import DurationType
 from foundation.terminal import echo
 
 
@@ -57,9 +58,8 @@ _BOARDS = click.option(
 @click.option("--alertmanager", default="", metavar="URL", help="Tells which alerts are silenced.  [default: none]")
 @click.option(
     "--scrape-interval",
-    metavar="S",
-    type=click.FloatRange(min=0.1, max=3600),
-    help="Seconds between scrapes.  [default: as Prometheus says]",
+    type=DurationType(least_s=0.1, most_s=3600),
+    help="Time between scrapes.  [default: as Prometheus says]",
 )
 @_BOARDS
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Serve under this name too, beside the local ones.")
@@ -98,11 +98,10 @@ def preview(
 @click.option(
     "--range",
     "range_s",
-    default=1800,
+    default="30m",
     show_default=True,
-    metavar="S",
-    type=click.IntRange(60, 31 * 86400),
-    help="Seconds up to now that are asked about.",
+    type=DurationType(least_s=60, most_s=31 * 86_400, whole=True),
+    help="Time up to now that is asked about.",
 )
 def query_all(*, prometheus: str, folder: Path, uids: tuple[str, ...], range_s: int) -> None:
     """Ask every query of every board, print what each gave, and exit 1 when one gave nothing.

@@ -3,15 +3,16 @@
 import asyncio
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
-import yaml
 
 from dashboards.promql import Span
-from foundation.errors import SourceError
+from foundation.config import parse_config
+from foundation.errors import ConfigError, SourceError
+from foundation.keys import duration
 
 TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 32 << 20  # a panel of 10,000 series over 1500 points is a mistake of the panel
@@ -27,6 +28,16 @@ class Series(msgspec.Struct, frozen=True):
     labels: Labels = msgspec.field(name="metric", default_factory=dict)
     pairs: list[tuple[float, str]] = msgspec.field(name="values", default_factory=list)
     pair: tuple[float, str] | None = msgspec.field(name="value", default=None)
+
+
+class _Global(msgspec.Struct, frozen=True):
+    scrape_interval: Annotated[float, duration()] = FALLBACK_SCRAPE_S
+
+
+class _Config(msgspec.Struct, frozen=True):
+    """The part of Prometheus' own configuration that matters here."""
+
+    global_: _Global = msgspec.field(name="global", default=_Global())
 
 
 class _Data(msgspec.Struct, frozen=True):
@@ -74,8 +85,7 @@ class Prometheus:
     async def scrape_interval_s(self) -> float:
         """The global scrape interval of its configuration."""
         told = _read(await self._ask("GET", "/api/v1/status/config", {}), dict[str, str])
-        config = yaml.safe_load(told.get("yaml", "")) or {}
-        return seconds(str(config.get("global", {}).get("scrape_interval", ""))) or FALLBACK_SCRAPE_S
+        return scrape_interval_s(told.get("yaml", ""))
 
     async def _ask(self, method: str, path: str, form: Mapping[str, str]) -> msgspec.Raw:
         """The `data` of one answer."""
@@ -143,19 +153,9 @@ def _reason(exc: aiohttp.ClientError) -> str:
     return (os.strerror(inner.errno) if inner and inner.errno else "") or str(exc) or type(exc).__name__
 
 
-_UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
-
-
-def seconds(duration: str) -> float:
-    """A duration in Prometheus' notation ("2s", "1m30s") in seconds; 0 for what is none."""
-    total, number = 0.0, ""
-    rest = duration
-    while rest:
-        digits = len(rest) - len(rest.lstrip("0123456789"))
-        number, rest = rest[:digits], rest[digits:]
-        unit = next((unit for unit in _UNITS_S if rest.startswith(unit)), "")
-        if not number or not unit:
-            return 0.0
-        total += int(number) * _UNITS_S[unit]
-        rest = rest.removeprefix(unit)
-    return total
+def scrape_interval_s(config: str) -> float:
+    """The global scrape interval in a configuration of Prometheus; Grafana's default where none can be found."""
+    try:
+        return parse_config(config, _Config).global_.scrape_interval
+    except ConfigError:
+        return FALLBACK_SCRAPE_S

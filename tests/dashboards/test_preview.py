@@ -14,7 +14,7 @@ from dashboards.preview.alerts import firing
 from dashboards.preview.app import Preview, new_session
 from dashboards.preview.asked import read
 from dashboards.preview.security import host_name
-from dashboards.prometheus import Prometheus, seconds
+from dashboards.prometheus import Prometheus, scrape_interval_s
 from foundation.errors import BadRecord, SourceError
 
 NOW_S = 1_700_000_000.0
@@ -273,7 +273,16 @@ def test_a_host_header_gives_its_name(header, want):
 
 
 @pytest.mark.parametrize(
-    ("text", "want"), [("2s", 2), ("1m30s", 90), ("500ms", 0.5), ("1d", 86400), ("", 0), ("5", 0), ("s", 0), ("1x", 0)]
+    ("config", "want"),
+    [
+        ("global: {scrape_interval: 2s, evaluation_interval: 1m}\nrule_files: [x]", 2),
+        ("global:\n  scrape_interval: 1m30s", 90),
+        ("global: {scrape_interval: 1x}", 15),
+        ("global: {}", 15),
+        ("", 15),
+        ("{", 15),
+        ("[" * 2000, 15),
+    ],
 )
-def test_prometheus_durations_are_read(text, want):
-    assert seconds(text) == want
+def test_the_scrape_interval_is_that_of_prometheus_configuration(config, want):
+    assert scrape_interval_s(config) == want
