@@ -5,6 +5,7 @@ import asyncio
 import click
 
 from foundation.errors import SourceError
+from foundation.flags import DurationType
 from foundation.terminal import echo
 
 
@@ -20,10 +21,9 @@ def main() -> None:
 )
 @click.option(
     "--heartbeat-timeout",
-    default=120,
+    default="2m",
     show_default=True,
-    type=click.IntRange(min=1),
-    metavar="SECONDS",
+    type=DurationType(least_s=1, whole=True),
     help="Complain when the watchdog was silent for this long.",
 )
 def receiver(host: str, port: int, heartbeat_timeout: int) -> None:

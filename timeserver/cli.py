@@ -12,6 +12,7 @@ import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from foundation.errors import SourceError
+from foundation.flags import DurationType
 from foundation.listen import serve
 from foundation.terminal import echo
 from timeserver.access_log import AccessLog
@@ -40,9 +41,8 @@ Paths:
 @click.option("--log-format", type=click.Choice(list(FORMATS)), default="tab", show_default=True)
 @click.option(
     "--log-rotation-interval",
-    metavar="S",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Every S seconds rename the log to PATH.<Unix time> and begin a new one.",
+    type=DurationType(),
+    help="After this long rename the log to PATH.<Unix time> and begin a new one.",
 )
 @click.option("--log-keep", metavar="N", type=click.IntRange(min=0), help="Rotated logs to keep.  [default: all]")
 @click.version_option(VERSION, prog_name="timeserver")
