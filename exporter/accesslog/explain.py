@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from exporter.accesslog.labels import Labeller
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Source
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, NS, TIME_NS, Buckets
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, NS, Buckets
 from exporter.catalogue import accesslog as metrics
 from foundation.terminal import printable
 
@@ -24,7 +24,7 @@ def explain(data: bytes, source: Source) -> Iterator[str]:
             found.append(f"bytes={numbers[BYTES]}")
             timed = sum(numbers[BUCKETS:]) > 0
             if timed:
-                found.append(f"duration={numbers[TIME_NS] / NS:.9g}s")
+                found.append(f"duration={numbers[DURATION_NS] / NS:.9g}s")
             yield f"    matched  {'  '.join(found)}"
             labels, folds = labeller.labelled((method, target, code))
             pairs = f'source="{source.source}",method="{labels.method}",route="{printable(labels.route)}"'

@@ -66,12 +66,12 @@ def _fits(data: bytes, format_: Format) -> float:
 
 def _time_unit(data: bytes, format_: Format) -> TimeUnit | None:
     """Whole numbers of a thousand and more are no seconds: microseconds, as Apache's %D writes them."""
-    if format_.pattern is None or not format_.has_time or format_.time_unit_ns != UNITS_NS["s"]:
+    if format_.pattern is None or not format_.has_duration or format_.duration_unit_ns != UNITS_NS["s"]:
         return None
     match = re.compile(format_.pattern.encode()).fullmatch
-    times = [found["time"] for line in data.splitlines() if (found := match(line))]
-    whole = all(time.isdigit() or time == b"-" for time in times)
-    return "us" if whole and any(len(time) > 3 for time in times) else None
+    durations = [found["duration"] for line in data.splitlines() if (found := match(line))]
+    whole = all(text.isdigit() or text == b"-" for text in durations)
+    return "us" if whole and any(len(text) > 3 for text in durations) else None
 
 
 def propose(log: str, data: bytes, guess: Guess) -> str:

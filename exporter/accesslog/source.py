@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from exporter.accesslog.formats import FieldNames, Format, find_format
+from exporter.accesslog.formats import Format, UserPaths, find_format
 from exporter.accesslog.routes import Router, compile_template
 from foundation.keys import Name
 
@@ -59,7 +59,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     source: Name
     paths: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     format: str = "tab"
-    fields: FieldNames | None = None
+    fields: UserPaths | None = None
     time_unit: TimeUnit | None = None
     from_: Literal["start", "end"] = msgspec.field(name="from", default="start")
     routes: tuple[str, ...] = ()

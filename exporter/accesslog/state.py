@@ -7,7 +7,7 @@ import msgspec
 
 from exporter.accesslog.labels import Labeller, Labels
 from exporter.accesslog.source import Source
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, TIME_NS, Buckets, Tally
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally
 from exporter.catalogue import LabelValues
 from foundation.errors import StoreError
 
@@ -62,7 +62,7 @@ class Traffic:
         self._labeller = Labeller(source, (Labels(*labels[1:]) for labels in self.requests))
         self._codes = source.declared_codes()
         format_ = source.parsed_format()
-        self._timed = format_.has_time and format_.pattern is not None  # else lines may or may not have a time
+        self._timed = format_.has_duration and format_.pattern is not None  # else lines may or may not have a time
         self._buckets = Buckets(source.buckets)
         for labels, one in self.durations.items():
             if one.bounds_s != self._buckets.bounds_s:
@@ -95,7 +95,7 @@ class Traffic:
         one = self.durations.get(labels)
         if one is None:
             one = self.durations[labels] = self._no_durations(now_s)
-        one.sum_ns += numbers[TIME_NS]
+        one.sum_ns += numbers[DURATION_NS]
         for index, count in enumerate(numbers[BUCKETS:]):
             one.counts[index] += count
         self._dirty.add(labels)

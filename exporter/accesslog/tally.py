@@ -1,7 +1,7 @@
 """What a piece of a log amounts to: a `Tally`, which both engines make and everything after them reads.
 
 Both engines promise the same tally for the same bytes. So that sums can be equal to the last digit, nothing in a tally
-is a float: times are whole nanoseconds.
+is a float: durations are whole nanoseconds.
 """
 
 from bisect import bisect_left
@@ -13,11 +13,11 @@ import msgspec
 Key: TypeAlias = tuple[bytes, bytes, bytes]
 """Method, target and code as the line has them; the target without its query string."""
 
-COUNT, BYTES, TIME_NS, BUCKETS = 0, 1, 2, 3
-"""Places in a hit's numbers: requests, response bytes, the sum of their times, and the first of the buckets."""
+COUNT, BYTES, DURATION_NS, BUCKETS = 0, 1, 2, 3
+"""Places in a hit's numbers: requests, response bytes, the sum of their durations, and the first of the buckets."""
 
 NS = 1_000_000_000
-MAX_TIME_NS = 10**15  # 11 days: longer is a broken line
+MAX_DURATION_NS = 10**15  # 11 days: longer is a broken line
 
 BOM = b"\xef\xbb\xbf"
 
@@ -27,7 +27,8 @@ class Tally(msgspec.Struct):
 
     lines: all of them, directives and bad ones included.
     failed: the bad ones, by reason.
-    hits: the good ones, by key: [count, bytes, time_ns, bucket 0, ..., bucket n]; without times only the first three.
+    hits: the good ones, by key: [count, bytes, duration_ns, bucket 0, ..., bucket n];
+        without durations only the first three.
     """
 
     lines: int = 0
@@ -59,9 +60,9 @@ class Buckets:
     def __len__(self) -> int:
         return len(self.bounds_ns) + 1
 
-    def index(self, time_ns: int) -> int:
-        """The bucket of a time: the first whose bound is not below it."""
-        return bisect_left(self.bounds_ns, time_ns)
+    def index(self, duration_ns: int) -> int:
+        """The bucket of a duration: the first whose bound is not below it."""
+        return bisect_left(self.bounds_ns, duration_ns)
 
 
 def normal(data: bytes) -> bytes:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.accesslog.formats import PRESETS, FieldNames, find_format
+from exporter.accesslog.formats import PRESETS, UserPaths, find_format
 from exporter.accesslog.formats.custom import LIMIT_S, custom_format
-from exporter.accesslog.formats.stamps import any_stamp
+from exporter.accesslog.formats.instants import any_form
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets
@@ -64,7 +64,7 @@ def test_lines_as_the_server_writes_them(name):
 def test_a_line_tells_its_own_time(name):
     lines = (SAMPLES / f"{name}.log").read_bytes().splitlines()
     line = next(line for line in lines if (b"2026" in line and not line.startswith(b"#")) or b'"ts"' in line)
-    assert int(PRESETS[name].read_stamp(line)) == 1795329048
+    assert int(PRESETS[name].read_instant_s(line)) == 1795329048
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_a_line_tells_its_own_time(name):
     ],
 )
 def test_a_time_is_read_however_it_is_written(text, want):
-    assert any_stamp(text) == want
+    assert any_form(text) == want
 
 
 @pytest.mark.parametrize("text", [b"", b"nan", b"inf", b"-1", b"1e30", b"32/Nov/2026:00:00:00 +0000", b"soon", b"\xff"])
 def test_what_is_no_time_of_a_line_is_refused(text):
     with pytest.raises(ValueError, match="is no time in"):
-        any_stamp(text)
+        any_form(text)
 
 
 NGINX = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" $request_time'
@@ -152,11 +152,11 @@ def test_what_is_no_format_is_refused(text, want):
 
 
 def test_names_and_units_can_be_set():
-    made = find_format("json", fields=FieldNames(path="u.p", code="c", duration="t", method="m"), time_unit="ms")
+    made = find_format("json", fields=UserPaths(path="u.p", code="c", duration="t", method="m"), time_unit="ms")
     assert counted(b'{"u":{"p":"/a"},"c":200,"t":5,"m":"GET","status":1}', made) == {"GET /a 200": [1, 0, 5_000_000]}
     assert counted(b"a\tGET /\t200\t1\t5", find_format("tab-timed", time_unit="us")) == {"GET / 200": [1, 1, 5_000]}
     with pytest.raises(ValueError, match="fields are for json and logfmt"):
-        find_format("tab", fields=FieldNames())
+        find_format("tab", fields=UserPaths())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.formats import find_format
-from exporter.accesslog.parse.scalar import read_time_ns, tally_scalar
+from exporter.accesslog.parse.scalar import read_duration_ns, tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
 from foundation.errors import BadRecord
 
@@ -71,13 +71,13 @@ def test_times_fall_into_the_bucket_whose_bound_they_do_not_pass():
     ids=["s", "ms", "us", "dash", "empty", "negative", "upstreams", "upstream-down", "upstreams-down", "steps"],
 )
 def test_a_time_is_read_in_its_unit(text, unit_ns, want):
-    assert read_time_ns(text, unit_ns) == want
+    assert read_duration_ns(text, unit_ns) == want
 
 
 @pytest.mark.parametrize("text", [b"nan", b"inf", b"x", b"1e30", b"0.1, x", b"1 2 x"])
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(BadRecord) as caught:
-        read_time_ns(text, 10**9)
+        read_duration_ns(text, 10**9)
     assert caught.value.reason == "time"
 
 

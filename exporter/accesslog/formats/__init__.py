@@ -4,37 +4,37 @@ import difflib
 
 import msgspec
 
-from exporter.accesslog.formats._model import FIELD_NAMES, UNITS_NS, Fields, Format, complete
+from exporter.accesslog.formats._model import UNITS_NS, Fields, Format, complete
 from exporter.accesslog.formats.assemble import assemble
 from exporter.accesslog.formats.custom import custom_format
 from exporter.accesslog.formats.presets import ALIASES, PRESETS
-from exporter.accesslog.formats.servers import FIELDS, apache_parts, nginx_parts, w3c_format
-from exporter.accesslog.formats.structured import FieldNames, json_format, logfmt_format, named
+from exporter.accesslog.formats.servers import DIRECTIVE, apache_parts, nginx_parts, w3c_format
+from exporter.accesslog.formats.structured import UserPaths, json_format, logfmt_format, with_user_paths
 
-__all__ = ["ALIASES", "FIELD_NAMES", "PRESETS", "UNITS_NS", "FieldNames", "Fields", "Format", "complete", "find_format"]
+__all__ = ["ALIASES", "PRESETS", "UNITS_NS", "Fields", "Format", "UserPaths", "complete", "find_format"]
 
 STRUCTURED = {"json": json_format, "logfmt": logfmt_format}
 
 
-def find_format(text: str, *, fields: FieldNames | None = None, time_unit: str | None = None) -> Format:
+def find_format(text: str, *, fields: UserPaths | None = None, time_unit: str | None = None) -> Format:
     """The format that `text` is.
 
     Args:
         text: a name; nginx's `log_format` (it has a `$`); Apache's `LogFormat` (it has a `%`); a W3C `#Fields:` line;
-            or a regex with named groups.
-        fields: names of the fields, for `json` and `logfmt` only.
+            or a regex with with_user_paths groups.
+        fields: where the fields are, for `json` and `logfmt` only.
         time_unit: what its times are in, where that differs from the format's usual: s, ms, us, ns.
 
     Raises:
         ValueError: it is none of these; the text says what would be right.
     """
     if make := STRUCTURED.get(text):
-        names = named(fields or FieldNames(), time_unit)
-        return make(text, names)
+        paths = with_user_paths(fields or UserPaths(), time_unit)
+        return make(text, paths)
     if fields is not None:
         raise ValueError(f"format {text}: fields are for {' and '.join(STRUCTURED)}, whose lines name what they have")
     made = _find(text)
-    return msgspec.structs.replace(made, time_unit_ns=UNITS_NS[time_unit]) if time_unit else made
+    return msgspec.structs.replace(made, duration_unit_ns=UNITS_NS[time_unit]) if time_unit else made
 
 
 def _find(text: str) -> Format:
@@ -44,8 +44,8 @@ def _find(text: str) -> Format:
         raise ValueError("format: only ASCII can stand in a format string")
     if "(?P<" in text:
         return custom_format(text)
-    if text.encode().startswith(FIELDS):
-        return w3c_format("w3c", text.removeprefix(FIELDS.decode()))
+    if text.encode().startswith(DIRECTIVE):
+        return w3c_format("w3c", text.removeprefix(DIRECTIVE.decode()))
     if "$" in text:
         return assemble("nginx", nginx_parts(text))
     if "%" in text:

@@ -2,21 +2,27 @@
 
 import re
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from foundation.errors import BadRecord
 
-Fields: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes]
-"""Method, target (without query), code, bytes, time; empty where the line has none."""
 
-FIELD_NAMES = ("method", "target", "code", "bytes", "time")
+class Fields(NamedTuple):
+    """A request as its line has it; empty where the line says nothing. A pattern's groups have these names."""
+
+    method: bytes
+    target: bytes  # without its query
+    code: bytes
+    size: bytes
+    duration: bytes
+
 
 UNITS_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
-StampReader: TypeAlias = Callable[[bytes], float]
-"""The text of a line's time to Unix seconds. Raises ValueError."""
+InstantReader: TypeAlias = Callable[[bytes], float]
+"""The text of the moment that a line tells to Unix seconds. Raises ValueError."""
 
 
 def no_match(_: bytes) -> Fields:
@@ -24,8 +30,8 @@ def no_match(_: bytes) -> Fields:
     raise BadRecord("format", "the line does not have the format's fields")
 
 
-def no_stamp(_: bytes) -> float:
-    """The stamp of a line that has none. Raises ValueError."""
+def no_instant(_: bytes) -> float:
+    """The instant of a line that has none. Raises ValueError."""
     raise ValueError("lines of this format have no time of their own")
 
 
@@ -35,9 +41,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     pattern: a regex in the subset that `re` on bytes and RE2 read alike: ASCII, no lookaround, no back-references,
         every group named or not capturing. The groups give the fields. None where no regex can say it.
     second_look: reads a line that the pattern did not match. Raises BadRecord. Only the scalar engine calls it.
-    read_stamp: a line's own time. Raises ValueError.
-    time_unit_ns: what one unit of the time field is.
-    has_time: whether lines have, or may have, a time field, and so a histogram.
+    read_instant_s: when a line says that it was, Unix seconds. Raises ValueError.
+    duration_unit_ns: what one unit of the duration is.
+    has_duration: whether lines have, or may have, a duration, and so a histogram.
     bulk: whether the columnar engine pays: there is a pattern, and its fields are plain numbers.
     columns: names of the fields of a line that are parted by tabs, where `request` is a method, a blank and a target.
     directive: lines that start so tell about the log and are neither requests nor bad.
@@ -48,9 +54,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     pattern: str | None = None
     second_look: Callable[[bytes], Fields] = no_match
-    read_stamp: StampReader = no_stamp
-    time_unit_ns: int = UNITS_NS["s"]
-    has_time: bool = False
+    read_instant_s: InstantReader = no_instant
+    duration_unit_ns: int = UNITS_NS["s"]
+    has_duration: bool = False
     bulk: bool = False
     columns: tuple[str, ...] | None = None
     directive: bytes | None = None
@@ -60,7 +66,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
 def complete(pattern: str) -> str:
     """The pattern with an empty group for each field that it lacks, so that every match has all five."""
-    return pattern + "".join(f"(?P<{name}>)" for name in FIELD_NAMES if f"(?P<{name}>" not in pattern)
+    return pattern + "".join(f"(?P<{name}>)" for name in Fields._fields if f"(?P<{name}>" not in pattern)
 
 
 def regex_format(
@@ -68,8 +74,8 @@ def regex_format(
     pattern: str,
     rare: tuple[str, ...] = (),
     *,
-    time_unit_ns: int = UNITS_NS["s"],
-    stamp: StampReader = no_stamp,
+    duration_unit_ns: int = UNITS_NS["s"],
+    read_instant: InstantReader = no_instant,
     bulk: bool = True,
     columns: tuple[str, ...] | None = None,
 ) -> Format:
@@ -79,23 +85,23 @@ def regex_format(
     def second_look(line: bytes) -> Fields:
         for one in others:
             if match := one.fullmatch(line):
-                method, target, code, size, time = match.group(*FIELD_NAMES)
-                return method or b"", target or b"", code, size, time
+                method, target, code, size, duration = match.group(*Fields._fields)
+                return Fields(method or b"", target or b"", code, size, duration)
         return no_match(line)
 
-    def read_stamp(line: bytes) -> float:
+    def read_instant_s(line: bytes) -> float:
         for one in (usual, *others):
             if match := one.fullmatch(line):
-                return stamp(match["stamp"])
+                return read_instant(match["instant"])
         raise ValueError("the line does not have the format's fields")
 
     return Format(
         name=name,
         pattern=pattern,
         second_look=second_look if others else no_match,
-        read_stamp=no_stamp if stamp is no_stamp else read_stamp,
-        time_unit_ns=time_unit_ns,
-        has_time="(?P<time>" in pattern,
+        read_instant_s=no_instant if read_instant is no_instant else read_instant_s,
+        duration_unit_ns=duration_unit_ns,
+        has_duration="(?P<duration>" in pattern,
         bulk=bulk,
         columns=columns,
     )

@@ -8,19 +8,31 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from exporter.accesslog.formats import stamps
-from exporter.accesslog.formats._model import UNITS_NS, Format, StampReader, no_stamp, regex_format
+from exporter.accesslog.formats import instants
+from exporter.accesslog.formats._model import UNITS_NS, Format, InstantReader, no_instant, regex_format
 
 Kind: TypeAlias = Literal[
-    "request", "method", "target", "query", "code", "bytes", "time", "times", "steps", "stamp", "moment", "list", "any"
+    "request",
+    "method",
+    "target",
+    "query",
+    "code",
+    "size",
+    "duration",
+    "durations",
+    "steps",
+    "instant",
+    "split instant",
+    "list",
+    "any",
 ]
 
 CODE = "(?P<code>[0-9]{3})"
-BYTES = "(?P<bytes>[0-9]{1,15}|-)"
+SIZE = "(?P<size>[0-9]{1,15}|-)"
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
-TIME = f"(?P<time>{_NUMBER}|-)"
-_ONE_TIME = f"(?:-?{_NUMBER}|-)"
-_TIMES = rf"{_ONE_TIME}(?:(?: ?[,:] ?| ){_ONE_TIME})*"
+DURATION = f"(?P<duration>{_NUMBER}|-)"
+_ONE_DURATION = f"(?:-?{_NUMBER}|-)"
+_DURATIONS = rf"{_ONE_DURATION}(?:(?: ?[,:] ?| ){_ONE_DURATION})*"
 TAB = "\t"
 
 
@@ -32,7 +44,7 @@ class Variable(NamedTuple):
 
     kind: Kind = "any"
     unit_ns: int = UNITS_NS["s"]
-    stamp: StampReader = no_stamp
+    read_instant: InstantReader = no_instant
     rank: int = 1
 
 
@@ -42,10 +54,10 @@ REQUEST = Variable("request", rank=2)  # what the client sent goes before what t
 METHOD = Variable("method")
 TARGET = Variable("target")
 CODE_VARIABLE = Variable("code")
-BYTES_VARIABLE = Variable("bytes")
-CLF_STAMP = Variable("stamp", stamp=stamps.clf)
-ISO_STAMP = Variable("stamp", stamp=stamps.iso)
-EPOCH_STAMP = Variable("stamp", stamp=stamps.epoch)
+SIZE_VARIABLE = Variable("size")
+CLF_INSTANT = Variable("instant", read_instant=instants.clf)
+ISO_INSTANT = Variable("instant", read_instant=instants.iso)
+EPOCH_INSTANT = Variable("instant", read_instant=instants.epoch)
 ANY = Variable()
 
 
@@ -63,8 +75,8 @@ def assemble(name: str, parts: Sequence[Part], *, more: bool = False) -> Format:
     chosen = _chosen(parts)
     if not any(kind == "code" for kind in chosen.values()):
         raise ValueError("the format has no status code, without which there is nothing to count by")
-    time = next((part for i, part in _variables(parts) if chosen[i] in ("time", "times", "steps")), None)
-    stamp = next((part for i, part in _variables(parts) if chosen[i] in ("stamp", "moment")), ANY)
+    duration = next((part for i, part in _variables(parts) if chosen[i] in ("duration", "durations", "steps")), None)
+    instant = next((part for i, part in _variables(parts) if chosen[i] in ("instant", "split instant")), ANY)
     end = "(?:[ \t].*)?" if more else ""
     usual, escaped, opaque = (
         "".join(_regexes(parts, chosen, escapes=escapes, split=split)) + end
@@ -74,9 +86,9 @@ def assemble(name: str, parts: Sequence[Part], *, more: bool = False) -> Format:
         name,
         usual,
         tuple(dict.fromkeys(text for text in (escaped, opaque) if text != usual)),
-        time_unit_ns=time.unit_ns if time else UNITS_NS["s"],
-        stamp=stamp.stamp,
-        bulk=time is None or time.kind == "time",
+        duration_unit_ns=duration.unit_ns if duration else UNITS_NS["s"],
+        read_instant=instant.read_instant,
+        bulk=duration is None or duration.kind == "duration",
     )
 
 
@@ -92,7 +104,7 @@ def _chosen(parts: Sequence[Part]) -> dict[int, Kind]:
             if field not in fields or part.rank > fields[field][1]:
                 fields[field] = (i, part.rank)
     winners = {i for i, _ in fields.values()}
-    losers: dict[Kind, Kind] = {"query": "query", "times": "list"}
+    losers: dict[Kind, Kind] = {"query": "query", "durations": "list"}
     return {i: part.kind if i in winners else losers.get(part.kind, "any") for i, part in _variables(parts)}
 
 
@@ -101,7 +113,7 @@ def _fields_of(kind: Kind) -> tuple[str, ...]:
         return "method", "target"
     if kind in ("any", "query", "list"):
         return ()
-    return ({"times": "time", "steps": "time", "moment": "stamp"}.get(kind, kind),)
+    return ({"durations": "duration", "steps": "duration", "split instant": "instant"}.get(kind, kind),)
 
 
 def _regexes(parts: Sequence[Part], chosen: dict[int, Kind], *, escapes: bool, split: bool) -> list[str]:
@@ -143,20 +155,20 @@ def _regex(kind: Kind, stop: str, *, escapes: bool, split: bool) -> str:
     match kind:
         case "code":
             return CODE
-        case "bytes":
-            return BYTES
-        case "time":
-            return TIME
-        case "times":
-            return f"(?P<time>{_TIMES})"
+        case "size":
+            return SIZE
+        case "duration":
+            return DURATION
+        case "durations":
+            return f"(?P<duration>{_DURATIONS})"
         case "steps":
-            return f"(?P<time>{' '.join([_ONE_TIME] * 3)})"
+            return f"(?P<duration>{' '.join([_ONE_DURATION] * 3)})"
         case "list":
-            return _TIMES
-        case "stamp":
-            return f"(?P<stamp>{text()})"
-        case "moment":  # a date and a time of day, in two fields
-            return f"(?P<stamp>{text(' ', TAB)}[ \t]{text(' ', TAB)})"
+            return _DURATIONS
+        case "instant":
+            return f"(?P<instant>{text()})"
+        case "split instant":  # a date and a time of day, in two fields
+            return f"(?P<instant>{text(' ', TAB)}[ \t]{text(' ', TAB)})"
         case "method":
             return f"(?P<method>{text(' ')})"
         case "target":

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-from exporter.accesslog.formats import stamps
+from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import UNITS_NS, Fields, Format
 from foundation.errors import BadRecord
 
@@ -44,20 +44,20 @@ def custom_format(pattern: str, *, time_unit: str = "s") -> Format:
         if request := _REQUEST.fullmatch(groups.get("request") or b""):
             method, path = method or request[1], path or request[2]
         path = path.partition(b"?")[0]
-        return method, path, groups["code"] or b"", groups.get("bytes") or b"", groups.get("duration") or b""
+        return Fields(method, path, groups["code"] or b"", groups.get("bytes") or b"", groups.get("duration") or b"")
 
-    def read_stamp(line: bytes) -> float:
+    def read_instant_s(line: bytes) -> float:
         try:
-            return stamps.any_stamp(_groups(match, line)["time"] or b"")
+            return instants.any_form(_groups(match, line)["time"] or b"")
         except (BadRecord, KeyError) as exc:
             raise ValueError(f"the line has no time: {exc}") from exc
 
     return Format(
         name="custom",
         second_look=second_look,
-        read_stamp=read_stamp,
-        time_unit_ns=UNITS_NS[time_unit],
-        has_time="duration" in compiled.groupindex,
+        read_instant_s=read_instant_s,
+        duration_unit_ns=UNITS_NS[time_unit],
+        has_duration="duration" in compiled.groupindex,
         own_regex=pattern,
     )
 

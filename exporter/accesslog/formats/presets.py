@@ -1,16 +1,16 @@
 """The formats that have a name of their own."""
 
 from exporter.accesslog.formats._model import UNITS_NS, Format, regex_format
-from exporter.accesslog.formats.assemble import BYTES, CODE, ISO_STAMP, TIME, Variable, assemble
+from exporter.accesslog.formats.assemble import CODE, DURATION, ISO_INSTANT, SIZE, Variable, assemble
 from exporter.accesslog.formats.servers import NGINX, nginx_parts, w3c_format
 from exporter.accesslog.formats.structured import CADDY, GENERIC, TRAEFIK, json_format, logfmt_format
 
 # `ip TAB METHOD target TAB code TAB bytes`. A request that has no method and target, as a server may log what it could
 # not parse, is still one request.
 _TAB_REQUEST = r"(?P<method>[^ \t]*) (?P<target>[^?\t]*)(?:\?[^\t]*)?"
-_TAB = rf"[^\t]*\t{_TAB_REQUEST}\t{CODE}\t{BYTES}"
-_TAB_RARE = rf"[^\t]*\t[^ \t]*\t{CODE}\t{BYTES}"
-_TAB_COLUMNS = ("client", "request", "code", "bytes")
+_TAB = rf"[^\t]*\t{_TAB_REQUEST}\t{CODE}\t{SIZE}"
+_TAB_RARE = rf"[^\t]*\t[^ \t]*\t{CODE}\t{SIZE}"
+_TAB_COLUMNS = ("client", "request", "code", "size")
 
 _COMMON = '$remote_addr $ident $remote_user [$time_local] "$request" $status $body_bytes_sent'
 _REFERER_AGENT = '"$http_referer" "$http_user_agent"'
@@ -33,8 +33,8 @@ _TEMPLATES = {
 _MORE = {"elb", "alb", "s3"}  # Amazon adds fields at the end from time to time
 _VARIABLES = NGINX | {
     "three_times": Variable("steps"),
-    "millis": Variable("time", UNITS_NS["ms"]),
-    "time_iso8601": ISO_STAMP,
+    "millis": Variable("duration", UNITS_NS["ms"]),
+    "time_iso8601": ISO_INSTANT,
 }
 
 _IIS_FIELDS = (
@@ -48,10 +48,12 @@ _CLOUDFRONT_FIELDS = (
 
 _ALL = (
     regex_format("tab", _TAB, (_TAB_RARE,), columns=_TAB_COLUMNS),
-    regex_format("tab-timed", rf"{_TAB}\t{TIME}", (rf"{_TAB_RARE}\t{TIME}",), columns=(*_TAB_COLUMNS, "time")),
+    regex_format(
+        "tab-timed", rf"{_TAB}\t{DURATION}", (rf"{_TAB_RARE}\t{DURATION}",), columns=(*_TAB_COLUMNS, "duration")
+    ),
     *(assemble(name, nginx_parts(text, _VARIABLES), more=name in _MORE) for name, text in _TEMPLATES.items()),
     w3c_format("w3c", _IIS_FIELDS),
-    w3c_format("cloudfront", _CLOUDFRONT_FIELDS, separator="\t", time_unit_ns=UNITS_NS["s"]),
+    w3c_format("cloudfront", _CLOUDFRONT_FIELDS, separator="\t", duration_unit_ns=UNITS_NS["s"]),
     json_format("json", GENERIC),
     json_format("caddy", CADDY),
     json_format("traefik-json", TRAEFIK),

@@ -4,25 +4,25 @@ import re
 
 import msgspec
 
-from exporter.accesslog.formats import stamps
+from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import UNITS_NS, Format
 from exporter.accesslog.formats.assemble import (
     ANY,
-    BYTES_VARIABLE,
-    CLF_STAMP,
+    CLF_INSTANT,
     CODE_VARIABLE,
-    EPOCH_STAMP,
-    ISO_STAMP,
+    EPOCH_INSTANT,
+    ISO_INSTANT,
     METHOD,
     REQUEST,
+    SIZE_VARIABLE,
     TARGET,
     Part,
     Variable,
     assemble,
 )
 
-_SECONDS, _MILLIS, _MICROS = (Variable("time", UNITS_NS[unit]) for unit in ("s", "ms", "us"))
-_UPSTREAMS = Variable("times", rank=0)  # only where the request's own time is not logged
+_SECONDS, _MILLIS, _MICROS = (Variable("duration", UNITS_NS[unit]) for unit in ("s", "ms", "us"))
+_UPSTREAMS = Variable("durations", rank=0)  # only where the request's own time is not logged
 
 NGINX: dict[str, Variable] = {
     "request": REQUEST,
@@ -31,13 +31,13 @@ NGINX: dict[str, Variable] = {
     "uri": TARGET,
     "document_uri": TARGET,
     "status": CODE_VARIABLE,
-    "body_bytes_sent": BYTES_VARIABLE,
-    "bytes_sent": BYTES_VARIABLE,
+    "body_bytes_sent": SIZE_VARIABLE,
+    "bytes_sent": SIZE_VARIABLE,
     "request_time": _SECONDS,
     "upstream_response_time": _UPSTREAMS,
-    "time_local": CLF_STAMP,
-    "time_iso8601": ISO_STAMP,
-    "msec": EPOCH_STAMP,
+    "time_local": CLF_INSTANT,
+    "time_iso8601": ISO_INSTANT,
+    "msec": EPOCH_INSTANT,
 }
 _NGINX_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
@@ -62,11 +62,11 @@ APACHE: dict[str, Variable] = {
     "U": TARGET,
     "q": Variable("query"),
     "s": CODE_VARIABLE,
-    "b": BYTES_VARIABLE,
-    "B": BYTES_VARIABLE,
-    "O": Variable("bytes", rank=0),  # headers included
+    "b": SIZE_VARIABLE,
+    "B": SIZE_VARIABLE,
+    "O": Variable("size", rank=0),  # headers included
     "D": _MICROS,
-    "T": Variable("time", rank=0),  # whole seconds
+    "T": Variable("duration", rank=0),  # whole seconds
 }
 _APACHE_DIRECTIVE = re.compile(r"%(?:%|[!0-9,<>]*(?:\{([^}]*)\})?(\^..|[A-Za-z]))")
 
@@ -83,7 +83,7 @@ def apache_parts(text: str) -> list[Part]:
             _literal(parts, "%")
         elif match[2] == "t" and match[1] is None:
             _literal(parts, "[")
-            parts.append(CLF_STAMP)
+            parts.append(CLF_INSTANT)
             _literal(parts, "]")
         else:
             parts.append(_apache_variable(match[2], match[1]))
@@ -102,38 +102,38 @@ def _literal(parts: list[Part], text: str) -> None:
 
 def _apache_variable(letter: str, argument: str | None) -> Variable:
     if letter == "T" and argument in UNITS_NS:
-        return Variable("time", UNITS_NS[argument])
+        return Variable("duration", UNITS_NS[argument])
     if letter == "t":
-        return EPOCH_STAMP if argument in ("sec", "msec", "usec") else ANY
+        return EPOCH_INSTANT if argument in ("sec", "msec", "usec") else ANY
     return APACHE.get(letter, ANY) if argument is None else ANY
 
 
-FIELDS = b"#Fields:"
+DIRECTIVE = b"#Fields:"
 
 W3C: dict[str, Variable] = {
     "cs-method": METHOD,
     "cs-uri-stem": TARGET,
     "cs-uri": Variable("target", rank=0),
-    "moment": Variable("moment", stamp=stamps.iso),
+    "date+time": Variable("split instant", read_instant=instants.iso),
     "sc-status": CODE_VARIABLE,
-    "sc-bytes": BYTES_VARIABLE,
+    "sc-bytes": SIZE_VARIABLE,
 }
 
 
-def w3c_format(name: str, fields: str, *, separator: str = " ", time_unit_ns: int = UNITS_NS["ms"]) -> Format:
+def w3c_format(name: str, fields: str, *, separator: str = " ", duration_unit_ns: int = UNITS_NS["ms"]) -> Format:
     """The format of a `#Fields:` line's list. IIS logs `time-taken` in ms, CloudFront in seconds. Raises ValueError."""
     parts: list[Part] = []
-    words = iter(fields.replace("date time", "moment").replace("date\ttime", "moment").split())
+    words = iter(fields.replace("date time", "date+time").replace("date\ttime", "date+time").split())
     for word in words:
         _literal(parts, separator if parts else "")
-        parts.append(Variable("time", time_unit_ns) if word == "time-taken" else W3C.get(word, ANY))
+        parts.append(Variable("duration", duration_unit_ns) if word == "time-taken" else W3C.get(word, ANY))
 
     def reshape(directive: bytes) -> Format | None:
-        if not directive.startswith(FIELDS):
+        if not directive.startswith(DIRECTIVE):
             return None
-        announced = directive.removeprefix(FIELDS).decode("ascii", "replace")
+        announced = directive.removeprefix(DIRECTIVE).decode("ascii", "replace")
         try:
-            return w3c_format(name, announced, separator=separator, time_unit_ns=time_unit_ns)
+            return w3c_format(name, announced, separator=separator, duration_unit_ns=duration_unit_ns)
         except ValueError:  # without a status every line fails, until a better list comes
             return Format(name=name, directive=b"#", reshape=reshape)
 

@@ -1,7 +1,7 @@
 """Logs whose fields have names: JSON and logfmt.
 
-Which names give the fields is a `Names`: for each field some paths (`request.uri`), of which the first that a line has
-is taken. Only the scalar engine reads these.
+Where the fields are is a `FieldPaths`: for each field some paths (`request.uri`), of which the first that a line has is
+taken. Only the scalar engine reads these.
 """
 
 import re
@@ -10,25 +10,25 @@ from typing import Any
 
 import msgspec
 
-from exporter.accesslog.formats import stamps
+from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import UNITS_NS, Fields, Format
 from foundation.errors import BadRecord
 
 
-class Names(msgspec.Struct, frozen=True):
-    """Paths of the fields. `time_unit`: of the times; where None, what their names end in (`_ms`), or seconds."""
+class FieldPaths(msgspec.Struct, frozen=True):
+    """For each field, where it may be. `duration_unit`: if None, what a path ends in (`_ms`), or else seconds."""
 
     methods: tuple[str, ...]
     targets: tuple[str, ...]
     codes: tuple[str, ...]
     sizes: tuple[str, ...]
-    times: tuple[str, ...]
-    stamps: tuple[str, ...] = ("time", "ts", "timestamp", "@timestamp", "time_local", "date")
+    durations: tuple[str, ...]
+    instants: tuple[str, ...] = ("time", "ts", "timestamp", "@timestamp", "time_local", "date")
     requests: tuple[str, ...] = ()
-    time_unit: str | None = None
+    duration_unit: str | None = None
 
 
-class FieldNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class UserPaths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a user may set: the path of each field, with dots between the steps."""
 
     method: str | None = None
@@ -40,7 +40,7 @@ class FieldNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time: str | None = None
 
 
-GENERIC = Names(
+GENERIC = FieldPaths(
     methods=(
         "method",
         "request_method",
@@ -82,7 +82,7 @@ GENERIC = Names(
         "http.response.body.bytes",
         "httpRequest.responseSize",
     ),
-    times=(
+    durations=(
         "duration_s",
         "duration_seconds",
         "request_time",
@@ -101,38 +101,38 @@ GENERIC = Names(
     ),
     requests=("request",),
 )
-CADDY = Names(
+CADDY = FieldPaths(
     methods=("request.method",),
     targets=("request.uri",),
     codes=("status",),
     sizes=("size",),
-    times=("duration",),
-    stamps=("ts",),
+    durations=("duration",),
+    instants=("ts",),
 )
-TRAEFIK = Names(
+TRAEFIK = FieldPaths(
     methods=("RequestMethod",),
     targets=("RequestPath",),
     codes=("DownstreamStatus",),
     sizes=("DownstreamContentSize",),
-    times=("Duration",),
-    stamps=("StartUTC", "time"),
-    time_unit="ns",
+    durations=("Duration",),
+    instants=("StartUTC", "time"),
+    duration_unit="ns",
 )  # fmt: skip
 
 
-def named(fields: FieldNames, time_unit: str | None) -> Names:
-    """The generic names, with the user's instead where given."""
+def with_user_paths(user: UserPaths, duration_unit: str | None) -> FieldPaths:
+    """The generic paths, with the user's instead where given."""
     pairs = {
-        "methods": fields.method,
-        "targets": fields.path,
-        "requests": fields.request,
-        "codes": fields.code,
-        "sizes": fields.bytes,
-        "times": fields.duration,
-        "stamps": fields.time,
+        "methods": user.method,
+        "targets": user.path,
+        "requests": user.request,
+        "codes": user.code,
+        "sizes": user.bytes,
+        "durations": user.duration,
+        "instants": user.time,
     }
     changes = {key: (path,) for key, path in pairs.items() if path is not None}
-    return msgspec.structs.replace(GENERIC, **changes, time_unit=time_unit)
+    return msgspec.structs.replace(GENERIC, **changes, duration_unit=duration_unit)
 
 
 _UNIT_IN_NAME = re.compile(r"_(s|ms|us|ns)$")
@@ -147,7 +147,7 @@ _PAIR = re.compile(r'(?<!\S)([^\s="]++)=(?:"((?:[^"\\]|\\.)*+)"|(\S*+))')
 Record = Mapping[str, Any]
 
 
-def json_format(name: str, names: Names) -> Format:
+def json_format(name: str, paths: FieldPaths) -> Format:
     """A format of one JSON object a line."""
     decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -157,10 +157,10 @@ def json_format(name: str, names: Names) -> Format:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
             raise BadRecord("format", f"not a JSON object: {exc}") from exc
 
-    return _format(name, names, read)
+    return _format(name, paths, read)
 
 
-def logfmt_format(name: str, names: Names) -> Format:
+def logfmt_format(name: str, paths: FieldPaths) -> Format:
     """A format of `key=value key="quoted value"` lines."""
 
     def read(line: bytes) -> Record:
@@ -169,37 +169,39 @@ def logfmt_format(name: str, names: Names) -> Format:
             raise BadRecord("format", "no key=value in the line")
         return {key: quoted.replace('\\"', '"') if quoted else plain for key, quoted, plain in pairs}
 
-    return _format(name, names, read)
+    return _format(name, paths, read)
 
 
-def _format(name: str, names: Names, read: Callable[[bytes], Record]) -> Format:
+def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record]) -> Format:
     def second_look(line: bytes) -> Fields:
-        return record_fields(read(line), names)
+        return record_fields(read(line), paths)
 
-    def read_stamp(line: bytes) -> float:
+    def read_instant_s(line: bytes) -> float:
         try:
-            _, value = _first(read(line), names.stamps)
+            _, value = _first(read(line), paths.instants)
         except BadRecord as exc:
             raise ValueError(str(exc)) from exc
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return stamps.epoch(str(value).encode())
-        return stamps.any_stamp(str(value).encode())
+            return instants.epoch(str(value).encode())
+        return instants.any_form(str(value).encode())
 
-    return Format(name=name, second_look=second_look, read_stamp=read_stamp, time_unit_ns=1, has_time=True)
+    return Format(
+        name=name, second_look=second_look, read_instant_s=read_instant_s, duration_unit_ns=1, has_duration=True
+    )
 
 
-def record_fields(record: Record, names: Names) -> Fields:
-    """The fields of one line's record; the time in nanoseconds. Raises BadRecord."""
-    _, code = _first(record, names.codes)
+def record_fields(record: Record, paths: FieldPaths) -> Fields:
+    """The fields of one line's record; the duration in nanoseconds. Raises BadRecord."""
+    _, code = _first(record, paths.codes)
     if code is None:
-        raise BadRecord("format", f"none of {', '.join(names.codes)} is there")
-    method, target = _first(record, names.methods)[1], _first(record, names.targets)[1]
+        raise BadRecord("format", f"none of {', '.join(paths.codes)} is there")
+    method, target = _first(record, paths.methods)[1], _first(record, paths.targets)[1]
     if method is None and target is None:
-        request = _first(record, names.requests)[1]
+        request = _first(record, paths.requests)[1]
         if isinstance(request, str) and (match := _REQUEST.fullmatch(request)):
             method, target = match.groups()
     path = _text(target).partition(b"?")[0]
-    return _text(method), path, _text(code), _text(_first(record, names.sizes)[1]), _time_ns(record, names)
+    return Fields(_text(method), path, _text(code), _text(_first(record, paths.sizes)[1]), _duration_ns(record, paths))
 
 
 def _first(record: Record, paths: tuple[str, ...]) -> tuple[str, Any]:
@@ -233,14 +235,14 @@ def _text(value: Any) -> bytes:
     return repr(value).encode()
 
 
-def _time_ns(record: Record, names: Names) -> bytes:
-    name, value = _first(record, names.times)
+def _duration_ns(record: Record, paths: FieldPaths) -> bytes:
+    name, value = _first(record, paths.durations)
     if value is None or value in ("", "-"):
         return b""
     if isinstance(value, str) and _SPANS.fullmatch(value):
         return b"%d" % sum(int(float(number) * _SPAN_NS[unit] + 0.5) for number, unit in _SPAN.findall(value))
     ending = _UNIT_IN_NAME.search(name)
-    unit = names.time_unit or (ending[1] if ending else "s")
+    unit = paths.duration_unit or (ending[1] if ending else "s")
     try:
         return b"%d" % int(float(value) * UNITS_NS[unit] + 0.5)
     except (ValueError, TypeError, OverflowError):

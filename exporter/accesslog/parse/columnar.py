@@ -17,7 +17,7 @@ import duckdb
 from exporter.accesslog.formats import Format
 from exporter.accesslog.parse import columnar_sql
 from exporter.accesslog.parse.scalar import tally_normal
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, TIME_NS, Buckets, Tally, normal
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, normal
 
 CHUNK_BYTES = 16 << 20  # of the log at a time; with DuckDB's own buffers about 150 MiB resident
 _MEMORY_LIMIT = "128MiB"
@@ -55,7 +55,7 @@ class Columnar:
         if rows is None:
             rest.append(data)
         else:
-            tally.lines += _add_rows(rows, tally, rest, len(self._buckets) if self._format.has_time else 0)
+            tally.lines += _add_rows(rows, tally, rest, len(self._buckets) if self._format.has_duration else 0)
         if rest:
             tally.merge(tally_normal(b"".join(rest), self._format, self._buckets))
         return tally
@@ -110,7 +110,7 @@ def _add_rows(rows: list[_Row], tally: Tally, rest: list[bytes], buckets: int) -
     """Put groups into the tally, odd lines into `rest`; the number of lines that were not odd."""
     lines = 0
     width = BUCKETS + buckets
-    for request, code, bucket, odd, count, size, time_ns in rows:
+    for request, code, bucket, odd, count, size, duration_ns in rows:
         if odd is not None:
             rest.append(f"{odd}\n".encode() * count)
             continue
@@ -122,7 +122,7 @@ def _add_rows(rows: list[_Row], tally: Tally, rest: list[bytes], buckets: int) -
             numbers = tally.hits[key] = [0] * width
         numbers[COUNT] += count
         numbers[BYTES] += size or 0
-        numbers[TIME_NS] += time_ns or 0
+        numbers[DURATION_NS] += duration_ns or 0
         if bucket is not None:
             numbers[BUCKETS + bucket] += count
     return lines

@@ -8,8 +8,8 @@ plain, which are the scalar engine's to read, and NULL for all others.
 import re
 from collections.abc import Sequence
 
-from exporter.accesslog.formats import FIELD_NAMES, Format
-from exporter.accesslog.tally import MAX_TIME_NS, Buckets
+from exporter.accesslog.formats import Fields, Format
+from exporter.accesslog.tally import MAX_DURATION_NS, Buckets
 
 BUFFER_BYTES = 4 << 20  # DuckDB's unit of work: several to a chunk, so that every core gets some
 LINE_BYTES = 1 << 18  # a longer line sends its chunk to the scalar engine
@@ -25,21 +25,21 @@ _METHOD_AND_TARGET = re.compile(r"\(\?P<method>((?:(?!\(\?P<).)*)\) \(\?P<target
 def by_regex(path: str, format_: Format, buckets: Buckets) -> str:
     """Lines taken apart by the format's regex, in RE2."""
     pattern, names = _merged(format_)
-    field = {name: f"fields.{name}" if name in names else "''" for name in ("request", *FIELD_NAMES)}
+    field = {name: f"fields.{name}" if name in names else "''" for name in ("request", *Fields._fields)}
     request = field["request"] if "request" in names else f"concat({field['method']}, ' ', {field['target']})"
-    time_ns = _time_ns(field["time"], format_)
+    duration_ns = _duration_ns(field["duration"], format_)
     return f"""
         WITH lines AS (
             SELECT line, regexp_extract(line, '^(?:{pattern.replace("'", "''")})$', {names}) AS fields
             FROM {_read(path, ["line"], NO_DELIMITER)}
         ), plain AS (
-            SELECT {request} AS request, {field["code"]} AS code, try_cast({field["bytes"]} AS BIGINT) AS size,
-                   {time_ns} AS time_ns,
-                   CASE WHEN {field["code"]} <> '' AND coalesce({time_ns} <= {MAX_TIME_NS}, true)
+            SELECT {request} AS request, {field["code"]} AS code, try_cast({field["size"]} AS BIGINT) AS size,
+                   {duration_ns} AS duration_ns,
+                   CASE WHEN {field["code"]} <> '' AND coalesce({duration_ns} <= {MAX_DURATION_NS}, true)
                         THEN NULL ELSE coalesce(line, '') END AS odd
             FROM lines
         )
-        SELECT request, code, {_bucket(format_, buckets)} AS bucket, odd, count(*), sum(size), sum(time_ns)
+        SELECT request, code, {_bucket(format_, buckets)} AS bucket, odd, count(*), sum(size), sum(duration_ns)
         FROM plain GROUP BY ALL"""  # noqa: S608, see the top
 
 
@@ -49,18 +49,19 @@ def by_columns(path: str, format_: Format, buckets: Buckets) -> str:
     A group with numbers that are not plain has '' for `odd`; then, or when lines are missing, `by_regex` must answer.
     """
     assert format_.columns is not None
-    plain = "regexp_full_match(bytes, '[0-9]{1,15}')"
-    time_ns = _time_ns("time", format_)
-    if format_.has_time:
-        plain += rf" AND regexp_full_match(time, '[0-9]{{1,9}}(?:\.[0-9]{{1,9}})?') AND {time_ns} <= {MAX_TIME_NS}"
+    plain = "regexp_full_match(size, '[0-9]{1,15}')"
+    duration_ns = _duration_ns("duration", format_)
+    if format_.has_duration:
+        plain += r" AND regexp_full_match(duration, '[0-9]{1,9}(?:\.[0-9]{1,9})?')"
+        plain += f" AND {duration_ns} <= {MAX_DURATION_NS}"
     return f"""
         WITH plain AS (
-            SELECT split_part(request, '?', 1) AS request, code, try_cast(bytes AS BIGINT) AS size,
-                   {time_ns} AS time_ns, coalesce({plain}, false) AS plain
+            SELECT split_part(request, '?', 1) AS request, code, try_cast(size AS BIGINT) AS size,
+                   {duration_ns} AS duration_ns, coalesce({plain}, false) AS plain
             FROM {_read(path, format_.columns, TAB, "ignore_errors = true")}
         )
         SELECT request, code, {_bucket(format_, buckets)} AS bucket, CASE WHEN plain THEN NULL ELSE '' END AS odd,
-               count(*), sum(size), sum(time_ns)
+               count(*), sum(size), sum(duration_ns)
         FROM plain GROUP BY ALL"""  # noqa: S608, see the top
 
 
@@ -76,18 +77,18 @@ def _read(path: str, columns: Sequence[str], delimiter: str, *more: str) -> str:
     return f"read_csv('{path}', {', '.join(options)})"
 
 
-def _time_ns(field: str, format_: Format) -> str:
+def _duration_ns(field: str, format_: Format) -> str:
     """The scalar engine's arithmetic, step by step, so that floating point comes out the same."""
-    if not format_.has_time:
+    if not format_.has_duration:
         return "NULL"
-    return f"CAST(floor(try_cast({field} AS DOUBLE) * {format_.time_unit_ns} + 0.5) AS BIGINT)"
+    return f"CAST(floor(try_cast({field} AS DOUBLE) * {format_.duration_unit_ns} + 0.5) AS BIGINT)"
 
 
 def _bucket(format_: Format, buckets: Buckets) -> str:
-    if not format_.has_time:
+    if not format_.has_duration:
         return "NULL"
-    steps = "".join(f" WHEN time_ns <= {bound} THEN {i}" for i, bound in enumerate(buckets.bounds_ns))
-    return f"CASE WHEN time_ns IS NULL THEN NULL{steps} ELSE {len(buckets) - 1} END"
+    steps = "".join(f" WHEN duration_ns <= {bound} THEN {i}" for i, bound in enumerate(buckets.bounds_ns))
+    return f"CASE WHEN duration_ns IS NULL THEN NULL{steps} ELSE {len(buckets) - 1} END"
 
 
 def _merged(format_: Format) -> tuple[str, list[str]]:
@@ -97,6 +98,6 @@ def _merged(format_: Format) -> tuple[str, list[str]]:
     group here, `request`: a method has no blank, so the first one parts them again.
     """
     assert format_.pattern is not None
-    pattern = format_.pattern.replace("(?P<stamp>", "(?:")
+    pattern = format_.pattern.replace("(?P<instant>", "(?:")
     pattern = _METHOD_AND_TARGET.sub(r"(?P<request>\1 ", pattern)
     return pattern, re.findall(r"\(\?P<(\w+)>", pattern)

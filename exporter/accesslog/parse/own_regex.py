@@ -39,7 +39,7 @@ class Question(msgspec.Struct, frozen=True):
     """Lines, gone through `normal`, with the regex to try on them."""
 
     regex: str
-    time_unit_ns: int
+    duration_unit_ns: int
     bounds_s: tuple[float, ...]
     data: bytes
     slice_s: float
@@ -107,7 +107,7 @@ class OwnRegex:
         assert format_.own_regex is not None
         self._process = process
         self._clock = clock
-        self._question = Question(format_.own_regex, format_.time_unit_ns, buckets.bounds_s, b"", SLICE_S)
+        self._question = Question(format_.own_regex, format_.duration_unit_ns, buckets.bounds_s, b"", SLICE_S)
         self._credit_s = CREDIT_S
         self._credited_s = clock.monotonic()
 

@@ -33,7 +33,7 @@ def answer(question: Question) -> Answer:
     until_s = started_s + question.slice_s
     tally, taken_bytes = tally_while(
         question.data,
-        _format(question.regex, question.time_unit_ns),
+        _format(question.regex, question.duration_unit_ns),
         Buckets(question.bounds_s),
         lambda: time.process_time() < until_s,
     )
@@ -51,8 +51,8 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
 
 
 @lru_cache(maxsize=64)
-def _format(regex: str, time_unit_ns: int) -> Format:
-    return msgspec.structs.replace(custom_format(regex), time_unit_ns=time_unit_ns)
+def _format(regex: str, duration_unit_ns: int) -> Format:
+    return msgspec.structs.replace(custom_format(regex), duration_unit_ns=duration_unit_ns)
 
 
 def _depend_on(parent: int) -> None:

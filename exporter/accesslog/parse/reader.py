@@ -47,9 +47,9 @@ class Reader:
             tally.merge(self._tally(part, format_))
         return tally
 
-    def read_stamp(self, line: bytes, path: str = "") -> float:
+    def read_instant_s(self, line: bytes, path: str = "") -> float:
         """A line's own time, Unix seconds. Raises ValueError where it has none."""
-        return self._announced_format(path).read_stamp(line)
+        return self._announced_format(path).read_instant_s(line)
 
     def _tally(self, data: bytes, format_: Format) -> Tally:
         if len(data) < BULK_BYTES or not format_.bulk:

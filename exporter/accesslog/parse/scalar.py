@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
-from exporter.accesslog.formats import FIELD_NAMES, Fields, Format, complete
-from exporter.accesslog.tally import BUCKETS, MAX_TIME_NS, Buckets, Key, Tally, normal, pieces
+from exporter.accesslog.formats import Fields, Format, complete
+from exporter.accesslog.tally import BUCKETS, MAX_DURATION_NS, Buckets, Key, Tally, normal, pieces
 from foundation.errors import BadRecord
 
 PIECE_BYTES = 1 << 18  # lines are split this much at a time, so that memory stays small and warm in the cache
@@ -67,26 +67,26 @@ def _no_pattern(_: bytes) -> None:
 def _count(lines: Iterable[bytes], format_: Format, buckets: Buckets, tally: Tally) -> None:
     """The hot loop. The places in a hit's numbers are written out, as a name is looked up anew for each line."""
     match, hits, index = _matcher(format_.pattern), tally.hits, buckets.index
-    timed, unit_ns = format_.has_time, format_.time_unit_ns
+    timed, unit_ns = format_.has_duration, format_.duration_unit_ns
     width = BUCKETS + (len(buckets) if timed else 0)
     for line in lines:
         found = match(line)
-        fields = found.group(*FIELD_NAMES) if found else _look_again(line, format_, tally)
+        fields = found.group(*Fields._fields) if found else _look_again(line, format_, tally)
         if fields is None:
             continue
-        method, target, code, size, time = fields
+        method, target, code, size, duration = fields
         try:
             length = int(size) if size.isdigit() else _no_size(size)
-            time_ns = read_time_ns(time, unit_ns) if timed else None
+            duration_ns = read_duration_ns(duration, unit_ns) if timed else None
             numbers = hits.get((method, target, code)) or _new_hit((method, target, code), width, tally)
         except BadRecord as exc:
             tally.fail(exc.reason)
             continue
         numbers[0] += 1
         numbers[1] += length
-        if time_ns is not None:
-            numbers[2] += time_ns
-            numbers[3 + index(time_ns)] += 1
+        if duration_ns is not None:
+            numbers[2] += duration_ns
+            numbers[3 + index(duration_ns)] += 1
 
 
 def _look_again(line: bytes, format_: Format, tally: Tally) -> Fields | None:
@@ -116,30 +116,30 @@ def _no_size(size: bytes) -> int:
     raise BadRecord("bytes", f"{size!r} is not a number of bytes")
 
 
-def read_time_ns(text: bytes, unit_ns: int) -> int | None:
-    """A time field in nanoseconds; None where the line says that there is none (`-`, empty, negative).
+def read_duration_ns(text: bytes, unit_ns: int) -> int | None:
+    """A duration in nanoseconds; None where the line says that there is none (`-`, empty, negative).
 
-    Several times, in a list, are steps of one request; their sum is the time taken. Raises BadRecord.
+    Several, in a list, are the steps of one request; their sum is the time taken. Raises BadRecord.
     """
     try:
-        time_ns = int(float(text) * unit_ns + 0.5)
+        duration_ns = int(float(text) * unit_ns + 0.5)
     except ValueError:
         if text in (b"-", b""):
             return None
         return _sum_of_list(text, unit_ns)
     except OverflowError:  # infinity
         raise BadRecord("time", f"{text!r} is not a time") from None
-    if time_ns < 0:
+    if duration_ns < 0:
         return None
-    if time_ns > MAX_TIME_NS:
+    if duration_ns > MAX_DURATION_NS:
         raise BadRecord("time", f"{text!r} is too long a time")
-    return time_ns
+    return duration_ns
 
 
 def _sum_of_list(text: bytes, unit_ns: int) -> int | None:
     parts = _LIST.split(text)
     if len(parts) < 2:
         raise BadRecord("time", f"{text!r} is not a time")
-    times = [read_time_ns(part, unit_ns) for part in parts]
-    known = [time_ns for time_ns in times if time_ns is not None]
+    durations = [read_duration_ns(part, unit_ns) for part in parts]
+    known = [duration_ns for duration_ns in durations if duration_ns is not None]
     return sum(known) if known else None

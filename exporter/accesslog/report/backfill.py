@@ -6,7 +6,7 @@ from itertools import accumulate
 from exporter.accesslog.labels import Labeller
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Source
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, NS, TIME_NS, Buckets, Key
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, NS, Buckets, Key
 from exporter.catalogue import Metric
 from exporter.catalogue import accesslog as metrics
 from exporter.web.exposition import number
@@ -36,7 +36,7 @@ class Backfill:
         steps: dict[int, list[bytes]] = {}
         for line in data.splitlines(keepends=True):
             try:
-                step = int(self._reader.read_stamp(line.rstrip(b"\r\n"), path) // self._step_s)
+                step = int(self._reader.read_instant_s(line.rstrip(b"\r\n"), path) // self._step_s)
             except (ValueError, OverflowError):
                 self._count(steps, path)  # the line may be a directive that changes how the next ones are read
                 self._without_time(line, path)
@@ -63,7 +63,7 @@ class Backfill:
                 labels = self._labels(key)
                 _add(self._requests, labels, step, [numbers[COUNT], numbers[BYTES]])
                 if len(numbers) > BUCKETS:
-                    _add(self._durations, labels[:-1], step, numbers[TIME_NS:])
+                    _add(self._durations, labels[:-1], step, numbers[DURATION_NS:])
         lines_by_step.clear()
 
     def _labels(self, key: Key) -> tuple[str, ...]:
@@ -91,10 +91,11 @@ class Backfill:
     def _histogram(self, labels: tuple[str, ...], steps: Steps) -> Iterator[str]:
         name, text = metrics.DURATION.name, self._label_text(metrics.DURATION, labels)
         edges = [*(number(bound) for bound in self._buckets.bounds_s), "+Inf"]
-        for at_s, (time_ns, *counts) in self._sums(steps):
+        for at_s, (duration_ns, *counts) in self._sums(steps):
             for edge, count in zip(edges, accumulate(counts), strict=True):
                 yield f'{name}_bucket{{{text},le="{edge}"}} {count} {at_s}\n'
-            yield f"{name}_count{{{text}}} {sum(counts)} {at_s}\n{name}_sum{{{text}}} {number(time_ns / NS)} {at_s}\n"
+            yield f"{name}_count{{{text}}} {sum(counts)} {at_s}\n"
+            yield f"{name}_sum{{{text}}} {number(duration_ns / NS)} {at_s}\n"
 
     def _sums(self, steps: Steps) -> Iterator[tuple[int, list[int]]]:
         """The running totals of a series: 0 before its first step, then at each step's end up to the log's last."""

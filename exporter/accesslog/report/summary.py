@@ -82,4 +82,4 @@ def as_table(summary: Summary) -> Iterable[str]:
 
 def new_reader(format_: Format) -> Reader:
     """A reader for totals, which need no histogram."""
-    return Reader(msgspec.structs.replace(format_, has_time=False), Buckets((1.0,)))
+    return Reader(msgspec.structs.replace(format_, has_duration=False), Buckets((1.0,)))

@@ -1,4 +1,4 @@
-"""The times that log lines carry, as Unix seconds. Pure."""
+"""When log lines say that they were, as Unix seconds. Pure."""
 
 import re
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def epoch(text: bytes) -> float:
     raise ValueError(f"{text!r} is not a Unix time")
 
 
-def any_stamp(text: bytes) -> float:
+def any_form(text: bytes) -> float:
     """Whichever of the three it is. Raises ValueError."""
     for read in (iso, clf, epoch):
         try:
