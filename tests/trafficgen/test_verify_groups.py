@@ -6,11 +6,11 @@ import time
 import pytest
 
 from trafficgen.verify import alert, groups
-from trafficgen.verify.alert import AlertTold
-from trafficgen.verify.groups import AccessLogs, Counted, Truth, Zero, generator_rows, settle
+from trafficgen.verify.alert import Alert
+from trafficgen.verify.groups import AccessLogs, Counted, Traffic, Zero, generator_rows, read_until
 from trafficgen.verify.peers import Delivery, PeerError
 
-TRUTH = Truth(due=10, planned=10, sent=9, dropped=1, codes={200: 8, 500: 1})
+TRAFFIC = Traffic(due=10, planned=10, sent=9, dropped=1, codes={200: 8, 500: 1})
 
 
 @pytest.fixture(autouse=True)
@@ -35,10 +35,10 @@ def readings(*values):
 @pytest.mark.parametrize(
     ("truth", "bad"),
     [
-        (TRUTH, []),
-        (Truth(due=11, planned=10, sent=9, dropped=1, codes={200: 9}), ["planned, as the seed's plan has it"]),
-        (Truth(due=10, planned=10, sent=9, dropped=0, codes={200: 9}), ["planned = sent + dropped"]),
-        (Truth(due=10, planned=10, sent=9, dropped=1, codes={200: 8}), ["sent = answered"]),
+        (TRAFFIC, []),
+        (Traffic(due=11, planned=10, sent=9, dropped=1, codes={200: 9}), ["planned, as the seed's plan has it"]),
+        (Traffic(due=10, planned=10, sent=9, dropped=0, codes={200: 9}), ["planned = sent + dropped"]),
+        (Traffic(due=10, planned=10, sent=9, dropped=1, codes={200: 8}), ["sent = answered"]),
     ],
 )
 def test_the_generators_own_account(truth, bad):
@@ -48,7 +48,7 @@ def test_the_generators_own_account(truth, bad):
 async def test_what_was_counted_before_does_not_matter():
     group = Counted("logged", readings({200: 100}, {200: 100}, {200: 108, 500: 1}), within_s=0)
     await group.begin()
-    (row,) = await group.rows(TRUTH)
+    (row,) = await group.rows(TRAFFIC)
     assert row.holds
 
 
@@ -56,29 +56,29 @@ async def test_a_part_that_is_late_is_waited_for():
     before = {200: 0}
     group = Counted("counted", readings(before, before, {200: 3}, PeerError("away"), {200: 8, 500: 1}), within_s=60)
     await group.begin()
-    (row,) = await group.rows(TRUTH)
+    (row,) = await group.rows(TRAFFIC)
     assert row.holds
 
 
 async def test_a_part_that_never_agrees_is_a_row_that_differs():
     group = Counted("counted", readings({}, {}, {200: 8}), within_s=0)
     await group.begin()
-    (row,) = await group.rows(TRUTH)
+    (row,) = await group.rows(TRAFFIC)
     assert (row.holds, row.got) == (False, "8 (200: 8, 500: 0) [-1]")
 
 
 async def test_a_part_that_never_answers_is_an_error():
     with pytest.raises(PeerError):
-        await settle(readings(PeerError("away")), bool, 0)
+        await read_until(readings(PeerError("away")), bool, 0)
 
 
 async def test_losses_are_counted_from_the_start():
     group = Zero("lost", readings(5, 5))
     await group.begin()
-    assert [row.holds for row in await group.rows(TRUTH)] == [True]
+    assert [row.holds for row in await group.rows(TRAFFIC)] == [True]
     group = Zero("lost", readings(5, 6))
     await group.begin()
-    assert [row.holds for row in await group.rows(TRUTH)] == [False]
+    assert [row.holds for row in await group.rows(TRAFFIC)] == [False]
 
 
 async def test_logs_are_counted_and_their_rotations(tmp_path):
@@ -88,9 +88,9 @@ async def test_logs_are_counted_and_their_rotations(tmp_path):
     await group.begin()
     log.rename(tmp_path / "access.log.1")
     log.write_text("a\tGET /\t200\t1\n" * 8 + "a\tGET /\t500\t1\n")
-    assert [row.holds for row in await group.rows(TRUTH)] == [True, True, True]
+    assert [row.holds for row in await group.rows(TRAFFIC)] == [True, True, True]
     log.write_text("a\tGET /\t200\t1\n" * 7 + "nonsense\n")
-    assert [row.holds for row in await group.rows(TRUTH)] == [False, False, True]
+    assert [row.holds for row in await group.rows(TRAFFIC)] == [False, False, True]
 
 
 class Alerting:
@@ -109,9 +109,9 @@ class Alerting:
 
 @pytest.fixture
 async def told():
-    """An AlertTold that watches made-up peers; yields both, and what was said."""
+    """An Alert that watches made-up peers; yields both, and what was said."""
     peers, said = Alerting(), []
-    group = AlertTold(peers, said.append, prometheus="", receiver="", alert="A", source="site")
+    group = Alert(peers, said.append, prometheus="", receiver="", alert="A", source="site")
     await group.begin()
     watcher = asyncio.create_task(group.watch())
     yield group, peers, said
@@ -130,23 +130,23 @@ async def test_an_alert_that_comes_is_told_and_goes(told):
     peers.is_firing = True
     await until(said, "A fires")
     peers.delivered.append(Delivery("firing", now + 1, now))
-    await until(said, "has heard of it")
+    await until(said, "is delivered")
     peers.delivered.append(Delivery("resolved", now + 60, now))
-    assert [row.holds for row in await group.rows(TRUTH)] == [True, True, True]
+    assert [row.holds for row in await group.rows(TRAFFIC)] == [True, True, True]
 
 
 async def test_an_alert_of_an_earlier_run_does_not_count(told, monkeypatch):
-    monkeypatch.setattr(alert, "TOLD_WITHIN_S", 0)
+    monkeypatch.setattr(alert, "DELIVERED_WITHIN_S", 0)
     group, peers, _ = told
     peers.delivered.append(Delivery("firing", time.time() - 50, time.time() - 60))
     group.saw_errors(1)
-    rows = await group.rows(TRUTH)
+    rows = await group.rows(TRAFFIC)
     assert [(row.holds, row.got) for row in rows] == [(False, "not seen")] * 3
 
 
 async def test_without_a_500_there_is_nothing_to_alert_on(told):
     group, _, _ = told
-    assert [row.holds for row in await group.rows(TRUTH)] == [False]
+    assert [row.holds for row in await group.rows(TRAFFIC)] == [False]
 
 
 async def test_a_delay_beyond_its_limit_does_not_hold(told):
@@ -156,4 +156,4 @@ async def test_a_delay_beyond_its_limit_does_not_hold(told):
     peers.is_firing = True
     await until(said, "A fires")
     peers.delivered += [Delivery("firing", now + 46, now), Delivery("resolved", now + 151, now)]
-    assert [row.holds for row in await group.rows(TRUTH)] == [True, False, False]
+    assert [row.holds for row in await group.rows(TRAFFIC)] == [True, False, False]

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from trafficgen.verify import groups
-from trafficgen.verify.groups import Truth
-from trafficgen.verify.hosting import HostingTruth
+from trafficgen.verify.groups import Traffic
+from trafficgen.verify.hosting import Hosting
 from trafficgen.verify.peers import PeerError, Sample
 
-TRUTH = Truth(due=0, planned=0, sent=0, dropped=0, codes={})
+TRAFFIC = Traffic(due=0, planned=0, sent=0, dropped=0, codes={})
 WATERMARK = 1455494400
 
 
@@ -34,18 +34,18 @@ def _no_waiting(monkeypatch):
 def told(tmp_path, exporter, within_s=0.0):
     path = tmp_path / "truth.json"
     path.write_text(json.dumps({"recent": [[WATERMARK, 60, 600], [WATERMARK + 60, 120, 1200]]}))
-    return HostingTruth(exporter, "http://127.0.0.1:8090", str(path), within_s)
+    return Hosting(exporter, "http://127.0.0.1:8090", str(path), within_s)
 
 
 async def test_a_minute_is_compared_with_the_truth_of_that_minute(tmp_path):
     group = told(tmp_path, Exporter((WATERMARK, 60, 540)))
     await group.begin()
-    (row,) = await group.rows(TRUTH)
+    (row,) = await group.rows(TRAFFIC)
     assert (row.holds, row.expected, row.got) == (True, "60 s of 600 s", "60 s of 600 s")
 
 
 async def test_an_exporter_that_is_behind_the_kept_truth_is_waited_for(tmp_path):
-    (row,) = await told(tmp_path, Exporter((WATERMARK - 60, 0, 0), (WATERMARK + 60, 120, 1080)), 60).rows(TRUTH)
+    (row,) = await told(tmp_path, Exporter((WATERMARK - 60, 0, 0), (WATERMARK + 60, 120, 1080)), 60).rows(TRAFFIC)
     assert row.holds
 
 
@@ -55,7 +55,7 @@ async def test_an_exporter_that_is_behind_the_kept_truth_is_waited_for(tmp_path)
     ids=["another-downtime", "a-minute-nobody-knows"],
 )
 async def test_what_differs_is_a_row_that_differs(tmp_path, minute, expected):
-    (row,) = await told(tmp_path, Exporter(minute)).rows(TRUTH)
+    (row,) = await told(tmp_path, Exporter(minute)).rows(TRAFFIC)
     assert (row.holds, row.expected) == (False, expected)
 
 
@@ -65,4 +65,4 @@ async def test_a_feed_that_does_not_write_is_told(tmp_path, content):
     if content is not None:
         path.write_text(content)
     with pytest.raises(PeerError, match=r"truth\.json: "):
-        await HostingTruth(Exporter(), "http://127.0.0.1:8090", str(path), 0).begin()
+        await Hosting(Exporter(), "http://127.0.0.1:8090", str(path), 0).begin()

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from trafficgen.verify import groups, releases
-from trafficgen.verify.groups import Truth
+from trafficgen.verify.groups import Traffic
 from trafficgen.verify.peers import Delivery, PeerError, Sample
 from trafficgen.verify.releases import Regression, Releases
 
-TRUTH = Truth(due=0, planned=0, sent=0, dropped=0, codes={})
+TRAFFIC = Traffic(due=0, planned=0, sent=0, dropped=0, codes={})
 
 
 class Peers:
@@ -52,7 +52,7 @@ async def test_what_was_sent_meanwhile_and_counted_holds_whatever_was_counted_be
     await group.begin()
     sent(5, 6)
     peers.counts = [("app", "1", 1005), ("app", "2", 6), ("other", "1", 9)]
-    assert [(row.expected, row.holds) for row in await group.rows(TRUTH)] == [("11 (1: 5, 2: 6)", True)]
+    assert [(row.expected, row.holds) for row in await group.rows(TRAFFIC)] == [("11 (1: 5, 2: 6)", True)]
 
 
 @pytest.mark.parametrize("counted", [(4, 6), (6, 5)], ids=["one-lost", "one-in-the-wrong-build"])
@@ -61,14 +61,14 @@ async def test_a_record_that_is_not_counted_where_it_belongs_is_told(stream, cou
     await group.begin()
     sent(5, 6)
     peers.counts = [("app", "1", counted[0]), ("app", "2", counted[1])]
-    (row,) = await group.rows(TRUTH)
+    (row,) = await group.rows(TRAFFIC)
     assert (row.holds, row.got) == (False, f"{sum(counted)} (1: {counted[0]}, 2: {counted[1]})")
 
 
 async def test_a_feed_that_has_stopped_is_told(stream, monkeypatch):
     group, _, _ = stream
     await group.begin()
-    rows = await group.rows(TRUTH)
+    rows = await group.rows(TRAFFIC)
     assert [(row.name, row.holds) for row in rows] == [
         ("error stream: sent = counted", True),
         ("the error feed goes on", False),
@@ -81,13 +81,13 @@ async def test_a_feed_that_has_stopped_is_told(stream, monkeypatch):
     ids=["told", "of-an-earlier-run", "not-told"],
 )
 async def test_the_regression_must_be_told(stream, monkeypatch, told_s_ago, holds):
-    monkeypatch.setattr(releases, "TOLD_WITHIN_S", 0)
+    monkeypatch.setattr(releases, "DELIVERED_WITHIN_S", 0)
     group, peers, sent = stream
     await group.begin()
     sent(0, 1, regressions=[{"code": 3, "start_s": 45.0, "every_s": 360.0}])
     peers.counts = [("app", "2", 1)]
     peers.told = [Delivery("firing", time.time() - ago, time.time() - ago) for ago in told_s_ago]
-    rows = await group.rows(TRUTH)
+    rows = await group.rows(TRAFFIC)
     assert [row.holds for row in rows] == [True, holds]
     assert peers.asked == ("ReleaseCodeIncreased", "app", {"candidate": "2", "code": "3"})
 

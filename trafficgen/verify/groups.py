@@ -20,7 +20,7 @@ POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
+class Traffic:
     """What the generator did."""
 
     due: int  # by the plan alone, without anything sent
@@ -40,16 +40,16 @@ class Group(ABC):
         """Read the counts before the traffic. Raises PeerError."""
 
     @abstractmethod
-    async def rows(self, truth: Truth) -> list[Row]:
+    async def rows(self, traffic: Traffic) -> list[Row]:
         """Read the counts after the traffic, and compare. Raises PeerError."""
 
 
-def generator_rows(truth: Truth) -> list[Row]:
+def generator_rows(traffic: Traffic) -> list[Row]:
     """The generator's own account: the plan is a pure function of the seed, so it can be had without the run."""
     return [
-        count_row("planned, as the seed's plan has it", truth.due, truth.planned),
-        count_row("planned = sent + dropped", truth.planned, truth.sent + truth.dropped),
-        count_row("sent = answered", truth.sent, sum(truth.codes.values())),
+        count_row("planned, as the seed's plan has it", traffic.due, traffic.planned),
+        count_row("planned = sent + dropped", traffic.planned, traffic.sent + traffic.dropped),
+        count_row("sent = answered", traffic.sent, sum(traffic.codes.values())),
     ]
 
 
@@ -65,13 +65,13 @@ class AccessLogs(Group):
         """Count what stands there already."""
         self._before = await self._count()
 
-    async def rows(self, truth: Truth) -> list[Row]:
+    async def rows(self, traffic: Traffic) -> list[Row]:
         """Lines by code, lines that are none, and rotations."""
-        want = _sum(self._before.codes, truth.codes)
-        after = await settle(self._count, lambda got: _same(got.codes, want), self._within_s)
+        want = _sum(self._before.codes, traffic.codes)
+        after = await read_until(self._count, lambda got: _same(got.codes, want), self._within_s)
         rotations = after.files - max(self._before.files, 1)  # the log itself is no rotated one
         return [
-            codes_row("= logged", truth.codes, _minus(after.codes, self._before.codes)),
+            codes_row("= logged", traffic.codes, _minus(after.codes, self._before.codes)),
             count_row("lines that are no request", 0, after.strange - self._before.strange),
             Row("log rotations meanwhile", f"at least {self._rotations}", str(rotations), rotations >= self._rotations),
         ]
@@ -98,11 +98,11 @@ class Counted(Group):
             if _same(last, self._before):
                 return
 
-    async def rows(self, truth: Truth) -> list[Row]:
+    async def rows(self, traffic: Traffic) -> list[Row]:
         """One row, code by code."""
-        want = _sum(self._before, truth.codes)
-        after = await settle(self._read, lambda got: _same(got, want), self._within_s)
-        return [codes_row(self.name, truth.codes, _minus(after, self._before))]
+        want = _sum(self._before, traffic.codes)
+        after = await read_until(self._read, lambda got: _same(got, want), self._within_s)
+        return [codes_row(self.name, traffic.codes, _minus(after, self._before))]
 
 
 class Zero(Group):
@@ -115,7 +115,7 @@ class Zero(Group):
         """Read what was lost before."""
         self._before = await self._read()
 
-    async def rows(self, truth: Truth) -> list[Row]:  # noqa: ARG002, whatever was sent
+    async def rows(self, traffic: Traffic) -> list[Row]:  # noqa: ARG002, whatever was sent
         """One row."""
         return [count_row(self.name, 0, await self._read() - self._before)]
 
@@ -132,17 +132,17 @@ class SentInPrometheus(Group):
         """See that Prometheus answers."""
         await self._read()
 
-    async def rows(self, truth: Truth) -> list[Row]:
+    async def rows(self, traffic: Traffic) -> list[Row]:
         """One row."""
-        got = await settle(self._read, lambda count: count == truth.sent, self._within_s)
-        return [count_row(self.name, truth.sent, got)]
+        got = await read_until(self._read, lambda count: count == traffic.sent, self._within_s)
+        return [count_row(self.name, traffic.sent, got)]
 
     async def _read(self) -> int:
         samples = await self._peers.query(self._prometheus, "sum(trafficgen_sent_requests_total)")
         return round(samples[0].value) if samples else 0
 
 
-async def settle(read: Callable[[], Awaitable[T]], done: Callable[[T], bool], within_s: float) -> T:
+async def read_until(read: Callable[[], Awaitable[T]], done: Callable[[T], bool], within_s: float) -> T:
     """Read again and again until `done` or the time is up. Raises PeerError if the last one failed."""
     deadline = time.monotonic() + within_s
     while True:

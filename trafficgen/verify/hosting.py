@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from trafficgen.verify.groups import Group, Truth, settle
+from trafficgen.verify.groups import Group, Traffic, read_until
 from trafficgen.verify.peers import PeerError, Peers
 from trafficgen.verify.table import Row
 
@@ -13,7 +13,7 @@ SPENT = "tidewatch_hosting_account_state_seconds"
 DOWN_STATES = {"overload", "silent"}
 
 
-class Told(NamedTuple):
+class Downtime(NamedTuple):
     """Downtime and lifetime of all accounts together, in seconds, at one moment of the log."""
 
     as_of_s: int
@@ -21,8 +21,8 @@ class Told(NamedTuple):
     lifetime_s: int
 
 
-class HostingTruth(Group):
-    """Both go on while they are read, so what the exporter tells of a minute is compared with that minute's truth."""
+class Hosting(Group):
+    """Both go on while they are read, so what the exporter exposes of a minute is compared with that minute's truth."""
 
     name = "hosting: downtime at /metrics"
 
@@ -33,34 +33,36 @@ class HostingTruth(Group):
         """See that the feed writes."""
         self._truth()
 
-    async def rows(self, truth: Truth) -> list[Row]:  # noqa: ARG002, web hosts have their own
+    async def rows(self, traffic: Traffic) -> list[Row]:  # noqa: ARG002, web hosts have their own
         """One row."""
-        got, want = await settle(self._both, lambda pair: pair[1] is not None and pair[0] == pair[1], self._within_s)
+        got, want = await read_until(
+            self._both, lambda pair: pair[1] is not None and pair[0] == pair[1], self._within_s
+        )
         moment = datetime.fromtimestamp(got.as_of_s, UTC)
         expected = "the feed's truth of that minute" if want is None else _text(want)
         return [Row(f"= hosting: downtime to {moment:%m-%d %H:%M}", expected, _text(got), got == want)]
 
-    async def _both(self) -> tuple[Told, Told | None]:
-        """What the exporter tells, and the truth of that minute, if it is kept."""
+    async def _both(self) -> tuple[Downtime, Downtime | None]:
+        """What the exporter exposes, and the truth of that minute, if it is kept."""
         metrics = await self._peers.metrics(self._exporter)
         watermarks = metrics.get("tidewatch_hosting_watermark_timestamp_seconds", [])
         if len(watermarks) != 1:
-            raise PeerError(f"{self._exporter}/metrics tells of {len(watermarks)} web hosts; one was to be told of")
+            raise PeerError(f"{self._exporter}/metrics has {len(watermarks)} web hosts, expected one")
         spent = metrics.get(SPENT, [])
         down_s = sum(sample.value for sample in spent if sample.labels.get("state") in DOWN_STATES)
         lived_s = sum(sample.value for sample in spent if sample.labels.get("state") != "unknown")
-        got = Told(round(watermarks[0].value), round(down_s), round(lived_s))
+        got = Downtime(round(watermarks[0].value), round(down_s), round(lived_s))
         return got, self._truth().get(got.as_of_s)
 
-    def _truth(self) -> dict[int, Told]:
+    def _truth(self) -> dict[int, Downtime]:
         try:
             tree = json.loads(self._path.read_text("utf-8"))
-            return {row[0]: Told(*row) for row in tree["recent"]}
+            return {row[0]: Downtime(*row) for row in tree["recent"]}
         except OSError as exc:
             raise PeerError(f"{self._path}: {exc.strerror}; is `trafficgen feed hosting` running?") from exc
         except (ValueError, KeyError, TypeError) as exc:
             raise PeerError(f"{self._path}: not the truth of `trafficgen feed hosting`: {exc!r}") from exc
 
 
-def _text(told: Told) -> str:
-    return f"{told.down_s:,} s of {told.lifetime_s:,} s"
+def _text(downtime: Downtime) -> str:
+    return f"{downtime.down_s:,} s of {downtime.lifetime_s:,} s"

@@ -76,7 +76,7 @@ class Peers:
             return any(a["state"] == "firing" and _is(a["labels"], alert, source) for a in alerts)
 
     async def deliveries(self, receiver: str, alert: str, source: str, **labels: str) -> list[Delivery]:
-        """What the receiver was told of the alert with these labels, oldest first."""
+        """Notifications that the receiver got for the alert with these labels, oldest first."""
         url = f"{receiver}/notifications"
         text = await self._get(url)
         with _shape_of(url):

@@ -9,13 +9,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from trafficgen.verify.groups import Group, Truth, settle
+from trafficgen.verify.groups import Group, Traffic, read_until
 from trafficgen.verify.peers import PeerError, Peers
 from trafficgen.verify.table import Row
 
 ALERT = "ReleaseCodeIncreased"
 AGREE_S = 0.1  # between two readings that shall agree
-TOLD_WITHIN_S = 120.0  # two bins of evidence, a scrape, a rule, the wait of a group
+DELIVERED_WITHIN_S = 120.0  # two bins of evidence, a scrape, a rule, the wait of a group
 
 Counts: TypeAlias = Mapping[tuple[str, str], int]
 """Records by (build, code)."""
@@ -48,7 +48,7 @@ class FeedTruth(msgspec.Struct):
 
 
 class Releases(Group):
-    """Sent is counted, build by build and code by code, and the regression that the feed put in is told."""
+    """Sent is counted, build by build and code by code, and the regression that the feed put in is alerted on."""
 
     name = "the error stream"
 
@@ -77,30 +77,32 @@ class Releases(Group):
                 return
         raise PeerError(f"{self._path}: the feed and the exporter never agree twice on what was sent")
 
-    async def rows(self, truth: Truth) -> list[Row]:  # noqa: ARG002, the feed has a truth of its own
+    async def rows(self, traffic: Traffic) -> list[Row]:  # noqa: ARG002, the feed has a truth of its own
         """One row for the counts, one for each regression."""
-        difference = await settle(self._difference, lambda got: got == self._before, self._within_s)
+        difference = await read_until(self._difference, lambda got: got == self._before, self._within_s)
         sent = self._read()
         rows = [_counts_row(sent.pairs(), self._before, difference)]
         if sent.pairs() == self._sent_before:
             rows.append(Row("the error feed goes on", "more records", "none", holds=False))
         if self._receiver is not None:
-            rows += [await self._told(sent, regression, self._receiver) for regression in sent.regressions]
+            rows += [await self._delivery_row(sent, regression, self._receiver) for regression in sent.regressions]
         return rows
 
-    async def _told(self, sent: FeedTruth, regression: Regression, receiver: str) -> Row:
+    async def _delivery_row(self, sent: FeedTruth, regression: Regression, receiver: str) -> Row:
         begun = sent.start + regression.last_begun(time.time() - sent.start)
 
         async def first() -> float | None:
-            told = await self._peers.deliveries(
+            deliveries = await self._peers.deliveries(
                 receiver, ALERT, self._source, candidate=sent.candidate, code=str(regression.code)
             )
-            return next((d.received_at for d in told if d.status == "firing" and d.received_at >= sent.start), None)
+            return next(
+                (d.received_at for d in deliveries if d.status == "firing" and d.received_at >= sent.start), None
+            )
 
-        at = await settle(first, lambda got: got is not None, begun + TOLD_WITHIN_S - time.time())
+        at = await read_until(first, lambda got: got is not None, begun + DELIVERED_WITHIN_S - time.time())
         got = "not seen" if at is None else f"after {max(0.0, at - begun):.1f} s"
         return Row(
-            f"{ALERT} of code {regression.code}", f"within {TOLD_WITHIN_S:g} s of its start", got, at is not None
+            f"{ALERT} of code {regression.code}", f"within {DELIVERED_WITHIN_S:g} s of its start", got, at is not None
         )
 
     async def _difference(self) -> Counter[tuple[str, str]]:

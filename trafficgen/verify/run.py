@@ -13,20 +13,20 @@ from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
 from trafficgen.report.report import Report
 from trafficgen.run import Run, make_run
-from trafficgen.verify.alert import AlertTold
+from trafficgen.verify.alert import Alert
 from trafficgen.verify.groups import (
     AccessLogs,
     Counted,
     Group,
     SentInPrometheus,
-    Truth,
+    Traffic,
     exporter_groups,
     generator_rows,
 )
-from trafficgen.verify.hosting import HostingTruth
+from trafficgen.verify.hosting import Hosting
 from trafficgen.verify.peers import PeerError, Peers, open_session
 from trafficgen.verify.releases import Releases
-from trafficgen.verify.stores import StoresTold
+from trafficgen.verify.stores import Stores
 from trafficgen.verify.table import Codes, Row
 
 CALM: Shares = (("/", 0.97), ("/missing", 0.03))
@@ -73,14 +73,14 @@ async def verify(options: Options, say: Callable[[str], None]) -> list[Row]:
         say(_announcement(options, run.seed))
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
-                alerts = [group for group in groups if isinstance(group, AlertTold)]
+                alerts = [group for group in groups if isinstance(group, Alert)]
                 watchers = [tasks.create_task(work) for alert in alerts for work in (alert.watch(), _look(run, alert))]
-                truth = _truth(run, await run.execute())
-                say(f"sent {truth.sent:,}; waiting until every part has told what it saw")
-                rows = await asyncio.gather(*(_rows(group, truth) for group in groups))
+                traffic = _traffic(run, await run.execute())
+                say(f"sent {traffic.sent:,}; waiting until every part has reported what it saw")
+                rows = await asyncio.gather(*(_rows(group, traffic) for group in groups))
                 for watcher in watchers:
                     watcher.cancel()
-    return [*generator_rows(truth), *(row for some in rows for row in some)]
+    return [*generator_rows(traffic), *(row for some in rows for row in some)]
 
 
 def make_groups(options: Options, peers: Peers, say: Callable[[str], None]) -> list[Group]:
@@ -97,17 +97,18 @@ def make_groups(options: Options, peers: Peers, say: Callable[[str], None]) -> l
         *exporter_groups(peers, exporter=options.exporter, prometheus=prometheus, source=source, within_s=within_s),
     ]
     if options.hosting_truth:
-        groups.append(HostingTruth(peers, options.exporter, options.hosting_truth, within_s))
+        groups.append(Hosting(peers, options.exporter, options.hosting_truth, within_s))
     if options.releases_truth is not None:
-        told_to = options.receiver if options.fault_s else None
-        stream = Releases(peers, options.releases_truth, exporter=options.exporter, receiver=told_to, within_s=within_s)
+        receiver = options.receiver if options.fault_s else None
+        stream = Releases(
+            peers, options.releases_truth, exporter=options.exporter, receiver=receiver, within_s=within_s
+        )
         groups.append(stream)
     if options.stores_truth:
-        truth = options.stores_truth
-        groups.append(StoresTold(peers, exporter=options.exporter, truth=truth, within_s=within_s))
+        groups.append(Stores(peers, exporter=options.exporter, truth=options.stores_truth, within_s=within_s))
     if options.fault_s:
         receiver, alert = options.receiver, options.alert
-        groups.append(AlertTold(peers, say, prometheus=prometheus, receiver=receiver, alert=alert, source=source))
+        groups.append(Alert(peers, say, prometheus=prometheus, receiver=receiver, alert=alert, source=source))
     return groups
 
 
@@ -120,25 +121,25 @@ def _load(options: Options) -> LoadConfig:
     return LoadConfig(options.url, (phase,), mix=CALM, faults=faults, seed=options.seed)
 
 
-async def _look(run: Run, alert: AlertTold) -> None:
-    """Tell the alert's group of each 500, as soon as it is answered."""
+async def _look(run: Run, alert: Alert) -> None:
+    """Report each 500 to the alert's group, as soon as it is answered."""
     while True:
         alert.saw_errors(sum(by_code.get(500, 0) for by_code in run.meter.codes))
         await asyncio.sleep(LOOK_S)
 
 
-async def _rows(group: Group, truth: Truth) -> list[Row]:
+async def _rows(group: Group, traffic: Traffic) -> list[Row]:
     try:
-        return await group.rows(truth)
+        return await group.rows(traffic)
     except PeerError as exc:
         return [Row(group.name, "an answer", str(exc), holds=False)]
 
 
-def _truth(run: Run, report: Report) -> Truth:
+def _traffic(run: Run, report: Report) -> Traffic:
     due = sum(len(chunk.due_ns) for chunk in run.plan.chunks())
     codes = {int(code): count for code, count in report.codes.items()}
     dropped = sum(report.dropped.values())
-    return Truth(due=due, planned=report.planned, sent=report.sent, dropped=dropped, codes=codes)
+    return Traffic(due=due, planned=report.planned, sent=report.sent, dropped=dropped, codes=codes)
 
 
 def _announcement(options: Options, seed: int) -> str:

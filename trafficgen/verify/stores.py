@@ -1,11 +1,11 @@
-"""Stores in the check: what the exporter tells of them against the truth of the feed they come from."""
+"""Stores in the check: what the exporter exposes of them against the truth of the feed they come from."""
 
 import asyncio
 import json
 from pathlib import Path
 from typing import NamedTuple
 
-from trafficgen.verify.groups import Group, Truth, settle
+from trafficgen.verify.groups import Group, Traffic, read_until
 from trafficgen.verify.peers import PeerError, Peers
 from trafficgen.verify.table import Row, count_row
 
@@ -22,7 +22,7 @@ class Seen(NamedTuple):
     measured_s: float
 
 
-class StoresTold(Group):
+class Stores(Group):
     """Every poll of the feed is in the database, and the time down in a week is about what it was."""
 
     name = "the stores"
@@ -32,11 +32,11 @@ class StoresTold(Group):
 
     async def begin(self) -> None:
         """See that the feed has begun."""
-        await settle(self._read, lambda seen: seen.polls > 0, self._within_s)
+        await read_until(self._read, lambda seen: seen.polls > 0, self._within_s)
 
-    async def rows(self, truth: Truth) -> list[Row]:  # noqa: ARG002, the feed has a truth of its own
+    async def rows(self, traffic: Traffic) -> list[Row]:  # noqa: ARG002, the feed has a truth of its own
         """Two rows."""
-        seen = await settle(self._read, lambda found: found.polls == found.counted and _near(found), self._within_s)
+        seen = await read_until(self._read, lambda found: found.polls == found.counted and _near(found), self._within_s)
         want, got = seen.down_s / 3600, seen.measured_s / 3600
         return [
             count_row("store polls, sent and in the database", seen.polls, seen.counted),
@@ -46,10 +46,10 @@ class StoresTold(Group):
     async def _read(self) -> Seen:
         metrics = await self._peers.metrics(self._exporter)
         try:
-            told = json.loads(await asyncio.to_thread(self._truth.read_text))
-            polls, down_s = int(told["polls"]), float(told["down_seconds"])
+            truth = json.loads(await asyncio.to_thread(self._truth.read_text))
+            polls, down_s = int(truth["polls"]), float(truth["down_seconds"])
         except (OSError, ValueError, KeyError) as exc:
-            raise PeerError(f"{self._truth}: no truth of the stores' feed: {exc}") from exc
+            raise PeerError(f"{self._truth}: not the truth of the stores' feed: {exc}") from exc
         samples = metrics.get("tidewatch_store_polls_total", [])
         counted = sum(s.value for s in samples if s.labels.get("result") == "new")
         down = [

@@ -1,4 +1,4 @@
-"""The check's result: rows that hold or do not, and the one table that tells them. Pure."""
+"""The check's result: rows that hold or do not, and the table of them. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
