@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from exporter.hosting.batch import Options, find
 from exporter.hosting.cycle import Step
 from foundation.errors import ConfigError, TidewatchError
-from trafficgen.feeds.hosting import hosting, write_at_once, write_live
+from trafficgen.feeds.hosting import command, write_at_once, write_live
 from trafficgen.feeds.hosting_world import POLICIES, Settings, World
 
 START = 1455494400  # 2016-02-15
@@ -108,6 +108,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 
 @pytest.mark.parametrize("speed", ["0", "-1", "fast", "1e9"])
 def test_a_wrong_speed_is_refused(tmp_path, speed):
-    result = CliRunner().invoke(hosting, ["--output", str(tmp_path), "--speed", speed])
+    result = CliRunner().invoke(command, ["--output", str(tmp_path), "--speed", speed])
     assert isinstance(result.exception, ConfigError)
     assert "or max" in str(result.exception)

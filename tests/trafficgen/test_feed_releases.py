@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from foundation.errors import ConfigError, TidewatchError
-from trafficgen.feeds.releases import Regression, command, parse_regression, seconds, shape
+from trafficgen.feeds.releases import Regression, command, make_shape, parse_regression, seconds
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_a_regression_begins_again_and_ends_again(second, want):
 
 def test_a_regression_of_a_code_that_is_not_sent_is_refused():
     with pytest.raises(ConfigError, match="code 99 is not sent"):
-        shape(2, 5, 10.0, [parse_regression("code=99 x2 at 1s")])
+        make_shape(2, 5, 10.0, [parse_regression("code=99 x2 at 1s")])
 
 
 def test_the_same_seed_gives_the_same_stream_and_another_another():
-    made = shape(2, 33, 40.0, [])
+    made = make_shape(2, 33, 40.0, [])
     first, again, other = (list(islice(seconds(made, seed), 50)) for seed in (1, 1, 2))
     assert first == again
     assert first != other
@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_stream_and_another_another():
 @pytest.mark.slow
 def test_the_rates_are_those_asked_for_and_the_regression_is_in_the_newest_build_only():
     """10,000 seconds of known seed: counts within five standard deviations of what was asked."""
-    made = shape(2, 3, 30.0, [Regression(-2, 3.0, 0.0, 10_000.0)])
+    made = make_shape(2, 3, 30.0, [Regression(-2, 3.0, 0.0, 10_000.0)])
     counts = Counter()
     for drawn in islice(seconds(made, 7), 10_000):
         for build, code, count in drawn:

@@ -5,7 +5,7 @@ import click
 from trafficgen.lazy import LazyGroup
 
 FEEDS: dict[str, str] = {
-    "hosting": "trafficgen.feeds.hosting:hosting",
+    "hosting": "trafficgen.feeds.hosting:command",
     "releases": "trafficgen.feeds.releases:command",
     "stores": "trafficgen.feeds.stores:command",
 }

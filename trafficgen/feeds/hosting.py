@@ -21,7 +21,7 @@ import click
 from foundation.errors import ConfigError, StoreError
 from foundation.output import replacing
 from foundation.terminal import echo
-from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, Line, Settings, World
+from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, LogLine, Settings, World
 from trafficgen.feeds.stop import stop_on_signals
 
 START = "2016-02-15"  # the cycle that the task's own log was of: 29 days, with a leap day
@@ -67,7 +67,7 @@ def write_live(
         names = ["manager.json", *(f"server-{server}.json" for server in range(1, world.settings.servers + 1))]
         files = [stack.enter_context((logs / name).open("a", encoding="utf-8")) for name in names]
         write_truth(world, directory)
-        start = told = clock()
+        start = written_s = clock()
         for n in count(1) if endless else range(1, world.settings.minutes + 1):
             if stop.wait(max(0.0, start + n * MINUTE_S / speed - clock())):
                 break
@@ -75,8 +75,8 @@ def write_live(
             if shuffle:
                 draw.shuffle(lines)
             _append(files, lines)
-            if clock() - told >= TRUTH_EVERY_S:
-                told = clock()
+            if clock() - written_s >= TRUTH_EVERY_S:
+                written_s = clock()
                 write_truth(world, directory)
         write_truth(world, directory)
 
@@ -87,7 +87,7 @@ def write_truth(world: World, directory: Path) -> None:
         file.write(json.dumps(world.truth(), indent=1).encode() + b"\n")
 
 
-def _append(files: Sequence[IO[str]], lines: Iterable[Line]) -> None:
+def _append(files: Sequence[IO[str]], lines: Iterable[LogLine]) -> None:
     touched = set()
     for line in lines:
         files[line.writer].write(line.text + "\n")
@@ -132,7 +132,7 @@ def _start(_context: click.Context, _parameter: click.Parameter, value: datetime
 @click.option("--shuffle", is_flag=True, help="Write lines out of order: all of them, or those of a minute when live.")
 @click.option("--endless", is_flag=True, help="Live: the world goes on after its days, without new accounts.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed, the same log.")
-def hosting(
+def command(
     output: Path, *, days: float, start: int, speed: float | None, shuffle: bool, endless: bool, **world_of: Any
 ) -> None:
     """Logs of a web host's manager and servers; the true downtime of every account in truth.json.

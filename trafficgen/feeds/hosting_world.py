@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """A log line and who writes it: 0 for the manager, else the server."""
 
     writer: int
@@ -77,14 +77,14 @@ class _Account:
         self.created_s = created_s
         self.demand = demand
         self.server: int | None = None
-        self.settled_s = created_s
+        self.spent_until_s = created_s
         self.spent: Counter[str] = Counter()
 
-    def settle(self, until_s: int, states: dict[int, str]) -> None:
+    def spend_until(self, until_s: int, states: dict[int, str]) -> None:
         """Account the time since the last call; nothing about the account or its server changed in it."""
         state = "unrouted" if self.server is None else states[self.server]
-        self.spent[state] += until_s - self.settled_s
-        self.settled_s = until_s
+        self.spent[state] += until_s - self.spent_until_s
+        self.spent_until_s = until_s
 
 
 class World:
@@ -110,7 +110,7 @@ class World:
         self._gone: list[_Account] = []
         self._recent: deque[tuple[int, int, int]] = deque(maxlen=RECENT_MINUTES)
 
-    def minute(self) -> list[Line]:
+    def minute(self) -> list[LogLine]:
         """The lines of the next minute, in order of time."""
         states, loads = self._servers()
         lines = [self._heartbeat(server, load) for server, load in loads.items()]
@@ -118,7 +118,7 @@ class World:
             event = heapq.heappop(self._due)
             lines += self._happen(event, states, loads if event.time_s > self.now_s else self._seen)
         for account in self._here.values():
-            account.settle(self.now_s + MINUTE_S, states)
+            account.spend_until(self.now_s + MINUTE_S, states)
         for server, state in states.items():
             self.server_spent[server][state] += MINUTE_S
         self._seen = loads
@@ -145,7 +145,7 @@ class World:
                     "account_id": account.account_id,
                     "account_name": account.name,
                     "created": _text(account.created_s),
-                    "deleted": None if account in self._here.values() else _text(account.settled_s),
+                    "deleted": None if account in self._here.values() else _text(account.spent_until_s),
                     "lifetime_seconds": account.spent.total(),
                     "downtime_seconds": account.spent["overload"] + account.spent["silent"],
                     **{f"{state}_seconds": account.spent[state] for state in ("overload", "silent", "unrouted")},
@@ -218,25 +218,25 @@ class World:
         """By day more is asked of the servers than by night."""
         return 1 + 0.25 * math.sin(2 * math.pi * (self.now_s % DAY_S) / DAY_S - math.pi / 2)
 
-    def _happen(self, event: "_Event", states: dict[int, str], seen: dict[int, float]) -> list[Line]:
+    def _happen(self, event: "_Event", states: dict[int, str], seen: dict[int, float]) -> list[LogLine]:
         """Let one event of the manager come true; what it logs. `seen`: the heartbeats before the event."""
         account = self._everyone[event.account_id]
         if event.kind is _Kind.CREATE:
             self._here[event.account_id] = account
-            told = {"event": "createAccount", "accountId": account.account_id, "accountName": account.name}
-            return [self._manager(told, event.time_s)]
+            fields = {"event": "createAccount", "accountId": account.account_id, "accountName": account.name}
+            return [self._manager(fields, event.time_s)]
         if event.kind is _Kind.REROUTE:
             heapq.heappush(self._due, self._next_reroute(event.time_s))
             account = self._pick(seen) or account
         if account.account_id not in self._here:
             return []
-        account.settle(event.time_s, states)
+        account.spend_until(event.time_s, states)
         if event.kind is _Kind.DELETE:
             self._gone.append(self._here.pop(account.account_id))
             return [self._manager({"event": "deleteAccount", "accountId": account.account_id}, event.time_s)]
         account.server = self._choose(seen)
-        told = {"event": "route", "accountId": account.account_id, "serverId": account.server}
-        return [self._manager(told, event.time_s)]
+        fields = {"event": "route", "accountId": account.account_id, "serverId": account.server}
+        return [self._manager(fields, event.time_s)]
 
     def _next_reroute(self, after_s: float) -> "_Event":
         time_s = int(after_s + self._random.expovariate(1 / REROUTE_EVERY_S)) + 1
@@ -263,12 +263,12 @@ class World:
         self._turn += 1
         return servers[self._turn % len(servers)]
 
-    def _manager(self, told: dict[str, object], time_s: int) -> Line:
-        return Line(0, json.dumps({**told, "time": _text(time_s)}))
+    def _manager(self, fields: dict[str, object], time_s: int) -> LogLine:
+        return LogLine(0, json.dumps({**fields, "time": _text(time_s)}))
 
-    def _heartbeat(self, server: int, workload: float) -> Line:
-        told = {"event": "heartbeat", "serverId": server, "workload": workload, "time": _text(self.now_s)}
-        return Line(server, json.dumps(told))
+    def _heartbeat(self, server: int, workload: float) -> LogLine:
+        fields = {"event": "heartbeat", "serverId": server, "workload": workload, "time": _text(self.now_s)}
+        return LogLine(server, json.dumps(fields))
 
 
 def _text(seconds: int) -> str:

@@ -86,7 +86,7 @@ class Shape(NamedTuple):
         return rates
 
 
-def shape(builds: int, codes: int, rate_per_s: float, regressions: list[Regression]) -> Shape:
+def make_shape(builds: int, codes: int, rate_per_s: float, regressions: list[Regression]) -> Shape:
     """A shape with `codes` codes from -3 upwards, the n-th most common as frequent as 1/n. Raises ConfigError."""
     names = [f"5.0007.{510 + 100 * n}.011" for n in range(builds)]
     numbers = list(range(FIRST_CODE, FIRST_CODE + codes))
@@ -128,16 +128,16 @@ class Truth:
             out.write(json.dumps(tree, indent=1).encode() + b"\n")
 
 
-def seconds(made: Shape, seed: int) -> Iterator[list[tuple[str, int, int]]]:
+def seconds(shape: Shape, seed: int) -> Iterator[list[tuple[str, int, int]]]:
     """For each second of the stream its (build, code, count), for ever; the same for the same seed."""
     random = np.random.default_rng(seed)
     second = 0
     while True:
-        drawn = random.poisson(made.rates(second))
+        drawn = random.poisson(shape.rates(second))
         yield [
             (build, code, int(drawn[i, j]))
-            for i, build in enumerate(made.builds)
-            for j, code in enumerate(made.codes)
+            for i, build in enumerate(shape.builds)
+            for j, code in enumerate(shape.codes)
             if drawn[i, j]
         ]
         second += 1
@@ -202,7 +202,7 @@ class TcpSink:
         try:
             self._socket.sendall(lines)
         except OSError as exc:
-            raise TidewatchError(f"the receiver hung up: {exc.strerror or exc}; {self._told()}") from exc
+            raise TidewatchError(f"the receiver hung up: {exc.strerror or exc}; {self._answer()}") from exc
         self._lines += lines.count(b"\n")
         return True
 
@@ -211,36 +211,36 @@ class TcpSink:
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError as exc:
-            raise TidewatchError(f"the receiver hung up: {exc.strerror or exc}; {self._told()}") from exc
-        told = self._told()
+            raise TidewatchError(f"the receiver hung up: {exc.strerror or exc}; {self._answer()}") from exc
+        answer = self._answer()
         try:
-            dealt = sum(json.loads(told).values())
+            dealt = sum(json.loads(answer).values())
         except (ValueError, AttributeError, TypeError):
             dealt = -1
         if dealt != self._lines:
-            raise TidewatchError(f"{self._lines} lines were sent; {told}")
-        echo(f"acknowledged: {told}", err=True)
+            raise TidewatchError(f"{self._lines} lines were sent; {answer}")
+        echo(f"acknowledged: {answer}", err=True)
 
-    def _told(self) -> str:
+    def _answer(self) -> str:
         """The receiver's last words."""
-        told = b""
+        answer = b""
         try:
             while piece := self._socket.recv(4096):
-                told += piece
+                answer += piece
         except OSError:
             pass  # reset: what came before is all there is
-        return told.decode("utf-8", "replace").strip() or "it acknowledged nothing"
+        return answer.decode("utf-8", "replace").strip() or "it acknowledged nothing"
 
     def close(self) -> None:
         """Let the connection go."""
         self._socket.close()
 
 
-def write_file(path: Path, made: Shape, truth: Truth, seed: int, length_s: int) -> None:
+def write_file(path: Path, shape: Shape, truth: Truth, seed: int, length_s: int) -> None:
     """The whole stream at once, with clock times from 0:00:00 and the header of the task's data. Raises StoreError."""
     with replacing(path) as out:
         out.write(b"Timestamp\tBuild_Version\tError_Code\n")
-        for second, drawn in zip(range(length_s), seconds(made, seed), strict=False):
+        for second, drawn in zip(range(length_s), seconds(shape, seed), strict=False):
             clock = f"{second // 3600}:{second // 60 % 60:02}:{second % 60:02}"
             for build, code, count in drawn:
                 out.write(f"{clock}\t{build}\t{code}\n".encode() * count)
@@ -249,11 +249,11 @@ def write_file(path: Path, made: Shape, truth: Truth, seed: int, length_s: int) 
 
 
 def run_live(
-    sink: HttpSink | TcpSink, made: Shape, truth: Truth, *, seed: int, length_s: float, stop: threading.Event
+    sink: HttpSink | TcpSink, shape: Shape, truth: Truth, *, seed: int, length_s: float, stop: threading.Event
 ) -> None:
     """One second's records every second, stamped with Unix time, until the length is reached or the run is stopped."""
     start, start_wall = time.monotonic(), int(time.time())
-    for second, drawn in enumerate(seconds(made, seed)):
+    for second, drawn in enumerate(seconds(shape, seed)):
         if second >= length_s or stop.wait(max(0.0, start + second - time.monotonic())):
             break
         lines = b"".join(f"{start_wall + second}\t{build}\t{code}\n".encode() * count for build, code, count in drawn)
@@ -318,25 +318,25 @@ def command(
     if not 0 < rate <= 1e6:
         raise ConfigError(f"--rate {rate}: above 0 and at most 1000000 records a second")
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
-    made = shape(builds, codes, rate, [parse_regression(text) for text in regressions])
+    shape = make_shape(builds, codes, rate, [parse_regression(text) for text in regressions])
     length_s = parse_duration(duration, what="--duration") if duration else None
     token = _read_token(token_file)
     address = _split(target)
     if address.scheme not in SCHEMES:
         path = Path(target)
-        truth = Truth(truth_path or path.with_name("truth.json"), made, seed, "0:00:00")
-        write_file(path, made, truth, seed, round(length_s or 3600))
+        truth = Truth(truth_path or path.with_name("truth.json"), shape, seed, "0:00:00")
+        write_file(path, shape, truth, seed, round(length_s or 3600))
         echo(f"{truth.counts.total()} records, seed {seed}", err=True)
         return
     stop = stop_on_signals()
-    truth = Truth(truth_path, made, seed, int(time.time()))
+    truth = Truth(truth_path, shape, seed, int(time.time()))
     sink: HttpSink | TcpSink
     if address.scheme == "tcp":
         sink = TcpSink(address.hostname or "", address.port or 0, token)
     else:
         sink = HttpSink(target, f"{seed}-{int(time.time())}", stop, token)
     try:
-        run_live(sink, made, truth, seed=seed, length_s=length_s or float("inf"), stop=stop)
+        run_live(sink, shape, truth, seed=seed, length_s=length_s or float("inf"), stop=stop)
     finally:
         sink.close()
     echo(f"{truth.counts.total()} records, seed {seed}", err=True)

@@ -66,7 +66,7 @@ def truth(world: World, hours: int, polls: int) -> dict[str, Any]:
         "end": end_s,
         "hours": hours,
         "polls": polls,
-        "down_seconds": sum(told["down_seconds"] for told in stores.values()),
+        "down_seconds": sum(one["down_seconds"] for one in stores.values()),
         "by_store": stores,
     }
 
