@@ -50,7 +50,7 @@ def told(plan):
 
 def test_whole_seconds_are_spread_inside_their_second_in_order(log):
     recording = read_log(log(COMBINED))
-    assert (len(recording.times_s), recording.other_methods, recording.unreadable) == (4, 1, 1)
+    assert (len(recording.unix_s), recording.other_methods, recording.unreadable) == (4, 1, 1)
     plan = make_replay(recording, seed=1)
     sent = told(plan)
     assert [path for _, path in sent] == ["/a?x=1", "/b", "/c", "/a?x=2"]
@@ -86,7 +86,7 @@ def test_a_loop_begins_again_and_a_limit_ends_it(log):
 
 
 def test_a_gzipped_log_is_read(log):
-    assert len(read_log(log(gzip.compress(CSV.encode()), "a.log.gz")).times_s) == 3
+    assert len(read_log(log(gzip.compress(CSV.encode()), "a.log.gz")).unix_s) == 3
 
 
 @pytest.mark.parametrize("workers", [2, 3])
@@ -107,7 +107,7 @@ def test_rare_routes_share_a_label(log):
     assert len(plan.targets) == 51
     assert plan.targets[0] == "/often"
     assert plan.targets[-1] == OTHER
-    counts = np.bincount([plan.labels[n] for c in plan.chunks() for n in c.requests])
+    counts = np.bincount([plan.target_numbers[n] for c in plan.chunks() for n in c.requests])
     assert counts[0] == 120
     assert counts.sum() == 240
 

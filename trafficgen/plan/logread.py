@@ -28,16 +28,16 @@ _METHOD_KEYS = ("method", "request_method")
 _SAFE = "".join(map(chr, range(0x21, 0x7F))).replace("#", "")
 
 
-class Line(NamedTuple):
+class Request(NamedTuple):
     """One request of a log."""
 
-    at_s: float  # Unix time
+    unix_s: float  # Unix time
     exact: bool  # the stamp has a fraction of a second
     method: str
     path: str
 
 
-Parser: TypeAlias = Callable[[bytes], Line]
+Parser: TypeAlias = Callable[[bytes], Request]
 """Reads one line; raises ValueError or KeyError."""
 
 
@@ -45,7 +45,7 @@ Parser: TypeAlias = Callable[[bytes], Line]
 class Recording:
     """The requests of a log, as they stand there."""
 
-    times_s: "array[float]" = field(default_factory=lambda: array("d"))
+    unix_s: "array[float]" = field(default_factory=lambda: array("d"))
     numbers: "array[int]" = field(default_factory=lambda: array("I"))  # of the path, in `paths`
     paths: dict[str, int] = field(default_factory=dict)
     exact: bool = False  # at least one stamp has a fraction
@@ -56,18 +56,18 @@ class Recording:
         """What a replay makes of it, in words."""
         stamps = "times with fractions of a second" if self.exact else "whole seconds, spread inside the second"
         return (
-            f"{len(self.times_s):,} GETs, {stamps}; left out: {self.other_methods:,} other methods, "
+            f"{len(self.unix_s):,} GETs, {stamps}; left out: {self.other_methods:,} other methods, "
             f"{self.unreadable:,} unreadable lines"
         )
 
-    def add(self, line: Line) -> None:
+    def add(self, request: Request) -> None:
         """Take a GET in; count what is not one."""
-        if line.method != "GET":
+        if request.method != "GET":
             self.other_methods += 1
             return
-        self.times_s.append(line.at_s)
-        self.numbers.append(self.paths.setdefault(line.path, len(self.paths)))
-        self.exact |= line.exact
+        self.unix_s.append(request.unix_s)
+        self.numbers.append(self.paths.setdefault(request.path, len(self.paths)))
+        self.exact |= request.exact
 
 
 def read_log(path: Path) -> Recording:
@@ -89,11 +89,11 @@ def read_log(path: Path) -> Recording:
                     recording.add(parse(raw))
                 except (ValueError, KeyError, OverflowError):
                     recording.unreadable += 1
-                if len(recording.times_s) > MAX_REQUESTS:
+                if len(recording.unix_s) > MAX_REQUESTS:
                     raise ConfigError(f"{path}: more than {MAX_REQUESTS:,} requests; cut the log")
     except (OSError, EOFError) as exc:
         raise ConfigError(f"{path}: {getattr(exc, 'strerror', None) or exc}") from exc
-    if not recording.times_s:
+    if not recording.unix_s:
         raise ConfigError(f"{path}: nothing to replay: {recording.describe()}")
     return recording
 
@@ -114,20 +114,20 @@ def parser_for(first: bytes) -> tuple[Parser | None, bool]:
 
 
 def _csv_parser(columns: dict[str, int]) -> Parser:
-    def parse_csv(line: bytes) -> Line:
+    def parse_csv(line: bytes) -> Request:
         cells = _cells(line)
         return _from_fields({key: cells[at] for key, at in columns.items() if at < len(cells)})
 
     return parse_csv
 
 
-def parse_combined(line: bytes) -> Line:
+def parse_combined(line: bytes) -> Request:
     """`... [10/Oct/2000:13:55:36 -0700] "GET /path HTTP/1.1" ...`. Raises ValueError."""
     match = _COMBINED.match(line)
     if not match:
         raise ValueError("not a line of a combined log")
     stamp, method, target = (group.decode("utf-8", "replace") for group in match.groups())
-    return Line(_combined_time(stamp), exact=False, method=method.upper(), path=clean_path(target))
+    return Request(_combined_time(stamp), exact=False, method=method.upper(), path=clean_path(target))
 
 
 @lru_cache(maxsize=1024)
@@ -135,7 +135,7 @@ def _combined_time(stamp: str) -> float:
     return datetime.strptime(stamp, "%d/%b/%Y:%H:%M:%S %z").timestamp()
 
 
-def parse_json(line: bytes) -> Line:
+def parse_json(line: bytes) -> Request:
     """An object with a time (ISO 8601, or Unix seconds) and a path or a request line. Raises ValueError or KeyError."""
     fields = msgspec.json.decode(line)
     if not isinstance(fields, dict):
@@ -146,12 +146,12 @@ def parse_json(line: bytes) -> Line:
     return _from_fields(fields)
 
 
-def _from_fields(fields: dict[str, Any]) -> Line:
+def _from_fields(fields: dict[str, Any]) -> Request:
     stamp = fields[next(key for key in (*_TIME_KEYS, "") if key in fields or not key)]
     target = fields[next(key for key in (*_PATH_KEYS, "") if key in fields or not key)]
     method = next((str(fields[key]) for key in _METHOD_KEYS if key in fields), "GET")
-    at_s, exact = parse_time(stamp)
-    return Line(at_s, exact, method.upper(), clean_path(str(target)))
+    unix_s, exact = parse_time(stamp)
+    return Request(unix_s, exact, method.upper(), clean_path(str(target)))
 
 
 def parse_time(stamp: str | float) -> tuple[float, bool]:

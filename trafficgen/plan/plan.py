@@ -45,7 +45,7 @@ class Plan(Protocol):
         """The paths of all different requests, in the order of the numbers in `Chunk.requests`."""
 
     @property
-    def labels(self) -> tuple[int, ...]:
+    def target_numbers(self) -> tuple[int, ...]:
         """Of each of `requests`, the number of its target."""
 
     @property
@@ -107,7 +107,7 @@ class CurvePlan:
         return self.targets
 
     @property
-    def labels(self) -> tuple[int, ...]:
+    def target_numbers(self) -> tuple[int, ...]:
         """Each request is a target of its own."""
         return tuple(range(len(self.targets)))
 

@@ -17,7 +17,7 @@ from trafficgen.plan.curve import Floats, Line, Segment
 from trafficgen.plan.logread import Recording
 from trafficgen.plan.plan import CELL_REQUESTS, CELL_S, Chunk
 
-MAX_LABELS = 50  # routes that become values of the label `target`; the rare ones share "other"
+MAX_TARGETS = 50  # routes that become values of the label `target`; the rare ones share "other"
 OTHER = "other"
 PHASE = "replay"
 
@@ -30,7 +30,7 @@ class ReplayPlan:
     numbers: npt.NDArray[np.uint32]  # of the path, in `requests`
     length_s: float  # of the log, up to where a second round would begin
     requests: tuple[str, ...]
-    labels: tuple[int, ...]  # of each of `requests`, its number in `targets`
+    target_numbers: tuple[int, ...]  # of each of `requests`, its number in `targets`
     targets: tuple[str, ...]
     speed: float = 1.0
     loop: bool = False
@@ -57,10 +57,10 @@ class ReplayPlan:
                 if begin >= end_s:
                     return
                 due = self.times_s[first:last] / self.speed + shift_s
-                at = np.arange(first, first + int(np.searchsorted(due, end_s)))
-                mine = at[(at + number * len(self.times_s)) % workers == worker]
+                within = np.arange(first, first + int(np.searchsorted(due, end_s)))
+                mine = within[(within + number * len(self.times_s)) % workers == worker]
                 due_ns = np.rint((self.times_s[mine] / self.speed + shift_s) * 1e9).astype(np.int64) + start_ns
-                segment = Segment(begin, end, Line(len(at) / (end - begin)))
+                segment = Segment(begin, end, Line(len(within) / (end - begin)))
                 yield Chunk(segment, due_ns.tolist(), self.numbers[mine].tolist(), PHASE)
 
     def _pieces(self, shift_s: float) -> Iterator[tuple[int, int, float, float]]:
@@ -80,20 +80,20 @@ def make_replay(
     recording: Recording, seed: int, *, speed: float = 1.0, loop: bool = False, limit_s: float | None = None
 ) -> ReplayPlan:
     """The plan of a recording."""
-    times = np.array(recording.times_s)
+    times = np.array(recording.unix_s)
     order = np.argsort(times, kind="stable")  # logs are written when requests end: not quite in order of time
     times = times[order] - math.floor(times.min())
     length = math.floor(times[-1]) + 1.0
     if not recording.exact:
         times = _spread(times, np.random.default_rng(np.random.SeedSequence(seed).spawn(3)[1]))
     paths = tuple(recording.paths)
-    targets, labels = _labels(paths, np.array(recording.numbers))
+    targets, target_numbers = _targets(paths, np.array(recording.numbers))
     return ReplayPlan(
         times_s=times,
         numbers=np.array(recording.numbers)[order],
         length_s=length,
         requests=paths,
-        labels=labels,
+        target_numbers=target_numbers,
         targets=targets,
         speed=speed,
         loop=loop,
@@ -108,13 +108,13 @@ def _spread(seconds: Floats, rng: np.random.Generator) -> Floats:
     return spread
 
 
-def _labels(paths: tuple[str, ...], numbers: npt.NDArray[np.uint32]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """The routes (paths without their query) that become labels, and the label of each path."""
+def _targets(paths: tuple[str, ...], numbers: npt.NDArray[np.uint32]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The routes (paths without their query) that the metrics tell apart, and the number of each path's route."""
     counts: Counter[str] = Counter()
     for path, uses in zip(paths, np.bincount(numbers, minlength=len(paths)).tolist(), strict=True):
         counts[route(path)] += uses
-    common = [name for name, _ in counts.most_common(MAX_LABELS)]
-    targets = (*common, OTHER) if len(counts) > MAX_LABELS else tuple(common)
+    common = [name for name, _ in counts.most_common(MAX_TARGETS)]
+    targets = (*common, OTHER) if len(counts) > MAX_TARGETS else tuple(common)
     number_of = {name: number for number, name in enumerate(targets)}
     return targets, tuple(number_of.get(route(path), len(targets) - 1) for path in paths)
 

@@ -34,14 +34,14 @@ class Pool:
         limits: Limits,
         meter: Meter,
         *,
-        labels: Sequence[int],
+        target_numbers: Sequence[int],
         keepalive: bool,
         head_only: bool,
     ) -> None:
         self.requests, self._meter, self.keepalive, self.head_only = requests, meter, keepalive, head_only
         self.late_ns, self.plan_ns, self.send_ns = meter.late_ns, meter.plan_ns, meter.send_ns
         self.errors = meter.errors
-        self.codes = [meter.codes[label] for label in labels]  # of each request; several may share one
+        self.codes = [meter.codes[number] for number in target_numbers]  # of each request; several may share one
         self.draining = False  # nothing more will be submitted: tell `on_quiet` when nothing is under way any more
         self.on_quiet: Callable[[], None] = lambda: None
         self._dial, self._limits, self._closed = dial, limits, False

@@ -56,7 +56,7 @@ class Worker:
             self._target.dial,
             self._limits,
             self.meter,
-            labels=self._plan.labels,
+            target_numbers=self._plan.target_numbers,
             keepalive=self._config.keepalive,
             head_only=self._config.method == "HEAD",
         )

@@ -38,7 +38,7 @@ async def _do_job(commands: asyncio.StreamReader, answers: asyncio.WriteTranspor
     if command != "start":
         return
     async with asyncio.TaskGroup() as tasks:
-        aside = (tasks.create_task(_obey(commands, worker)), tasks.create_task(_tell(answers, worker)))
+        aside = (tasks.create_task(_obey(commands, worker)), tasks.create_task(_report(answers, worker)))
         await worker.work(start_ns)
         for task in aside:
             task.cancel()
@@ -73,7 +73,7 @@ async def _obey(commands: asyncio.StreamReader, worker: Worker) -> None:
         worker.abort()
 
 
-async def _tell(answers: asyncio.WriteTransport, worker: Worker) -> None:
+async def _report(answers: asyncio.WriteTransport, worker: Worker) -> None:
     while True:
         await asyncio.sleep(SNAPSHOT_S)
         answers.write(pack(_snapshot(worker, worker.meter.without_series())))
