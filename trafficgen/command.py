@@ -57,7 +57,7 @@ def run_scenario(scenario: Scenario, options: dict[str, Any]) -> int:
     drive = Drive(scenario, run)
     apis = options["prometheus"], options["alertmanager"]
     return run_loop(
-        _execute(run, drive.stop, lambda line: drive.execute(*apis, on_tick=line.update, tell=line.tell), options)
+        _execute(run, drive.stop, lambda line: drive.execute(*apis, on_tick=line.update, say=line.say), options)
     )
 
 

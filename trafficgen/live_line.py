@@ -38,7 +38,7 @@ class LiveLine:
         if self._live:
             self._live.update(self._line(run), refresh=True)
 
-    def tell(self, text: str) -> None:
+    def say(self, text: str) -> None:
         """Say something on stderr, above the line where there is one."""
         if self._live:
             self._live.console.print(Text(text))

@@ -52,7 +52,7 @@ class Run:
         self._start_ns = time.monotonic_ns() + self.crew.start_delay_ns
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
-                ticker = tasks.create_task(self._tell(on_tick))
+                ticker = tasks.create_task(self._tick(on_tick))
                 await self.crew.work(self._start_ns)
                 ticker.cancel()
         return make_report(
@@ -101,7 +101,7 @@ class Run:
         """Seconds since the start; negative before it."""
         return (time.monotonic_ns() - self._start_ns) / 1e9 if self._start_ns else -math.inf
 
-    async def _tell(self, on_tick: Callable[["Run"], None] | None) -> None:
+    async def _tick(self, on_tick: Callable[["Run"], None] | None) -> None:
         """Call back at fixed times, until cancelled."""
         loop = asyncio.get_running_loop()
         start = loop.time()

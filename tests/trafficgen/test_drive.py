@@ -56,16 +56,16 @@ def drive_of(site):
 
 @pytest.mark.slow
 async def test_a_fault_is_sent_and_its_alert_is_followed_to_the_end(site, alert_api):
-    told = []
-    report = await drive_of(site).execute(alert_api, alert_api, on_tick=lambda _status: None, tell=told.append)
+    said = []
+    report = await drive_of(site).execute(alert_api, alert_api, on_tick=lambda _status: None, say=said.append)
     assert report.codes == {"200": 150, "500": 50}
     assert [verdict.held for verdict in report.expectations] == [True, True]
     assert 0 <= report.expectations[0].firing_after_s <= 60
-    assert told[0] == "0.0 s: phase phase 1 begins"
-    assert "0.1 s: fault errors begins" in told
+    assert said[0] == "0.0 s: phase phase 1 begins"
+    assert "0.1 s: fault errors begins" in said
 
 
 async def test_nothing_is_sent_when_the_alerts_cannot_be_asked_for(site):
-    with pytest.raises(ConfigError, match="--prometheus: it does not tell its alerts"):
-        await drive_of(site).execute(site.url, None, on_tick=lambda _status: None, tell=lambda _text: None)
+    with pytest.raises(ConfigError, match="--prometheus: no list of alerts"):
+        await drive_of(site).execute(site.url, None, on_tick=lambda _status: None, say=lambda _text: None)
     assert site.requests["/fail"] == 0

@@ -13,7 +13,7 @@ from trafficgen.report.verdict import Verdict, describe
 from trafficgen.run import Run
 from trafficgen.scenario.expect import Judge
 from trafficgen.scenario.scenario import Scenario, Window
-from trafficgen.scenario.watch import TIMEOUT_S, AlertSource, watch
+from trafficgen.scenario.watch import TIMEOUT_S, AlertApis, watch
 
 
 class Drive:
@@ -22,7 +22,7 @@ class Drive:
     def __init__(self, scenario: Scenario, run: Run) -> None:
         self.scenario, self.run = scenario, run
         self.judges = [Judge(e, *_span(scenario.window_of(e))) for e in scenario.expectations]
-        self._told: set[object] = set()
+        self._announced: set[object] = set()
         self._traffic_over = False
 
     def stop(self) -> None:
@@ -38,20 +38,20 @@ class Drive:
         alertmanager: str | None,
         *,
         on_tick: Callable[[Run], None],
-        tell: Callable[[str], None],
+        say: Callable[[str], None],
     ) -> Report:
         """The report, with a verdict on each expectation. Raises ConfigError when target or APIs can't be reached."""
-        self._tell = tell
+        self._say = say
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
-            source = AlertSource(session, prometheus, alertmanager)
+            apis = AlertApis(session, prometheus, alertmanager)
             if self.judges:
-                before = await source.look_before()
+                before = await apis.look_before()
                 for judge in self.judges:
                     judge.observe(before)
             await self.run.reach()
             with ungrouped():
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(watch(source, self.judges, self.run.elapsed_s))
+                    tasks.create_task(watch(apis, self.judges, self.run.elapsed_s))
                     report = await self.run.execute(lambda run: self._tick(run, on_tick))
                     self._end_traffic(report)
         self._news(self.run.elapsed_s())
@@ -76,22 +76,22 @@ class Drive:
         if report.stopped_early:
             self._finish("the run was stopped before")
         elif any(judge.verdict is None for judge in self.judges):
-            self._tell(f"the traffic is over at {self.run.elapsed_s():.1f} s; waiting for the alerts")
+            self._say(f"the traffic is over at {self.run.elapsed_s():.1f} s; waiting for the alerts")
 
     def _finish(self, why: str) -> None:
         for judge in self.judges:
             judge.finish(self.run.elapsed_s(), why)
 
     def _news(self, now_s: float) -> None:
-        """Tell what has begun and what has been decided since the last time."""
+        """Announce what has begun and what has been decided since the last time."""
         for window in self.scenario.windows():
-            if window.start_s <= now_s and window not in self._told:
-                self._told.add(window)
-                self._tell(f"{window.start_s:.1f} s: {window.kind} {window.name} begins")
+            if window.start_s <= now_s and window not in self._announced:
+                self._announced.add(window)
+                self._say(f"{window.start_s:.1f} s: {window.kind} {window.name} begins")
         for judge in self.judges:
-            if judge.verdict and judge not in self._told:
-                self._told.add(judge)
-                self._tell(describe(judge.verdict))
+            if judge.verdict and judge not in self._announced:
+                self._announced.add(judge)
+                self._say(describe(judge.verdict))
 
 
 def _span(window: Window) -> tuple[float, float]:

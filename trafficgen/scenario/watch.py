@@ -14,7 +14,7 @@ TIMEOUT_S = 5.0
 FAILURES = (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError)  # no answer, or one of another shape
 
 
-class AlertSource:
+class AlertApis:
     """The alert APIs of a Prometheus and, if `alertmanager` is not None, of an Alertmanager."""
 
     def __init__(self, session: aiohttp.ClientSession, prometheus: str, alertmanager: str | None) -> None:
@@ -30,7 +30,7 @@ class AlertSource:
             asked = "alertmanager"
             alertmanager = await self._ask_alertmanager()
         except FAILURES as exc:
-            raise ConfigError(f"--{asked}: it does not tell its alerts: {_words(exc)}") from exc
+            raise ConfigError(f"--{asked}: no list of alerts: {_words(exc)}") from exc
         return Seen(-1.0, prometheus, alertmanager)
 
     async def look(self, elapsed_s: Callable[[], float]) -> Seen:
@@ -58,13 +58,13 @@ def _words(exc: BaseException) -> str:
     return " ".join(str(exc).split()) or type(exc).__name__
 
 
-async def watch(source: AlertSource, judges: list[Judge], elapsed_s: Callable[[], float]) -> None:
+async def watch(apis: AlertApis, judges: list[Judge], elapsed_s: Callable[[], float]) -> None:
     """Observe about once a second until every judge has decided. A failed question is asked again."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     while any(judge.verdict is None for judge in judges):
         try:
-            seen = await source.look(elapsed_s)
+            seen = await apis.look(elapsed_s)
         except FAILURES as exc:
             for judge in judges:
                 if elapsed_s() > judge.deadline_s:
