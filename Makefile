@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHON
 .NOTPARALLEL:
 
-.PHONY: help demo test check unit e2e bench lock sbom clean system-packages
+.PHONY: help demo test check unit e2e soak bench lock sbom clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -44,6 +44,10 @@ test: system-packages $(VENV)/installed ## every check and every test; what CI r
 
 e2e: $(VENV)/installed ## the slow tests and those with real servers
 	pytest -m 'e2e or slow'
+
+soak: $(VENV)/installed ## a day of simulated time, then a real hour (MINUTES=60): memory, descriptors, threads
+	python tests/e2e/soak/simulated.py
+	python tests/e2e/soak/real.py $(MINUTES)
 
 bench: $(VENV)/installed ## figures beside a peer's, measured now
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; python $$script || exit 1; done
