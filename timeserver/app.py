@@ -18,14 +18,13 @@ from typing import Any
 import yarl
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractAccessLogger
-from aiohttp.http import HttpProcessingError, RawRequestMessage
+from aiohttp.http import RawRequestMessage
 from prometheus_client import CollectorRegistry
 
 from timeserver import pages
 from timeserver.counters import Counters
 from timeserver.log_format import Served
 
-KEEPALIVE_S = 75.0  # an idle connection is closed after this, as nginx does
 LINGER_S = 5.0  # how long an unread request body may hold its connection
 MALFORMED_METHOD = "UNKNOWN"  # aiohttp's name for the method of what it could not read
 NO_ROUTE = "-"
@@ -72,8 +71,6 @@ def make_server(counters: Counters, registry: CollectorRegistry) -> web.Server:
         request_factory=begin,
         access_log_class=EndOfRequest,
         access_log=logging.getLogger("timeserver.access"),  # aiohttp wants one; nothing is written to it
-        logger=_quiet_logger(),
-        keepalive_timeout=KEEPALIVE_S,
         lingering_time=LINGER_S,
     )
 
@@ -143,14 +140,3 @@ def _metrics(registry: CollectorRegistry, request: SiteRequest) -> web.Response:
 
 def _text(text: str, status: int = HTTPStatus.OK) -> web.Response:
     return web.Response(body=text.encode(), status=status, headers={"Content-Type": "text/plain; charset=utf-8"})
-
-
-def _quiet_logger() -> logging.Logger:
-    """Where aiohttp complains: a client's malformed request is counted, and is no news; a bug in a page is."""
-    logger = logging.getLogger("timeserver.http")
-    logger.addFilter(_is_our_fault)
-    return logger
-
-
-def _is_our_fault(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

@@ -99,12 +99,6 @@ BUILD_SILENT = Metric(
     ("source", "build"),
 )
 CONNECTIONS = Metric("tidewatch_release_connections", "gauge", "Open TCP connections.", ("source",))
-TURNED_AWAY = Metric(
-    "tidewatch_release_connections_refused_total",
-    "counter",
-    "Connections that were not let in because there were too many.",
-    ("source", "protocol"),
-)
 REQUESTS = Metric(
     "tidewatch_release_requests_total", "counter", "Requests to the HTTP ingest, by status code.", ("source", "status")
 )

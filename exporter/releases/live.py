@@ -18,7 +18,7 @@ from exporter.releases.commits import Changes, Commits
 from exporter.releases.ingest.allowance import Allowance
 from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered
 from exporter.releases.ingest.bodies import Body
-from exporter.releases.ingest.http import HangUp, Ingest
+from exporter.releases.ingest.http import Ingest
 from exporter.releases.ingest.tcp import LineServer
 from exporter.releases.keeping import Keeper, read_state
 from exporter.releases.parse import LineSplitter, check_time, parse_line
@@ -29,7 +29,7 @@ from exporter.sources.tail import Limits, Tail, TailStatus
 from exporter.system import Context
 from foundation.clock import Clock
 from foundation.errors import BadRecord, ConfigError, StoreError
-from foundation.listen import http_server, listen
+from foundation.listen import listen, serve
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ DRAIN_S = 5.0
 class Follower:
     """One source: what it listens to, its comparison, its place in the checkpoint."""
 
-    def __init__(self, source: Source, number: int, ctx: Context, most_connections: int) -> None:
+    def __init__(self, source: Source, number: int, ctx: Context) -> None:
         where = f"$.releases[{number}]"
         self._http = address(source.http, f"{where}.http") if source.http else None
         self._tcp = address(source.tcp, f"{where}.tcp") if source.tcp else None
@@ -57,7 +57,6 @@ class Follower:
         self._source = source
         self._ctx = ctx
         self._clock: Clock = ctx.clock
-        self._most_connections = most_connections
         self.stream = self._new_stream(None)
         self._keeper = Keeper(self.stream, {})
         self._tally = Tally()
@@ -69,7 +68,6 @@ class Follower:
         self._room.set()
         self.failed: Counter[str] = Counter()
         self.requests: Counter[int] = Counter()
-        self.turned_away: Counter[str] = Counter()
         self.connections: Sized = ()
         self.addresses: dict[str, int] = {}
         self.listening = asyncio.Event()
@@ -245,7 +243,7 @@ class Follower:
             if self._http:
                 self.addresses["http"] = await self._listen_http(self._http, token, stack)
             if self._tcp:
-                lines = LineServer(self, token, self._most_connections, self.turned_away)
+                lines = LineServer(self, token)
                 self.connections = lines.connections
                 _, self.addresses["tcp"] = await listen(lines.protocol, self._tcp, stack)
                 stack.push_async_callback(lines.drain, DRAIN_S)
@@ -257,15 +255,7 @@ class Follower:
 
     async def _listen_http(self, where: tuple[str, int], token: str | None, stack: AsyncExitStack) -> int:
         app = Ingest(self, token).app()
-        server = await http_server(app, stack, shutdown_s=DRAIN_S, auto_decompress=False)
-
-        def protocol() -> asyncio.BaseProtocol:
-            if server.open < self._most_connections:
-                return server.protocol()
-            self.turned_away["http"] += 1
-            return HangUp()
-
-        _, port = await listen(protocol, where, stack)
+        _, port = await serve(app, where, stack, shutdown_s=DRAIN_S, auto_decompress=False)
         return port
 
     async def _follow(self, saved: bytes | None) -> None:

@@ -37,10 +37,6 @@ class Told(Protocol):
         """Open TCP connections."""
 
     @property
-    def turned_away(self) -> Mapping[str, int]:
-        """Connections that were not let in, by protocol."""
-
-    @property
     def requests(self) -> Mapping[int, int]:
         """Answers to HTTP requests, by status."""
 
@@ -77,8 +73,6 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, follower: To
         found[catalogue.FOLDED][name, label] = state.folded.get(label, 0)
     found[catalogue.LAST_RECORD][name,] = state.last_record_s
     found[catalogue.CONNECTIONS][name,] = len(follower.connections)
-    for protocol in ("http", "tcp"):
-        found[catalogue.TURNED_AWAY][name, protocol] = follower.turned_away.get(protocol, 0)
     for status in {200, 503, *follower.requests}:
         found[catalogue.REQUESTS][name, str(status)] = follower.requests.get(status, 0)
     if state.closed_to_s is not None:

@@ -1,7 +1,6 @@
 """The live system: every configured stream of errors, and what is told of them."""
 
 import asyncio
-import resource
 from collections.abc import Iterable
 
 from exporter.catalogue import Family
@@ -10,17 +9,13 @@ from exporter.releases.metrics import families
 from exporter.releases.source import Source
 from exporter.system import Context
 
-MAX_CONNECTIONS = 1000  # of one source and kind
-SPARE_FILES = 200  # descriptors that are left for everything but connections
-
 
 class System:
     """The error streams of a configuration."""
 
     def __init__(self, sources: list[Source], ctx: Context) -> None:
         """Opens nothing yet. Raises ConfigError."""
-        most = most_connections(sum((source.http is not None) + (source.tcp is not None) for source in sources))
-        self._followers = [Follower(source, number, ctx, most) for number, source in enumerate(sources)]
+        self._followers = [Follower(source, number, ctx) for number, source in enumerate(sources)]
 
     async def run(self) -> None:
         """Take records until cancelled; then write down what was taken."""
@@ -39,11 +34,3 @@ class System:
             {follower.name: follower.stream for follower in self._followers},
             {follower.name: follower for follower in self._followers},
         )
-
-
-def most_connections(listeners: int) -> int:
-    """How many connections each listener may have, so that all together never use up the process's descriptors."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files == resource.RLIM_INFINITY:
-        return MAX_CONNECTIONS
-    return min(MAX_CONNECTIONS, max(10, (files - SPARE_FILES) // max(1, listeners)))

@@ -1,22 +1,25 @@
 """An HTTP application on a socket, where also what is not HTTP is answered in the application's own words.
 
 aiohttp answers a request that it cannot parse (a URL of many kilobytes, a header with a NUL byte) before any middleware
-sees it, and logs a traceback for it. Here it is one line in the log, and an answer like every other.
+sees it, and logs a traceback for it. Here it is a line in the log, and an answer like every other.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from http import HTTPStatus
+from math import inf
 from typing import Any, TypeAlias
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from foundation.grammar import Address
+from foundation.listen.connection import Connection, Standing, State
+from foundation.listen.limits import Limits
 from foundation.listen.sockets import Tls, listen
-
-log = logging.getLogger(__name__)
+from foundation.listen.table import connections
+from foundation.terminal import printable
 
 SHUTDOWN_S = 10.0
 """How long answers under way may take once the server stops."""
@@ -25,6 +28,7 @@ Problem: TypeAlias = Callable[[int, str], web.Response]
 """Makes the answer to a request that cannot be handled: status, and what is wrong in one line."""
 
 _MAX_SHOWN_CHARS = 100
+_CLIENTS_FAULT = (HttpProcessingError, web.RequestPayloadError, web.PayloadAccessError, ConnectionError)
 
 
 def plain_problem(status: int, text: str) -> web.Response:
@@ -32,14 +36,68 @@ def plain_problem(status: int, text: str) -> web.Response:
     return web.Response(status=status, text=f"{text}\n")
 
 
-class _Connection(web.RequestHandler):
-    """One connection. `handle_error` is aiohttp's own for requests that no handler could answer."""
+class HttpProtocol(web.RequestHandler):
+    """HTTP on one connection.
 
-    __slots__ = ("_problem",)
+    What aiohttp keeps to itself and is read here: the number of requests, those that wait, and the one in hand.
+    """
 
-    def __init__(self, manager: web.Server, problem: Problem, **settings: Any) -> None:
+    __slots__ = ("_asked_s", "_body_bytes", "_header_s", "_heard_s", "_problem", "connection")
+
+    def __init__(self, manager: web.Server, problem: Problem, connection: Connection, **settings: Any) -> None:
         super().__init__(manager, **settings)
         self._problem = problem
+        self.connection = connection
+        self._heard_s = self._asked_s = self._header_s = connection.came_s
+        self._body_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self.connection.made(transport, self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End."""
+        super().connection_lost(exc)
+        self.connection.lost()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what came, and when."""
+        before = self._request_count
+        super().data_received(data)
+        if not data:  # aiohttp goes on with what it has
+            return
+        self._heard_s = now_s = self._loop.time()
+        if self._request_count != before:
+            self._asked_s, self._header_s, self._body_bytes = now_s, inf, 0
+        elif self._request_in_progress:
+            self._body_bytes += len(data)
+        elif self._header_s == inf:
+            self._header_s = now_s
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as we write."""
+        super().pause_writing()
+        self.connection.stalled(self._loop.time())
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        super().resume_writing()
+        self.connection.moved(self._loop.time())
+
+    def standing(self, now_s: float) -> Standing:
+        """Whether the client owes a header or a body, or we an answer."""
+        limits = self.connection.limits
+        if self._request_in_progress or self._messages:
+            self._heard_s = now_s  # while we are at work nobody expects a word
+            request = self._current_request
+            if request is None or request.content.is_eof() or self._reading_paused:
+                return Standing(State.WORK, now_s)
+            body_s = limits.body_s + self._body_bytes / limits.body_bytes_per_s
+            return Standing(State.BODY, self._asked_s, self._asked_s + body_s)
+        if self._header_s < inf:
+            return Standing(State.HEADER, self._header_s, self._header_s + limits.header_s)
+        return Standing(State.IDLE, self._heard_s, self._heard_s + limits.idle_s)
 
     def handle_error(
         self,
@@ -48,16 +106,30 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to what was not a request: one line in the log and no traceback, unless the fault is ours."""
-        if not isinstance(exc, HttpProcessingError):  # a bug of ours; the traceback is wanted
-            super().handle_error(request, status, exc, message)
-            response = self._problem(500, "Internal Server Error")
+        """The answer to a request that no handler could answer."""
+        self.log_exception("error in the answer to a request", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of the answer is sent, and there is no way to take it back")
+        if isinstance(exc, _CLIENTS_FAULT):
+            status = 400 if status == HTTPStatus.INTERNAL_SERVER_ERROR else status
+            response = self._problem(status, _short(message or exc))
         else:
-            shown = " ".join((message or "").split())[:_MAX_SHOWN_CHARS] or "Bad Request"
-            log.warning("%s sent what is not an HTTP request: %s", request.remote, shown)
-            response = self._problem(status, shown)
+            response = self._problem(status, HTTPStatus(status).phrase)
         response.force_close()
         return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """One line per minute for what clients do, and one traceback per minute for each fault of ours."""
+        exc, complaints = kw.get("exc_info"), connections().complaints
+        if isinstance(exc, _CLIENTS_FAULT):
+            kind = f"{self.connection.where}: not a whole HTTP request: refused"
+            complaints.add(kind, f"from {self.connection.peer}: {_short(exc)}")
+        else:
+            complaints.add(f"{self.connection.where}: {args[0]}", type(exc).__name__, exc_info=exc)
+
+
+def _short(what: object) -> str:
+    return printable(" ".join(str(what).split()))[:_MAX_SHOWN_CHARS] or "Bad Request"
 
 
 class HttpServer:
@@ -68,14 +140,9 @@ class HttpServer:
         self._problem = problem
         self._settings = {**manager._kwargs, "loop": asyncio.get_running_loop()}  # noqa: SLF001, kept nowhere else
 
-    @property
-    def open(self) -> int:
-        """Connections."""
-        return len(self._manager.connections)
-
-    def protocol(self) -> asyncio.BaseProtocol:
+    def protocol(self, connection: Connection) -> HttpProtocol:
         """What handles one connection."""
-        return _Connection(self._manager, self._problem, **self._settings)
+        return HttpProtocol(self._manager, self._problem, connection, **self._settings)
 
 
 async def http_server(
@@ -112,6 +179,7 @@ async def serve(
     *,
     problem: Problem = plain_problem,
     ssl_context: Tls = None,
+    limits: Limits | None = None,
     shutdown_s: float = SHUTDOWN_S,
     **settings: Any,
 ) -> Address:
@@ -124,4 +192,4 @@ async def serve(
         SourceError: the address cannot be listened on.
     """
     server = await http_server(app, stack, problem=problem, shutdown_s=shutdown_s, **settings)
-    return await listen(server.protocol, address, stack, ssl_context=ssl_context)
+    return await listen(server.protocol, address, stack, ssl_context=ssl_context, limits=limits)

@@ -326,7 +326,7 @@ def one_bin():
 
 
 class Told:
-    failed, connections, turned_away, requests, log_status = Counter(), (), Counter(), Counter(), None
+    failed, connections, requests, log_status = Counter(), (), Counter(), None
 
 
 def timed(work):

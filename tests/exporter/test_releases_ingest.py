@@ -27,6 +27,7 @@ from exporter.system import Context
 from exporter.web.exposition import Renderer
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, StoreError
+from foundation.listen import connections
 
 OPENAPI = Path(__file__).resolve().parents[2] / "docs" / "openapi-ingest.json"
 
@@ -277,20 +278,40 @@ async def test_a_connection_that_is_open_when_the_exporter_stops_hears_what_was_
     assert counted(await restarting) == WANT
 
 
-async def test_one_connection_too_many_is_hung_up_on_and_counted(start, monkeypatch):
-    monkeypatch.setattr("exporter.releases.system.MAX_CONNECTIONS", 1)
-    system = await start()
-    url, port = urls(system)
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(LINES)
-    while not counted(system):  # noqa: ASYNC110
+async def test_who_shows_the_token_gets_in_at_once_and_stays_where_all_others_are_silent(start, tmp_path):
+    (tmp_path / "token").write_text("secret")
+    system = await start(token_file=str(tmp_path / "token"))
+    table, port = connections(), urls(system)[1]
+    table.limit = 4
+    quiet_reader, quiet = await asyncio.open_connection("127.0.0.1", port)
+    quiet.write(b"AUTH secret\n" + LINES)
+    while counted(system) != WANT:  # noqa: ASYNC110
         await asyncio.sleep(0)
-    assert await send(port, LINES) is None
-    async with ClientSession() as client, client.get(url.replace("/ingest", "/-/healthy")):  # kept alive
-        assert await send(system._followers[0].addresses["http"], b"") is None
-    assert system._followers[0].turned_away == {"tcp": 1, "http": 1}
-    writer.close()
-    await reader.read()
+    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(50)]
+    assert (await send(port, b"AUTH secret\n" + LINES))["taken"] == 3
+    table.sweep(asyncio.get_running_loop().time() + 11)
+    assert [await reader.read() for reader, _ in silent] == [b""] * 50
+    quiet.write_eof()
+    assert json.loads(await quiet_reader.read())["taken"] == 3
+    for _, writer in (*silent, (None, quiet)):
+        writer.transport.abort()
+
+
+async def test_a_drip_in_place_of_the_token_is_hung_up_on(start, tmp_path):
+    (tmp_path / "token").write_text("secret")
+    system = await start(token_file=str(tmp_path / "token"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", urls(system)[1])
+    while not connections().open:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    for later_s in (4, 9, 11):
+        writer.write(b"A")
+        await asyncio.sleep(0)
+        assert len(connections().open) == 1
+        connections().sweep(asyncio.get_running_loop().time() + later_s)
+    with contextlib.suppress(ConnectionError):  # or the end, in order
+        assert await reader.read() == b""
+    assert connections().cut[f"127.0.0.1:{urls(system)[1]}", "auth"] == 1
+    writer.transport.abort()
 
 
 async def test_no_write_sees_half_of_a_request(start, monkeypatch):

@@ -24,7 +24,7 @@ RULES = Path(__file__).resolve().parents[2] / "alerts" / "rules" / "releases.yml
 class Feed:
     def __init__(self):
         self.failed, self.connections = Counter(), ()
-        self.turned_away, self.requests, self.log_status = Counter(), Counter(), None
+        self.requests, self.log_status = Counter(), None
 
 
 def told(streams):

@@ -9,7 +9,7 @@ import contextlib
 import hmac
 import math
 from collections.abc import Callable, Iterator
-from typing import Protocol, cast
+from typing import Protocol
 
 import msgspec
 from aiohttp import web
@@ -183,11 +183,3 @@ def _authorised(header: str, token: str) -> bool:
     scheme, _, given = header.partition(" ")
     shown = given.strip().encode("utf-8", "surrogateescape")
     return scheme.lower() == "bearer" and hmac.compare_digest(shown, token.encode())
-
-
-class HangUp(asyncio.Protocol):
-    """For a connection that is one too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """End it at once."""
-        cast("asyncio.Transport", transport).abort()

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import hmac
 import socket
-from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -17,6 +16,7 @@ import msgspec
 
 from exporter.releases.parse import LineSplitter, is_header
 from foundation.errors import StoreError
+from foundation.listen import Connection, Standing, State
 
 READ_BYTES = 64 << 10
 """Read from a connection at a time: a few milliseconds' work, and the most that one may have waiting here."""
@@ -51,27 +51,21 @@ class LineServer:
     connections: those that are open.
     """
 
-    def __init__(self, sink: Sink, token: str | None, most: int, turned_away: Counter[str]) -> None:
-        """`turned_away` counts under "tcp" those that were not let in because there were `most` already."""
+    def __init__(self, sink: Sink, token: str | None) -> None:
         self._sink = sink
         self._token = token
-        self._most = most
         self._came: asyncio.Queue[tuple[LineProtocol, bytes | None]] = asyncio.Queue()
         """Of each connection one piece at most, and its end."""
         self.connections: set[LineProtocol] = set()
-        self._turned_away = turned_away
 
-    def protocol(self) -> asyncio.BaseProtocol:
-        """What a new connection is spoken to with."""
-        return LineProtocol(self)
+    @property
+    def needs_token(self) -> bool:
+        """Whether each connection must begin with the token."""
+        return self._token is not None
 
-    def joined(self, connection: "LineProtocol") -> bool:
-        """Whether a connection is let in."""
-        if len(self.connections) >= self._most:
-            self._turned_away["tcp"] += 1
-            return False
-        self.connections.add(connection)
-        return True
+    def protocol(self, connection: Connection) -> asyncio.BaseProtocol:
+        """What handles a new connection."""
+        return LineProtocol(self, connection)
 
     def came(self, connection: "LineProtocol", data: bytes | None) -> None:
         """A connection sent `data`, or ended its side: None. It is not read before its turn has been."""
@@ -138,8 +132,11 @@ class LineServer:
 class LineProtocol(asyncio.BufferedProtocol):
     """One connection: what it sends is handed on, and not read further until it is told to go on."""
 
-    def __init__(self, server: LineServer) -> None:
+    def __init__(self, server: LineServer, connection: Connection) -> None:
         self._server = server
+        self._connection = connection
+        self._heard_s = connection.came_s
+        self._waits_for_us = False
         self._splitter = LineSplitter()
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
@@ -149,12 +146,21 @@ class LineProtocol(asyncio.BufferedProtocol):
         self.gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to read, unless there are too many already."""
+        """Begin to read."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
-        if not self._server.joined(self):
-            self._transport.abort()
-        elif (connection := transport.get_extra_info("socket")) is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # or a dead machine's would stay for ever
+        self._server.connections.add(self)
+        opened = transport.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # or a dead machine's would stay for ever
+        self._connection.made(transport, self)
+
+    def standing(self, now_s: float) -> Standing:
+        """A sender may be quiet for as long as it likes, once it has shown the token."""
+        if self._waits_for_us or self._finished or self._ended:
+            return Standing(State.WORK, now_s)
+        if self._server.needs_token and not self.known:
+            came_s = self._connection.came_s
+            return Standing(State.AUTH, came_s, came_s + self._connection.limits.auth_s)
+        return Standing(State.IDLE, self._heard_s, known=self.known)
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002, one size for all
         """Room for what comes."""
@@ -165,6 +171,7 @@ class LineProtocol(asyncio.BufferedProtocol):
         """Hand on what came."""
         if self._finished:
             return
+        self._heard_s = asyncio.get_running_loop().time()
         self.pause()
         self._server.came(self, bytes(memoryview(self._buffer)[:nbytes]))
 
@@ -180,6 +187,7 @@ class LineProtocol(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002, what was read is counted either way
         """Forget the connection."""
         self._server.connections.discard(self)
+        self._connection.lost()
         self.gone.set()
 
     def lines(self, data: bytes | None) -> list[bytes]:
@@ -188,10 +196,12 @@ class LineProtocol(asyncio.BufferedProtocol):
 
     def pause(self) -> None:
         """Read no more."""
+        self._waits_for_us = True
         self._if_open(lambda transport: transport.pause_reading())
 
     def resume(self) -> None:
         """Read on."""
+        self._waits_for_us = False
         self._if_open(lambda transport: transport.resume_reading())
 
     def finish(self, last_words: bytes) -> None:
