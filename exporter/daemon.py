@@ -34,11 +34,14 @@ from exporter.web.app import Scraper, build_app
 from foundation.clock import Clock, SystemClock
 from foundation.config import read_config
 from foundation.errors import ConfigError, SourceError, ungrouped
-from foundation.listen import http_server, listen
+from foundation.listen import OVERDUE, Connections, connections, http_server, listen
 from foundation.signals import stop_on_signals
 from foundation.web import Guard, WebPolicy
 
 log = logging.getLogger(__name__)
+
+TAIL_FILES = 512
+"""Descriptors that followed logs may take whatever the clients do; where the process may have fewer, three quarters."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,6 +155,7 @@ class Daemon:
         return [
             itself.CONFIG_RELOAD_SUCCESS.single(self._reload_ok),
             itself.CONFIG_RELOAD_TIME.single(self._reload_time),
+            *_connection_families(connections()),
             *self._checkpoint_families(),
             *self._web_families(),
         ]
@@ -194,6 +198,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             stack.callback(self._context.close)
             stack.push_async_callback(prober.close)
+            connections().reserve(TAIL_FILES)
             await self._serve(app, stack)
             async with asyncio.TaskGroup() as self._group:
                 for name, system in self.systems.items():
@@ -219,6 +224,16 @@ class Daemon:
                 raise SourceError(f"{exc}; choose another --web.listen-address") from exc
             self.addresses.append(address)
             log.info("listening on %s://%s", "https" if self.web.tls else "http", address)
+
+
+def _connection_families(table: Connections) -> list[Family]:
+    reasons = ["limit", *(state.name.lower() for state in OVERDUE)]
+    cut = {(server, reason): table.cut[server, reason] for server in table.by_server for reason in reasons}
+    return [
+        itself.CONNECTIONS.family({(server,): number for server, number in table.by_server.items()}),
+        itself.CONNECTIONS_LIMIT.single(table.limit),
+        itself.CONNECTIONS_CUT.family(cut),
+    ]
 
 
 def run_daemon(options: Options) -> None:

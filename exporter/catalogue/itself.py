@@ -29,6 +29,18 @@ WEB_CONFIG_RELOAD_TIME = Metric(
     "When the web configuration in force was read.",
     ("file",),
 )
+CONNECTIONS = Metric("tidewatch_connections", "gauge", "Open connections, by the address of the server.", ("server",))
+CONNECTIONS_LIMIT = Metric(
+    "tidewatch_connections_limit",
+    "gauge",
+    "Connections that all servers may have together before the oldest silent one goes.",
+)
+CONNECTIONS_CUT = Metric(
+    "tidewatch_connections_cut_total",
+    "counter",
+    "Connections that were closed for what the client did, or to let others in (limit), by reason.",
+    ("server", "reason"),
+)
 CHECKPOINT_PROBLEMS = Metric(
     "tidewatch_checkpoint_problems_total",
     "counter",

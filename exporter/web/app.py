@@ -20,6 +20,7 @@ from exporter.catalogue import Family, itself
 from exporter.system import Refreshing, System
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
 from foundation.clock import Clock
+from foundation.listen import BusyError, Slots
 from foundation.page import render
 from foundation.web.headers import STRICT_CSP
 
@@ -135,13 +136,14 @@ def build_app(
         telemetry_path: Where the metrics are.
         max_requests: Scrapes answered at a time; more get 503. 0 is no limit.
     """
-    scrapes = asyncio.Semaphore(max_requests or 1 << 30)
+    slots = Slots(max_requests)
 
     async def metrics(request: web.Request) -> web.StreamResponse:
-        if scrapes.locked():
+        try:
+            async with slots.slot(request):
+                return await _answer(request, scraper)
+        except BusyError:
             return web.Response(status=503, text=f"more than {max_requests} scrapes at a time\n")
-        async with scrapes:
-            return await _answer(request, scraper)
 
     async def healthy(_: web.Request) -> web.Response:
         return web.Response(text="Tidewatch exporter is healthy.\n")
