@@ -2,18 +2,22 @@
 
 from html.parser import HTMLParser
 
+from msgspec import structs
+
 from trafficgen.meter.meter import Meter
 from trafficgen.report.render_html import render_html
 from trafficgen.report.report import make_report
+from trafficgen.report.verdict import Verdict
 
 
 class Reader(HTMLParser):
     def __init__(self):
         super().__init__()
-        self.curves, self.words, self.refers = [], [], []
+        self.curves, self.words, self.refers, self.tags = [], [], [], set()
 
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
+        self.tags.add(tag)
         if tag == "polyline":
             self.curves.append(values["points"].split())
         self.refers += [value for name, value in attributes if name in {"src", "href"}]
@@ -42,3 +46,22 @@ def test_the_page_has_its_curves_and_needs_nothing_else():
 def test_an_empty_run_has_a_page_too():
     report = make_report(Meter(("/",)), url="http://a/", seed=1, seconds=0.0, plan_s=None, started_at=0.0)
     assert "Traffic to http://a/" in render_html(report, Meter(("/",)))
+
+
+def test_what_comes_from_outside_does_nothing_on_the_page():
+    hostile = "</title><script>x()</script>\x1b[2J\x9b\u202e'\"><img src=http://a/ onerror=x()>"
+    meter = Meter((hostile,))
+    meter.codes[0] = {200: 1}
+    report = structs.replace(
+        make_report(meter, url=hostile, seed=1, seconds=1.0, plan_s=1.0, started_at=0.0),
+        failed=[hostile],
+        expectations=[Verdict(expectation=hostile, held=False, why=hostile)],
+        errors={hostile: 1},
+    )
+    text = render_html(report, meter)
+    page = Reader()
+    page.feed(text)
+    assert page.refers == []
+    assert not page.tags & {"script", "img"}
+    assert sum(hostile[:10] in word for word in page.words) >= 6  # title, heading, verdict twice, errors, targets
+    assert not {"\x1b", "\x9b", "\u202e"} & set(text)
