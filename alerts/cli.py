@@ -1,11 +1,12 @@
 """The commands of `python -m alerts`."""
 
 import asyncio
+from pathlib import Path
 
 import click
 
-from foundation.errors import SourceError
-from foundation.flags import DurationType
+from foundation.errors import ConfigError, SourceError
+from foundation.flags import DurationType, web_options
 from foundation.terminal import echo
 
 
@@ -26,12 +27,20 @@ def main() -> None:
     type=DurationType(least_s=1, whole=True),
     help="Complain when the watchdog was silent for this long.",
 )
-def receiver(host: str, port: int, heartbeat_timeout: int) -> None:
+@web_options
+def receiver(
+    *, host: str, port: int, heartbeat_timeout: int, web_config_file: Path | None, allowed_hosts: tuple[str, ...]
+) -> None:
     """Receive Alertmanager's webhooks: print each alert on one line, keep the last ones on a page and as JSON."""
     from alerts.receiver import serve
+    from foundation.web import WebPolicy
 
     try:
-        asyncio.run(serve(host, port, heartbeat_timeout_s=heartbeat_timeout))
+        policy = WebPolicy(web_config_file, allowed_hosts)
+        asyncio.run(serve(host, port, policy=policy, heartbeat_timeout_s=heartbeat_timeout))
+    except ConfigError as exc:
+        echo(f"alerts receiver: {exc}", err=True)
+        raise SystemExit(2) from exc
     except SourceError as exc:
         echo(f"alerts receiver: {exc}; choose another with --host or --port", err=True)
         raise SystemExit(2) from exc

@@ -22,7 +22,11 @@ from alerts.notifications import BadNotification, Notification, Recent, line, pa
 from alerts.page import notifications_page, runbooks_page
 from foundation.listen import serve as serve_app
 from foundation.terminal import echo
+from foundation.web import Guard, WebPolicy
+from foundation.web import metrics as web_metrics
+from foundation.web.headers import STRICT_CSP
 
+_CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'"
 MAX_BODY_BYTES = 1 << 20  # Alertmanager's messages are some kB; a group of thousands of alerts still fits
 SHUTDOWN_S = 5.0  # for requests in flight
 
@@ -36,6 +40,7 @@ class Receiver:
         now: the time in UTC.
         clock: seconds on a monotonic clock.
         heartbeat_timeout_s: silence of the watchdog that is worth a complaint.
+        policy: what the server is held to, whose state is exposed.
     """
 
     def __init__(
@@ -46,10 +51,12 @@ class Receiver:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
         heartbeat_timeout_s: float = 120.0,
+        policy: WebPolicy | None = None,
     ) -> None:
         self.recent = Recent()
         self._say, self._complain, self._now, self._clock = say, complain, now, clock
         self._timeout_s = heartbeat_timeout_s
+        self._policy = policy or WebPolicy()
         self._started = self._clock()
         self._beat: float | None = None  # on the monotonic clock
         self._complained = False
@@ -109,6 +116,7 @@ class Receiver:
             "Time since the watchdog was last heard, or since the start.",
             self.silence_s(),
         )
+        yield from web_metrics.collect(self._policy, "alert_receiver")
 
     def _read(self, body: bytes) -> Notification:
         try:
@@ -121,8 +129,8 @@ class Receiver:
 RECEIVER = web.AppKey("receiver", Receiver)
 
 
-def make_app(receiver: Receiver) -> web.Application:
-    """The receiver's HTTP side."""
+def make_app(receiver: Receiver, guard: Guard) -> web.Application:
+    """The receiver's HTTP side, behind `guard`."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app[RECEIVER] = receiver
     app.add_routes(
@@ -136,17 +144,27 @@ def make_app(receiver: Receiver) -> web.Application:
             web.get("/-/healthy", _healthy),
         ]
     )
-    app.on_response_prepare.append(_harden)
+    guard.protect(app)
     return app
 
 
-async def serve(host: str, port: int, *, heartbeat_timeout_s: float) -> None:
+async def serve(host: str, port: int, *, policy: WebPolicy, heartbeat_timeout_s: float) -> None:
     """Serve until SIGINT or SIGTERM; the second one ends at once. Raises SourceError if the port can't be had."""
     stop = _stop_signal()
-    receiver = Receiver(say=_say, complain=_complain, heartbeat_timeout_s=heartbeat_timeout_s)
+    receiver = Receiver(say=_say, complain=_complain, heartbeat_timeout_s=heartbeat_timeout_s, policy=policy)
     async with AsyncExitStack() as stack:
-        bound = await serve_app(make_app(receiver), (host, port), stack, shutdown_s=SHUTDOWN_S)
-        _complain(f"listening on http://{bound}/")
+        policy.keep_fresh()
+        stack.callback(policy.close)
+        guard = Guard(policy, hosts=[host])
+        bound = await serve_app(
+            make_app(receiver, guard),
+            (host, port),
+            stack,
+            problem=guard.problem,
+            ssl_context=policy.ssl_context,
+            shutdown_s=SHUTDOWN_S,
+        )
+        _complain(f"listening on {'https' if policy.tls else 'http'}://{bound}/")
         await _watch_until(stop, receiver)
 
 
@@ -208,7 +226,7 @@ async def _page(request: web.Request) -> web.Response:
     receiver = request.app[RECEIVER]
     words, silent = receiver.heartbeat()
     html = notifications_page(reversed(list(receiver.recent)), words, heartbeat_silent=silent)
-    return web.Response(text=html, content_type="text/html")
+    return web.Response(text=html, content_type="text/html", headers={"Content-Security-Policy": _CSP})
 
 
 async def _notifications(request: web.Request) -> web.Response:
@@ -218,7 +236,7 @@ async def _notifications(request: web.Request) -> web.Response:
 
 async def _runbooks(_request: web.Request) -> web.Response:
     text = await asyncio.to_thread(runbooks)
-    return web.Response(text=runbooks_page(text), content_type="text/html")
+    return web.Response(text=runbooks_page(text), content_type="text/html", headers={"Content-Security-Policy": _CSP})
 
 
 async def _metrics(request: web.Request) -> web.Response:
@@ -230,11 +248,6 @@ async def _metrics(request: web.Request) -> web.Response:
 
 async def _healthy(_request: web.Request) -> web.Response:
     return web.Response(text="ok\n")
-
-
-async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
-    response.headers["X-Content-Type-Options"] = "nosniff"
 
 
 def runbooks() -> str:

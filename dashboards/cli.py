@@ -6,7 +6,7 @@ import click
 
 from dashboards.model import JSON_DIR
 from foundation.errors import TidewatchError
-from foundation.flags import DurationType
+from foundation.flags import DurationType, web_options
 from foundation.terminal import echo
 
 
@@ -62,7 +62,8 @@ _BOARDS = click.option(
     help="Time between scrapes.  [default: as Prometheus says]",
 )
 @_BOARDS
-@click.option("--allow-host", multiple=True, metavar="NAME", help="Serve under this name too, beside the local ones.")
+@web_options
+@click.option("--allow-host", multiple=True, hidden=True, help="The former name of --web.allowed-host.")
 def preview(
     *,
     host: str,
@@ -71,12 +72,15 @@ def preview(
     alertmanager: str,
     scrape_interval: float | None,
     folder: Path,
+    web_config_file: Path | None,
+    allowed_hosts: tuple[str, ...],
     allow_host: tuple[str, ...],
 ) -> None:
     """Show the boards on a page, without Grafana. It is a preview, and it says so."""
     import asyncio
 
     from dashboards.preview.command import run
+    from foundation.web import WebPolicy
 
     asyncio.run(
         run(
@@ -86,7 +90,7 @@ def preview(
             prometheus_url=prometheus,
             alertmanager_url=alertmanager,
             scrape_interval_s=scrape_interval,
-            allowed_hosts=list(allow_host),
+            policy=WebPolicy(web_config_file, (*allowed_hosts, *allow_host)),
         )
     )
 

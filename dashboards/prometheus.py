@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
@@ -13,6 +12,7 @@ from dashboards.promql import Span
 from foundation.config import parse_config
 from foundation.errors import ConfigError, SourceError
 from foundation.keys import duration
+from foundation.secret import without_userinfo
 
 TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 32 << 20  # a panel of 10,000 series over 1500 points is a mistake of the panel
@@ -57,7 +57,7 @@ class Prometheus:
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         """`url` is its root; `session` is closed by whoever made it."""
         self.url = url.rstrip("/")
-        self.shown = without_password(self.url)
+        self.shown = without_userinfo(self.url)
         self._session = session
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
 
@@ -115,12 +115,6 @@ class Prometheus:
         if answer.status != "success":
             raise SourceError(f"Prometheus refuses the query: {answer.error}")
         return answer.data
-
-
-def without_password(url: str) -> str:
-    """The URL as it may stand in a log or on a page."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

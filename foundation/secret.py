@@ -48,4 +48,4 @@ def warn_if_others_read(path: Path) -> None:
 
 def without_userinfo(url: str) -> str:
     """A URL as it may be logged: without the user and password that may stand in it, even where it is malformed."""
-    return _USERINFO.sub(r"\1***@", url)
+    return _USERINFO.sub(r"\1", url)

@@ -19,14 +19,16 @@ from dashboards import asking
 from dashboards.model import Board, BoardFile, Panel
 from dashboards.preview import alerts as alert_list
 from dashboards.preview.asked import Asked, read
-from dashboards.preview.security import guard
 from dashboards.prometheus import FALLBACK_SCRAPE_S, Prometheus
 from dashboards.promql import Span, span
 from foundation.errors import BadRecord, SourceError
+from foundation.web import Guard
+from foundation.web.headers import STRICT_CSP
 
 STATIC = Path(__file__).parent / "static"
 KEPT_S = 10.0  # how long offered values and the scrape interval are believed
 MAX_KEPT = 500
+_CSP = f"{STRICT_CSP}; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
 
 
 class Preview:
@@ -57,11 +59,11 @@ class Preview:
         self._now = now
         self._kept: dict[tuple[str, ...], tuple[float, Any]] = {}
 
-    def app(self, allowed_hosts: list[str]) -> web.Application:
-        """The application."""
-        app = web.Application(client_max_size=1 << 10)
-        guard(app, allowed_hosts)
-        app.middlewares.append(_errors_as_json)
+    def app(self, guard: Guard) -> web.Application:
+        """The application, behind `guard`."""
+        app = web.Application(client_max_size=1 << 10, middlewares=[_errors_as_json])
+        app.on_response_prepare.append(_keep_for_a_while)
+        guard.protect(app)
         app.router.add_get("/", _page)
         app.router.add_get("/-/healthy", _healthy)
         app.router.add_get("/d/{uid}", self._grafanas_address)
@@ -154,7 +156,13 @@ def new_session() -> aiohttp.ClientSession:
 
 
 async def _page(_: web.Request) -> web.FileResponse:
-    return web.FileResponse(STATIC / "index.html")
+    return web.FileResponse(STATIC / "index.html", headers={"Content-Security-Policy": _CSP})
+
+
+async def _keep_for_a_while(request: web.Request, response: web.StreamResponse) -> None:
+    """The page and its parts may stay in the browser if it asks each time whether they are still right."""
+    if request.path == "/" or request.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-cache")
 
 
 async def _healthy(_: web.Request) -> web.Response:
@@ -162,10 +170,7 @@ async def _healthy(_: web.Request) -> web.Response:
 
 
 def _json(value: Any, status: int = 200) -> web.Response:
-    headers = {"Cache-Control": "no-store"}
-    return web.Response(
-        body=msgspec.json.encode(value), status=status, content_type="application/json", headers=headers
-    )
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
 
 
 @web.middleware

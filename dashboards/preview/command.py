@@ -8,10 +8,12 @@ from pathlib import Path
 from dashboards.model import load_files
 from dashboards.preview.alerts import muted
 from dashboards.preview.app import Preview, new_session
-from dashboards.prometheus import Prometheus, without_password
+from dashboards.prometheus import Prometheus
 from foundation.errors import ConfigError, SourceError
 from foundation.listen import serve
+from foundation.secret import without_userinfo
 from foundation.terminal import echo
+from foundation.web import Guard, WebPolicy
 
 SHUTDOWN_S = 2.0
 
@@ -24,12 +26,12 @@ async def run(
     prometheus_url: str,
     alertmanager_url: str,
     scrape_interval_s: float | None,
-    allowed_hosts: list[str],
+    policy: WebPolicy,
 ) -> None:
     """Serve the page until SIGTERM or SIGINT; a second signal ends at once. Raises ConfigError."""
     for flag, url in (("--prometheus", prometheus_url), ("--alertmanager", alertmanager_url)):
         if url and not url.startswith(("http://", "https://")):
-            raise ConfigError(f"{flag} {url}: not a URL; http://127.0.0.1:9090 is one")
+            raise ConfigError(f"{flag} {without_userinfo(url)}: expected a URL, for example http://127.0.0.1:9090")
     boards = load_files(folder)
     stop = _stop_event()
     async with new_session() as session:
@@ -40,12 +42,22 @@ async def run(
             silenced=(lambda: muted(alertmanager_url, session)) if alertmanager_url else None,
         )
         async with AsyncExitStack() as stack:
+            policy.keep_fresh()
+            stack.callback(policy.close)
             try:
-                bound = await serve(preview.app(allowed_hosts), (host, port), stack, shutdown_s=SHUTDOWN_S)
+                guard = Guard(policy, hosts=[host])
+                bound = await serve(
+                    preview.app(guard),
+                    (host, port),
+                    stack,
+                    problem=guard.problem,
+                    ssl_context=policy.ssl_context,
+                    shutdown_s=SHUTDOWN_S,
+                )
             except SourceError as exc:
                 raise ConfigError(f"{exc}; --port chooses another") from exc
-            of = without_password(prometheus_url)
-            echo(f"dashboards: preview on http://{bound}/ of {of}", err=True)
+            of = without_userinfo(prometheus_url)
+            echo(f"dashboards: preview on {'https' if policy.tls else 'http'}://{bound}/ of {of}", err=True)
             await stop.wait()
 
 

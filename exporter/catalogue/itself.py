@@ -1,6 +1,7 @@
 """Metrics of the exporter itself."""
 
 from exporter.catalogue._model import Metric
+from foundation.web.metrics import RELOAD_SUCCESS, RELOAD_TIME
 
 BUILD_INFO = Metric("tidewatch_build_info", "gauge", "1; the version runs in the label.", ("version", "python"))
 SYSTEM_UP = Metric(
@@ -17,18 +18,8 @@ CONFIG_RELOAD_TIME = Metric(
     "gauge",
     "When the configuration was last read without error.",
 )
-WEB_CONFIG_RELOAD_SUCCESS = Metric(
-    "tidewatch_web_config_last_reload_successful",
-    "gauge",
-    "1 if the web configuration and the files it names were last read without error, else 0; then the old rules stay.",
-    ("file",),
-)
-WEB_CONFIG_RELOAD_TIME = Metric(
-    "tidewatch_web_config_last_reload_success_timestamp_seconds",
-    "gauge",
-    "When the web configuration in force was read.",
-    ("file",),
-)
+WEB_CONFIG_RELOAD_SUCCESS = Metric(f"tidewatch_{RELOAD_SUCCESS[0]}", "gauge", RELOAD_SUCCESS[1], ("file",))
+WEB_CONFIG_RELOAD_TIME = Metric(f"tidewatch_{RELOAD_TIME[0]}", "gauge", RELOAD_TIME[1], ("file",))
 CONNECTIONS = Metric("tidewatch_connections", "gauge", "Open connections, by the address of the server.", ("server",))
 CONNECTIONS_LIMIT = Metric(
     "tidewatch_connections_limit",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from foundation.listen import Problem, plain_problem
 from foundation.web.config import RateLimit
@@ -34,6 +34,7 @@ class Refusal(NamedTuple):
 _LOG_IN = Refusal("login", 401, "Unauthorized", {"WWW-Authenticate": 'Basic realm="tidewatch", charset="UTF-8"'})
 _BUSY = Refusal("busy", 503, "too many passwords wait to be checked", {"Retry-After": "1"})
 _NAME = Refusal("host", 421, "not served under this name; --web.allowed-host or `allowed_hosts` adds one")
+_NO_NAME = Refusal("host", 400, "a request of HTTP/1.1 needs a Host")
 _ELSEWHERE = Refusal("site", 403, "a page of another site may not ask this")
 _RATE = Refusal("rate", 429, "more requests than `rate_limit` of the web configuration allows", {"Retry-After": "1"})
 
@@ -101,13 +102,15 @@ class Guard:
         if self._bucket is not None and not self._bucket.take():
             return _RATE
         headers = request.headers
-        host = headers.get("Host", "")
-        if (host and host not in self._hosts) or not self._names_us(request.raw_path):
+        host = headers.get("Host")
+        if host is None and request.version > HttpVersion10:
+            return _NO_NAME
+        if (host is not None and host not in self._hosts) or not self._names_us(request.raw_path):
             return _NAME
         reading = request.method in READING
         if reading and not (self._acting and request.path in self._acting):
             return _ELSEWHERE if is_embedded(headers) else None
-        if from_elsewhere(headers, host):
+        if from_elsewhere(headers, host or ""):
             return _ELSEWHERE
         if not reading and request.content_type in FORM_TYPES and (wanted := self._asks.get(request.path)):
             return Refusal("type", 415, f"a body of {request.content_type} is not taken: send {wanted}")

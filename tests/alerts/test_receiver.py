@@ -7,6 +7,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.receiver import MAX_BODY_BYTES, Receiver, make_app
+from foundation.web import Guard, WebPolicy
 
 NOW = datetime(2026, 11, 22, 6, 40, 13, tzinfo=UTC)
 ALERT = {
@@ -24,12 +25,14 @@ class House:
 
     def __init__(self):
         self.said, self.complained, self.time_s = [], [], 0.0
+        self.policy = WebPolicy()
         self.receiver = Receiver(
             say=self.said.append,
             complain=self.complained.append,
             now=lambda: NOW,
             clock=lambda: self.time_s,
             heartbeat_timeout_s=120,
+            policy=self.policy,
         )
 
 
@@ -40,7 +43,7 @@ def house():
 
 @pytest.fixture
 async def client(house):
-    async with TestClient(TestServer(make_app(house.receiver))) as client:
+    async with TestClient(TestServer(make_app(house.receiver, Guard(house.policy)))) as client:
         yield client
 
 

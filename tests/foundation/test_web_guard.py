@@ -4,7 +4,7 @@ import base64
 
 import bcrypt
 import pytest
-from aiohttp import web
+from aiohttp import HttpVersion, web
 from aiohttp.test_utils import make_mocked_request
 
 from foundation.web import Guard, WebPolicy
@@ -43,7 +43,7 @@ def request(method="GET", target="/", **headers):
     [
         ("GET", "/metrics", {}, None),
         ("GET", "/metrics", {"Host": "evil.example"}, 421),
-        ("GET", "/metrics", {"Host": ""}, None),  # HTTP/1.0 needs none, and a browser always sends one
+        ("GET", "/metrics", {"Host": ""}, 421),
         ("GET", "/metrics", {"Host": "bound.example:1"}, None),
         ("GET", "http://evil.example/metrics", {}, 421),
         ("GET", "http://localhost/metrics", {}, None),
@@ -73,6 +73,13 @@ def request(method="GET", target="/", **headers):
 def test_what_is_refused(policy, method, target, headers, status):
     guard = Guard(policy(), hosts=["bound.example"], acting=frozenset({"/act"}), asks={"/takes": "text/csv"})
     found = guard.refusal(request(method, target, **headers))
+    assert (found and found.status) == status
+
+
+@pytest.mark.parametrize(("version", "status"), [((1, 0), None), ((1, 1), 400)])
+def test_only_old_http_needs_no_host(policy, version, status):
+    """A browser always sends one, a prober that speaks HTTP/1.0 may send none."""
+    found = Guard(policy()).refusal(make_mocked_request("GET", "/", {}, version=HttpVersion(*version)))
     assert (found and found.status) == status
 
 
