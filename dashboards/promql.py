@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from dashboards.model import Board, Variable
+from dashboards.model import Variable
 
 ALL_CHOICE = "$__all"  # Grafana's own name for the choice "All"
 MAX_POINTS = 1500  # more than a screen has columns; Prometheus refuses above 11,000
@@ -58,11 +58,6 @@ def substitute(expr: str, values: Mapping[str, str]) -> str:
     return _USE.sub(lambda use: values[use["plain"] or use["braced"]], expr)
 
 
-def used_variables(expr: str) -> set[str]:
-    """The names of the variables in `expr`."""
-    return {use["plain"] or use["braced"] for use in _USE.finditer(expr)}
-
-
 def as_text(variable: Variable, chosen: Sequence[str]) -> str:
     """What the choice becomes in a query: a value as it is, several as an alternation, All as the variable says.
 
@@ -82,8 +77,3 @@ def _in_quoted_regex(value: str) -> str:
         return value.replace(".", "\\\\.")
     regex = re.sub(r"[\\^$*+?.()|\[\]{}/-]", lambda special: "\\" + special[0], value)
     return regex.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def first_choices(board: Board) -> dict[str, str]:
-    """Each variable as the board opens, for those who ask without a reader's choices."""
-    return {variable.name: as_text(variable, [variable.first]) for variable in board.variables}

@@ -42,11 +42,6 @@ class SessionTime(NamedTuple):
         """Both causes."""
         return self.overload_s + self.silent_s
 
-    @property
-    def up_s(self) -> int:
-        """What is left of the lifetime."""
-        return self.lifetime_s - self.down_s - self.unrouted_s - self.unknown_s
-
 
 class Outage(NamedTuple):
     """A server was down in `[start_s, end_s)`; `cause` is overload or silent."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboards.model import Variable
-from dashboards.promql import MAX_POINTS, as_text, rate_interval_s, span, substitute, used_variables
+from dashboards.promql import MAX_POINTS, as_text, rate_interval_s, span, substitute
 
 SOURCE = Variable(name="source", type="query", include_all=True, multi=True, all_value=".+")
 WINDOW = Variable(name="window", type="custom")
@@ -31,10 +31,6 @@ def test_variables_are_replaced_in_grafanas_spellings(expr, want):
 def test_a_variable_without_a_value_is_an_error_not_a_query():
     with pytest.raises(KeyError, match="job"):
         substitute("up{job='$job'}", {"window": "1m"})
-
-
-def test_used_variables_are_found():
-    assert used_variables('a{s=~"$source"}[$window:${__interval}]') == {"source", "window", "__interval"}
 
 
 @pytest.mark.parametrize(

@@ -149,10 +149,10 @@ def agree(world, window):
     got = solve(world, window)
     sessions, downs = brute(world, window)
     assert {
-        (s.account_id, s.created_s): (s.lifetime_s, s.up_s, s.overload_s, s.silent_s, s.unrouted_s, s.unknown_s)
+        (s.account_id, s.created_s): (s.lifetime_s, s.overload_s, s.silent_s, s.unrouted_s, s.unknown_s)
         for s in got.sessions
     } == {
-        key: (sum(spent.values()), *(spent.get(s, 0) for s in ("up", "overload", "silent", "unrouted", "unknown")))
+        key: (sum(spent.values()), *(spent.get(s, 0) for s in ("overload", "silent", "unrouted", "unknown")))
         for key, spent in sessions.items()
     }
     for server, (overload, silent) in downs.items():

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from exporter.stats.collector.page import ATTEMPTS, StatsPage
+from exporter.stats.collector.page import PAUSES_S, StatsPage
 from foundation.errors import BadRecord, SourceError
 
 GOOD = b"time: 1795328999\n200s: 12\n404s: 3\n500s: 0\n"
@@ -71,7 +71,7 @@ def test_trouble_is_tried_again_a_few_times(server):
 def test_lasting_trouble_is_told_in_words(server):
     with pytest.raises(SourceError, match="answered 503 instead of 200"):
         read(server, (503, {}, b""))
-    assert server.asked == ATTEMPTS
+    assert server.asked == len(PAUSES_S) + 1
 
 
 def test_a_redirect_is_not_followed(server):

@@ -21,7 +21,7 @@ from exporter.accesslog.formats.assemble import (
     assemble,
 )
 
-_SECONDS, _MILLIS, _MICROS = (Variable("duration", UNITS_NS[unit]) for unit in ("s", "ms", "us"))
+_SECONDS, _MICROS = (Variable("duration", UNITS_NS[unit]) for unit in ("s", "us"))
 _UPSTREAMS = Variable("durations", rank=0)  # only where the request's own time is not logged
 
 NGINX: dict[str, Variable] = {

@@ -19,7 +19,6 @@ from exporter.accesslog.parse import columnar_sql
 from exporter.accesslog.parse.scalar import tally_normal
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, normal
 
-CHUNK_BYTES = 16 << 20  # of the log at a time; with DuckDB's own buffers about 150 MiB resident
 _MEMORY_LIMIT = "128MiB"
 
 _Row: TypeAlias = tuple[str, str, int | None, str | None, int, int | None, int | None]

@@ -10,7 +10,6 @@ from exporter.sources.address import MAX_PAGE_BYTES, USER_AGENT
 from exporter.stats.parse import Stats, parse_stats
 from foundation.errors import BadRecord, SourceError
 
-ATTEMPTS = 3
 PAUSES_S = (0.1, 0.4)  # before the second and the third attempt
 
 
