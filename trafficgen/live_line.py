@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from foundation.terminal import printable
 from trafficgen.run import Run
 from trafficgen.units import format_duration
 
@@ -39,11 +40,11 @@ class LiveLine:
             self._live.update(self._line(run), refresh=True)
 
     def say(self, text: str) -> None:
-        """Say something on stderr, above the line where there is one."""
+        """Say something, in one line, on stderr, above the live line if that is shown."""
         if self._live:
-            self._live.console.print(Text(text))
+            self._live.console.print(Text(printable(text)))
         else:
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{printable(text)}\n")
 
     def _line(self, run: Run) -> Text:
         meter, elapsed = run.meter, max(0.0, run.elapsed_s())

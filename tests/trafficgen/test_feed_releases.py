@@ -127,6 +127,13 @@ def test_an_address_that_is_none_is_refused(target):
     assert "no host and port" in str(got.exception)
 
 
+@pytest.mark.parametrize("target", ["http://u:hush@127.0.0.1:1/ingest", "tcp://u:hush@127.0.0.1:1", "tcp://u:hush@h"])
+def test_a_password_in_the_address_is_refused_and_not_repeated(target):
+    got = CliRunner().invoke(command, ["--to", target, "--duration", "1"])
+    assert isinstance(got.exception, ConfigError)
+    assert "hush" not in str(got.exception)
+
+
 def test_a_truth_that_cannot_be_written_is_told_by_its_name(tmp_path):
     truth = tmp_path / "nowhere" / "truth.json"
     got = CliRunner().invoke(command, ["--to", str(tmp_path / "errors.tsv"), "--duration", "1", "--truth", str(truth)])

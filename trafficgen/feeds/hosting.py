@@ -20,7 +20,7 @@ import click
 
 from foundation.errors import ConfigError, StoreError
 from foundation.output import replacing
-from foundation.terminal import echo
+from foundation.terminal import echo, printable
 from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, LogLine, Settings, World
 from trafficgen.feeds.stop import stop_on_signals
 
@@ -144,4 +144,4 @@ def command(
         write_at_once(world, output, shuffle=shuffle)
     else:
         write_live(world, output, speed, shuffle=shuffle, endless=endless, stop=stop_on_signals())
-    echo(f"{world.lines:,} lines in {output}", err=True)
+    echo(f"{world.lines:,} lines in {printable(output)}", err=True)

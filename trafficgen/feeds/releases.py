@@ -23,7 +23,8 @@ import requests
 
 from foundation.errors import ConfigError, TidewatchError
 from foundation.output import replacing
-from foundation.terminal import echo
+from foundation.secret import read_secret, without_userinfo
+from foundation.terminal import echo, printable
 from trafficgen.feeds.stop import stop_on_signals
 from trafficgen.units import parse_duration
 
@@ -172,7 +173,7 @@ class HttpSink:
             except requests.RequestException as exc:
                 trouble = str(exc)
             if not self._complained:
-                echo(f"trafficgen: {self._url}: {trouble}; trying on", err=True)
+                echo(f"trafficgen: {printable(f'{self._url}: {trouble}')}; trying again", err=True)
                 self._complained = True
             if self._stop.wait(RETRY_S):
                 return False
@@ -219,7 +220,7 @@ class TcpSink:
             dealt = -1
         if dealt != self._lines:
             raise TidewatchError(f"{self._lines} lines were sent; {answer}")
-        echo(f"acknowledged: {answer}", err=True)
+        echo(f"acknowledged: {printable(answer)}", err=True)
 
     def _answer(self) -> str:
         """The receiver's last words."""
@@ -266,13 +267,6 @@ def run_live(
     truth.write(finished=True)
 
 
-def _read_token(path: Path | None) -> str | None:
-    try:
-        return path.read_text("utf-8").strip() if path else None
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"--token-file {path}: cannot be read: {exc}") from exc
-
-
 def _split(target: str) -> SplitResult:
     """The parts of `--to`; a file's name has no scheme that is known. Raises ConfigError."""
     try:
@@ -282,8 +276,11 @@ def _split(target: str) -> SplitResult:
         good = False
     if not good:
         raise ConfigError(
-            f"--to {target!r}: no host and port; write http://127.0.0.1:8095/ingest or tcp://127.0.0.1:8096"
+            f"--to {without_userinfo(target)!r}: no host and port; "
+            "write http://127.0.0.1:8095/ingest or tcp://127.0.0.1:8096"
         )
+    if parts.scheme in SCHEMES and parts.username is not None:
+        raise ConfigError("--to: credentials don't belong in a URL; give --token-file")
     return parts
 
 
@@ -320,7 +317,7 @@ def command(
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
     shape = make_shape(builds, codes, rate, [parse_regression(text) for text in regressions])
     length_s = parse_duration(duration, what="--duration") if duration else None
-    token = _read_token(token_file)
+    token = read_secret(token_file) if token_file else None
     address = _split(target)
     if address.scheme not in SCHEMES:
         path = Path(target)

@@ -4,6 +4,8 @@ import json
 
 import msgspec
 
+from foundation.jsontext import escape_json
+from foundation.terminal import printable
 from trafficgen.meter.histogram import Histogram
 from trafficgen.meter.meter import SATURATED_SHARE, Meter
 from trafficgen.report.verdict import Verdict, describe
@@ -38,8 +40,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     failed: list[str] = []  # limits (--fail-if) that were exceeded
 
     def to_json(self) -> str:
-        """One indented JSON object."""
-        return json.dumps(msgspec.to_builtins(self), indent=2) + "\n"
+        """One indented JSON object, in ASCII."""
+        return escape_json(json.dumps(msgspec.to_builtins(self), indent=2)) + "\n"
 
 
 def is_saturated(meter: Meter) -> bool:
@@ -124,7 +126,7 @@ def render_text(report: Report) -> str:
     rows += [("expected", describe(verdict)) for verdict in report.expectations]
     rows += [("FAILED", text) for text in report.failed]
     width = max(len(name) for name, _ in rows)
-    return "".join(f"{name:<{width}}  {value}\n" for name, value in rows)
+    return "".join(f"{name:<{width}}  {printable(value)}\n" for name, value in rows)
 
 
 def _with_parts(total: int, parts: dict[str, int]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 
 from foundation.errors import ConfigError
+from foundation.secret import without_userinfo
 from trafficgen.scenario.expect import Judge, Seen
 
 POLL_S = 1.0
@@ -55,7 +56,7 @@ class AlertApis:
 
 
 def _words(exc: BaseException) -> str:
-    return " ".join(str(exc).split()) or type(exc).__name__
+    return without_userinfo(" ".join(str(exc).split())) or type(exc).__name__
 
 
 async def watch(apis: AlertApis, judges: list[Judge], elapsed_s: Callable[[], float]) -> None:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from foundation.errors import ConfigError
+from foundation.secret import without_userinfo
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -31,21 +32,21 @@ class Url:
 
 def parse_url(text: str) -> Url:
     """Read an http or https URL. Raises ConfigError."""
-    wanted = "write http://host:port/path or https://..."
+    wanted, shown = "write http://host:port/path or https://...", without_userinfo(text)
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError as exc:
-        raise ConfigError(f"--url: {text!r}: {exc}; {wanted}") from exc
+        raise ConfigError(f"--url: {shown!r}: {exc}; {wanted}") from exc
     if parts.scheme not in {"http", "https"}:
-        raise ConfigError(f"--url: {text!r} is not an http or https URL; {wanted}")
+        raise ConfigError(f"--url: {shown!r} is not an http or https URL; {wanted}")
     if not host or not all("!" <= c <= "~" for c in parts.netloc):
-        raise ConfigError(f"--url: {text!r} has no host; {wanted}")
+        raise ConfigError(f"--url: {shown!r} has no host; {wanted}")
     if parts.username is not None:
         raise ConfigError("--url: credentials don't belong in a URL; give --header 'Authorization: ...'")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not all("!" <= c <= "~" for c in path):
-        raise ConfigError(f"--url: {text!r}: the path must be percent-encoded ASCII")
+        raise ConfigError(f"--url: {shown!r}: the path must be percent-encoded ASCII")
     tls = parts.scheme == "https"
     return Url(host, port if port is not None else (443 if tls else 80), path, tls)
 

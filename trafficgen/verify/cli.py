@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from foundation.terminal import echo
+from foundation.terminal import echo, printable
 from trafficgen.units import parse_duration
 
 
@@ -102,7 +102,7 @@ def command(*, calm: float, fault: float, after: float, agree: float, **rest: An
     from trafficgen.verify.table import render, verdict
 
     options = Options(calm_s=calm, fault_s=fault, after_s=after, agree_s=agree, **rest)
-    rows = asyncio.run(verify(options, lambda text: echo(f"verify: {text}", err=True)))
+    rows = asyncio.run(verify(options, lambda text: echo(f"verify: {printable(text)}", err=True)))
     echo(render(rows))
     echo(verdict(rows))
     sys.exit(not all(row.holds for row in rows))

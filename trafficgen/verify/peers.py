@@ -10,6 +10,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from foundation.errors import TidewatchError
+from foundation.secret import without_userinfo
 from trafficgen.verify.table import Codes
 
 ANSWER_WITHIN_S = 5.0
@@ -88,15 +89,16 @@ class Peers:
             ]
 
     async def _get(self, url: str, **parameters: str) -> str:
+        shown = without_userinfo(url)
         try:
             async with self._session.get(url, params=parameters) as response:
                 if response.status != 200:
-                    raise PeerError(f"{url}: answered {response.status}")
+                    raise PeerError(f"{shown}: answered {response.status}")
                 return await response.text()
         except TimeoutError as exc:
-            raise PeerError(f"{url}: no answer within {ANSWER_WITHIN_S:g} s") from exc
+            raise PeerError(f"{shown}: no answer within {ANSWER_WITHIN_S:g} s") from exc
         except (aiohttp.ClientError, OSError) as exc:
-            raise PeerError(f"{url}: {exc}") from exc
+            raise PeerError(f"{shown}: {without_userinfo(str(exc))}") from exc
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -110,7 +112,7 @@ def _shape_of(url: str) -> Iterator[None]:
     try:
         yield
     except (LookupError, TypeError, ValueError) as exc:
-        raise PeerError(f"{url}: answered something else than was asked for: {exc!r}") from exc
+        raise PeerError(f"{without_userinfo(url)}: answered something else than was asked for: {exc!r}") from exc
 
 
 def codes_of(samples: list[Sample], source: str) -> Codes:

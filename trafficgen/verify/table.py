@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from foundation.terminal import printable
+
 Codes: TypeAlias = Mapping[int, int]
 """Requests by status code; a code that is absent was seen 0 times."""
 
@@ -41,7 +43,7 @@ def _difference(difference: int) -> str:
 
 def render(rows: Iterable[Row]) -> str:
     """The table; a row that does not hold is marked at both ends."""
-    cells = [(r.name, r.expected, r.got, "ok" if r.holds else "DIFFERS") for r in rows]
+    cells = [(*map(printable, (r.name, r.expected, r.got)), "ok" if r.holds else "DIFFERS") for r in rows]
     head = ("what", "expected", "got", "")
     widths = [max(len(line[i]) for line in [head, *cells]) for i in range(3)]
     rule = "-" * (sum(widths) + 15)
@@ -57,5 +59,5 @@ def _line(mark: str, cells: tuple[str, ...], widths: list[int]) -> str:
 
 def verdict(rows: Iterable[Row]) -> str:
     """One closing line."""
-    bad = [row.name for row in rows if not row.holds]
+    bad = [printable(row.name) for row in rows if not row.holds]
     return f"FAILED: {', '.join(bad)}" if bad else "All of it held."
