@@ -5,7 +5,7 @@ type's own name, as in `--timeout DURATION`.
 """
 
 from collections.abc import Callable
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
@@ -17,7 +17,7 @@ from foundation.grammar import (
     DurationBounds,
     duration_s,
     host_port,
-    instant,
+    instant_or_word,
     size_bytes,
 )
 
@@ -87,17 +87,32 @@ class DurationType(_Grammar):
 
 
 class InstantType(_Grammar):
-    """A date, a date with a time, or Unix seconds to a datetime in UTC. `words`: texts that stand for themselves."""
+    """A date, a date with a time, or Unix seconds to a datetime in UTC."""
 
     name = "TIME"
 
-    def __init__(self, *, zone: tzinfo | None = UTC, zone_of: str = "", words: tuple[str, ...] = ()) -> None:
-        """`zone`: of what names none; None refuses that. `zone_of`: the eager parameter whose value is the zone."""
-        super().__init__(lambda text: text if text in words else instant(text, zone=self._zone(), dates=True))
-        self._fixed, self._zone_of = zone, zone_of
+    def __init__(
+        self,
+        *,
+        zone: tzinfo | None = UTC,
+        zone_of: str = "",
+        words: tuple[str, ...] = (),
+        unit: Callable[[datetime], Any] = lambda at: at,
+    ) -> None:
+        """Read instants.
 
-    def _zone(self) -> tzinfo | None:
-        return click.get_current_context().params[self._zone_of] if self._zone_of else self._fixed
+        Args:
+            zone: of what names none; None refuses that.
+            zone_of: the eager parameter whose value is the zone instead.
+            words: texts that stand for themselves.
+            unit: makes the value of the datetime. Raises ValueError for one that cannot be.
+        """
+
+        def read(text: str) -> Any:
+            found = instant_or_word(text, words, click.get_current_context().params[zone_of] if zone_of else zone)
+            return found if isinstance(found, str) else unit(found)
+
+        super().__init__(read)
 
 
 class SizeType(_Grammar):

@@ -130,8 +130,9 @@ def duration_s(
     else:
         raise ValueError(f"invalid duration {_quoted(given)}: expected seconds or units, for example 10, 10s or 1m30s")
     if not least_s <= seconds <= most_s or (seconds == 0 and not zero):
-        least = f"{format_duration(least_s)} to" if least_s or zero else "more than 0 and at most"
-        raise ValueError(f"invalid duration {_quoted(given)}: expected {least} {format_duration(most_s)}")
+        least = f"at least {format_duration(least_s)}" if least_s or zero else "more than 0"
+        most = f" and at most {format_duration(most_s)}" if seconds > most_s or most_s < MAX_DURATION_S else ""
+        raise ValueError(f"invalid duration {_quoted(given)}: expected {least}{most}")
     if whole and seconds != int(seconds):
         raise ValueError(f"invalid duration {_quoted(given)}: expected whole seconds, for example 10s or 1m30s")
     return seconds
@@ -146,35 +147,41 @@ def format_duration(seconds: float) -> str:
     return "".join(parts) or "0s"
 
 
-def instant(
-    given: str | float, *, zone: tzinfo | None = None, dates: bool = False, now: datetime | None = None
-) -> datetime:
+def instant(given: str | float, *, zone: tzinfo | None = None, dates: bool = False) -> datetime:
     """The instant, in UTC, that RFC 3339 text (a blank may stand for the `T`) or a number of Unix seconds means.
 
     Args:
         given: what was written.
         zone: the zone of what names none; without it, a zone must be named.
         dates: whether a date alone is allowed, which means its midnight.
-        now: what the word `now` means; without it, the word is refused.
 
     Raises:
         ValueError: with a text for the user, also for a local time that the zone skips or has twice.
     """
-    text = str(given)
-    if now is not None and text == "now":
-        return now.astimezone(UTC)
     try:
-        first, last = _readings(text, zone, dates=dates)
+        first, last = _readings(str(given), zone, dates=dates)
     except (ValueError, OverflowError) as exc:
-        words = f"a date and time{'' if zone else ' with its zone'}, Unix seconds{', or now' if now else ''}"
+        words = f"a date and time{'' if zone else ' with its zone'}, or Unix seconds"
         raise ValueError(f"invalid time {_quoted(given)}: expected {words}, for example 2026-11-01T06:30:00Z") from exc
     if first != last:
+        name = getattr(zone, "key", None) or "the zone"
         what = "skip it" if first > last else "pass it twice"
         raise ValueError(
-            f"invalid time {_quoted(given)}: the clocks of {zone} {what}; expected an instant with its offset, "
+            f"invalid time {_quoted(given)}: the clocks of {name} {what}; expected an instant with its offset, "
             f"for example {first.astimezone(zone).isoformat()}"
         )
     return first
+
+
+def instant_or_word(given: str | float, words: tuple[str, ...], zone: tzinfo | None) -> datetime | str:
+    """One of `words` as it is, or the instant that is meant; a date alone is allowed. Raises ValueError."""
+    if given in words:
+        return str(given)
+    try:
+        return instant(given, zone=zone, dates=True)
+    except ValueError as exc:
+        others = "".join(f"{word}, " for word in words)
+        raise ValueError(str(exc).replace("expected ", f"expected {others}", 1)) from exc
 
 
 def _readings(text: str, zone: tzinfo | None, *, dates: bool) -> tuple[datetime, datetime]:

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Unpack
 import msgspec
 from msgspec import inspect
 
-from foundation.grammar import MAX_SIZE_BYTES, DurationBounds, duration_s, host_port, instant, size_bytes
+from foundation.grammar import MAX_SIZE_BYTES, DurationBounds, duration_s, host_port, instant_or_word, size_bytes
 from foundation.terminal import printable
 from foundation.yamltree import Node
 
@@ -68,11 +68,8 @@ def moment(
     """The mark of an instant. `zone`: of what names none; `words`: stand for themselves; `unit`: makes the value."""
 
     def read(given: str | float) -> Any:
-        try:
-            return given if given in words else unit(instant(given, zone=zone, dates=True))
-        except ValueError as exc:
-            others = "".join(f"{word}, " for word in words)
-            raise ValueError(str(exc).replace("expected ", f"expected {others}", 1)) from exc
+        found = instant_or_word(given, words, zone)
+        return found if isinstance(found, str) else unit(found)
 
     return _mark("instant", "a time", read)
 

@@ -62,7 +62,7 @@ def test_flags_read_the_grammars(args, want):
         (["--timeout", "61s"], "'--timeout': invalid duration '61s': expected more than 0 and at most 1m"),
         (["--step", "0.5"], "'--step': invalid duration '0.5': expected whole seconds"),
         (["--strict", "2026-11-22"], "'--strict': invalid time '2026-11-22': expected a date and time with its zone"),
-        (["--as-of", "today"], "'--as-of': invalid time 'today': expected a date and time"),
+        (["--as-of", "today"], "'--as-of': invalid time 'today': expected now, max, a date and time"),
         (["--body", "2MiB"], "'--body': invalid size '2MiB': expected 0B to 1MiB"),
     ],
 )

@@ -17,6 +17,7 @@ from foundation.grammar import (
     format_size,
     host_port,
     instant,
+    instant_or_word,
     size_bytes,
 )
 
@@ -136,9 +137,9 @@ def test_a_duration_may_be_bounded():
     assert duration_s("1m", most_s=60) == 60
     with pytest.raises(ValueError, match="invalid duration '61s': expected more than 0 and at most 1m"):
         duration_s("61s", most_s=60)
-    with pytest.raises(ValueError, match="expected 0s to 1m"):
+    with pytest.raises(ValueError, match="expected at least 0s and at most 1m"):
         duration_s(61, zero=True, most_s=60)
-    with pytest.raises(ValueError, match="expected 100ms to 1h"):
+    with pytest.raises(ValueError, match="expected at least 100ms and at most 1h"):
         duration_s("99ms", least_s=0.1, most_s=3600)
 
 
@@ -190,13 +191,15 @@ def test_a_time_without_a_zone_is_in_the_one_that_is_given():
 
 def test_a_date_alone_is_its_midnight_where_dates_are_allowed():
     assert instant("2026-11-22", zone=BERLIN, dates=True) == datetime(2026, 11, 22, tzinfo=BERLIN)
-    with pytest.raises(ValueError, match="expected a date and time, Unix seconds"):
+    with pytest.raises(ValueError, match="expected a date and time, or Unix seconds"):
         instant("2026-11-22", zone=BERLIN)
 
 
-def test_now_is_a_word_only_where_it_means_something():
-    now = datetime(2026, 11, 22, 7, 29, 59, tzinfo=BERLIN)
-    assert instant("now", now=now) == now
+def test_words_are_taken_only_where_they_mean_something():
+    assert instant_or_word("now", ("max", "now"), None) == "now"
+    assert instant_or_word("2026-11-22", ("max", "now"), UTC) == datetime(2026, 11, 22, tzinfo=UTC)
+    with pytest.raises(ValueError, match="invalid time 'today': expected max, now, a date and time, or Unix seconds"):
+        instant_or_word("today", ("max", "now"), UTC)
     with pytest.raises(ValueError, match="invalid time 'now'"):
         instant("now")
 
