@@ -10,6 +10,7 @@ import yarl
 from exporter.catalogue import Metric
 from exporter.sources.address import MAX_PAGE_BYTES, check_url
 from exporter.stats.template import compile_pointer, compile_template
+from foundation.keys import duration, size
 
 _LABEL = re.compile(r"[a-z][a-z0-9_]*")
 RESERVED_PREFIX = "tidewatch_"
@@ -29,8 +30,6 @@ UNITS: dict[str, tuple[float, float, str]] = {  # unit: times, divided by, and w
     "GiB": (2**30, 1, "_bytes"),
     "percent": (1, 100, "_ratio"),
 }
-
-Positive = Annotated[float, msgspec.Meta(gt=0, le=60)]
 
 
 class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,8 +103,8 @@ class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to read one kind of page. Without `metrics`, its counts of responses by status code are read."""
 
-    timeout_s: Positive = 5.0
-    max_bytes: Annotated[int, msgspec.Meta(gt=0, le=64 << 20)] = MAX_PAGE_BYTES
+    timeout_s: Annotated[float, duration(most_s=60)] = 5.0
+    max_bytes: Annotated[int, size(least_bytes=1, most_bytes=64 << 20)] = MAX_PAGE_BYTES
     credentials: Credentials | None = None
     metrics: list[Field] = []
 

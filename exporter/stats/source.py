@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from exporter.sources.address import check_url
+from foundation.keys import duration
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -12,7 +13,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     source: Annotated[str, msgspec.Meta(min_length=1)]
     url: str
-    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+    timeout_s: Annotated[float, duration(most_s=60)] = 5.0
 
     def __post_init__(self) -> None:
         """Raises ValueError for an address that cannot be one, which the configuration tells with its place."""

@@ -43,8 +43,8 @@ def server():
     ("flags", "complaint"),
     [
         (["--url", "localhost"], "is no address of a page"),
-        (["--interval", "0"], "must be more than nothing"),
-        (["--interval", "soon"], "is no length of time; 90, 90s, 1m30s and 500ms are"),
+        (["--interval", "0"], "invalid duration '0': expected more than 0"),
+        (["--interval", "soon"], "expected seconds or units, for example 10, 10s or 1m30s"),
         (["--columns", "200"], "must name time"),
         (["--output", "/"], "is a directory"),
     ],

@@ -86,7 +86,10 @@ def test_a_field_that_cannot_be_is_told_with_its_place(field, complaint):
         ("targets: []", "a list of at least one"),
         ("targets: [example.com]", "is no pattern of addresses"),
         ("targets: ['http://u@example.com/']", "is no pattern of addresses"),
-        ("{targets: ['http://a/'], modules: {m: {timeout_s: 0}}}", "above 0"),
+        (
+            "{targets: ['http://a/'], modules: {m: {timeout_s: 0}}}",
+            "invalid duration 0: expected more than 0 and at most 1m",
+        ),
         (
             "{targets: ['http://a/'], modules: {m: {credentials: {targets: ['http://a/'], username: x}}}}",
             "give either username and password_file, or token_file",

@@ -15,8 +15,9 @@ from exporter.sources.address import check_url
 from exporter.stats.collector.page import StatsPage
 from exporter.stats.collector.recordfile import RecordFile
 from exporter.stats.collector.schedule import Collecting, Outcome
-from exporter.stats.options import Columns, Duration
+from exporter.stats.options import Columns
 from foundation.errors import SourceError, StoreError
+from foundation.flags import DurationType
 from foundation.program import run_command
 from foundation.terminal import printable
 
@@ -33,11 +34,11 @@ def _url(ctx: click.Context, param: click.Parameter, value: str) -> str:  # noqa
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--url", default="http://127.0.0.1:8080/stats", show_default=True, callback=_url, help="The stats page.")
-@click.option("--interval", type=Duration(), default="10s", show_default=True, help="Time between two collections.")
+@click.option("--interval", type=DurationType(), default="10s", show_default=True, help="Time between two collections.")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Append rows to this file.  [default: stdout]"
 )
-@click.option("--duration", type=Duration(), help="Stop after this.  [default: never]")
+@click.option("--duration", type=DurationType(), help="Stop after this.  [default: never]")
 @click.option(
     "--columns",
     type=Columns(),
@@ -47,7 +48,7 @@ def _url(ctx: click.Context, param: click.Parameter, value: str) -> str:  # noqa
 )
 @click.option("--header", is_flag=True, help="Begin a new file with the names of the columns.")
 @click.option(
-    "--timeout", type=Duration(), help="Give a collection up after this.  [default: 0.8 x interval, 1s to 10s]"
+    "--timeout", type=DurationType(), help="Give a collection up after this.  [default: 0.8 x interval, 1s to 10s]"
 )
 @click.version_option(version("tidewatch"), prog_name="collector", message="%(prog)s, version %(version)s")
 def command(

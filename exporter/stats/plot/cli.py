@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from importlib.metadata import version
 from math import isnan
 from pathlib import Path
@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 import numpy as np
 
-from exporter.stats.options import Columns, Duration, parse_time
+from exporter.stats.options import Columns
 from exporter.stats.plot.bulk import Records, read_records
 from exporter.stats.plot.rates import Floats, in_order, rates
 from foundation.errors import ConfigError
+from foundation.flags import DurationType, InstantType
 from foundation.output import replacing
 from foundation.program import run_command
 from foundation.terminal import echo
@@ -49,6 +50,28 @@ class Table(NamedTuple):
     row_of: np.typing.NDArray[np.intp]
 
 
+def _zone(name: str) -> tzinfo:
+    try:
+        if name.lower() == "utc":
+            return UTC
+        return _local_zone() if name == "local" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise click.BadParameter(
+            f"invalid time zone {name!r}: expected local, UTC or a name like Europe/Berlin"
+        ) from exc
+
+
+def _local_zone() -> tzinfo:
+    """The machine's zone with its summer times, which the standard library has no name for."""
+    if name := os.environ.get("TZ", "").lstrip(":"):
+        return ZoneInfo(name)
+    try:
+        with Path("/etc/localtime").open("rb") as stream:
+            return ZoneInfo.from_file(stream)
+    except FileNotFoundError:
+        return UTC
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Picture: .png, .jpg, .gif or .svg.")
@@ -56,18 +79,27 @@ class Table(NamedTuple):
     "--delta_t",
     "--delta-t",
     "deltas",
-    type=Duration(),
+    type=DurationType(),
     multiple=True,
-    default=["60"],
+    default=["60s"],
     show_default=True,
-    help="Seconds that a rate looks back; give it several times to compare.",
+    help="How far a rate looks back; give it several times to compare.",
 )
 @click.option(
     "--columns", type=Columns(), help="The file's columns in order.  [default: its header's, or time,200,404,500]"
 )
-@click.option("--since", help="Show from here on: Unix seconds or an ISO 8601 time.")
-@click.option("--until", help="Show what is before this.")
-@click.option("--timezone", "zone_name", default="local", show_default=True, help="local, UTC, or as Europe/Berlin.")
+@click.option("--since", type=InstantType(zone_of="zone"), help="Show from here on.")
+@click.option("--until", type=InstantType(zone_of="zone"), help="Show what is before this.")
+@click.option(
+    "--timezone",
+    "zone",
+    type=_zone,
+    is_eager=True,
+    default="local",
+    show_default=True,
+    metavar="ZONE",
+    help="local, UTC, or as Europe/Berlin; also of times without a zone.",
+)
 @click.option("--title", help="Title of the picture.  [default: the file's name]")
 @click.option(
     "--csv", "csv_file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), help="Rates as numbers."
@@ -79,9 +111,9 @@ def command(
     output: Path | None,
     deltas: tuple[float, ...],
     columns: tuple[str, ...] | None,
-    since: str | None,
-    until: str | None,
-    zone_name: str,
+    since: datetime | None,
+    until: datetime | None,
+    zone: tzinfo,
     title: str | None,
     csv_file: Path | None,
 ) -> None:
@@ -93,8 +125,7 @@ def command(
         raise click.UsageError("give --output rates.png for a picture, --csv rates.csv for numbers, or both")
     if output is not None and output.suffix.lower() not in FORMATS:
         raise click.UsageError(f"--output {output}: the suffix must be one of {', '.join(FORMATS)}")
-    zone = _zone(zone_name)
-    window = tuple(_moment(text, zone, flag) for text, flag in ((since, "--since"), (until, "--until")))
+    window = [None if at is None else at.timestamp() for at in (since, until)]
     records = _read(file, columns)
     table = make_table(records, tuple(dict.fromkeys(deltas)), since=window[0], until=window[1], name=str(file))
     if csv_file is not None:
@@ -195,35 +226,6 @@ def _draw(table: Table, output: Path, title: str, zone: tzinfo) -> None:
     kind = FORMATS[output.suffix.lower()]
     with replacing(output) as stream:
         save(figure, stream, kind)
-
-
-def _moment(text: str | None, zone: tzinfo, flag: str) -> float | None:
-    if text is None:
-        return None
-    try:
-        return parse_time(text, zone)
-    except ValueError as exc:
-        raise click.UsageError(f"{flag}: {exc}") from exc
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        if name.lower() == "utc":
-            return UTC
-        return _local_zone() if name == "local" else ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        raise click.UsageError(f"--timezone: {name!r} is no timezone; local, UTC and Europe/Berlin are") from exc
-
-
-def _local_zone() -> tzinfo:
-    """The machine's zone with its summer times, which the standard library has no name for."""
-    if name := os.environ.get("TZ", "").lstrip(":"):
-        return ZoneInfo(name)
-    try:
-        with Path("/etc/localtime").open("rb") as stream:
-            return ZoneInfo.from_file(stream)
-    except FileNotFoundError:
-        return UTC
 
 
 def _say(text: str) -> None:
