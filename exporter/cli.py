@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from foundation.errors import ConfigError
-from foundation.flags import web_options
+from foundation.flags import AddressType, web_options
+from foundation.grammar import Address
 from foundation.logfmt import FORMATS, LEVELS, start_logging
 from foundation.program import run_command
 from foundation.terminal import echo
@@ -41,13 +42,6 @@ class _Commands(click.Group):
         return next(command for command in commands if command.name == cmd_name)
 
 
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:
-        raise click.BadParameter(f"{text!r} is not host:port, as 127.0.0.1:8090 is")
-    return host.strip("[]") or "127.0.0.1", int(port)
-
-
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config.file", "config_file", type=click.Path(path_type=Path), help="The configuration (YAML).")
 @click.option("--config.check", "only_check", is_flag=True, help="Read the configuration, say what is wrong, and end.")
@@ -55,9 +49,9 @@ def _address(text: str) -> tuple[str, int]:
     "--web.listen-address",
     "listen",
     multiple=True,
+    type=AddressType(),
     default=["127.0.0.1:8090"],
     show_default=True,
-    metavar="HOST:PORT",
     help="Where to serve; may be given more than once.",
 )
 @web_options
@@ -92,7 +86,7 @@ def cli(
     *,
     config_file: Path | None,
     only_check: bool,
-    listen: tuple[str, ...],
+    listen: tuple[Address, ...],
     web_config_file: Path | None,
     allowed_hosts: tuple[str, ...],
     telemetry_path: str,
@@ -116,7 +110,7 @@ def cli(
     run_daemon(
         Options(
             config_file=config_file,
-            listen=tuple(_address(a) for a in listen),
+            listen=listen,
             web_config_file=web_config_file,
             allowed_hosts=allowed_hosts,
             telemetry_path=telemetry_path,

@@ -28,7 +28,7 @@ def run(monkeypatch, capsys, *args):
     [
         (["check", "nowhere.yml"], "nowhere.yml: No such file or directory"),
         (["--config.check"], "--config.check needs --config.file"),
-        (["--web.listen-address", "8090"], "'8090' is not host:port, as 127.0.0.1:8090 is"),
+        (["--web.listen-address", "8090"], "invalid address '8090': expected HOST:PORT, for example 127.0.0.1:8090"),
         (["--web.telemetry-path", "metrics"], "'metrics' must start with /"),
         (["--log.level", "loud"], "'loud' is not one of 'debug', 'info', 'warn', 'error'"),
         (["--web.max-requests", "-1"], "-1 is not in the range x>=0"),
