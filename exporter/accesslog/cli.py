@@ -24,12 +24,12 @@ from exporter.accesslog.tally import Tally
 from exporter.sources.files import LineFile
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, SourceError
+from foundation.flags import AddressType, DurationType
+from foundation.grammar import Address
 from foundation.jsontext import json_text
 from foundation.logfmt import start_logging
 from foundation.signals import until_signal
 from foundation.terminal import echo
-
-SECONDS = click.FloatRange(0.1, 86_400)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -127,12 +127,17 @@ def explain_command(
 @click.argument("log", metavar="LOG")
 @format_options
 @click.option(
-    "--interval", "interval_s", type=SECONDS, default=10.0, show_default=True, help="Seconds between reports."
+    "--interval",
+    "interval_s",
+    type=DurationType(least_s=0.1, most_s=86_400),
+    default="10s",
+    show_default=True,
+    help="Time between reports.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Append the reports to this file, not to stdout.")
 @click.option("--once", is_flag=True, help="End after the first report.")
 @click.option("--from-start", is_flag=True, help="Count what already stands in the log too.")
-@click.option("--ganglia", metavar="HOST:PORT", help="Send each figure to this gmond as well.")
+@click.option("--ganglia", type=AddressType(free=False), help="Send each figure to this gmond as well.")
 def qps_command(
     *,
     log: str,
@@ -143,7 +148,7 @@ def qps_command(
     output: Path | None,
     once: bool,
     from_start: bool,
-    ganglia: str | None,
+    ganglia: Address | None,
 ) -> None:
     """Print requests per second by route and code every 10 seconds, following the log through its rotations."""
     start_logging("warn", "logfmt")
@@ -177,7 +182,12 @@ def _progress(logs: tuple[str, ...]) -> Iterator[Callable[[LineFile], None]]:
 @format_options
 @config_options
 @click.option(
-    "--step", "step_s", type=click.IntRange(1, 3600), default=60, show_default=True, help="Seconds per sample."
+    "--step",
+    "step_s",
+    type=DurationType(least_s=1, most_s=3600, whole=True),
+    default="1m",
+    show_default=True,
+    help="Time per sample.",
 )
 @click.option(
     "--label", "labels", multiple=True, metavar="NAME=VALUE", help="One more label on all series, as job=site."

@@ -6,7 +6,7 @@ import msgspec
 
 from exporter.accesslog.formats import Format, UserPaths, find_format
 from exporter.accesslog.routes import Router, compile_template
-from foundation.keys import Name
+from foundation.keys import Name, duration
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Prometheus' usual bounds and three below them, as a page from a cache takes less than 5 ms."""
@@ -20,6 +20,7 @@ Method = Annotated[
 ]
 TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Bucket = Annotated[float, duration(most_s=_LONGEST_S)]
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +67,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     undeclared: Literal["keep", "fold"] = "keep"
     codes: tuple[Code, ...] = ()
     methods: tuple[Method, ...] = ("GET",)
-    buckets: Annotated[tuple[float, ...], msgspec.Meta(min_length=1)] = BUCKETS_S
+    buckets: Annotated[tuple[Bucket, ...], msgspec.Meta(min_length=1)] = BUCKETS_S
     limits: Limits = Limits()
     tests: tuple[Example, ...] = ()
 

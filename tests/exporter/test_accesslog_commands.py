@@ -195,8 +195,8 @@ def test_explain_takes_a_source_of_the_configuration(run, tmp_path):
         (["summary", "JUNK"], "its lines fit no format known here"),
         (["summary", "--format", "combind", "JUNK"], "did you mean combined?"),
         (["summary", "--route", "users", "JUNK", "--format", "tab"], "route 'users' must start with /"),
-        (["qps", "--interval", "0", "JUNK"], "0 is not in the range 0.1<=x<=86400"),
-        (["qps", "--ganglia", "here", "JUNK"], "'here' is not HOST:PORT"),
+        (["qps", "--interval", "0", "JUNK"], "invalid duration '0': expected at least 100ms and at most 1d"),
+        (["qps", "--ganglia", "here", "JUNK"], "invalid address 'here': expected HOST:PORT"),
         (["qps", "--output", "/nowhere/x", "JUNK"], "--output: /nowhere/x: No such file or directory"),
     ],
 )

@@ -18,6 +18,7 @@ from exporter.accesslog.report.rates import Figure, Window, rate, report
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Tally
 from foundation.errors import ConfigError
+from foundation.grammar import Address
 
 
 def window(**counts):
@@ -122,10 +123,13 @@ async def test_what_stands_in_the_log_counts_only_if_asked_for(tmp_path, caplog)
     assert "1 lines do not fit the format tab; they are left out" in caplog.text
 
 
-@pytest.mark.parametrize("address", ["localhost", ":8649", "localhost:", "localhost:0", "localhost:99999"])
-def test_what_is_no_address_is_refused(address):
-    with pytest.raises(ConfigError, match="is not HOST:PORT"):
-        Ganglia(address, 10.0)
+def test_a_gmond_whose_name_is_not_known_is_refused(monkeypatch):
+    def getaddrinfo(*_args, **_named):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with pytest.raises(ConfigError, match="--ganglia: nowhere: Name or service not known"):
+        Ganglia(Address("nowhere", 8649), 10.0)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +175,7 @@ def test_a_real_gmond_has_the_figures(tmp_path):
     (tmp_path / "gmond.conf").write_text(GMOND.format(**ports))
     gmond = subprocess.Popen(["gmond", "-c", tmp_path / "gmond.conf"])
     try:
-        sender = Ganglia(f"127.0.0.1:{ports['udp']}", 10.0)
+        sender = Ganglia(Address("127.0.0.1", ports["udp"]), 10.0)
         told = {}
         deadline_s = time.monotonic() + 20
         while told != {"qps_root_200": 10.3, "qps_total": 10.3} and time.monotonic() < deadline_s:

@@ -12,6 +12,7 @@ from typing import Any
 
 from exporter.accesslog.report.rates import TOTAL, Figure
 from foundation.errors import ConfigError, SourceError
+from foundation.grammar import Address
 
 _METADATA, _VALUE = 128, 133  # gmetadata_full, gmetric_string
 _SLOPE_BOTH = 3
@@ -22,15 +23,12 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")  # gmetad makes file names of metric na
 class Ganglia:
     """Sends figures to one gmond. Not for use after `close`."""
 
-    def __init__(self, address: str, interval_s: float) -> None:
-        """`address` is HOST:PORT; `interval_s` says how often figures come. Raises ConfigError."""
-        host, colon, port = address.rpartition(":")
-        if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-            raise ConfigError(f"--ganglia: {address!r} is not HOST:PORT, as 192.0.2.1:8649 is")
+    def __init__(self, address: Address, interval_s: float) -> None:
+        """`interval_s` says how often figures come. Raises ConfigError."""
         try:
-            family, kind, _, _, peer = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)[0]
+            family, kind, _, _, peer = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0]
         except OSError as exc:
-            raise ConfigError(f"--ganglia: {host}: {exc.strerror}") from exc
+            raise ConfigError(f"--ganglia: {address.host}: {exc.strerror}") from exc
         self._peer: tuple[Any, ...] = peer
         self._socket = socket.socket(family, kind)
         self._host = socket.gethostname()
