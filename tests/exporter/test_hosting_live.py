@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -147,6 +148,26 @@ async def test_a_heartbeat_from_the_future_is_refused(tmp_path):
         await until(system, START + 2 * MINUTE, "watermark_timestamp_seconds")
         assert value(system, "lines_failed_total", "future") == 1
         assert value(system, "server_state", 1, "up") == 1
+
+
+class StoppedClock(SystemClock):
+    """It is START, always."""
+
+    def wall(self):
+        return float(START)
+
+
+@pytest.mark.parametrize(("ahead_s", "taken"), [(0, True), (300, True), (301, False), (3000, False), (-86_400, True)])
+async def test_a_line_may_be_five_minutes_ahead_of_the_clock_and_no_more(tmp_path, ahead_s, taken):
+    """Where clocks differ by less, no line may be lost; a clock that is further ahead must not judge others."""
+    context = Context(tmp_path / "state", SystemClock())
+    follower = live.Live(source(tmp_path), context.checkpoint, StoppedClock())
+    time = datetime.fromtimestamp(START + ahead_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    line = {"event": "createAccount", "accountId": 1, "accountName": "Ann", "time": time}
+    follower.take(json.dumps(line).encode() + b"\n")
+    context.close()
+    assert follower.ledger.about.failed == ({} if taken else {"future": 1})
+    assert (1 in follower.ledger.accounts) == taken
 
 
 async def test_states_tell_who_is_unrouted_and_bad_lines_are_counted(tmp_path):

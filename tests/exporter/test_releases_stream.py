@@ -72,6 +72,46 @@ def test_a_record_for_a_closed_bin_is_late_and_changes_nothing_else():
     assert (taken, stream.state.late, stream.state.totals[OLD]) == (Taken(0, 3), 3, before)
 
 
+@given(
+    times=st.lists(st.integers(0, 200), max_size=30),
+    bin_s=st.integers(1, 15),
+    lateness_s=st.integers(0, 40),
+)
+def test_a_record_is_late_once_the_newest_before_it_is_lateness_past_the_end_of_its_bin(times, bin_s, lateness_s):
+    stream = Stream(Settings(bin_s=bin_s), Limits(lateness_s=lateness_s))
+    newest_s = None
+    for time_s in times:
+        end_s = (time_s // bin_s + 1) * bin_s
+        late = newest_s is not None and end_s + lateness_s <= newest_s
+        assert stream.take({(time_s, OLD, 1): 1})[0] == Taken(not late, late)
+        newest_s = time_s if newest_s is None else max(newest_s, time_s)
+
+
+def test_the_first_second_after_the_bins_that_are_due_is_not_late():
+    stream = Stream(Settings(), LIMITS)
+    stream.take({(10 + LIMITS.lateness_s, OLD, 1): 1})
+    assert stream.take({(9, OLD, 1): 1})[0] == Taken(0, 1)
+    assert stream.take({(10, OLD, 1): 1})[0] == Taken(1, 0)
+
+
+def test_a_bin_that_was_closed_by_a_flush_stays_closed():
+    """Newer records make only older bins due; what was due before them stays due."""
+    stream = Stream(Settings(), LIMITS)
+    stream.take({(100, OLD, 1): 1})
+    stream.flush()
+    stream.take({(111, OLD, 1): 1})
+    assert stream.take({(109, OLD, 1): 1})[0] == Taken(0, 1)
+    assert (stream.state.due_s, stream.state.closed_to_s) == (110, 110)
+
+
+def test_there_is_no_watermark_before_the_first_bin_with_records_is_due():
+    stream = Stream(Settings(), LIMITS)
+    stream.take({(10, OLD, 1): 1, (10 + LIMITS.lateness_s, OLD, 1): 1})
+    assert stream.state.closed_to_s is None
+    stream.take({(20 + LIMITS.lateness_s, OLD, 1): 1})
+    assert stream.state.closed_to_s == 20
+
+
 def test_builds_and_codes_past_the_caps_fold_into_other_and_are_counted():
     stream = Stream(Settings(), Limits(max_builds=2, max_codes=2))
     stream.take({(0, f"{n}", n): 1 for n in range(5)})
@@ -222,7 +262,7 @@ def test_a_stream_that_keeps_the_clocks_time_closes_its_last_bin_when_it_goes_qu
     assert stream.state.closed_to_s == NOW + 10  # a stream that stalled proves nothing by empty bins
 
 
-@pytest.mark.parametrize("newest", [NOW - 86_400, 3600], ids=["a-replay", "clock-times"])
+@pytest.mark.parametrize("newest", [NOW - 86_400, NOW - 3600, 3600], ids=["a-replay", "an-hour", "clock-times"])
 def test_a_pause_in_older_times_closes_nothing(newest):
     stream = Stream(Settings(), LIMITS)
     stream.take({(newest, OLD, 1): 5})
