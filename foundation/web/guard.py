@@ -1,6 +1,5 @@
 """One server's guard: which requests are answered, and what every answer carries."""
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -9,16 +8,14 @@ from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion10, web
 
-from foundation.listen import Problem, plain_problem
+from foundation.listen import Problem, connections, plain_problem
+from foundation.terminal import printable
 from foundation.web.config import RateLimit
 from foundation.web.headers import for_answers
 from foundation.web.passwords import TooBusyError, read_basic
 from foundation.web.policy import WebPolicy
 from foundation.web.sites import FORM_TYPES, READING, Hosts, from_elsewhere, is_embedded
 
-log = logging.getLogger(__name__)
-
-SAY_AGAIN_S = 60.0
 _MAX_SHOWN_CHARS = 100
 
 
@@ -68,7 +65,6 @@ class Guard:
         self._policy = policy
         self._own_hosts, self._acting, self._asks, self._own_login = tuple(hosts), acting, asks or {}, own_login
         self._problem = problem
-        self._said_s = -SAY_AGAIN_S
         self.refused: Counter[str] = Counter()
         self._adopt()
 
@@ -142,11 +138,8 @@ class Guard:
     def answer(self, refusal: Refusal, request: web.BaseRequest) -> web.Response:
         """The answer that refuses, and its count; once a minute also a line in the log."""
         self.refused[refusal.reason] += 1
-        now_s = time.monotonic()
-        if now_s - self._said_s >= SAY_AGAIN_S:
-            self._said_s = now_s
-            name = request.headers.get("Host", "")[:_MAX_SHOWN_CHARS]
-            log.warning("refused a request from %s for %s: %s", request.remote, name, refusal.text)
+        asked = printable(request.headers.get("Host", ""))[:_MAX_SHOWN_CHARS]
+        connections().complaints.add(f"a request refused: {refusal.text}", f"from {request.remote} to {asked}")
         response = self._problem(refusal.status, refusal.text)
         response.headers.update(refusal.headers)
         return response

@@ -19,7 +19,6 @@ from foundation.web.config import WebConfig
 from foundation.web.file import Reading, Rules, read_files
 from foundation.web.passwords import Passwords
 from foundation.web.sites import check_allowed_host
-from foundation.web.tls import LiveContext
 
 log = logging.getLogger(__name__)
 
@@ -88,12 +87,8 @@ class WebPolicy:
         return (*self._allowed_hosts, *self.rules.config.allowed_hosts)
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """For a listening socket: stands for the context that is in force whenever a connection comes."""
-        return LiveContext(self._context_now) if self.tls else None
-
-    def _context_now(self) -> ssl.SSLContext:
+        """How a connection that comes now is encrypted. `foundation.listen` asks at each."""
         self.refresh()
-        assert self.rules.context is not None, "`refresh` takes no rules without one"
         return self.rules.context
 
     def statuses(self) -> list[Status]:

@@ -1,9 +1,13 @@
-"""TLS contexts out of the web configuration, and the one that a socket keeps while they change."""
+"""TLS contexts out of the web configuration.
+
+A context that is in use cannot forget: a client CA that it once trusted, a session that it once made. So every change
+makes a new one, which the next connection is given.
+"""
 
 import ipaddress
 import os
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,30 +16,6 @@ from foundation.web.config import CURVES, TlsConfig
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _MODES = {"NoClientCert": ssl.CERT_NONE, "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL}
-
-
-class LiveContext(ssl.SSLContext):
-    """What a listening socket is given: each connection is encrypted by the context that is in force when it comes.
-
-    A context that is in use cannot forget: a client CA that it once trusted, a session that it once made. So a change
-    makes a new one, and this one hands over to it.
-    """
-
-    def __new__(cls, current: Callable[[], ssl.SSLContext]) -> "LiveContext":  # noqa: ARG004, PYI034, ssl's own way
-        """As ssl's."""
-        return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
-
-    def __init__(self, current: Callable[[], ssl.SSLContext]) -> None:
-        """`current` gives the context in force; it is asked at every handshake."""
-        self._current = current
-
-    def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
-        """How asyncio and uvloop begin a connection."""
-        return self._current().wrap_bio(*args, **kwargs)
-
-    def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
-        """How everything else begins one."""
-        return self._current().wrap_socket(*args, **kwargs)
 
 
 def new_context(tls: TlsConfig, cert: bytes, key: bytes, client_ca: bytes) -> ssl.SSLContext:
@@ -108,7 +88,9 @@ def _checking(allowed: frozenset[str]) -> type[ssl.SSLObject]:
             super().do_handshake()
             certificate = self.getpeercert()
             if certificate and allowed.isdisjoint(_names(certificate)):
-                raise ssl.SSLCertVerificationError("the client's certificate has none of client_allowed_sans")
+                refused = ssl.SSLCertVerificationError("the client's certificate has none of client_allowed_sans")
+                refused.reason = str(refused)
+                raise refused
 
     return Checking
 
