@@ -30,6 +30,7 @@ from exporter.system import Context
 from foundation.clock import Clock
 from foundation.errors import BadRecord, ConfigError, StoreError
 from foundation.listen import listen, serve
+from foundation.web import Guard
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,12 @@ class Follower:
         self._tcp = address(source.tcp, f"{where}.tcp") if source.tcp else None
         if not (self._http or self._tcp or source.paths):
             raise ConfigError(f"{where}: nothing to read; give http, tcp or paths")
+        self._policy = ctx.web.of(source.web_config_file)
+        if self._tcp and self._policy.rules.config.basic_auth_users and not source.token_file:
+            raise ConfigError(
+                f"{where}.tcp: the web configuration has users, and lines show none: expected token_file, "
+                f"or a web_config_file without users"
+            )
         self.name = source.source
         self._scope = f"releases/{source.source}"
         self._source = source
@@ -243,9 +250,11 @@ class Follower:
             if self._http:
                 self.addresses["http"] = await self._listen_http(self._http, token, stack)
             if self._tcp:
-                lines = LineServer(self, token)
+                lines = LineServer(self, token, lambda: bool(self._policy.rules.config.basic_auth_users))
                 self.connections = lines.connections
-                _, self.addresses["tcp"] = await listen(lines.protocol, self._tcp, stack)
+                _, self.addresses["tcp"] = await listen(
+                    lines.protocol, self._tcp, stack, ssl_context=self._policy.ssl_context
+                )
                 stack.push_async_callback(lines.drain, DRAIN_S)
                 group.create_task(lines.run())
             group.create_task(self._tick())
@@ -255,7 +264,17 @@ class Follower:
 
     async def _listen_http(self, where: tuple[str, int], token: str | None, stack: AsyncExitStack) -> int:
         app = Ingest(self, token).app()
-        _, port = await serve(app, where, stack, shutdown_s=DRAIN_S, auto_decompress=False)
+        guard = Guard(self._policy, hosts=[where[0]], own_login=frozenset({"/ingest"} if token else ()))
+        guard.protect(app)
+        _, port = await serve(
+            app,
+            where,
+            stack,
+            problem=guard.problem,
+            ssl_context=self._policy.ssl_context,
+            shutdown_s=DRAIN_S,
+            auto_decompress=False,
+        )
         return port
 
     async def _follow(self, saved: bytes | None) -> None:

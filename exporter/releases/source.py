@@ -8,6 +8,7 @@ import msgspec
 from exporter.releases.compare.settings import Settings
 from exporter.releases.state import Limits
 from foundation.errors import ConfigError
+from foundation.secret import read_secret
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -21,6 +22,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     builds: list[str] = []
     codes: list[int] = []
     token_file: str | None = None
+    web_config_file: str | None = None
     max_records_per_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
     compare: Settings = Settings()
     limits: Limits = Limits()
@@ -45,12 +47,4 @@ def address(text: str, where: str) -> tuple[str, int]:
 
 def read_token(path: str | None) -> str | None:
     """The token in a file; None where no file is named. Raises ConfigError."""
-    if path is None:
-        return None
-    try:
-        token = Path(path).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path}: the token cannot be read: {exc}") from exc
-    if not token:
-        raise ConfigError(f"{path}: empty; it must hold the token")
-    return token
+    return read_secret(Path(path)) if path is not None else None

@@ -1,12 +1,15 @@
 """Both ingests over real sockets on loopback."""
 
 import asyncio
+import base64
 import contextlib
 import gzip
 import io
 import json
+import ssl
 from pathlib import Path
 
+import bcrypt
 import msgspec
 import pytest
 from aiohttp import ClientSession
@@ -28,6 +31,7 @@ from exporter.web.exposition import Renderer
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, StoreError
 from foundation.listen import connections
+from foundation.web import WebPolicy
 
 OPENAPI = Path(__file__).resolve().parents[2] / "docs" / "openapi-ingest.json"
 
@@ -44,10 +48,10 @@ async def start(tmp_path):
             await asyncio.wait([task])
             context.checkpoint.close()
 
-    async def begin(**options):
+    async def begin(web=None, **options):
         await stop()
-        context = Context(tmp_path, SystemClock())
-        system = System([Source(source="app", http="127.0.0.1:0", tcp="127.0.0.1:0", **options)], context)
+        context = Context(tmp_path, SystemClock(), web)
+        system = System([Source(**{"source": "app", "http": "127.0.0.1:0", "tcp": "127.0.0.1:0"} | options)], context)
         task = asyncio.create_task(system.run())
         running.append((task, context))
         await system.listening()
@@ -59,7 +63,7 @@ async def start(tmp_path):
 
 def urls(system):
     addresses = system._followers[0].addresses
-    return f"http://127.0.0.1:{addresses['http']}/ingest", addresses["tcp"]
+    return f"http://127.0.0.1:{addresses['http']}/ingest", addresses.get("tcp")
 
 
 def counted(system):
@@ -217,13 +221,14 @@ async def test_a_token_is_asked_for_on_both_ways_in(start, tmp_path):
         assert counted(system) == end
 
 
-async def send(port, data):
+async def send(port, data, tls=None):
     """Send by TCP, end, and give what is answered."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
     try:
         writer.write(data)
         with contextlib.suppress(OSError):  # hung up on already
-            writer.write_eof()
+            if writer.can_write_eof():
+                writer.write_eof()
         told = await reader.read()
         return json.loads(told) if told else None
     except ConnectionError:
@@ -244,6 +249,132 @@ async def test_a_header_is_none_of_the_lines_also_after_the_token(start, tmp_pat
     system = await start(token_file=str(tmp_path / "token"))
     told = await send(urls(system)[1], b"AUTH secret\nTimestamp\tBuild_Version\tError_Code\n" + LINES)
     assert told == {"taken": 3, "late": 0, "refused_count": 0}
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+async def test_a_line_ends_the_records_of_a_side_that_stays_open(start, newline):
+    system = await start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", urls(system)[1])
+    writer.write(LINES + b"END" + newline)
+    assert json.loads(await reader.read()) == {"taken": 3, "late": 0, "refused_count": 0}
+    assert counted(system) == WANT
+    writer.close()
+
+
+@pytest.fixture
+def web(tmp_path, certificates):
+    """Make the policy of a web configuration."""
+    made = []
+
+    def make(text="", *, tls=False):
+        cert, key = certificates("ingest")
+        path = tmp_path / "web.yml"
+        path.write_text(f"tls_server_config: {{cert_file: {cert}, key_file: {key}}}\n{text}" if tls else text)
+        path.chmod(0o600)
+        made.append(WebPolicy(path))
+        return made[-1]
+
+    yield make
+    for policy in made:
+        policy.close()
+
+
+def next_lines(system):
+    """The event that lines were counted."""
+    came, follower = asyncio.Event(), system._followers[0]
+    take = follower.take_lines
+
+    def take_lines(lines):
+        found = take(lines)
+        came.set()
+        return found
+
+    follower.take_lines = take_lines
+    return came
+
+
+async def test_lines_and_requests_come_over_tls(start, web, certificates):
+    system = await start(web(tls=True))
+    url, port = urls(system)
+    context = ssl.create_default_context(cafile=certificates("ingest")[0])
+    assert await send(port, LINES + b"END\n", context) == {"taken": 3, "late": 0, "refused_count": 0}
+    async with (
+        ClientSession() as client,
+        client.post(url.replace("http", "https"), data=LINES, ssl=context) as response,
+    ):
+        assert response.status == 200
+    assert await send(port, LINES) is None, "without TLS"
+    assert counted(system) == {pair: 2 * count for pair, count in WANT.items()}
+
+
+async def test_over_tls_a_sender_that_just_goes_is_counted(start, web, certificates, caplog):
+    system = await start(web(tls=True))
+    context = ssl.create_default_context(cafile=certificates("ingest")[0])
+    came = next_lines(system)
+    _, writer = await asyncio.open_connection("127.0.0.1", urls(system)[1], ssl=context)
+    writer.write(LINES)
+    writer.close()
+    await writer.wait_closed()
+    await came.wait()
+    assert counted(system) == WANT
+    assert caplog.text == ""
+
+
+async def test_over_tls_the_end_of_the_exporter_is_acknowledged(start, web, certificates):
+    system = await start(web(tls=True))
+    context = ssl.create_default_context(cafile=certificates("ingest")[0])
+    came = next_lines(system)
+    reader, writer = await asyncio.open_connection("127.0.0.1", urls(system)[1], ssl=context)
+    writer.write(LINES)
+    await came.wait()
+    told = asyncio.create_task(reader.read())
+    await start()
+    assert json.loads(await told) == {"taken": 3, "late": 0, "refused_count": 0}
+    writer.close()
+
+
+ALICE = "Basic " + base64.b64encode(b"alice:wonder").decode()
+
+
+async def test_a_user_is_asked_for_where_no_token_is(start, web, tmp_path):
+    hashed = bcrypt.hashpw(b"wonder", bcrypt.gensalt(4)).decode()
+    policy = web(f"basic_auth_users: {{alice: {hashed}}}")
+    (tmp_path / "token").write_text("secret\n")
+    for options, shown, status in [
+        ({"tcp": None}, None, 401),
+        ({"tcp": None}, ALICE, 200),
+        ({"tcp": None}, "Bearer secret", 401),
+        ({"token_file": str(tmp_path / "token")}, "Bearer secret", 200),
+        ({"token_file": str(tmp_path / "token")}, ALICE, 401),
+    ]:
+        system = await start(policy, **options)
+        headers = {"Authorization": shown} if shown else {}
+        async with ClientSession() as client, client.post(urls(system)[0], data=LINES, headers=headers) as response:
+            assert response.status == status, (options, shown)
+
+
+async def test_lines_without_a_token_stand_in_for_no_user(start, web, tmp_path):
+    hashed = bcrypt.hashpw(b"wonder", bcrypt.gensalt(4)).decode()
+    policy = web()
+    system = await start(policy)
+    assert await send(urls(system)[1], LINES) == {"taken": 3, "late": 0, "refused_count": 0}
+    (tmp_path / "web.yml").write_text(f"basic_auth_users: {{alice: {hashed}}}")
+    policy.refresh()
+    assert await send(urls(system)[1], LINES) is None
+    assert counted(system) == WANT
+    with pytest.raises(ConfigError, match=r"releases\[0\]\.tcp: the web configuration has users"):
+        await start(policy)
+
+
+async def test_a_page_of_another_site_counts_nothing(start):
+    system = await start()
+    headers = {"Origin": "http://evil.example", "Content-Type": "text/plain"}
+    async with ClientSession() as client:
+        async with client.post(urls(system)[0], data=LINES, headers=headers) as response:
+            assert response.status == 403
+        for kind in ("text/plain", "application/x-www-form-urlencoded"):  # what curl sends
+            async with client.post(urls(system)[0], data=LINES, headers={"Content-Type": kind}) as response:
+                assert response.status == 200
 
 
 async def test_tcp_is_acknowledged_only_once_the_disk_has_taken_it(start, monkeypatch):

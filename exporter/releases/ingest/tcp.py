@@ -2,7 +2,8 @@
 
 A connection is read again only after what it sent has been counted, so a sender that is too quick waits in its own
 socket, and many senders together hold the event loop no longer than one does. The acknowledgement is one line of JSON
-at the end: once the sender has ended its side, or the exporter stops, and all that was counted is on disk.
+at the end: once the sender has ended its side or sent the line `END`, or the exporter stops, and all that was counted
+is on disk.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ from foundation.listen import Connection, Standing, State
 
 READ_BYTES = 64 << 10
 """Read from a connection at a time: a few milliseconds' work, and the most that one may have waiting here."""
+END = b"END"
+"""The line that ends a connection's records where the sender cannot end its side alone: TLS knows no such thing."""
 LINGER_S = 1.0
 """How long a sender that is hung up on may take to read its acknowledgement."""
 
@@ -51,9 +54,11 @@ class LineServer:
     connections: those that are open.
     """
 
-    def __init__(self, sink: Sink, token: str | None) -> None:
+    def __init__(self, sink: Sink, token: str | None, needs_user: Callable[[], bool] = lambda: False) -> None:
+        """`needs_user`: whether senders must be users of the web configuration, which lines cannot show."""
         self._sink = sink
         self._token = token
+        self._needs_user = needs_user
         self._came: asyncio.Queue[tuple[LineProtocol, bytes | None]] = asyncio.Queue()
         """Of each connection one piece at most, and its end."""
         self.connections: set[LineProtocol] = set()
@@ -77,7 +82,7 @@ class LineServer:
             while True:
                 connection, data = await self._came.get()
                 taken = self._take(connection, data)
-                if data is None:
+                if data is None or connection.ended:
                     group.create_task(self._acknowledge(connection))
                 else:
                     await self._sink.room(taken)
@@ -96,6 +101,9 @@ class LineServer:
 
     def _take(self, connection: "LineProtocol", data: bytes | None) -> int:
         lines = connection.lines(data)
+        if self._token is None and self._needs_user():
+            connection.close()
+            return 0
         if self._token is not None and lines and not connection.known:
             scheme, _, given = lines.pop(0).partition(b" ")
             if scheme != b"AUTH" or not hmac.compare_digest(given.strip(), self._token.encode()):
@@ -106,6 +114,9 @@ class LineServer:
             connection.fresh = False
             if is_header(lines[0]):
                 del lines[0]
+        if END in lines:
+            del lines[lines.index(END) :]
+            connection.ended = True
         if not lines:
             return 0
         taken, late = self._sink.take_lines(lines)
@@ -140,7 +151,7 @@ class LineProtocol(asyncio.BufferedProtocol):
         self._splitter = LineSplitter()
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
-        self._ended = self._finished = False
+        self.ended = self._finished = False
         self.known = self.fresh = False  # it has shown the token; and sent no line since
         self.receipt = Receipt()
         self.gone = asyncio.Event()
@@ -155,7 +166,7 @@ class LineProtocol(asyncio.BufferedProtocol):
 
     def standing(self, now_s: float) -> Standing:
         """A sender may be quiet for as long as it likes, once it has shown the token."""
-        if self._waits_for_us or self._finished or self._ended:
+        if self._waits_for_us or self._finished or self.ended:
             return Standing(State.WORK, now_s)
         if self._server.needs_token and not self.known:
             came_s = self._connection.came_s
@@ -176,13 +187,13 @@ class LineProtocol(asyncio.BufferedProtocol):
         self._server.came(self, bytes(memoryview(self._buffer)[:nbytes]))
 
     def eof_received(self) -> bool:
-        """The sender ended its side; ours stays open for the acknowledgement."""
-        self._ended = True
+        """The sender ended its side; ours stays open for the acknowledgement, but for TLS, which ends both."""
+        self.ended = True
         if not self._finished:
             self._server.came(self, None)
         elif self._transport is not None:
             self._transport.close()
-        return True
+        return self._transport is not None and self._transport.get_extra_info("sslcontext") is None
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002, what was read is counted either way
         """Forget the connection."""
@@ -212,7 +223,7 @@ class LineProtocol(asyncio.BufferedProtocol):
 
         def end(transport: asyncio.Transport) -> None:
             transport.write(last_words)
-            if self._ended:
+            if self.ended or not transport.can_write_eof():
                 transport.close()
             else:
                 with contextlib.suppress(OSError):  # it has gone, and nobody has told us yet
