@@ -9,7 +9,6 @@ from exporter.accesslog.labels import Labeller, Labels
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally
 from exporter.catalogue import LabelValues
-from foundation.errors import StoreError
 
 RequestLabels: TypeAlias = tuple[str, str, str, str]  # source, method, route, code
 RouteLabels: TypeAlias = tuple[str, str, str]  # source, method, route
@@ -46,8 +45,9 @@ class Traffic:
     def __init__(self, source: Source, now_s: float, saved: Mapping[str, bytes] | None = None) -> None:
         """Go on from what `changes` gave earlier; what is declared and not there yet exists at 0 since `now_s`.
 
-        Raises StoreError when `saved` is not what `changes` gave.
+        Values that are not what `changes` gave begin anew; `unreadable` has the reasons, by key.
         """
+        self.unreadable: dict[str, str] = {}
         self.totals = Totals()
         self.requests: dict[RequestLabels, Requests] = {}
         self.durations: dict[RouteLabels, Durations] = {}
@@ -116,8 +116,10 @@ class Traffic:
             self.durations[self.name, method, route] = self._no_durations(now_s)
             self._dirty.add((self.name, method, route))
 
-    def changes(self) -> dict[str, bytes]:
-        """What became different since the last call, by key, for the checkpoint."""
+    def changes(self, *, everything: bool = False) -> dict[str, bytes]:
+        """What became different since the last call, or everything, by key."""
+        if everything:
+            self._dirty.update(self.requests, self.durations)
         puts = {"totals": msgspec.json.encode(self.totals)}
         for labels in self._dirty:
             one = self.requests[labels] if len(labels) == 4 else self.durations[labels]
@@ -125,24 +127,26 @@ class Traffic:
         self._dirty.clear()
         return puts
 
-    def forget_commits(self) -> None:
-        """Make the next `changes` give everything, after a commit that failed."""
-        self._dirty.update(self.requests, self.durations)
-
     def _restore(self, name: str, saved: Mapping[str, bytes]) -> None:
-        try:
-            for key, value in saved.items():
-                if key == "totals":
-                    self.totals = msgspec.json.decode(value, type=Totals)
-                elif key.startswith("["):
-                    labels = (name, *msgspec.json.decode(key, type=tuple[str, ...]))
-                    if len(labels) == 4:
-                        self.requests[labels] = msgspec.json.decode(value, type=Requests)
-                    else:
-                        method, route = labels[1:]
-                        self.durations[name, method, route] = msgspec.json.decode(value, type=Durations)
-        except (msgspec.MsgspecError, ValueError) as exc:
-            raise StoreError(f"source {name}: the state kept for it cannot be read: {exc}") from exc
+        for key, value in saved.items():
+            try:
+                self._restore_one(name, key, value)
+            except (msgspec.MsgspecError, ValueError) as exc:
+                self.unreadable[key] = str(exc)
+
+    def _restore_one(self, name: str, key: str, value: bytes) -> None:
+        if key == "totals":
+            self.totals = msgspec.json.decode(value, type=Totals)
+        else:
+            method, route, *more = msgspec.json.decode(key, type=list[str])
+            if more:
+                (code,) = more
+                self.requests[name, method, route, code] = msgspec.json.decode(value, type=Requests)
+            else:
+                one = msgspec.json.decode(value, type=Durations)
+                if len(one.counts) != len(one.bounds_s) + 1:
+                    raise ValueError("counts and bounds do not fit")
+                self.durations[name, method, route] = one
 
 
 def _add_counts(into: dict[str, int], more: dict[str, int]) -> None:

@@ -10,7 +10,7 @@ from exporter.accesslog.state import Traffic
 from exporter.accesslog.tally import Tally
 from exporter.catalogue import HistogramValue
 from foundation.config import parse_config
-from foundation.errors import ConfigError, StoreError
+from foundation.errors import ConfigError
 
 
 def source(**settings):
@@ -120,13 +120,12 @@ def test_a_restart_anywhere_changes_nothing(requests, restarts):
     assert as_sets(stopped) == as_sets(straight)
 
 
-def test_after_a_failed_commit_everything_is_put_again():
+def test_changes_are_what_changed_or_everything_on_demand():
     traffic = Traffic(source(), 1.0)
     traffic.add(hits((b"GET", b"/", b"200")), 1.0)
     first = traffic.changes()
     assert set(traffic.changes()) == {"totals"}
-    traffic.forget_commits()
-    assert traffic.changes() == first
+    assert traffic.changes(everything=True) == first
 
 
 def test_other_settings_keep_the_counters():
@@ -161,9 +160,23 @@ def test_declared_series_count_against_the_limit():
     assert {route for _, route, _ in series(traffic, REQUESTS)} == {"/a", "/b", "other"}
 
 
-def test_a_state_that_cannot_be_read_is_told():
-    with pytest.raises(StoreError, match="source site: the state kept for it cannot be read"):
-        Traffic(source(), 1.0, {"totals": b"{"})
+TIMED = {
+    "totals": b'{"lines":5,"failed":{},"folded":{}}',
+    '["GET","/","200"]': b"[3,9,1.0]",
+    '["GET","/x","200"]': b"[2,4,1.0]",
+    '["GET","/"]': b"[[0.1],[3,0],5,1.0]",
+}
+
+
+@pytest.mark.parametrize("key", [*TIMED, '["GET","/","2\udcff0"]', '["GET","/","200","x"]', '["GET"]', "[1,2,3]"])
+@pytest.mark.parametrize("value", [b"", b"{", b"\xff", b"null", b"[[0.1],[3],5,1.0]"])
+def test_a_value_that_cannot_be_read_begins_anew_and_the_others_go_on(key, value):
+    traffic = Traffic(source(format="tab-timed", buckets=(0.1,)), 9.0, {**TIMED, key: value})
+    assert set(traffic.unreadable) == {key}
+    kept = traffic.changes(everything=True)
+    assert all(kept[name] == TIMED[name] for name in TIMED.keys() - {key})
+    traffic.add(hits((b"GET", b"/", b"200"), numbers=(1, 1, 5, 1, 0)), 10.0)
+    assert series(traffic, REQUESTS)["GET", "/", "200"] == (1 if key == '["GET","/","200"]' else 4)
 
 
 @pytest.mark.parametrize(

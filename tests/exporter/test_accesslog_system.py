@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from exporter.accesslog import Source, System
-from exporter.checkpoint import Changes
+from exporter.checkpoint import Changes, Checkpoint
 from exporter.system import Context
 from foundation.clock import SystemClock
 
@@ -120,20 +120,40 @@ async def test_a_reload_keeps_the_counters_of_what_stays(tmp_path):
     }
 
 
-async def test_a_state_that_cannot_be_read_is_thrown_away_and_told(tmp_path, caplog):
+@pytest.mark.parametrize(
+    ("key", "requests", "lines"),
+    [
+        pytest.param('["GET","/","200"]', {"/": 1, "/x": 2}, 6, id="a-series"),
+        pytest.param("totals", {"/": 4, "/x": 2}, 1, id="totals"),
+        pytest.param("tail", {"/": 4, "/x": 2}, 6, id="position"),
+        pytest.param("nobody knows it", {"/": 4, "/x": 2}, 6, id="unknown"),
+    ],
+)
+@pytest.mark.parametrize("how", ["damaged", "gone"])
+async def test_what_cannot_be_read_of_a_state_is_set_aside_and_the_rest_goes_on(tmp_path, key, requests, lines, how):
     log = tmp_path / "access.log"
-    log.write_bytes(LINE * 3)
+    log.write_bytes(LINE * 3 + LINE.replace(b"/", b"/x") * 2)
     context = Context(tmp_path / "state", SystemClock())
-    saved = {"totals": b"{", '["GET","/old","200"]': b"[9,9,1.0]", "tail": b"?"}
-    await context.checkpoint.commit("accesslog/site", Changes(saved, everything=True))
-    system = System([source(log)], context)
-    async with running(system, context):
-        await until_counted(system, 3)
-    assert context.checkpoint.problems["damaged"] == 1
-    assert "source site: the state kept for it cannot be read" in caplog.text
-    again = Context(tmp_path / "state", SystemClock())
-    assert set(again.checkpoint.load("accesslog/site")) == {"totals", "tail", '["GET","/","200"]'}
-    again.close()
+    async with running(system := System([source(log)], context), context):
+        await until_counted(system, 5)
+    with log.open("ab") as more:
+        more.write(LINE)
+    with Checkpoint(tmp_path / "state" / "exporter.db", SystemClock()) as store:
+        saved = store.load("accesslog/site")
+        store.commit_now("accesslog/site", Changes({key: b"?"}) if how == "damaged" else Changes({}, frozenset([key])))
+    context = Context(tmp_path / "state", SystemClock())
+    async with running(system := System([source(log)], context), context):
+        await until_counted(system, sum(requests.values()))
+        found = {f.metric.name: dict(f.series) for f in system.collect()}
+        aside = dict(context.checkpoint._db.execute("SELECT key, value FROM set_aside").fetchall())
+        damaged = context.checkpoint.problems["damaged"]
+    assert {route: n for (_, _, route, _), n in found["tidewatch_http_requests_total"].items()} == requests
+    assert found["tidewatch_log_lines_total"] == {("site",): lines}
+    if how == "damaged":
+        assert aside[key] == b"?"
+    if key == "tail":  # the counts of no known position
+        assert aside | {key: saved[key]} == saved
+    assert damaged == len(aside)
 
 
 CONFIG = """
@@ -168,7 +188,7 @@ def test_a_hangup_reloads_and_a_bad_file_changes_nothing(tmp_path):
         process.terminate()
         said = process.stderr.read()
         assert process.wait() == 0
-        assert f"the old configuration stays: {config}:1: $.accesslog: expected `array`, got `int`" in said
+        assert f"the old configuration stays: {config}:1: $.accesslog: expected a list" in said
     finally:
         process.kill()
         process.wait()
