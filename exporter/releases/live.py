@@ -44,7 +44,7 @@ BINS_AT_ONCE = 4
 DRAIN_S = 5.0
 
 
-class Follower:
+class Live:
     """One source: what it listens to, its comparison, its place in the checkpoint."""
 
     def __init__(self, source: Source, number: int, ctx: Context) -> None:
@@ -113,7 +113,7 @@ class Follower:
         if taken.late:
             self.failed["late"] += taken.late
         self._commits.touch()
-        self._tell(turns)
+        self._log(turns)
         self._see_to_bins()
         return taken.accepted, taken.late
 
@@ -224,7 +224,7 @@ class Follower:
         while True:
             await self._due.wait()
             while self.stream.behind():
-                self._tell(self.stream.close(BINS_AT_ONCE))
+                self._log(self.stream.close(BINS_AT_ONCE))
                 self._commits.touch()
                 await asyncio.sleep(0)
             self._due.clear()
@@ -235,12 +235,12 @@ class Follower:
         while True:
             await self._clock.sleep_until(self._clock.monotonic() + TICK_S)
             before = self.stream.state.closed_to_s
-            self._tell(self.stream.tick(self._clock.wall(), BINS_AT_ONCE))
+            self._log(self.stream.tick(self._clock.wall(), BINS_AT_ONCE))
             self._see_to_bins()
             if self.stream.state.closed_to_s != before:
                 self._commits.touch()
 
-    def _tell(self, turns: Iterable[Turn]) -> None:
+    def _log(self, turns: Iterable[Turn]) -> None:
         for build, (kind, alert) in turns:
             log.warning("%s: code %d of %s: %s %s", self.name, alert.code, build, alert.detector, kind)
 

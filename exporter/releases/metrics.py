@@ -21,7 +21,7 @@ from exporter.sources.tail.metrics import families as log_families
 Values = dict[LabelValues, float]
 
 
-class Told(Protocol):
+class Intake(Protocol):
     """What a follower knows beside its stream."""
 
     @property
@@ -46,8 +46,8 @@ def code_name(code: int) -> str:
     return "other" if code == OTHER_CODE else str(code)
 
 
-def families(streams: Mapping[str, Stream], followers: Mapping[str, Told]) -> Iterator[Family]:
-    """Everything that the sources tell."""
+def families(streams: Mapping[str, Stream], followers: Mapping[str, Intake]) -> Iterator[Family]:
+    """Everything that the sources expose."""
     found: dict[Metric, Values] = {metric: {} for metric in vars(catalogue).values() if isinstance(metric, Metric)}
     for name, stream in streams.items():
         _counts(found, name, stream, followers[name])
@@ -61,7 +61,7 @@ def families(streams: Mapping[str, Stream], followers: Mapping[str, Told]) -> It
         yield from log_families(catalogue.LOG, logs)
 
 
-def _counts(found: dict[Metric, Values], name: str, stream: Stream, follower: Told) -> None:
+def _counts(found: dict[Metric, Values], name: str, stream: Stream, follower: Intake) -> None:
     state = stream.state
     for build, totals in state.totals.items():
         for code, count in totals.items():
@@ -85,7 +85,7 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, follower: To
         found[catalogue.ALERTS][name, build, code_name(code), detector, transition] = count
 
 
-def _failed(follower: Told) -> dict[str, int]:
+def _failed(follower: Intake) -> dict[str, int]:
     """Lines that were not taken, by reason, with those that the log's reader dropped for their length."""
     failed = {"late": 0, "too_long": 0, **follower.failed}
     if follower.log_status:

@@ -97,7 +97,7 @@ class LineSplitter:
         """`at_start`: the first bytes are the beginning of a file."""
         self._rest = b""
         self._first = at_start
-        self._skipping = False  # inside a line that was too long, and has been told already
+        self._skipping = False  # inside a line that was too long, and has been counted already
 
     def begin(self) -> None:
         """What comes next is the beginning of another file; what came before ended with its line."""
@@ -120,7 +120,7 @@ class LineSplitter:
             self._skipping = False
         if len(rest) > MAX_LINE_BYTES:
             if not self._skipping:
-                lines += rest[: MAX_LINE_BYTES + 1] + b"\n"  # refused by parse_line, told as too_long
+                lines += rest[: MAX_LINE_BYTES + 1] + b"\n"  # refused by parse_line as too_long
             self._skipping = True
         self._rest = (b"" if self._skipping else rest) + held
         return self._begun(lines) if self._first else lines

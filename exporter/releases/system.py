@@ -1,10 +1,10 @@
-"""The live system: every configured stream of errors, and what is told of them."""
+"""The live system: every configured stream of errors, and the metrics of them."""
 
 import asyncio
 from collections.abc import Iterable
 
 from exporter.catalogue import Family
-from exporter.releases.live import Follower
+from exporter.releases.live import Live
 from exporter.releases.metrics import families
 from exporter.releases.source import Source
 from exporter.system import Context
@@ -15,7 +15,7 @@ class System:
 
     def __init__(self, sources: list[Source], ctx: Context) -> None:
         """Opens nothing yet. Raises ConfigError."""
-        self._followers = [Follower(source, number, ctx) for number, source in enumerate(sources)]
+        self._followers = [Live(source, number, ctx) for number, source in enumerate(sources)]
 
     async def run(self) -> None:
         """Take records until cancelled; then write down what was taken."""
