@@ -44,7 +44,7 @@ R = TypeVar("R", bound=Runner)
 
 
 class Supervisor(Generic[R]):
-    """The sources of one system, by name. `run` once.
+    """The sources of one system, by name; the base of its door. `run` once.
 
     Attributes:
         failures: unexpected errors so far, by source.
@@ -99,7 +99,7 @@ class Supervisor(Generic[R]):
         showing = [runner.written() for _, runner in self._showing()]
         await asyncio.gather(*showing, return_exceptions=True)
 
-    def families(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[Family]:
         """Metrics of all sources: one family a metric. A source that cannot give its metrics is left out."""
         merged: dict[str, Family] = {}
         for name, runner in self._showing():

@@ -1,30 +1,28 @@
-"""One web host while its logs are followed: tail -> parse -> ledger -> standing, and ledger -> checkpoint.
+"""One web host while its logs are followed: tail -> parse -> ledger -> standing, and ledger -> keeper.
 
 Positions and ledger are written in one transaction, so that no line is lost or counted twice. The standing is computed
 in a thread from time to time, so a scrape only tells it.
 """
 
 import asyncio
-import logging
 from collections.abc import Iterator
 
 from exporter.catalogue import Family
 from exporter.catalogue import hosting as metrics
-from exporter.checkpoint import Changes, Checkpoint
+from exporter.checkpoint import Checkpoint
 from exporter.hosting.metrics import FUTURE, families
 from exporter.hosting.parse import MINUTE_S, Event, Times, parse_block, parse_line
 from exporter.hosting.source import Source
 from exporter.hosting.standing import Pieces, Standing, make_standing, pieces
-from exporter.hosting.state import Ledger
+from exporter.hosting.state import ABOUT, About, Ledger
+from exporter.keeper import Keeper
 from exporter.sources.tail import Limits, Tail
 from exporter.sources.tail.metrics import families as log_families
 from foundation.clock import Clock
 from foundation.errors import BadRecord, StoreError
 
-log = logging.getLogger(__name__)
-
 TICK_S = 1.0
-"""Accounts and commits are due this long after those before."""
+"""Accounts are due this long after those before."""
 SHARE = 10
 """And recomputing takes no more than one part in this many of the time."""
 BATCH_BYTES = 1 << 18
@@ -38,33 +36,44 @@ class Live:
     """Follows one source while `run` runs; can be asked for its metrics at any time."""
 
     def __init__(self, source: Source, checkpoint: Checkpoint, clock: Clock) -> None:
-        """Goes on from the checkpoint; what cannot be read there is said, counted and thrown away."""
+        """Touches no file."""
         self.source = source
         self.cycle = source.cycle.seconds()
-        self._checkpoint = checkpoint
         self._clock = clock
-        self._scope = f"hosting/{source.source}"
-        self._resume(checkpoint.load(self._scope))
+        self._keeper = Keeper(checkpoint, f"hosting/{source.source}", clock, self._changes)
+        self._guard = self._keeper.whole  # the ledger stands still while a thread reads it
+        self._position: bytes | None = None
+        self.ledger = Ledger()
         self._times = Times(source.zone())
         self._flat: dict[int, Pieces] = {}
         self.standing: Standing | None = None
-        self._changed, self._unsaved, self._everything = True, False, False
+        self._changed = True
         self._last_line_s = clock.monotonic()
         self._started_s = clock.wall()
         self._recompute_s = 0.0
-        self._guard = asyncio.Lock()  # the ledger stands still while a thread reads it
+        self.begun, self.written = self._keeper.begun, self._keeper.written
 
     def _resume(self, saved: dict[str, bytes]) -> None:
-        """Go on from what was saved, or from nothing if it cannot be read."""
-        position = saved.pop(TAIL, None)
+        """Go on from what was saved. Where some of it cannot be read, the logs are read again, on top of the rest.
+
+        Events are a set: those that are in the ledger already change nothing. Logs that are to be read from their end
+        are not read again; they are followed on.
+        """
+        position, again = saved.get(TAIL), self.source.from_ == "start"
+        self.ledger, stale, unreadable = Ledger.restore(
+            {key: value for key, value in saved.items() if key != TAIL}, self.cycle.start_s
+        )
         try:
-            self.ledger, self._stale = Ledger.restore(saved, self.cycle.start_s)
             self._follow(position)
         except StoreError as exc:
-            log.error("source %s: %s; it is thrown away and reading starts afresh", self.source.source, exc)  # noqa: TRY400, the text says all
-            self._checkpoint.problems["damaged"] += 1
-            self.ledger, self._stale = Ledger(), list(saved)
-            self._follow(None)
+            unreadable[TAIL], position = str(exc), None
+        if again and (unreadable or (saved and position is None)):
+            reason = "the logs are read again, for some of the state cannot be read"
+            unreadable = {key: reason for key in (TAIL, ABOUT) if key in saved} | unreadable
+            self.ledger.about, position = About(self.ledger.newest_minute_s()), None
+        self._follow(position)
+        self._keeper.set_aside(unreadable)
+        self._keeper.delete(stale)
 
     def _follow(self, position: bytes | None) -> None:
         self._position = position
@@ -77,13 +86,15 @@ class Live:
         )
 
     async def run(self) -> None:
-        """Read until cancelled, then put everything away."""
+        """Read until cancelled, then put everything away. Raises StoreError when the state cannot be had."""
+        self._resume(await self._keeper.load())
         try:
-            async with asyncio.TaskGroup() as group:
+            await self._tail.begin()
+            self._position = self._tail.saved_state()
+            async with self._keeper.keeping(), asyncio.TaskGroup() as group:
                 group.create_task(self._read())
                 group.create_task(self._tick())
         finally:
-            self._commit_now()
             await self._tail.close()
 
     async def _read(self) -> None:
@@ -91,7 +102,7 @@ class Live:
             async with self._guard:
                 self.take(batch.data)
                 self._position = self._tail.saved_state()
-                self._unsaved = True
+            self._keeper.touch()
 
     def take(self, lines: bytes) -> None:
         """Read whole lines into the ledger."""
@@ -131,7 +142,6 @@ class Live:
         due_s = self._clock.monotonic()
         while True:
             await self.recompute()
-            await self._commit()
             now_s = self._clock.monotonic()
             due_s = max(due_s + TICK_S, now_s + SHARE * self._recompute_s)
             await self._clock.sleep_until(due_s)
@@ -149,6 +159,7 @@ class Live:
             self.ledger.settle(settled_s)
             self.standing = await asyncio.to_thread(self._make_standing, settled_s)
         self._recompute_s = self._clock.monotonic() - started_s
+        self._keeper.touch()
 
     def _make_standing(self, settled_s: int) -> Standing:
         changed, self.ledger.changed_accounts = self.ledger.changed_accounts, set()
@@ -156,40 +167,11 @@ class Live:
             self._flat[account] = pieces(self.ledger.accounts[account].sessions())
         return make_standing(self.ledger, self._flat, self.cycle, settled_s)
 
-    async def _commit(self) -> None:
-        if not self._unsaved:
-            return
-        async with self._guard:
-            changes = self._changes()
-        try:
-            await self._checkpoint.commit(self._scope, changes)
-        except StoreError:
-            self._commit_failed()
-        except asyncio.CancelledError:
-            self._commit_failed()  # for all that is known; the last commit brings everything
-            raise
-        else:
-            self._stale = []
-
-    def _commit_now(self) -> None:
-        try:
-            self._checkpoint.commit_now(self._scope, self._changes())
-        except StoreError as exc:
-            log.error("source %s: the last lines could not be put away: %s", self.source.source, exc)  # noqa: TRY400, the text says all
-            self._commit_failed()
-
-    def _changes(self) -> Changes:
-        self._unsaved = False
-        everything, self._everything = self._everything, False
-        puts = self.ledger.changes()
+    def _changes(self, everything: bool) -> tuple[dict[str, bytes], list[str]]:  # noqa: FBT001, the keeper's question
+        puts = self.ledger.changes(everything=everything)
         if self._position is not None:
             puts[TAIL] = self._position
-        return Changes(puts, frozenset(self._stale) - puts.keys(), everything=everything)
-
-    def _commit_failed(self) -> None:
-        """The checkpoint has said and counted it; the next commit must bring everything."""
-        self._unsaved = self._everything = True
-        self.ledger.forget_saves()
+        return puts, []
 
     def families(self) -> Iterator[Family]:
         """Metrics of the host, and of the reading itself."""

@@ -6,14 +6,13 @@ account.
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import nan
 from typing import NamedTuple
 
 import msgspec
 
 from exporter.hosting.parse import DOWN_ABOVE, MINUTE_S, Created, Deleted, Event, Heartbeat, Route
-from foundation.errors import StoreError
 
 DAY_S = 86_400
 MINUTES_A_DAY = 1440
@@ -23,6 +22,10 @@ MISSING, UP, OVERLOAD = 0, 1, 2
 MAX_RANK = 8  # a label has to end somewhere
 MAX_WAITING = 100_000  # decisions whose minute is not settled; of more, the rank is not told
 _UNHEARD = array("f", [nan]) * MINUTES_A_DAY
+
+
+ABOUT = "about"
+"""The key of the small part of the state."""
 
 
 class Segment(NamedTuple):
@@ -109,6 +112,7 @@ class Ledger:
         self.changed_accounts: set[int] = set()  # since the last time all was computed
         self._unsaved_accounts: set[int] = set()
         self._unsaved_days: set[tuple[int, int]] = set()
+        self._unsaved_loads: set[int] = set()
 
     def add(self, event: Event, time_s: int) -> None:
         """Take one event."""
@@ -152,6 +156,7 @@ class Ledger:
         if (day + 1) * DAY_S > about.settled_s:
             loads = self.workloads.setdefault(server, {}).setdefault(day, _UNHEARD[:])
             loads[at] = workload if loads[at] != loads[at] else max(workload, loads[at])
+            self._unsaved_loads.add(server)
         if server not in about.last or about.last[server][0] <= time_s:
             about.last[server] = time_s, workload
 
@@ -188,56 +193,94 @@ class Ledger:
         rank = 1 + sum(load < seen[decision.server_id] for load in seen.values())
         return str(rank) if rank <= MAX_RANK else "more"
 
-    def changes(self) -> dict[str, bytes]:
-        """What is to be saved since the last call, by key."""
-        puts = {"about": msgspec.msgpack.encode(self.about)}
+    def changes(self, *, everything: bool = False) -> dict[str, bytes]:
+        """What is to be saved since the last call, or everything, by key."""
+        if everything:
+            self._unsaved_days = {(server, day) for server, days in self.minutes.items() for day in days}
+            self._unsaved_accounts = set(self.accounts)
+            self._unsaved_loads = set(self.workloads)
+        puts = {ABOUT: msgspec.msgpack.encode(self.about)}
         for server, day in self._unsaved_days:
             puts[f"minutes/{server}/{day}"] = bytes(self.minutes[server][day])
         for account_id in self._unsaved_accounts:
             puts[f"account/{account_id}"] = msgspec.msgpack.encode(self.accounts[account_id])
+        for server in self._unsaved_loads:
+            puts[f"loads/{server}"] = msgspec.msgpack.encode(self._loads_to_settle(server))
+        self._unsaved_loads.clear()
         self._unsaved_days.clear()
         self._unsaved_accounts.clear()
         return puts
 
-    def forget_saves(self) -> None:
-        """The next `changes` are everything."""
-        self._unsaved_days = {(server, day) for server, days in self.minutes.items() for day in days}
-        self._unsaved_accounts = set(self.accounts)
+    def _loads_to_settle(self, server: int) -> list[tuple[int, int, bytes]]:
+        """The workloads that decisions may still be ranked by: pieces of days, each from a minute on."""
+        since_s, until_s = self.about.settled_s - MINUTE_S, (self.about.newest_heartbeat_s or 0) + MINUTE_S
+        found = []
+        for day, loads in self.workloads.get(server, {}).items():
+            first, last = ((time_s - day * DAY_S) // MINUTE_S for time_s in (since_s, until_s))
+            found.append((day, max(0, first), loads[max(0, first) : max(0, last)].tobytes()))
+        return found
+
+    def newest_minute_s(self) -> int | None:
+        """Start of the last minute of which some server was heard."""
+        days = [(day, minutes) for server in self.minutes.values() for day, minutes in server.items()]
+        lasts = [day * DAY_S + (len(minutes.rstrip(b"\0")) - 1) * MINUTE_S for day, minutes in days if any(minutes)]
+        return max(lasts, default=None)
 
     @staticmethod
-    def restore(saved: dict[str, bytes], since_s: int) -> tuple["Ledger", list[str]]:
-        """The ledger that `changes` wrote, and the keys of what ended before `since_s` and is not needed any more.
-
-        Raises StoreError if that is nothing that `changes` writes.
-        """
-        try:
-            return Ledger._restored(saved, since_s)
-        except (msgspec.MsgspecError, ValueError) as exc:
-            raise StoreError(f"the state can't be read: {exc}") from exc
-
-    @staticmethod
-    def _restored(saved: dict[str, bytes], since_s: int) -> tuple["Ledger", list[str]]:
-        ledger, stale = Ledger(), list[str]()
+    def restore(saved: Mapping[str, bytes], since_s: int) -> "Restored":
+        """The ledger that `changes` wrote."""
+        ledger, stale, unreadable = Ledger(), list[str](), dict[str, str]()
         for key, value in saved.items():
-            kind, *names = key.split("/")
-            if kind == "about":
-                ledger.about = msgspec.msgpack.decode(value, type=About)
-            elif kind == "minutes":
-                server, day = map(int, names)
-                if len(value) != MINUTES_A_DAY:
-                    raise ValueError(f"{key} has {len(value)} bytes")
-                if (day + 1) * DAY_S <= since_s:
+            try:
+                if not ledger._restore_one(key, value, since_s):
                     stale.append(key)
-                else:
-                    ledger.minutes.setdefault(server, {})[day] = bytearray(value)
-            elif kind == "account":
-                log = msgspec.msgpack.decode(value, type=AccountLog)
-                if all(life.ended_s is not None and life.ended_s <= since_s for life in log.sessions()) and log.created:
-                    stale.append(key)
-                else:
-                    ledger.accounts[int(names[0])] = log
+            except (msgspec.MsgspecError, ValueError) as exc:
+                unreadable[key] = str(exc)
+        if ABOUT in unreadable:
+            ledger.about.newest_heartbeat_s = ledger.newest_minute_s()
         for log in ledger.accounts.values():
             for server in log.routed.values():
                 ledger.minutes.setdefault(server, {})
         ledger.changed_accounts = set(ledger.accounts)
-        return ledger, stale
+        return Restored(ledger, stale, unreadable)
+
+    def _restore_one(self, key: str, value: bytes, since_s: int) -> bool:
+        """Take in one value, if it is still needed. Raises ValueError, MsgspecError."""
+        kind, *names = key.split("/")
+        if key == ABOUT:
+            self.about = msgspec.msgpack.decode(value, type=About)
+        elif kind == "minutes":
+            server, day = map(int, names)
+            if len(value) != MINUTES_A_DAY:
+                raise ValueError(f"{len(value)} bytes")
+            if (day + 1) * DAY_S <= since_s:
+                return False
+            self.minutes.setdefault(server, {})[day] = bytearray(value)
+        elif kind == "account":
+            (account_id,) = map(int, names)
+            log = msgspec.msgpack.decode(value, type=AccountLog)
+            if log.created and all(life.ended_s is not None and life.ended_s <= since_s for life in log.sessions()):
+                return False
+            self.accounts[account_id] = log
+        elif kind == "loads":
+            (server,) = map(int, names)
+            for day, first, packed in msgspec.msgpack.decode(value, type=list[tuple[int, int, bytes]]):
+                loads = array("f", packed)
+                if not 0 <= first <= MINUTES_A_DAY - len(loads):
+                    raise ValueError("minutes that no day has")
+                day_loads = self.workloads.setdefault(server, {}).setdefault(day, _UNHEARD[:])
+                day_loads[first : first + len(loads)] = loads
+        else:
+            raise ValueError("unknown")
+        return True
+
+
+class Restored(NamedTuple):
+    """A ledger out of what was saved.
+
+    stale: keys of what ended before the cycle and is not needed any more. unreadable: the reason by key.
+    """
+
+    ledger: Ledger
+    stale: list[str]
+    unreadable: dict[str, str]

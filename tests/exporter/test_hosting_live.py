@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 
 import msgspec
@@ -211,7 +212,7 @@ async def test_a_new_cycle_keeps_the_accounts_and_starts_their_budget_anew(tmp_p
 
 
 @pytest.mark.parametrize("key", ["about", "account/1", "minutes/1/16846", "tail"])
-async def test_a_state_that_cannot_be_read_is_begun_afresh(tmp_path, key):
+async def test_what_cannot_be_read_of_a_state_is_read_again_from_the_logs(tmp_path, key):
     append(tmp_path, [beat(1, m) for m in range(5)])
     append(
         tmp_path, ['{"event": "createAccount", "accountId": 1, "accountName": "Ann", "time": "2016-02-15 00:00:00"}']
@@ -219,11 +220,30 @@ async def test_a_state_that_cannot_be_read_is_begun_afresh(tmp_path, key):
     for damaged in (True, False):
         async with running(tmp_path) as system:
             await until(system, 300, "account_state_seconds", 1, "unrouted")
-            assert value(system, "events_total", "heartbeat") == 5
+            await until(system, 5, "events_total", "heartbeat")
         if damaged:
             with Checkpoint(tmp_path / "state" / "exporter.db", SystemClock()) as checkpoint:
                 checkpoint.load("hosting/platform")
                 checkpoint.commit_now("hosting/platform", Changes({key: b"\xc1 no"}))
+    with closing(sqlite3.connect(tmp_path / "state" / "exporter.db")) as db:
+        assert dict(db.execute("SELECT key, value FROM set_aside"))[key] == b"\xc1 no"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["about", "account/1", "minutes/1/16846"])
+async def test_with_logs_that_are_followed_from_their_end_the_rest_of_a_damaged_state_goes_on(tmp_path, key):
+    account = '{"event": "createAccount", "accountId": %d, "accountName": "Ann", "time": "2016-02-15 00:00:00"}'
+    async with running(tmp_path, **{"from": "end"}) as system:
+        await system.begun()
+        append(tmp_path, [beat(server, m) for m in range(5) for server in (1, 2)] + [account % 1, account % 2])
+        await until(system, 300, "account_state_seconds", 2, "unrouted")
+    with Checkpoint(tmp_path / "state" / "exporter.db", SystemClock()) as checkpoint:
+        checkpoint.load("hosting/platform")
+        checkpoint.commit_now("hosting/platform", Changes({key: b"\xc1 no"}))
+    async with running(tmp_path, **{"from": "end"}) as system:
+        append(tmp_path, [beat(2, 5)])
+        await until(system, 360, "account_state_seconds", 2, "unrouted")
+        assert value(system, "events_total", "heartbeat") == (1 if key == "about" else 11)
 
 
 def test_a_saved_ledger_is_the_ledger():
@@ -237,12 +257,28 @@ def test_a_saved_ledger_is_the_ledger():
         (Deleted(2, ""), START + 50),
     ):
         ledger.add(event, time_s)
-    again, stale = Ledger.restore(ledger.changes(), START)
-    assert (again.about, again.accounts, again.minutes, stale) == (ledger.about, ledger.accounts, ledger.minutes, [])
-    ledger.forget_saves()
-    later, stale = Ledger.restore(ledger.changes(), START + 86_400)
+    again, stale, unreadable = Ledger.restore(ledger.changes(), START)
+    assert (again.about, again.accounts, again.minutes) == (ledger.about, ledger.accounts, ledger.minutes)
+    assert (stale, unreadable) == ([], {})
+    assert ledger.changes().keys() == {"about"}
+    later, stale, unreadable = Ledger.restore(ledger.changes(everything=True), START + 86_400)
     assert sorted(stale) == ["account/2", f"minutes/1/{START // 86_400}"]
-    assert sorted(later.accounts) == [1]
+    assert (sorted(later.accounts), unreadable) == ([1], {})
+
+
+@pytest.mark.parametrize(
+    "key", ["about", "account/1", "account/x", "minutes/1/16846", "minutes/1", "loads/1", "loads/x", "other"]
+)
+def test_a_value_that_cannot_be_read_costs_what_it_held(key):
+    ledger = Ledger()
+    for server in (1, 2):
+        ledger.add(Heartbeat(server, 0.5, ""), START + 120)
+        ledger.add(Created(server, "Ann", ""), START)
+    again, stale, unreadable = Ledger.restore(ledger.changes() | {key: b"\xc1 no"}, START)
+    assert (unreadable.keys(), stale) == ({key}, [])
+    assert again.accounts.keys() == {1, 2} - {key == "account/1"}
+    assert again.minutes.keys() == {1, 2} - {key == "minutes/1/16846"}
+    assert again.about.newest_heartbeat_s == START + 120
 
 
 def test_every_metric_told_is_in_the_catalogue():

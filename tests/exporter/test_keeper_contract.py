@@ -3,16 +3,19 @@ run that nothing ever happened to; and what a scrape has shown, the next run has
 """
 
 import asyncio
+import json
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import given, settings
 
-from exporter import accesslog
+from exporter import accesslog, hosting
 from exporter.accesslog.state import Traffic
+from exporter.hosting.state import Ledger
 from exporter.system import Context
 
 pytestmark = pytest.mark.slow
@@ -93,7 +96,36 @@ class AccessLog(FollowedLog):
         return accesslog.System([accesslog.Source(source="s", paths=(str(self.log),))], context)
 
 
-SYSTEMS = [AccessLog]
+class Hosting(FollowedLog):
+    counting = (Ledger, "add")
+    counters = (
+        "tidewatch_hosting_events_total",
+        "tidewatch_hosting_lines_failed_total",
+        "tidewatch_hosting_routing_decisions_total",
+        "tidewatch_hosting_read_bytes_total",
+    )
+
+    def line(self, number):
+        time = f"2016-02-15 {number // 60:02}:{number % 60:02}:00"
+        event = [
+            {"event": "heartbeat", "serverId": number % 2, "workload": number % 2 / 2, "time": time},
+            {"event": "createAccount", "accountId": number, "accountName": "Ann", "time": time},
+            {"event": "route", "accountId": number - 2, "serverId": (number - 1) % 2, "time": time},
+            "bad",
+        ][(0, 1, 0, 2, 0, 0, 3)[number % 7]]
+        return json.dumps(event).encode() + b"\n"
+
+    def system(self, context):
+        settings = {
+            "cycle": {"start": "2016-02-15T00:00:00Z", "end": "2016-02-16T00:00:00Z"},
+            "lateness_s": 120,
+            "idle_s": 5,
+        }
+        source = msgspec.convert({"source": "s", "logs": [str(self.log)], **settings}, hosting.Source)
+        return hosting.System([source], context)
+
+
+SYSTEMS = [AccessLog, Hosting]
 
 
 class Life:

@@ -77,7 +77,7 @@ async def turns(count=50):
 
 
 def shown(supervisor):
-    return {labels[0] for family in supervisor.families() for labels, _ in family.series}
+    return {labels[0] for family in supervisor.collect() for labels, _ in family.series}
 
 
 async def test_a_source_that_fails_is_built_anew_and_the_others_never_notice(caplog):
