@@ -57,6 +57,12 @@ async def until(system, want, name, *labels):
             await asyncio.sleep(0.005)
 
 
+async def until_told(system, name):
+    async with asyncio.timeout(20):
+        while value(system, name) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
 async def until_read(system, lines):
     kinds = ("heartbeat", "route", "createAccount", "deleteAccount")
     async with asyncio.timeout(20):
@@ -141,6 +147,16 @@ async def test_minutes_within_the_lateness_are_not_judged(tmp_path):
         await until(system, START + 11 * MINUTE, "watermark_timestamp_seconds")
         assert value(system, "server_state", 2, "silent") == 1
         assert value(system, "server_workload_ratio", 1) == 0.5
+
+
+@pytest.mark.parametrize(("lateness_s", "minutes"), [(0, 10), (1, 9), (59, 9), (60, 9), (61, 8), (120, 8)], ids=str)
+async def test_a_lateness_within_a_minute_holds_back_the_whole_minute(tmp_path, lateness_s, minutes):
+    """What is not yet late for a part of a minute may still come for all of it."""
+    append(tmp_path, [beat(1, m) for m in range(10)])
+    async with running(tmp_path, lateness_s=lateness_s, idle_s=3600) as system:
+        await until_read(system, 10)
+        await until_told(system, "watermark_timestamp_seconds")
+        assert value(system, "watermark_timestamp_seconds") == START + minutes * MINUTE
 
 
 async def test_a_heartbeat_from_the_future_is_refused(tmp_path):
@@ -281,12 +297,20 @@ def test_a_value_that_cannot_be_read_costs_what_it_held(key):
     assert again.about.newest_heartbeat_s == START + 120
 
 
-def test_every_metric_told_is_in_the_catalogue():
-    assert {m.name for m in every_metric() if m.name.startswith("tidewatch_hosting")} >= {
-        "tidewatch_hosting_server_state",
-        "tidewatch_hosting_account_downtime_seconds",
-        "tidewatch_hosting_sla_budget_remaining_ratio",
-    }
+async def test_every_metric_of_the_catalogue_is_exposed_and_no_other(tmp_path):
+    append(tmp_path, [beat(1, m) for m in range(9)])
+    append(
+        tmp_path,
+        [
+            '{"event": "createAccount", "accountId": 1, "accountName": "Ann", "time": "2016-02-15 00:00:00"}',
+            '{"event": "route", "accountId": 1, "serverId": 1, "time": "2016-02-15 00:00:00"}',
+        ],
+    )
+    async with running(tmp_path) as system:
+        await until(system, 1, "account_server_info", 1, 1)
+        exposed = {family.metric for family in system.collect()}
+    declared = {metric for metric in every_metric() if metric.name.startswith("tidewatch_hosting_")}
+    assert exposed == declared
 
 
 @pytest.mark.parametrize(
