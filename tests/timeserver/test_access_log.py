@@ -101,6 +101,33 @@ def test_a_line_cut_by_a_full_disk_is_completed_when_there_is_room(path, said):
     assert "writable again; lines dropped so far: 0" in said[1]
 
 
+def test_a_torn_line_is_not_parted_from_its_rest_by_a_rotation(path, said):
+    clocks, disk = Clocks(), Disk(room=10)
+    log = make_log(path, said, disk=disk, clocks=clocks, interval_s=10)
+    give(log, LINES)
+    log.turn()
+    clocks.monotonic_s = 110.0
+    log.turn()  # due, and put off
+    assert (path.read_bytes(), log.counts.rotations) == (b"line 0\nlin", 0)
+    disk.room = 1000
+    log.turn()
+    (rotated,) = (entry for entry in path.parent.iterdir() if entry != path)
+    assert (rotated.read_bytes(), path.read_bytes(), log.counts.lines) == (b"".join(LINES), b"", 5)
+
+
+def test_a_torn_line_is_completed_in_the_file_that_others_moved_away(path, said):
+    disk = Disk(room=10)
+    log = make_log(path, said, disk=disk)
+    give(log, LINES[:2])
+    log.turn()
+    moved = path.rename(path.with_suffix(".1"))
+    disk.room = 1000
+    log.turn()
+    give(log, LINES[2:])
+    log.turn()
+    assert (moved.read_bytes(), path.read_bytes()) == (b"".join(LINES[:2]), b"".join(LINES[2:]))
+
+
 def test_a_streak_of_trouble_is_said_once_and_counted_each_time(path, said):
     log = make_log(path, said, disk=Disk(room=0))
     give(log, LINES)
