@@ -7,8 +7,6 @@ from exporter.stores.metrics import SERIES_PER_STORE, Show, families
 from exporter.stores.report import make_report
 from exporter.web.exposition import Renderer
 
-pytestmark = pytest.mark.slow
-
 AS_OF = "2023-01-23 12:00"
 HOURS = "0,08:00:00,20:00:00"
 POLLS = {
@@ -18,6 +16,11 @@ POLLS = {
     "silent": ["+08:30"],
     "nobody": [],
     "closed": ["-09:00"],
+}
+EDGES = {  # at the very moment of the report one opens, one closes, and of one nothing is known any more
+    "opening": (["6,12:00:00,20:00:00", "0,12:00:00,20:00:00"], "inactive,2023-01-22 15:00:00"),
+    "closing": (["0,08:00:00,12:00:00"], "active,2023-01-23 11:00:00"),
+    "expired": ([], "active,2023-01-22 12:00:00"),
 }
 
 
@@ -29,6 +32,17 @@ def report(stores_worlds):
         hours=[f"{store},{HOURS if store != 'closed' else '1,08:00:00,20:00:00'}" for store in POLLS],
         timezones=[f"{store},UTC" for store in POLLS if store != "silent"] + ["silent,Mars/Base"],
         status=[f"{store},{words[poll[0]]},2023-01-23 {poll[1:]}:00 UTC" for store in POLLS for poll in POLLS[store]],
+    )
+    return make_report(world.database, Policy(), world.moment(AS_OF))
+
+
+@pytest.fixture(scope="module")
+def edges(stores_worlds):
+    world = stores_worlds()
+    world.load(
+        hours=[f"{store},{opening}" for store, (hours, _) in EDGES.items() for opening in hours],
+        timezones=[f"{store},UTC" for store in EDGES],
+        status=[f"{store},{poll} UTC" for store, (_, poll) in EDGES.items()],
     )
     return make_report(world.database, Policy(), world.moment(AS_OF))
 
@@ -52,6 +66,16 @@ def test_every_store_is_in_one_state_and_one_zone(report):
     assert found['tidewatch_store_config_fallback{source="s",reason="timezone_unknown"}'] == "1"
 
 
+def test_a_state_holds_from_its_first_moment_to_before_its_end(edges):
+    found = told(edges, per_store=True)
+    states = {name for name, n in found.items() if name.startswith("tidewatch_store_state{") and n == "1"}
+    assert states == {
+        'tidewatch_store_state{source="s",store_id="opening",state="down"}',
+        'tidewatch_store_state{source="s",store_id="closing",state="closed"}',
+        'tidewatch_store_state{source="s",store_id="expired",state="unknown"}',
+    }
+
+
 def test_two_polls_in_a_row_make_a_store_offline(report):
     found = told(report)
     assert found['tidewatch_stores_offline{source="s"}'] == "1"
@@ -60,6 +84,7 @@ def test_two_polls_in_a_row_make_a_store_offline(report):
     assert "tidewatch_store_offline_seconds" not in "".join(told(report, worst=0))
 
 
+@pytest.mark.slow
 def test_a_store_is_silent_once_it_should_have_been_polled(stores_worlds):
     world = stores_worlds()
     polls = ["a,active,2023-01-23 09:29:59 UTC", "b,active,2023-01-23 09:30:00 UTC"]
