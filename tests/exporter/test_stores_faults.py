@@ -4,6 +4,7 @@ The 23rd of January 2023 is a Monday (day 0). Figures are the CSV's: minutes for
 """
 
 import asyncio
+import functools
 import json
 import urllib.parse
 from typing import NamedTuple
@@ -18,10 +19,9 @@ from exporter.stores.live import Live, Settings
 from exporter.stores.report import header, resolve_as_of
 from foundation.clock import SystemClock
 
-pytestmark = pytest.mark.slow
-
 DAILY = tuple(range(7))
 MONDAY, SUNDAY = (0,), (6,)
+NOON = "2023-01-23 12:00"
 
 
 class Case(NamedTuple):
@@ -48,18 +48,18 @@ NINE_TO_TWELVE = [(MONDAY, "09:00:00", "12:00:00")]
 CASES = {
     # What the published solutions do.
     "the last state is carried over half of every gap": Case(
-        "2023-01-23 12:00", ["+2023-01-23 10:14:00", "-2023-01-23 11:15:00"], NINE_TO_TWELVE,
+        NOON, ["+2023-01-23 10:14:00", "-2023-01-23 11:15:00"], NINE_TO_TWELVE,
         {"uptime_day": 1.7417, "downtime_day": 1.2583},  # to 10:44:30
     ),
     "no history is down": Case(
-        "2023-01-23 12:00", [], NINE_TO_TWELVE, {"uptime_day": 0, "downtime_day": 0, "unknown_day": 3}
+        NOON, [], NINE_TO_TWELVE, {"uptime_day": 0, "downtime_day": 0, "unknown_day": 3}
     ),
     "24x7 ends at 23:59": Case(
-        "2023-01-23 12:00", [f"+2023-01-{day} {hour}:00:00" for day in range(15, 24) for hour in ("00", "12")], [],
+        NOON, [f"+2023-01-{day} {hour}:00:00" for day in range(15, 24) for hour in ("00", "12")], [],
         {"uptime_hour": 60, "uptime_day": 24, "uptime_week": 168, "downtime_week": 0, "unknown_week": 0},
     ),
     "overnight hours are negative time": Case(
-        "2023-01-23 12:00", ["+2023-01-22 23:00:00"], [(SUNDAY, "22:00:00", "02:00:00")],
+        NOON, ["+2023-01-22 23:00:00"], [(SUNDAY, "22:00:00", "02:00:00")],
         {"uptime_day": 4, "downtime_day": 0, "business_week": 4},
     ),
     "overnight hours are split at midnight and half is dropped": Case(
@@ -83,7 +83,7 @@ CASES = {
         {"uptime_day": 2, "business_week": 2}, "America/Los_Angeles",  # 02:00 to 04:00 of Tuesday
     ),
     "an id is spliced into SQL": Case(
-        "2023-01-23 12:00", ["+2023-01-23 10:00:00"], NINE_TO_TWELVE, {"uptime_day": 3}
+        NOON, ["+2023-01-23 10:00:00"], NINE_TO_TWELVE, {"uptime_day": 3}
     ),
     "one poll an hour is looked at": Case(
         "2023-01-23 10:00", ["+2023-01-23 09:10:00", "-2023-01-23 09:50:00"], [(MONDAY, "09:00:00", "10:00:00")],
@@ -94,15 +94,15 @@ CASES = {
         {"uptime_week": 72, "downtime_week": 0, "unknown_week": 96},  # the 18th, 19th and 22nd
     ),
     "the last week leaves the last day out": Case(
-        "2023-01-23 12:00", [f"+2023-01-{day} 09:30:00" for day in range(16, 24)], [(DAILY, "09:00:00", "10:00:00")],
+        NOON, [f"+2023-01-{day} 09:30:00" for day in range(16, 24)], [(DAILY, "09:00:00", "10:00:00")],
         {"uptime_day": 1, "uptime_week": 7},
     ),
     "counts of polls are taken for minutes": Case(
-        "2023-01-23 12:00", ["+2023-01-23 11:30:00"], [],
+        NOON, ["+2023-01-23 11:30:00"], [],
         {"uptime_hour": 60, "uptime_day": 24, "uptime_week": 24.5, "unknown_week": 143.5},
     ),
     "only the first of two openings counts": Case(
-        "2023-01-23 12:00", ["+2023-01-23 09:30:00", "-2023-01-23 11:30:00"],
+        NOON, ["+2023-01-23 09:30:00", "-2023-01-23 11:30:00"],
         [(MONDAY, "09:00:00", "10:00:00"), (MONDAY, "11:00:00", "12:00:00")],
         {"uptime_day": 1, "downtime_day": 1, "business_day": 2},
     ),
@@ -114,17 +114,17 @@ CASES = {
         {"downtime_day": 1.5, "unknown_day": 1.5, "business_day": 3},
     ),
     "nothing is known after the last poll": Case(
-        "2023-01-23 12:00", ["-2023-01-23 09:15:00"], NINE_TO_TWELVE, {"downtime_day": 3, "assumed_day": 1.25}
+        NOON, ["-2023-01-23 09:15:00"], NINE_TO_TWELVE, {"downtime_day": 3, "assumed_day": 1.25}
     ),
     "a poll speaks for half a gap on each side": Case(
-        "2023-01-23 12:00", ["+2023-01-23 10:00:00", "-2023-01-23 10:20:00"], NINE_TO_TWELVE,
+        NOON, ["+2023-01-23 10:00:00", "-2023-01-23 10:20:00"], NINE_TO_TWELVE,
         {"uptime_day": 1.1667, "downtime_day": 1.8333},  # to 10:10
     ),
     "the last hour is the last gap between polls": Case(
-        "2023-01-23 12:00", ["-2023-01-23 10:00:00", "-2023-01-23 11:40:00"], [], {"downtime_hour": 60}
+        NOON, ["-2023-01-23 10:00:00", "-2023-01-23 11:40:00"], [], {"downtime_hour": 60}
     ),
     "a store without polls is left out": Case(
-        "2023-01-23 12:00", [], [], {"uptime_day": 0, "downtime_day": 0, "unknown_day": 24}
+        NOON, [], [], {"uptime_day": 0, "downtime_day": 0, "unknown_day": 24}
     ),
     "an unknown zone is UTC": Case(
         "2023-01-23 17:00", ["-2023-01-23 16:00:00"], NINE_TO_TWELVE, {"downtime_day": 2, "unknown_day": 0}, "Mars/Base"
@@ -133,7 +133,7 @@ CASES = {
         "2023-01-23 17:00", ["-2023-01-23 16:00:00"], NINE_TO_TWELVE, {"downtime_day": 2, "unknown_day": 0}, None
     ),
     "a model fills what nobody polled": Case(
-        "2023-01-23 12:00", [f"+2023-01-{day} 09:30:00" for day in (17, 18, 22, 23)], [(DAILY, "09:00:00", "10:00:00")],
+        NOON, [f"+2023-01-{day} 09:30:00" for day in (17, 18, 22, 23)], [(DAILY, "09:00:00", "10:00:00")],
         {"uptime_week": 4.5, "unknown_week": 2.5, "business_week": 7},  # the 19th to 09:30
     ),
     # What none of them has a test of.
@@ -219,19 +219,33 @@ def everyone(stores_worlds):
     return world
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_fault_of_others_is_not_ours(everyone, name):
+@pytest.fixture(scope="module")
+def report(everyone):
+    """The report of all cases as of some moment, made once for each; that of the quick tests is made here."""
+    made = functools.cache(everyone.report)
+    made(NOON)
+    return made
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if (case.as_of, case.policy) == (NOON, {}) else pytest.mark.slow)
+        for name, case in CASES.items()
+    ],
+)
+def test_a_fault_of_others_is_not_ours(report, name):
     case = CASES[name]
-    got = everyone.report(case.as_of, **case.policy)[NAMES[name]]
+    got = report(case.as_of, **case.policy)[NAMES[name]]
     assert {column: got[column] for column in case.want} == case.want
     for window in ("hour", "day", "week"):
         parts = sum(got[f"{part}_{window}"] for part in ("uptime", "downtime", "unknown"))
         assert parts == pytest.approx(got[f"business_{window}"], abs=1e-9)
 
 
-def test_all_stores_are_told_not_the_first_hundred(everyone):
+def test_all_stores_are_told_not_the_first_hundred(report):
     want = {*NAMES.values(), *(f"more{n}" for n in range(150))}
-    assert set(everyone.report("2023-01-23 12:00")) == want
+    assert set(report(NOON)) == want
 
 
 def test_now_is_the_newest_poll_where_it_is_not_given(everyone):
@@ -262,6 +276,7 @@ class Counting:
         return getattr(self.cursor, name)
 
 
+@pytest.mark.slow
 def test_there_is_no_query_for_each_store(stores_worlds, everyone):
     counts = []
     few = stores_worlds()
@@ -274,6 +289,7 @@ def test_there_is_no_query_for_each_store(stores_worlds, everyone):
     assert counts[0] == counts[1] < 30
 
 
+@pytest.mark.slow
 def test_the_refresh_of_every_hour_takes_something_in(stores_worlds, tmp_path):
     world = stores_worlds()
     box = inbox.Inbox(tmp_path)
@@ -288,6 +304,7 @@ def test_the_refresh_of_every_hour_takes_something_in(stores_worlds, tmp_path):
     assert taken == [world.moment("2023-01-23 09:00"), world.moment("2023-01-23 10:00")]
 
 
+@pytest.mark.slow
 async def test_an_id_is_known_once_it_is_told_and_its_report_is_running(stores_worlds):
     """Ten at a time: nobody hears `No such report Id!`, or `Pending`."""
     app = build_api(Live(stores_worlds().database, Settings(), SystemClock()))
@@ -304,6 +321,7 @@ async def test_an_id_is_known_once_it_is_told_and_its_report_is_running(stores_w
     assert await asyncio.gather(*(trigger_and_get() for _ in range(10))) == [(202, {"status": "Running"})] * 10
 
 
+@pytest.mark.slow
 async def test_an_id_out_of_a_url_is_no_sql(everyone):
     app = build_api(Live(everyone.database, Settings(), SystemClock()))
     path = f"/stores/{urllib.parse.quote(HOSTILE)}"
@@ -311,6 +329,7 @@ async def test_an_id_out_of_a_url_is_no_sql(everyone):
     assert (response.status, json.loads(response.body)["store_id"]) == (200, HOSTILE)
 
 
+@pytest.mark.slow
 def test_late_polls_change_the_next_report_and_not_the_one_that_is_made(stores_worlds):
     world = stores_worlds()
     hours, zone = ["a,0,09:00:00,12:00:00"], ["a,UTC"]
