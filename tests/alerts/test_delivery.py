@@ -36,7 +36,7 @@ SHORTER = {
     "group_interval: 10s": "group_interval: 1s",
     "repeat_interval: 30s": "repeat_interval: 2s",
 }
-WITHIN_S = 20
+WITHIN_S = 60  # on a busy machine; a quiet one needs a few seconds
 ERRORS = 'tidewatch_http_requests_total{source="site",method="GET",route="/fail",code="500"}'
 ANSWERS = 'tidewatch_http_requests_total{source="site",method="GET",route="/",code="200"}'
 READABLE = 'tidewatch_log_readable{source="site"}'
@@ -180,5 +180,5 @@ async def test_alerts_are_delivered_muted_and_resolved(tmp_path):
         await until(running.muted, lambda got: "LogStalled" in got)
         assert "LogStalled" not in {name for name, _ in await running.delivered()}
         exporter.samples[READABLE] = 1
-        got = await until(running.delivered, lambda got: ("LogStalled", "firing") in got)
-        assert ("LogUnreadable", "resolved") in got
+        over = {("LogUnreadable", "resolved"), ("LogStalled", "firing")}  # in either order: each is a group of its own
+        await until(running.delivered, lambda got: over <= set(got))

@@ -28,8 +28,9 @@ def test_renders_every_file_of_the_demo_with_the_new_addresses(tmp_path):
     assert not [p for p in tmp_path.rglob("*.yml") if "127.0.0.1:8080" in p.read_text()]
 
 
-@pytest.mark.parametrize("arguments", [[], ["/tmp/x", "no pair"], ["/tmp/x", "=new"], ["/tmp/x", "old="]])
-def test_a_command_line_that_says_no_pair_is_refused(arguments, capsys):
+@pytest.mark.parametrize("arguments", [[], ["out", "no pair"], ["out", "=new"], ["out", "old="]])
+def test_a_command_line_that_says_no_pair_is_refused(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     assert render.main(arguments) == 2
     assert "usage: python -m alerts.render" in "".join(capsys.readouterr())
 

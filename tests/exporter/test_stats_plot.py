@@ -169,8 +169,7 @@ def test_what_is_half_written_is_taken_away_when_the_process_is_told_to_stop(tmp
 
 
 @pytest.mark.e2e
-def test_an_output_that_cannot_be_written_is_one_line(file):
-    result = subprocess.run(
-        [PLOT, str(file), "--csv", "/nonexistent/rates.csv"], capture_output=True, text=True, check=False
-    )
-    assert (result.returncode, result.stderr) == (5, "plot: /nonexistent/rates.csv: No such file or directory\n")
+def test_an_output_that_cannot_be_written_is_one_line(file, tmp_path):
+    output = tmp_path / "absent" / "rates.csv"
+    result = subprocess.run([PLOT, file, "--csv", output], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (5, f"plot: {output}: No such file or directory\n")
