@@ -282,6 +282,28 @@ def test_a_saved_ledger_is_the_ledger():
     assert (sorted(later.accounts), unreadable) == ([1], {})
 
 
+@pytest.mark.parametrize("stop_after", range(6))
+@pytest.mark.parametrize("day_s", [0, 86_400], ids=["one-day", "midnight"])
+def test_decisions_are_ranked_as_without_a_restart(stop_after, day_s):
+    ledger, kept = Ledger(), {}
+    events = [
+        (Heartbeat(1, 0.9, ""), START + day_s - 60),
+        (Heartbeat(2, 0.1, ""), START + day_s - 60),
+        (Heartbeat(1, 0.1, ""), START + day_s),
+        (Heartbeat(2, 0.9, ""), START + day_s),
+        (Created(1, "Ann", ""), START + day_s),
+        (Route(1, 1, ""), START + day_s),
+        (Route(1, 1, ""), START + day_s + 60),
+    ]
+    for number, (event, time_s) in enumerate(events):
+        ledger.add(event, time_s)
+        kept |= ledger.changes()
+        if number == stop_after:
+            ledger = Ledger.restore(kept, START).ledger
+    ledger.settle(START + day_s + 120)
+    assert ledger.about.decisions == {"creation 2": 1, "stay 1": 1}
+
+
 @pytest.mark.parametrize(
     "key", ["about", "account/1", "account/x", "minutes/1/16846", "minutes/1", "loads/1", "loads/x", "other"]
 )
