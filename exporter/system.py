@@ -1,6 +1,19 @@
 """What a system is to the daemon: something that runs, and tells its metrics when asked.
 
-The daemon knows nothing else of the five systems, and they know nothing of each other.
+The daemon knows nothing else of the five systems, and they know nothing of each other. Each has a room, in which a file
+(or, where it is too large for one, a folder) of one name has one role:
+
+source    the configuration of one source, an item of the system's list in the file
+parse     text to records
+state     what is remembered of them, and kept over a restart
+live      follows one source for the daemon
+metrics   the state as metric families
+engine    the SQL of a report, and what runs it; `spark` runs the same elsewhere
+bulk      whole files to arrays, for the batch tools
+report    what the batch tools find, as data
+render    the report as text, HTML or pictures
+cli       flags to calls
+system    the door: what the daemon is given
 """
 
 from collections.abc import Iterable

@@ -12,13 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from exporter.catalogue import Family, HistogramValue
-from exporter.catalogue import stores as catalogue
+from exporter.catalogue import Family
 from exporter.sources.tail.watch import EventWaker, Waker
 from exporter.stores.inbox import REST_S, RETRY_S, Inbox
-from exporter.stores.jobs import DURATION_BOUNDS, Asked, Jobs
+from exporter.stores.jobs import Asked, Jobs
 from exporter.stores.load import Input, Loaded, load
-from exporter.stores.metrics import Show, families
+from exporter.stores.metrics import Show, families, work_families
 from exporter.stores.report import Reporter, StoreReport, explain_store, resolve_as_of
 from exporter.stores.state import Database, one
 from foundation.clock import Clock
@@ -96,20 +95,16 @@ class Live:
 
     def collect(self) -> Iterable[Family]:
         """Metric families, of the last report made for them."""
-        name = self.settings.source
         yield from self._told
-        yield catalogue.POLLS.family({(name, result): self._polls[result] for result in RESULTS})
-        yield catalogue.INBOX.family({(name, result): n for result, n in self._inbox.items()})
-        yield catalogue.ERRORS.family({(name, work): n for work, n in self._errors.items()})
-        ended = self.jobs.ended
-        yield catalogue.REPORTS.family({(name, status): ended[status] for status in ("complete", "failed")})
-        yield catalogue.RUNNING.family({(name,): len(self.jobs.running())})
-        histogram = HistogramValue(DURATION_BOUNDS, tuple(self.jobs.durations), self.jobs.duration_sum_s)
-        yield catalogue.DURATION.family({(name,): histogram})
-        if self._newest_us is not None:
-            yield catalogue.NEWEST_POLL.family({(name,): self._newest_us / 1e6})
-        if self._taken_us is not None:
-            yield catalogue.INGESTED.family({(name,): self._taken_us / 1e6})
+        yield from work_families(
+            self.settings.source,
+            polls=self._polls,
+            inbox=self._inbox,
+            errors=self._errors,
+            jobs=self.jobs,
+            newest_us=self._newest_us,
+            taken_us=self._taken_us,
+        )
 
     async def update(self) -> None:
         """Make the report that the metrics tell of, unless nothing has changed. Raises StoreError."""

@@ -1,14 +1,16 @@
-"""A report's rows to what the metrics tell of all stores. Pure."""
+"""A report's rows, and the counts of the work on a database, as metric families. Pure."""
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from exporter.catalogue import Family, LabelValues
+from exporter.catalogue import Family, HistogramValue, LabelValues
 from exporter.catalogue import stores as catalogue
 from exporter.stores.calendar import WINDOWS, find_zone
+from exporter.stores.jobs import DURATION_BOUNDS, Jobs
 from exporter.stores.report import Report
 
 STATES = ("up", "down", "unknown", "closed")
@@ -67,6 +69,40 @@ def families(source: str, report: Report, show: Show) -> list[Family]:
     if show.per_store:
         found += _per_store(source, report, show.max_series // SERIES_PER_STORE)
     return found
+
+
+def work_families(
+    source: str,
+    *,
+    polls: Mapping[str, int],
+    inbox: Mapping[str, int],
+    errors: Mapping[str, int],
+    jobs: Jobs,
+    newest_us: int | None,
+    taken_us: int | None,
+) -> Iterator[Family]:
+    """What the work on the database has come to.
+
+    Args:
+        source: its name.
+        polls: rows by what became of them.
+        inbox: files by what became of them.
+        errors: faults by what they befell.
+        jobs: the report jobs.
+        newest_us: the newest poll's time, None without polls.
+        taken_us: when new polls came in last, None if never.
+    """
+    yield catalogue.POLLS.family({(source, result): n for result, n in polls.items()})
+    yield catalogue.INBOX.family({(source, result): n for result, n in inbox.items()})
+    yield catalogue.ERRORS.family({(source, work): n for work, n in errors.items()})
+    yield catalogue.REPORTS.family({(source, status): jobs.ended[status] for status in ("complete", "failed")})
+    yield catalogue.RUNNING.family({(source,): len(jobs.running())})
+    histogram = HistogramValue(DURATION_BOUNDS, tuple(jobs.durations), jobs.duration_sum_s)
+    yield catalogue.DURATION.family({(source,): histogram})
+    if newest_us is not None:
+        yield catalogue.NEWEST_POLL.family({(source,): newest_us / 1e6})
+    if taken_us is not None:
+        yield catalogue.INGESTED.family({(source,): taken_us / 1e6})
 
 
 def _states(source: str, report: Report) -> Values:
