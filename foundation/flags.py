@@ -19,6 +19,7 @@ from foundation.grammar import (
     host_port,
     instant_or_word,
     size_bytes,
+    time_zone,
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -113,6 +114,15 @@ class InstantType(_Grammar):
             return found if isinstance(found, str) else unit(found)
 
         super().__init__(read)
+
+
+class ZoneType(_Grammar):
+    """The name of a time zone to the zone. `local`: makes the zone of the word `local`, where that is allowed."""
+
+    name = "ZONE"
+
+    def __init__(self, local: Callable[[], tzinfo] | None = None) -> None:
+        super().__init__(lambda text: local() if local and text == "local" else time_zone(text))
 
 
 class SizeType(_Grammar):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, NoReturn, TypedDict
+from zoneinfo import ZoneInfo
 
 MAX_DURATION_S = 100 * 365 * 86_400.0  # a century; more is a mistake
 MAX_SIZE_BYTES = 1 << 62  # fits a signed number of 64 bits
@@ -213,6 +214,15 @@ def _offset(text: str) -> timedelta:
         raise ValueError("not an offset")
     size = timedelta(hours=hours, minutes=minutes)
     return -size if text[0] == "-" else size
+
+
+def time_zone(text: str) -> ZoneInfo:
+    """The zone of that name in the IANA database. Raises ValueError."""
+    try:
+        return ZoneInfo("UTC" if text.lower() == "utc" else text)
+    except (KeyError, OSError, ValueError) as exc:  # no such zone; a folder; a name that leaves the database
+        expected = "expected UTC or a name, for example Europe/Berlin"
+        raise ValueError(f"invalid time zone {_quoted(text)}: {expected}") from exc
 
 
 def format_instant(moment: datetime) -> str:

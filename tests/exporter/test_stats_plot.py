@@ -107,7 +107,7 @@ def test_a_file_without_rates_says_what_is_missing(tmp_path, content, flags, com
         ),
         (
             ["--csv", "-", "--timezone", "Atlantis"],
-            "'--timezone': invalid time zone 'Atlantis': expected local",
+            "'--timezone': invalid time zone 'Atlantis': expected UTC or a name",
         ),
         (["--csv", "-", "--columns", "200,404"], "must name time"),
     ],

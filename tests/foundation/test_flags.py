@@ -1,13 +1,12 @@
 """Flags read the shared grammars, and refuse in the same words."""
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from foundation.flags import AddressType, DurationType, InstantType, SizeType
+from foundation.flags import AddressType, DurationType, InstantType, SizeType, ZoneType
 
 
 @click.command()
@@ -15,7 +14,7 @@ from foundation.flags import AddressType, DurationType, InstantType, SizeType
 @click.option("--peer", type=AddressType(free=False))
 @click.option("--timeout", type=DurationType(most_s=60), default="10s", show_default=True)
 @click.option("--step", type=DurationType(whole=True))
-@click.option("--tz", type=ZoneInfo, is_eager=True, default="Europe/Berlin")
+@click.option("--tz", type=ZoneType(local=lambda: UTC), is_eager=True, default="Europe/Berlin")
 @click.option("--since", type=InstantType(zone_of="tz"))
 @click.option("--as-of", type=InstantType(words=("now", "max")), default="max")
 @click.option("--strict", type=InstantType(zone=None))
@@ -46,6 +45,7 @@ def test_defaults_are_read_as_the_users_text_is():
         (["--step", "1m30s"], "step=90\n"),
         (["--since", "2026-11-22T07:29:59"], f"since={datetime(2026, 11, 22, 6, 29, 59, tzinfo=UTC)!r}"),
         (["--since", "2026-11-22", "--tz", "UTC"], f"since={datetime(2026, 11, 22, tzinfo=UTC)!r}"),
+        (["--since", "2026-11-22", "--tz", "local"], f"since={datetime(2026, 11, 22, tzinfo=UTC)!r}"),
         (["--as-of", "2026-11-22"], f"as_of={datetime(2026, 11, 22, tzinfo=UTC)!r}"),
         (["--body", "64KiB"], "body=65536"),
     ],
@@ -63,6 +63,9 @@ def test_flags_read_the_grammars(args, want):
         (["--step", "0.5"], "'--step': invalid duration '0.5': expected whole seconds"),
         (["--strict", "2026-11-22"], "'--strict': invalid time '2026-11-22': expected a date and time with its zone"),
         (["--as-of", "today"], "'--as-of': invalid time 'today': expected now, max, a date and time"),
+        (["--tz", "Mars"], "'--tz': invalid time zone 'Mars': expected UTC or a name, for example Europe/Berlin"),
+        (["--tz", "../etc/passwd"], "'--tz': invalid time zone '../etc/passwd'"),
+        (["--tz", "Europe"], "'--tz': invalid time zone 'Europe'"),
         (["--body", "2MiB"], "'--body': invalid size '2MiB': expected 0B to 1MiB"),
     ],
 )

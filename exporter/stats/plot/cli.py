@@ -11,7 +11,7 @@ from math import isnan
 from pathlib import Path
 from types import FrameType
 from typing import IO, BinaryIO, Literal, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import click
 import numpy as np
@@ -20,7 +20,7 @@ from exporter.stats.options import Columns
 from exporter.stats.plot.bulk import Records, read_records
 from exporter.stats.plot.rates import Floats, in_order, rates
 from foundation.errors import ConfigError
-from foundation.flags import DurationType, InstantType
+from foundation.flags import DurationType, InstantType, ZoneType
 from foundation.output import replacing
 from foundation.program import run_command
 from foundation.terminal import echo
@@ -48,17 +48,6 @@ class Table(NamedTuple):
     rates: list[Floats]
     resets: Floats
     row_of: np.typing.NDArray[np.intp]
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        if name.lower() == "utc":
-            return UTC
-        return _local_zone() if name == "local" else ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        raise click.BadParameter(
-            f"invalid time zone {name!r}: expected local, UTC or a name like Europe/Berlin"
-        ) from exc
 
 
 def _local_zone() -> tzinfo:
@@ -93,11 +82,10 @@ def _local_zone() -> tzinfo:
 @click.option(
     "--timezone",
     "zone",
-    type=_zone,
+    type=ZoneType(_local_zone),
     is_eager=True,
     default="local",
     show_default=True,
-    metavar="ZONE",
     help="local, UTC, or as Europe/Berlin; also of times without a zone.",
 )
 @click.option("--title", help="Title of the picture.  [default: the file's name]")
