@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -14,6 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from foundation.errors import SourceError
+from foundation.flags import InstantType, ZoneType
 from foundation.jsontext import json_text
 from foundation.output import replacing
 from foundation.terminal import echo, printable
@@ -24,20 +24,7 @@ if TYPE_CHECKING:
 _PROGRESS_EVERY_S = 0.5
 
 
-def _moment(text: str) -> int:
-    """A date or time, UTC where it names no zone, as Unix seconds."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-    except (ValueError, OverflowError) as exc:
-        raise click.BadParameter(f"{text!r} is not a time such as 2016-02-15 or 2016-02-15T12:00:00Z") from exc
-
-
-def _zone(text: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(text)
-    except (KeyError, OSError, ValueError) as exc:
-        raise click.BadParameter(f"{text!r} is no time zone; names look like UTC or Europe/Berlin") from exc
+_UNIX = InstantType(unit=lambda at: int(at.timestamp()))
 
 
 @click.group()
@@ -51,14 +38,12 @@ def hosting() -> None:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the report here, not to stdout.")
 @click.option(
     "--cycle-start",
-    type=_moment,
-    metavar="TIME",
+    type=_UNIX,
     help="Start of the cycle.  [default: midnight before the first event]",
 )
 @click.option(
     "--cycle-end",
-    type=_moment,
-    metavar="TIME",
+    type=_UNIX,
     help="Its end, exclusive.  [default: a minute after the last heartbeat]",
 )
 @click.option(
@@ -73,8 +58,7 @@ def hosting() -> None:
 @click.option(
     "--tz",
     "zone",
-    type=_zone,
-    metavar="ZONE",
+    type=ZoneType(),
     default="UTC",
     show_default=True,
     help="The zone of the times in the log.",

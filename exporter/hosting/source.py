@@ -8,7 +8,8 @@ import msgspec
 
 from exporter.hosting.parse import MINUTE_S
 from exporter.hosting.standing import Cycle
-from foundation.keys import Name, moment
+from foundation.grammar import time_zone
+from foundation.keys import Name, duration, moment
 
 
 class CycleSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,8 +48,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     cycle: CycleSource
     from_: Literal["start", "end"] = msgspec.field(name="from", default="start")
     tz: str = "UTC"
-    lateness_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 120
-    idle_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0
+    lateness_s: Annotated[int, duration(zero=True, most_s=86_400, whole=True)] = 120
+    idle_s: Annotated[float, duration()] = 120.0
     max_accounts: Annotated[int, msgspec.Meta(ge=0)] = 1000
 
     def __post_init__(self) -> None:
@@ -58,7 +59,4 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def zone(self) -> ZoneInfo:
         """The zone of the logs. Raises ValueError."""
-        try:
-            return ZoneInfo(self.tz)
-        except (KeyError, OSError, ValueError) as exc:
-            raise ValueError(f"tz {self.tz!r} is no time zone; names look like UTC or Europe/Berlin") from exc
+        return time_zone(self.tz)

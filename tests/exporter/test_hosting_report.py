@@ -301,8 +301,8 @@ def test_text_has_nothing_that_a_terminal_would_obey(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "want"),
     [
-        pytest.param(["--tz", "Mars/Olympus"], "is no time zone", id="zone"),
-        pytest.param(["--cycle-start", "soon"], "is not a time such as", id="time"),
+        pytest.param(["--tz", "Mars/Olympus"], "invalid time zone 'Mars/Olympus': expected UTC or a name", id="zone"),
+        pytest.param(["--cycle-start", "soon"], "invalid time 'soon': expected a date and time", id="time"),
         pytest.param(["--format", "xml"], "is not one of", id="format"),
     ],
 )
