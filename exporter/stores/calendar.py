@@ -10,15 +10,20 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
+from foundation.grammar import format_instant
+
 DEFAULT_ZONE = "America/Chicago"
 SECOND_US = 1_000_000
 HOUR_US = 3600 * SECOND_US
 DAY_US = 24 * HOUR_US
 WINDOWS = ("hour", "day", "week")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9998, 12, 31, tzinfo=UTC)  # a report looks at dates after its moment, too
 
 Fallback: TypeAlias = Literal["timezone_missing", "timezone_unknown"]
 WindowKind: TypeAlias = Literal["rolling", "calendar"]
+AsOf: TypeAlias = Literal["now", "max"] | int
+"""The moment that a report is of: the clock's, the newest poll's, or a given one in microseconds since 1970."""
 
 
 class Windows(NamedTuple):
@@ -42,6 +47,13 @@ def find_zone(name: str | None) -> tuple[ZoneInfo, Fallback | None]:
 def to_us(moment: datetime) -> int:
     """Whole microseconds since 1970 of a datetime that knows its zone."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def as_of_us(moment: datetime) -> int:
+    """The microseconds of a moment that a report can be of. Raises ValueError."""
+    if not _EPOCH <= moment < _LATEST:
+        raise ValueError(f"invalid time {format_instant(moment)}: expected the years 1970 to 9998")
+    return to_us(moment)
 
 
 def from_us(time_us: int) -> datetime:

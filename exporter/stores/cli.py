@@ -1,15 +1,14 @@
 """`exporter stores`: load, report, serve."""
 
-import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
-from foundation.flags import web_options
+from exporter.stores.calendar import as_of_us
+from foundation.flags import DurationType, InstantType, web_options
 from foundation.logfmt import LEVELS, start_logging
 from foundation.output import replacing
 from foundation.terminal import echo, printable
@@ -48,33 +47,7 @@ def _policy(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-_LATEST_US = 253_370_764_800_000_000 - 1  # the last of the year 9998: a report looks at dates after its moment, too
-
-
-def _as_of(_ctx: click.Context, _param: click.Parameter, text: str) -> str | int:
-    if text in ("now", "max"):
-        return text
-    from exporter.stores.calendar import to_us
-
-    try:
-        moment = datetime.fromisoformat(text.removesuffix(" UTC"))
-        given_us = to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except ValueError as exc:
-        raise click.BadParameter(f"{text!r} is not now, max, or a time such as 2023-01-25T18:13:22Z") from exc
-    if not 0 <= given_us <= _LATEST_US:
-        raise click.BadParameter(f"{text!r} is not in the years 1970 to 9998")
-    return given_us
-
-
-_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def _duration(_ctx: click.Context, _param: click.Parameter, text: str) -> float:
-    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)", text)
-    seconds = float(match[1]) * _UNITS_S[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise click.BadParameter(f"{text!r} is not a duration such as 30s, 15m, 1h or 7d")
-    return seconds
+_AS_OF = InstantType(words=("now", "max"), unit=as_of_us)
 
 
 @click.group()
@@ -114,7 +87,7 @@ def load(database: Path, **files: tuple[Path, ...]) -> None:
     "--as-of",
     default="max",
     show_default=True,
-    callback=_as_of,
+    type=_AS_OF,
     metavar="now|max|TIME",
     help="The moment to report on: the clock's, the newest poll's, or this one (UTC where it names no zone).",
 )
@@ -174,14 +147,19 @@ def report(
     "--inbox", type=click.Path(path_type=Path, file_okay=False), help="A folder where CSV files land; taken in at once."
 )
 @click.option(
-    "--refresh", default="1h", show_default=True, callback=_duration, help="Look into the inbox at least so often."
+    "--refresh",
+    default="1h",
+    show_default=True,
+    type=DurationType(),
+    help="Look into the inbox at least so often.",
 )
 @click.option(
     "--as-of",
-    type=click.Choice(["max", "now"]),
+    type=_AS_OF,
     default="max",
     show_default=True,
-    help="What reports call now: the newest poll's time, or the clock's where polls are live.",
+    metavar="now|max|TIME",
+    help="What reports call now: the newest poll's time, the clock's where polls are live, or this one.",
 )
 @click.option("--columns", type=click.Choice(["official", "all"]), default="official", show_default=True)
 @click.option("--official-typo", is_flag=True, help="Write uptime_last_week as update_last_week.")
@@ -191,7 +169,7 @@ def report(
     "keep_reports",
     default="7d",
     show_default=True,
-    callback=_duration,
+    type=DurationType(),
     help="How long reports are kept.",
 )
 @click.option(

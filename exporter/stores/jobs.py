@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from exporter.stores.calendar import AsOf
 from exporter.stores.engine import Policy
-from exporter.stores.report import AsOf, ReportColumns, Reporter, resolve_as_of, to_csv
+from exporter.stores.report import ReportColumns, Reporter, resolve_as_of, to_csv
 from exporter.stores.state import Database
 from foundation.clock import Clock
 from foundation.errors import StoreError, TidewatchError

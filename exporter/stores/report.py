@@ -12,15 +12,13 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from exporter.stores.calendar import WINDOWS, find_zone, span, windows
+from exporter.stores.calendar import WINDOWS, AsOf, find_zone, span, windows
 from exporter.stores.engine import Columns, DuckEngine, Engine, Policy, prepare, select
 from exporter.stores.state import Database, one
 from foundation.csvtext import csv_text
 from foundation.errors import ConfigError
 
-AsOf: TypeAlias = Literal["now", "max"] | int
 ReportColumns: TypeAlias = Literal["official", "all"]
-"""The moment that a report is of: the clock's, the newest poll's, or a given one in microseconds since 1970."""
 Ticks: TypeAlias = npt.NDArray[np.int64]
 
 _UNITS = {"hour": ("minutes", 600_000, 2), "day": ("hours", 360_000, 4), "week": ("hours", 360_000, 4)}

@@ -4,9 +4,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from foundation.errors import ConfigError
+from exporter.stores.calendar import AsOf, as_of_us
+from foundation.grammar import Address
+from foundation.keys import address, duration, moment
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+Duration = Annotated[float, duration()]
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -19,42 +21,26 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         inbox: a folder where CSV files land.
         refresh_s: how often the inbox is looked into without any event.
         update_s: how often the metrics follow the clock (as_of: now); after a load they follow at once.
-        as_of: what `now` is: the newest poll's time, or the clock's where polls are live.
+        as_of: what `now` is: the newest poll's time, the clock's where polls are live, or an instant.
         use_outside_polls: whether polls outside of business hours are evidence, too.
         per_store: tell fourteen series of each store, up to max_series in sum.
     """
 
     source: Annotated[str, msgspec.Meta(min_length=1)]
     database: str | None = None
-    http: str | None = None
+    http: Annotated[Address, address()] | None = None
     web_config_file: str | None = None
     inbox: str | None = None
-    refresh_s: Positive = 3600.0
-    update_s: Positive = 60.0
-    as_of: Literal["max", "now"] = "max"
+    refresh_s: Duration = 3600.0
+    update_s: Duration = 60.0
+    as_of: Annotated[AsOf, moment(words=("max", "now"), unit=as_of_us)] = "max"
     interpolation: Literal["nearest", "previous", "next"] = "nearest"
     windows: Literal["rolling", "calendar"] = "rolling"
     use_outside_polls: bool = False
     columns: Literal["official", "all"] = "official"
     official_typo: bool = False
-    keep_reports_s: Positive = 7 * 86400.0
-    silent_after_s: Positive = 9000.0
+    keep_reports_s: Duration = 7 * 86400.0
+    silent_after_s: Duration = 9000.0
     worst: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 20
     per_store: bool = False
     max_series: Annotated[int, msgspec.Meta(ge=0)] = 50_000
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for an address that is none."""
-        if self.http is not None:
-            try:
-                parse_address(self.http, "http")
-            except ConfigError as exc:
-                raise ValueError(str(exc)) from exc
-
-
-def parse_address(text: str, where: str) -> tuple[str, int]:
-    """`host:port` as a pair. Raises ConfigError that starts with `where`."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError(f"{where}: {text!r} is not host:port, as 127.0.0.1:8081 is")
-    return host.strip("[]"), int(port)

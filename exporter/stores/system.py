@@ -11,10 +11,11 @@ from exporter.stores.engine import Policy
 from exporter.stores.jobs import Asked
 from exporter.stores.live import Live, Settings
 from exporter.stores.metrics import Show
-from exporter.stores.source import Source, parse_address
+from exporter.stores.source import Source
 from exporter.stores.state import Database
 from exporter.system import Context
 from foundation.clock import Clock
+from foundation.grammar import Address
 from foundation.listen import serve
 
 
@@ -23,7 +24,7 @@ class System:
 
     def __init__(self, sources: list[Source], ctx: Context) -> None:
         """Opens nothing yet. Raises ConfigError."""
-        self._rooms = [_Room(source, n, ctx) for n, source in enumerate(sources)]
+        self._rooms = [_Room(source, ctx) for source in sources]
 
     async def run(self) -> None:
         """Serve until cancelled. Raises StoreError when a database is another process's, SourceError for an address."""
@@ -39,11 +40,10 @@ class System:
 
 
 class _Room:
-    def __init__(self, source: Source, number: int, ctx: Context) -> None:
+    def __init__(self, source: Source, ctx: Context) -> None:
         self._source = source
         self._clock: Clock = ctx.clock
         self._path = Path(source.database) if source.database else ctx.state_dir / "stores.duckdb"
-        self._address = parse_address(source.http, f"$.stores[{number}].http") if source.http else None
         self._policy = ctx.web.of(source.web_config_file)
         self.live: Live | None = None
         self.port: int | None = None
@@ -54,13 +54,13 @@ class _Room:
             database = await asyncio.to_thread(Database, self._path)
             stack.callback(database.close)
             self.live = Live(database, _settings(self._source), self._clock)
-            if self._address is not None:
-                _, self.port = await self._serve(self.live, self._address, stack)
+            if self._source.http is not None:
+                _, self.port = await self._serve(self.live, self._source.http, stack)
             await self.live.run()
 
-    async def _serve(self, live: Live, address: tuple[str, int], stack: AsyncExitStack) -> tuple[str, int]:
+    async def _serve(self, live: Live, address: Address, stack: AsyncExitStack) -> tuple[str, int]:
         app = build_api(live)
-        guard = api_guard(self._policy, address[0])
+        guard = api_guard(self._policy, address.host)
         guard.protect(app)
         return await serve(app, address, stack, problem=guard.problem, ssl_context=self._policy.ssl_context)
 
