@@ -18,6 +18,7 @@ from exporter.releases.render import picture as pictures
 from exporter.releases.report import Analysis, analyse
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, SourceError
+from foundation.flags import DurationType
 from foundation.output import replacing
 from foundation.signals import until_signal
 from foundation.terminal import echo, printable, printable_text
@@ -40,7 +41,14 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--alpha", default=0.05, show_default=True, help="Chance of any false alarm of the evidence."),
         click.option("--threshold", default=1.25, show_default=True, help="Threshold of mean-threshold."),
         click.option("--bins", default=5, show_default=True, help="Bins to a window of mean-threshold."),
-        click.option("--bin", "bin_s", default=10, show_default=True, help="Seconds in a bin."),
+        click.option(
+            "--bin",
+            "bin_s",
+            type=DurationType(whole=True),
+            default="10s",
+            show_default=True,
+            help="Length of a bin.",
+        ),
         click.argument("file"),
     )
     for option in options:
@@ -93,7 +101,7 @@ def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | N
 @_options
 @click.option("--output", type=click.Path(path_type=Path), help="The picture: .png, .svg, .pdf or .jpg.")
 @click.option("--follow", is_flag=True, help="Draw in the terminal, again and again while records come in.")
-@click.option("--column", "column_s", type=click.IntRange(1), help="Seconds in a column; else the data choose.")
+@click.option("--column", "column_s", type=DurationType(whole=True), help="Length of a column; else the data choose.")
 def heatmap(file: str, *, output: Path | None, follow: bool, column_s: int | None, **settings: Any) -> None:
     """Draw codes by time, coloured by candidate against baseline."""
     if follow == (output is not None):

@@ -22,13 +22,14 @@ from exporter.releases.ingest.http import Ingest
 from exporter.releases.ingest.tcp import LineServer
 from exporter.releases.keeping import Keeper, read_state
 from exporter.releases.parse import LineSplitter, check_time, parse_line
-from exporter.releases.source import Source, address, read_token
+from exporter.releases.source import Source, read_token
 from exporter.releases.state import Stream, StreamState, Turn
 from exporter.releases.tally import Tally
 from exporter.sources.tail import Limits, Tail, TailStatus
 from exporter.system import Context
 from foundation.clock import Clock
 from foundation.errors import BadRecord, ConfigError, StoreError
+from foundation.grammar import Address
 from foundation.listen import listen, serve
 from foundation.web import Guard
 
@@ -48,15 +49,10 @@ class Live:
     """One source: what it listens to, its comparison, its place in the checkpoint."""
 
     def __init__(self, source: Source, number: int, ctx: Context) -> None:
-        where = f"$.releases[{number}]"
-        self._http = address(source.http, f"{where}.http") if source.http else None
-        self._tcp = address(source.tcp, f"{where}.tcp") if source.tcp else None
-        if not (self._http or self._tcp or source.paths):
-            raise ConfigError(f"{where}: nothing to read; give http, tcp or paths")
         self._policy = ctx.web.of(source.web_config_file)
-        if self._tcp and self._policy.rules.config.basic_auth_users and not source.token_file:
+        if source.tcp and self._policy.rules.config.basic_auth_users and not source.token_file:
             raise ConfigError(
-                f"{where}.tcp: the web configuration has users, and lines show none: expected token_file, "
+                f"$.releases[{number}].tcp: the web configuration has users, and lines show none: expected token_file, "
                 f"or a web_config_file without users"
             )
         self.name = source.source
@@ -247,13 +243,13 @@ class Live:
     async def _take_in(self, token: str | None, tail: bytes | None) -> None:
         """Listen and follow until cancelled; then stop listening, and answer those who wait."""
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
-            if self._http:
-                self.addresses["http"] = await self._listen_http(self._http, token, stack)
-            if self._tcp:
+            if self._source.http:
+                self.addresses["http"] = await self._listen_http(self._source.http, token, stack)
+            if self._source.tcp:
                 lines = LineServer(self, token, lambda: bool(self._policy.rules.config.basic_auth_users))
                 self.connections = lines.connections
                 _, self.addresses["tcp"] = await listen(
-                    lines.protocol, self._tcp, stack, ssl_context=self._policy.ssl_context
+                    lines.protocol, self._source.tcp, stack, ssl_context=self._policy.ssl_context
                 )
                 stack.push_async_callback(lines.drain, DRAIN_S)
                 group.create_task(lines.run())
@@ -262,9 +258,9 @@ class Live:
                 group.create_task(self._follow(tail))
             self.listening.set()
 
-    async def _listen_http(self, where: tuple[str, int], token: str | None, stack: AsyncExitStack) -> int:
+    async def _listen_http(self, where: Address, token: str | None, stack: AsyncExitStack) -> int:
         app = Ingest(self, token).app()
-        guard = Guard(self._policy, hosts=[where[0]], own_login=frozenset({"/ingest"} if token else ()))
+        guard = Guard(self._policy, hosts=[where.host], own_login=frozenset({"/ingest"} if token else ()))
         guard.protect(app)
         _, port = await serve(
             app,

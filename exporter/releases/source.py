@@ -7,7 +7,8 @@ import msgspec
 
 from exporter.releases.compare.settings import Settings
 from exporter.releases.state import Limits
-from foundation.errors import ConfigError
+from foundation.grammar import Address
+from foundation.keys import address
 from foundation.secret import read_secret
 
 
@@ -15,8 +16,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """One stream of errors."""
 
     source: Annotated[str, msgspec.Meta(min_length=1)]
-    http: str | None = None
-    tcp: str | None = None
+    http: Annotated[Address, address()] | None = None
+    tcp: Annotated[Address, address()] | None = None
     paths: list[str] = []
     baseline: str | None = None
     builds: list[str] = []
@@ -28,21 +29,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
-        """Raises ValueError for an address that is none."""
-        for key in ("http", "tcp"):
-            if (text := getattr(self, key)) is not None:
-                try:
-                    address(text, key)
-                except ConfigError as exc:
-                    raise ValueError(str(exc)) from exc
-
-
-def address(text: str, where: str) -> tuple[str, int]:
-    """`host:port` as a pair. Raises ConfigError that starts with `where`."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError(f"{where}: {text!r} is not host:port, as 127.0.0.1:8095 is")
-    return host.strip("[]"), int(port)
+        if not (self.http or self.tcp or self.paths):
+            raise ValueError("nothing to read: expected http, tcp or paths")
 
 
 def read_token(path: str | None) -> str | None:

@@ -19,6 +19,7 @@ from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.presence import Presence
 from exporter.releases.compare.settings import Settings, choose_baseline, make_detectors
 from exporter.releases.parse import DAY_S
+from foundation.keys import duration
 
 OTHER_BUILD = "other"
 OTHER_CODE = 1_000_000_000  # no record can have it: codes have at most nine digits
@@ -31,8 +32,8 @@ FOLLOWS_S = 3600.0  # a stream that is further behind the clock is a replay
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a stream may ask of the process."""
 
-    lateness_s: Annotated[int, msgspec.Meta(ge=0)] = 30
-    retired_s: Annotated[int, msgspec.Meta(ge=1)] = 3600
+    lateness_s: Annotated[int, duration(zero=True, whole=True)] = 30
+    retired_s: Annotated[int, duration(whole=True)] = 3600
     """A build that has gone for so long is compared no more; if it was the baseline, the next version is."""
     max_builds: Annotated[int, msgspec.Meta(ge=2)] = 20
     max_codes: Annotated[int, msgspec.Meta(ge=1)] = 200

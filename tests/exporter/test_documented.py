@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from exporter.releases import Source as ReleasesSource
 from exporter.releases.cli import releases
 from exporter.stores import Source as StoresSource
 from exporter.stores.cli import stores
+from foundation.config import parse_config
+from foundation.errors import ConfigError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -29,14 +30,28 @@ def test_every_option_and_every_key_is_documented(name, group, source):
 @pytest.mark.parametrize(
     ("source", "keys", "want"),
     [
-        (StoresSource, {"http": "127.0.0.1:99999"}, "http: '127.0.0.1:99999' is not host:port"),
-        (ReleasesSource, {"http": "8095"}, "http: '8095' is not host:port"),
-        (ReleasesSource, {"tcp": "localhost:x"}, "tcp: 'localhost:x' is not host:port"),
-        (ReleasesSource, {"limits": {"lateness_s": -1}}, "`$.limits.lateness_s`"),
-        (ReleasesSource, {"limits": {"max_codes": 0}}, "`$.limits.max_codes`"),
+        (StoresSource, "http: 127.0.0.1:99999", "$.http: invalid address '127.0.0.1:99999': expected a port from 0"),
+        (StoresSource, "as_of: yesterday", "$.as_of: invalid time 'yesterday': expected max, now, a date and time"),
+        (StoresSource, "as_of: 1969-12-31", "$.as_of: invalid time 1969-12-31T00:00:00Z: expected the years 1970"),
+        (StoresSource, "keep_reports_s: 0", "$.keep_reports_s: invalid duration 0: expected more than 0"),
+        (ReleasesSource, "http: 8095", "$.http: invalid address 8095: expected HOST:PORT, for example 127.0.0.1:8095"),
+        (ReleasesSource, "tcp: localhost:x", "$.tcp: invalid address 'localhost:x': expected HOST:PORT"),
+        (ReleasesSource, "baseline: null", "$: nothing to read: expected http, tcp or paths"),
+        (ReleasesSource, "limits: {lateness_s: -1}", "$.limits.lateness_s: invalid duration -1"),
+        (ReleasesSource, "limits: {max_codes: 0}", "$.limits.max_codes: expected a whole number of at least 1, got 0"),
+        (ReleasesSource, "compare: {bin_s: 1.5}", "$.compare.bin_s: invalid duration 1.5: expected whole seconds"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_before_anything_runs(source, keys, want):
-    with pytest.raises(msgspec.ValidationError) as refused:
-        msgspec.convert({"source": "app", **keys}, source)
+    with pytest.raises(ConfigError) as refused:
+        parse_config(f"source: app\n{keys}", source)
     assert want in str(refused.value)
+
+
+def test_keys_take_the_notation_of_flags():
+    stores = parse_config("{source: a, http: '[::1]:0', as_of: 2026-11-01, refresh_s: 1m30s}", StoresSource)
+    assert (stores.http, stores.as_of, stores.refresh_s) == (("::1", 0), 1_793_491_200_000_000, 90.0)
+    text = "{source: a, tcp: localhost:0, compare: {bin_s: 1m}, limits: {lateness_s: 0, retired_s: 1d}}"
+    releases = parse_config(text, ReleasesSource)
+    assert (releases.tcp, releases.compare.bin_s) == (("localhost", 0), 60)
+    assert (releases.limits.lateness_s, releases.limits.retired_s) == (0, 86_400)

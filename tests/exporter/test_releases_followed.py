@@ -9,6 +9,7 @@ from exporter.catalogue import releases as catalogue
 from exporter.releases import Source, System
 from exporter.system import Context
 from foundation.clock import SystemClock
+from foundation.grammar import Address
 
 HEADER = b"\xef\xbb\xbfTimestamp\tBuild\tError_Code\r\n"
 
@@ -139,6 +140,6 @@ async def test_a_followed_log_exposes_how_its_reading_goes(tmp_path):
 
 
 async def test_a_source_without_a_log_exposes_no_reading(tmp_path):
-    async with running(tmp_path, http="127.0.0.1:0") as system:
+    async with running(tmp_path, http=Address("127.0.0.1", 0)) as system:
         names = {family.metric.name for family in system.collect()}
     assert names.isdisjoint(metric.name for metric in catalogue.LOG)

@@ -1,6 +1,7 @@
 """How counts are compared: the settings, the detectors that they make, and the choice of the baseline. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -10,6 +11,7 @@ from exporter.releases.compare.mean_threshold import MeanThreshold
 from exporter.releases.compare.onset import Onset
 from exporter.releases.parse import version_key
 from foundation.errors import ConfigError
+from foundation.keys import duration
 
 DETECTORS = ("mean-threshold", "evidence", "onset")
 
@@ -20,7 +22,7 @@ MOST_RATIO = 1e6
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How counts are compared. Raises ValueError where a number cannot be."""
 
-    bin_s: int = 10
+    bin_s: Annotated[int, duration(whole=True)] = 10
     bins: int = 5
     threshold: float = 1.25
     alpha: float = 0.05
