@@ -18,7 +18,7 @@ from ports import free_ports
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
-WITHIN_S = 60
+WITHIN_S = 300  # a bound for a busy machine
 BUILDS, CODES = ("5.1", "5.2"), list(range(6))
 
 
