@@ -15,7 +15,7 @@ from exporter.releases.bulk.table import Table
 from exporter.releases.compare.settings import DETECTORS, Settings
 from exporter.releases.render import html, json, text
 from exporter.releases.render import picture as pictures
-from exporter.releases.report import Analysis, analyse
+from exporter.releases.report import Analysis, Report, analyse
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, SourceError
 from foundation.flags import DurationType
@@ -61,8 +61,8 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--format", "form", type=click.Choice(["tsv", "json"]), default="tsv", show_default=True)
 def aggregate(file: str, form: str) -> None:
     """Print one record a second with a counter for each build and code. FILE may be - for standard input."""
-    source = _read(file)
-    table = source.table
+    given = _read(file)
+    table = given.table
     names = [f"{build}_Error_Code_{code}" for build in table.builds for code in table.codes]
     if form == "tsv":
         echo("\t".join(["Timestamp", *names]))
@@ -71,7 +71,7 @@ def aggregate(file: str, form: str) -> None:
         time = text.show_time(second) or ""
         line = "\t".join([time, *map(str, counts)]) if form == "tsv" else msgspec.json.encode([time, *counts]).decode()
         echo(line)
-    _complain(source)
+    _complain(given)
 
 
 @releases.command()
@@ -83,16 +83,16 @@ def aggregate(file: str, form: str) -> None:
 @click.option("--output", type=click.Path(path_type=Path), help="Write here instead of standard output.")
 def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | None, **settings: Any) -> None:
     """Compare the builds in FILE, or in standard input for -."""
-    chosen, source, analysis = _analyse(file, settings, detectors)
+    made = _report(file, settings, detectors)
     if form == "json":
-        result = json.as_json(analysis, source, chosen)
+        result = json.as_json(made)
     elif form == "html":
         picture = io.BytesIO()
-        pictures.draw(source.table, analysis, picture, exposure=chosen.exposure)
-        result = html.as_html(analysis, source, chosen, picture.getvalue()).encode()
+        pictures.draw(made.given.table, made.analysis, picture, exposure=made.settings.exposure)
+        result = html.as_html(made, picture.getvalue()).encode()
     else:
-        result = printable_text(text.as_text(analysis, source, chosen)).encode()
-    _complain(source)
+        result = printable_text(text.as_text(made)).encode()
+    _complain(made.given)
     with replacing(output or Path("-")) as out:
         out.write(result)
 
@@ -110,10 +110,11 @@ def heatmap(file: str, *, output: Path | None, follow: bool, column_s: int | Non
         _follow(file, settings)
         return
     form = pictures.format_of(output)
-    chosen, source, analysis = _analyse(file, settings, ("evidence", "onset"))
-    _complain(source)
+    made = _report(file, settings, ("evidence", "onset"))
+    _complain(made.given)
     picture = io.BytesIO()
-    pictures.draw(source.table, analysis, picture, form, exposure=chosen.exposure, column_s=column_s)
+    exposure = made.settings.exposure
+    pictures.draw(made.given.table, made.analysis, picture, form, exposure=exposure, column_s=column_s)
     with replacing(output) as out:
         out.write(picture.getvalue())
 
@@ -146,28 +147,28 @@ def _settings(settings: dict[str, Any]) -> Settings:
         raise ConfigError(str(exc)) from exc
 
 
-def _analyse(file: str, settings: dict[str, Any], detectors: tuple[str, ...]) -> tuple[Settings, Input, Analysis]:
+def _report(file: str, settings: dict[str, Any], detectors: tuple[str, ...]) -> Report:
     baseline = settings.pop("baseline")
     chosen = _settings(settings)
-    source = _read(file)
-    return chosen, source, analyse(source.table, chosen, baseline=baseline, detectors=detectors)
+    given = _read(file)
+    return Report(given, chosen, analyse(given.table, chosen, baseline=baseline, detectors=detectors))
 
 
 def _read(file: str) -> Input:
     reading = Reading()
     for chunk in _chunks(file):
         reading.add(chunk)
-    source = reading.end()
-    if not len(source.table.second):
-        raise ConfigError(f"{file}: {_why_nothing(source)}")
-    return source
+    given = reading.end()
+    if not len(given.table.second):
+        raise ConfigError(f"{file}: {_why_nothing(given)}")
+    return given
 
 
-def _why_nothing(source: Input) -> str:
-    if not source.failed:
+def _why_nothing(given: Input) -> str:
+    if not given.failed:
         return "empty; records are lines of timestamp, build and error code"
-    first = source.set_aside[0]
-    return f"none of {source.failed.total()} lines can be read; the first, {first.line[:40]!r}: {first.text}"
+    first = given.set_aside[0]
+    return f"none of {given.failed.total()} lines can be read; the first, {first.line[:40]!r}: {first.text}"
 
 
 def _chunks(file: str) -> Iterator[bytes]:
@@ -179,8 +180,8 @@ def _chunks(file: str) -> Iterator[bytes]:
         raise SourceError(f"{file}: {exc.strerror}") from exc
 
 
-def _complain(source: Input) -> None:
-    for bad in source.set_aside:
+def _complain(given: Input) -> None:
+    for bad in given.set_aside:
         echo(f"set aside ({bad.reason}): {printable(bad.text)}", err=True)
-    if (more := sum(source.failed.values()) - len(source.set_aside)) > 0:
+    if (more := sum(given.failed.values()) - len(given.set_aside)) > 0:
         echo(f"set aside: {more} more lines", err=True)

@@ -11,6 +11,7 @@ import msgspec
 
 from exporter.releases.bulk.grid import blocks
 from exporter.releases.bulk.overlap import Overlap
+from exporter.releases.bulk.reading import Input
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Alert, Bins, Counts, Detector
 from exporter.releases.compare.pair import Pair
@@ -69,6 +70,14 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     bins: int = 0
     compared: dict[str, int] = {}
     """Bins of each candidate that it shares with the baseline, out of `bins`."""
+
+
+class Report(NamedTuple):
+    """What was read, how it was compared, and what that says."""
+
+    given: Input
+    settings: Settings
+    analysis: Analysis
 
 
 def analyse(

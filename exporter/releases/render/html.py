@@ -2,20 +2,19 @@
 
 import base64
 
-from exporter.releases.bulk.reading import Input
-from exporter.releases.compare.settings import Settings
 from exporter.releases.render.text import alert_text, code_table, verdict
-from exporter.releases.report import Analysis
+from exporter.releases.report import Report
 from foundation.page import render
 
 
-def as_html(analysis: Analysis, source: Input, settings: Settings, picture: bytes) -> str:
+def as_html(report: Report, picture: bytes) -> str:
     """One self-contained page. `picture` is the heatmap, PNG."""
+    analysis = report.analysis
     shown = [f for f in analysis.alerts if f.alert.detector != "mean-threshold"]
     return render(
         "exporter.releases",
         "report.html",
-        verdict=list(verdict(analysis, source, settings)),
+        verdict=list(verdict(report)),
         picture=base64.b64encode(picture).decode(),
         codes=code_table(analysis),
         alerts=[alert_text(found) for found in shown],

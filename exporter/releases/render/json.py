@@ -4,15 +4,14 @@ from typing import Any
 
 import msgspec
 
-from exporter.releases.bulk.reading import Input
-from exporter.releases.compare.settings import Settings
 from exporter.releases.render.text import show_time
-from exporter.releases.report import Analysis, BuildAlert, CodeResult, Silence
+from exporter.releases.report import BuildAlert, CodeResult, Report, Silence
 from foundation.jsontext import json_text
 
 
-def as_json(analysis: Analysis, source: Input, settings: Settings) -> bytes:
+def as_json(report: Report) -> bytes:
     """The report as JSON, indented; times as the records have them."""
+    given, settings, analysis = report
     tree: dict[str, Any] = {
         "baseline": analysis.baseline,
         "builds": analysis.builds,
@@ -22,10 +21,10 @@ def as_json(analysis: Analysis, source: Input, settings: Settings) -> bytes:
         "bins": {"all": analysis.bins, "compared": analysis.compared},
         "settings": settings,
         "input": {
-            "records": source.table.records,
-            "failed": dict(source.failed),
-            "set_aside": source.set_aside,
-            "seconds": source.table.seconds,
+            "records": given.table.records,
+            "failed": dict(given.failed),
+            "set_aside": given.set_aside,
+            "seconds": given.table.seconds,
         },
     }
     return json_text(tree, indent=2).encode() + b"\n"

@@ -85,9 +85,9 @@ async def follow(
         if drawing:
             drawing.cancel()
             await asyncio.wait([drawing])
-        source = reading.end()
-        show(source.table)
-    return source
+        given = reading.end()
+        show(given.table)
+    return given
 
 
 def frame(table: Table, analysis: Analysis, console: Console) -> Group:

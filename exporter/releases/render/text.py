@@ -4,10 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from exporter.releases.bulk.reading import Input
-from exporter.releases.compare.settings import Settings
 from exporter.releases.parse import CLOCK_LIMIT_S
-from exporter.releases.report import Analysis, BuildAlert
+from exporter.releases.report import Analysis, BuildAlert, Report
 
 _TITLES = {
     "mean-threshold": "Mean Threshold Exceeded",
@@ -40,11 +38,11 @@ def alert_text(found: BuildAlert) -> str:
     return "\n".join(lines)
 
 
-def as_text(analysis: Analysis, source: Input, settings: Settings) -> str:
+def as_text(report: Report) -> str:
     """Alerts, then the table of codes, then the verdict."""
-    parts = [alert_text(found) for found in analysis.alerts]
-    parts.append(code_table(analysis))
-    parts.append("\n".join(verdict(analysis, source, settings)))
+    parts = [alert_text(found) for found in report.analysis.alerts]
+    parts.append(code_table(report.analysis))
+    parts.append("\n".join(verdict(report)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -64,10 +62,11 @@ def code_table(analysis: Analysis) -> str:
     return "\n".join(rows)
 
 
-def verdict(analysis: Analysis, source: Input, settings: Settings) -> Iterator[str]:
+def verdict(report: Report) -> Iterator[str]:
     """What was read, what was compared, and what is proven; a line each."""
+    given, settings, analysis = report
     yield f"baseline {analysis.baseline}; " + ", ".join(f"{b}: {n} records" for b, n in analysis.builds.items())
-    for reason, count in sorted(source.failed.items()):
+    for reason, count in sorted(given.failed.items()):
         yield f"set aside: {count} lines ({reason})"
     for build, bins in analysis.compared.items():
         if bins < analysis.bins:
