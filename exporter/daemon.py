@@ -29,7 +29,7 @@ from exporter.stats import Source as StatsSource
 from exporter.stats import System as StatsSystem
 from exporter.stores import Source as StoresSource
 from exporter.stores import System as StoresSystem
-from exporter.system import Context, Reloading, System
+from exporter.system import Context, Keeping, Reloading, System
 from exporter.web.app import Scraper, build_app
 from foundation.clock import Clock, SystemClock
 from foundation.config import read_config
@@ -42,6 +42,10 @@ log = logging.getLogger(__name__)
 
 TAIL_FILES = 512
 """Descriptors that followed logs may take whatever the clients do; where the process may have fewer, three quarters."""
+
+
+BEGIN_S = 5.0
+"""How long the first positions may take to reach the disk before the daemon listens without them."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,6 +161,14 @@ class Daemon:
             itself.CONFIG_RELOAD_TIME.single(self._reload_time),
             *_connection_families(connections()),
             *self._checkpoint_families(),
+            itself.SOURCE_FAILURES.family(
+                {
+                    (name, source): count
+                    for name, system in self.systems.items()
+                    if isinstance(system, Keeping)
+                    for source, count in system.failures.items()
+                }
+            ),
             *self._web_families(),
         ]
 
@@ -199,12 +211,32 @@ class Daemon:
             stack.callback(self._context.close)
             stack.push_async_callback(prober.close)
             connections().reserve(TAIL_FILES)
+            with ungrouped():
+                await self._run_systems(app, stack, stop)
+
+    async def _run_systems(self, app: web.Application, stack: AsyncExitStack, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as self._group:
+            for name, system in self.systems.items():
+                self._start(name, system)
+            self._group.create_task(self._stop_when(stop))
+            await self._positions_kept(stop)
             await self._serve(app, stack)
-            async with asyncio.TaskGroup() as self._group:
-                for name, system in self.systems.items():
-                    self._start(name, system)
-                self.started.set()
-                self._group.create_task(self._stop_when(stop))
+            self.started.set()
+
+    async def _positions_kept(self, stop: asyncio.Event) -> None:
+        """Wait until positions stand on disk: whoever finds us listening may kill us, and loses nothing."""
+        tasks = [asyncio.create_task(self._begun()), asyncio.create_task(_until(stop))]
+        try:
+            await asyncio.wait(tasks, timeout=BEGIN_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _begun(self) -> None:
+        for system in list(self.systems.values()):
+            if isinstance(system, Keeping):
+                await system.begun()
 
     async def _stop_when(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -259,5 +291,8 @@ async def _main(options: Options) -> None:
         task.add_done_callback(hangups.discard)
 
     loop.add_signal_handler(signal.SIGHUP, start_reload)
-    with ungrouped():
-        await daemon.run(stop)
+    await daemon.run(stop)
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()

@@ -16,7 +16,7 @@ cli       flags to calls
 system    the door: what the daemon is given
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -69,6 +69,21 @@ class Refreshing(System, Protocol):
 
     async def refresh(self, deadline_s: float) -> None:
         """Bring the state up to date; called before `collect`, and cut off `deadline_s` seconds later."""
+
+
+@runtime_checkable
+class Keeping(System, Protocol):
+    """A system whose counts are put away, each source apart."""
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """Unexpected errors so far, by source."""
+
+    async def begun(self) -> None:
+        """Wait until every source has its position on disk; before that none has counts to show."""
+
+    async def written(self) -> None:
+        """Wait until what was counted before is on disk, or the disk has refused it."""
 
 
 @runtime_checkable

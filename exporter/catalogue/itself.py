@@ -32,6 +32,12 @@ CONNECTIONS_CUT = Metric(
     "Connections that were closed for what the client did, or to let others in (limit), by reason.",
     ("server", "reason"),
 )
+SOURCE_FAILURES = Metric(
+    "tidewatch_source_failures_total",
+    "counter",
+    "Unexpected errors in a source, after each of which it goes on from its last commit.",
+    ("system", "source"),
+)
 CHECKPOINT_PROBLEMS = Metric(
     "tidewatch_checkpoint_problems_total",
     "counter",

@@ -5,6 +5,7 @@ free between. A system that fails costs only its own metrics.
 """
 
 import asyncio
+import contextlib
 import logging
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from prometheus_client.exposition import generate_latest as text_latest
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_latest
 
 from exporter.catalogue import Family, itself
-from exporter.system import Refreshing, System
+from exporter.system import Keeping, Refreshing, System
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
 from foundation.clock import Clock
 from foundation.listen import BusyError, Slots
@@ -27,6 +28,7 @@ from foundation.web.headers import STRICT_CSP
 log = logging.getLogger(__name__)
 
 DEFAULT_SCRAPE_TIMEOUT_S = 10.0  # Prometheus' own default
+PUT_AWAY_S = 0.5  # a disk in trouble holds no scrape up for longer
 TIMEOUT_MARGIN_S = 0.5  # as blackbox_exporter: the answer must travel too
 GZIP_LEVEL = 1  # level 9 costs fifty times as much for a fifth less
 MAX_REQUEST_BYTES = 64 << 10
@@ -70,10 +72,18 @@ class Scraper:
                 log.exception("the system %s could not tell its metrics", name)
                 failed.add(name)
             seconds[(name,)] = self._clock.monotonic() - started
+        await self._put_away(systems)
         up = {(name,): int(name not in failed) for name in systems}
         info = itself.BUILD_INFO.family({(version("tidewatch"), python_version()): 1})
         told = [itself.SYSTEM_UP.family(up), itself.SYSTEM_COLLECT_SECONDS.family(seconds)] if systems else []
         return [info, *told, *self._own(), *families]
+
+    async def _put_away(self, systems: Mapping[str, System]) -> None:
+        """Have what was collected on disk before it is shown, so that no kill takes it back; not for long."""
+        waiting = [system.written() for system in systems.values() if isinstance(system, Keeping)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PUT_AWAY_S):
+                await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _refresh(self, systems: Mapping[str, System], deadline_s: float) -> set[str]:
         """Refresh what fetches, all at once; the names of those that failed."""
