@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from foundation.errors import ConfigError
+from foundation.flags import AddressType
 from trafficgen.report.thresholds import Threshold, parse_threshold
 from trafficgen.units import parse_duration
 
@@ -32,15 +33,6 @@ def _wait(text: str) -> float:
 
 def _thresholds(texts: tuple[str, ...]) -> list[Threshold]:
     return [parse_threshold(text) for text in texts]
-
-
-def _address(text: str) -> tuple[str, int] | None:
-    host, _, port = text.rpartition(":")
-    if text == "off":
-        return None
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"--metrics-address: {text!r}; write host:port, or off")
-    return host.strip("[]"), int(port)
 
 
 def writable(path: Path) -> Path:
@@ -112,7 +104,8 @@ output_options = _stack(
         "--metrics-address",
         default="127.0.0.1:8089",
         show_default=True,
-        callback=checked(_address),
+        type=AddressType(words=("off",)),
+        callback=checked(lambda given: None if given == "off" else given),
         help="Where /metrics is served, or off.",
     ),
     click.option(

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from foundation.grammar import format_duration
 from foundation.terminal import printable
 from trafficgen.run import Run
-from trafficgen.units import format_duration
 
 _WINDOW = 4  # ticks that the achieved rate is taken over: two seconds
 

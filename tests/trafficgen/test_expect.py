@@ -78,5 +78,5 @@ def test_the_verdict(text, observations, want):
 
 @pytest.mark.parametrize("text", ["", "alert", "alert A", "alert A firing", "alert A firing within soon", "alerts: A"])
 def test_what_is_not_understood_is_told_with_the_syntax(text):
-    with pytest.raises(ConfigError, match=r"write 'alert NAME|not a duration"):
+    with pytest.raises(ConfigError, match=r"write 'alert NAME|invalid duration"):
         parse_expectation(text)

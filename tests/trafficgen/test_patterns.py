@@ -46,7 +46,7 @@ def test_a_burst_keeps_the_mean():
     [
         (("wave",), "neither a pattern nor a file"),
         (("tide:amplitude=1.1",), "amplitude must be a number from 0 to 1"),
-        (("tide:period=0",), "period: '0' is not a duration"),
+        (("tide:period=0",), "period: invalid duration '0'"),
         (("tide:amplitude=0.1,amplitude=0.2",), "given twice"),
         (("tide:hight=2",), "unknown hight"),
         (("ramp:over=3s",), "to= is missing"),

@@ -7,25 +7,17 @@ from typing import Any
 
 import click
 
+from foundation.flags import AddressType, DurationType
 from foundation.terminal import echo, printable
-from trafficgen.units import parse_duration
+from trafficgen.units import MAX_DURATION_S
 
-
-def _seconds(_ctx: click.Context, param: click.Parameter, text: str) -> float:
-    return 0.0 if text in {"0", "0s"} else parse_duration(text, what=f"--{param.name}")
+_LENGTH = DurationType(zero=True, most_s=MAX_DURATION_S)
 
 
 def _url(_ctx: click.Context, param: click.Parameter, text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise click.BadParameter(f"{text!r} is no URL, as http://127.0.0.1:8080 is", param=param)
     return text.rstrip("/")
-
-
-def _address(_ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:
-        raise click.BadParameter(f"{text!r} is not host:port, as 127.0.0.1:8089 is", param=param)
-    return host.strip("[]"), int(port)
 
 
 @click.command("verify")
@@ -51,7 +43,7 @@ def _address(_ctx: click.Context, param: click.Parameter, text: str) -> tuple[st
     "--metrics-address",
     default="127.0.0.1:8089",
     show_default=True,
-    callback=_address,
+    type=AddressType(),
     help="Serve the generator's own metrics here meanwhile.",
 )
 @click.option("--source", default="site", show_default=True, help="The exporter's name for this site.")
@@ -59,15 +51,15 @@ def _address(_ctx: click.Context, param: click.Parameter, text: str) -> tuple[st
 @click.option(
     "--rps", default=500.0, show_default=True, type=click.FloatRange(min=0, min_open=True), help="Requests a second."
 )
-@click.option("--calm", default="20s", show_default=True, callback=_seconds, help="Time without errors at first.")
+@click.option("--calm", default="20s", show_default=True, type=_LENGTH, help="Time without errors at first.")
 @click.option(
     "--fault",
     default="20s",
     show_default=True,
-    callback=_seconds,
+    type=_LENGTH,
     help="Then, time with 500s; 0 leaves them, and the alert, out.",
 )
-@click.option("--after", default="80s", show_default=True, callback=_seconds, help="Then, time without errors again.")
+@click.option("--after", default="80s", show_default=True, type=_LENGTH, help="Then, time without errors again.")
 @click.option(
     "--rotations",
     default=3,
@@ -80,7 +72,7 @@ def _address(_ctx: click.Context, param: click.Parameter, text: str) -> tuple[st
     "agree",
     default="20s",
     show_default=True,
-    callback=_seconds,
+    type=_LENGTH,
     help="How long the parts may take after the last request until their counts agree: some scrapes.",
 )
 @click.option(
