@@ -4,6 +4,7 @@ What a file is, its first bytes say, not its name: `access.log.1.gz` may be plai
 """
 
 import bz2
+import errno
 import gzip
 import importlib
 import io
@@ -24,7 +25,17 @@ CHUNK_BYTES = 8 << 20
 LINE_BYTES = 1 << 20
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # the last: no more processes for a zstd
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
+
+
+class OutOfFilesError(SourceError):
+    """The process or the machine has nothing left to open a file with. The file is there: try again."""
+
+
+def cannot_open(path: str, exc: OSError) -> SourceError:
+    """What to raise where `path` cannot be opened."""
+    return (OutOfFilesError if exc.errno in _USED_UP else SourceError)(f"{path}: {exc.strerror}")
 
 
 class Readable(Protocol):
@@ -77,7 +88,7 @@ def open_plain(path: str) -> Iterator[tuple[Readable, IO[bytes]]]:
             raw = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))  # noqa: PTH123, `-` is no path
             start = raw.peek(8) if isinstance(raw, io.BufferedReader) else b""
         except OSError as exc:
-            raise SourceError(f"{path}: {exc.strerror}") from exc
+            raise cannot_open(path, exc) from exc
         kind = compression(start)
         yield (raw if kind is None else _decompressor(kind, path, raw, stack)), raw
 
@@ -119,7 +130,10 @@ def _zstd_program(path: str, raw: IO[bytes], stack: ExitStack) -> Readable:
         raise SourceError(f"{path}: zstd from a pipe cannot be read here; send it through zstd -dc first")
     raw.seek(0)  # peeking has moved the position that the program shares with us
     os.lseek(raw.fileno(), 0, os.SEEK_SET)
-    process = subprocess.Popen([program, "-dcq"], stdin=raw, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        process = subprocess.Popen([program, "-dcq"], stdin=raw, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as exc:
+        raise cannot_open(path, exc) from exc
     stack.callback(_end, process)
     return _Output(process)
 

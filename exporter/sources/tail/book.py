@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from exporter.sources.files import OutOfFilesError
 from exporter.sources.tail.identity import FileId
 from exporter.sources.tail.mark import Limits, Mark, Role
 from exporter.sources.tail.stream import Position, Stream
@@ -19,6 +20,10 @@ rename: moved, a new file in its place. recreate: deleted, a new file in its pla
 copytruncate: cut off, read on from the copy. symlink: it leads elsewhere now. compress: while nobody looked it was
 compressed or copied, and read on from there. gone: while nobody looked it went away, and no copy was found.
 """
+
+
+_SHORT_SCANS = 60
+"""Scans after the last without descriptors, in which those there are go to files that grow."""
 
 
 class Totals(msgspec.Struct, omit_defaults=True):
@@ -52,6 +57,8 @@ class Book:
         recovering: copies, read once to their end.
         marks: files known and not open, by key; changed by `keep` and `drop` only.
         totals: see Totals.
+        unread: bytes in files that could not be opened at the last scan.
+        starved: the process had no descriptor for us since the last scan began.
         scanned_ns: Unix time of the last scan; what came to a home after it, nobody has seen.
         missed: homes from which files may have gone since a Unix time (in ns) that nobody could read yet.
     """
@@ -68,6 +75,9 @@ class Book:
         self.missed = dict(state.missed) if state else {}
         self._next_key = state.next_key if state else 1
         self._limits = limits
+        self.unread: dict[FileId, int] = {}
+        self.starved = False
+        self._short_scans = 0
         self._failing: set[str] = set()
 
     def snapshot(self, patterns: list[str]) -> State:
@@ -112,7 +122,7 @@ class Book:
     @property
     def crowded(self) -> bool:
         """Whether descriptors are better kept for files that grow."""
-        return len(self.streams) >= self._limits.open_files // 2
+        return self._short_scans > 0 or len(self.streams) >= self._limits.open_files // 2
 
     def open_ids(self) -> set[FileId]:
         """The files that are being read."""
@@ -155,9 +165,28 @@ class Book:
             self.totals.lost_bytes += size
             log.warning("%s: %d bytes are lost: they were in the file and gone before they could be read", home, size)
 
+    def begin_scan(self) -> None:
+        """What could not be read last time may be read now."""
+        if self._short_scans and not self.starved:
+            self._short_scans -= 1
+            if not self._short_scans:
+                log.info("there have been descriptors for all files for %d scans", _SHORT_SCANS)
+        self.starved = False
+        self.unread.clear()
+
+    def starve(self, exc: OutOfFilesError) -> None:
+        """Something could not be opened only because the process had no descriptor left for it."""
+        if not self._short_scans:
+            log.warning(
+                "%s; trying again every %g s; nothing is lost while the files are there", exc, self._limits.scan_s
+            )
+        self._short_scans, self.starved = _SHORT_SCANS, True
+
     def fails(self, path: str, exc: SourceError) -> None:
         """Say once that a file cannot be read."""
-        if path not in self._failing:
+        if isinstance(exc, OutOfFilesError):
+            self.starve(exc)
+        elif path not in self._failing:
             self._failing.add(path)
             log.warning("%s; trying again every %g s", exc, self._limits.scan_s)
 

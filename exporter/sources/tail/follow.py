@@ -83,8 +83,10 @@ class Follower:
 
     @property
     def lag_bytes(self) -> int:
-        """Bytes that stand in the files and are not read."""
-        return sum(position.lag_bytes for position in (*self._book.streams, *self._book.recovering))
+        """Bytes that stand in the files and are not read, those in files that cannot be opened included."""
+        opened = (*self._book.streams, *self._book.recovering)
+        waiting = {file: size for file, size in self._book.unread.items() if file not in self._book.open_ids()}
+        return sum(position.lag_bytes for position in opened) + sum(waiting.values())
 
     @property
     def open_files(self) -> int:
@@ -176,3 +178,7 @@ class Follower:
                 self._book.put_away(stream, stream.role)
             if idle:
                 self._scan_due_s = now_s  # others wait for their turn
+        elif self._book.starved:
+            idle = sorted((s for s in self._book.streams if not s.lag_bytes), key=lambda s: s.quiet_since_s)
+            for stream in [s for s in idle if s.linked()][: sum(map(bool, self._book.unread.values()))]:
+                self._book.put_away(stream, stream.role)

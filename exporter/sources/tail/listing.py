@@ -1,5 +1,6 @@
 """The directories as one scan sees them: each is listed once, and files are asked about only where it matters."""
 
+import fnmatch
 import glob
 import itertools
 import os
@@ -8,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from exporter.sources.files import OutOfFilesError, cannot_open
 from exporter.sources.tail.identity import FileId
 from exporter.sources.tail.names import generation_order, is_rotation, same_series, stem_of
 
@@ -38,11 +40,33 @@ def find(path: str) -> Found | None:
 
 
 class Listing:
-    """The directories as they are now. For one scan only."""
+    """The directories as they are now. For one scan only. Its methods raise OutOfFilesError."""
 
     def __init__(self) -> None:
         self._inodes: dict[str, dict[str, int]] = {}
         self._names: dict[str, list[str]] = {}
+
+    def expand(self, patterns: Iterable[str]) -> Iterator[tuple[str, bool]]:
+        """The paths that the patterns match, each with whether it stands there without wildcards."""
+        for pattern in patterns:
+            if glob.has_magic(pattern):
+                yield from ((path, False) for path in self._matching(pattern))
+            else:
+                yield pattern, True
+
+    def _matching(self, pattern: str) -> list[str]:
+        """As glob.glob, sorted; but that takes a directory for empty where no descriptor is left to look into it."""
+        if not glob.has_magic(pattern):
+            return [pattern] if os.path.lexists(pattern) else []
+        directory, name = os.path.split(pattern)
+        found = []
+        for each in self._matching(directory):
+            if not glob.has_magic(name):
+                found += self._matching(os.path.join(each, name))
+            else:
+                names = (other for other in self._list(each) if name.startswith(".") or not other.startswith("."))
+                found += [os.path.join(each, other) for other in fnmatch.filter(names, name)]
+        return sorted(found)
 
     def beside(self, home: str, target: str) -> list[Found]:
         """Files that may hold what once stood at `home` (a symlink to `target` perhaps), the oldest first."""
@@ -78,7 +102,9 @@ class Listing:
             try:
                 with os.scandir(directory) as entries:
                     self._inodes[directory] = {entry.name: entry.inode() for entry in entries}
-            except OSError:
+            except OSError as exc:
+                if isinstance(trouble := cannot_open(directory, exc), OutOfFilesError):
+                    raise trouble from exc  # what is there is not known, which is another thing than nothing
                 self._inodes[directory] = {}
         return self._inodes[directory]
 
@@ -90,12 +116,3 @@ def rotated_from(file: Found, home: str, target: str) -> bool:
     return target != home and (
         same_series(file.name, os.path.basename(target)) or is_rotation(file.name, os.path.basename(target))
     )
-
-
-def expand(patterns: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    """The paths that the patterns match, each with whether it stands there without wildcards."""
-    for pattern in patterns:
-        if glob.has_magic(pattern):
-            yield from ((path, False) for path in sorted(glob.iglob(pattern)))
-        else:
-            yield pattern, True

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from exporter.sources.files import OutOfFilesError
 from exporter.sources.tail.book import Book
 from exporter.sources.tail.copies import Print, fingerprint, is_packed, open_copy
 from exporter.sources.tail.identity import HEAD_BYTES, FileId, generation
@@ -36,7 +37,7 @@ class Recovery:
     def seek(self, mark: Mark, target: str, listing: Listing) -> bool:
         """Look for a copy of the file behind `mark`, and have its rest read. Returns whether there is one.
 
-        The oldest fitting copy is the one: those made later hold later content.
+        The oldest fitting copy is the one: those made later hold later content. Raises OutOfFilesError.
         """
         if not mark.head_size:
             return False
@@ -52,6 +53,8 @@ class Recovery:
                 if mark.head_size < HEAD_BYTES and self._claimed(file, mark.home, plain_too=False):
                     continue  # a short head fits many a file
                 copy = open_copy(msgspec.structs.replace(mark, role="cut"), file.path)
+            except OutOfFilesError:
+                raise  # it may be the one
             except (Replaced, SourceError):
                 self._refused.add((mark.key, file))
                 continue
@@ -74,7 +77,10 @@ class Recovery:
             self._moved.add(home)
 
     def take_missed(self, target_of: Callable[[str], str], listing: Listing) -> None:
-        """Read the generations that stood at a home since we last saw it, and that we never saw there."""
+        """Read the generations that stood at a home since we last saw it, and that we never saw there.
+
+        Raises OutOfFilesError where it cannot see them; they are remembered for the next time.
+        """
         if len(self._refused) > _MOST_REFUSED:
             self._refused.clear()
         for home, since_ns in (*self._missed_before, *self._missed.items()):
@@ -103,9 +109,14 @@ class Recovery:
             if self._is_known(file) or (not file.size and home not in self._moved):
                 return True
             if self._book.full:
+                self._book.unread[file.id] = file.size
                 return False
             if not self._claimed(file, home, plain_too=home not in self._moved):
                 self._read_whole(file, home)
+        except OutOfFilesError as exc:
+            self._book.starve(exc)
+            self._book.unread[file.id] = file.size
+            return False
         except (SourceError, Replaced) as exc:
             self._refused.add((0, file))
             log.info("%s; most likely it is still being written, and will be read once it has changed", exc)

@@ -11,10 +11,11 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from exporter.sources.files import OutOfFilesError
 from exporter.sources.tail.book import Book, Kind
 from exporter.sources.tail.copies import is_packed
 from exporter.sources.tail.identity import FileId
-from exporter.sources.tail.listing import Found, Listing, expand, find
+from exporter.sources.tail.listing import Found, Listing, find
 from exporter.sources.tail.mark import Limits, Mark, Replaced, Role
 from exporter.sources.tail.names import Bases
 from exporter.sources.tail.recover import Recovery
@@ -30,33 +31,50 @@ class Scanner:
     """Finds the files of some patterns and keeps a Book of them.
 
     Attributes:
-        readable: every path without wildcards is there, some file is followed, and none refuses to be read.
         cuts: how often a file was found to have new content.
     """
 
     def __init__(self, patterns: list[str], known: list[str], book: Book, limits: Limits, *, from_start: bool) -> None:
         """`known`: the patterns of earlier runs. What the others match at the first scan is old, all else is new."""
-        self.readable = False
+        self._whole = False
         self.cuts = 0
         self._patterns, self._book, self._limits = patterns, book, limits
         self._from_start = from_start
         self._fresh: list[str] | None = [pattern for pattern in patterns if pattern not in known]
         self._old: set[str] = set()
         self._complete = True
+        self._unjudged: set[int] = set()
         self._targets: dict[str, str] = {}
         self._recovery = Recovery(book, self._see_cut)
 
+    @property
+    def readable(self) -> bool:
+        """Every path without wildcards is there, some file is followed, and none cannot be read."""
+        return self._whole and not self._book.starved and not self._book.failing and bool(self._book.live_homes())
+
     def scan(self, now_s: float, wall_s: float) -> None:
-        """One look at everything, at a monotonic and a Unix time."""
+        """One look at everything, at a monotonic and a Unix time.
+
+        Where there is no descriptor to look with, it ends there, and the next one begins where the last whole one
+        ended: nothing is concluded from what could not be seen.
+        """
+        self._book.begin_scan()
+        try:
+            self._scan(now_s, wall_s)
+        except OutOfFilesError as exc:
+            self._book.starve(exc)
+            self._see_unread()
+
+    def _scan(self, now_s: float, wall_s: float) -> None:
         self._now_s = now_s
         if self._fresh is not None:
-            self._old = {path for path, _ in expand(self._fresh) if find(path)}
+            self._old = {path for path, _ in Listing().expand(self._fresh) if find(path)}
             self._forget_unwanted()
             self._fresh = None
         listing = Listing()
         for stream in list(self._book.streams):
             self._see_cut(stream)  # first of all: what was cut off stands in copies, which are no new files
-        homes, extras, complete = self._sort()
+        homes, extras, self._whole = self._sort()
         self._leave(homes)
         for mark in sorted(
             self._book.marks.values(), key=lambda mark: -mark.offset
@@ -74,7 +92,6 @@ class Scanner:
         self._book.scanned_ns = int(wall_s * 1e9)
         self._recovery.take_missed(self._target, Listing())
         self._book.stop_failing({*homes, *self._patterns, *(file.path for file, _ in extras)})
-        self.readable = complete and not self._book.failing and bool(self._book.live_homes())
 
     def moved(self) -> bool:
         """Whether some home holds another file than the one we follow there. A stat for each."""
@@ -96,7 +113,7 @@ class Scanner:
 
     def _sort(self) -> tuple[dict[str, Found], list[tuple[Found, str]], bool]:
         """What stands at homes, what is matched but seems rotated from one (oldest first), and if nothing lacks."""
-        matched = dict(itertools.islice(expand(self._patterns), self._limits.files))
+        matched = dict(itertools.islice(Listing().expand(self._patterns), self._limits.files))
         complete = len(matched) < self._limits.files
         if self._complete and not complete:
             log.warning("%s: %d files or more; the rest is left out", ", ".join(self._patterns), self._limits.files)
@@ -179,6 +196,7 @@ class Scanner:
     def _begin(self, home: str, file: Found) -> None:
         """Follow a file that we know nothing of."""
         if self._book.full:
+            self._wait_for(home, file)
             return
         try:
             if is_packed(file.path):
@@ -187,6 +205,10 @@ class Scanner:
             stream = Stream(self._book.new_mark(home, "live"), file.path)
             if home in self._old and not self._from_start:
                 stream.start_at_end(self._limits)
+        except OutOfFilesError as exc:
+            self._book.starve(exc)
+            self._wait_for(home, file)
+            return
         except SourceError as exc:
             self._book.fails(file.path, exc)
             return
@@ -194,14 +216,33 @@ class Scanner:
         self._book.works(file.path)
         self._old.discard(home)
 
+    def _wait_for(self, home: str, file: Found) -> None:
+        """Remember a file that cannot be opened yet, under whatever name it will have when it can."""
+        offset = file.size if home in self._old and not self._from_start else 0
+        mark = self._book.new_mark(home, "live")
+        self._book.keep(
+            msgspec.structs.replace(
+                mark, device=file.id.device, inode=file.id.inode, offset=offset, size=file.size, mtime_ns=file.mtime_ns
+            )
+        )
+        self._book.unread[file.id] = file.size - offset
+        self._old.discard(home)
+
     def _resume(self, mark: Mark, file: Found, role: Role) -> bool:
         """Read on in `file` from `mark`; False if it holds other content now."""
         try:
+            if not mark.head_size and is_packed(file.path):
+                self._book.drop(mark.key)
+                self._take_extra(file, mark.home)
+                return True
             stream = Stream(msgspec.structs.replace(mark, role=role), file.path)
+            if not mark.head_size and mark.offset:  # it had to be waited for
+                stream.start_at_end(self._limits, mark.offset)
         except Replaced:
             return False
         except SourceError as exc:
             self._book.fails(file.path, exc)
+            self._book.unread[file.id] = max(0, file.size - mark.offset)
             return True
         if stream.id != file.id:  # rotated just now: the next scan will see how
             stream.close()
@@ -236,7 +277,9 @@ class Scanner:
     def _place(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
         """Find the file of a mark again, by its identity or by its content."""
         if mark.role == "cut":
-            if not self._recovery.seek(mark, self._target(mark.home), listing):
+            if mark.key in self._unjudged:
+                self._judge_cut(mark, listing)
+            elif not self._recovery.seek(mark, self._target(mark.home), listing):
                 self._give_up(mark, None)
             return
         file = self._by_identity(mark, at_home, listing)
@@ -246,6 +289,7 @@ class Scanner:
         role: Role = "live" if at_home is not None and file.id == at_home.id else "old"
         unchanged = (file.size, file.mtime_ns) == (mark.offset, mark.mtime_ns)
         if role == mark.role and (self._book.full or (unchanged and self._book.crowded)):
+            self._book.unread[file.id] = max(0, file.size - mark.offset)
             return  # its turn comes when it has grown, and another has been read to its end
         if not self._resume(mark, file, role):
             self._replaced(mark, file, at_home, listing)
@@ -268,7 +312,7 @@ class Scanner:
         if at_home is None or file.id != at_home.id:
             self._gone(mark.nowhere(), at_home, listing)
             return
-        self._book.drop(mark.key)
+        self._book.keep(mark.nowhere())
         self._begin(mark.home, file)
         stream = self._book.live(mark.home)
         if stream is not None and stream.generation == mark.generation:
@@ -288,7 +332,18 @@ class Scanner:
     def _cut(self, mark: Mark, feeds: int, listing: Listing) -> None:
         mark = msgspec.structs.replace(mark.nowhere(), role="cut", feeds=feeds)
         self._book.keep(mark)
-        if self._recovery.seek(mark, self._target(mark.home), listing):
+        self._judge_cut(mark, listing)
+
+    def _judge_cut(self, mark: Mark, listing: Listing) -> None:
+        """Whether what was cut off is somewhere else."""
+        try:
+            found = self._recovery.seek(mark, self._target(mark.home), listing)
+        except OutOfFilesError as exc:
+            self._book.starve(exc)
+            self._unjudged.add(mark.key)
+            return
+        self._unjudged.discard(mark.key)
+        if found:
             self._recovery.missed(mark.home, mark.mtime_ns, moved=False)
             self._book.rotated(mark.home, "copytruncate")
         else:
@@ -303,6 +358,14 @@ class Scanner:
         if not mark.generation:  # the inode alone could be any file's by then
             mark = mark.nowhere()
         self._book.keep(msgspec.structs.replace(mark, role="done", size=mark.offset))
+
+    def _see_unread(self) -> None:
+        """Without a look into the directories: what stands at the homes that we know."""
+        followed = self._book.open_ids()
+        for file in filter(None, map(find, self._book.live_homes())):
+            if file.id not in followed:
+                mark = self._book.mark_of(file.id)
+                self._book.unread[file.id] = max(0, file.size - (mark.offset if mark else 0))
 
     def _see_cut(self, stream: Stream) -> None:
         try:

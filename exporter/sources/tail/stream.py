@@ -10,7 +10,7 @@ import stat
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
 
-from exporter.sources.files import open_plain, pieces
+from exporter.sources.files import cannot_open, open_plain, pieces
 from exporter.sources.lines import Cut, cut_lines, first_lines
 from exporter.sources.tail.identity import HEAD_BYTES, NEAR_BYTES, FileId, digest, generation
 from exporter.sources.tail.mark import Limits, Mark, Replaced
@@ -140,9 +140,12 @@ class Stream(Position):
         if not mark.fits(self._head, self._near):
             raise Replaced
 
-    def start_at_end(self, limits: Limits) -> None:
-        """Go to the start of the last, perhaps unfinished line. Raises SourceError."""
-        size = os.fstat(self.fd).st_size
+    def start_at_end(self, limits: Limits, size: int | None = None) -> None:
+        """Go to the start of the last, perhaps unfinished line of the file or of its first `size` bytes.
+
+        Raises SourceError.
+        """
+        size = os.fstat(self.fd).st_size if size is None else size
         before = self._pread(max(0, size - limits.line_bytes), min(size, limits.line_bytes))
         lines = before[: before.rfind(b"\n") + 1]
         self.offset = size - len(before) + len(lines)
@@ -294,7 +297,7 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # O_NONBLOCK: a FIFO would hold us for ever
     except OSError as exc:
-        raise SourceError(f"{path}: {exc.strerror}") from exc
+        raise cannot_open(path, exc) from exc
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
