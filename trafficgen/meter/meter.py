@@ -56,11 +56,17 @@ class Series:
 
     def merge(self, other: "Series") -> None:
         """Add the rows of another worker of the same run."""
-        rows, more = self.all_rows(), other.all_rows()
+        width_s = max(self.width_s, other.width_s)
+        rows, more = self.rows_of(width_s), other.rows_of(width_s)
         length = max(len(rows), len(more))
         pad = [(0, 0, 0)]
         pairs = zip(rows + pad * (length - len(rows)), more + pad * (length - len(more)), strict=True)
-        self.rows, self._open = [_sum(list(pair)) for pair in pairs], []
+        self.rows, self._open, self.width_s = [_sum(list(pair)) for pair in pairs], [], width_s
+
+    def rows_of(self, width_s: int) -> list[tuple[int, int, int]]:
+        """All rows, in rows of `width_s`, a power of 2 times as many seconds."""
+        rows, bunch = self.all_rows(), width_s // self.width_s
+        return [_sum(rows[at : at + bunch]) for at in range(0, len(rows), bunch)]
 
 
 def _sum(rows: list[tuple[int, int, int]]) -> tuple[int, int, int]:
