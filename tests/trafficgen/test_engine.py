@@ -1,5 +1,7 @@
 """The engine on a virtual clock: what is sent when the engine itself is late."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from trafficgen.meter.meter import Meter
@@ -21,6 +23,10 @@ class FakePool:
 
     def __init__(self):
         self.sent = []
+        self.dropped_waiting = False
+
+    def drop_waiting(self):
+        self.dropped_waiting = True
 
     def submit(self, due_ns, _number):
         self.sent.append(due_ns)
@@ -123,3 +129,13 @@ async def test_a_silent_plan_wakes_up_only_once_a_second(make_bench):
         wakes += 1
     assert wakes <= 30
     assert bench.pool.sent == [SECOND + n * 4 * SECOND for n in range(6)]
+
+
+async def test_stop_gives_up_what_waits_and_cuts_the_rest_when_the_drain_is_over(make_bench):
+    bench, later = make_bench(), []
+    bench.engine._loop = SimpleNamespace(call_later=lambda *timer: later.append(timer))
+    bench.tick(SECOND)
+    bench.engine.stop()
+    assert bench.pool.dropped_waiting
+    assert later == [(Pace(0, None).drain_s, bench.engine.abort)]
+    assert bench.tick(3 * SECOND) == 0

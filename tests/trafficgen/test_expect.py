@@ -44,6 +44,13 @@ def judged(text, *observations, start_s=10.0, end_s=40.0, finish_s=500.0):
             (False, "firing only after 35.0 s", 29.0, 35.0, None), id="late",
         ),
         pytest.param(
+            FIRING, [(40, "A", "A"), (100, "", "")], (True, "", 30.0, 30.0, 60.0), id="just-in-time",
+        ),
+        pytest.param(
+            FIRING, [(40, "", ""), (40, "A", "A"), (100, "A", "A"), (100, "", "")],
+            (True, "", 30.0, 30.0, 60.0), id="not-yet-too-late",
+        ),
+        pytest.param(
             FIRING, [(15, "A", "A"), (30, "", ""), (101, "A", "A")],
             (False, "not resolved within 60 s", 5.0, 5.0, None), id="not-resolved",
         ),

@@ -21,9 +21,12 @@ def series_of(rows):
 @given(st.lists(COUNTS, max_size=60), st.lists(COUNTS, max_size=60))
 def test_series_of_two_workers_add_up_second_by_second_however_long_the_run(first, second):
     with patch.object(meter_module, "MAX_ROWS", 8):  # two hours are a long test
-        merged = Series()
+        total = Meter(("/",))
         for rows in (first, second):
-            merged.merge(series_of(rows))
+            worker = Meter(("/",))
+            worker.series = series_of(rows)
+            total.merge(worker)
+        merged = total.series
         length = max(len(first), len(second))
         padded = [rows + [(0, 0, 0)] * (length - len(rows)) for rows in (first, second)]
         want = series_of([tuple(map(sum, zip(*pair, strict=True))) for pair in zip(*padded, strict=True)])

@@ -45,7 +45,7 @@ class Bench:
         for module in (pool_module, connection_module):
             monkeypatch.setattr(module, "monotonic_ns", lambda: self.now)
         self.meter = Meter(("/",))
-        self.refuse, self.answers = None, asyncio.Event()
+        self.refuse, self.answers = None, asyncio.Event()  # of the connects
         self.answers.set()
         self.pool = Pool(
             [b"first", b"second"],
@@ -110,6 +110,7 @@ async def test_a_connection_that_is_idle_for_four_seconds_is_closed_before_the_s
     one.sweep(one.now + 1)
     assert (one.ended(), one.pool.connections) == (["closed"], 0)
     await one.send()
+    assert (one.meter.connects, one.meter.sent) == (2, 2)
     assert [len(wire.written) for wire in one.wires] == [1, 1]  # a new connection, nothing on the closed one
 
 
