@@ -9,7 +9,7 @@ import click
 from foundation.errors import ConfigError
 from foundation.program import run_command
 from foundation.terminal import echo
-from trafficgen.flags import checked, duration, output_options, plan_options, target_options, writable
+from trafficgen.flags import LENGTH, checked, output_options, plan_options, target_options, writable
 from trafficgen.lazy import LazyGroup
 
 EXIT_CODES = """\b
@@ -108,7 +108,7 @@ def run(context: click.Context, /, **options: Any) -> None:
 @click.option("--url", required=True, help="Where the requests go: scheme, host and port; the paths are the log's.")
 @click.option("--speed", type=float, default=1.0, show_default=True, help="So many times as fast as the log.")
 @click.option("--loop", is_flag=True, help="Begin again at the end.")
-@click.option("--duration", callback=checked(duration), help="End after so long.")
+@click.option("--duration", type=LENGTH, help="End after so long.")
 @click.option("--seed", type=click.IntRange(0), help="Of the spreading of whole-second stamps. Always told.")
 @target_options
 @output_options

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from foundation.errors import ConfigError
-from foundation.flags import AddressType
+from foundation.flags import AddressType, DurationType
 from trafficgen.report.thresholds import Threshold, parse_threshold
-from trafficgen.units import parse_duration
+from trafficgen.units import MAX_DURATION_S
 
 
 def checked(check: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
@@ -22,13 +22,8 @@ def checked(check: Callable[[Any], Any]) -> Callable[[click.Context, click.Param
     return callback
 
 
-def duration(text: str) -> float:
-    """Seconds above 0. Raises ConfigError."""
-    return parse_duration(text)
-
-
-def _wait(text: str) -> float:
-    return parse_duration(text, zero=True)
+LENGTH = DurationType(most_s=MAX_DURATION_S)
+_WAIT = DurationType(most_s=MAX_DURATION_S, zero=True)
 
 
 def _thresholds(texts: tuple[str, ...]) -> list[Threshold]:
@@ -58,9 +53,7 @@ plan_options = _stack(
     click.option(
         "--jitter", type=float, default=0.0, help="The rate of each interval is random in rps x (1 -+ jitter); 0 to 1."
     ),
-    click.option(
-        "--jitter-interval", default="1s", callback=checked(duration), help="How long each random rate holds."
-    ),
+    click.option("--jitter-interval", default="1s", type=LENGTH, help="How long each random rate holds."),
     click.option(
         "--jitter-mode",
         type=click.Choice(["balanced", "iid"]),
@@ -78,7 +71,7 @@ plan_options = _stack(
         "--arrival", type=click.Choice(["even", "poisson"]), default="even", help="Even gaps, or a Poisson process."
     ),
     click.option("--mix", help="Weighted paths, such as '/=90,/fail=8,/missing=2'. Without it: the path of the URL."),
-    click.option("--duration", callback=checked(duration), help="90, 90s, 1m30s, ... Endless without."),
+    click.option("--duration", type=LENGTH, help="Endless without."),
     click.option(
         "--seed", type=click.IntRange(0), help="Makes all random draws repeatable. Random without; always told."
     ),
@@ -112,7 +105,7 @@ output_options = _stack(
         "--linger",
         default="30s",
         show_default=True,
-        callback=checked(_wait),
+        type=_WAIT,
         help="If the metrics are being scraped: stay up for two more scrapes, at most so long.",
     ),
 )
@@ -126,10 +119,10 @@ target_options = _stack(
         "--timeout",
         default="10s",
         show_default=True,
-        callback=checked(duration),
+        type=LENGTH,
         help="From the send to the end of the answer.",
     ),
-    click.option("--connect-timeout", default="5s", show_default=True, callback=checked(duration)),
+    click.option("--connect-timeout", default="5s", show_default=True, type=LENGTH),
     click.option(
         "--max-in-flight",
         type=click.IntRange(1),
@@ -153,7 +146,5 @@ target_options = _stack(
     click.option("--unix-socket", help="Connect to this socket; the URL still gives host and path."),
     click.option("--insecure", is_flag=True, help="Accept any certificate."),
     click.option("--allow-public", is_flag=True, help="Allow a target with a public address: make sure it is yours."),
-    click.option(
-        "--wait", default="0s", callback=checked(_wait), help="Wait so long for a target that does not listen yet."
-    ),
+    click.option("--wait", default="0s", type=_WAIT, help="Wait so long for a target that does not listen yet."),
 )

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +19,7 @@ from typing import IO, Any
 import click
 
 from foundation.errors import ConfigError, StoreError
+from foundation.flags import InstantType
 from foundation.output import replacing
 from foundation.terminal import echo, printable
 from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, LogLine, Settings, World
@@ -117,14 +118,14 @@ def _speed(_context: click.Context, _parameter: click.Parameter, text: str) -> f
     return speed
 
 
-def _start(_context: click.Context, _parameter: click.Parameter, value: datetime) -> int:
-    return int(value.replace(tzinfo=UTC).timestamp()) // MINUTE_S * MINUTE_S
+def _minute(moment: datetime) -> int:
+    return int(moment.timestamp()) // MINUTE_S * MINUTE_S
 
 
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into.")
 @click.option("--days", type=click.FloatRange(0.001, 366), default=29, show_default=True)
-@click.option("--start", type=click.DateTime(), callback=_start, default=START, show_default=True, help="UTC.")
+@click.option("--start", type=InstantType(unit=_minute), default=START, show_default=True, help="UTC.")
 @click.option("--speed", callback=_speed, default="600", show_default=True, help="Times faster than life, or max.")
 @click.option("--servers", type=click.IntRange(1, 1000), default=4, show_default=True)
 @click.option("--accounts", type=click.IntRange(0, 100_000), default=13, show_default=True)

@@ -22,11 +22,12 @@ import numpy as np
 import requests
 
 from foundation.errors import ConfigError, TidewatchError
+from foundation.flags import DurationType
 from foundation.output import replacing
 from foundation.secret import read_secret, without_userinfo
 from foundation.terminal import echo, printable
 from trafficgen.feeds.stop import stop_on_signals
-from trafficgen.units import parse_duration
+from trafficgen.units import MAX_DURATION_S, parse_duration
 
 FIRST_CODE = -3
 RETRY_S = 1.0
@@ -295,7 +296,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--regression", "regressions", multiple=True, help="'code=3 x2 at 30m [for 10m [every 1h]]'; may be repeated."
 )
-@click.option("--duration", help="An hour for a file; endless otherwise.")
+@click.option("--duration", type=DurationType(most_s=MAX_DURATION_S), help="An hour for a file; endless otherwise.")
 @click.option("--truth", "truth_path", type=_FILE, help="Where the truth goes; beside a file, truth.json.")
 @click.option("--token-file", type=_FILE, help="The token that the receiver asks for.")
 @click.option("--seed", type=click.IntRange(0), help="The same seed gives the same stream.")
@@ -306,7 +307,7 @@ def command(
     codes: int,
     builds: int,
     regressions: tuple[str, ...],
-    duration: str | None,
+    duration: float | None,
     truth_path: Path | None,
     token_file: Path | None,
     seed: int | None,
@@ -316,13 +317,12 @@ def command(
         raise ConfigError(f"--rate {rate}: above 0 and at most 1000000 records a second")
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
     shape = make_shape(builds, codes, rate, [parse_regression(text) for text in regressions])
-    length_s = parse_duration(duration, what="--duration") if duration else None
     token = read_secret(token_file) if token_file else None
     address = _split(target)
     if address.scheme not in SCHEMES:
         path = Path(target)
         truth = Truth(truth_path or path.with_name("truth.json"), shape, seed, "0:00:00")
-        write_file(path, shape, truth, seed, round(length_s or 3600))
+        write_file(path, shape, truth, seed, round(duration or 3600))
         echo(f"{truth.counts.total()} records, seed {seed}", err=True)
         return
     stop = stop_on_signals()
@@ -333,7 +333,7 @@ def command(
     else:
         sink = HttpSink(target, f"{seed}-{int(time.time())}", stop, token)
     try:
-        run_live(sink, shape, truth, seed=seed, length_s=length_s or float("inf"), stop=stop)
+        run_live(sink, shape, truth, seed=seed, length_s=duration or float("inf"), stop=stop)
     finally:
         sink.close()
     echo(f"{truth.counts.total()} records, seed {seed}", err=True)
