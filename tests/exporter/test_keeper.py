@@ -162,6 +162,19 @@ async def test_a_failed_commit_is_put_again_with_what_came_since(world, fault, t
     assert world.kept().values == {"a": 2, "b": 1 + failed, "total": 3 + failed}
 
 
+async def test_a_failed_commit_is_tried_again_by_itself(world):
+    """Also if nothing more is counted, and nobody waits."""
+    async with world.running():
+        world.checkpoint.faults.extend(["full", "full"])
+        world.counts.add("a")
+        world.keeper.touch()
+        async with asyncio.timeout(10):
+            while world.checkpoint.writes < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        world.checkpoint.killed = True
+    assert world.kept().values == {"a": 1, "total": 1}
+
+
 async def test_a_file_that_goes_away_with_every_commit_is_trouble_and_no_busy_loop(world, monkeypatch):
     async with world.running():
         with monkeypatch.context() as patch:
