@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import yarl
 from aiohttp import hdrs, web
@@ -21,6 +21,7 @@ from aiohttp.abc import AbstractAccessLogger
 from aiohttp.http import RawRequestMessage
 from prometheus_client import CollectorRegistry
 
+from foundation.web import Guard
 from timeserver import pages
 from timeserver.counters import Counters
 from timeserver.log_format import Served
@@ -29,7 +30,16 @@ LINGER_S = 5.0  # how long an unread request body may hold its connection
 MALFORMED_METHOD = "UNKNOWN"  # aiohttp's name for the method of what it could not read
 NO_ROUTE = "-"
 
-Page = Callable[["SiteRequest"], web.Response]
+
+class Answer(NamedTuple):
+    """What a page says."""
+
+    body: bytes
+    content_type: str = "text/plain; charset=utf-8"
+    status: int = HTTPStatus.OK
+
+
+Page = Callable[["SiteRequest"], Answer]
 
 
 class SiteRequest(web.BaseRequest):
@@ -43,8 +53,8 @@ class SiteRequest(web.BaseRequest):
         self.route = NO_ROUTE if no_route else self.rel_url.raw_path or "/"
 
 
-def make_server(counters: Counters, registry: CollectorRegistry) -> web.Server:
-    """The site as a connection factory for `loop.create_server` or `web.ServerRunner`. Needs a running loop."""
+def make_server(counters: Counters, registry: CollectorRegistry, guard: Guard) -> web.Server:
+    """The site behind `guard`, for `foundation.listen.serve`. Needs a running loop."""
     service = _service_pages(counters, registry)
     loop = asyncio.get_running_loop()
 
@@ -67,7 +77,7 @@ def make_server(counters: Counters, registry: CollectorRegistry) -> web.Server:
                 counters.record(_served(request, response))
 
     return web.Server(
-        _handler(_SITE | service),
+        _handler(_SITE | service, guard),
         request_factory=begin,
         access_log_class=EndOfRequest,
         access_log=logging.getLogger("timeserver.access"),  # aiohttp wants one; nothing is written to it
@@ -75,12 +85,18 @@ def make_server(counters: Counters, registry: CollectorRegistry) -> web.Server:
     )
 
 
-def _handler(pages_by_route: dict[str, Page]) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+def _handler(
+    pages_by_route: dict[str, Page], guard: Guard
+) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         assert isinstance(request, SiteRequest)
         if request.method == MALFORMED_METHOD:
-            raise web.HTTPBadRequest
-        return pages_by_route.get(request.route, _not_found)(request)
+            return guard.problem(HTTPStatus.BAD_REQUEST, "400: Bad Request")
+        refusal = guard.refusal(request) or (await guard.login(request) if guard.asks_users else None)
+        if refusal is not None:
+            return guard.answer(refusal, request)
+        body, content_type, status = pages_by_route.get(request.route, _not_found)(request)
+        return web.Response(body=body, status=status, headers=guard.headers_for(content_type))
 
     return handle
 
@@ -102,16 +118,16 @@ def _served(request: SiteRequest, response: web.StreamResponse) -> Served:
     )
 
 
-def _time_of_day(request: SiteRequest) -> web.Response:  # noqa: ARG001
-    return _text(time.strftime("%H:%M:%S %Z\n"))
+def _time_of_day(request: SiteRequest) -> Answer:  # noqa: ARG001
+    return Answer(time.strftime("%H:%M:%S %Z\n").encode())
 
 
-def _fail(request: SiteRequest) -> web.Response:  # noqa: ARG001
-    return _text("500 Internal Server Error\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+def _fail(request: SiteRequest) -> Answer:  # noqa: ARG001
+    return Answer(b"500 Internal Server Error\n", status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _not_found(request: SiteRequest) -> web.Response:  # noqa: ARG001
-    return _text("404 Not Found\n", HTTPStatus.NOT_FOUND)
+def _not_found(request: SiteRequest) -> Answer:  # noqa: ARG001
+    return Answer(b"404 Not Found\n", status=HTTPStatus.NOT_FOUND)
 
 
 _SITE: dict[str, Page] = {"/": _time_of_day, "/fail": _fail}
@@ -122,21 +138,16 @@ def _service_pages(counters: Counters, registry: CollectorRegistry) -> dict[str,
     return {
         "/stats": partial(_stats, counters),
         "/metrics": partial(_metrics, registry),
-        "/-/healthy": lambda request: _text("healthy\n"),  # noqa: ARG005
+        "/-/healthy": lambda request: Answer(b"healthy\n"),  # noqa: ARG005
     }
 
 
-def _stats(counters: Counters, request: SiteRequest) -> web.Response:
+def _stats(counters: Counters, request: SiteRequest) -> Answer:
     now_s = int(time.time())
     if pages.wants_json(request.headers.get("Accept", ""), request.query.get("format")):
-        return web.Response(body=pages.stats_json(counters, now_s), content_type=pages.JSON)
-    return _text(pages.stats_text(counters, now_s))
+        return Answer(pages.stats_json(counters, now_s), pages.JSON)
+    return Answer(pages.stats_text(counters, now_s).encode())
 
 
-def _metrics(registry: CollectorRegistry, request: SiteRequest) -> web.Response:
-    body, content_type = pages.metrics_page(registry, request.headers.get("Accept", ""))
-    return web.Response(body=body, headers={"Content-Type": content_type})
-
-
-def _text(text: str, status: int = HTTPStatus.OK) -> web.Response:
-    return web.Response(body=text.encode(), status=status, headers={"Content-Type": "text/plain; charset=utf-8"})
+def _metrics(registry: CollectorRegistry, request: SiteRequest) -> Answer:
+    return Answer(*pages.metrics_page(registry, request.headers.get("Accept", "")))

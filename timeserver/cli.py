@@ -11,10 +11,11 @@ import click
 import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from foundation.errors import SourceError
-from foundation.flags import DurationType
+from foundation.errors import ConfigError, SourceError
+from foundation.flags import DurationType, web_options
 from foundation.listen import serve
 from foundation.terminal import echo
+from foundation.web import Guard, WebPolicy
 from timeserver.access_log import AccessLog
 from timeserver.app import make_server
 from timeserver.counters import Counters
@@ -45,6 +46,7 @@ Paths:
     help="After this long rename the log to PATH.<Unix time> and begin a new one.",
 )
 @click.option("--log-keep", metavar="N", type=click.IntRange(min=0), help="Rotated logs to keep.  [default: all]")
+@web_options
 @click.version_option(VERSION, prog_name="timeserver")
 def command(
     *,
@@ -54,6 +56,8 @@ def command(
     log_format: str,
     log_rotation_interval: float | None,
     log_keep: int | None,
+    web_config_file: Path | None,
+    allowed_hosts: tuple[str, ...],
 ) -> None:
     """Serve the time of day, and count and log every request."""
     if access_log is None and (log_rotation_interval is not None or log_keep is not None):
@@ -63,10 +67,14 @@ def command(
         file = LogFile(access_log, keep=log_keep)
         log = AccessLog(file, _say, rotation_interval_s=log_rotation_interval)
     counters = Counters(log.write if log else None, FORMATS[log_format])
-    uvloop.run(_serve(host, port, counters, log))
+    try:
+        policy = WebPolicy(web_config_file, allowed_hosts)
+    except ConfigError as exc:
+        raise click.UsageError(str(exc)) from exc
+    uvloop.run(_serve(host, port, counters, log, policy))
 
 
-async def _serve(host: str, port: int, counters: Counters, log: AccessLog | None) -> None:
+async def _serve(host: str, port: int, counters: Counters, log: AccessLog | None, policy: WebPolicy) -> None:
     """Serve until the first SIGTERM or SIGINT, then finish what is in flight; a second signal ends at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -81,11 +89,20 @@ async def _serve(host: str, port: int, counters: Counters, log: AccessLog | None
         loop.add_signal_handler(number, on_signal)
     try:
         async with AsyncExitStack() as stack:
-            server = make_server(counters, _registry(counters, log))
-            bound = await serve(server, (host, port), stack, shutdown_s=DRAIN_S)
+            policy.keep_fresh()
+            stack.callback(policy.close)
+            guard = Guard(policy, hosts=[host])
+            bound = await serve(
+                make_server(counters, _registry(counters, log, policy), guard),
+                (host, port),
+                stack,
+                problem=guard.problem,
+                ssl_context=policy.ssl_context,
+                shutdown_s=DRAIN_S,
+            )
             if log is not None:
                 log.start()
-            _say(f"serving on http://{bound}/")
+            _say(f"serving on {'https' if policy.tls else 'http'}://{bound}/")
             await stop.wait()
     except SourceError as exc:
         raise click.ClickException(str(exc)) from exc
@@ -94,9 +111,9 @@ async def _serve(host: str, port: int, counters: Counters, log: AccessLog | None
             await asyncio.to_thread(log.close)
 
 
-def _registry(counters: Counters, log: AccessLog | None) -> CollectorRegistry:
+def _registry(counters: Counters, log: AccessLog | None, policy: WebPolicy) -> CollectorRegistry:
     registry = CollectorRegistry()
-    registry.register(TimeserverCollector(counters, log, VERSION))
+    registry.register(TimeserverCollector(counters, log, policy, VERSION))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)

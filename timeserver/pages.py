@@ -10,6 +10,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from foundation.web import WebPolicy
+from foundation.web import metrics as web_metrics
 from timeserver.access_log import AccessLog
 from timeserver.counters import DURATION_BOUNDS_S, Counters
 
@@ -46,8 +48,9 @@ def metrics_page(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
 class TimeserverCollector(Collector):
     """Makes metric families from the counts at each scrape."""
 
-    def __init__(self, counters: Counters, access_log: AccessLog | None, version: str) -> None:
+    def __init__(self, counters: Counters, access_log: AccessLog | None, policy: WebPolicy, version: str) -> None:
         """Remember where the counts are."""
+        self._policy = policy
         self._counters = counters
         self._access_log = access_log
         self._version = version
@@ -64,6 +67,7 @@ class TimeserverCollector(Collector):
         yield from self._requests()
         if self._access_log is not None:
             yield from self._log(self._access_log)
+        yield from web_metrics.collect(self._policy, "timeserver")
 
     def _requests(self) -> Iterable[Metric]:
         counters = self._counters

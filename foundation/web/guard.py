@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion10, web
+from multidict import CIMultiDict
 
 from foundation.listen import Problem, connections, plain_problem
 from foundation.terminal import printable
@@ -73,6 +74,7 @@ class Guard:
         config = self._rules.config
         self._hosts = Hosts((*self._policy.hosts, *self._own_hosts))
         self._defaults, self._forced = for_answers(config.http_server_config.headers)
+        self._prepared: dict[str, CIMultiDict[str]] = {}
         self._bucket = _Bucket(config.rate_limit) if config.rate_limit.interval_s else None
 
     def protect(self, app: web.Application) -> None:
@@ -116,6 +118,11 @@ class Guard:
         """Whether a request's target is a path, or a whole URL of this server."""
         return target[:1] == "/" or "://" not in target or urlsplit(target).netloc in self._hosts
 
+    @property
+    def asks_users(self) -> bool:
+        """Whether `login` has anything to ask."""
+        return bool(self._rules.config.basic_auth_users)
+
     async def login(self, request: web.BaseRequest) -> Refusal | None:
         """Why a request is refused to who sent it."""
         users = self._rules.config.basic_auth_users
@@ -140,7 +147,7 @@ class Guard:
         self.refused[refusal.reason] += 1
         asked = printable(request.headers.get("Host", ""))[:_MAX_SHOWN_CHARS]
         connections().complaints.add(f"a request refused: {refusal.text}", f"from {request.remote} to {asked}")
-        response = self._problem(refusal.status, refusal.text)
+        response = self.problem(refusal.status, refusal.text)
         response.headers.update(refusal.headers)
         return response
 
@@ -149,6 +156,14 @@ class Guard:
         for name, value in self._defaults.items():
             headers.setdefault(name, value)
         headers.update(self._forced)
+
+    def headers_for(self, content_type: str) -> CIMultiDict[str]:
+        """The same for a new answer of this type: quicker, where every microsecond counts."""
+        found = self._prepared.get(content_type)
+        if found is None:
+            found = CIMultiDict({"Content-Type": content_type} | self._defaults | self._forced)
+            self._prepared[content_type] = found
+        return found.copy()
 
     def problem(self, status: int, text: str) -> web.Response:
         """The server's own answer to what reaches no handler, with the headers of every answer."""

@@ -88,7 +88,8 @@ def from_elsewhere(headers: Mapping[str, str], host: str) -> bool:
 
 def is_embedded(headers: Mapping[str, str]) -> bool:
     """Whether a page of another site loads this as a part of itself; following a link is not that."""
-    if headers.get("Sec-Fetch-Site", "").lower() != "cross-site":
+    site = headers.get("Sec-Fetch-Site")
+    if site is None or site.lower() != "cross-site":
         return False
     return headers.get("Sec-Fetch-Mode") != "navigate" or headers.get("Sec-Fetch-Dest") in {"object", "embed"}
 

@@ -13,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from foundation.listen import serve
+from foundation.web import Guard, WebPolicy
 from timeserver import app
 from timeserver.counters import Counters
 from timeserver.log_format import tab
@@ -38,18 +39,20 @@ class Site:
 
     async def ask(self, target: str, method: str = "GET", **headers: str) -> tuple[int, str]:
         extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        answer = await self.send(f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{extra}\r\n".encode())
+        host = "" if "Host" in headers else "Host: localhost\r\n"
+        answer = await self.send(f"{method} {target} HTTP/1.1\r\n{host}Connection: close\r\n{extra}\r\n".encode())
         head, _, body = answer.decode().partition("\r\n\r\n")
         return int(head.split()[1]), body
 
 
 @pytest_asyncio.fixture
 async def site():
-    site = Site()
-    registry = CollectorRegistry()
-    registry.register(TimeserverCollector(site.counters, None, "1.2.3"))
+    site, policy, registry = Site(), WebPolicy(), CollectorRegistry()
+    registry.register(TimeserverCollector(site.counters, None, policy, "1.2.3"))
     async with AsyncExitStack() as stack:
-        _, site.port = await serve(app.make_server(site.counters, registry), ("127.0.0.1", 0), stack, shutdown_s=1)
+        guard = Guard(policy)
+        server = app.make_server(site.counters, registry, guard)
+        _, site.port = await serve(server, ("127.0.0.1", 0), stack, problem=guard.problem, shutdown_s=1)
         yield site
 
 
@@ -62,7 +65,7 @@ async def test_the_site_answers_by_address(site):
     assert site.lines[1:] == ["127.0.0.1\tGET /fail\t500\t26\n", "127.0.0.1\tGET /missing\t404\t14\n"]
 
 
-CLOSE = b"Host: x\r\nConnection: close\r\n\r\n"
+CLOSE = b"Host: localhost\r\nConnection: close\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ CLOSE = b"Host: x\r\nConnection: close\r\n\r\n"
         pytest.param(b"OPTIONS * HTTP/1.1\r\n" + CLOSE, "OPTIONS *", 404, id="asterisk"),
         pytest.param(b"PROPFIND /x HTTP/1.1\r\n" + CLOSE, "PROPFIND /x", 404, id="webdav"),
         pytest.param(b"GET /x?token=secret HTTP/1.1\r\n" + CLOSE, "GET /x", 404, id="query"),
-        pytest.param(b"GET http://example.com/fail HTTP/1.1\r\n" + CLOSE, "GET /fail", 500, id="absolute-form"),
+        pytest.param(b"GET http://localhost/fail HTTP/1.1\r\n" + CLOSE, "GET /fail", 500, id="absolute-form"),
         pytest.param(b"GET /fail HTTP/1.0\r\n\r\n", "GET /fail", 500, id="http-1.0"),
         pytest.param(b"CONNECT example.com:443 HTTP/1.1\r\n" + CLOSE, "CONNECT -", 404, id="connect"),
         pytest.param(b"POST /x HTTP/1.1\r\nContent-Length: 3\r\n" + CLOSE + b"abc", "POST /x", 404, id="body"),
@@ -88,7 +91,7 @@ CLOSE = b"Host: x\r\nConnection: close\r\n\r\n"
         pytest.param(b"GET / HTTP/1.1\r\nTransfer-Encoding: x\r\n" + CLOSE, "UNKNOWN -", 400, id="encoding"),
         pytest.param(b"GET http://[::1/ HTTP/1.1\r\n" + CLOSE, "UNKNOWN -", 400, id="bad-url"),
         pytest.param(b"CONNECT \r\n\r\n", "UNKNOWN -", 400, id="connect-to-nowhere"),
-        pytest.param(b"GET http://example.com HTTP/1.1\r\n" + CLOSE, "GET /", 200, id="absolute-form-without-path"),
+        pytest.param(b"GET http://localhost HTTP/1.1\r\n" + CLOSE, "GET /", 200, id="absolute-form-without-path"),
         pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "UNKNOWN -", 400, id="http-2"),
     ],
 )
@@ -151,7 +154,7 @@ async def test_a_page_that_raises_is_a_500_counted_and_logged_once(site, monkeyp
     monkeypatch.setattr(app, "_not_found", broken)
     monkeypatch.setitem(app._SITE, "/", broken)
     async with AsyncExitStack() as stack:
-        server = app.make_server(site.counters, CollectorRegistry())
+        server = app.make_server(site.counters, CollectorRegistry(), Guard(WebPolicy()))
         _, site.port = await serve(server, ("127.0.0.1", 0), stack)
         status, _ = await site.ask("/")
     assert (status, site.counters.by_code[500], len(site.lines)) == (500, 1, 1)
@@ -161,7 +164,7 @@ async def test_a_page_that_raises_is_a_500_counted_and_logged_once(site, monkeyp
 async def test_a_client_that_leaves_at_once_is_counted_as_often_as_logged(site):
     for _ in range(20):
         _, writer = await asyncio.open_connection("127.0.0.1", site.port)
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 5)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5)
         writer.transport.abort()
     assert (await site.ask("/last"))[0] == 404
     assert sum(site.counters.by_code.values()) == len(site.lines) > 0
@@ -169,7 +172,7 @@ async def test_a_client_that_leaves_at_once_is_counted_as_often_as_logged(site):
 
 
 async def test_pipelined_requests_are_answered_in_order(site):
-    answer = await site.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3 + b"GET /fail HTTP/1.1\r\n" + CLOSE)
+    answer = await site.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3 + b"GET /fail HTTP/1.1\r\n" + CLOSE)
     assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200", b"200", b"500"]
     assert [line.split("\t")[2] for line in site.lines] == ["200", "200", "200", "500"]
 
@@ -183,3 +186,20 @@ async def test_a_request_never_finished_is_no_request(site):
     writer.close()
     assert (await site.ask("/stats"))[0] == 200
     assert site.lines == []
+
+
+@pytest.mark.parametrize("route", ["/", "/stats", "/metrics", "/nowhere"])
+async def test_a_foreign_name_is_refused_and_counted_like_any_answer(site, route):
+    status, _ = await site.ask(route, Host="rebind.evil.example")
+    assert status == 421
+    counted = 0 if route in {"/stats", "/metrics"} else 1
+    assert (site.counters.by_code.get(421, 0), len(site.lines)) == (counted, counted)
+    assert site.counters.in_flight == 0
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n" + CLOSE, b"GET /x HTTP/1.1\r\n" + CLOSE, b"G\0\r\n\r\n"])
+async def test_every_answer_carries_the_headers_of_the_policy(site, sent):
+    head = (await site.send(sent)).decode().split("\r\n\r\n")[0]
+    assert "Server: tidewatch\r\n" in head
+    assert "X-Content-Type-Options: nosniff\r\n" in head
+    assert "frame-ancestors 'none'" in head
