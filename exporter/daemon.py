@@ -31,6 +31,7 @@ from exporter.stores import Source as StoresSource
 from exporter.stores import System as StoresSystem
 from exporter.system import Context, Keeping, Reloading, System
 from exporter.web.app import Scraper, build_app
+from exporter.web.policy import families as web_families
 from foundation.clock import Clock, SystemClock
 from foundation.config import read_config
 from foundation.errors import ConfigError, SourceError, ungrouped
@@ -169,14 +170,7 @@ class Daemon:
                     for source, count in system.failures.items()
                 }
             ),
-            *self._web_families(),
-        ]
-
-    def _web_families(self) -> list[Family]:
-        statuses = self.web.statuses()
-        return [
-            itself.WEB_CONFIG_RELOAD_SUCCESS.family({(status.file,): int(status.ok) for status in statuses}),
-            itself.WEB_CONFIG_RELOAD_TIME.family({(status.file,): status.loaded_s for status in statuses}),
+            *web_families(self.web),
         ]
 
     def _checkpoint_families(self) -> list[Family]:

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from foundation.errors import StoreError, TidewatchError
 from foundation.output import replacing
+from foundation.web import WebPolicy
 from trafficgen.config import LoadConfig
 from trafficgen.live_line import LiveLine
 from trafficgen.meter.meter import Meter
@@ -63,7 +64,8 @@ def run_scenario(scenario: Scenario, options: dict[str, Any]) -> int:
 
 async def _execute(run: Run, stop: Callable[[], None], execute: Execute, options: dict[str, Any]) -> int:
     raise_file_limit(run.config.limits.connections)
-    async with serve_metrics(run, options["metrics_address"], options["linger"]):
+    policy = WebPolicy(options["web_config_file"], options["allowed_hosts"])
+    async with serve_metrics(run, options["metrics_address"], policy, options["linger"]):
         with stopping(stop, say_draining) as signals, LiveLine(run.plan.duration_s) as line:
             report = await execute(line)
         code = conclude(report, run, options)
@@ -93,12 +95,14 @@ def raise_file_limit(connections: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serve_metrics(run: Run, address: tuple[str, int] | None, linger_s: float) -> AsyncIterator[None]:
+async def serve_metrics(
+    run: Run, address: tuple[str, int] | None, policy: WebPolicy, linger_s: float
+) -> AsyncIterator[None]:
     """Serve /metrics meanwhile, and until two more scrapes have seen the end, if anyone scrapes at all."""
     if address is None:
         yield
         return
-    async with MetricsServer(address, run) as server:
+    async with MetricsServer(address, run, policy) as server:
         yield
         if server.scrapes:
             seen = server.expect(_LINGER_SCRAPES)

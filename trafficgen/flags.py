@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from foundation.errors import ConfigError
-from foundation.flags import AddressType, DurationType
+from foundation.flags import AddressType, DurationType, web_options
 from trafficgen.report.thresholds import Threshold, parse_threshold
 from trafficgen.units import MAX_DURATION_S
 
@@ -101,6 +101,7 @@ output_options = _stack(
         callback=checked(lambda given: None if given == "off" else given),
         help="Where /metrics is served, or off.",
     ),
+    web_options,
     click.option(
         "--linger",
         default="30s",

@@ -1,7 +1,7 @@
 """Metrics of the exporter itself."""
 
 from exporter.catalogue._model import Metric
-from foundation.web.metrics import RELOAD_SUCCESS, RELOAD_TIME
+from foundation.web.metrics import REFUSED, RELOAD_SUCCESS, RELOAD_TIME
 
 BUILD_INFO = Metric("tidewatch_build_info", "gauge", "1; the version runs in the label.", ("version", "python"))
 SYSTEM_UP = Metric(
@@ -19,6 +19,7 @@ CONFIG_RELOAD_TIME = Metric(
     "When the configuration was last read without error.",
 )
 WEB_CONFIG_RELOAD_SUCCESS = Metric(f"tidewatch_{RELOAD_SUCCESS[0]}", "gauge", RELOAD_SUCCESS[1], ("file",))
+WEB_REFUSED = Metric(f"tidewatch_{REFUSED[0]}_total", "counter", REFUSED[1], ("reason",))
 WEB_CONFIG_RELOAD_TIME = Metric(f"tidewatch_{RELOAD_TIME[0]}", "gauge", RELOAD_TIME[1], ("file",))
 CONNECTIONS = Metric("tidewatch_connections", "gauge", "Open connections, by the address of the server.", ("server",))
 CONNECTIONS_LIMIT = Metric(

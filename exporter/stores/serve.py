@@ -3,15 +3,18 @@
 import asyncio
 import logging
 import sys
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from aiohttp import web
 
+from exporter.catalogue import Family
 from exporter.stores.api import api_guard, build_api
 from exporter.stores.live import Live, Settings
 from exporter.stores.state import Database
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
+from exporter.web.policy import families as web_families
 from foundation.clock import SystemClock
 from foundation.errors import ungrouped
 from foundation.listen import serve as serve_app
@@ -40,7 +43,7 @@ async def _serve(path: Path, settings: Settings, address: tuple[str, int], polic
         policy.keep_fresh()
         stack.callback(policy.close)
         app = build_api(live)
-        _add_metrics(app, live)
+        _add_metrics(app, lambda: [*live.collect(), *web_families(policy)])
         guard = api_guard(policy, address[0])
         guard.protect(app)
         bound = await serve_app(app, address, stack, problem=guard.problem, ssl_context=policy.ssl_context)
@@ -51,13 +54,13 @@ async def _serve(path: Path, settings: Settings, address: tuple[str, int], polic
             work.cancel()
 
 
-def _add_metrics(app: web.Application, live: Live) -> None:
+def _add_metrics(app: web.Application, collect: Callable[[], Iterable[Family]]) -> None:
     renderer = Renderer()
 
     async def metrics(request: web.Request) -> web.Response:
         kind = negotiate(request.headers.get("Accept", ""))
         pieces = []
-        for piece in renderer.render(live.collect(), openmetrics=kind == OPENMETRICS):
+        for piece in renderer.render(collect(), openmetrics=kind == OPENMETRICS):
             pieces.append(piece)
             await asyncio.sleep(0)  # other requests get their turn
         if kind == OPENMETRICS:

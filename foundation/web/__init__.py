@@ -7,6 +7,6 @@ brought together by `guard`.
 """
 
 from foundation.web.guard import Guard
-from foundation.web.policy import Status, WebPolicy
+from foundation.web.policy import REASONS, Status, WebPolicy
 
-__all__ = ["Guard", "Status", "WebPolicy"]
+__all__ = ["REASONS", "Guard", "Status", "WebPolicy"]

@@ -1,7 +1,6 @@
 """One server's guard: which requests are answered, and what every answer carries."""
 
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -21,7 +20,7 @@ _MAX_SHOWN_CHARS = 100
 
 
 class Refusal(NamedTuple):
-    """Why a request is not answered; `reason` is one word."""
+    """Why a request is not answered; `reason` is one of REASONS."""
 
     reason: str
     status: int
@@ -38,10 +37,7 @@ _RATE = Refusal("rate", 429, "more requests than `rate_limit` of the web configu
 
 
 class Guard:
-    """Holds one server to a policy.
-
-    refused: how many requests, by reason: host, site, type, login, busy, rate.
-    """
+    """Holds one server to a policy."""
 
     def __init__(
         self,
@@ -66,7 +62,6 @@ class Guard:
         self._policy = policy
         self._own_hosts, self._acting, self._asks, self._own_login = tuple(hosts), acting, asks or {}, own_login
         self._problem = problem
-        self.refused: Counter[str] = Counter()
         self._adopt()
 
     def _adopt(self) -> None:
@@ -144,7 +139,7 @@ class Guard:
 
     def answer(self, refusal: Refusal, request: web.BaseRequest) -> web.Response:
         """The answer that refuses, and its count; once a minute also a line in the log."""
-        self.refused[refusal.reason] += 1
+        self._policy.refused[refusal.reason] += 1
         asked = printable(request.headers.get("Host", ""))[:_MAX_SHOWN_CHARS]
         connections().complaints.add(f"a request refused: {refusal.text}", f"from {request.remote} to {asked}")
         response = self.problem(refusal.status, refusal.text)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from foundation.web.policy import WebPolicy
+from foundation.web.policy import REASONS, WebPolicy
 
 RELOAD_SUCCESS = (
     "web_config_last_reload_successful",
@@ -15,12 +15,19 @@ RELOAD_TIME = (
     "When the web configuration in force was read.",
 )
 
+REFUSED = (
+    "web_refused_requests",
+    "Requests that the web policy refused: host, site, type, login, busy (logins that wait) or rate.",
+)
+
 
 def collect(policy: WebPolicy, prefix: str) -> Iterator[Metric]:
-    """Families named `prefix`_...: whether the last look at the file went well; none where there is no file."""
+    """Families named `prefix`_...: how the file was read, where there is one, and how many requests were refused."""
+    refused = CounterMetricFamily(f"{prefix}_{REFUSED[0]}", REFUSED[1], labels=["reason"])
+    for reason in REASONS:
+        refused.add_metric([reason], policy.refused[reason])
+    yield refused
     statuses = policy.statuses()
-    if not statuses:
-        return
     success = GaugeMetricFamily(f"{prefix}_{RELOAD_SUCCESS[0]}", RELOAD_SUCCESS[1], labels=["file"])
     loaded = GaugeMetricFamily(f"{prefix}_{RELOAD_TIME[0]}", RELOAD_TIME[1], labels=["file"])
     for status in statuses:

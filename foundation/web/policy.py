@@ -10,6 +10,7 @@ import asyncio
 import logging
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,10 @@ log = logging.getLogger(__name__)
 LOOK_S = 2.0  # "within seconds"
 
 
+REASONS = ("host", "site", "type", "login", "busy", "rate")
+"""Why a request is refused."""
+
+
 class Status(NamedTuple):
     """How the last look at a web configuration file went."""
 
@@ -34,14 +39,19 @@ class Status(NamedTuple):
 
 
 class WebPolicy:
-    """The rules of one web configuration file, kept up to date with it; and the policies of other files beside it."""
+    """The rules of one web configuration file, kept up to date with it; and the policies of other files beside it.
+
+    Attributes:
+        rules: those in force.
+        refused: requests refused by all servers of the process, by reason.
+        passwords: checks them, for all servers of the process.
+    """
 
     def __init__(
         self,
         path: Path | None = None,
         allowed_hosts: Iterable[str] = (),
         *,
-        passwords: Passwords | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Read the file. Raises ConfigError.
@@ -49,7 +59,6 @@ class WebPolicy:
         Args:
             path: The web configuration; None for no TLS and no users.
             allowed_hosts: Names that servers answer to beside those of the file, this machine and loopback.
-            passwords: Checks them; one for all policies of a process.
             now: Unix time.
         """
         self._path, self._now = path, now
@@ -63,7 +72,8 @@ class WebPolicy:
         if self._reading.rules is None:
             raise ConfigError(self._reading.problem)
         self.rules = self._reading.rules
-        self.passwords = passwords or Passwords()
+        self.passwords = Passwords()
+        self.refused: Counter[str] = Counter()
         self._ok, self._loaded_s = True, now()
         self._others: dict[str, WebPolicy] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -73,7 +83,9 @@ class WebPolicy:
         if path is None:
             return self
         if path not in self._others:
-            self._others[path] = WebPolicy(Path(path), self._allowed_hosts, passwords=self.passwords, now=self._now)
+            other = WebPolicy(Path(path), self._allowed_hosts, now=self._now)
+            other.passwords, other.refused = self.passwords, self.refused
+            self._others[path] = other
         return self._others[path]
 
     @property

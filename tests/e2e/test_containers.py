@@ -94,3 +94,17 @@ def test_the_containers_run_with_the_flags_of_the_demo(service, part):
     assert shared
     for flag in shared:
         assert flag.replace(" ", "=") in ours
+
+
+def test_every_service_answers_under_the_name_that_others_know(tmp_path):
+    """Whoever is asked by the name of the network must allow it as Host."""
+    render.main([str(tmp_path), *SERVICES["config"]["command"][4:]])
+    texts = [path.read_text() for path in tmp_path.rglob("*.yml")]
+    texts += [str(service.get("command", "")) for service in SERVICES.values()]
+    ours = {name for name, service in SERVICES.items() if service["image"] == "tidewatch"}
+    asked = {name for text in texts for name in re.findall(r"([a-z]+):\d{4}", text)} & ours
+    assert asked == {"timeserver", "trafficgen", "exporter", "receiver"}
+    takers = {"trafficgen": ["trafficgen", "check"]}  # the check takes the generator's place
+    for name in asked:
+        for taker in takers.get(name, [name]):
+            assert f"--web.allowed-host={name}" in SERVICES[taker]["command"], taker

@@ -190,7 +190,8 @@ async def test_too_many_passwords_are_turned_away(policy, monkeypatch):
 
 
 async def test_refusals_are_counted_and_logged_once_a_minute(policy, caplog):
-    guard = Guard(policy(), problem=lambda status, text: web.json_response({"status": text}, status=status))
+    rules = policy()
+    guard = Guard(rules, problem=lambda status, text: web.json_response({"status": text}, status=status))
 
     def refuse(times):
         for number in range(times):
@@ -199,6 +200,6 @@ async def test_refusals_are_counted_and_logged_once_a_minute(policy, caplog):
         return answer
 
     assert refuse(50).text.startswith('{"status": "not served under this name')
-    assert guard.refused == {"host": 50}
+    assert rules.refused == {"host": 50}
     assert caplog.text.count("a request refused") == 1
     assert "evil0.example" in caplog.text

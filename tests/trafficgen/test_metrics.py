@@ -5,6 +5,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from foundation.errors import ConfigError
+from foundation.web import WebPolicy
 from trafficgen.config import LoadConfig
 from trafficgen.meter.meter import DROP_REASONS, ERROR_REASONS
 from trafficgen.meter.metrics import MetricsServer
@@ -27,7 +28,7 @@ async def scrape(server):
 
 
 async def test_every_series_is_born_at_zero(site):
-    async with MetricsServer(("127.0.0.1", 0), run_of(site)) as server:
+    async with MetricsServer(("127.0.0.1", 0), run_of(site), WebPolicy()) as server:
         seen = await scrape(server)
     want = {("trafficgen_dropped_requests_total", ("reason", reason)) for reason in DROP_REASONS}
     want |= {("trafficgen_errors_total", ("reason", reason)) for reason in ERROR_REASONS}
@@ -44,7 +45,7 @@ async def test_every_series_is_born_at_zero(site):
 @pytest.mark.slow
 async def test_the_counters_tell_the_run(site):
     run = run_of(site)
-    async with MetricsServer(("127.0.0.1", 0), run) as server:
+    async with MetricsServer(("127.0.0.1", 0), run, WebPolicy()) as server:
         report = await run.execute()
         seen = await scrape(server)
     assert seen["trafficgen_planned_requests_total",] == report.planned
@@ -60,13 +61,13 @@ async def test_the_counters_tell_the_run(site):
 
 
 async def test_a_taken_address_is_told(site):
-    async with MetricsServer(("127.0.0.1", 0), run_of(site)) as server:
+    async with MetricsServer(("127.0.0.1", 0), run_of(site), WebPolicy()) as server:
         with pytest.raises(ConfigError, match=rf"cannot listen on 127.0.0.1:{server.port}: .* or off"):
-            await MetricsServer(("127.0.0.1", server.port), run_of(site)).__aenter__()
+            await MetricsServer(("127.0.0.1", server.port), run_of(site), WebPolicy()).__aenter__()
 
 
 async def test_scrapes_after_the_end_can_be_awaited(site):
-    async with MetricsServer(("127.0.0.1", 0), run_of(site)) as server:
+    async with MetricsServer(("127.0.0.1", 0), run_of(site), WebPolicy()) as server:
         seen = server.expect(2)
         await scrape(server)
         assert not seen.is_set()

@@ -17,6 +17,8 @@ from prometheus_client.registry import Collector
 
 from foundation.errors import ConfigError, SourceError
 from foundation.listen import serve
+from foundation.web import Guard, WebPolicy
+from foundation.web import metrics as web_metrics
 from trafficgen.meter.histogram import BOUNDS_S, Histogram
 from trafficgen.meter.meter import Meter
 
@@ -124,13 +126,23 @@ def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"trafficgen_{name}", text, float(value))
 
 
+class _PolicyCollector(Collector):
+    def __init__(self, policy: WebPolicy) -> None:
+        self._policy = policy
+
+    def collect(self) -> Iterable[Metric]:
+        return web_metrics.collect(self._policy, "trafficgen")
+
+
 class MetricsServer:
     """`/metrics` on one address. An async context manager."""
 
-    def __init__(self, address: tuple[str, int], run: Running) -> None:
-        self._address = address
+    def __init__(self, address: tuple[str, int], run: Running, policy: WebPolicy) -> None:
+        """`policy` is closed with the server."""
+        self._address, self._policy = address, policy
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(RunCollector(run))
+        self._registry.register(_PolicyCollector(policy))
         self.scrapes = 0
         self._wanted = 0
         self.seen = asyncio.Event()  # the scrapes that `expect` asked for have come
@@ -139,9 +151,20 @@ class MetricsServer:
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/-/healthy", self._healthy)
+        guard = Guard(self._policy, hosts=[self._address[0]])
+        guard.protect(app)
         async with AsyncExitStack() as stack:
+            self._policy.keep_fresh()
+            stack.callback(self._policy.close)
             try:
-                _, self.port = await serve(app, self._address, stack, shutdown_s=SHUTDOWN_S)
+                _, self.port = await serve(
+                    app,
+                    self._address,
+                    stack,
+                    problem=guard.problem,
+                    ssl_context=self._policy.ssl_context,
+                    shutdown_s=SHUTDOWN_S,
+                )
             except SourceError as exc:
                 raise ConfigError(f"--metrics-address: {exc}; give another address, or off") from exc
             self._stack = stack.pop_all()

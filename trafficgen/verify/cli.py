@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from foundation.flags import AddressType, DurationType
+from foundation.flags import AddressType, DurationType, web_options
 from foundation.terminal import echo, printable
 from trafficgen.units import MAX_DURATION_S
 
@@ -46,6 +46,7 @@ def _url(_ctx: click.Context, param: click.Parameter, text: str) -> str:
     type=AddressType(),
     help="Serve the generator's own metrics here meanwhile.",
 )
+@web_options
 @click.option("--source", default="site", show_default=True, help="The exporter's name for this site.")
 @click.option("--alert", default="SiteServerErrors", show_default=True, help="The alert that 500s raise.")
 @click.option(

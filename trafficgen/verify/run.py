@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.errors import ungrouped
+from foundation.web import WebPolicy
 from trafficgen.config import LoadConfig
 from trafficgen.meter.metrics import MetricsServer
 from trafficgen.plan.mix import Fault, Shares
@@ -44,6 +45,8 @@ class Options:
     prometheus: str = "http://127.0.0.1:9090"
     receiver: str = "http://127.0.0.1:8094"
     metrics_address: tuple[str, int] = ("127.0.0.1", 8089)
+    web_config_file: Path | None = None  # of that address
+    allowed_hosts: tuple[str, ...] = ()
     hosting_truth: str = ""  # the file that `trafficgen feed hosting` writes; without it, web hosts are left out
     source: str = "site"
     alert: str = "SiteServerErrors"
@@ -65,7 +68,8 @@ async def verify(options: Options, say: Callable[[str], None]) -> list[Row]:
     Raises PeerError, or ConfigError for the target, if a part is not there at the start.
     """
     run = make_run(_load(options))
-    async with open_session() as session, MetricsServer(options.metrics_address, run):
+    policy = WebPolicy(options.web_config_file, options.allowed_hosts)
+    async with open_session() as session, MetricsServer(options.metrics_address, run, policy):
         groups = make_groups(options, Peers(session), say)
         for group in groups:
             await group.begin()
