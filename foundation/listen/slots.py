@@ -12,7 +12,7 @@ from foundation.listen.table import connections
 
 STALL_S = 1.0
 """How long an answer must have waited for its client before others may have its slot."""
-WAIT_S = 2.0
+WAIT_S = 5.0
 """How long a request waits for a slot."""
 _LOOK_S = 0.25
 

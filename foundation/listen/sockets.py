@@ -26,8 +26,9 @@ Protocols: TypeAlias = Callable[[Connection], asyncio.BaseProtocol]
 
 BACKLOG = 1024
 """Connections that the kernel keeps for us while we are busy; it may have a lower limit (net.core.somaxconn)."""
-AT_ONCE = 64
-"""Connections accepted before the event loop goes on with others, and so at most closed but not yet given back."""
+AT_ONCE = 1 / 32
+"""Share of the limit that one listener accepts before the event loop goes on with others. What a newcomer has sent is
+thus read before so many others have come that it is the one silent longest."""
 REST_S = 0.05
 """How long no connection is accepted where none can be let in."""
 
@@ -86,7 +87,7 @@ class _Listener:
 
     def _accept(self, listening: socket.socket) -> None:
         """Take what waits at the socket."""
-        for _ in range(AT_ONCE):
+        for _ in range(max(1, int(self._table.limit * AT_ONCE))):
             if not self._table.admits(self._where):
                 self._rest(listening, "too many connections, all of them at work")
                 return
