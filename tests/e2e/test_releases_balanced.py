@@ -109,4 +109,6 @@ def test_the_sum_over_three_exporters_is_judged_as_one_exporter_is(running):
     assert (
         [pair for pair, z in many.items() if z > 4.5] == [pair for pair, z in one.items() if z > 4.5] == [("5.2", "3")]
     )
-    assert many == pytest.approx(one, rel=0.1, abs=0.5)  # Prometheus extrapolates, from scrapes at different moments
+    # Counts are equal, see above. Prometheus extrapolates each series by up to a scrape interval at either end of what
+    # it has: only a few scrapes here, and other ones for each exporter; a late scrape moves a score by a fifth.
+    assert many == pytest.approx(one, rel=0.25, abs=0.5)
