@@ -104,11 +104,11 @@ def test_the_sum_over_three_exporters_is_judged_as_one_exporter_is(running):
     assert of(counted, "many") == of(counted, "one")
     seen = time.time()
     until(lambda: ask(prometheus, f"min(timestamp(tidewatch_release_errors_total)) > {seen + 1}"))
+    # The rule extrapolates by up to a scrape interval; what that moves is small once there are many intervals.
+    until(lambda: ask(prometheus, "count(count_over_time(tidewatch_release_errors_total[5m]) >= 30) == 4 * 12"))
     found = ask(prometheus, "source_build_code:tidewatch_release_errors:zscore5m")
     many, one = of(found, "many"), of(found, "one")
     assert (
         [pair for pair, z in many.items() if z > 4.5] == [pair for pair, z in one.items() if z > 4.5] == [("5.2", "3")]
     )
-    # Counts are equal, see above. Prometheus extrapolates each series by up to a scrape interval at either end of what
-    # it has: only a few scrapes here, and other ones for each exporter; a late scrape moves a score by a fifth.
-    assert many == pytest.approx(one, rel=0.25, abs=0.5)
+    assert many == pytest.approx(one, rel=0.1, abs=0.5)  # Prometheus extrapolates, from scrapes at different moments
