@@ -13,12 +13,15 @@ from typing import ClassVar
 import pytest
 
 from exporter.checkpoint import Checkpoint
+from exporter.releases import Source, System
 from exporter.stores.calendar import to_us
 from exporter.stores.engine import Policy
 from exporter.stores.load import Input, load
 from exporter.stores.report import make_report, to_csv
 from exporter.stores.state import Database
+from exporter.system import Context
 from foundation.clock import SystemClock
+from foundation.grammar import Address
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -139,3 +142,32 @@ def hasty_clock():
 @pytest.fixture(scope="session")
 def faulty_checkpoint():
     return FaultyCheckpoint
+
+
+# A system of error streams that listens.
+
+
+@pytest.fixture
+async def start_releases(tmp_path):
+    """Start a system on free ports; call again for a restart on the same state."""
+    running = []
+
+    async def stop():
+        while running:
+            task, context = running.pop()
+            task.cancel()
+            await asyncio.wait([task])
+            context.checkpoint.close()
+
+    async def begin(web=None, **options):
+        await stop()
+        context = Context(tmp_path, SystemClock(), web)
+        free = Address("127.0.0.1", 0)
+        system = System([Source(**{"source": "app", "http": free, "tcp": free} | options)], context)
+        task = asyncio.create_task(system.run())
+        running.append((task, context))
+        await system.listening()
+        return system
+
+    yield begin
+    await stop()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.releases.compare.settings import Settings
-from exporter.releases.ingest.answers import Answer, Answers
+from exporter.releases.ingest.answers import KEYS_REMEMBERED, Answer, Answers
 from exporter.releases.keeping import Keeper, read_state
 from exporter.releases.state import Limits, Stream, StreamState
 
@@ -76,3 +76,14 @@ def test_keys_are_forgotten_in_the_order_in_which_they_came_also_after_a_restart
     answers.add("batch-11", 0, Answer(11, 0, 0, []))
     assert answers.changes()[1] == ["key/batch-8"]
     assert answers.get("batch-10").answer == Answer(10, 0, 0, [])
+
+
+def test_the_oldest_keys_are_forgotten_and_what_the_disk_did_not_take_is_put_again():
+    answers = Answers()
+    for n in range(KEYS_REMEMBERED + 2):
+        answers.add(str(n), 0, Answer(n, 0, 0, []))
+    puts, gone = answers.changes()
+    assert (len(puts), gone, answers.get("1")) == (KEYS_REMEMBERED, ["key/0", "key/1"], None)
+    answers.not_written(gone)
+    assert answers.changes() == (puts, gone)
+    assert Answers(puts).get("2").answer == Answer(2, 0, 0, [])
