@@ -2,6 +2,8 @@
 
 `write` never waits. While the log cannot be written the lines wait in the queue; once it is full they are dropped and
 counted by the reason of the trouble, so written + dropped + waiting is always the number of lines given.
+
+Trouble is counted each time and said once a minute.
 """
 
 import errno
@@ -16,7 +18,8 @@ from timeserver.log_file import LogFile
 
 MAX_WAITING_BYTES = 8 << 20  # about 200,000 lines of the tab format: 40 s at 5,000 requests/s
 GATHER_S = 0.01  # lines of this long share a write; a reader sees them that much later
-RETRY_S = 0.5  # between attempts while the log cannot be written
+RETRY_S = 0.5  # between attempts while the log cannot be written or rotated
+SAY_EVERY_S = 60.0  # the same trouble, while it lasts or comes again
 CLOSE_TIMEOUT_S = 5.0  # a disk that hangs does not keep the process for ever
 
 BACKLOG = "backlog"
@@ -30,6 +33,9 @@ _REASONS = {
     errno.ENOENT: "not_writable",
     errno.ENOTDIR: "not_writable",
     errno.EISDIR: "not_writable",
+    errno.ELOOP: "not_writable",  # a link,
+    errno.ENXIO: "not_writable",  # or a device, was put in its place
+    errno.EAGAIN: "not_writable",  # nobody reads the pipe
 }
 OTHER_ERROR = "io_error"
 DROP_REASONS = (BACKLOG, "no_space", "not_writable", OTHER_ERROR)
@@ -61,7 +67,7 @@ class AccessLog:
 
         Args:
             file: where the lines go.
-            say: tells a person one line of text; called once when trouble begins and once when it ends.
+            say: reports one line of text to a person; called once a minute while there is trouble, and at its end.
             rotation_interval_s: rotate at start + n x this; None never rotates.
             max_waiting_bytes: how much may wait before lines are dropped.
             wall: Unix time in seconds, for the names of rotated files.
@@ -80,6 +86,9 @@ class AccessLog:
         self._given_bytes = 0  # changed by the event loop only,
         self._done_bytes = 0  # and this by the writer only: their difference waits
         self._trouble: str | None = None
+        self._trouble_was_said = False
+        self._said_s: dict[str, float] = {}  # kind of trouble -> when it was said last
+        self._rotate_again_s = float("-inf")  # not before, after a rotation that failed
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
@@ -127,7 +136,7 @@ class AccessLog:
             try:
                 self._write_waiting()
             finally:  # also on a full disk, where removing old logs makes room
-                if self._monotonic() >= self._rotation_due_s and not self._file.torn:
+                if self._until_rotation_s() == 0 and not self._file.torn:
                     self._rotate()
             self._file.open()  # also while nobody comes: for its readers a log that is not there is a fault
         except OSError as exc:
@@ -164,7 +173,7 @@ class AccessLog:
     def _until_rotation_s(self) -> float | None:
         if self._interval_s is None:
             return None
-        return max(0.0, self._rotation_due_s - self._monotonic())
+        return max(0.0, max(self._rotation_due_s, self._rotate_again_s) - self._monotonic())
 
     def _write_waiting(self) -> None:
         while self._rest or self._queue:
@@ -176,24 +185,49 @@ class AccessLog:
             self._done_bytes += written
 
     def _rotate(self) -> None:
+        """Rotate and remove old logs; a folder that refuses keeps no line from being written."""
         assert self._interval_s is not None
-        if self._file.rotate(int(self._wall())):
-            self.counts.rotations += 1
+        try:
+            if self._file.rotate(int(self._wall())):
+                self.counts.rotations += 1
+        except OSError as exc:
+            self._rotate_again_s = self._monotonic() + RETRY_S
+            self._count("not rotated", exc, "the lines go on in the same file")
+            return
         missed = (self._monotonic() - self._rotation_due_s) // self._interval_s
         self._rotation_due_s += (missed + 1) * self._interval_s
+        try:
+            self._file.prune()
+        except OSError as exc:
+            self._count("old logs not removed", exc, "the next rotation tries again")
 
     def _in_trouble(self, exc: OSError) -> None:
-        reason = _REASONS.get(exc.errno or 0, OTHER_ERROR)
-        self.counts.write_errors[reason] += 1
-        if self._trouble is None:
-            self._say(
-                f"access log {self._file.path}: {exc.strerror or exc}; requests are served all the same, "
-                f"and lines wait (at most {self._max_waiting_bytes >> 10} KiB, then they are dropped and counted)"
-            )
-        self._trouble = reason
+        said = self._count(
+            "not writable",
+            exc,
+            f"requests are served all the same, and lines wait (at most {self._max_waiting_bytes >> 10} KiB, then they "
+            f"are dropped and counted; dropped so far: {sum(self.counts.dropped.values())})",
+        )
+        self._trouble = _reason(exc)
+        self._trouble_was_said = self._trouble_was_said or said
 
     def _out_of_trouble(self) -> None:
-        if self._trouble is not None:
-            self._trouble = None
+        self._trouble = None
+        if self._trouble_was_said:
+            self._trouble_was_said = False
             dropped = sum(self.counts.dropped.values())
             self._say(f"access log {self._file.path}: writable again; lines dropped so far: {dropped}")
+
+    def _count(self, what: str, exc: OSError, consequence: str) -> bool:
+        """Count one failed call; returns whether it was said, which happens once a minute."""
+        self.counts.write_errors[_reason(exc)] += 1
+        now_s = self._monotonic()
+        if now_s - self._said_s.get(what, float("-inf")) < SAY_EVERY_S:
+            return False
+        self._said_s[what] = now_s
+        self._say(f"access log {self._file.path}: {what}: {exc.strerror or exc}; {consequence}")
+        return True
+
+
+def _reason(exc: OSError) -> str:
+    return _REASONS.get(exc.errno or 0, OTHER_ERROR)

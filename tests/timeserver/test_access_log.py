@@ -262,7 +262,9 @@ def test_the_oldest_rotated_logs_go_and_other_files_stay(path, said):
     for name in ("access.log.9", "access.log.10.2", "access.log.10", "access.log.gz", "access.log.old"):
         path.with_name(name).touch()
     path.write_bytes(b"x\n")
-    LogFile(path, keep=2).rotate(11)
+    file = LogFile(path, keep=2)
+    file.rotate(11)
+    file.prune()
     assert names(path.parent) == ["access.log.10.2", "access.log.11", "access.log.gz", "access.log.old"]
 
 
@@ -292,3 +294,186 @@ def test_a_full_device_is_trouble_and_a_new_file_ends_it(path, said):
     path.unlink()
     log.turn()
     assert (path.read_bytes(), log.writable) == (b"".join(LINES), True)
+
+
+PLANTED = {
+    "link": lambda path, victim: path.symlink_to(victim),
+    "dangling link": lambda path, victim: path.symlink_to(victim.with_name("not there")),
+    "link to itself": lambda path, _: path.symlink_to(path.name),
+    "link to a device": lambda path, _: path.symlink_to("/dev/null"),
+    "pipe": lambda path, _: os.mkfifo(path),
+    "directory": lambda path, _: path.mkdir(),
+    "link to a directory": lambda path, victim: path.symlink_to(victim.parent),
+}
+
+
+def remove(path):
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+def test_what_takes_the_place_of_the_log_is_never_followed_nor_waited_for(tmp_path, said, plant):
+    folder, victim = tmp_path / "log", tmp_path / "victim"
+    folder.mkdir()
+    victim.write_bytes(b"precious\n")
+    path = folder / "access.log"
+    log = make_log(path, said)
+    give(log, LINES[:1])
+    log.turn()
+    path.unlink()
+    plant(path, victim)
+    give(log, LINES[1:])
+    for _ in range(3):
+        log.turn()
+    assert (names(tmp_path), victim.read_bytes()) == (["log", "victim"], b"precious\n")
+    assert (log.writable, log.counts.lines, log.counts.write_errors["not_writable"]) == (False, 1, 3)
+    assert len(said) == 1
+    remove(path)
+    log.turn()
+    assert (path.read_bytes(), log.writable, log.counts.lines) == (b"".join(LINES[1:]), True, 5)
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+def test_a_rotation_leaves_alone_what_is_not_a_regular_file(tmp_path, said, plant):
+    clocks, path = Clocks(), tmp_path / "access.log"
+    log = make_log(path, said, clocks=clocks, interval_s=10, keep=1)
+    give(log, LINES[:1])
+    log.turn()
+    path.unlink()
+    plant(path, tmp_path / "victim")
+    clocks.monotonic_s = 110.0
+    log.turn()
+    assert (names(tmp_path), log.counts.rotations) == (["access.log"], 0)
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+def test_what_is_named_as_a_rotated_log_and_is_none_stays_and_stops_no_rotation(tmp_path, said, plant):
+    clocks, path = Clocks(), tmp_path / "access.log"
+    for name in ("access.log.5", "access.log.1795325146"):
+        plant(tmp_path / name, tmp_path / "victim")
+    log = make_log(path, said, clocks=clocks, interval_s=10, keep=1)
+    for step in range(3):
+        clocks.monotonic_s = 110.0 + 10 * step
+        give(log, LINES[step : step + 1])
+        log.turn()
+    assert (log.counts.rotations, log.writable, said) == (3, True, [])
+    assert names(tmp_path) == ["access.log", "access.log.1795325146", "access.log.1795325146.3", "access.log.5"]
+    assert path.with_name("access.log.1795325146.3").read_bytes() == LINES[2]
+
+
+def test_a_folder_that_lets_nothing_be_renamed_keeps_no_line_from_the_log(path, said, monkeypatch):
+    clocks = Clocks()
+    log = make_log(path, said, clocks=clocks, interval_s=10)
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    for step in range(4):
+        clocks.monotonic_s = 110.0 + step
+        give(log, LINES[step : step + 1])
+        log.turn()
+    assert (path.read_bytes(), log.writable) == (b"".join(LINES[:4]), True)
+    assert (log.counts.rotations, log.counts.write_errors["not_writable"], len(said)) == (0, 4, 1)
+    monkeypatch.undo()
+    clocks.monotonic_s = 114.5
+    log.turn()
+    assert log.counts.rotations == 1
+
+
+def test_an_old_log_that_cannot_be_removed_costs_only_itself(path, said, monkeypatch):
+    clocks = Clocks()
+    unlink = Path.unlink
+
+    def keep_five(self, **options):
+        if self.name.endswith(".5"):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        unlink(self, **options)
+
+    monkeypatch.setattr(Path, "unlink", keep_five)
+    for number in (5, 6, 7):
+        path.with_name(f"access.log.{number}").touch()
+    log = make_log(path, said, clocks=clocks, interval_s=10, keep=1)
+    clocks.monotonic_s = 110.0
+    give(log, LINES[:1])
+    log.turn()
+    assert names(path.parent) == ["access.log", "access.log.1795325146", "access.log.5"]
+    assert (log.writable, log.counts.rotations, log.counts.write_errors["not_writable"], len(said)) == (True, 1, 1, 1)
+
+
+def test_trouble_that_comes_and_goes_is_said_once_a_minute(path, said):
+    clocks, disk = Clocks(), Disk(room=0)
+    log = make_log(path, said, disk=disk, clocks=clocks)
+    for step in range(240):  # two minutes
+        clocks.monotonic_s = 100.0 + step / 2
+        disk.room = 0 if step % 2 == 0 else 1000
+        give(log, LINES[:1])
+        log.turn()
+    assert log.counts.write_errors["no_space"] == 120
+    assert ["again" in text for text in said] == [False, True, False, True]
+
+
+def test_the_folder_may_go_and_come_back(tmp_path, said):
+    path = tmp_path / "log" / "access.log"
+    path.parent.mkdir()
+    log = make_log(path, said)
+    give(log, LINES[:1])
+    log.turn()
+    path.unlink()
+    path.parent.rmdir()
+    give(log, LINES[1:3])
+    log.turn()
+    path.parent.touch()  # no folder either
+    log.turn()
+    assert (log.writable, len(said)) == (False, 1)
+    path.parent.unlink()
+    path.parent.mkdir()
+    give(log, LINES[3:])
+    log.turn()
+    assert (path.read_bytes(), log.counts.lines) == (b"".join(LINES[1:]), 5)
+
+
+def test_a_link_that_was_there_at_the_start_is_what_the_user_wants(tmp_path, said):
+    real, path, clocks = tmp_path / "real.log", tmp_path / "access.log", Clocks()
+    path.symlink_to(real)
+    log = make_log(path, said, clocks=clocks, interval_s=10)
+    give(log, LINES[:1])
+    log.turn()
+    clocks.monotonic_s = 110.0
+    give(log, LINES[1:2])
+    log.turn()
+    assert (path.is_symlink(), real.read_bytes()) == (True, b"")
+    assert (tmp_path / "real.log.1795325146").read_bytes() == LINES[0] + LINES[1]
+
+
+def test_a_pipe_that_was_there_at_the_start_is_written_to_and_never_waited_for(path, said, monkeypatch):
+    monkeypatch.setattr("timeserver.log_file.PIPE_WAIT_S", 0.0)
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    log = make_log(path, said)
+    line = b"x" * 999 + b"\n"
+    give(log, [line] * 200)
+    log.turn()  # more than a pipe holds
+    assert (log.writable, 0 < log.counts.lines < 200, len(said)) == (False, True, 1)
+    got = b""
+    while log.waiting_bytes:
+        got += os.read(reader, 1 << 16)
+        log.turn()
+    got += os.read(reader, 1 << 16)
+    assert (got, log.counts.lines, log.writable) == (line * 200, 200, True)
+    log.finish()
+    os.close(reader)
+
+
+def test_the_line_end_after_a_killed_process_is_owed_until_there_is_room(path, said):
+    path.write_bytes(b"whole\nhal")
+    disk = Disk(room=0)
+    log = make_log(path, said, disk=disk)
+    give(log, LINES[:1])
+    log.turn()
+    disk.room = 100
+    log.finish()
+    assert path.read_bytes() == b"whole\nhal\nline 0\n"
