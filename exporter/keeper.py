@@ -3,17 +3,18 @@
     keeper = Keeper(checkpoint, scope, clock, changes)
     saved = await keeper.load()                # go on from there
     async with keeper.keeping():               # the first commit stands on disk before the block begins
-        ...                                    # read; `touch` after what was counted
+        with keeper.counting():                # or nothing more is committed
+            ...                                # count, and `touch`
 
 Commits are due a moment after the first touch; whoever must know that the disk has it waits for `written`. What a
 failed commit held is put again, together with what came since. The last commit is made when the block is left by being
-cancelled. An error that leaves the block makes none: what is half counted then is read again, from the last commit.
+cancelled. An error that leaves either block makes none: what is half counted then is read again, from the last commit.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
 from exporter.checkpoint import Changes, Checkpoint, Incomplete
 from exporter.statefile import Unavailable
@@ -26,6 +27,10 @@ COMMIT_S = 1.0
 """Longest time between a touch and its commit, where nobody waits for the disk."""
 RETRY_S = 1.0
 """Time from a commit that failed to the next."""
+
+
+class Ended(StoreError):  # noqa: N818, an event
+    """What was counted since the last commit will not be written: the source has ended, or has counted it half."""
 
 
 class Keeper:
@@ -103,16 +108,29 @@ class Keeper:
         """Something was counted: a commit is due."""
         self._dirty.set()
 
-    def spoil(self, exc: Exception) -> None:
-        """Something was counted half, and nobody can say what: no more commits; `keeping` ends with this error."""
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[None]:
+        """What is counted in the block is counted to its end. By an error it is not: `keeping` ends with it too."""
+        try:
+            yield
+        except Exception as exc:
+            self._spoil(exc)
+            raise
+
+    def _spoil(self, exc: Exception) -> None:
+        """Nobody can say what has been counted: no more commits."""
         self._spoilt = exc
         self._dirty.set()
         self._urgent.set()
+        self._end()
 
     async def written(self) -> None:
-        """Wait until everything that was counted before is on disk. Raises StoreError where the disk refuses."""
+        """Wait until everything that was counted before is on disk.
+
+        Raises StoreError where the disk refuses, Ended where it will not be tried again.
+        """
         if self._over:
-            raise StoreError(f"{self._scope}: it has ended")
+            raise Ended(f"{self._scope}: it has ended")
         self._waiters.append(waiter := asyncio.get_running_loop().create_future())
         self._dirty.set()
         self._urgent.set()
@@ -141,8 +159,12 @@ class Keeper:
         else:
             self._commit_last()
         finally:
-            self._over = True
-            _wake(self._waiters, StoreError(f"{self._scope}: it ended before this was written"))
+            self._end()
+
+    def _end(self) -> None:
+        self._over = True
+        waiters, self._waiters = self._waiters, []
+        _wake(waiters, Ended(f"{self._scope}: it ended before this was written"))
 
     async def _begin(self) -> None:
         while True:
@@ -159,14 +181,15 @@ class Keeper:
         self.begun.set()
 
     async def _commit_regularly(self) -> None:
-        while True:
-            await self._dirty.wait()
-            await self._gather()
-            try:
-                await self._commit()
-            except StoreError:
-                self.touch()
-                await self._clock.sleep_until(self._clock.monotonic() + RETRY_S)
+        with self.counting():
+            while True:
+                await self._dirty.wait()
+                await self._gather()
+                try:
+                    await self._commit()
+                except StoreError:
+                    self.touch()
+                    await self._clock.sleep_until(self._clock.monotonic() + RETRY_S)
 
     async def _gather(self) -> None:
         """Let more come, for as long as nobody waits."""
@@ -248,4 +271,4 @@ def _wake(waiters: list[asyncio.Future[None]], trouble: StoreError | None) -> No
         if trouble is None:
             waiter.set_result(None)
         else:
-            waiter.set_exception(StoreError(str(trouble)))
+            waiter.set_exception((Ended if isinstance(trouble, Ended) else StoreError)(str(trouble)))

@@ -100,7 +100,8 @@ class Live:
     async def _read(self) -> None:
         async for batch in self._tail.batches():
             async with self._guard:
-                self.take(batch.data)
+                with self._keeper.counting():
+                    self.take(batch.data)
                 self._position = self._tail.saved_state()
             self._keeper.touch()
 

@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from exporter.keeper import Keeper
+from exporter.keeper import Ended, Keeper
 from exporter.statefile import StateFile, Unavailable
 from foundation.errors import StoreError
 
@@ -260,16 +260,37 @@ async def test_an_error_in_the_block_makes_no_last_commit(world):
     assert world.kept().values == {"total": 0}
 
 
-async def test_an_error_elsewhere_that_left_something_half_counted_ends_the_block(world):
+async def test_an_error_in_counting_ends_the_block_and_nothing_of_it_is_written(world):
+    """Also where others in the block take their time to end; who waits for the disk hears at once that it is lost."""
+    slow = asyncio.Event()
+
+    async def run():
+        async with world.keeper.keeping():
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                await slow.wait()
+
+    world._run = run
     async with world.running() as task:
-        world.counts.values["a"] = 1
-        world.keeper.touch()
-        world.keeper.spoil(ZeroDivisionError())
+        await world.count("a")
+        waiting = asyncio.create_task(world.keeper.written())
+        await asyncio.sleep(0)
+        world.counts.values["a"] = 2
+        with pytest.raises(ZeroDivisionError), world.keeper.counting():
+            world.counts.values["total"] = 2 // 0
+        with pytest.raises(Ended):
+            await waiting
+        with pytest.raises(Ended):
+            await world.keeper.written()
+        await world.clock.sleep_until(world.clock.monotonic() + 5)
+        assert not task.done()
+        slow.set()
         await asyncio.wait([task])
         with pytest.raises(ExceptionGroup) as caught:
             task.result()
     assert caught.group_contains(ZeroDivisionError)
-    assert world.kept().values == {"total": 0}
+    assert world.kept().values == {"a": 1, "total": 1}
 
 
 async def test_an_error_in_telling_the_changes_ends_the_block_and_wakes_who_waits(world, monkeypatch):
