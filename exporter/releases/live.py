@@ -1,41 +1,44 @@
-"""One stream of errors, live: takes records from HTTP, TCP and a followed log, keeps the comparison, writes it down.
+"""One stream of errors, live: takes records from HTTP, TCP and a followed log, keeps the comparison, puts it away.
 
-What was taken goes to the checkpoint together with the log's position and the answers of HTTP requests; whoever waits
-for the disk is told after that. Bins are closed a few at a time, with the event loop free between, and nothing more is
+What was taken goes to the keeper together with the log's position and the answers of HTTP requests; whoever waits for
+the disk is told after that. Bins are closed a few at a time, with the event loop free between, and nothing more is
 taken while any are due.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import AsyncExitStack
 
 import msgspec
 
-from exporter import checkpoint as state
-from exporter.releases.commits import Changes, Commits
+from exporter.catalogue import Family
+from exporter.checkpoint import Checkpoint
+from exporter.keeper import Keeper
 from exporter.releases.ingest.allowance import Allowance
-from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered
+from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered, is_answer
 from exporter.releases.ingest.bodies import Body
 from exporter.releases.ingest.http import Ingest
 from exporter.releases.ingest.tcp import LineServer
-from exporter.releases.keeping import Keeper, read_state
+from exporter.releases.metrics import families
 from exporter.releases.parse import LineSplitter, check_time, parse_line
+from exporter.releases.pieces import Pieces, restore
 from exporter.releases.source import Source, read_token
 from exporter.releases.state import Stream, StreamState, Turn
 from exporter.releases.tally import Tally
 from exporter.sources.tail import Limits, Tail, TailStatus
-from exporter.system import Context
 from foundation.clock import Clock
-from foundation.errors import BadRecord, ConfigError, StoreError
+from foundation.errors import BadRecord, StoreError
 from foundation.grammar import Address
 from foundation.listen import listen, serve
-from foundation.web import Guard
+from foundation.web import Guard, WebPolicy
 
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
+COMMIT_S = 0.5
+"""What a TCP sender loses at most by a kill, beside what is on its way."""
 PIECE_LINES = 5000
 """Lines counted at a time before others get their turn: a few milliseconds."""
 BATCH_BYTES = 1 << 17
@@ -43,72 +46,91 @@ BATCH_BYTES = 1 << 17
 BINS_AT_ONCE = 4
 """Bins closed at a time; with 200 codes and 10 builds one takes up to ten milliseconds."""
 DRAIN_S = 5.0
+TAIL, FAILED = "tail", "failed"
+"""The keeper's keys for the log's position and the lines not taken; others are of `Pieces` and of `Answers`."""
 
 
 class Live:
-    """One source: what it listens to, its comparison, its place in the checkpoint."""
+    """One source: what it listens to, its comparison, its place with the keeper.
 
-    def __init__(self, source: Source, number: int, ctx: Context) -> None:
-        self._policy = ctx.web.of(source.web_config_file)
-        if source.tcp and self._policy.rules.config.basic_auth_users and not source.token_file:
-            raise ConfigError(
-                f"$.releases[{number}].tcp: the web configuration has users, and lines show none: expected token_file, "
-                f"or a web_config_file without users"
-            )
+    Attributes:
+        begun: set once it takes records: what was kept before is on disk, and its addresses are bound.
+    """
+
+    def __init__(self, source: Source, policy: WebPolicy, checkpoint: Checkpoint, clock: Clock) -> None:
+        """Opens nothing yet. `policy`: of its servers."""
         self.name = source.source
-        self._scope = f"releases/{source.source}"
         self._source = source
-        self._ctx = ctx
-        self._clock: Clock = ctx.clock
-        self.stream = self._new_stream(None)
-        self._keeper = Keeper(self.stream, {})
+        self._policy = policy
+        self._clock = clock
+        self._keeper = Keeper(checkpoint, f"releases/{source.source}", clock, self._changes, COMMIT_S)
+        self._resume({})
         self._tally = Tally()
-        self._answers = Answers()
         self._allowance = Allowance(source.max_records_per_s)
-        self._commits = Commits(ctx.clock, self._changes, self._not_written)
-        self._tail: Tail | None = None
         self._due, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
-        self.failed: Counter[str] = Counter()
         self.requests: Counter[int] = Counter()
         self.connections: Sized = ()
         self.addresses: dict[str, int] = {}
-        self.listening = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.written = self._keeper.written
 
     async def run(self) -> None:
-        """Listen and follow until cancelled; then answer those who wait, and write down the rest."""
-        checkpoint = self._ctx.checkpoint
-        saved = checkpoint.load(self._scope)
-        self._restore(saved)
+        """Listen and follow until cancelled; then answer those who wait, and put away the rest."""
         token = read_token(self._source.token_file)
+        self._resume(await self._keeper.load())
+        self._see_to_bins()
         try:
-            async with asyncio.TaskGroup() as group:
-                needed = [self._commits.run(checkpoint, self._scope), self._close_bins()]
-                helpers = [group.create_task(coroutine) for coroutine in needed]
+            if self._tail is not None:
+                await self._tail.begin()
+            async with self._keeper.keeping(), asyncio.TaskGroup() as group:
+                closing = group.create_task(self._close_bins())
                 try:
-                    await self._take_in(token, saved.get("tail"))
+                    await self._take_in(token)
                 finally:
-                    async with self._commits.whole:  # what is half counted is counted to its end
-                        for helper in helpers:
-                            helper.cancel()
+                    async with self._keeper.whole:  # what is half counted is counted to its end
+                        closing.cancel()
         finally:
-            puts, gone = self._changes()
-            checkpoint.commit_now(self._scope, state.Changes(puts, frozenset(gone)))
+            if self._tail is not None:
+                await self._tail.close()
+
+    def _resume(self, saved: dict[str, bytes]) -> None:
+        """Go on from what was saved; what cannot be read of it begins anew.
+
+        Counts without the position in the log do so too: its lines would be counted twice. Answers stay.
+        """
+        self._answers = Answers(saved)
+        self._position, unreadable = saved.get(TAIL), dict(self._answers.unreadable)
+        try:
+            self._tail = self._new_tail(self._position)
+        except StoreError as exc:
+            unreadable |= {key: f"{TAIL}: {exc}" for key in saved if not is_answer(key)}
+            saved, self._position = {}, None
+            self._tail = self._new_tail(None)
+        try:
+            failed = msgspec.msgpack.decode(saved[FAILED], type=dict[str, int]) if FAILED in saved else {}
+        except msgspec.MsgspecError as exc:
+            failed, unreadable[FAILED] = {}, str(exc)
+        self.failed = Counter(failed)
+        self.stream, bad = restore(saved, self._new_stream)
+        self._pieces = Pieces(self.stream, saved.keys() - bad.keys())
+        self._keeper.set_aside(unreadable | bad)
 
     def take_lines(self, lines: list[bytes]) -> tuple[int, int]:
         """Count lines; (taken, late)."""
         tally = self._tally
-        tally.add_lines(lines, self._horizon_s())
-        counts, tally.counts = tally.counts, Counter()
-        self.failed += tally.failed
-        tally.failed.clear()
-        tally.set_aside.clear()
-        taken, turns = self.stream.take(counts, BINS_AT_ONCE)
-        if taken.accepted:
-            self.stream.state.last_record_s = self._clock.wall()
-        if taken.late:
-            self.failed["late"] += taken.late
-        self._commits.touch()
+        with self._keeper.counting():
+            tally.add_lines(lines, self._horizon_s())
+            counts, tally.counts = tally.counts, Counter()
+            self.failed += tally.failed
+            tally.failed.clear()
+            tally.set_aside.clear()
+            taken, turns = self.stream.take(counts, BINS_AT_ONCE)
+            if taken.accepted:
+                self.stream.state.last_record_s = self._clock.wall()
+            if taken.late:
+                self.failed["late"] += taken.late
+        self._keeper.touch()
         self._log(turns)
         self._see_to_bins()
         return taken.accepted, taken.late
@@ -136,10 +158,6 @@ class Live:
         """The answer that this idempotency key was given."""
         return self._answers.get(key)
 
-    async def written(self) -> None:
-        """Wait for the disk."""
-        await self._commits.written()
-
     @property
     def log_status(self) -> TailStatus | None:
         """How the reading of the followed log goes; None where there is none, or before it began."""
@@ -147,7 +165,7 @@ class Live:
 
     def trouble(self) -> StoreError | None:
         """Why the disk takes nothing at the moment."""
-        return self._commits.trouble
+        return self._keeper.trouble
 
     def answered(self, status: int) -> None:
         """Count the answers to requests."""
@@ -160,7 +178,7 @@ class Live:
     async def _take_body(self, body: Body, key: str | None) -> Answer:
         taken = late = 0
         told = list(body.bad)
-        async with self._commits.whole:
+        async with self._keeper.whole:
             for start in range(0, len(body.lines), PIECE_LINES):
                 if start:
                     await asyncio.sleep(0)
@@ -184,30 +202,23 @@ class Live:
         stream.expect(source.builds, source.codes)
         return stream
 
-    def _restore(self, saved: dict[str, bytes]) -> None:
-        try:
-            if (state := read_state(saved)) is not None:
-                self.stream = self._new_stream(state)
-            if "failed" in saved:
-                self.failed = Counter(msgspec.msgpack.decode(saved["failed"], type=dict[str, int]))
-            self._answers = Answers(saved)
-        except msgspec.DecodeError as exc:
-            raise StoreError(f"releases/{self.name}: the saved state is of another version: {exc}") from exc
-        self._keeper = Keeper(self.stream, saved)
-        self._see_to_bins()
+    def _new_tail(self, position: bytes | None) -> Tail | None:
+        """What follows the logs, if there are any. Raises StoreError where that is no position."""
+        if not self._source.paths:
+            return None
+        limits = Limits(line_bytes=BATCH_BYTES, batch_bytes=BATCH_BYTES)
+        return Tail(self._source.paths, from_start=True, clock=self._clock, saved=position, limits=limits)
 
-    def _changes(self) -> Changes:
-        """What the checkpoint is to put and to delete."""
-        puts, gone = self._keeper.changes()
-        new, forgotten = self._answers.changes()
-        puts |= new | {"failed": msgspec.msgpack.encode(dict(self.failed))}
+    def _changes(self, everything: bool) -> tuple[dict[str, bytes], list[str]]:  # noqa: FBT001, the keeper's question
+        """Counts, answers and position of one moment: a batch is counted as soon as it is out of the tail's hands."""
+        puts, gone = self._pieces.changes(everything=everything)
+        answers, forgotten = self._answers.changes(everything=everything)
+        puts |= answers | {FAILED: msgspec.msgpack.encode(dict(self.failed))}
         if self._tail is not None:
-            puts["tail"] = self._tail.saved_state()
+            self._position = self._tail.saved_state()
+        if self._position is not None:
+            puts[TAIL] = self._position
         return puts, gone + forgotten
-
-    def _not_written(self, gone: list[str]) -> None:
-        self._answers.not_written(gone)
-        self._keeper.not_written(gone)
 
     def _see_to_bins(self) -> None:
         """Where more is due than was closed on the way: let it be closed, and nothing be taken before."""
@@ -217,30 +228,35 @@ class Live:
 
     async def _close_bins(self) -> None:
         """Close what is due, with the event loop free between."""
-        while True:
-            await self._due.wait()
-            while self.stream.behind():
-                self._log(self.stream.close(BINS_AT_ONCE))
-                self._commits.touch()
-                await asyncio.sleep(0)
-            self._due.clear()
-            self._room.set()
+        try:
+            while True:
+                await self._due.wait()
+                while self.stream.behind():
+                    with self._keeper.counting():
+                        self._log(self.stream.close(BINS_AT_ONCE))
+                    self._keeper.touch()
+                    await asyncio.sleep(0)
+                self._due.clear()
+                self._room.set()
+        finally:
+            self._room.set()  # nobody waits for what does not come any more
 
     async def _tick(self) -> None:
         """Close the last bins of a stream that has gone quiet."""
         while True:
             await self._clock.sleep_until(self._clock.monotonic() + TICK_S)
             before = self.stream.state.closed_to_s
-            self._log(self.stream.tick(self._clock.wall(), BINS_AT_ONCE))
+            with self._keeper.counting():
+                self._log(self.stream.tick(self._clock.wall(), BINS_AT_ONCE))
             self._see_to_bins()
             if self.stream.state.closed_to_s != before:
-                self._commits.touch()
+                self._keeper.touch()
 
     def _log(self, turns: Iterable[Turn]) -> None:
         for build, (kind, alert) in turns:
             log.warning("%s: code %d of %s: %s %s", self.name, alert.code, build, alert.detector, kind)
 
-    async def _take_in(self, token: str | None, tail: bytes | None) -> None:
+    async def _take_in(self, token: str | None) -> None:
         """Listen and follow until cancelled; then stop listening, and answer those who wait."""
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
             if self._source.http:
@@ -254,9 +270,9 @@ class Live:
                 stack.push_async_callback(lines.drain, DRAIN_S)
                 group.create_task(lines.run())
             group.create_task(self._tick())
-            if self._source.paths:
-                group.create_task(self._follow(tail))
-            self.listening.set()
+            if self._tail is not None:
+                group.create_task(self._follow(self._tail))
+            self.begun.set()
 
     async def _listen_http(self, where: Address, token: str | None, stack: AsyncExitStack) -> int:
         app = Ingest(self, token).app()
@@ -273,18 +289,17 @@ class Live:
         )
         return port
 
-    async def _follow(self, saved: bytes | None) -> None:
-        limits = Limits(line_bytes=BATCH_BYTES, batch_bytes=BATCH_BYTES)
-        self._tail = tail = Tail(self._source.paths, from_start=True, clock=self._clock, saved=saved, limits=limits)
+    async def _follow(self, tail: Tail) -> None:
         splitter = LineSplitter(at_start=False)
-        try:
-            async for batch in tail.batches():
-                if batch.begins:
-                    splitter.begin()
-                self.take_lines(splitter.feed(batch.data))
-                await self._room.wait()
-        finally:
-            await tail.close()
+        async for batch in tail.batches():
+            if batch.begins:
+                splitter.begin()
+            self.take_lines(splitter.feed(batch.data))
+            await self._room.wait()
+
+    def families(self) -> Iterator[Family]:
+        """Metrics of the stream, and of the taking itself."""
+        return families(self.name, self.stream, self)
 
 
 def refused(lines: list[bytes], numbers: Sequence[int], horizon_s: float) -> list[Refused]:

@@ -22,7 +22,7 @@ Values = dict[LabelValues, float]
 
 
 class Intake(Protocol):
-    """What a follower knows beside its stream."""
+    """What a source knows beside its stream."""
 
     @property
     def failed(self) -> Mapping[str, int]:
@@ -46,35 +46,33 @@ def code_name(code: int) -> str:
     return "other" if code == OTHER_CODE else str(code)
 
 
-def families(streams: Mapping[str, Stream], followers: Mapping[str, Intake]) -> Iterator[Family]:
-    """Everything that the sources expose."""
+def families(name: str, stream: Stream, intake: Intake) -> Iterator[Family]:
+    """Everything that one source exposes."""
     found: dict[Metric, Values] = {metric: {} for metric in vars(catalogue).values() if isinstance(metric, Metric)}
-    for name, stream in streams.items():
-        _counts(found, name, stream, followers[name])
-        for build in stream.candidates():
-            _comparison(found, name, stream, build)
+    _counts(found, name, stream, intake)
+    for build in stream.candidates():
+        _comparison(found, name, stream, build)
     for metric, series in found.items():
         if series:
             yield metric.family(series)
-    logs = {name: status for name, follower in followers.items() if (status := follower.log_status)}
-    if logs:
-        yield from log_families(catalogue.LOG, logs)
+    if intake.log_status:
+        yield from log_families(catalogue.LOG, {name: intake.log_status})
 
 
-def _counts(found: dict[Metric, Values], name: str, stream: Stream, follower: Intake) -> None:
+def _counts(found: dict[Metric, Values], name: str, stream: Stream, intake: Intake) -> None:
     state = stream.state
     for build, totals in state.totals.items():
         for code, count in totals.items():
             found[catalogue.ERRORS][name, build, code_name(code)] = count
     found[catalogue.RECORDS][name,] = state.accepted
-    for reason, count in _failed(follower).items():
+    for reason, count in _failed(intake).items():
         found[catalogue.RECORDS_FAILED][name, reason] = count
     for label in ("build", "code"):
         found[catalogue.FOLDED][name, label] = state.folded.get(label, 0)
     found[catalogue.LAST_RECORD][name,] = state.last_record_s
-    found[catalogue.CONNECTIONS][name,] = len(follower.connections)
-    for status in {200, 503, *follower.requests}:
-        found[catalogue.REQUESTS][name, str(status)] = follower.requests.get(status, 0)
+    found[catalogue.CONNECTIONS][name,] = len(intake.connections)
+    for status in {200, 503, *intake.requests}:
+        found[catalogue.REQUESTS][name, str(status)] = intake.requests.get(status, 0)
     if state.closed_to_s is not None:
         found[catalogue.WATERMARK][name,] = state.closed_to_s
     if state.baseline is not None:
@@ -85,11 +83,11 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, follower: In
         found[catalogue.ALERTS][name, build, code_name(code), detector, transition] = count
 
 
-def _failed(follower: Intake) -> dict[str, int]:
+def _failed(intake: Intake) -> dict[str, int]:
     """Lines that were not taken, by reason, with those that the log's reader dropped for their length."""
-    failed = {"late": 0, "too_long": 0, **follower.failed}
-    if follower.log_status:
-        failed["too_long"] += follower.log_status.too_long_lines
+    failed = {"late": 0, "too_long": 0, **intake.failed}
+    if intake.log_status:
+        failed["too_long"] += intake.log_status.too_long_lines
     return failed
 
 

@@ -1,10 +1,11 @@
-"""A stream's state as keys of the checkpoint, of which a commit puts those that changed. Pure.
+"""A stream's state as keys of the keeper, of which a commit puts those that changed. Pure.
 
 Counts change with every record, and a second of the stream is a few kilobytes; the detectors' memory is large and
 changes only when a bin closes. Written in one piece, each commit would cost what there is instead of what came in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,36 +24,65 @@ class Judged(msgspec.Struct):
     alerts: list[tuple[str, Alert]]
 
 
-def read_state(saved: Mapping[str, bytes]) -> StreamState | None:
-    """The state that `saved`, a scope of the checkpoint, holds; None: none. Raises msgspec.DecodeError."""
+class Restored(NamedTuple):
+    """A stream out of what was saved. unreadable: the reason by key."""
+
+    stream: Stream
+    unreadable: dict[str, str]
+
+
+def restore(saved: Mapping[str, bytes], make: Callable[[StreamState | None], Stream]) -> Restored:
+    """The stream that `changes` wrote to `saved`, a scope of the keeper; keys of others are left alone.
+
+    Where the counts cannot be read, all begins anew; where the detectors' memory or a second cannot, only that does.
+    """
     if _COUNTS not in saved:
-        return None
-    state = msgspec.msgpack.decode(saved[_COUNTS], type=StreamState)
-    if _JUDGED in saved:
-        judged = msgspec.msgpack.decode(saved[_JUDGED], type=Judged)
-        state.detectors, state.windows, state.alerts = judged.detectors, judged.windows, judged.alerts
+        return Restored(make(None), dict.fromkeys(filter(_is_piece, saved), "there are no counts to it"))
+    try:
+        state = msgspec.msgpack.decode(saved[_COUNTS], type=StreamState)
+    except msgspec.MsgspecError as exc:
+        return Restored(make(None), dict.fromkeys(filter(_is_piece, saved), f"{_COUNTS}: {exc}"))
+    unreadable = {}
     for key in saved:
         if key.startswith(_SECOND):
-            state.open[int(key.removeprefix(_SECOND))] = msgspec.msgpack.decode(saved[key], type=_Second)
-    return state
+            try:
+                state.open[_second(key)] = msgspec.msgpack.decode(saved[key], type=_Second)
+            except (msgspec.MsgspecError, ValueError) as exc:
+                unreadable[key] = str(exc)
+    if _JUDGED in saved:
+        try:
+            judged = msgspec.msgpack.decode(saved[_JUDGED], type=Judged)
+            whole = msgspec.structs.replace(state, **msgspec.structs.asdict(judged))
+            return Restored(make(whole), unreadable)
+        except (msgspec.MsgspecError, ValueError, LookupError, TypeError) as exc:  # or what no detector of ours saved
+            unreadable[_JUDGED] = f"{type(exc).__name__}: {exc}"
+    return Restored(make(state), unreadable)
 
 
-class Keeper:
-    """Knows what of one stream is in the checkpoint."""
+def _is_piece(key: str) -> bool:
+    return key in {_COUNTS, _JUDGED} or key.startswith(_SECOND)
 
-    def __init__(self, stream: Stream, saved: Mapping[str, bytes]) -> None:
-        """`saved`: what `stream` was read from."""
+
+def _second(key: str) -> int:
+    return int(key.removeprefix(_SECOND))
+
+
+class Pieces:
+    """Knows what of one stream is with the keeper."""
+
+    def __init__(self, stream: Stream, saved: Iterable[str] = ()) -> None:
+        """`saved`: the keys that `stream` was read from."""
         self._stream = stream
-        self._kept = {int(key.removeprefix(_SECOND)) for key in saved if key.startswith(_SECOND)}
+        self._kept = {_second(key) for key in saved if key.startswith(_SECOND)}
         self._judged_to: tuple[int | None, str | None] | None = None
 
-    def changes(self) -> tuple[dict[str, bytes], list[str]]:
-        """What to put and what to delete since the last call."""
+    def changes(self, *, everything: bool = False) -> tuple[dict[str, bytes], list[str]]:
+        """What to put and what to delete since the last call, or everything."""
         stream, state = self._stream, self._stream.state
-        touched = stream.touched & state.open.keys()
+        touched = set(state.open) if everything else stream.touched & state.open.keys()
         puts = {f"{_SECOND}{second}": msgspec.msgpack.encode(state.open[second]) for second in touched}
         judged_to = (state.closed_to_s, state.baseline)
-        if judged_to != self._judged_to:
+        if everything or judged_to != self._judged_to:
             judged = Judged(stream.memory(), state.windows, state.alerts)
             puts[_JUDGED] = msgspec.msgpack.encode(judged)
         counts = msgspec.structs.replace(state, open={}, detectors={}, windows={}, alerts=[])
@@ -62,9 +92,3 @@ class Keeper:
         self._judged_to = judged_to
         stream.touched.clear()
         return puts, [f"{_SECOND}{second}" for second in gone]
-
-    def not_written(self, gone: list[str]) -> None:
-        """The last changes did not reach the disk, and what stood there before may be lost: all must be put again."""
-        self._judged_to = None
-        self._stream.touched.update(self._stream.state.open)
-        self._kept.update(int(key.removeprefix(_SECOND)) for key in gone if key.startswith(_SECOND))

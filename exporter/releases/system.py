@@ -1,36 +1,26 @@
-"""The live system: every configured stream of errors, and the metrics of them."""
+"""The releases system: one running comparison for each source."""
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import partial
 
-from exporter.catalogue import Family
 from exporter.releases.live import Live
-from exporter.releases.metrics import families
 from exporter.releases.source import Source
+from exporter.supervisor import Supervisor
 from exporter.system import Context
+from foundation.errors import ConfigError
 
 
-class System:
-    """The error streams of a configuration."""
+class System(Supervisor[Live]):
+    """Takes the records of all sources. `run` once."""
 
-    def __init__(self, sources: list[Source], ctx: Context) -> None:
+    def __init__(self, sources: Sequence[Source], context: Context) -> None:
         """Opens nothing yet. Raises ConfigError."""
-        self._followers = [Live(source, number, ctx) for number, source in enumerate(sources)]
-
-    async def run(self) -> None:
-        """Take records until cancelled; then write down what was taken."""
-        async with asyncio.TaskGroup() as group:
-            for follower in self._followers:
-                group.create_task(follower.run())
-
-    async def listening(self) -> None:
-        """Wait until every source takes records."""
-        for follower in self._followers:
-            await follower.listening.wait()
-
-    def collect(self) -> Iterable[Family]:
-        """The comparisons as they are now."""
-        return families(
-            {follower.name: follower.stream for follower in self._followers},
-            {follower.name: follower for follower in self._followers},
-        )
+        super().__init__("releases", context.clock)
+        for number, source in enumerate(sources):
+            policy = context.web.of(source.web_config_file)
+            if source.tcp and policy.rules.config.basic_auth_users and not source.token_file:
+                raise ConfigError(
+                    f"$.releases[{number}].tcp: the web configuration has users, and lines show none: expected "
+                    f"token_file, or a web_config_file without users"
+                )
+            self.add(source.source, partial(Live, source, policy, context.checkpoint, context.clock))

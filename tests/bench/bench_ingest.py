@@ -36,8 +36,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 from ports import free_ports
 
 from exporter.releases.compare.settings import Settings
-from exporter.releases.keeping import Keeper
 from exporter.releases.metrics import families
+from exporter.releases.pieces import Pieces
 from exporter.releases.state import Limits, Stream
 
 BATCH = 1000  # records to a request
@@ -303,7 +303,7 @@ def one_bin():
     """Closing a bin of 200 codes x 10 builds, with and without alerts, and what else holds the event loop."""
     for name, factor in (("rates equal", 1.0), ("every code of every candidate alarmed", 3.0)):
         stream = Stream(Settings(), Limits(lateness_s=30))
-        keeper = Keeper(stream, {})
+        pieces = Pieces(stream)
         random = np.random.default_rng(5)
         closing, keeping = [], []
         for second in range(1_800_000_000, 1_800_000_000 + 600):
@@ -315,10 +315,10 @@ def one_bin():
                 stream.close(1)
                 closing.append(time.perf_counter() - start)
                 start = time.perf_counter()
-                keeper.changes()
+                pieces.changes()
                 keeping.append(time.perf_counter() - start)
         alerts = sum(len(d.active) for build in stream.candidates() for d in stream.detectors(build))
-        told = [timed(lambda stream=stream: list(families({"app": stream}, {"app": Told()}))) for _ in range(20)]
+        told = [timed(lambda stream=stream: list(families("app", stream, Told()))) for _ in range(20)]
         cells = [
             f"{statistics.median(times) * 1e3:.1f} ms ({max(times) * 1e3:.1f})" for times in (closing, keeping, told)
         ]

@@ -162,11 +162,12 @@ async def start_releases(tmp_path):
     async def begin(web=None, **options):
         await stop()
         context = Context(tmp_path, SystemClock(), web)
+        context.__dict__["checkpoint"] = FaultyCheckpoint(tmp_path / "exporter.db", context.clock)
         free = Address("127.0.0.1", 0)
         system = System([Source(**{"source": "app", "http": free, "tcp": free} | options)], context)
         task = asyncio.create_task(system.run())
         running.append((task, context))
-        await system.listening()
+        await system.begun()
         return system
 
     yield begin

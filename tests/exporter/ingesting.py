@@ -5,13 +5,17 @@ import contextlib
 import json
 
 
+def live(system):
+    return system._runners["app"]
+
+
 def urls(system):
-    addresses = system._followers[0].addresses
+    addresses = live(system).addresses
     return f"http://127.0.0.1:{addresses['http']}/ingest", addresses.get("tcp")
 
 
 def counted(system):
-    totals = system._followers[0].stream.state.totals
+    totals = live(system).stream.state.totals
     return {(build, code): n for build, codes in totals.items() for code, n in codes.items() if n}
 
 

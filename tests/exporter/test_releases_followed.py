@@ -39,7 +39,7 @@ async def running(tmp_path, *patterns, **settings):
     system = System([Source(source="app", paths=[str(tmp_path / one) for one in patterns], **settings)], context)
     task = asyncio.create_task(system.run())
     try:
-        await system.listening()
+        await system.begun()
         yield system
     finally:
         task.cancel()

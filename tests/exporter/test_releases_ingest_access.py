@@ -9,7 +9,7 @@ import ssl
 import bcrypt
 import pytest
 from aiohttp import ClientSession
-from ingesting import LINES, WANT, counted, send, urls
+from ingesting import LINES, WANT, counted, live, send, urls
 
 from foundation.errors import ConfigError
 from foundation.listen import connections
@@ -53,7 +53,7 @@ def web(tmp_path, certificates):
 
 def next_lines(system):
     """The event that lines were counted."""
-    came, follower = asyncio.Event(), system._followers[0]
+    came, follower = asyncio.Event(), live(system)
     take = follower.take_lines
 
     def take_lines(lines):

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from aiohttp import ClientSession
-from ingesting import LINES, WANT, counted, urls
+from ingesting import LINES, WANT, counted, live, urls
 
 from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Refused
 from exporter.releases.ingest.bodies import JsonRecord
@@ -103,7 +103,7 @@ async def test_a_time_ahead_of_the_clock_is_refused_and_closes_nothing(start_rel
         answer = await response.json()
     assert (answer["taken"], answer["late"], answer["refused_count"]) == (2, 0, 1)
     assert [(r["line"], r["reason"]) for r in answer["refused"]] == [(2, "future")]
-    assert system._followers[0].stream.state.newest_s == now
+    assert live(system).stream.state.newest_s == now
 
 
 async def test_too_much_at_once_is_told_to_wait_and_is_not_held(start_releases, monkeypatch):

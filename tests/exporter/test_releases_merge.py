@@ -31,7 +31,7 @@ def told(streams):
     """The sum over exporters of tidewatch_release_errors_total, as Prometheus would make it."""
     sums = Counter()
     for stream in streams:
-        for family in families({"app": stream}, {"app": Feed()}):
+        for family in families("app", stream, Feed()):
             if family.metric is catalogue.ERRORS:
                 sums.update({labels[1:]: value for labels, value in family.series if value})
     return sums

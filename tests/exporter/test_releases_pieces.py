@@ -1,12 +1,14 @@
 """What is on disk, put piece by piece, is the whole state: after every commit, lost ones included."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.checkpoint import Changes
 from exporter.releases.compare.settings import Settings
 from exporter.releases.ingest.answers import KEYS_REMEMBERED, Answer, Answers
-from exporter.releases.keeping import Keeper, read_state
+from exporter.releases.pieces import Pieces, restore
 from exporter.releases.state import Limits, Stream, StreamState
 
 LIMITS = Limits(lateness_s=30, max_codes=40)
@@ -20,10 +22,8 @@ TAKE = st.tuples(
 )
 
 
-def write(disk, puts, gone):
-    for key in gone:
-        disk.pop(key, None)
-    disk.update(puts)
+def make(state=None):
+    return Stream(Settings(), LIMITS, state=state)
 
 
 def whole(stream):
@@ -34,36 +34,77 @@ def whole(stream):
 
 @given(st.lists(TAKE, max_size=30))
 def test_pieces_make_the_whole(steps):
-    disk = {}
-    stream = Stream(Settings(), LIMITS)
-    keeper = Keeper(stream, disk)
+    disk, pending, everything = {}, Changes({}), False
+    stream = make()
+    pieces = Pieces(stream)
     for counts, then in [*steps, ({}, "written")]:
         stream.take(counts)
         if then == "none":
             continue
-        puts, gone = keeper.changes()
+        puts, gone = pieces.changes(everything=everything)
+        pending = pending.then(Changes(puts, frozenset(gone), everything=everything))
+        everything = then == "lost with what was there"
         if then.startswith("lost"):
-            disk = {} if then != "lost" else disk
-            keeper.not_written(gone)
+            disk = {} if everything else disk
             continue
-        write(disk, puts, gone)
-        assert read_state(disk) == whole(stream)
+        kept = {} if pending.everything else {key: disk[key] for key in disk.keys() - pending.deletes}
+        disk, pending = kept | dict(pending.puts), Changes({})
+        restored = restore(disk, make)
+        assert (whole(restored.stream), restored.unreadable) == (whole(stream), {})
         if then == "restart":
-            stream = Stream(Settings(), LIMITS, state=read_state(disk))
-            keeper = Keeper(stream, disk)
+            stream = restored.stream
+            pieces = Pieces(stream, disk)
 
 
 def test_a_commit_puts_the_seconds_that_changed_and_no_others():
-    stream = Stream(Settings(), LIMITS)
-    keeper = Keeper(stream, {})
+    stream = make()
+    pieces = Pieces(stream)
     stream.take({(second, "5.1", 3): 1 for second in range(100, 120)})
-    assert len(keeper.changes()[0]) == 20 + 2
+    assert len(pieces.changes()[0]) == 20 + 2
     stream.take({(119, "5.1", 3): 1})
-    assert keeper.changes()[0].keys() == {"stream", "second/119"}
+    assert pieces.changes()[0].keys() == {"stream", "second/119"}
     stream.take({(141, "5.1", 3): 1})
-    puts, gone = keeper.changes()
+    puts, gone = pieces.changes()
     assert puts.keys() == {"stream", "judged", "second/141"}
     assert sorted(gone) == [f"second/{second}" for second in range(100, 110)]
+
+
+DAMAGE = {
+    "stream": ({"stream", "judged", "second/118", "second/119"}, 0),
+    "judged": ({"judged"}, 120),
+    "second/119": ({"second/119"}, 120),
+}
+
+
+@pytest.mark.parametrize("key", DAMAGE)
+@pytest.mark.parametrize("how", ["no-msgpack", "another-type", "absent"])
+def test_what_cannot_be_read_begins_anew_and_all_else_goes_on(key, how):
+    stream = make()
+    stream.take({(second, build, 3): 1 for second in range(60) for build in ("5.1", "5.2")})
+    stream.flush()
+    stream.state.open |= {118: {"5.1": {3: 1}}, 119: {"5.1": {3: 1}}}
+    disk = Pieces(stream).changes(everything=True)[0]
+    damage = {"no-msgpack": b"\xc1", "another-type": msgspec.msgpack.encode(["of another", "release"])}
+    saved = disk | {key: damage[how]} if how != "absent" else {one: disk[one] for one in disk.keys() - {key}}
+    restored = restore(saved, make)
+    unreadable, accepted = DAMAGE[key]
+    if how == "absent":
+        unreadable = unreadable - {key} if key == "stream" else set()
+    assert (restored.unreadable.keys(), restored.stream.state.accepted) == (unreadable, accepted)
+    restored.stream.take({(300, "5.1", 3): 1, (300, "5.2", 3): 1})  # it can go on
+    assert restored.stream.state.accepted == accepted + 2
+
+
+def test_detectors_of_another_release_begin_anew():
+    stream = make()
+    stream.take({(second, build, 3): 1 for second in range(60) for build in ("5.1", "5.2")})
+    stream.flush()
+    saved = Pieces(stream).changes()[0]
+    saved["judged"] = saved["judged"].replace(b"totals", b"tokens")
+    restored = restore(saved, make)
+    assert restored.unreadable == {"judged": "KeyError: 'totals'"}
+    assert restored.stream.state.totals == stream.state.totals
+    assert restored.stream.detectors("5.2")[1].totals.size == 0
 
 
 def test_keys_are_forgotten_in_the_order_in_which_they_came_also_after_a_restart(monkeypatch):
@@ -78,12 +119,21 @@ def test_keys_are_forgotten_in_the_order_in_which_they_came_also_after_a_restart
     assert answers.get("batch-10").answer == Answer(10, 0, 0, [])
 
 
-def test_the_oldest_keys_are_forgotten_and_what_the_disk_did_not_take_is_put_again():
+def test_the_oldest_keys_are_forgotten_and_all_others_can_be_put_again():
     answers = Answers()
     for n in range(KEYS_REMEMBERED + 2):
         answers.add(str(n), 0, Answer(n, 0, 0, []))
     puts, gone = answers.changes()
     assert (len(puts), gone, answers.get("1")) == (KEYS_REMEMBERED, ["key/0", "key/1"], None)
-    answers.not_written(gone)
-    assert answers.changes() == (puts, gone)
+    assert answers.changes() == ({}, [])
+    assert answers.changes(everything=True) == (puts, [])
     assert Answers(puts).get("2").answer == Answer(2, 0, 0, [])
+
+
+def test_an_answer_that_cannot_be_read_is_forgotten_and_the_others_are_not():
+    answers = Answers()
+    for n in range(3):
+        answers.add(str(n), 0, Answer(n, 0, 0, []))
+    answers = Answers(answers.changes()[0] | {"key/1": b"\xc1", "stream": b"\xc1"})
+    assert answers.unreadable.keys() == {"key/1"}
+    assert [answers.get(str(n)) is not None for n in range(3)] == [True, False, True]

@@ -381,7 +381,7 @@ def test_storms_of_retries_are_told_by_the_dispersion():
     stream.expect([OLD, NEW], range(3))
     stream.take({(second, build, 0): 5 for second in range(300) for build in (OLD, NEW)} | {(95, NEW, 1): 1500})
     stream.flush()
-    (told,) = [family for family in families({"app": stream}, {"app": Told()}) if family.metric is DISPERSION]
+    (told,) = [family for family in families("app", stream, Told()) if family.metric is DISPERSION]
     assert dict(told.series) == {("app", NEW, "0"): 0.0, ("app", NEW, "1"): pytest.approx(1500)}
 
 
@@ -391,7 +391,7 @@ def test_a_build_that_stops_is_silent_and_a_baseline_that_has_gone_proves_nothin
         {(second, build, 0): 5 for second in range(1200) for build in (OLD, NEW) if second < 600 or build == NEW}
     )
     stream.flush()
-    (silent,) = [family for family in families({"app": stream}, {"app": Told()}) if family.metric is BUILD_SILENT]
+    (silent,) = [family for family in families("app", stream, Told()) if family.metric is BUILD_SILENT]
     assert dict(silent.series) == {("app", OLD): 1, ("app", NEW): 0}
     assert stream.state.alerts == []
 

@@ -38,16 +38,29 @@ class Remembered(msgspec.Struct, frozen=True):
     answer: Answer
 
 
+def is_answer(key: str) -> bool:
+    """Whether a key of the keeper is that of an answer."""
+    return key.startswith(_PREFIX)
+
+
 class Answers:
     """The answers that are known, and what of them must still be written down."""
 
     def __init__(self, saved: Mapping[str, bytes] | None = None) -> None:
-        """`saved`: a scope of the checkpoint, in any order; keys of others are left out. Raises msgspec.DecodeError."""
-        found = {
-            key.removeprefix(_PREFIX): (msgspec.msgpack.decode(packed, type=Remembered).number, packed)
-            for key, packed in (saved or {}).items()
-            if key.startswith(_PREFIX)
-        }
+        """`saved`: a scope of the keeper, in any order; keys of others are left out.
+
+        What is no answer is forgotten; `unreadable` has the reasons, by key.
+        """
+        self.unreadable: dict[str, str] = {}
+        found: dict[str, tuple[int, bytes]] = {}
+        for key, packed in (saved or {}).items():
+            if is_answer(key):
+                try:
+                    number = msgspec.msgpack.decode(packed, type=Remembered).number
+                except msgspec.MsgspecError as exc:
+                    self.unreadable[key] = str(exc)
+                else:
+                    found[key.removeprefix(_PREFIX)] = (number, packed)
         self._packed = {key: packed for key, (_, packed) in sorted(found.items(), key=lambda item: item[1][0])}
         self._number = max((number for number, _ in found.values()), default=0)
         self._new: dict[str, bytes] = {}
@@ -68,13 +81,8 @@ class Answers:
             self._new.pop(oldest, None)
             self._gone.append(oldest)
 
-    def changes(self) -> tuple[dict[str, bytes], list[str]]:
-        """What to put and what to delete since the last call."""
-        puts, gone = self._new, self._gone
+    def changes(self, *, everything: bool = False) -> tuple[dict[str, bytes], list[str]]:
+        """What to put and what to delete since the last call, or everything."""
+        puts, gone = self._packed if everything else self._new, self._gone
         self._new, self._gone = {}, []
         return {_PREFIX + key: packed for key, packed in puts.items()}, [_PREFIX + key for key in gone]
-
-    def not_written(self, gone: list[str]) -> None:
-        """The last changes did not reach the disk, and what stood there before may be lost: all must be put again."""
-        self._new = dict(self._packed)
-        self._gone += [key.removeprefix(_PREFIX) for key in gone if key.startswith(_PREFIX)]

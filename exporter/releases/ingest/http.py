@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 from aiohttp import web
 
+from exporter.keeper import Ended
 from exporter.releases.ingest.answers import Answer, Remembered
 from exporter.releases.ingest.bodies import MAX_BODY_BYTES, Body, TooLargeError, read_body, unpack
 from foundation.errors import BadRecord, StoreError
@@ -35,7 +36,7 @@ class Sink(Protocol):
         """The answer that a request with this idempotency key was given."""
 
     async def written(self) -> None:
-        """Wait until all that was taken is on disk. Raises StoreError."""
+        """Wait until all that was taken is on disk. Raises StoreError, Ended where it never will be."""
 
     def trouble(self) -> StoreError | None:
         """Why the disk takes nothing at the moment."""
@@ -155,6 +156,8 @@ class Ingest:
         """The answer, once what it tells of is on disk; until then the sender must keep its records."""
         try:
             await self._sink.written()
+        except Ended as exc:
+            raise _ProblemError(503, f"counted, and not kept: {exc}; send the same again", Retry_After="1") from exc
         except StoreError as exc:
             again = "send the same again under the same key" if key else "it had no key: do not send it again"
             raise _ProblemError(503, f"counted, but not on disk yet: {exc}; {again}", Retry_After="1") from exc

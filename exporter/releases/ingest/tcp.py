@@ -15,6 +15,7 @@ from typing import Protocol, cast
 
 import msgspec
 
+from exporter.keeper import Ended
 from exporter.releases.parse import LineSplitter, is_header
 from foundation.errors import StoreError
 from foundation.listen import Connection, Standing, State
@@ -37,7 +38,7 @@ class Sink(Protocol):
         """Wait, after so many records, until more may come."""
 
     async def written(self) -> None:
-        """Wait until all that was taken is on disk. Raises StoreError."""
+        """Wait until all that was taken is on disk. Raises StoreError, Ended where it never will be."""
 
 
 class Receipt(msgspec.Struct):
@@ -126,10 +127,13 @@ class LineServer:
         return len(lines)
 
     async def _acknowledge(self, connection: "LineProtocol") -> None:
-        """Tell what was counted, once it is on disk; never, while the disk takes nothing."""
+        """Tell what was counted, once it is on disk; never, while the disk takes nothing or when it is lost."""
         while not connection.gone.is_set():
             try:
                 await self._sink.written()
+            except Ended:
+                connection.abort()
+                return
             except StoreError:
                 continue  # it is tried again in a second
             connection.finish(msgspec.json.encode(connection.receipt) + b"\n")
