@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from foundation.errors import ConfigError, SourceError
-from foundation.flags import DurationType, web_options
+from foundation.flags import DurationType, address_options, web_options
 from foundation.terminal import echo
 
 
@@ -16,10 +16,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port", default=8094, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
-)
+@address_options(8094)
 @click.option(
     "--heartbeat-timeout",
     default="2m",

@@ -6,7 +6,7 @@ import click
 
 from dashboards.model import JSON_DIR
 from foundation.errors import TidewatchError
-from foundation.flags import DurationType, web_options
+from foundation.flags import DurationType, address_options, web_options
 from foundation.terminal import echo
 
 
@@ -52,8 +52,7 @@ _BOARDS = click.option(
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@address_options(8000)
 @click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, metavar="URL")
 @click.option("--alertmanager", default="", metavar="URL", help="Tells which alerts are silenced.  [default: none]")
 @click.option(

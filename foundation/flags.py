@@ -16,13 +16,34 @@ from foundation.grammar import (
     Address,
     DurationBounds,
     duration_s,
+    host,
     host_port,
     instant_or_word,
+    port,
     size_bytes,
     time_zone,
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def address_options(default_port: int) -> Callable[[Command], Command]:
+    """--host and --port, for commands that serve at one address: host, port."""
+
+    def add(command: Command) -> Command:
+        on = click.option(
+            "--port",
+            default=default_port,
+            show_default=True,
+            type=PortType(),
+            help="Port to listen on; 0 takes a free one.",
+        )
+        at = click.option(
+            "--host", default="127.0.0.1", show_default=True, type=HostType(), help="Address to listen on."
+        )
+        return at(on(command))
+
+    return add
 
 
 def web_options(command: Command) -> Command:
@@ -74,6 +95,24 @@ class AddressType(_Grammar):
             return text if text in words else host_port(text, free=free)
 
         super().__init__(read)
+
+
+class HostType(_Grammar):
+    """The host of an address by itself to text."""
+
+    name = "HOST"
+
+    def __init__(self) -> None:
+        super().__init__(host)
+
+
+class PortType(_Grammar):
+    """The port of an address by itself, or 0 for a free one, to an int."""
+
+    name = "PORT"
+
+    def __init__(self) -> None:
+        super().__init__(port)
 
 
 class DurationType(_Grammar):

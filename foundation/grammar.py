@@ -23,6 +23,7 @@ _UNITS = re.compile("".join(f"(?:({_NUMBER}){unit})?" for unit in _UNITS_S))
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")  # the C library reads such a name as an IPv4 address
 _PORT = re.compile(r"[0-9]{1,5}")
+_MAX_PORT = 65_535
 
 _INSTANT = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)"
@@ -72,9 +73,30 @@ def host_port(given: str | float, *, free: bool = True) -> Address:
         _refuse_address(text, "expected HOST:PORT", "127.0.0.1:8090")
     if not host:
         _refuse_address(text, "expected HOST:PORT", f"127.0.0.1:{port} for this machine only, 0.0.0.0:{port} for all")
-    if not (0 if free else 1) <= int(port) <= 65_535:
-        _refuse_address(text, f"expected a port from {0 if free else 1} to 65535", f"{host}:8090")
+    least = 0 if free else 1
+    if not least <= int(port) <= _MAX_PORT:
+        _refuse_address(text, f"expected a port from {least} to {_MAX_PORT}", f"{host}:8090")
     return Address(_host(host, text, port), int(port))
+
+
+def host(given: str | float) -> str:
+    """The host of an address by itself, an IPv6 address with or without brackets. Raises ValueError."""
+    text = str(given)
+    try:
+        return text if _is_ipv6(text) else host_port(f"{text}:0").host
+    except ValueError as exc:
+        expected = "expected a name or an IP address, for example 127.0.0.1, or 0.0.0.0 for all interfaces"
+        raise ValueError(f"invalid host {_quoted(given)}: {expected}") from exc
+
+
+def port(given: str | float, *, free: bool = True) -> int:
+    """The port of an address by itself. `free`: port 0, any that is free, is allowed. Raises ValueError."""
+    least = 0 if free else 1
+    if not _PORT.fullmatch(str(given)) or not least <= int(given) <= _MAX_PORT:
+        raise ValueError(
+            f"invalid port {_quoted(given)}: expected a number from {least} to {_MAX_PORT}, for example 8090"
+        )
+    return int(given)
 
 
 def _host(host: str, text: str, port: str) -> str:

@@ -12,7 +12,7 @@ import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from foundation.errors import ConfigError, SourceError
-from foundation.flags import DurationType, web_options
+from foundation.flags import DurationType, address_options, web_options
 from foundation.listen import serve
 from foundation.terminal import echo
 from foundation.web import Guard, WebPolicy
@@ -36,8 +36,7 @@ Paths:
 
 
 @click.command(epilog=PATHS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@address_options(8080)
 @click.option("--access-log", type=click.Path(dir_okay=False, path_type=Path), help="Log each request to this file.")
 @click.option("--log-format", type=click.Choice(list(FORMATS)), default="tab", show_default=True)
 @click.option(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import click
 
 from exporter.stores.calendar import as_of_us
-from foundation.flags import DurationType, InstantType, web_options
+from foundation.flags import DurationType, InstantType, address_options, web_options
 from foundation.logfmt import LEVELS, start_logging
 from foundation.output import replacing
 from foundation.terminal import echo, printable
@@ -141,8 +141,7 @@ def report(
 @stores.command()
 @_database
 @_policy
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8081, show_default=True)
+@address_options(8081)
 @click.option(
     "--inbox", type=click.Path(path_type=Path, file_okay=False), help="A folder where CSV files land; taken in at once."
 )

@@ -97,7 +97,7 @@ def test_explain_tells_the_polls_behind_the_numbers(loaded):
         (["load", "--status", "status.csv.gz", "--database", "zones.csv"], "zones.csv: no database;", 5),
         (["report", "--interpolation", "linear"], "'linear' is not one of 'nearest', 'previous', 'next'", 2),
         (["serve", "--refresh", "0s"], "invalid duration '0s': expected more than 0", 2),
-        (["serve", "--port", "70000"], "70000 is not in the range", 2),
+        (["serve", "--port", "70000"], "invalid port '70000': expected a number", 2),
     ],
     ids=[
         "nothing",

@@ -15,15 +15,17 @@ from foundation.grammar import (
     format_duration,
     format_instant,
     format_size,
+    host,
     host_port,
     instant,
     instant_or_word,
+    port,
     size_bytes,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
-READERS = (host_port, duration_s, instant, size_bytes)
+READERS = (host_port, host, port, duration_s, instant, size_bytes)
 JUNK = st.one_of(
     st.text(max_size=40), st.text("0123456789.:-+TZeEkMiBsmhdwy[] /", max_size=25), st.floats(), st.integers()
 )
@@ -60,8 +62,50 @@ NAMES = st.from_regex(r"[a-z_]([a-z0-9_-]{0,10}[a-z0-9_])?(\.[a-z]([a-z0-9-]{0,5
 
 
 @given(st.one_of(st.ip_addresses().map(str), NAMES), st.integers(0, 65_535))
-def test_an_address_as_written_is_read_back(host, port):
-    assert host_port(str(Address(host, port))) == (host, port)
+def test_an_address_as_written_is_read_back(name, number):
+    assert host_port(str(Address(name, number))) == (name, number)
+
+
+@given(st.one_of(st.from_regex(r"[0-9a-z_.:\[\]-]{1,12}", fullmatch=True), st.ip_addresses().map(str), NAMES))
+def test_a_host_by_itself_is_what_an_address_has(text):
+    """But for an IPv6 address, which needs its brackets before a port alone."""
+    assert accepted(host, text) == (accepted(host_port, f"{text}:80") or accepted(host_port, f"[{text}]:80"))
+
+
+@given(st.one_of(st.integers(-2, 70_000), st.text("0123456789+-. e٣", max_size=6)), st.booleans())
+def test_a_port_by_itself_is_what_an_address_has(given_port, free):
+    assert accepted(port, given_port, free=free) == accepted(host_port, f"localhost:{given_port}", free=free)
+
+
+def accepted(read, *given_text, **bounds):
+    try:
+        read(*given_text, **bounds)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "want"),
+    [
+        (host, "::1", "::1"),
+        (host, "[::1]", "::1"),
+        (host, "0.0.0.0", "0.0.0.0"),
+        (port, "0", 0),
+        (port, 8090, 8090),
+        (host, "", "invalid host ''"),
+        (host, "127.0.0.1:80", "invalid host '127.0.0.1:80'"),
+        (host, "http://a", "invalid host"),
+        (port, "", "invalid port ''"),
+        (port, 65_536, "invalid port 65536: expected a number from 0 to 65535, for example 8090"),
+    ],
+)
+def test_the_halves_of_an_address(read, text, want):
+    if isinstance(want, str) and want.startswith("invalid"):
+        with pytest.raises(ValueError, match=want):
+            read(text)
+    else:
+        assert read(text) == want
 
 
 @pytest.mark.parametrize(
