@@ -5,7 +5,6 @@ POST / takes notifications, POST /heartbeat those of the watchdog. GET: / (page)
 """
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
@@ -21,6 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from alerts.notifications import BadNotification, Notification, Recent, line, parse_notification
 from alerts.page import notifications_page, runbooks_page
 from foundation.listen import serve as serve_app
+from foundation.signals import stop_on_signals
 from foundation.terminal import echo
 from foundation.web import Guard, WebPolicy
 from foundation.web import metrics as web_metrics
@@ -150,7 +150,7 @@ def make_app(receiver: Receiver, guard: Guard) -> web.Application:
 
 async def serve(host: str, port: int, *, policy: WebPolicy, heartbeat_timeout_s: float) -> None:
     """Serve until SIGINT or SIGTERM; the second one ends at once. Raises SourceError if the port can't be had."""
-    stop = _stop_signal()
+    stop = stop_on_signals(_complain)
     receiver = Receiver(say=_say, complain=_complain, heartbeat_timeout_s=heartbeat_timeout_s, policy=policy)
     async with AsyncExitStack() as stack:
         policy.keep_fresh()
@@ -166,20 +166,6 @@ async def serve(host: str, port: int, *, policy: WebPolicy, heartbeat_timeout_s:
         )
         _complain(f"listening on {'https' if policy.tls else 'http'}://{bound}/")
         await _watch_until(stop, receiver)
-
-
-def _stop_signal() -> asyncio.Event:
-    """An event that the first SIGINT or SIGTERM sets; the second signal has its default effect."""
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-
-    def first_signal() -> None:
-        stop.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, first_signal)
-    return stop
 
 
 async def _watch_until(stop: asyncio.Event, receiver: Receiver) -> None:

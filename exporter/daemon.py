@@ -268,7 +268,7 @@ def run_daemon(options: Options) -> None:
 
 
 async def _main(options: Options) -> None:
-    stop = stop_on_signals(log)
+    stop = stop_on_signals(log.info)
     loop = asyncio.get_running_loop()
     daemon = Daemon(options)
 

@@ -1,21 +1,23 @@
 """Ending what would run for ever: the first signal lets it finish, or ends it where nothing would be lost."""
 
 import asyncio
-import logging
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
-def stop_on_signals(log: logging.Logger) -> asyncio.Event:
-    """An event that the first SIGTERM or SIGINT sets; the second ends the process at once, with exit code 130."""
+def stop_on_signals(say: Callable[[str], object]) -> asyncio.Event:
+    """An event that the first SIGTERM or SIGINT sets; the second ends the process at once, with exit code 130.
+
+    `say` takes the line that tells the user so.
+    """
     stop = asyncio.Event()
 
     def on_signal() -> None:
         if stop.is_set():
             os._exit(130)
-        log.info("stopping; a second signal ends at once")
+        say("stopping; a second signal ends at once")
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

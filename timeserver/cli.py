@@ -1,7 +1,6 @@
 """The `timeserver` command: flags, signals, exit codes."""
 
 import asyncio
-import signal
 import sys
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from foundation.errors import ConfigError, SourceError
 from foundation.flags import DurationType, address_options, web_options
 from foundation.listen import serve
+from foundation.signals import stop_on_signals
 from foundation.terminal import echo
 from foundation.web import Guard, WebPolicy
 from timeserver.access_log import AccessLog
@@ -75,17 +75,7 @@ def command(
 
 async def _serve(host: str, port: int, counters: Counters, log: AccessLog | None, policy: WebPolicy) -> None:
     """Serve until the first SIGTERM or SIGINT, then finish what is in flight; a second signal ends at once."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def on_signal() -> None:
-        stop.set()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+    stop = stop_on_signals(_say)
     try:
         async with AsyncExitStack() as stack:
             policy.keep_fresh()

@@ -1,7 +1,5 @@
 """The process of `python -m dashboards preview`: start, say where, stop at the first signal."""
 
-import asyncio
-import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from dashboards.prometheus import Prometheus
 from foundation.errors import ConfigError, SourceError
 from foundation.listen import serve
 from foundation.secret import without_userinfo
+from foundation.signals import stop_on_signals
 from foundation.terminal import echo
 from foundation.web import Guard, WebPolicy
 
@@ -33,7 +32,7 @@ async def run(
         if url and not url.startswith(("http://", "https://")):
             raise ConfigError(f"{flag} {without_userinfo(url)}: expected a URL, for example http://127.0.0.1:9090")
     boards = load_files(folder)
-    stop = _stop_event()
+    stop = stop_on_signals(_say)
     async with new_session() as session:
         preview = Preview(
             boards,
@@ -57,20 +56,9 @@ async def run(
             except SourceError as exc:
                 raise ConfigError(f"{exc}; --port chooses another") from exc
             of = without_userinfo(prometheus_url)
-            echo(f"dashboards: preview on {'https' if policy.tls else 'http'}://{bound}/ of {of}", err=True)
+            _say(f"preview on {'https' if policy.tls else 'http'}://{bound}/ of {of}")
             await stop.wait()
 
 
-def _stop_event() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT, which then gets back its default meaning."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def on_signal(number: signal.Signals) -> None:
-        stop.set()
-        loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
-    return stop
+def _say(text: str) -> None:
+    echo(f"dashboards: {text}", err=True)

@@ -35,7 +35,7 @@ def serve(path: Path, settings: Settings, address: tuple[str, int], policy: WebP
 
 
 async def _serve(path: Path, settings: Settings, address: tuple[str, int], policy: WebPolicy) -> None:
-    stop = stop_on_signals(log)
+    stop = stop_on_signals(log.info)
     async with AsyncExitStack() as stack:
         database = Database(path)
         stack.callback(database.close)

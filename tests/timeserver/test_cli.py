@@ -123,6 +123,7 @@ def test_a_full_disk_is_said_once_and_no_line_is_torn(start, tmp_path):
     assert process.returncode == 0
     lines = path.read_text().splitlines()
     assert [line.count("\t") for line in lines] == [3] * len(lines)
-    first, second = said.splitlines()
-    assert "File too large; requests are served all the same" in first
-    assert f"{20 - len(lines)} lines dropped at the end" in second
+    full, stopping, dropped = said.splitlines()
+    assert "File too large; requests are served all the same" in full
+    assert "stopping" in stopping
+    assert f"{20 - len(lines)} lines dropped at the end" in dropped
