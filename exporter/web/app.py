@@ -32,6 +32,7 @@ PUT_AWAY_S = 0.5  # a disk in trouble holds no scrape up for longer
 TIMEOUT_MARGIN_S = 0.5  # as blackbox_exporter: the answer must travel too
 GZIP_LEVEL = 1  # level 9 costs fifty times as much for a fifth less
 MAX_REQUEST_BYTES = 64 << 10
+_CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -146,6 +147,20 @@ def build_app(
         telemetry_path: Where the metrics are.
         max_requests: Scrapes answered at a time; more get 503. 0 is no limit.
     """
+    app = web.Application(client_max_size=MAX_REQUEST_BYTES)
+    app.router.add_get(telemetry_path, _metrics(scraper, max_requests))
+    app.router.add_get("/-/healthy", _healthy)
+    app.router.add_get("/-/ready", _ready(ready))
+    for add in (app.router.add_post, app.router.add_put):
+        add("/-/reload", _reload(reload))
+    for path, handler in handlers.items():
+        app.router.add_get(path, handler)
+    if telemetry_path != "/":
+        app.router.add_get("/", _landing([telemetry_path, *handlers, "/-/healthy", "/-/ready"], describe))
+    return app
+
+
+def _metrics(scraper: Scraper, max_requests: int) -> Handler:
     slots = Slots(max_requests)
 
     async def metrics(request: web.Request) -> web.StreamResponse:
@@ -155,14 +170,23 @@ def build_app(
         except BusyError:
             return web.Response(status=503, text=f"more than {max_requests} scrapes at a time\n")
 
-    async def healthy(_: web.Request) -> web.Response:
-        return web.Response(text="Tidewatch exporter is healthy.\n")
+    return metrics
 
+
+async def _healthy(_: web.Request) -> web.Response:
+    return web.Response(text="Tidewatch exporter is healthy.\n")
+
+
+def _ready(ready: Callable[[], bool]) -> Handler:
     async def is_ready(_: web.Request) -> web.Response:
         if ready():
             return web.Response(text="Tidewatch exporter is ready.\n")
         return web.Response(status=503, text="Tidewatch exporter is starting.\n")
 
+    return is_ready
+
+
+def _reload(reload: Callable[[], Awaitable[None]] | None) -> Handler:
     async def do_reload(_: web.Request) -> web.Response:
         if reload is None:
             return web.Response(status=403, text="the lifecycle API is off: start with --web.enable-lifecycle\n")
@@ -172,27 +196,16 @@ def build_app(
             return web.Response(status=500, text=f"{exc}\n")
         return web.Response(text="reloaded\n")
 
+    return do_reload
+
+
+def _landing(paths: list[str], describe: Callable[[], Iterator[tuple[str, str]]]) -> Handler:
     async def landing(_: web.Request) -> web.Response:
-        page = render(
-            "exporter.web",
-            "landing.html",
-            version=version("tidewatch"),
-            paths=[telemetry_path, *handlers, "/-/healthy", "/-/ready"],
-            sources=list(describe()),
-        )
+        sources = list(describe())
+        page = render("exporter.web", "landing.html", version=version("tidewatch"), paths=paths, sources=sources)
         return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": _CSP})
 
-    app = web.Application(client_max_size=MAX_REQUEST_BYTES)
-    app.router.add_get(telemetry_path, metrics)
-    app.router.add_get("/-/healthy", healthy)
-    app.router.add_get("/-/ready", is_ready)
-    app.router.add_post("/-/reload", do_reload)
-    app.router.add_put("/-/reload", do_reload)
-    for path, handler in handlers.items():
-        app.router.add_get(path, handler)
-    if telemetry_path != "/":
-        app.router.add_get("/", landing)
-    return app
+    return landing
 
 
 async def _answer(request: web.Request, scraper: Scraper) -> web.StreamResponse:
@@ -218,6 +231,3 @@ async def _zipped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for piece in pieces:
         yield packer.compress(piece)
     yield packer.flush()
-
-
-_CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'"
