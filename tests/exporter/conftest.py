@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 import pytest
+from rotated import Site
 
 from exporter.checkpoint import Checkpoint
 from exporter.releases import Source, System
@@ -172,3 +173,30 @@ async def start_releases(tmp_path):
 
     yield begin
     await stop()
+
+
+@pytest.fixture
+def site(tmp_path):
+    site = Site(tmp_path)
+    yield site
+    if site.tail:
+        site.tail.close()
+
+
+@pytest.fixture(params=["running", "stopped"])
+def rotate(request, site):
+    """Rotate while the reader runs, or while it is stopped."""
+
+    def around(change, pattern="access.log"):
+        site.write()
+        site.start(pattern)
+        site.write()
+        if request.param == "stopped":
+            site.stop()
+        change()
+        if request.param == "stopped":
+            site.start(pattern)
+        site.read()
+
+    around.down = request.param == "stopped"
+    return around
