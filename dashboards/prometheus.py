@@ -12,7 +12,7 @@ from dashboards.promql import Span
 from foundation.config import parse_config
 from foundation.errors import ConfigError, SourceError
 from foundation.keys import duration
-from foundation.secret import without_userinfo
+from foundation.secret import shown_url
 
 TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 32 << 20  # a panel of 10,000 series over 1500 points is a mistake of the panel
@@ -57,7 +57,7 @@ class Prometheus:
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         """`url` is its root; `session` is closed by whoever made it."""
         self.url = url.rstrip("/")
-        self.shown = without_userinfo(self.url)
+        self.shown = shown_url(self.url)
         self._session = session
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
 

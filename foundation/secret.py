@@ -12,7 +12,11 @@ log = logging.getLogger(__name__)
 MAX_SECRET_BYTES = 4096
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # Up to the last @ before the path. A colon that no port follows begins a password, whose / and # were not encoded.
-_USERINFO = re.compile(r"(//|^)(?:[^/?#]*|[^/?#:@[]*:(?!\d*(?:[/?#]|$)).*)@", re.DOTALL)
+_USERINFO = re.compile(r"(//|^(?!@[^@]*$))(?:[^/?#]*|[^/?#:@[]*:(?!\d*(?:[/?#]|$)).*)@", re.DOTALL)
+_PARAMETER = re.compile(
+    r"([?&;][^=&;#\s]*(?:token|secret|passw|pwd|api-?_?key|auth|signature|credential)[^=&;#\s]*=)[^&;#\s'\"]+",
+    re.IGNORECASE,
+)
 _warned: set[tuple[Path, int]] = set()
 
 
@@ -46,6 +50,10 @@ def warn_if_others_read(path: Path) -> None:
         log.warning("%s holds secrets, and others may read it (mode %03o): chmod 600 %s", path, mode, path)
 
 
-def without_userinfo(url: str) -> str:
-    """A URL as it may be logged: without the user and password that may stand in it, even where it is malformed."""
-    return _USERINFO.sub(r"\1", url)
+def shown_url(url: str) -> str:
+    """A URL, or a text with one in it, as it may be logged and shown.
+
+    That is without the user and password that may stand in it, even where it is malformed, and without the values of
+    parameters whose names say that they are secret.
+    """
+    return _PARAMETER.sub(r"\1...", _USERINFO.sub(r"\1", url))

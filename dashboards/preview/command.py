@@ -9,7 +9,7 @@ from dashboards.preview.app import Preview, new_session
 from dashboards.prometheus import Prometheus
 from foundation.errors import ConfigError, SourceError
 from foundation.listen import serve
-from foundation.secret import without_userinfo
+from foundation.secret import shown_url
 from foundation.signals import stop_on_signals
 from foundation.terminal import echo
 from foundation.web import Guard, WebPolicy
@@ -30,7 +30,7 @@ async def run(
     """Serve the page until SIGTERM or SIGINT; a second signal ends at once. Raises ConfigError."""
     for flag, url in (("--prometheus", prometheus_url), ("--alertmanager", alertmanager_url)):
         if url and not url.startswith(("http://", "https://")):
-            raise ConfigError(f"{flag} {without_userinfo(url)}: expected a URL, for example http://127.0.0.1:9090")
+            raise ConfigError(f"{flag} {shown_url(url)}: expected a URL, for example http://127.0.0.1:9090")
     boards = load_files(folder)
     stop = stop_on_signals(_say)
     async with new_session() as session:
@@ -55,7 +55,7 @@ async def run(
                 )
             except SourceError as exc:
                 raise ConfigError(f"{exc}; --port chooses another") from exc
-            of = without_userinfo(prometheus_url)
+            of = shown_url(prometheus_url)
             _say(f"preview on {'https' if policy.tls else 'http'}://{bound}/ of {of}")
             await stop.wait()
 

@@ -3,6 +3,8 @@
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
+from foundation.secret import shown_url
+
 MAX_PAGE_BYTES = 1 << 20  # a stats page has a few hundred bytes; a megabyte is something else
 USER_AGENT = f"tidewatch/{version('tidewatch')}"
 
@@ -15,6 +17,10 @@ def check_url(url: str) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise ValueError(f"{url!r} is no address of a page; http://127.0.0.1:8080/stats is one")
+        raise ValueError(
+            f"invalid URL {shown_url(url)!r}: expected http or https, for example http://127.0.0.1:8080/stats"
+        )
     if parts.username is not None or parts.password is not None:
-        raise ValueError("a password has no place in an address, where logs and labels show it")
+        raise ValueError(
+            f"invalid URL {shown_url(url)!r}: expected no password in it, as logs and lists of processes show it"
+        )

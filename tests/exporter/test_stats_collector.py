@@ -42,7 +42,7 @@ def server():
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        (["--url", "localhost"], "is no address of a page"),
+        (["--url", "localhost"], "invalid URL 'localhost': expected http or https"),
         (["--interval", "0"], "invalid duration '0': expected more than 0"),
         (["--interval", "soon"], "expected seconds or units, for example 10, 10s or 1m30s"),
         (["--columns", "200"], "must name time"),

@@ -204,7 +204,7 @@ async def test_credentials_that_are_gone_are_a_failed_probe(site, session, tmp_p
     [
         ("http://192.0.2.1/stats", "queue", "403: target http://192.0.2.1/stats matches none of `probe.targets`"),
         ("http://127.0.0.1:1/stats", "queue", "403: target http://127.0.0.1:1/stats matches none of `probe.targets`"),
-        ("file:///etc/passwd", "queue", "400: target: 'file:///etc/passwd' is no address of a page"),
+        ("file:///etc/passwd", "queue", "400: target: invalid URL 'file:///etc/passwd': expected http"),
         ("/stats", "nosuch", "400: unknown module 'nosuch'; known are stats, queue, pools"),
     ],
 )

@@ -177,12 +177,15 @@ async def test_an_unreachable_page_is_said_once_a_streak(make, caplog, unused_tc
 @pytest.mark.parametrize(
     ("url", "complaint"),
     [
-        ("127.0.0.1:8080/stats", "is no address of a page; http://127.0.0.1:8080/stats is one"),
-        ("ftp://example.com/", "is no address of a page"),
-        ("http:///stats", "is no address of a page"),
-        ("http://[::1/stats", "is no address of a page"),
-        ("http://example.com:99999/", "is no address of a page"),
-        ("http://me:secret@example.com/", "a password has no place in an address"),
+        (
+            "127.0.0.1:8080/stats",
+            "invalid URL '127.0.0.1:8080/stats': expected http or https, for example http://127.0.0.1:8080/stats",
+        ),
+        ("ftp://example.com/", "expected http or https"),
+        ("http:///stats", "expected http or https"),
+        ("http://[::1/stats", "expected http or https"),
+        ("http://example.com:99999/", "expected http or https"),
+        ("http://me:secret@example.com/", "invalid URL 'http://example.com/': expected no password in it"),
     ],
 )
 def test_an_address_that_cannot_be_one_is_refused(url, complaint):

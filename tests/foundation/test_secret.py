@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import ConfigError
-from foundation.secret import MAX_SECRET_BYTES, read_secret, without_userinfo
+from foundation.secret import MAX_SECRET_BYTES, read_secret, shown_url
 
 
 def test_a_secret_is_one_line(tmp_path, caplog):
@@ -60,12 +60,29 @@ def test_others_who_may_read_or_write_it_are_warned_of(tmp_path, caplog, mode, w
         ("http://host:80/a@b", "http://host:80/a@b"),
         ("http://host?to=a@b", "http://host?to=a@b"),
         ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
+        ("@stats.txt", "@stats.txt"),
+        ("@home is not a host", "@home is not a host"),
+        ("@me:pw@host:80", "host:80"),
+        ("http://host/x?access_token=abc&y=1#z", "http://host/x?access_token=...&y=1#z"),
+        ("http://host/x?y=1&Api-Key=abc", "http://host/x?y=1&Api-Key=..."),
+        ("http://host/x?y=1;X-Amz-Signature=abc def", "http://host/x?y=1;X-Amz-Signature=... def"),
+        ("cannot open 'http://host/?password=abc': refused", "cannot open 'http://host/?password=...': refused"),
+        ("http://host/token?query=rate(x)", "http://host/token?query=rate(x)"),
     ],
 )
 def test_a_url_is_shown_without_user_and_password(url, want):
-    assert without_userinfo(url) == want
+    assert shown_url(url) == want
+
+
+@given(
+    st.sampled_from(["token", "access_token", "client-secret", "PASSWORD", "apikey", "sig_auth"]),
+    st.text("abc%2F/:", min_size=8),
+)
+def test_no_secret_parameter_survives(name, value):
+    shown = shown_url(f"http://host/x?y=1&{name}={value}&z=2")
+    assert shown == f"http://host/x?y=1&{name}=...&z=2"
 
 
 @given(st.text(min_size=8).map(lambda text: f"p{text}"))
 def test_no_password_survives(password):
-    assert password not in without_userinfo(f"http://me:{password}@host/")
+    assert password not in shown_url(f"http://me:{password}@host/")

@@ -24,7 +24,7 @@ import requests
 from foundation.errors import ConfigError, TidewatchError
 from foundation.flags import DurationType
 from foundation.output import replacing
-from foundation.secret import read_secret, without_userinfo
+from foundation.secret import read_secret, shown_url
 from foundation.terminal import echo, printable
 from trafficgen.feeds.stop import stop_on_signals
 from trafficgen.units import MAX_DURATION_S, parse_duration
@@ -277,8 +277,7 @@ def _split(target: str) -> SplitResult:
         good = False
     if not good:
         raise ConfigError(
-            f"--to {without_userinfo(target)!r}: no host and port; "
-            "write http://127.0.0.1:8095/ingest or tcp://127.0.0.1:8096"
+            f"--to {shown_url(target)!r}: no host and port; write http://127.0.0.1:8095/ingest or tcp://127.0.0.1:8096"
         )
     if parts.scheme in SCHEMES and parts.username is not None:
         raise ConfigError("--to: credentials don't belong in a URL; give --token-file")

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from foundation.errors import ConfigError
-from foundation.secret import without_userinfo
+from foundation.secret import shown_url
 from trafficgen.scenario.expect import Judge, Seen
 
 POLL_S = 1.0
@@ -56,7 +56,7 @@ class AlertApis:
 
 
 def _words(exc: BaseException) -> str:
-    return without_userinfo(" ".join(str(exc).split())) or type(exc).__name__
+    return shown_url(" ".join(str(exc).split())) or type(exc).__name__
 
 
 async def watch(apis: AlertApis, judges: list[Judge], elapsed_s: Callable[[], float]) -> None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from foundation.errors import ConfigError
-from foundation.secret import without_userinfo
+from foundation.secret import shown_url
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -32,7 +32,7 @@ class Url:
 
 def parse_url(text: str) -> Url:
     """Read an http or https URL. Raises ConfigError."""
-    wanted, shown = "write http://host:port/path or https://...", without_userinfo(text)
+    wanted, shown = "write http://host:port/path or https://...", shown_url(text)
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from foundation.secret import without_userinfo
+from foundation.secret import shown_url
 from trafficgen.verify.groups import Group, Traffic, read_until
 from trafficgen.verify.peers import PeerError, Peers
 from trafficgen.verify.table import Row
@@ -48,7 +48,7 @@ class Hosting(Group):
         metrics = await self._peers.metrics(self._exporter)
         watermarks = metrics.get("tidewatch_hosting_watermark_timestamp_seconds", [])
         if len(watermarks) != 1:
-            raise PeerError(f"{without_userinfo(self._exporter)}/metrics has {len(watermarks)} web hosts, expected one")
+            raise PeerError(f"{shown_url(self._exporter)}/metrics has {len(watermarks)} web hosts, expected one")
         spent = metrics.get(SPENT, [])
         down_s = sum(sample.value for sample in spent if sample.labels.get("state") in DOWN_STATES)
         lived_s = sum(sample.value for sample in spent if sample.labels.get("state") != "unknown")

@@ -10,7 +10,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from foundation.errors import TidewatchError
-from foundation.secret import without_userinfo
+from foundation.secret import shown_url
 from trafficgen.verify.table import Codes
 
 ANSWER_WITHIN_S = 5.0
@@ -89,7 +89,7 @@ class Peers:
             ]
 
     async def _get(self, url: str, **parameters: str) -> str:
-        shown = without_userinfo(url)
+        shown = shown_url(url)
         try:
             async with self._session.get(url, params=parameters) as response:
                 if response.status != 200:
@@ -98,7 +98,7 @@ class Peers:
         except TimeoutError as exc:
             raise PeerError(f"{shown}: no answer within {ANSWER_WITHIN_S:g} s") from exc
         except (aiohttp.ClientError, OSError) as exc:
-            raise PeerError(f"{shown}: {without_userinfo(str(exc))}") from exc
+            raise PeerError(f"{shown}: {shown_url(str(exc))}") from exc
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -112,7 +112,7 @@ def _shape_of(url: str) -> Iterator[None]:
     try:
         yield
     except (LookupError, TypeError, ValueError) as exc:
-        raise PeerError(f"{without_userinfo(url)}: answered something else than was asked for: {exc!r}") from exc
+        raise PeerError(f"{shown_url(url)}: answered something else than was asked for: {exc!r}") from exc
 
 
 def codes_of(samples: list[Sample], source: str) -> Codes:
