@@ -1,16 +1,17 @@
 """The `probe` part of the configuration: which pages may be asked, and what of a page becomes which metric."""
 
 import re
-from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
-import yarl
 
 from exporter.catalogue import Metric
-from exporter.sources.address import MAX_PAGE_BYTES, check_url
+from exporter.sources.address import MAX_PAGE_BYTES
+from exporter.stats.targets import PATTERN, Pattern, allowed, parse_target
 from exporter.stats.template import compile_pointer, compile_template
 from foundation.keys import duration, size
+
+__all__ = ["Credentials", "Field", "Module", "Probe", "allowed", "parse_target"]
 
 _LABEL = re.compile(r"[a-z][a-z0-9_]*")
 RESERVED_PREFIX = "tidewatch_"
@@ -86,7 +87,7 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a module shows to the pages in `targets`, and to no other. Passwords and tokens stand in files."""
 
-    targets: Annotated[list[str], msgspec.Meta(min_length=1)]
+    targets: Annotated[list[Annotated[Pattern, PATTERN]], msgspec.Meta(min_length=1)]
     username: str | None = None
     password_file: str | None = None
     token_file: str | None = None
@@ -96,8 +97,6 @@ class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         basic = self.username is not None and self.password_file is not None
         if basic == (self.token_file is not None) or (self.username is None) != (self.password_file is None):
             raise ValueError("give either username and password_file, or token_file")
-        for pattern in self.targets:
-            check_pattern(pattern)
 
 
 class Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,53 +120,5 @@ class Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`/probe`: pages that match none of `targets` are never asked."""
 
-    targets: Annotated[list[str], msgspec.Meta(min_length=1)]
+    targets: Annotated[list[Annotated[Pattern, PATTERN]], msgspec.Meta(min_length=1)]
     modules: dict[str, Module] = {}
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a pattern that cannot match anything."""
-        for pattern in self.targets:
-            check_pattern(pattern)
-
-
-def check_pattern(pattern: str) -> None:
-    """Refuse what is no pattern of addresses. Raises ValueError."""
-    scheme, separator, rest = pattern.partition("://")
-    if scheme not in ("http", "https") or not separator or "/" not in rest or rest.startswith("/") or "@" in rest:
-        raise ValueError(
-            f"{pattern!r} is no pattern of addresses; http://*.example.com:8080/stats and http://192.0.2.*/* are"
-        )
-
-
-def parse_target(text: str) -> yarl.URL:
-    """A target as it will be asked, without `..` in its path. Raises ValueError."""
-    check_url(text)
-    return yarl.URL(text).with_fragment(None)
-
-
-def allowed(url: yarl.URL, patterns: list[str]) -> bool:
-    """Whether an address matches a pattern: scheme, host and port, and path with query, each with `*` for any text.
-
-    A `*` in the host never reaches into the path, nor one in the path into the host. A pattern without a port means
-    the scheme's own.
-    """
-    return any(_matches(url, pattern) for pattern in patterns)
-
-
-def _matches(url: yarl.URL, pattern: str) -> bool:
-    scheme, _, rest = pattern.partition("://")
-    authority, _, path = rest.partition("/")
-    host, colon, port = authority.rpartition(":")
-    if not colon or authority.endswith("]"):
-        host, port = authority, "443" if scheme == "https" else "80"
-    return (
-        url.scheme == scheme
-        and _matcher(host.strip("[]").lower()).fullmatch((url.raw_host or "").lower()) is not None
-        and _matcher(port).fullmatch(str(url.port)) is not None
-        and _matcher(f"/{path}").fullmatch(url.raw_path_qs) is not None
-    )
-
-
-@lru_cache(maxsize=4096)
-def _matcher(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)

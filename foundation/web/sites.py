@@ -17,7 +17,7 @@ FORM_TYPES = frozenset({"text/plain", "application/x-www-form-urlencoded", "mult
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/@\s]+)(?::(\d{1,5})?)?")
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.(?!-)[a-z0-9_-]{1,63})*")
-_LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
+LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _MAX_KNOWN = 100
 
@@ -54,7 +54,7 @@ class Hosts:
         names = {name.lower() for name in (*allowed, machine or socket.gethostname())}
         self._any = "*" in names
         self._endings = tuple(name[1:] for name in names if name.startswith("*."))
-        self._names = _LOOPBACK_NAMES | names
+        self._names = LOOPBACK_NAMES | names
         self._known: set[str] = set()
 
     def __contains__(self, header: str) -> bool:

@@ -1,48 +1,10 @@
-"""The configuration of /probe: patterns of addresses mean what they say, and mistakes are told with their place."""
+"""The configuration of /probe: mistakes are reported with their place."""
 
 import pytest
 
-from exporter.stats.modules import Probe, allowed, parse_target
+from exporter.stats.modules import Probe
 from foundation.config import parse_config
 from foundation.errors import ConfigError
-
-
-@pytest.mark.parametrize(
-    ("pattern", "target", "want"),
-    [
-        ("http://127.0.0.1:8080/stats", "http://127.0.0.1:8080/stats", True),
-        ("http://127.0.0.1:8080/stats", "http://127.0.0.1:8080/stats#top", True),
-        ("http://127.0.0.1:8080/stats", "http://127.0.0.1:8081/stats", False),
-        ("http://127.0.0.1:8080/stats", "https://127.0.0.1:8080/stats", False),
-        ("http://127.0.0.1:8080/stats", "http://127.0.0.1:8080/stats/more", False),
-        ("http://127.0.0.1:8080/stats", "http://127.0.0.1:8080/stats?x=1", False),
-        ("http://127.0.0.1:*/stats", "http://127.0.0.1:9/stats", True),
-        ("http://example.com/*", "http://EXAMPLE.com/a/b?c=d", True),
-        ("http://example.com/*", "http://example.com:80/", True),
-        ("http://example.com/*", "http://example.com:8080/", False),
-        ("https://example.com/*", "https://example.com:443/", True),
-        ("http://*.example.com/*", "http://a.b.example.com/x", True),
-        ("http://*.example.com/*", "http://example.com/x", False),
-        ("http://*.example.com/*", "http://example.org/x.example.com/", False),
-        ("http://*.example.com/*", "http://192.0.2.1:80/.example.com/", False),
-        ("http://example.com/open/*", "http://example.com/open/../secret", False),
-        ("http://example.com/open/*", "http://example.com/open/%2e%2e/secret", False),
-        ("http://example.com/a?b", "http://example.com/axb", False),
-        ("http://[::1]:8080/stats", "http://[::1]:8080/stats", True),
-        ("http://[::1]/stats", "http://[::1]/stats", True),
-    ],
-)
-def test_which_addresses_a_pattern_allows(pattern, target, want):
-    assert allowed(parse_target(target), [pattern]) is want
-
-
-@pytest.mark.parametrize(
-    "target", ["", "stats", "file:///etc/passwd", "http://", "http://a:b@example.com/", "http://[/"]
-)
-def test_what_is_no_target(target):
-    with pytest.raises(ValueError, match=r"^invalid URL .*: expected (http|no password)"):
-        parse_target(target)
-
 
 PROBE = """
 targets: ["http://127.0.0.1:*/*"]
@@ -84,8 +46,16 @@ def test_a_field_that_cannot_be_is_told_with_its_place(field, complaint):
     [
         ("{}", "$: missing key targets"),
         ("targets: []", "a list of at least one"),
-        ("targets: [example.com]", "is no pattern of addresses"),
-        ("targets: ['http://u@example.com/']", "is no pattern of addresses"),
+        ("targets: [example.com]", "$.targets[0]: invalid pattern 'example.com': expected SCHEME://HOST"),
+        ("targets: ['http://u:pw@example.com/']", "invalid pattern 'http://example.com/'"),
+        (
+            "targets: [http://a/, 'http://10.*:9100/*']",
+            "$.targets[1]: invalid pattern 'http://10.*:9100/*': expected four",
+        ),
+        (
+            "{targets: ['http://a/'], modules: {m: {credentials: {token_file: x, targets: ['http://*/']}}}}",
+            "$.modules.m.credentials.targets[0]: invalid pattern",
+        ),
         (
             "{targets: ['http://a/'], modules: {m: {timeout_s: 0}}}",
             "invalid duration 0: expected more than 0 and at most 1m",
