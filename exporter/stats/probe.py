@@ -6,19 +6,20 @@ and how the answer is read. Between probes only the last values of counters are 
 
 import base64
 import logging
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import aiohttp
 import yarl
 from aiohttp import web
 
-from exporter.catalogue import Family, HistogramValue, LabelValues, stats
+from exporter.catalogue import Family, stats
 from exporter.sources.http import fetch, new_session
+from exporter.stats.memory import Memory
 from exporter.stats.metrics import REASONS, Extraction, extract
-from exporter.stats.modules import Credentials, Module, Probe, allowed, parse_target
+from exporter.stats.modules import Credentials, Module, Probe
+from exporter.stats.targets import allowed, parse_target
 from exporter.web.app import scrape_deadline_s
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
 from foundation.clock import Clock
@@ -28,16 +29,8 @@ log = logging.getLogger(__name__)
 
 DEFAULT_MODULE = "stats"
 """The module meant where none is named; without an entry in the configuration it reads counts by status code."""
-MAX_REMEMBERED = 10_000  # targets whose counters are remembered; the one not asked for longest is forgotten
 MAX_PROBES = 100  # at a time
 MAX_SECRET_BYTES = 4096
-
-
-class _Memory(NamedTuple):
-    """Of one target and module: the last values of its counters, and how often each metric fell."""
-
-    last: dict[tuple[str, LabelValues], float]
-    resets: Counter[str]
 
 
 class Prober:
@@ -48,7 +41,7 @@ class Prober:
         self._config = config
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
-        self._memory: OrderedDict[tuple[str, str], _Memory] = OrderedDict()
+        self._memory = Memory()
         self._running = 0
 
     async def close(self) -> None:
@@ -119,30 +112,13 @@ class Prober:
         return own + found.families, trouble
 
     def _told_of_fields(self, url: str, name: str, module: Module, found: Extraction) -> list[Family]:
-        resets = self._resets(url, name, found.families)
+        resets = self._memory.resets(url, name, found.families)
         metrics = list(dict.fromkeys(field.metric for field in module.metrics))
         failures = {(name, metric, reason): found.failures[metric, reason] for metric in metrics for reason in REASONS}
         return [
             *([stats.FIELD_FAILURES.family(failures)] if metrics else []),
             stats.RESETS.family({(name, metric): count for metric, count in resets.items()}),
         ]
-
-    def _resets(self, url: str, name: str, families: list[Family]) -> dict[str, int]:
-        """How often each counter of this target fell, from one probe to the next."""
-        memory = self._memory.pop((url, name), None) or _Memory({}, Counter())
-        self._memory[url, name] = memory
-        if len(self._memory) > MAX_REMEMBERED:
-            self._memory.popitem(last=False)
-        counters = [family for family in families if family.metric.type == "counter"]
-        now: dict[tuple[str, LabelValues], float] = {}
-        for family in counters:
-            for labels, value in family.series:
-                assert not isinstance(value, HistogramValue)
-                now[family.metric.name, labels] = value
-        memory.resets.update({key[0] for key, value in now.items() if value < memory.last.get(key, value)})
-        memory.last.clear()
-        memory.last.update(now)
-        return {family.metric.name: memory.resets[family.metric.name] for family in counters}
 
 
 def _headers(url: yarl.URL, credentials: Credentials | None) -> dict[str, str]:
