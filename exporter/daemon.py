@@ -203,7 +203,6 @@ class Daemon:
         )
         async with AsyncExitStack() as stack:
             stack.callback(self._context.close)
-            stack.push_async_callback(prober.close)
             connections().reserve(TAIL_FILES)
             with ungrouped():
                 await self._run_systems(app, stack, stop)

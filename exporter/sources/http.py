@@ -1,6 +1,8 @@
 """One page over HTTP: bounded in time and size, redirects off, every trouble a SourceError with a reason in words."""
 
 import asyncio
+import socket
+from collections.abc import Callable
 from typing import NamedTuple
 
 import aiohttp
@@ -17,11 +19,29 @@ class Page(NamedTuple):
     content_type: str
 
 
-def new_session() -> aiohttp.ClientSession:
-    """A session for `fetch`: no cookies, no proxies from the environment. The caller closes it."""
+def new_session(reachable: Callable[[str], bool] | None = None) -> aiohttp.ClientSession:
+    """A session for `fetch`: no cookies, no proxies from the environment. The caller closes it.
+
+    Args:
+        reachable: Says of an IP address whether it may be connected to. It is asked of each that is about to be,
+            whatever name it was found under and however often that was looked up.
+    """
     return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": USER_AGENT}, raise_for_status=False
+        connector=aiohttp.TCPConnector(socket_factory=_sockets_to(reachable)) if reachable else None,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": USER_AGENT},
+        raise_for_status=False,
     )
+
+
+def _sockets_to(reachable: Callable[[str], bool]) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
+    def new_socket(info: aiohttp.AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, address = info
+        if not reachable(str(address[0])):
+            raise OSError(f"the name leads to {address[0]}, which is not an address that may be asked")
+        return socket.socket(family, kind, protocol)
+
+    return new_socket
 
 
 async def fetch(

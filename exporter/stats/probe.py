@@ -1,7 +1,7 @@
 """`/probe?target=URL&module=NAME`: one page, asked now, told in a registry of its own.
 
 Prometheus says whom to ask (its service discovery, relabelled into `target`); the configuration says who may be asked
-and how the answer is read. Between probes only the last values of counters are kept, to tell when one fell.
+and how the answer is read. Each probe has a connection of its own, whose address is checked as it is made.
 """
 
 import base64
@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import aiohttp
 import yarl
 from aiohttp import web
 
@@ -19,35 +18,29 @@ from exporter.sources.http import fetch, new_session
 from exporter.stats.memory import Memory
 from exporter.stats.metrics import REASONS, Extraction, extract
 from exporter.stats.modules import Credentials, Module, Probe
-from exporter.stats.targets import allowed, parse_target
+from exporter.stats.targets import Pattern, allowed, parse_target, reachable
 from exporter.web.app import scrape_deadline_s
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
 from foundation.clock import Clock
-from foundation.errors import BadRecord, SourceError
+from foundation.errors import BadRecord, ConfigError, SourceError
+from foundation.secret import read_secret, shown_url
 
 log = logging.getLogger(__name__)
 
 DEFAULT_MODULE = "stats"
 """The module meant where none is named; without an entry in the configuration it reads counts by status code."""
 MAX_PROBES = 100  # at a time
-MAX_SECRET_BYTES = 4096
 
 
 class Prober:
-    """Answers /probe. `close` it when the server ends."""
+    """Answers /probe."""
 
     def __init__(self, config: Callable[[], Probe | None], clock: Clock) -> None:
         """`config` gives the configuration as it is now: a reload changes it."""
         self._config = config
         self._clock = clock
-        self._session: aiohttp.ClientSession | None = None
         self._memory = Memory()
         self._running = 0
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
 
     async def handle(self, request: web.Request) -> web.Response:
         """The aiohttp handler."""
@@ -63,17 +56,19 @@ class Prober:
         except ValueError as exc:
             return _refuse(400, f"target: {exc}")
         if not allowed(url, config.targets):
-            return _refuse(403, f"target {url} matches none of `probe.targets` in the configuration")
+            return _refuse(403, f"target {shown_url(str(url))} matches none of `probe.targets` in the configuration")
         if self._running >= MAX_PROBES:
             return _refuse(503, f"more than {MAX_PROBES} probes at a time")
         self._running += 1
         try:
-            return await self._answer(request, url, name, module)
+            return await self._answer(request, url, name, module, config.targets)
         finally:
             self._running -= 1
 
-    async def _answer(self, request: web.Request, url: yarl.URL, name: str, module: Module) -> web.Response:
-        families, trouble = await self._probe(url, name, module, scrape_deadline_s(request))
+    async def _answer(
+        self, request: web.Request, url: yarl.URL, name: str, module: Module, targets: list[Pattern]
+    ) -> web.Response:
+        families, trouble = await self._probe(url, name, module, targets, deadline_s=scrape_deadline_s(request))
         if request.query.get("debug") == "true":
             return web.Response(text=_debug(url, name, families, trouble))
         kind = negotiate(request.headers.get("Accept", ""))
@@ -82,27 +77,26 @@ class Prober:
         return web.Response(body=text.encode("utf-8", "replace"), headers={"Content-Type": kind})
 
     async def _probe(
-        self, url: yarl.URL, name: str, module: Module, deadline_s: float
+        self, url: yarl.URL, name: str, module: Module, targets: list[Pattern], *, deadline_s: float
     ) -> tuple[list[Family], str | None]:
         """Ask the page; returns what is told of it, and in words what went wrong."""
-        if self._session is None:
-            self._session = new_session()
         begin_s = self._clock.monotonic()
         size: int | None = None
         found, trouble = Extraction([], Counter()), None
         try:
-            page = await fetch(
-                self._session,
-                url,
-                timeout_s=min(module.timeout_s, deadline_s),
-                max_bytes=module.max_bytes,
-                headers=_headers(url, module.credentials),
-            )
+            async with new_session(lambda address: reachable(url, address, targets)) as session:
+                page = await fetch(
+                    session,
+                    url,
+                    timeout_s=min(module.timeout_s, deadline_s),
+                    max_bytes=module.max_bytes,
+                    headers=_headers(url, module.credentials),
+                )
             size = len(page.body)
             found = extract(page.body, module, name)
-        except (SourceError, BadRecord) as exc:
+        except (SourceError, BadRecord, ConfigError) as exc:  # the last: of the file of a secret
             trouble = str(exc)
-            log.debug("probe of %s with %s: %s", url, name, exc)
+            log.debug("probe of %s with %s: %s", shown_url(str(url)), name, exc)
         took_s = self._clock.monotonic() - begin_s
         own = [stats.UP.family({(name,): int(trouble is None)}), stats.FETCH_DURATION.family({(name,): took_s})]
         if size is not None:
@@ -122,27 +116,16 @@ class Prober:
 
 
 def _headers(url: yarl.URL, credentials: Credentials | None) -> dict[str, str]:
-    """What is shown to this address: credentials to those that are listed for them only. Raises SourceError."""
+    """What is shown to this address: credentials to those that are listed for them only. Raises ConfigError.
+
+    A file is read anew for each probe, so that it can be changed.
+    """
     if credentials is None or not allowed(url, credentials.targets):
         return {}
     if credentials.token_file is not None:
-        return {"Authorization": f"Bearer {_secret(credentials.token_file)}"}
-    pair = f"{credentials.username}:{_secret(credentials.password_file or '')}"
+        return {"Authorization": f"Bearer {read_secret(Path(credentials.token_file))}"}
+    pair = f"{credentials.username}:{read_secret(Path(credentials.password_file or ''))}"
     return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-
-
-def _secret(path: str) -> str:
-    """The text of a file, read anew for each probe, so that it can be changed. Raises SourceError."""
-    try:
-        with Path(path).open("rb") as stream:
-            secret = stream.read(MAX_SECRET_BYTES).decode("ascii").strip()
-    except OSError as exc:
-        raise SourceError(f"{path}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise SourceError(f"{path}: not ASCII text") from exc
-    if not secret or not secret.isprintable():
-        raise SourceError(f"{path}: must have one line of text")
-    return secret
 
 
 def _refuse(status: int, text: str) -> web.Response:
@@ -151,4 +134,4 @@ def _refuse(status: int, text: str) -> web.Response:
 
 def _debug(url: yarl.URL, name: str, families: list[Family], trouble: str | None) -> str:
     text = "".join(Renderer().render(families, openmetrics=False))
-    return f"target: {url}\nmodule: {name}\n{f'failed: {trouble}' if trouble else 'read'}\n\n{text}"
+    return f"target: {shown_url(str(url))}\nmodule: {name}\n{f'failed: {trouble}' if trouble else 'read'}\n\n{text}"

@@ -1,6 +1,7 @@
 """/probe: what a page says, what of it could not be read, and nothing for those who are not listed."""
 
 import json
+import socket
 
 import pytest
 import pytest_asyncio
@@ -78,9 +79,9 @@ async def site(tmp_path):
     site.port = runner.addresses[0][1]
     token = tmp_path / "token"
     token.write_text("s3cret\n")
+    token.chmod(0o600)
     site.config = parse_config(CONFIG.format(port=site.port, token=token), Probe)
     yield site
-    await prober.close()
     await runner.cleanup()
 
 
@@ -192,6 +193,15 @@ async def test_credentials_go_to_listed_targets_only(site, session):
     assert site.seen == [("/private", "Bearer s3cret"), ("/stats", None), ("/stats", None)]
 
 
+async def test_a_secret_that_others_may_read_is_warned_of(site, session, tmp_path, caplog):
+    site.pages["/private"] = QUEUE
+    (tmp_path / "token").chmod(0o644)
+    for _ in range(2):
+        await site.ask(session, "/private")
+    assert caplog.text.count("token holds secrets, and others may read it (mode 644)") == 1
+    assert "s3cret" not in caplog.text
+
+
 async def test_credentials_that_are_gone_are_a_failed_probe(site, session, tmp_path):
     site.pages["/private"] = QUEUE
     (tmp_path / "token").unlink()
@@ -212,6 +222,74 @@ async def test_what_is_not_listed_is_refused(site, session, path, module, want):
     status, text = await site.ask(session, path, module)
     assert f"{status}: {text}".startswith(want)
     assert site.seen == []
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """Addresses by name, for a resolver that is under nobody's control."""
+    names, resolve = {}, socket.getaddrinfo
+
+    def getaddrinfo(host, *args, **options):
+        return resolve(names.get(host, host), *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("address", "also", "asked"),
+    [
+        ("127.0.0.1", [], False),
+        ("::ffff:127.0.0.1", [], False),
+        ("169.254.169.254", [], False),
+        ("0.0.0.0", [], False),
+        ("127.0.0.1", ["http://127.0.0.1:{port}/stats"], True),
+        ("127.0.0.1", ["http://127.0.0.1:{port}/other"], False),
+    ],
+)
+async def test_where_a_name_leads_is_checked_when_it_is_asked(site, names, address, also, asked):
+    names["metrics.example"] = address
+    site.pages["/stats"] = "200s: 1\n"
+    patterns = [pattern.format(port=site.port) for pattern in ["http://metrics.example:{port}/*", *also]]
+    site.config = parse_config(f"targets: {json.dumps(patterns)}", Probe)
+    async with ClientSession() as session:
+        status, text = await site.ask(session, f"http://metrics.example:{site.port}/stats", "stats", "&debug=true")
+    assert status == 200
+    assert (f"the name leads to {address}, which is not" in text) is not asked
+    assert [path for path, _ in site.seen] == ["/stats"] * asked
+
+
+async def test_a_name_that_is_pointed_elsewhere_between_two_probes_leads_nowhere(site, session, names):
+    """No connection is kept, and no answer of a name server, from when the name led to where it may."""
+    names["localhost"] = "127.0.0.1"
+    site.pages["/stats"] = "200s: 1\n"
+    site.config = parse_config(f"targets: ['http://localhost:{site.port}/*']", Probe)
+    ups = []
+    for address in ("127.0.0.1", "169.254.169.254", "127.0.0.1"):
+        names["localhost"] = address
+        _, text = await site.ask(session, f"http://localhost:{site.port}/stats", "stats")
+        ups.append('tidewatch_stats_up{source="stats"} 1\n' in text)
+    assert ups == [True, False, True]
+
+
+async def test_a_query_string_is_a_new_target_only_where_a_pattern_has_one(site, session):
+    site.pages["/stats"] = "200s: 1\n"
+    assert (await site.ask(session, "/stats%3Fx=1", "stats"))[0] == 403
+    site.config = parse_config(f"targets: ['http://127.0.0.1:{site.port}/stats?x=*']", Probe)
+    assert (await site.ask(session, "/stats%3Fx=1", "stats"))[0] == 200
+    assert (await site.ask(session, "/stats%3Fy=1", "stats"))[0] == 403
+
+
+async def test_a_secret_in_a_query_string_is_not_shown(site, session, caplog):
+    caplog.set_level("DEBUG")
+    site.pages["/stats"] = "no counts\n"
+    site.config = parse_config(f"targets: ['http://127.0.0.1:{site.port}/*?*']", Probe)
+    for port in (site.port, 1):
+        target = f"http://127.0.0.1:{port}/stats%3Faccess_token=hunter2"
+        _, text = await site.ask(session, target, "stats", "&debug=true")
+        assert "access_token=..." in text
+        logged = [record.getMessage() for record in caplog.records if record.name.startswith("exporter")]
+        assert "hunter2" not in f"{text}{logged}"
 
 
 async def test_without_a_configuration_there_is_no_probe(site, session):
