@@ -96,7 +96,12 @@ def stores_worlds(tmp_path_factory):
 
 
 class HastyClock(SystemClock):
-    """A second of it is a few milliseconds, so that what is due comes soon."""
+    """A second of it is a few milliseconds, so that what is due comes soon. Its time of day can be set."""
+
+    ahead_s = 0.0
+
+    def wall(self):
+        return super().wall() + self.ahead_s
 
     def monotonic(self):
         return time.monotonic() * 200
@@ -143,6 +148,21 @@ def hasty_clock():
 @pytest.fixture(scope="session")
 def faulty_checkpoint():
     return FaultyCheckpoint
+
+
+class RestlessWaker:
+    """Looks again at once."""
+
+    async def wait(self, timeout_s, prefixes):
+        await asyncio.sleep(0.001)
+
+
+@pytest.fixture(scope="module")
+def restless():
+    """Followed logs are looked at again at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("exporter.sources.tail.EventWaker", RestlessWaker)
+        yield
 
 
 # A system of error streams that listens.
