@@ -25,6 +25,8 @@ def explain(data: bytes, source: Source) -> Iterator[str]:
             timed = sum(numbers[BUCKETS:]) > 0
             if timed:
                 found.append(f"duration={numbers[DURATION_NS] / NS:.9g}s")
+            elif number := reader.find_unitless(line):
+                found.append(f"duration={number.text.decode()} (unit unknown)")
             yield f"    matched  {'  '.join(found)}"
             labels, folds = labeller.labelled((method, target, code))
             pairs = f'source="{source.source}",method="{labels.method}",route="{printable(labels.route)}"'

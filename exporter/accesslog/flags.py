@@ -34,7 +34,7 @@ def make_source(
         if logs[0] == "-":
             raise ConfigError("--format: what comes on standard input cannot be looked at beforehand; name its format")
         guess = guessed(logs[0], sample(logs[0]))
-        format_, time_unit = guess.format, time_unit or guess.time_unit
+        format_ = guess.format
     try:
         return Source(source="log", paths=logs, format=format_, time_unit=time_unit, routes=routes)
     except ValueError as exc:

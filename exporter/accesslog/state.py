@@ -62,7 +62,7 @@ class Traffic:
         self._labeller = Labeller(source, (Labels(*labels[1:]) for labels in self.requests))
         self._codes = source.declared_codes()
         format_ = source.parsed_format()
-        self._timed = format_.has_duration and format_.pattern is not None  # else lines may or may not have a time
+        self._timed = format_.always_timed
         self._buckets = Buckets(source.buckets)
         for labels, one in self.durations.items():
             if one.bounds_s != self._buckets.bounds_s:

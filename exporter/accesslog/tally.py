@@ -4,22 +4,40 @@ Both engines promise the same tally for the same bytes. So that sums can be equa
 is a float: durations are whole nanoseconds.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import msgspec
 
+from foundation.errors import BadRecord
+
 Key: TypeAlias = tuple[bytes, bytes, bytes]
-"""Method, target and code as the line has them; the target without its query string."""
+"""Method and target as the line has them, the target without its query string, and the code by `known_code`."""
 
 COUNT, BYTES, DURATION_NS, BUCKETS = 0, 1, 2, 3
 """Places in a hit's numbers: requests, response bytes, the sum of their durations, and the first of the buckets."""
 
 NS = 1_000_000_000
-MAX_DURATION_NS = 10**15  # 11 days: longer is a broken line
 
 BOM = b"\xef\xbb\xbf"
+
+
+NO_ANSWER = b"000"
+"""The code of a request that got no answer, however its log writes that."""
+
+_NO_ANSWERS = frozenset((b"", b"-", b"0", b"-1"))
+_CODE = re.compile(rb"[0-9]{3}")
+
+
+def known_code(code: bytes) -> bytes:
+    """A line's code as a key has it. Raises BadRecord for what is none."""
+    if _CODE.fullmatch(code):
+        return code
+    if code in _NO_ANSWERS:
+        return NO_ANSWER
+    raise BadRecord("code", f"{code!r} is not a status code of three digits")
 
 
 class Tally(msgspec.Struct):

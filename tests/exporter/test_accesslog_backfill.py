@@ -57,7 +57,7 @@ def test_counters_begin_at_0_and_go_on_to_the_end_of_the_log():
 
 
 def test_times_become_histograms():
-    made = backfill(line(5, time="0.05"), line(6, time="0.5"), line(7, time="7"))
+    made = backfill(line(5, time="0.05"), line(6, time="0.5"), line(7, time="7.0"))
     assert values(made, "tidewatch_http_request_duration_seconds_bucket") == [
         *[(0, 0)] * 3,
         *[(60, 1), (60, 2), (60, 3)],

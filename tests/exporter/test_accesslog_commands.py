@@ -142,10 +142,18 @@ def test_infer_describes_a_format_of_ones_own(line, want):
     assert (guess.format if guess else None) == want
 
 
-def test_infer_takes_whole_numbers_for_microseconds():
-    guess = infer(b'a - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 12 "-" "curl" 12345\n')
-    assert guess is not None
-    assert (guess.format, guess.time_unit) == ("combined-timed", "us")
+def test_infer_names_a_number_whose_unit_only_the_server_knows(run, tmp_path):
+    lines = "".join(f'a - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 1 "-" "c" {n}\n' for n in (372, 9, 12345))
+    (tmp_path / "access.log").write_text(lines)
+    code, out, _ = run("infer", tmp_path / "access.log")
+    assert (code, "time_unit: us` (or s, ms, ns)" in out, "the number at the end (372, 9, 12345)" in out) == (
+        0,
+        True,
+        True,
+    )
+    assert "\n  format: combined-timed\n" in out
+    assert "duration=372 (unit unknown)" in run("explain", tmp_path / "access.log")[1]
+    assert "duration=0.000372s" in run("explain", tmp_path / "access.log", "--time-unit", "us")[1]
 
 
 def test_what_infer_proposes_is_a_configuration(run, tmp_path):

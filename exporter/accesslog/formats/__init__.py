@@ -4,14 +4,15 @@ import difflib
 
 import msgspec
 
-from exporter.accesslog.formats._model import UNITS_NS, Fields, Format, complete
-from exporter.accesslog.formats.assemble import assemble
+from exporter.accesslog.formats._model import Fields, Format, Unitless, complete, no_unitless
+from exporter.accesslog.formats.assemble import Variable, assemble
 from exporter.accesslog.formats.custom import custom_format
-from exporter.accesslog.formats.presets import ALIASES, PRESETS
-from exporter.accesslog.formats.servers import DIRECTIVE, apache_parts, nginx_parts, w3c_format
+from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.presets import ALIASES, PRESETS, preset
+from exporter.accesslog.formats.servers import DIRECTIVE, IIS_TIME, apache_parts, nginx_parts, w3c_format
 from exporter.accesslog.formats.structured import UserPaths, json_format, logfmt_format, with_user_paths
 
-__all__ = ["ALIASES", "PRESETS", "UNITS_NS", "Fields", "Format", "UserPaths", "complete", "find_format"]
+__all__ = ["ALIASES", "PRESETS", "UNITS_NS", "Fields", "Format", "Unitless", "UserPaths", "complete", "find_format"]
 
 STRUCTURED = {"json": json_format, "logfmt": logfmt_format}
 
@@ -21,7 +22,7 @@ def find_format(text: str, *, fields: UserPaths | None = None, time_unit: str | 
 
     Args:
         text: a name; nginx's `log_format` (it has a `$`); Apache's `LogFormat` (it has a `%`); a W3C `#Fields:` line;
-            or a regex with with_user_paths groups.
+            or a regex with named groups.
         fields: where the fields are, for `json` and `logfmt` only.
         time_unit: what its times are in, where that differs from the format's usual: s, ms, us, ns.
 
@@ -33,19 +34,27 @@ def find_format(text: str, *, fields: UserPaths | None = None, time_unit: str | 
         return make(text, paths)
     if fields is not None:
         raise ValueError(f"format {text}: fields are for {' and '.join(STRUCTURED)}, whose lines name what they have")
-    made = _find(text)
-    return msgspec.structs.replace(made, duration_unit_ns=UNITS_NS[time_unit]) if time_unit else made
+    name = ALIASES.get(text, text)
+    if name in PRESETS:
+        return preset(name, time_unit)
+    return with_unit(_read(text, time_unit), time_unit)
 
 
-def _find(text: str) -> Format:
-    if found := PRESETS.get(ALIASES.get(text, text)):
-        return found
+def with_unit(format_: Format, time_unit: str | None) -> Format:
+    """The format, with its durations in a unit that the user has named."""
+    if time_unit is None:
+        return format_
+    return msgspec.structs.replace(format_, duration_unit_ns=UNITS_NS[time_unit], find_unitless=no_unitless)
+
+
+def _read(text: str, time_unit: str | None) -> Format:
     if not text.isascii():
         raise ValueError("format: only ASCII can stand in a format string")
     if "(?P<" in text:
         return custom_format(text)
     if text.encode().startswith(DIRECTIVE):
-        return w3c_format("w3c", text.removeprefix(DIRECTIVE.decode()))
+        time_taken = Variable("duration", UNITS_NS[time_unit]) if time_unit else IIS_TIME
+        return w3c_format("w3c", text.removeprefix(DIRECTIVE.decode()), time_taken=time_taken)
     if "$" in text:
         return assemble("nginx", nginx_parts(text))
     if "%" in text:

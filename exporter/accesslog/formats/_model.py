@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from exporter.accesslog.formats.durations import UNITS_NS
 from foundation.errors import BadRecord
 
 
@@ -19,7 +20,12 @@ class Fields(NamedTuple):
     duration: bytes
 
 
-UNITS_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+class Unitless(NamedTuple):
+    """A number of a line that would be its duration if its unit were known: where it stands, and its text."""
+
+    where: str
+    text: bytes
+
 
 InstantReader: TypeAlias = Callable[[bytes], float]
 """The text of the moment that a line tells to Unix seconds. Raises ValueError."""
@@ -35,6 +41,10 @@ def no_instant(_: bytes) -> float:
     raise ValueError("lines of this format have no time of their own")
 
 
+def no_unitless(_: bytes) -> None:
+    """The number without a unit of a format whose unit is known."""
+
+
 class Format(msgspec.Struct, frozen=True, kw_only=True):
     """A line's shape, without its line end.
 
@@ -42,8 +52,11 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         every group named or not capturing. The groups give the fields. None where no regex can say it.
     second_look: reads a line that the pattern did not match. Raises BadRecord. Only the scalar engine calls it.
     read_instant_s: when a line says that it was, Unix seconds. Raises ValueError.
-    duration_unit_ns: what one unit of the duration is.
+    duration_unit_ns: what one unit of the duration is; None if nobody can know. Then a bare number is no duration, and
+        only texts that name their unit (`12ms`) are.
     has_duration: whether lines have, or may have, a duration, and so a histogram.
+    always_timed: whether each line has one, so that the histogram exists before the first request.
+    find_unitless: a line's number that is no duration only because its unit is not known.
     bulk: whether the columnar engine pays: there is a pattern, and its fields are plain numbers.
     columns: names of the fields of a line that are parted by tabs, where `request` is a method, a blank and a target.
     directive: lines that start so tell about the log and are neither requests nor bad.
@@ -55,13 +68,18 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     pattern: str | None = None
     second_look: Callable[[bytes], Fields] = no_match
     read_instant_s: InstantReader = no_instant
-    duration_unit_ns: int = UNITS_NS["s"]
+    duration_unit_ns: int | None = UNITS_NS["s"]
     has_duration: bool = False
+    always_timed: bool = False
+    find_unitless: Callable[[bytes], Unitless | None] = no_unitless
     bulk: bool = False
     columns: tuple[str, ...] | None = None
     directive: bytes | None = None
     reshape: "Callable[[bytes], Format | None] | None" = None
     own_regex: str | None = None
+
+
+UNITLESS = "unitless"
 
 
 def complete(pattern: str) -> str:
@@ -78,9 +96,14 @@ def regex_format(
     read_instant: InstantReader = no_instant,
     bulk: bool = True,
     columns: tuple[str, ...] | None = None,
+    number_at: str = "the number at the end",
 ) -> Format:
-    """A format of regexes: the usual line's, and those of rare lines, tried in order."""
+    """A format of regexes: the usual line's, and those of rare lines, tried in order.
+
+    A number whose unit is not known is in a group `UNITLESS`; `number_at` says where that stands.
+    """
     usual, *others = (re.compile(complete(text).encode()) for text in (pattern, *rare))
+    may_lack_unit = f"(?P<{UNITLESS}>" in pattern
 
     def second_look(line: bytes) -> Fields:
         for one in others:
@@ -95,6 +118,10 @@ def regex_format(
                 return read_instant(match["instant"])
         raise ValueError("the line does not have the format's fields")
 
+    def find_unitless(line: bytes) -> Unitless | None:
+        found = usual.fullmatch(line) or next((match for one in others if (match := one.fullmatch(line))), None)
+        return Unitless(number_at, found[UNITLESS]) if found and found[UNITLESS] else None
+
     return Format(
         name=name,
         pattern=pattern,
@@ -102,6 +129,8 @@ def regex_format(
         read_instant_s=no_instant if read_instant is no_instant else read_instant_s,
         duration_unit_ns=duration_unit_ns,
         has_duration="(?P<duration>" in pattern,
+        always_timed="(?P<duration>" in pattern and not may_lack_unit,
+        find_unitless=find_unitless if may_lack_unit else no_unitless,
         bulk=bulk,
         columns=columns,
     )

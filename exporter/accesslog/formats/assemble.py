@@ -2,6 +2,7 @@
 
 A variable ends where the literal text after it begins. In quotes, servers escape a quote with a backslash; lines with
 a backslash there are rare, and read by a slower regex that knows escapes, so that no client can end a field early.
+Where two variables stand without anything between them, what can be in the first and how the second begins decides.
 """
 
 import re
@@ -9,7 +10,8 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from exporter.accesslog.formats import instants
-from exporter.accesslog.formats._model import UNITS_NS, Format, InstantReader, no_instant, regex_format
+from exporter.accesslog.formats._model import UNITLESS, Format, InstantReader, no_instant, regex_format
+from exporter.accesslog.formats.durations import UNITS_NS
 
 Kind: TypeAlias = Literal[
     "request",
@@ -19,6 +21,8 @@ Kind: TypeAlias = Literal[
     "code",
     "size",
     "duration",
+    "whole duration",
+    "decimal duration",
     "durations",
     "steps",
     "instant",
@@ -27,38 +31,61 @@ Kind: TypeAlias = Literal[
     "any",
 ]
 
-CODE = "(?P<code>[0-9]{3})"
-SIZE = "(?P<size>[0-9]{1,15}|-)"
-_NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
-DURATION = f"(?P<duration>{_NUMBER}|-)"
+CODE = "(?P<code>[0-9]{3}|-1|[-0])"  # the last: what stands for the code of a request that was not answered
+_CODE_OR_NOTHING = "(?P<code>[0-9]{3}|-1|[-0]|)"
+SIZE = "(?P<size>[0-9]{1,15}|-|)"
+_WHOLE = "[0-9]{1,9}"
+_DECIMAL = r"[0-9]{1,9}\.[0-9]{1,9}"
+_NUMBER = rf"{_WHOLE}(?:\.{_WHOLE})?"
+DURATION = f"(?P<duration>{_NUMBER}|-|)"
 _ONE_DURATION = f"(?:-?{_NUMBER}|-)"
-_DURATIONS = rf"{_ONE_DURATION}(?:(?: ?[,:] ?| ){_ONE_DURATION})*"
 TAB = "\t"
+
+_BARS = (" |", " ;")
+"""Separators that are in no text, so that blanks may be."""
+
+NUMBERS, CODES, TIMES, WORDS = "(?:[0-9]+|-)", "(?:[0-9]{1,3}|-)", _ONE_DURATION, "words"
+"""What one item of a list may be; words depend on what the list ends in."""
 
 
 class Variable(NamedTuple):
     """A part of a line that changes.
 
+    kind: the field that it gives.
+    unit_ns: what a duration counts.
+    read_instant: how the moment is written.
     rank: of two variables for the same field the higher rank is taken, then the first.
+    item: one item of it, where it may be a list, `a, b : c`.
+    slashless: no slash is ever in it, so that a path may follow at once.
+    slash: it begins with a slash, if it is not empty.
+    name: as the server calls it.
     """
 
     kind: Kind = "any"
     unit_ns: int = UNITS_NS["s"]
     read_instant: InstantReader = no_instant
     rank: int = 1
+    item: str = ""
+    slashless: bool = False
+    slash: bool = False
+    name: str = ""
 
 
 Part: TypeAlias = str | Variable
 
 REQUEST = Variable("request", rank=2)  # what the client sent goes before what the server made of it
-METHOD = Variable("method")
-TARGET = Variable("target")
+METHOD = Variable("method", slashless=True)
+TARGET = Variable("target", slash=True)
+MADE_TARGET = Variable("target", slash=True, rank=0)
 CODE_VARIABLE = Variable("code")
 SIZE_VARIABLE = Variable("size")
+SIZE_WITH_HEADERS = Variable("size", rank=0)
 CLF_INSTANT = Variable("instant", read_instant=instants.clf)
 ISO_INSTANT = Variable("instant", read_instant=instants.iso)
 EPOCH_INSTANT = Variable("instant", read_instant=instants.epoch)
+QUERY = Variable("query")
 ANY = Variable()
+HOST = Variable(slashless=True)
 
 
 def assemble(name: str, parts: Sequence[Part], *, more: bool = False) -> Format:
@@ -70,13 +97,13 @@ def assemble(name: str, parts: Sequence[Part], *, more: bool = False) -> Format:
         more: fields may follow that are not known yet, after a blank or tab.
 
     Raises:
-        ValueError: it has no status code, or two variables without anything between them.
+        ValueError: it has no status code, or two variables that nothing parts.
     """
     chosen = _chosen(parts)
     if not any(kind == "code" for kind in chosen.values()):
         raise ValueError("the format has no status code, without which there is nothing to count by")
-    duration = next((part for i, part in _variables(parts) if chosen[i] in ("duration", "durations", "steps")), None)
-    instant = next((part for i, part in _variables(parts) if chosen[i] in ("instant", "split instant")), ANY)
+    duration = next((part for i, part in _variables(parts) if _fields_of(chosen[i]) == ("duration",)), None)
+    instant = next((part for i, part in _variables(parts) if _fields_of(chosen[i]) == ("instant",)), ANY)
     end = "(?:[ \t].*)?" if more else ""
     usual, escaped, opaque = (
         "".join(_regexes(parts, chosen, escapes=escapes, split=split)) + end
@@ -88,7 +115,8 @@ def assemble(name: str, parts: Sequence[Part], *, more: bool = False) -> Format:
         tuple(dict.fromkeys(text for text in (escaped, opaque) if text != usual)),
         duration_unit_ns=duration.unit_ns if duration else UNITS_NS["s"],
         read_instant=instant.read_instant,
-        bulk=duration is None or duration.kind == "duration",
+        bulk=duration is None or duration.kind not in ("durations", "steps"),
+        number_at=duration.name or "the number at the end" if duration else "",
     )
 
 
@@ -104,8 +132,13 @@ def _chosen(parts: Sequence[Part]) -> dict[int, Kind]:
             if field not in fields or part.rank > fields[field][1]:
                 fields[field] = (i, part.rank)
     winners = {i for i, _ in fields.values()}
-    losers: dict[Kind, Kind] = {"query": "query", "durations": "list"}
-    return {i: part.kind if i in winners else losers.get(part.kind, "any") for i, part in _variables(parts)}
+    return {i: part.kind if i in winners else _loser(parts, i, part) for i, part in _variables(parts)}
+
+
+def _loser(parts: Sequence[Part], i: int, part: Variable) -> Kind:
+    if part.kind == "query" and i > 0 and isinstance(parts[i - 1], Variable):
+        return "query"
+    return "list" if part.item else "any"
 
 
 def _fields_of(kind: Kind) -> tuple[str, ...]:
@@ -113,7 +146,7 @@ def _fields_of(kind: Kind) -> tuple[str, ...]:
         return "method", "target"
     if kind in ("any", "query", "list"):
         return ()
-    return ({"durations": "duration", "steps": "duration", "split instant": "instant"}.get(kind, kind),)
+    return (kind.split(" ")[-1].replace("durations", "duration").replace("steps", "duration"),)
 
 
 def _regexes(parts: Sequence[Part], chosen: dict[int, Kind], *, escapes: bool, split: bool) -> list[str]:
@@ -131,18 +164,35 @@ def _regexes(parts: Sequence[Part], chosen: dict[int, Kind], *, escapes: bool, s
             made.append(re.escape(part))
             continue
         after = parts[i + 1] if i + 1 < len(parts) else ""
-        if isinstance(after, Variable):
-            if after.kind == "query":
-                after = next((p for p in parts[i + 2 :] if isinstance(p, str)), "")
-            else:
-                raise ValueError("two variables stand without anything between them, so no one can tell them apart")
-        # A user's name may have blanks, rarely; it ends where the bracket of the time begins.
-        stop = "[" if escapes and chosen[i] == "any" and after.startswith(" [") else after[:1]
-        made.append(_regex(chosen[i], stop, escapes=escapes, split=split))
+        stop, glued = _stop(part, parts[i + 1 :], chosen[i]), isinstance(after, Variable) and after.kind != "query"
+        if escapes and chosen[i] == "any" and isinstance(after, str) and after.startswith(" ["):
+            stop = "["  # a user's name may have blanks, rarely; it ends where the bracket of the time begins
+        made.append(_code(part) if glued and part.kind == "code" else _regex(part, chosen[i], stop, escapes, split))
     return made
 
 
-def _regex(kind: Kind, stop: str, *, escapes: bool, split: bool) -> str:
+def _code(part: Variable) -> str:
+    """A code that what follows adjoins: always three digits."""
+    return "(?P<code>[0-9]{3})" if part.kind == "code" else "[0-9]{3}"
+
+
+def _stop(part: Variable, rest: Sequence[Part], kind: Kind) -> str:
+    """The character that a variable ends before; empty at the line's end. Raises ValueError where nothing parts two."""
+    following = next((one for one in rest if isinstance(one, str) or one.kind != "query"), "")
+    if isinstance(following, str):
+        return following[1] if following[:2] in _BARS else following[:1]
+    if following.slash and part.slashless:
+        return "/"
+    if kind == "code":
+        return ""
+    names = f"${part.name}${following.name}" if part.name and following.name else "two variables"
+    raise ValueError(
+        f"the format has {names} without anything between them, so no one can tell them apart; "
+        "put a blank between them in the server's configuration"
+    )
+
+
+def _regex(part: Variable, kind: Kind, stop: str, escapes: bool, split: bool) -> str:  # noqa: FBT001, in this file only
     """The regex of a variable that ends before the character `stop` (empty: at the line's end)."""
 
     def text(*more: str) -> str:
@@ -153,18 +203,24 @@ def _regex(kind: Kind, stop: str, *, escapes: bool, split: bool) -> str:
         return rf"(?:[^{barred}\\]|\\.)*" if escapes else rf"[^{barred}\\]*"
 
     match kind:
-        case "code":
-            return CODE
+        case "code":  # blanks in a row are not a request
+            return CODE if stop in ("", " ", TAB) else _CODE_OR_NOTHING
         case "size":
             return SIZE
         case "duration":
             return DURATION
+        case "whole duration":
+            return f"(?P<duration>{_WHOLE}|-|)(?P<{UNITLESS}>(?:{_DECIMAL})?)"
+        case "decimal duration":
+            return f"(?P<duration>{_DECIMAL}|-|)(?P<{UNITLESS}>(?:{_WHOLE})?)"
         case "durations":
-            return f"(?P<duration>{_DURATIONS})"
+            return f"(?P<duration>{_list(TIMES, stop)})"
         case "steps":
             return f"(?P<duration>{' '.join([_ONE_DURATION] * 3)})"
-        case "list":
-            return _DURATIONS
+        case "list" if part.item != WORDS:
+            return _list(part.item, stop)
+        case "list" if stop == " ":
+            return _list('[^ ,"]+', stop)
         case "instant":
             return f"(?P<instant>{text()})"
         case "split instant":  # a date and a time of day, in two fields
@@ -183,3 +239,9 @@ def _regex(kind: Kind, stop: str, *, escapes: bool, split: bool) -> str:
             return rf"(?P<method>{text(' ')}) (?P<target>{text(' ', '?')})(?:\?{text(' ')})?(?: {text()})?"
         case _:
             return text()
+
+
+def _list(item: str, stop: str) -> str:
+    """Items with `, ` or ` : ` between them, as nginx joins what it had of several upstreams, or nothing at all."""
+    comma = ", " if stop == "," else ",[ ]?"
+    return f"(?:{item}(?:(?:{comma}| : ){item})*)?"

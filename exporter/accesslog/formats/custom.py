@@ -12,10 +12,14 @@ from collections.abc import Callable
 from types import FrameType
 
 from exporter.accesslog.formats import instants
-from exporter.accesslog.formats._model import UNITS_NS, Fields, Format
+from exporter.accesslog.formats._model import Fields, Format, Unitless, no_unitless
+from exporter.accesslog.formats.durations import UNITS_NS, is_number
 from foundation.errors import BadRecord
 
-GROUPS = ("method", "path", "request", "code", "bytes", "duration", "time")
+DURATIONS = {"duration": None, **{f"duration_{unit}": unit for unit in UNITS_NS}}
+"""Groups for the time taken, and what its numbers count; without a unit only texts that name it (`12ms`) are times."""
+
+GROUPS = ("method", "path", "request", "code", "bytes", *DURATIONS, "time")
 LIMIT_S = 0.05
 """Processor time that one line may take: a thousand times what a good pattern needs."""
 
@@ -26,7 +30,7 @@ class _TooSlow(Exception):  # noqa: N818, caught in this file
     """The timer went off."""
 
 
-def custom_format(pattern: str, *, time_unit: str = "s") -> Format:
+def custom_format(pattern: str) -> Format:
     """The format of a regex with named groups. Raises ValueError that says what is wrong with it."""
     try:
         compiled = re.compile(pattern.encode())
@@ -36,6 +40,10 @@ def custom_format(pattern: str, *, time_unit: str = "s") -> Format:
         raise ValueError(f"format: the regex has a group {min(unknown)}; known here: {', '.join(GROUPS)}")
     if "code" not in compiled.groupindex:
         raise ValueError("format: the regex needs a group (?P<code>...), the status code")
+    durations = [name for name in DURATIONS if name in compiled.groupindex]
+    if len(durations) > 1:
+        raise ValueError(f"format: the regex has the groups {' and '.join(durations)}; only one can be the time taken")
+    unit = DURATIONS[durations[0]] if durations else None
     match = _limited(compiled.fullmatch)
 
     def second_look(line: bytes) -> Fields:
@@ -44,7 +52,17 @@ def custom_format(pattern: str, *, time_unit: str = "s") -> Format:
         if request := _REQUEST.fullmatch(groups.get("request") or b""):
             method, path = method or request[1], path or request[2]
         path = path.partition(b"?")[0]
-        return Fields(method, path, groups["code"] or b"", groups.get("bytes") or b"", groups.get("duration") or b"")
+        return Fields(method, path, groups["code"] or b"", groups.get("bytes") or b"", duration(groups))
+
+    def duration(groups: dict[str, bytes | None]) -> bytes:
+        return (groups[durations[0]] if durations else None) or b""
+
+    def find_unitless(line: bytes) -> Unitless | None:
+        try:
+            text = duration(_groups(match, line))
+        except BadRecord:
+            return None
+        return Unitless("the group duration", text) if is_number(text) else None
 
     def read_instant_s(line: bytes) -> float:
         try:
@@ -56,8 +74,9 @@ def custom_format(pattern: str, *, time_unit: str = "s") -> Format:
         name="custom",
         second_look=second_look,
         read_instant_s=read_instant_s,
-        duration_unit_ns=UNITS_NS[time_unit],
-        has_duration="duration" in compiled.groupindex,
+        duration_unit_ns=UNITS_NS[unit] if unit else None,
+        has_duration=bool(durations),
+        find_unitless=find_unitless if durations and unit is None else no_unitless,
         own_regex=pattern,
     )
 

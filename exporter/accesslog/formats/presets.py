@@ -1,7 +1,10 @@
 """The formats that have a name of their own."""
 
-from exporter.accesslog.formats._model import UNITS_NS, Format, regex_format
+import msgspec
+
+from exporter.accesslog.formats._model import Format, regex_format
 from exporter.accesslog.formats.assemble import CODE, DURATION, ISO_INSTANT, SIZE, Variable, assemble
+from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.servers import NGINX, nginx_parts, w3c_format
 from exporter.accesslog.formats.structured import CADDY, GENERIC, TRAEFIK, json_format, logfmt_format
 
@@ -30,12 +33,19 @@ _TEMPLATES = {
     "s3": '$owner $bucket [$time_local] $remote_addr $requester $request_id $operation $key "$request" $status $error'
     ' $body_bytes_sent $object_size $millis $turnaround "$http_referer" "$http_user_agent"',
 }  # fmt: skip
+_TIMED = {name for name in _TEMPLATES if name.endswith("-timed")}
+"""nginx writes `$request_time` as seconds with three decimals; a whole number there is another server's, in a unit that
+only its configuration tells."""
+
 _MORE = {"elb", "alb", "s3"}  # Amazon adds fields at the end from time to time
 _VARIABLES = NGINX | {
     "three_times": Variable("steps"),
     "millis": Variable("duration", UNITS_NS["ms"]),
     "time_iso8601": ISO_INSTANT,
 }
+
+_TIMED_VARIABLES = _VARIABLES | {"request_time": Variable("decimal duration", name="the number at the end")}
+_SECONDS = Variable("duration", UNITS_NS["s"])
 
 _IIS_FIELDS = (
     "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status "
@@ -51,9 +61,12 @@ _ALL = (
     regex_format(
         "tab-timed", rf"{_TAB}\t{DURATION}", (rf"{_TAB_RARE}\t{DURATION}",), columns=(*_TAB_COLUMNS, "duration")
     ),
-    *(assemble(name, nginx_parts(text, _VARIABLES), more=name in _MORE) for name, text in _TEMPLATES.items()),
+    *(
+        assemble(name, nginx_parts(text, _TIMED_VARIABLES if name in _TIMED else _VARIABLES), more=name in _MORE)
+        for name, text in _TEMPLATES.items()
+    ),
     w3c_format("w3c", _IIS_FIELDS),
-    w3c_format("cloudfront", _CLOUDFRONT_FIELDS, separator="\t", duration_unit_ns=UNITS_NS["s"]),
+    w3c_format("cloudfront", _CLOUDFRONT_FIELDS, separator="\t", time_taken=_SECONDS),
     json_format("json", GENERIC),
     json_format("caddy", CADDY),
     json_format("traefik-json", TRAEFIK),
@@ -64,3 +77,18 @@ PRESETS: dict[str, Format] = {one.name: one for one in _ALL}
 """By name. The first line of a W3C log says which fields it has; these are what IIS writes if it says nothing."""
 
 ALIASES = {"nginx": "combined", "apache": "combined", "iis": "w3c", "clf": "common"}
+
+
+def preset(name: str, time_unit: str | None) -> Format:
+    """The format of that name, with its durations in a unit that the user has named. Raises KeyError."""
+    known = PRESETS[name]
+    if time_unit is None:
+        return known
+    unit_ns = UNITS_NS[time_unit]
+    if name in _TIMED:
+        known = assemble(name, nginx_parts(_TEMPLATES[name], _VARIABLES))
+    elif name == "w3c":
+        known = w3c_format(name, _IIS_FIELDS, time_taken=Variable("duration", unit_ns))
+    elif name == "cloudfront":
+        known = w3c_format(name, _CLOUDFRONT_FIELDS, separator="\t", time_taken=Variable("duration", unit_ns))
+    return msgspec.structs.replace(known, duration_unit_ns=unit_ns)

@@ -1,55 +1,84 @@
 """The format strings of nginx (`log_format`) and Apache (`LogFormat`), and the field lists of W3C logs, to parts."""
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 
 from exporter.accesslog.formats import instants
-from exporter.accesslog.formats._model import UNITS_NS, Format
+from exporter.accesslog.formats._model import Format
 from exporter.accesslog.formats.assemble import (
     ANY,
     CLF_INSTANT,
     CODE_VARIABLE,
+    CODES,
     EPOCH_INSTANT,
+    HOST,
     ISO_INSTANT,
+    MADE_TARGET,
     METHOD,
+    NUMBERS,
+    QUERY,
     REQUEST,
     SIZE_VARIABLE,
+    SIZE_WITH_HEADERS,
     TARGET,
+    TIMES,
+    WORDS,
     Part,
     Variable,
     assemble,
 )
+from exporter.accesslog.formats.durations import UNITS_NS
 
 _SECONDS, _MICROS = (Variable("duration", UNITS_NS[unit]) for unit in ("s", "us"))
-_UPSTREAMS = Variable("durations", rank=0)  # only where the request's own time is not logged
 
 NGINX: dict[str, Variable] = {
     "request": REQUEST,
     "request_method": METHOD,
     "request_uri": TARGET,
-    "uri": TARGET,
-    "document_uri": TARGET,
+    "uri": MADE_TARGET,
+    "document_uri": MADE_TARGET,
+    "is_args": QUERY,
+    "args": QUERY,
+    "query_string": QUERY,
     "status": CODE_VARIABLE,
     "body_bytes_sent": SIZE_VARIABLE,
-    "bytes_sent": SIZE_VARIABLE,
+    "bytes_sent": SIZE_WITH_HEADERS,
     "request_time": _SECONDS,
-    "upstream_response_time": _UPSTREAMS,
+    "upstream_response_time": Variable("durations", rank=0, item=TIMES),  # only where the request's own is not logged
+    "upstream_addr": Variable(item=WORDS),
+    "upstream_status": Variable(item=CODES),
+    "upstream_response_length": Variable(item=NUMBERS),
+    "proxy_add_x_forwarded_for": Variable(item=WORDS),
     "time_local": CLF_INSTANT,
     "time_iso8601": ISO_INSTANT,
     "msec": EPOCH_INSTANT,
+    **dict.fromkeys(("host", "http_host", "proxy_host", "server_name", "hostname", "scheme", "server_port"), HOST),
+    **dict.fromkeys(("remote_addr", "remote_port", "server_addr", "proxy_port", "proxy_protocol_addr"), HOST),
 }
+_LISTS = (  # what nginx has of each of several upstreams, or joins of several header lines
+    (re.compile(r"upstream_\w*time\Z"), Variable(item=TIMES)),
+    (re.compile(r"upstream_(?:bytes|\w*length)\w*\Z"), Variable(item=NUMBERS)),
+    (re.compile(r"(?:upstream|http|sent_http|sent_trailer)_\w+\Z"), Variable(item=WORDS)),
+)
 _NGINX_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
-def nginx_parts(text: str, variables: dict[str, Variable] = NGINX) -> list[Part]:
+def nginx_variable(name: str, variables: Mapping[str, Variable] = NGINX) -> Variable:
+    """What the variable is; any text where nothing is known of it."""
+    found = variables.get(name) or next((one for pattern, one in _LISTS if pattern.match(name)), ANY)
+    return found if found.name else found._replace(name=name)
+
+
+def nginx_parts(text: str, variables: Mapping[str, Variable] = NGINX) -> list[Part]:
     """`$remote_addr - $remote_user [$time_local] "$request" $status ...` in parts; unknown variables are any text."""
     parts: list[Part] = []
     end = 0
     for match in _NGINX_VARIABLE.finditer(text):
         if match.start() > end:
             parts.append(text[end : match.start()])
-        parts.append(variables.get(match[1] or match[2], ANY))
+        parts.append(nginx_variable(match[1] or match[2], variables))
         end = match.end()
     if text[end:]:
         parts.append(text[end:])
@@ -60,14 +89,17 @@ APACHE: dict[str, Variable] = {
     "r": REQUEST,
     "m": METHOD,
     "U": TARGET,
-    "q": Variable("query"),
+    "q": QUERY,
     "s": CODE_VARIABLE,
     "b": SIZE_VARIABLE,
     "B": SIZE_VARIABLE,
-    "O": Variable("size", rank=0),  # headers included
+    "O": SIZE_WITH_HEADERS,
     "D": _MICROS,
     "T": Variable("duration", rank=0),  # whole seconds
+    **dict.fromkeys("ahvVApP", HOST),
 }
+_HEADERS = "ioenC"
+"""Letters whose argument names what a client or a program has sent: any text, also several in a list."""
 _APACHE_DIRECTIVE = re.compile(r"%(?:%|[!0-9,<>]*(?:\{([^}]*)\})?(\^..|[A-Za-z]))")
 
 
@@ -105,7 +137,11 @@ def _apache_variable(letter: str, argument: str | None) -> Variable:
         return Variable("duration", UNITS_NS[argument])
     if letter == "t":
         return EPOCH_INSTANT if argument in ("sec", "msec", "usec") else ANY
-    return APACHE.get(letter, ANY) if argument is None else ANY
+    if argument is None:
+        return APACHE.get(letter, ANY)
+    if letter == "i" and argument.lower() == "host":
+        return HOST
+    return Variable(item=WORDS) if letter in _HEADERS else ANY
 
 
 DIRECTIVE = b"#Fields:"
@@ -113,27 +149,31 @@ DIRECTIVE = b"#Fields:"
 W3C: dict[str, Variable] = {
     "cs-method": METHOD,
     "cs-uri-stem": TARGET,
-    "cs-uri": Variable("target", rank=0),
+    "cs-uri": MADE_TARGET,
     "date+time": Variable("split instant", read_instant=instants.iso),
     "sc-status": CODE_VARIABLE,
     "sc-bytes": SIZE_VARIABLE,
 }
 
 
-def w3c_format(name: str, fields: str, *, separator: str = " ", duration_unit_ns: int = UNITS_NS["ms"]) -> Format:
-    """The format of a `#Fields:` line's list. IIS logs `time-taken` in ms, CloudFront in seconds. Raises ValueError."""
+IIS_TIME = Variable("whole duration", UNITS_NS["ms"], name="time-taken")
+"""IIS writes whole milliseconds. The W3C's draft says seconds, with a fraction."""
+
+
+def w3c_format(name: str, fields: str, *, separator: str = " ", time_taken: Variable = IIS_TIME) -> Format:
+    """The format of a `#Fields:` line's list; `time_taken`: what that field is. Raises ValueError."""
     parts: list[Part] = []
     words = iter(fields.replace("date time", "date+time").replace("date\ttime", "date+time").split())
     for word in words:
         _literal(parts, separator if parts else "")
-        parts.append(Variable("duration", duration_unit_ns) if word == "time-taken" else W3C.get(word, ANY))
+        parts.append(time_taken if word == "time-taken" else W3C.get(word, ANY))
 
     def reshape(directive: bytes) -> Format | None:
         if not directive.startswith(DIRECTIVE):
             return None
         announced = directive.removeprefix(DIRECTIVE).decode("ascii", "replace")
         try:
-            return w3c_format(name, announced, separator=separator, duration_unit_ns=duration_unit_ns)
+            return w3c_format(name, announced, separator=separator, time_taken=time_taken)
         except ValueError:  # without a status every line fails, until a better list comes
             return Format(name=name, directive=b"#", reshape=reshape)
 

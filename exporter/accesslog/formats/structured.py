@@ -1,7 +1,7 @@
 """Logs whose fields have names: JSON and logfmt.
 
-Where the fields are is a `FieldPaths`: for each field some paths (`request.uri`), of which the first that a line has is
-taken. Only the scalar engine reads these.
+Where the fields are is a `FieldPaths`: for each field some paths (`request.uri`), of which the first that a line has,
+and that is not empty there, is taken. Only the scalar engine reads these.
 """
 
 import re
@@ -11,21 +11,31 @@ from typing import Any
 import msgspec
 
 from exporter.accesslog.formats import instants
-from exporter.accesslog.formats._model import UNITS_NS, Fields, Format
+from exporter.accesslog.formats._model import Fields, Format, Unitless
+from exporter.accesslog.formats.almost_json import repaired
+from exporter.accesslog.formats.durations import UNITS_NS, duration_ns, is_number, unit_of_name
 from foundation.errors import BadRecord
 
 
 class FieldPaths(msgspec.Struct, frozen=True):
-    """For each field, where it may be. `duration_unit`: if None, what a path ends in (`_ms`), or else seconds."""
+    """For each field, where it may be.
+
+    requests: of a whole request line, which is what the client sent and goes before what else says the same.
+    units: what numbers count, by the duration's path, where its name does not say so.
+    duration_unit: what they count whatever the path says; the user's own word.
+    needs: what a line must have to be of this format at all.
+    """
 
     methods: tuple[str, ...]
     targets: tuple[str, ...]
     codes: tuple[str, ...]
     sizes: tuple[str, ...]
     durations: tuple[str, ...]
-    instants: tuple[str, ...] = ("time", "ts", "timestamp", "@timestamp", "time_local", "date")
+    instants: tuple[str, ...] = ("time", "ts", "timestamp", "@timestamp", "time_local", "date", "start_time")
     requests: tuple[str, ...] = ()
+    units: Mapping[str, str] = {}
     duration_unit: str | None = None
+    needs: tuple[str, ...] = ()
 
 
 class UserPaths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,66 +50,38 @@ class UserPaths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time: str | None = None
 
 
+_UNIT_ENDINGS = ("s", "seconds", "ms", "us", "ns")
+_TIMES = ("duration", "latency", "elapsed", "response_time", "request_duration", "took", "time_taken")
+
+NGINX_UNITS = {"request_time": "s", "upstream_response_time": "s"}
+"""nginx's own variables; who writes JSON with it names the fields after them."""
+
 GENERIC = FieldPaths(
     methods=(
-        "method",
-        "request_method",
-        "http_method",
-        "verb",
-        "req.method",
-        "http.request.method",
-        "httpRequest.requestMethod",
+        *("method", "request_method", "http_method", "verb", "requestMethod", "req.method", "http.request.method"),
+        *("http.method", "httpRequest.requestMethod", "request.method"),
     ),
     targets=(
-        "route",
-        "path",
-        "uri",
-        "request_uri",
-        "url",
-        "target",
-        "req.url",
-        "url.path",
-        "http.url",
-        "httpRequest.requestUrl",
+        *("route", "request_uri", "original_uri", "requestUri", "originalUrl", "req.originalUrl", "req.url"),
+        *("url.original", "httpRequest.requestUrl", "url", "path", "uri", "target", "url.path", "http.target"),
+        *("http.url", "request.uri", "request.url", "request.path", "request_path", "requestPath"),
     ),
     codes=(
-        "status",
-        "code",
-        "status_code",
-        "http_status",
-        "response_code",
-        "res.statusCode",
-        "http.response.status_code",
-        "httpRequest.status",
+        *("status", "code", "status_code", "http_status", "response_code", "statusCode", "res.statusCode"),
+        *("http.response.status_code", "http.status_code", "httpRequest.status", "response.status"),
     ),
     sizes=(
-        "bytes",
-        "size",
-        "body_bytes_sent",
-        "bytes_sent",
-        "response_bytes",
-        "length",
-        "http.response.body.bytes",
-        "httpRequest.responseSize",
+        *("bytes", "size", "body_bytes_sent", "bytes_sent", "response_bytes", "length", "response_size"),
+        *("http.response.body.bytes", "http.response.bytes", "httpRequest.responseSize"),
     ),
     durations=(
-        "duration_s",
-        "duration_seconds",
-        "request_time",
-        "duration",
-        "duration_ms",
-        "duration_us",
-        "duration_ns",
-        "latency",
-        "latency_ms",
-        "elapsed",
-        "elapsed_ms",
-        "response_time",
-        "response_time_ms",
-        "service",
-        "httpRequest.latency",
+        *("request_time", *(f"{base}_{unit}" for base in _TIMES for unit in _UNIT_ENDINGS), *_TIMES, "responseTime"),
+        *("responsetime", "timeTaken", "timeTakenMs", "durationMs", "latencyMs", "responseTimeMs", "elapsedMs"),
+        *("service", "event.duration", "http.server.request.duration", "httpRequest.latency"),
+        "upstream_response_time",
     ),
-    requests=("request",),
+    requests=("request", "request_line", "requestLine"),
+    units=NGINX_UNITS | {"event.duration": "ns", "http.server.request.duration": "s"},  # ECS, OpenTelemetry
 )
 CADDY = FieldPaths(
     methods=("request.method",),
@@ -108,6 +90,7 @@ CADDY = FieldPaths(
     sizes=("size",),
     durations=("duration",),
     instants=("ts",),
+    units={"duration": "s"},
 )
 TRAEFIK = FieldPaths(
     methods=("RequestMethod",),
@@ -116,8 +99,8 @@ TRAEFIK = FieldPaths(
     sizes=("DownstreamContentSize",),
     durations=("Duration",),
     instants=("StartUTC", "time"),
-    duration_unit="ns",
-)  # fmt: skip
+    units={"Duration": "ns"},
+)
 
 
 def with_user_paths(user: UserPaths, duration_unit: str | None) -> FieldPaths:
@@ -135,11 +118,8 @@ def with_user_paths(user: UserPaths, duration_unit: str | None) -> FieldPaths:
     return msgspec.structs.replace(GENERIC, **changes, duration_unit=duration_unit)
 
 
-_UNIT_IN_NAME = re.compile(r"_(s|ms|us|ns)$")
-_SPAN_NS = {**UNITS_NS, "µs": 1_000, "μs": 1_000, "m": 60 * UNITS_NS["s"], "h": 3600 * UNITS_NS["s"]}
-_SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|μs|ms|s|m|h)")
-_SPANS = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|μs|ms|s|m|h))+")
-_REQUEST = re.compile(r"([^ ]*) ([^ ]*)(?: .*)?", re.DOTALL)
+_REQUEST = re.compile(r"([A-Za-z][A-Za-z-]*) ([^ ]+)(?: .*)?", re.DOTALL)
+_TARGET = re.compile(r"/|[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 # A token starts only after a blank, and what it took is not given back: one look at each byte, whatever the line.
 _PAIR = re.compile(r'(?<!\S)([^\s="]++)=(?:"((?:[^"\\]|\\.)*+)"|(\S*+))')
@@ -155,6 +135,12 @@ def json_format(name: str, paths: FieldPaths) -> Format:
         try:
             return decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+            return again(line, exc)
+
+    def again(line: bytes, exc: Exception) -> Record:
+        try:
+            return decode(repaired(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise BadRecord("format", f"not a JSON object: {exc}") from exc
 
     return _format(name, paths, read)
@@ -173,50 +159,104 @@ def logfmt_format(name: str, paths: FieldPaths) -> Format:
 
 
 def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record]) -> Format:
-    def second_look(line: bytes) -> Fields:
-        return record_fields(read(line), paths)
+    find = _Finder(paths)
 
     def read_instant_s(line: bytes) -> float:
         try:
-            _, value = _first(read(line), paths.instants)
+            _, value = find.first(read(line), paths.instants)
         except BadRecord as exc:
             raise ValueError(str(exc)) from exc
         if isinstance(value, int | float) and not isinstance(value, bool):
             return instants.epoch(str(value).encode())
         return instants.any_form(str(value).encode())
 
+    def find_unitless(line: bytes) -> Unitless | None:
+        try:
+            path, value = find.first(read(line), paths.durations)
+        except BadRecord:
+            return None
+        text = _text(value)
+        return Unitless(path, text) if _unit(path, paths) is None and is_number(text) else None
+
     return Format(
-        name=name, second_look=second_look, read_instant_s=read_instant_s, duration_unit_ns=1, has_duration=True
+        name=name,
+        second_look=lambda line: record_fields(read(line), paths, find),
+        read_instant_s=read_instant_s,
+        duration_unit_ns=1,
+        has_duration=True,
+        find_unitless=find_unitless,
     )
 
 
-def record_fields(record: Record, paths: FieldPaths) -> Fields:
+def record_fields(record: Record, paths: FieldPaths, find: "_Finder") -> Fields:
     """The fields of one line's record; the duration in nanoseconds. Raises BadRecord."""
-    _, code = _first(record, paths.codes)
-    if code is None:
+    if missing := [path for path in paths.needs if find.first(record, (path,)) == ABSENT]:
+        raise BadRecord("format", f"there is no {missing[0]}")
+    method, target = _request(record, paths, find)
+    path, code = find.first(record, paths.codes)
+    if not path and not find.empty(record, paths.codes):
         raise BadRecord("format", f"none of {', '.join(paths.codes)} is there")
-    method, target = _first(record, paths.methods)[1], _first(record, paths.targets)[1]
-    if method is None and target is None:
-        request = _first(record, paths.requests)[1]
-        if isinstance(request, str) and (match := _REQUEST.fullmatch(request)):
-            method, target = match.groups()
-    path = _text(target).partition(b"?")[0]
-    return Fields(_text(method), path, _text(code), _text(_first(record, paths.sizes)[1]), _duration_ns(record, paths))
+    size, duration = find.first(record, paths.sizes)[1], _duration_ns(record, paths, find)
+    return Fields(_text(method), _text(target).partition(b"?")[0], _text(code), _text(size), duration)
 
 
-def _first(record: Record, paths: tuple[str, ...]) -> tuple[str, Any]:
-    """The first of the paths that the record has, and its value; None where it has none."""
-    for path in paths:
-        value = record.get(path)
-        if value is None and "." in path:
-            value = _nested(record, path)
-        if value is not None:
-            return path, value
-    return "", None
+def _request(record: Record, paths: FieldPaths, find: "_Finder") -> tuple[Any, Any]:
+    """The method and the target: what the client sent, where the line has it whole, before what was made of it."""
+    request = find.first(record, paths.requests)[1]
+    if isinstance(request, str) and (match := _REQUEST.fullmatch(request)):
+        return match[1], match[2]
+    target = request if isinstance(request, str) and _TARGET.match(request) else None
+    return find.first(record, paths.methods)[1], target or find.first(record, paths.targets)[1]
 
 
-def _nested(record: Record, path: str) -> Any:
-    value: Any = record
+ABSENT: tuple[str, Any] = ("", None)
+_EMPTY = (None, "", "-")
+_SHAPES = 256
+
+
+class _Finder:
+    """Looks paths up in records.
+
+    Lines of one program have the same keys, so which of the paths a line can have at all is worked out once for each
+    set of keys. Nothing is kept of logs whose every line has keys of its own.
+    """
+
+    def __init__(self, paths: FieldPaths) -> None:
+        self._known: dict[tuple[str, ...], dict[tuple[str, ...], tuple[str, ...]]] = {}
+        fields = (paths.methods, paths.targets, paths.codes, paths.sizes, paths.durations, paths.instants)
+        self._fields = {*fields, paths.requests, *((need,) for need in paths.needs)}
+
+    def first(self, record: Record, paths: tuple[str, ...]) -> tuple[str, Any]:
+        """The first of the paths that the record has something at, and its value; `ABSENT` if there is none."""
+        for path in self._possible(record)[paths]:
+            value = _at(record, path)
+            if value not in _EMPTY:
+                return path, value
+        return ABSENT
+
+    def empty(self, record: Record, paths: tuple[str, ...]) -> bool:
+        """Whether one of the paths is there, with nothing at it."""
+        return any(path in record for path in self._possible(record)[paths])
+
+    def _possible(self, record: Record) -> dict[tuple[str, ...], tuple[str, ...]]:
+        keys = tuple(record)
+        found = self._known.get(keys)
+        if found is None:
+            found = {
+                paths: tuple(path for path in paths if path in record or path.partition(".")[0] in record)
+                for paths in self._fields
+            }
+            if len(self._known) >= _SHAPES:
+                self._known.clear()
+            self._known[keys] = found
+        return found
+
+
+def _at(record: Record, path: str) -> Any:
+    value = record.get(path)
+    if value is not None or "." not in path:
+        return value
+    value = record
     for step in path.split("."):
         if not isinstance(value, Mapping):
             return None
@@ -235,15 +275,16 @@ def _text(value: Any) -> bytes:
     return repr(value).encode()
 
 
-def _duration_ns(record: Record, paths: FieldPaths) -> bytes:
-    name, value = _first(record, paths.durations)
-    if value is None or value in ("", "-"):
+def _duration_ns(record: Record, paths: FieldPaths, find: _Finder) -> bytes:
+    path, value = find.first(record, paths.durations)
+    if not path:
         return b""
-    if isinstance(value, str) and _SPANS.fullmatch(value):
-        return b"%d" % sum(int(float(number) * _SPAN_NS[unit] + 0.5) for number, unit in _SPAN.findall(value))
-    ending = _UNIT_IN_NAME.search(name)
-    unit = paths.duration_unit or (ending[1] if ending else "s")
-    try:
-        return b"%d" % int(float(value) * UNITS_NS[unit] + 0.5)
-    except (ValueError, TypeError, OverflowError):
-        return _text(value)
+    unit = _unit(path, paths)
+    text = b", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
+    found_ns = duration_ns(text, UNITS_NS[unit] if unit else None)
+    return b"" if found_ns is None else b"%d" % found_ns
+
+
+def _unit(path: str, paths: FieldPaths) -> str | None:
+    """What a number at the path counts, if anything says so."""
+    return paths.duration_unit or paths.units.get(path) or unit_of_name(path)

@@ -17,7 +17,7 @@ import duckdb
 from exporter.accesslog.formats import Format
 from exporter.accesslog.parse import columnar_sql
 from exporter.accesslog.parse.scalar import tally_normal
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, normal
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, known_code, normal
 
 _MEMORY_LIMIT = "128MiB"
 
@@ -115,7 +115,7 @@ def _add_rows(rows: list[_Row], tally: Tally, rest: list[bytes], buckets: int) -
             continue
         lines += count
         method, _, target = request.encode().partition(b" ")
-        key = (method, target, code.encode())
+        key = (method, target, known_code(code.encode()))
         numbers = tally.hits.get(key)
         if numbers is None:
             numbers = tally.hits[key] = [0] * width

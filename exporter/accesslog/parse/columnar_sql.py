@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 
 from exporter.accesslog.formats import Fields, Format
-from exporter.accesslog.tally import MAX_DURATION_NS, Buckets
+from exporter.accesslog.formats.durations import MAX_DURATION_NS
+from exporter.accesslog.tally import Buckets
 
 BUFFER_BYTES = 4 << 20  # DuckDB's unit of work: several to a chunk, so that every core gets some
 LINE_BYTES = 1 << 18  # a longer line sends its chunk to the scalar engine
@@ -98,6 +99,6 @@ def _merged(format_: Format) -> tuple[str, list[str]]:
     group here, `request`: a method has no blank, so the first one parts them again.
     """
     assert format_.pattern is not None
-    pattern = format_.pattern.replace("(?P<instant>", "(?:")
+    pattern = format_.pattern.replace("(?P<instant>", "(?:").replace("(?P<unitless>", "(?:")
     pattern = _METHOD_AND_TARGET.sub(r"(?P<request>\1 ", pattern)
     return pattern, re.findall(r"\(\?P<(\w+)>", pattern)

@@ -39,7 +39,7 @@ class Question(msgspec.Struct, frozen=True):
     """Lines, gone through `normal`, with the regex to try on them."""
 
     regex: str
-    duration_unit_ns: int
+    duration_unit_ns: int | None
     bounds_s: tuple[float, ...]
     data: bytes
     slice_s: float

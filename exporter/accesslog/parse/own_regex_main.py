@@ -51,7 +51,7 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
 
 
 @lru_cache(maxsize=64)
-def _format(regex: str, duration_unit_ns: int) -> Format:
+def _format(regex: str, duration_unit_ns: int | None) -> Format:
     return msgspec.structs.replace(custom_format(regex), duration_unit_ns=duration_unit_ns)
 
 

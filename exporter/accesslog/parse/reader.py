@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.accesslog.formats import Format
+from exporter.accesslog.formats import Format, Unitless
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
 
@@ -50,6 +50,10 @@ class Reader:
     def read_instant_s(self, line: bytes, path: str = "") -> float:
         """A line's own time, Unix seconds. Raises ValueError where it has none."""
         return self._announced_format(path).read_instant_s(line)
+
+    def find_unitless(self, line: bytes, path: str = "") -> Unitless | None:
+        """A line's number that is no duration only because nobody knows its unit."""
+        return self._announced_format(path).find_unitless(line.rstrip(b"\r\n"))
 
     def _tally(self, data: bytes, format_: Format) -> Tally:
         if len(data) < BULK_BYTES or not format_.bulk:

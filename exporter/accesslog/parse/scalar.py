@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from exporter.accesslog.formats import Fields, Format, complete
-from exporter.accesslog.tally import BUCKETS, MAX_DURATION_NS, Buckets, Key, Tally, normal, pieces
+from exporter.accesslog.formats.durations import duration_ns as read_duration_ns
+from exporter.accesslog.tally import BUCKETS, Buckets, Key, Tally, known_code, normal, pieces
 from foundation.errors import BadRecord
 
 PIECE_BYTES = 1 << 18  # lines are split this much at a time, so that memory stays small and warm in the cache
-
-_CODE = re.compile(rb"[0-9]{3}")
-_LIST = re.compile(rb"[,: ]+")  # how nginx joins the times of several upstreams, and a load balancer those of its steps
 
 
 def tally_scalar(data: bytes, format_: Format, buckets: Buckets) -> Tally:
@@ -104,42 +102,13 @@ def _look_again(line: bytes, format_: Format, tally: Tally) -> Fields | None:
 
 
 def _new_hit(key: Key, width: int, tally: Tally) -> list[int]:
-    if not _CODE.fullmatch(key[2]):
-        raise BadRecord("code", f"{key[2]!r} is not a status code of three digits")
-    numbers = tally.hits[key] = [0] * width
-    return numbers
+    """The numbers of a key that is not there as the line has it: new, or those of another spelling of its code."""
+    method, target, code = key
+    key = (method, target, known_code(code))
+    return tally.hits.get(key) or tally.hits.setdefault(key, [0] * width)
 
 
 def _no_size(size: bytes) -> int:
     if size in (b"-", b""):
         return 0
     raise BadRecord("bytes", f"{size!r} is not a number of bytes")
-
-
-def read_duration_ns(text: bytes, unit_ns: int) -> int | None:
-    """A duration in nanoseconds; None where the line says that there is none (`-`, empty, negative).
-
-    Several, in a list, are the steps of one request; their sum is the time taken. Raises BadRecord.
-    """
-    try:
-        duration_ns = int(float(text) * unit_ns + 0.5)
-    except ValueError:
-        if text in (b"-", b""):
-            return None
-        return _sum_of_list(text, unit_ns)
-    except OverflowError:  # infinity
-        raise BadRecord("time", f"{text!r} is not a time") from None
-    if duration_ns < 0:
-        return None
-    if duration_ns > MAX_DURATION_NS:
-        raise BadRecord("time", f"{text!r} is too long a time")
-    return duration_ns
-
-
-def _sum_of_list(text: bytes, unit_ns: int) -> int | None:
-    parts = _LIST.split(text)
-    if len(parts) < 2:
-        raise BadRecord("time", f"{text!r} is not a time")
-    durations = [read_duration_ns(part, unit_ns) for part in parts]
-    known = [duration_ns for duration_ns in durations if duration_ns is not None]
-    return sum(known) if known else None

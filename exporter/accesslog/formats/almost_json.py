@@ -1,0 +1,53 @@
+r"""JSON as servers write it that do not know JSON: nginx with its default escaping, and other templates of text.
+
+Such a line has `\x22` in strings, which JSON does not know, bytes that are not UTF-8 and bare control characters; and
+outside of strings nothing, a dash, a list or `000` where a value is missing, several or a code. What each stands for is
+certain as long as strings end where they seem to: a quote in them is always escaped.
+"""
+
+import re
+
+# What a part took is not given back, and each begins where the last ended: one look at each byte, whatever the line.
+_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)"|([^"]++)', re.DOTALL)
+_ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})|\\(.)|([\x00-\x1f])", re.DOTALL)
+_KNOWN_TO_JSON = b'"\\/bfnrtu'
+_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_BARE_LIST = re.compile(rb"[-0-9.,: ]+")
+
+
+def repaired(line: bytes) -> bytes:
+    """The line as JSON, if it can be had; what else is wrong with it stays so."""
+    pieces, end = [], 0
+    while match := _TOKEN.match(line, end):
+        pieces.append(_token(match))
+        end = match.end()
+    pieces.append(line[end:])  # of a string without an end, nothing is certain
+    return b"".join(pieces).decode("utf-8", "replace").encode()
+
+
+def _token(match: re.Match[bytes]) -> bytes:
+    if match[1] is not None:
+        return b'"%b"' % _ESCAPE.sub(_escape, match[1])
+    return _between(match[2])
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    if match[2] is not None:
+        return match[0] if match[2] in _KNOWN_TO_JSON else b"\\\\" + match[2]
+    byte = bytes.fromhex(match[1].decode()) if match[1] else match[3]
+    if byte in (b'"', b"\\"):
+        return b"\\" + byte
+    return byte if byte >= b" " else b"\\u%04x" % byte[0]
+
+
+def _between(text: bytes) -> bytes:
+    """What stands between two strings: `: value,` or `: value}` is looked at, all else stays."""
+    before, colon, rest = text.partition(b":")
+    value = rest.rstrip(b" \t,}]")
+    end = rest[len(value) :]
+    value = value.strip()
+    if not colon or before.strip() or not end.strip() or _NUMBER.fullmatch(value):
+        return text
+    if value in (b"", b"-"):
+        return b":null" + end
+    return b':"%b"%b' % (value, end) if _BARE_LIST.fullmatch(value) else text
