@@ -48,6 +48,8 @@ BINS_AT_ONCE = 4
 DRAIN_S = 5.0
 TAIL, FAILED = "tail", "failed"
 """The keeper's keys for the log's position and the lines not taken; others are of `Pieces` and of `Answers`."""
+IN_ORDER_S = 60.0
+"""How long older lines, out of copies of the log, go before newer ones; those that come after a newer one are late."""
 
 
 class Live:
@@ -206,7 +208,7 @@ class Live:
         """What follows the logs, if there are any. Raises StoreError where that is no position."""
         if not self._source.paths:
             return None
-        limits = Limits(line_bytes=BATCH_BYTES, batch_bytes=BATCH_BYTES)
+        limits = Limits(line_bytes=BATCH_BYTES, batch_bytes=BATCH_BYTES, hold_up_s=IN_ORDER_S)
         return Tail(self._source.paths, from_start=True, clock=self._clock, saved=position, limits=limits)
 
     def _changes(self, everything: bool) -> tuple[dict[str, bytes], list[str]]:  # noqa: FBT001, the keeper's question

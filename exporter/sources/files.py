@@ -23,6 +23,8 @@ from foundation.errors import SourceError
 
 CHUNK_BYTES = 8 << 20
 LINE_BYTES = 1 << 20
+XZ_MEMORY_BYTES = 256 << 20  # a file may ask for 4 GiB; `xz -9` needs 65 MiB
+_PACKED_BYTES = 1 << 16
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # the last: no more processes for a zstd
@@ -113,12 +115,48 @@ def _decompressor(kind: str, path: str, raw: IO[bytes], stack: ExitStack) -> Rea
     if kind == "bzip2":
         return stack.enter_context(bz2.BZ2File(raw))
     if kind == "xz":
-        return stack.enter_context(lzma.LZMAFile(raw))
+        return _Xz(raw)
     if sys.version_info >= (3, 14):
         module: Any = importlib.import_module("compression.zstd")
         opened: Readable = stack.enter_context(module.ZstdFile(raw))
         return opened
     return _zstd_program(path, raw, stack)
+
+
+class _Xz:
+    """What `lzma.LZMAFile` reads, within a limit on memory, which that does not have."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._unpacker: lzma.LZMADecompressor | None = None
+        self._packed = b""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end. Raises LZMAError, EOFError."""
+        while True:
+            if self._unpacker is None:
+                if not self._next_stream():
+                    return b""
+                self._unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)
+            if self._unpacker.needs_input and not (self._packed or self._fill()):
+                raise EOFError("the file ends before the end of its content")
+            found = self._unpacker.decompress(self._packed, size)
+            self._packed = b""
+            if self._unpacker.eof:
+                self._packed, self._unpacker = self._unpacker.unused_data, None
+            if found:
+                return found
+
+    def _next_stream(self) -> bool:
+        """Go over the padding between streams; whether another one follows."""
+        while not self._packed.lstrip(b"\0") and self._fill():
+            continue
+        self._packed = self._packed.lstrip(b"\0")
+        return bool(self._packed)
+
+    def _fill(self) -> bool:
+        self._packed = self._raw.read(_PACKED_BYTES)
+        return bool(self._packed)
 
 
 def _zstd_program(path: str, raw: IO[bytes], stack: ExitStack) -> Readable:

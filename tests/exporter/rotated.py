@@ -10,7 +10,7 @@ from exporter.sources.tail.book import encode
 from exporter.sources.tail.follow import Follower
 from exporter.sources.tail.mark import Limits
 
-LIMITS = Limits(grace_s=60.0, line_bytes=200, batch_bytes=500)
+LIMITS = Limits(hold_up_s=float("inf"), grace_s=60.0, line_bytes=200, batch_bytes=500)
 
 
 class Site:

@@ -41,10 +41,26 @@ def test_every_compression_gives_the_same_lines(tmp_path, kind, chunk_bytes):
     assert file.raw_bytes == file.raw_total == path.stat().st_size
 
 
-def test_files_appended_to_each_other_are_read_through(tmp_path):
-    path = tmp_path / "access.log.gz"
-    path.write_bytes(gzip.compress(b"a\nb") + gzip.compress(b"c\nd\n"))
+@pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz", "zstd"])
+def test_files_appended_to_each_other_are_read_through(tmp_path, kind):
+    path = tmp_path / "access.log.packed"
+    path.write_bytes(PACKERS[kind](b"a\nb") + PACKERS[kind](b"c\nd\n"))
     assert b"".join(LineFile(str(path))) == b"a\nbc\nd\n"
+
+
+@pytest.mark.parametrize("padding", [4, 8, 1 << 17])
+def test_padding_between_and_after_xz_streams_is_nothing(tmp_path, padding):
+    path = tmp_path / "access.log.xz"
+    path.write_bytes((lzma.compress(b"a\n") + bytes(padding)) * 2)
+    assert b"".join(LineFile(str(path))) == b"a\na\n"
+
+
+def test_xz_that_asks_for_too_much_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("exporter.sources.files.XZ_MEMORY_BYTES", 4 << 20)
+    path = tmp_path / "access.log.xz"
+    path.write_bytes(lzma.compress(LINES, preset=6))  # whose window is 8 MiB
+    with pytest.raises(SourceError, match="Memory usage limit exceeded"):
+        list(LineFile(str(path)))
 
 
 def test_a_last_line_without_newline_gets_one(tmp_path):

@@ -210,3 +210,23 @@ def test_a_writer_that_goes_on_in_the_renamed_file_for_longer_than_the_grace_tim
     site.read()
     site.write(to=site.path("access.log.2"))
     site.check(rotations={"rename": 1})
+
+
+def test_a_piece_of_a_line_is_no_proof_that_a_file_was_read_before(site):
+    site.log.write_bytes(b"ab")
+    site.start()
+    site.read()
+    site.log.rename(site.log.with_name("access.log.3"))
+    site.log.write_bytes(b"")
+    site.read()
+    site.now_s += 2 * LIMITS.grace_s
+    site.read()
+    site.stop()
+    site.log.rename(site.log.with_name("access.log.2"))
+    site.log.with_name("access.log.1").write_bytes(b"ab")
+    site.log.write_bytes(b"new\n")
+    site.start()
+    site.read()
+    site.now_s += 2 * LIMITS.grace_s
+    site.read()
+    assert sorted(site.got.split()) == [b"ab", b"ab", b"new"]

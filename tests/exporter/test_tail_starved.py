@@ -157,6 +157,25 @@ def test_a_copy_made_while_nobody_read_is_sought_until_it_can_be_looked_at(reade
     assert reader.tail.state().totals.lost_bytes == 0
 
 
+def test_half_a_line_is_not_joined_to_what_may_not_be_its_rest(reader):
+    def copytruncate(name, then):
+        reader.log.with_name(name).write_bytes(reader.log.read_bytes())
+        reader.log.write_bytes(then)
+
+    reader.log.write_bytes(b"")
+    reader.start()
+    reader.read()
+    reader.log.write_bytes(b"ha")
+    copytruncate("access.log.2", b"")
+    reader.read()
+    reader.log.write_bytes(b"lf\n")
+    copytruncate("access.log.1", b"whole\n")
+    with Starving():
+        reader.read()  # of the log alone
+    reader.read()
+    assert sorted(reader.got) == ["ha", "lf", "whole"]
+
+
 def test_what_no_name_leads_to_any_more_is_not_given_up_for_what_waits(reader):
     reader.start()
     reader.write("a")

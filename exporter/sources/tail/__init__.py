@@ -74,7 +74,9 @@ class Tail:
             StoreError: `saved` is nothing that `saved_state` made.
         """
         self._limits = limits or Limits()
-        self._follower = Follower(patterns, from_start=from_start, saved=saved, limits=self._limits)
+        self._follower = Follower(
+            patterns, from_start=from_start, saved=saved, limits=self._limits, monotonic=clock.monotonic
+        )
         self._clock = clock
         self._waker = waker or EventWaker()
         self._prefixes = tuple(_fixed_start(pattern) for pattern in self._follower.patterns)

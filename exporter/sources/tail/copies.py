@@ -1,19 +1,33 @@
-"""Whether a file is a copy of another, compressed or not, by content."""
+"""Whether a file is a copy of another, compressed or not, by content.
+
+A compressed file may unpack to a thousand times its size and more. It is looked into a piece at a time, no further than
+something that is known goes, and what takes longer than is allowed at a time is gone on with by the next scan.
+"""
 
 import os
-from typing import NamedTuple
+import threading
+from collections.abc import Callable, Generator, Hashable
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from exporter.sources.files import compression, open_plain, pieces
 from exporter.sources.tail.identity import HEAD_BYTES, NEAR_BYTES, generation
-from exporter.sources.tail.mark import Mark
+from exporter.sources.tail.mark import Mark, NotYet
 from exporter.sources.tail.stream import Packed, Position, Stream, open_regular
 from foundation.errors import SourceError
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[None, None, T]
+"""Work that pauses before each piece, and returns its result."""
+
+_MOST_BEGUN = 4
+"""Files looked into at a time, each with what its unpacker needs; others wait."""
 
 
 class Print(NamedTuple):
     """What a (decompressed) file looks like: its first and last bytes, and how many there are.
 
-    generation and packed are of the file itself.
+    generation and packed are of the file itself. whole: false where it was looked into no further than something known
+    goes, and so is a copy of nothing.
     """
 
     head: bytes
@@ -21,18 +35,27 @@ class Print(NamedTuple):
     size: int
     generation: int
     packed: bool
+    whole: bool = True
 
     def is_all_of(self, mark: Mark) -> bool:
-        """Whether it holds what was read up to `mark`, and nothing beyond."""
-        return bool(mark.head_size) and self.size == mark.offset and mark.fits(self.head, self.tail)
+        """Whether it holds what was read up to `mark`, and nothing beyond.
+
+        A piece of a line alone does not show that: any log may begin so.
+        """
+        known = self.whole and mark.head_size and (b"\n" in self.head or self.size > HEAD_BYTES)
+        return bool(known) and self.size == mark.offset and mark.fits(self.head, self.tail)
 
     def begins(self, stream: Stream) -> bool:
         """Whether the file of `stream` begins with it. Raises SourceError."""
-        return self.size <= stream.size and stream.holds(self.head, self.tail, self.size)
+        return self.whole and self.size <= stream.size and stream.holds(self.head, self.tail, self.size)
 
 
-def fingerprint(path: str) -> Print:
-    """Look at the file at `path`, all of it where it is compressed. Raises SourceError, also while it is incomplete."""
+def fingerprint(path: str, may_be_known: Callable[[bytes, int], bool]) -> Steps[Print]:
+    """Look at the file at `path`, all of it where it is compressed. Raises SourceError, also while it is incomplete.
+
+    `may_be_known`: whether something that begins with these bytes (at most HEAD_BYTES), and is at least so long, is
+    known; where it is not, the rest is not looked at.
+    """
     with open_plain(path) as (plain, raw):
         fd = raw.fileno()
         version = generation(fd)
@@ -40,13 +63,92 @@ def fingerprint(path: str) -> Print:
             size = os.fstat(fd).st_size
             tail = os.pread(fd, min(size, NEAR_BYTES), max(0, size - NEAR_BYTES))
             return Print(os.pread(fd, HEAD_BYTES, 0), tail, size, version, packed=False)
+        yield
         head = tail = b""
         size = 0
         for piece in pieces(plain, 1 << 20, path):
             head = (head + piece)[:HEAD_BYTES] if len(head) < HEAD_BYTES else head
             tail = (tail + piece)[-NEAR_BYTES:]
             size += len(piece)
+            if not may_be_known(head, size):
+                return Print(head, tail, size, version, packed=True, whole=False)
+            yield
         return Print(head, tail, size, version, packed=True)
+
+
+def open_copy(mark: Mark, path: str) -> Steps[Position]:
+    """The file at `path` at the position of `mark`. Raises SourceError, Replaced if it holds other content."""
+    if not is_packed(path):
+        return Stream(mark, path)
+    if mark.offset:
+        yield
+    copy = Packed(mark, path)
+    try:
+        yield from copy.reach(mark)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
+class Looks:
+    """Looks into files that go on from one scan to the next.
+
+    Attributes:
+        stopped: once set, all of them end with NotYet.
+    """
+
+    def __init__(self, monotonic: Callable[[], float], hold_up_s: float) -> None:
+        """`hold_up_s`: how long those of one scan may take."""
+        self.stopped = threading.Event()
+        self._monotonic = monotonic
+        self._hold_up_s = hold_up_s
+        self._until_s = 0.0
+        self._begun: dict[Hashable, Steps[Any]] = {}
+        self._prints: dict[Hashable, Print] = {}
+        self._wanted: set[Hashable] = set()
+
+    def begin_scan(self) -> None:
+        """The time of this scan begins. What the last one did not ask for any more is given up."""
+        self._until_s = self._monotonic() + self._hold_up_s
+        for key in self._begun.keys() - self._wanted:
+            self._begun.pop(key).close()
+        for key in self._prints.keys() - self._wanted:
+            del self._prints[key]
+        self._wanted.clear()
+
+    def fingerprint(self, key: Hashable, path: str, may_be_known: Callable[[bytes, int], bool]) -> Print:
+        """See `fingerprint`. Raises NotYet too. `key`: which content it is, the same as long as it is the same."""
+        self._wanted.add(key)
+        if key not in self._prints:
+            self._prints[key] = self._result(key, lambda: fingerprint(path, may_be_known))
+        return self._prints[key]
+
+    def open_copy(self, key: Hashable, mark: Mark, path: str) -> Position:
+        """See `open_copy`. Raises NotYet too. `key`: as for `fingerprint`."""
+        return self._result((key, mark.offset, mark.head), lambda: open_copy(mark, path))
+
+    def close(self) -> None:
+        """Give up everything begun."""
+        for steps in self._begun.values():
+            steps.close()
+        self._begun.clear()
+
+    def _result(self, key: Hashable, begin: Callable[[], Steps[T]]) -> T:
+        self._wanted.add(key)
+        steps: Steps[T] = self._begun.pop(key) if key in self._begun else begin()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            if self.stopped.is_set() or self._monotonic() >= self._until_s:
+                if len(self._begun) < _MOST_BEGUN:
+                    self._begun[key] = steps
+                else:
+                    steps.close()
+                raise NotYet
 
 
 def is_packed(path: str) -> bool:
@@ -58,8 +160,3 @@ def is_packed(path: str) -> bool:
         raise SourceError(f"{path}: {exc.strerror}") from exc
     finally:
         os.close(fd)
-
-
-def open_copy(mark: Mark, path: str) -> Position:
-    """The file at `path` at the position of `mark`. Raises SourceError, Replaced if it holds other content."""
-    return Packed(mark, path) if is_packed(path) else Stream(mark, path)

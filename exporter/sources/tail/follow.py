@@ -7,12 +7,14 @@ grace time. Copies come first in a round, then rotated files, then the live ones
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from exporter.sources.lines import Cut
 from exporter.sources.tail.book import Book, State, decode
+from exporter.sources.tail.copies import Looks
 from exporter.sources.tail.mark import Limits, Replaced
 from exporter.sources.tail.scan import Scanner
 from exporter.sources.tail.stream import Position, Stream
@@ -37,16 +39,25 @@ class Batch(msgspec.Struct, frozen=True):
 class Follower:
     """Follows the files of some patterns. Blocking; a lock sees to it that one caller steps at a time."""
 
-    def __init__(self, patterns: Sequence[str], *, from_start: bool, saved: bytes | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        *,
+        from_start: bool,
+        saved: bytes | None,
+        limits: Limits,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Raises StoreError if `saved` is nothing that `encode` made."""
         state = decode(saved) if saved is not None else None
         self.patterns = [os.path.abspath(pattern) for pattern in patterns]
         self._limits = limits
         self._book = Book(state, limits)
+        self._looks = Looks(monotonic, limits.hold_up_s)
         self._scanner = Scanner(
-            self.patterns, state.patterns if state else [], self._book, limits, from_start=from_start
+            self.patterns, state.patterns if state else [], self._book, self._looks, limits, from_start=from_start
         )
-        self._scan_due_s = float("-inf")
+        self._now_s = self._scan_due_s = float("-inf")
         self._round: Iterator[Batch] | None = None
         self._lock = threading.Lock()
 
@@ -63,12 +74,13 @@ class Follower:
             wall_s: Unix time.
         """
         with self._lock:
+            self._now_s = now_s
             if self._round is None:
                 self._round = self._read_round(now_s, wall_s)
             batch = next(self._round, None)
             if batch is None:
                 self._round = None
-            else:
+            elif batch.data:
                 self._book.totals.last_line_s = wall_s
             return batch
 
@@ -94,21 +106,23 @@ class Follower:
         return len(self._book.streams) + len(self._book.recovering)
 
     def close(self) -> None:
-        """Give all descriptors back; a step after that begins with a scan."""
+        """Give all descriptors back, once a step under way is done; a step after that begins with a scan."""
+        self._looks.stopped.set()
         with self._lock:
             self._round = None
+            self._looks.stopped.clear()
+            self._looks.close()
             for position in (*self._book.recovering, *self._book.streams):
                 self._book.put_away(position, position.role)
             self._scan_due_s = float("-inf")
 
     def _read_round(self, now_s: float, wall_s: float) -> Iterator[Batch]:
-        if not self._book.recovering and (now_s >= self._scan_due_s or self._scanner.moved()):
-            self._scan(now_s, wall_s)  # what a copy found by `begin` holds is known once it is read
+        if now_s >= self._scan_due_s or self._scanner.moved():
+            self._scan(now_s, wall_s)
         cuts = -1
         while cuts != self._scanner.cuts:  # a file that was cut off has new content, which stands there now as well
             cuts = self._scanner.cuts
-            while self._book.recovering:
-                yield from self._recover(self._book.recovering[0])
+            yield from self._read_copies(self._now_s + self._limits.hold_up_s)
             for stream in sorted(self._book.streams, key=lambda stream: (stream.role == "live", stream.key)):
                 yield from self._follow(stream, now_s)
         yield from self._let_go(now_s)
@@ -123,21 +137,31 @@ class Follower:
             stream.look(now_s)
             until = stream.size
             while stream.offset < until and (cut := stream.read(self._limits)) is not None:
-                yield from self._given(stream, cut)
+                yield self._given(stream, cut)
         except Replaced:
             self._scanner.cut_off(stream)
         except SourceError as exc:
             self._book.fails(stream.path, exc)
             self._book.put_away(stream, stream.role)  # the next scan tries to open it again
 
-    def _recover(self, copy: Position) -> Iterator[Batch]:
-        """The rest of a copy, to its end."""
+    def _read_copies(self, until_s: float) -> Iterator[Batch]:
+        """What copies hold, one after the other; from `until_s` on the files that grow have their turn."""
+        while self._book.recovering:
+            yield from self._recover(self._book.recovering[0], until_s)
+            if self._now_s >= until_s:
+                return
+
+    def _recover(self, copy: Position, until_s: float) -> Iterator[Batch]:
+        """The rest of a copy, to its end if there is time."""
         try:
             while (cut := copy.read(self._limits)) is not None:
-                yield from self._given(copy, cut)
+                yield self._given(copy, cut)
+                if self._now_s >= until_s:
+                    return
             rest = copy.rest(self._limits)
         except (SourceError, Replaced) as exc:
-            log.warning("%s: cannot be read to its end: %s", copy.path, exc)
+            reason = exc if isinstance(exc, SourceError) else f"{copy.path}: its content was replaced"
+            log.warning("%s; the rest of it is not read", reason)
             rest = b""
         lost = max(0, copy.seen - copy.offset)
         after = next((p for p in (*self._book.recovering, *self._book.streams) if p.key == copy.feeds), None)
@@ -150,18 +174,17 @@ class Follower:
         self._book.totals.read_bytes += len(rest)
         self._book.put_away(position, "done")
         if rest and fed is not None:
-            fed.carry = rest
+            fed.carry += rest
         elif rest:
             yield Batch(rest + b"\n", position.path, position.offset == len(rest))
 
-    def _given(self, position: Position, cut: Cut) -> Iterator[Batch]:
-        """Count what was read, and give out the lines."""
+    def _given(self, position: Position, cut: Cut) -> Batch:
+        """Count what was read, and give out the lines; there may be none in a part of a line that is too long."""
         totals = self._book.totals
         totals.read_bytes += cut.consumed
         totals.too_long_lines += cut.too_long
         totals.too_long_bytes += cut.dropped
-        if cut.data:
-            yield Batch(cut.data, position.path, position.offset == cut.consumed)
+        return Batch(cut.data, position.path, 0 < cut.consumed == position.offset and bool(cut.data))
 
     def _let_go(self, now_s: float) -> Iterator[Batch]:
         """Give descriptors back: those of quiet old files, and where they run short, of the quietest live ones."""

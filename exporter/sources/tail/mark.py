@@ -33,6 +33,10 @@ class Limits(msgspec.Struct, frozen=True):
     """Time between two looks at files that grow: at most ten reads a second, and lag far under one."""
     scan_s: float = 1.0
     """Time between two looks at the directories, where nothing else tells of a change."""
+    hold_up_s: float = 0.5
+    """How long at a time copies of older lines, and looking into compressed files, may hold up files that grow."""
+    unended_bytes: int = 64 << 20
+    """A compressed file with so much of one line is not a log, and is not read on: its end may be terabytes away."""
 
     @property
     def read_bytes(self) -> int:
@@ -71,6 +75,12 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
         """The mark of content whose file is gone; it can only be found again by content."""
         return msgspec.structs.replace(self, device=0, inode=0)
 
+    def may_begin(self, head: bytes, size: int) -> bool:
+        """Whether content that begins with `head`, and is at least so long, may be just what was read."""
+        if size > self.offset or not self.head_size:
+            return False
+        return len(head) < self.head_size or digest(head[: self.head_size]) == self.head
+
     def fits(self, head: bytes, before: bytes | None = None) -> bool:
         """Whether content with this head, and with these bytes `before` our offset, is what was read."""
         if len(head) < self.head_size or (self.head_size and digest(head[: self.head_size]) != self.head):
@@ -78,6 +88,10 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
         if before is None or not self.near_size:
             return True
         return digest(before[-self.near_size :]) == self.near
+
+
+class NotYet(Exception):  # noqa: N818, an event too
+    """What a file is cannot be told yet: looking into it takes longer than is allowed at a time, or it has to wait."""
 
 
 class Replaced(Exception):  # noqa: N818, an event, and no one's fault

@@ -8,11 +8,11 @@ import msgspec
 
 from exporter.sources.files import OutOfFilesError
 from exporter.sources.tail.book import Book
-from exporter.sources.tail.copies import Print, fingerprint, is_packed, open_copy
+from exporter.sources.tail.copies import Looks, Print, is_packed
 from exporter.sources.tail.identity import HEAD_BYTES, FileId, generation
 from exporter.sources.tail.listing import Found, Listing, find, rotated_from
-from exporter.sources.tail.mark import Mark, Replaced
-from exporter.sources.tail.stream import Stream, open_regular
+from exporter.sources.tail.mark import Mark, NotYet, Replaced
+from exporter.sources.tail.stream import Position, Stream, open_regular
 from foundation.errors import SourceError
 
 log = logging.getLogger(__name__)
@@ -24,45 +24,48 @@ _SECOND_NS = 1_000_000_000  # compressors give their output the time of their in
 class Recovery:
     """Decides what the files beside a home are: copies of what we know, or something to read."""
 
-    def __init__(self, book: Book, look_again: Callable[[Stream], None]) -> None:
+    def __init__(self, book: Book, looks: Looks, look_again: Callable[[Stream], None]) -> None:
         """`look_again` takes in that a stream's file was cut off, if it was."""
         self._book = book
+        self._looks = looks
         self._look_again = look_again
         self._missed: dict[str, int] = {}
         self._missed_before = list(book.missed.items())
         self._moved: set[str] = set()
         self._undecided: dict[FileId, tuple[str, int]] = {}  # the home, and since when it may have left it
         self._refused: set[tuple[int, Found]] = set()
+        self._busy: set[str] = set()
+        self._disordered: set[str] = set()
+
+    def begin_scan(self) -> None:
+        """Where copies of an earlier scan are being read still, others are judged once these are known."""
+        self._busy = {position.home for position in self._book.recovering}
+        self._looks.begin_scan()
+
+    def end_scan(self) -> None:
+        """Where it is not known what comes next, half a line from a copy does not go on in the log."""
+        unseen = self._disordered | self._missed.keys()
+        for stream in self._book.streams:
+            if stream.young_since_ns or stream.home in unseen:
+                stream.end_carry()
+        self._disordered &= {home for home, _ in self._undecided.values()} | self._busy
 
     def seek(self, mark: Mark, target: str, listing: Listing) -> bool:
         """Look for a copy of the file behind `mark`, and have its rest read. Returns whether there is one.
 
-        The oldest fitting copy is the one: those made later hold later content. Raises OutOfFilesError.
+        The oldest fitting copy is the one: those made later hold later content. Raises NotYet, OutOfFilesError.
         """
         if not mark.head_size:
             return False
-        at_home = find(mark.home)
-        for file in listing.beside(mark.home, target):
-            if at_home is not None and file.id == at_home.id:
-                continue
-            if not _not_before(file, mark.mtime_ns) or (mark.key, file) in self._refused:
-                continue
-            try:
-                if self._is_known(file, but=mark):
-                    continue
-                if mark.head_size < HEAD_BYTES and self._claimed(file, mark.home, plain_too=False):
-                    continue  # a short head fits many a file
-                copy = open_copy(msgspec.structs.replace(mark, role="cut"), file.path)
-            except OutOfFilesError:
-                raise  # it may be the one
-            except (Replaced, SourceError):
-                self._refused.add((mark.key, file))
-                continue
-            self._book.drop(mark.key)
-            self._book.release(file.id)
-            self._book.recovering.append(copy)
-            return True
-        return False
+        if mark.home in self._busy:
+            raise NotYet
+        try:
+            return self._seek(mark, target, listing)
+        except (NotYet, OutOfFilesError) as exc:
+            self._busy.add(mark.home)  # what may be this copy is nothing else until then
+            if isinstance(exc, NotYet):
+                self._disorder(mark.home)
+            raise
 
     def missed(self, home: str, since_ns: int, *, moved: bool = True) -> None:
         """Content may have stood at `home`, and gone from it, since a moment at which we looked.
@@ -95,7 +98,7 @@ class Recovery:
         self._missed_before = list(self._missed.items())  # once more: they may be renamed on while we look for them
         self._book.missed = dict(sorted((*self._missed_before, *self._undecided.values()), key=lambda one: -one[1]))
         self._missed.clear()
-        self._moved.clear()
+        self._moved &= {home for home, _ in self._undecided.values()}
 
     def take_in(self, file: Found, home: str) -> bool:
         """Read a rotated file from its start, unless its content is known. Returns whether that could be told yet.
@@ -103,7 +106,7 @@ class Recovery:
         Where files are known to have been moved away from `home`, a plain one is no copy in the making: logs of a
         few different lines look so alike that one could be taken for a copy of another.
         """
-        if (0, file) in self._refused:
+        if (0, file) in self._refused or home in self._busy:
             return False
         try:
             if self._is_known(file) or (not file.size and home not in self._moved):
@@ -113,6 +116,9 @@ class Recovery:
                 return False
             if not self._claimed(file, home, plain_too=home not in self._moved):
                 self._read_whole(file, home)
+        except NotYet:
+            self._disorder(home)
+            return False
         except OutOfFilesError as exc:
             self._book.starve(exc)
             self._book.unread[file.id] = file.size
@@ -130,6 +136,32 @@ class Recovery:
             mark = self._book.new_mark(home, "copy")
             self._book.keep(_bound(mark, file, _generation(file.path), packed=is_packed(file.path)))
 
+    def _seek(self, mark: Mark, target: str, listing: Listing) -> bool:
+        at_home = find(mark.home)
+        for file in listing.beside(mark.home, target):
+            if at_home is not None and file.id == at_home.id:
+                continue
+            if not _not_before(file, mark.mtime_ns) or (mark.key, file) in self._refused:
+                continue
+            try:
+                if self._is_known(file, but=mark):
+                    continue
+                if mark.head_size < HEAD_BYTES and self._claimed(file, mark.home, plain_too=False):
+                    continue  # a short head fits many a file
+                copy = self._open_copy(msgspec.structs.replace(mark, role="cut"), file)
+            except OutOfFilesError:
+                raise  # it may be the one
+            except (Replaced, SourceError):
+                self._refused.add((mark.key, file))
+                continue
+            if mark.home in self._disordered:
+                copy.feeds = 0
+            self._book.drop(mark.key)
+            self._book.release(file.id)
+            self._book.recovering.append(copy)
+            return True
+        return False
+
     def _is_known(self, file: Found, *, but: Mark | None = None) -> bool:
         """Whether the file is being read, was read, or (without `but`) is known for a copy. Raises SourceError."""
         if file.id in self._book.open_ids():
@@ -141,7 +173,7 @@ class Recovery:
 
     def _claimed(self, file: Found, home: str, *, plain_too: bool) -> bool:
         """Whether the file holds what is known: a copy of an open file, or of one that we have read to its end."""
-        looks = fingerprint(file.path)
+        looks = self._fingerprint(file, home)
         if (plain_too or looks.packed) and self._copies_open(looks, home):
             self.note(file, home)
             return True
@@ -149,10 +181,9 @@ class Recovery:
             return True
         return self._was_read(file, home, looks)
 
-    def _was_read(self, file: Found, home: str, looks: Print | None = None) -> bool:
+    def _was_read(self, file: Found, home: str, looks: Print) -> bool:
         """Whether the file is a copy of one that we have read to its end. Raises SourceError."""
-        for mark in [m for m in self._book.marks.values() if m.home == home and m.role == "done"]:
-            looks = looks or fingerprint(file.path)
+        for mark in self._read_before(home):
             if looks.is_all_of(mark):
                 self._book.keep(_bound(mark, file, looks.generation, packed=looks.packed))
                 return True
@@ -172,7 +203,7 @@ class Recovery:
         if stream is None and not is_packed(file.path):
             self._book.streams.append(Stream(self._book.new_mark(home, "old"), file.path))
             return
-        copy = open_copy(self._book.new_mark(home, "cut"), file.path)
+        copy = self._open_copy(self._book.new_mark(home, "cut"), file)
         if stream is not None:  # an unfinished line goes on in the next copy, and from the last one in the live file
             copy.carry, stream.carry = stream.carry, b""
             before = next((p for p in self._book.recovering if p.feeds == stream.key), None)
@@ -181,11 +212,38 @@ class Recovery:
                 before.feeds = copy.key
         self._book.recovering.append(copy)
 
+    def _disorder(self, home: str) -> None:
+        """Copies are not found one after the other: half a line at the end of one goes on in nobody knows which."""
+        self._disordered.add(home)
+        for copy in self._book.recovering:
+            if copy.home == home:
+                copy.feeds = 0
+
+    def _read_before(self, home: str) -> list[Mark]:
+        return [mark for mark in self._book.marks.values() if mark.home == home and mark.role == "done"]
+
+    def _fingerprint(self, file: Found, home: str) -> Print:
+        """Raises SourceError, NotYet."""
+
+        def may_be_known(head: bytes, size: int) -> bool:
+            streams = (s for s in self._book.streams if s.home == home)
+            return any(mark.may_begin(head, size) for mark in self._read_before(home)) or any(
+                size <= stream.size_now() and stream.holds(head, b"", size) for stream in streams
+            )
+
+        return self._looks.fingerprint((home, *file[1:]), file.path, may_be_known)
+
+    def _open_copy(self, mark: Mark, file: Found) -> Position:
+        """Raises SourceError, Replaced, NotYet."""
+        return self._looks.open_copy((mark.home, *file[1:]), mark, file.path)
+
     def _emptied(self, home: str) -> Stream | None:
         """The file at `home`, if it was emptied, not moved, and is unread since: what we find came before it."""
         at_home = find(home)
         stream = self._book.live(home)
-        if home in self._moved or stream is None or stream.offset or at_home is None or at_home.id != stream.id:
+        if home in self._moved | self._disordered:
+            return None
+        if stream is None or stream.offset or at_home is None or at_home.id != stream.id:
             return None
         return stream
 

@@ -13,10 +13,10 @@ import msgspec
 
 from exporter.sources.files import OutOfFilesError
 from exporter.sources.tail.book import Book, Kind
-from exporter.sources.tail.copies import is_packed
+from exporter.sources.tail.copies import Looks, is_packed
 from exporter.sources.tail.identity import FileId
 from exporter.sources.tail.listing import Found, Listing, find
-from exporter.sources.tail.mark import Limits, Mark, Replaced, Role
+from exporter.sources.tail.mark import Limits, Mark, NotYet, Replaced, Role
 from exporter.sources.tail.names import Bases
 from exporter.sources.tail.recover import Recovery
 from exporter.sources.tail.stream import Position, Stream
@@ -34,7 +34,9 @@ class Scanner:
         cuts: how often a file was found to have new content.
     """
 
-    def __init__(self, patterns: list[str], known: list[str], book: Book, limits: Limits, *, from_start: bool) -> None:
+    def __init__(
+        self, patterns: list[str], known: list[str], book: Book, looks: Looks, limits: Limits, *, from_start: bool
+    ) -> None:
         """`known`: the patterns of earlier runs. What the others match at the first scan is old, all else is new."""
         self._whole = False
         self.cuts = 0
@@ -43,9 +45,9 @@ class Scanner:
         self._fresh: list[str] | None = [pattern for pattern in patterns if pattern not in known]
         self._old: set[str] = set()
         self._complete = True
-        self._unjudged: set[int] = set()
+        self._unjudged: set[int] = set()  # keys of marks of which it is not known yet how they were cut off
         self._targets: dict[str, str] = {}
-        self._recovery = Recovery(book, self._see_cut)
+        self._recovery = Recovery(book, looks, self._see_cut)
 
     @property
     def readable(self) -> bool:
@@ -64,9 +66,11 @@ class Scanner:
         except OutOfFilesError as exc:
             self._book.starve(exc)
             self._see_unread()
+        self._recovery.end_scan()
 
     def _scan(self, now_s: float, wall_s: float) -> None:
         self._now_s = now_s
+        self._recovery.begin_scan()
         if self._fresh is not None:
             self._old = {path for path, _ in Listing().expand(self._fresh) if find(path)}
             self._forget_unwanted()
@@ -277,10 +281,7 @@ class Scanner:
     def _place(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
         """Find the file of a mark again, by its identity or by its content."""
         if mark.role == "cut":
-            if mark.key in self._unjudged:
-                self._judge_cut(mark, listing)
-            elif not self._recovery.seek(mark, self._target(mark.home), listing):
-                self._give_up(mark, None)
+            self._judge_cut(mark, listing)
             return
         file = self._by_identity(mark, at_home, listing)
         if file is None:
@@ -322,7 +323,12 @@ class Scanner:
 
     def _gone(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
         """The file is not there any more. While none has taken its place it may come back: there is no hurry."""
-        if self._recovery.seek(mark, self._target(mark.home), listing):
+        try:
+            found = self._recovery.seek(mark, self._target(mark.home), listing)
+        except NotYet:
+            self._book.keep(mark)
+            return
+        if found:
             self._recovery.missed(mark.home, mark.mtime_ns)
             if mark.role == "live":
                 self._book.rotated(mark.home, "compress")
@@ -332,22 +338,25 @@ class Scanner:
     def _cut(self, mark: Mark, feeds: int, listing: Listing) -> None:
         mark = msgspec.structs.replace(mark.nowhere(), role="cut", feeds=feeds)
         self._book.keep(mark)
+        self._unjudged.add(mark.key)
         self._judge_cut(mark, listing)
 
     def _judge_cut(self, mark: Mark, listing: Listing) -> None:
-        """Whether what was cut off is somewhere else."""
+        """Whether what was cut off is somewhere else; the rotation is counted once that is known."""
         try:
             found = self._recovery.seek(mark, self._target(mark.home), listing)
+        except NotYet:
+            return
         except OutOfFilesError as exc:
             self._book.starve(exc)
-            self._unjudged.add(mark.key)
             return
+        new = mark.key in self._unjudged
         self._unjudged.discard(mark.key)
-        if found:
+        if found and new:
             self._recovery.missed(mark.home, mark.mtime_ns, moved=False)
             self._book.rotated(mark.home, "copytruncate")
-        else:
-            self._give_up(mark, "truncate")
+        elif not found:
+            self._give_up(mark, "truncate" if new else None)
 
     def _give_up(self, mark: Mark, kind: Kind | None) -> None:
         """What was seen and not read is lost; what was read stays known, should it turn up again."""

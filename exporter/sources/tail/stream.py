@@ -8,6 +8,7 @@ import errno
 import os
 import stat
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 from exporter.sources.files import cannot_open, open_plain, pieces
@@ -27,7 +28,8 @@ class Position(ABC):
         home: the path under which it was (or is) live; path: where it was last seen.
         offset: bytes dealt with, always at a line's start unless `skipping`.
         size: the file's size at the last look; seen: what the state had seen of it before, in whatever file it stood.
-        carry: the first piece of a line whose rest stands at the start of this file (copytruncate cuts lines apart).
+        carry: the first piece of a line whose rest stands at the start of this file (copytruncate cuts lines apart);
+            with a line end, a line by itself that comes before this file's lines.
         feeds: the key of the stream that gets our last, unfinished line as its `carry`; 0 if none.
         young_since_ns: when the file was seen (almost) empty, until it is seen with more. Content that came and went
             meanwhile has left no trace in this file.
@@ -100,8 +102,16 @@ class Position(ABC):
             packed=self.packed,
         )
 
+    def end_carry(self) -> None:
+        """The carry is a line by itself: nobody knows where its rest is."""
+        if self.carry and not self.carry.endswith(b"\n"):
+            self.carry += b"\n"
+
     def _take(self, found: bytes, limits: Limits) -> Cut | None:
         """The whole lines at the front of `found`, which stands at our position; moves it."""
+        if self.carry.endswith(b"\n"):
+            cut, self.carry = cut_lines(self.carry, limits.line_bytes, skipping=False), b""
+            return cut._replace(consumed=0)
         whole = first_lines(self.carry + found, limits.batch_bytes)
         cut = cut_lines(whole, limits.line_bytes, skipping=self.skipping)
         if not cut.consumed:
@@ -182,6 +192,10 @@ class Stream(Position):
         """Whether the file still has a name."""
         return os.fstat(self.fd).st_nlink > 0
 
+    def size_now(self) -> int:
+        """The file's size, which may be more, or less, than at the last look."""
+        return os.fstat(self.fd).st_size
+
     def holds(self, head: bytes, tail: bytes, size: int) -> bool:
         """Whether our file begins with a file of `size` bytes that begins and ends so. Raises SourceError."""
         return self._pread(0, len(head)) == head and self._pread(size - len(tail), len(tail)) == tail
@@ -239,20 +253,21 @@ class Packed(Position):
     packed = True
 
     def __init__(self, mark: Mark, path: str) -> None:
-        """Opens `path` and goes to the position. Raises SourceError, Replaced if it holds other content."""
+        """Opens `path`; `reach` goes to the position. Raises SourceError."""
         self._stack = ExitStack()
         try:
             plain, raw = self._stack.enter_context(open_plain(path))
             super().__init__(mark, path, os.fstat(raw.fileno()), generation(raw.fileno()))
             self._pieces = pieces(plain, 1 << 20, path)
-            self._pending = self._skip(mark)
         except BaseException:
             self._stack.close()
             raise
+        self._pending = b""
+        self._unended_bytes = 0  # of a line that is too long, and has not ended yet
 
-    def _skip(self, mark: Mark) -> bytes:
-        """Read up to the position and as much as the head's check needs; returns what stands beyond the position."""
-        at, beyond = 0, b""
+    def reach(self, mark: Mark) -> Iterator[None]:
+        """Read up to the position in `mark`, a piece at a time. Raises SourceError, Replaced for other content."""
+        at = 0
         for piece in self._pieces:
             self._head = (self._head + piece)[:HEAD_BYTES]
             if len(self._head) >= mark.head_size and not mark.fits(self._head):
@@ -260,15 +275,15 @@ class Packed(Position):
             over = piece[: mark.offset - at]
             at += len(over)
             self._near = (self._near + over)[-NEAR_BYTES:]
-            beyond += piece[len(over) :]
+            self._pending += piece[len(over) :]
             if at == mark.offset and len(self._head) >= mark.head_size:
                 break
+            yield
         if at < mark.offset or not mark.fits(self._head, self._near):
             raise Replaced
-        return beyond
 
     def read(self, limits: Limits) -> Cut | None:
-        """The next whole lines; None at the end. Raises SourceError."""
+        """The next whole lines; None at the end. Raises SourceError, also where no line ends for too long."""
         found = [self._pending]
         size = len(self._pending)
         while size < limits.read_bytes and (piece := next(self._pieces, b"")):
@@ -278,6 +293,9 @@ class Packed(Position):
         cut = self._take(self._pending, limits)
         if cut is not None:
             self._pending = self._pending[cut.consumed :]
+            self._unended_bytes = self._unended_bytes + cut.consumed if cut.skipping and not cut.data else 0
+            if self._unended_bytes > limits.unended_bytes:
+                raise SourceError(f"{self.path}: more than {limits.unended_bytes} bytes without a line end: not a log")
         return cut
 
     def rest(self, limits: Limits) -> bytes:
