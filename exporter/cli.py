@@ -103,7 +103,9 @@ def cli(
     from exporter.daemon import Options, run_daemon
 
     if only_check:
-        _check(config_file)
+        if config_file is None:
+            raise ConfigError("--config.check needs --config.file")
+        _check(config_file, web_config_file, allowed_hosts)
         return
     if not telemetry_path.startswith("/"):
         raise click.BadParameter(f"{telemetry_path!r} must start with /", param_hint="--web.telemetry-path")
@@ -122,23 +124,30 @@ def cli(
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def check(file: Path) -> None:
-    """Read a configuration file, say what is wrong with it, and exit 2 if anything is."""
-    _check(file)
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@web_options
+def check(*, file: Path | None, web_config_file: Path | None, allowed_hosts: tuple[str, ...]) -> None:
+    """Read a configuration file and what it names, say what is wrong, and exit 2 if anything is.
+
+    With --web.config.file also, or only, a web configuration, which may be that of any other program of Tidewatch.
+    """
+    if file is None and web_config_file is None:
+        raise click.UsageError("expected FILE, or --web.config.file, for example exporter check exporter.yml")
+    start_logging("warn", "logfmt")
+    _check(file, web_config_file, allowed_hosts)
 
 
-def _check(file: Path | None) -> None:
-    from exporter.accesslog import check_source
-    from exporter.daemon import doors, load
+def _check(file: Path | None, web_config_file: Path | None, allowed_hosts: tuple[str, ...]) -> None:
+    from exporter.check import check_files
+    from exporter.daemon import Options, doors
 
-    if file is None:
-        raise ConfigError("--config.check needs --config.file")
-    config = load(file)
-    if problems := [problem for source in config.accesslog for problem in check_source(source)]:
-        raise ConfigError(*(f"{file}: {problem}" for problem in problems))
-    counts = [f"{name} {len(sources)}" for name, (_, sources) in doors(config).items() if sources]
-    echo(f"{file}: ok ({', '.join(counts) or 'no sources'})")
+    options = Options(config_file=file, web_config_file=web_config_file, allowed_hosts=allowed_hosts)
+    config = check_files(options)
+    if file:
+        counts = [f"{name} {len(sources)}" for name, (_, sources) in doors(config).items() if sources]
+        echo(f"{file}: ok ({', '.join(counts) or 'no sources'})")
+    if web_config_file:
+        echo(f"{web_config_file}: ok")
 
 
 def main() -> None:

@@ -28,13 +28,14 @@ def run(monkeypatch, capsys, *args):
     [
         (["check", "nowhere.yml"], "nowhere.yml: No such file or directory"),
         (["--config.check"], "--config.check needs --config.file"),
+        (["check"], "expected FILE, or --web.config.file, for example exporter check exporter.yml"),
         (["--web.listen-address", "8090"], "invalid address '8090': expected HOST:PORT, for example 127.0.0.1:8090"),
         (["--web.telemetry-path", "metrics"], "'metrics' must start with /"),
         (["--log.level", "loud"], "'loud' is not one of 'debug', 'info', 'warn', 'error'"),
         (["--web.max-requests", "-1"], "-1 is not in the range x>=0"),
         (["chek"], "No such command 'chek'"),
     ],
-    ids=["missing-file", "no-file", "no-port", "path", "level", "range", "command"],
+    ids=["missing-file", "no-file", "nothing", "no-port", "path", "level", "range", "command"],
 )
 def test_what_cannot_be_is_one_line_and_exit_2(monkeypatch, capsys, args, want):
     code, out, err = run(monkeypatch, capsys, *args)
@@ -47,6 +48,16 @@ def test_check_says_what_it_found(monkeypatch, capsys, tmp_path):
     path = tmp_path / "exporter.yml"
     path.write_text("state_dir: here\n")
     assert run(monkeypatch, capsys, "check", str(path)) == (0, f"{path}: ok (no sources)\n", "")
+
+
+def test_check_takes_the_web_configuration_of_any_program(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "web.yml"
+    path.write_text("allowed_hosts: [metrics.example.com]\n")
+    assert run(monkeypatch, capsys, "check", "--web.config.file", str(path)) == (0, f"{path}: ok\n", "")
+    path.write_text("allowed_hosts: ['*:80']\n")
+    code, out, err = run(monkeypatch, capsys, "check", "--web.config.file", str(path))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"exporter: {path}:1: $: invalid host '*:80': expected a name without a port")
 
 
 def test_version_and_help_speak_on_stdout(monkeypatch, capsys):
