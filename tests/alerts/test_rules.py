@@ -15,6 +15,7 @@ from alerts.page import anchor, runbooks_page
 from alerts.receiver import runbooks
 from alerts.rulefiles import HERE, every_alert, every_rule, rule_files
 from exporter.catalogue import every_metric
+from foundation.web.metrics import RELOAD_SUCCESS
 
 TOP = Path(__file__).parents[2]
 SCRAPE_INTERVAL = timedelta(
@@ -37,6 +38,9 @@ OF_OTHERS = {  # what is not the exporter's: the type by name
     "trafficgen_sent_requests_total": "counter",
     "trafficgen_dropped_requests_total": "counter",
     "trafficgen_saturated": "gauge",
+    **dict.fromkeys(
+        (f"{program}_{RELOAD_SUCCESS[0]}" for program in ("timeserver", "trafficgen", "alert_receiver")), "gauge"
+    ),
 }
 COUNTER_FUNCTIONS = {"rate", "increase", "irate", "resets"}
 NOT_ON_BOTH = {  # functions that only one of 2.42 and 3.x knows, or that stand behind a flag
