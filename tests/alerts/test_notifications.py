@@ -97,7 +97,7 @@ def test_every_accepted_time_can_be_told_on_the_line_and_in_json(time, now):
         assume(False)  # offsets with seconds, of before 1900, and the edges of year 1 and 9999
     (alert,) = got.alerts
     assert (line(alert, now), msgspec.json.encode(got)) != ("", b"")
-    assert alert.starts_at == time
+    assert alert.starts_at == time.astimezone(UTC)  # a time that a zone passes twice or skips equals none of another
 
 
 @given(st.binary())
