@@ -270,12 +270,16 @@ class Writer:
                 log.piece()
 
     def rotate(self, *, destroy):
+        self.finish()  # on a busy machine the rotation before may have steps to come
         for log in self.logs.values():
             log.rotate(destroy=destroy)
 
-    def end(self):
+    def finish(self):
         while any(log.later for log in self.logs.values()):
             self.tick()
+
+    def end(self):
+        self.finish()
         self.since_s = None
         return {name: [log.lines, log.gone_bytes] for name, log in self.logs.items()}
 
