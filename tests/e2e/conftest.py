@@ -1,7 +1,8 @@
-"""The demo as its user starts it, on free ports and with its state in a folder of the test."""
+"""The demo as its user starts it, on free ports and with its state in a folder of the test; and every server alone."""
 
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from family import descendants
+from house import run_house, write_web
 
 ROOT = Path(__file__).resolve().parents[2]
 UP_WITHIN_S = 60
@@ -104,3 +106,22 @@ def demo(tmp_path_factory):
         yield running
     finally:
         running.end()
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory):
+    """Every server over HTTP."""
+    folder = tmp_path_factory.mktemp("plain")
+    for name in ("web", "own"):
+        (folder / f"{name}.yml").write_text("allowed_hosts: [metrics.example.com]\n")
+    with run_house(folder) as house:
+        yield house
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory, certificates):
+    """Every server over TLS, for one user."""
+    folder = tmp_path_factory.mktemp("secure")
+    authority, _ = certificates("ca", san=None)
+    with run_house(write_web(folder, certificates), ssl.create_default_context(cafile=authority)) as house:
+        yield house
