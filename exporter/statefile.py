@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from foundation.errors import StoreError, in_words
+from foundation.errors import StoreError, in_words, may_pass
 
 log = logging.getLogger(__name__)
 
-_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 FileId = tuple[int, int]
@@ -142,7 +141,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _explain(path: Path, exc: OSError) -> NoReturn:
-    if exc.errno in _PASSING:
+    if may_pass(exc):
         raise Unavailable("full" if exc.errno in _FULL else "write", f"{path}: {in_words(exc)}") from exc
     raise StoreError(f"{path}: {in_words(exc)}; set state_dir to a directory this user can write") from exc
 

@@ -5,8 +5,12 @@ ends the process with a traceback. Texts say what, where (`file:line` or `$.path
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
+
+_PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE})
+_PASSING_WORDS = tuple(os.strerror(number) for number in sorted(_PASSING))
 
 
 class TidewatchError(Exception):
@@ -49,6 +53,16 @@ class StoreError(TidewatchError):
 def in_words(exc: OSError) -> str:
     """The system's words for a failed call; for a host name that is none, whose number is negative, the resolver's."""
     return os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror or str(exc)
+
+
+def may_pass(exc: Exception) -> bool:
+    """Whether the process, the machine or the disk has run out of something, so that the same may work later.
+
+    An OSError is known by its number, an error of another library (DuckDB's have none) by the system's words in it.
+    """
+    if isinstance(exc, OSError):
+        return exc.errno in _PASSING
+    return any(words in str(exc) for words in _PASSING_WORDS)
 
 
 @contextlib.contextmanager

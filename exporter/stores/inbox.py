@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 REST_S = 1.0
 """A file that has not changed for so long is taken for whole."""
-RETRY_S = 60.0
+RETRY_S = 5.0
 """Until a file that could be neither read nor put away is tried again, then twice as long each time, up to an hour."""
 LONGEST_RETRY_S = 3600.0
 MOST_AT_ONCE = 1000
@@ -185,6 +185,7 @@ def _stamp(folder: int, name: str) -> Stamp | None:
 
 
 def _load(folder: int, file: Resting, database: Database, now_us: int) -> Loaded:
+    """Raises SourceError for a file that is bad, StoreError and OSError for one that may be good another time."""
     name = printable(file.name)
     if not file.stamp.regular:
         raise SourceError(f"{name}: a link, a pipe or a device; only regular files are taken in")

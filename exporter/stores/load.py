@@ -8,7 +8,7 @@ from typing import NamedTuple
 import duckdb
 import msgspec
 
-from exporter.stores.parse import MAX_KEPT_CHARS, Header, Kind, read_header, stage
+from exporter.stores.parse import MAX_KEPT_CHARS, Header, Kind, read_header, stage, trouble
 from exporter.stores.state import Database, one
 from foundation.errors import SourceError
 from foundation.terminal import printable
@@ -58,7 +58,7 @@ def load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Loade
 
     Raises:
         SourceError: a file cannot be read, or is of another kind.
-        StoreError: the disk is full, say.
+        StoreError: the disk is full, or no descriptor is left, say.
     """
     with ExitStack() as stack:
         return _load(database, [stack.enter_context(_opened(given)) for given in inputs], now_us)
@@ -102,7 +102,7 @@ def _load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Load
 
 @contextmanager
 def _opened(given: Input) -> Iterator[Input]:
-    """The same file through a descriptor, and its name as UTF-8. Raises SourceError.
+    """The same file through a descriptor, and its name as UTF-8. Raises SourceError and StoreError.
 
     DuckDB takes `*` and `[` in a name for a pattern and no bytes that are not UTF-8. Pipes keep their names.
     """
@@ -114,7 +114,7 @@ def _opened(given: Input) -> Iterator[Input]:
         with given.path.open("rb") as file:
             yield given._replace(name=name, path=Path(f"/dev/fd/{file.fileno()}"))
     except OSError as exc:
-        raise SourceError(f"{name}: {exc.strerror}") from exc
+        raise trouble(name, exc) from exc
 
 
 class _Taken(NamedTuple):

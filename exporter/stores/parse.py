@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import duckdb
 
 from exporter.sources.files import compression
-from foundation.errors import SourceError
+from foundation.errors import SourceError, StoreError, TidewatchError, in_words, may_pass
 
 Kind: TypeAlias = Literal["status", "hours", "timezones"]
 
@@ -46,14 +46,14 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path, name: str) -> Header:
-    """The kind of a CSV file, gzip or not. Raises SourceError."""
+    """The kind of a CSV file, gzip or not. Raises SourceError, or StoreError as `trouble` says."""
     try:
         with path.open("rb") as raw:
             packed = compression(raw.read(6)) == "gzip"
         with gzip.open(path) if packed else path.open("rb") as file:
             line = file.readline(MAX_LINE_BYTES)
     except (OSError, EOFError, zlib.error) as exc:
-        raise SourceError(f"{name}: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise trouble(name, exc) from exc
     return parse_header(line, name)
 
 
@@ -79,7 +79,7 @@ def _place(fields: list[str], names: tuple[str, ...]) -> int:
 def stage(cursor: duckdb.DuckDBPyConnection, path: Path, name: str, header: Header, now_us: int) -> None:
     """Make the temporary table `staged` of a file's rows: row, content, reason (NULL in a good row), and its values.
 
-    Raises SourceError when the file breaks off or is not what its first bytes say.
+    Raises SourceError when the file breaks off or is not what its first bytes say, StoreError as `trouble` says.
     """
     try:
         with path.open("rb") as raw:
@@ -108,10 +108,14 @@ def stage(cursor: duckdb.DuckDBPyConnection, path: Path, name: str, header: Head
                 **({"latest_us": now_us + FUTURE_S * 1_000_000} if header.kind == "status" else {}),
             },
         )
-    except OSError as exc:
-        raise SourceError(f"{name}: {exc.strerror}") from exc
-    except (duckdb.IOException, duckdb.InvalidInputException) as exc:
-        raise SourceError(f"{name}: {str(exc).splitlines()[0]}") from exc
+    except (OSError, duckdb.IOException, duckdb.InvalidInputException) as exc:
+        raise trouble(name, exc) from exc
+
+
+def trouble(name: str, exc: Exception) -> TidewatchError:
+    """What a failure to read a file is: a SourceError is the file's own fault, a StoreError one that may pass."""
+    words = in_words(exc) if isinstance(exc, OSError) else (str(exc).splitlines() or [type(exc).__name__])[0]
+    return (StoreError if may_pass(exc) else SourceError)(f"{name}: {words}")
 
 
 def _value(place: int) -> str:

@@ -3,6 +3,8 @@
 import builtins
 import errno
 import os
+import resource
+from contextlib import contextmanager
 
 import pytest
 
@@ -29,3 +31,16 @@ class Starving:
             return real(*args, **settings)
 
         return limited
+
+
+@contextmanager
+def no_descriptors(spare=0):
+    """As if other parts of the process had used up all but `spare`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + spare, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

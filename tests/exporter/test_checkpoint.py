@@ -5,7 +5,6 @@ import errno
 import logging
 import os
 import re
-import resource
 import shutil
 import signal
 import sqlite3
@@ -16,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 
 import pytest
+from starving import no_descriptors
 
 from exporter.checkpoint import Changes, Checkpoint, Incomplete
 from exporter.statefile import Unavailable
@@ -316,19 +316,6 @@ def test_a_directory_in_the_place_of_the_file_is_said(path):
     path.mkdir(parents=True)
     with pytest.raises(StoreError, match="Is a directory; set state_dir"), opened(path):
         pass
-
-
-@contextmanager
-def no_descriptors(spare=0):
-    """As if other parts of the process had used up all but `spare`."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest_free = os.dup(0)
-    os.close(lowest_free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + spare, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("spare", range(6))

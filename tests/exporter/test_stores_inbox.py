@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from starving import no_descriptors
 
 from exporter.stores import inbox as inboxes
 from exporter.stores import load as loading
@@ -138,16 +139,32 @@ def test_a_file_that_can_neither_be_read_nor_put_away_waits_longer_each_time_unt
     monkeypatch.setattr(inboxes, "load", full)
     box.land("a.csv")
     delays = []
-    for _ in range(9):
+    for _ in range(12):
         assert box.empty() == {"a.csv": "later"}
         assert box.empty() == {}
         delays.append(box.inbox.look().again_s)
         box.time_s += delays[-1]
-    assert delays == [RETRY_S, 120, 240, 480, 960, 1920, LONGEST_RETRY_S, LONGEST_RETRY_S, LONGEST_RETRY_S]
+    assert delays == [min(RETRY_S * 2**failures, LONGEST_RETRY_S) for failures in range(12)]
+    assert delays[-1] == LONGEST_RETRY_S
     assert sum("stays in the inbox" in record.getMessage() for record in caplog.records) == 1
     monkeypatch.undo()
     assert box.empty() == {"a.csv": "done"}
     assert box.inbox.look() == ([], None)
+
+
+@pytest.mark.parametrize("spare", range(8))
+def test_where_descriptors_run_out_a_file_stays_and_is_taken_in_later(box, spare):
+    """Each step from the look to the move opens something; whichever fails, the file is not to blame."""
+    box.land("a.csv")
+    (file,) = box.inbox.look().resting
+    with no_descriptors(spare):
+        result = box.inbox.take(file, box.world.database, box.world.moment("2026-02-01")).result
+    assert result in {"done", "later"}
+    box.time_s += RETRY_S
+    assert box.empty() == ({"a.csv": "done"} if result == "later" else {})
+    assert (box.left("done"), box.left("failed")) == (["a.csv"], [])
+    with box.world.database.reading() as cursor:
+        assert cursor.execute("SELECT count(*) FROM polls").fetchone() == (1,)
 
 
 def test_a_changed_file_is_tried_at_once(box, monkeypatch):

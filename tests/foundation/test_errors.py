@@ -1,10 +1,11 @@
 """Errors on their way to the user."""
 
 import asyncio
+import errno
 
 import pytest
 
-from foundation.errors import ConfigError, ungrouped
+from foundation.errors import ConfigError, SourceError, StoreError, may_pass, ungrouped
 
 
 async def fail(exc):
@@ -27,3 +28,18 @@ async def test_a_bug_beside_a_known_error_stays_visible():
     with pytest.raises(ExceptionGroup) as caught, ungrouped():
         await group_of(ConfigError("known"), ZeroDivisionError())
     assert caught.group_contains(ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("exc", "want"),
+    [
+        (OSError(errno.EMFILE, "whatever"), True),
+        (OSError(errno.EACCES, "Too many open files"), False),
+        (StoreError("x.duckdb: IO Error: Cannot open file: Too many open files"), True),
+        (StoreError("x.duckdb: No space left on device"), True),
+        (StoreError("x.duckdb: written by another version"), False),
+        (SourceError("a.csv: No such file or directory"), False),
+    ],
+)
+def test_what_may_pass_is_what_something_has_run_out_of(exc, want):
+    assert may_pass(exc) is want
