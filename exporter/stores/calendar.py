@@ -10,7 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
+from foundation.errors import StoreError, in_words, may_pass
 from foundation.grammar import format_instant
+from foundation.terminal import printable
 
 DEFAULT_ZONE = "America/Chicago"
 SECOND_US = 1_000_000
@@ -35,13 +37,25 @@ class Windows(NamedTuple):
 
 
 def find_zone(name: str | None) -> tuple[ZoneInfo, Fallback | None]:
-    """The zone of that name; the default one, and why, where there is no name or no such zone."""
+    """The zone of that name; the default one, and why, where there is no name or no such zone.
+
+    Raises StoreError where its file cannot be opened for the time being: that is no reason for another zone.
+    """
     if not name:
-        return ZoneInfo(DEFAULT_ZONE), "timezone_missing"
+        return _zone(DEFAULT_ZONE), "timezone_missing"
     try:
-        return ZoneInfo(name), None
+        return _zone(name), None
     except (KeyError, OSError, ValueError):
-        return ZoneInfo(DEFAULT_ZONE), "timezone_unknown"
+        return _zone(DEFAULT_ZONE), "timezone_unknown"
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except OSError as exc:
+        if may_pass(exc):
+            raise StoreError(f"time zone {printable(name)}: {in_words(exc)}") from exc
+        raise
 
 
 def to_us(moment: datetime) -> int:

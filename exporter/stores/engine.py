@@ -92,15 +92,18 @@ SELECT COALESCE(s.timezone, '') AS timezone, h.end_s AS second FROM hours h JOIN
 """
 
 
-def statements() -> list[tuple[str, str]]:
-    """Table name and SELECT of every step, in order."""
+def _read_statements() -> list[tuple[str, str]]:
     files = sorted(resources.files("exporter.stores").joinpath("sql").iterdir(), key=lambda file: file.name)
     return [(file.name.removesuffix(".sql").split("_", 1)[1], file.read_text("utf-8")) for file in files]
 
 
+STATEMENTS = _read_statements()
+"""Table name and SELECT of every step, in order. They are read at once: later there may be no descriptor left."""
+
+
 def select(table: str) -> str:
     """A table of `sql/` as one statement, with those that it is made from before it."""
-    names, selects = zip(*statements(), strict=True)
+    names, selects = zip(*STATEMENTS, strict=True)
     end = names.index(table)
     before = [f"{name} AS ({text})" for name, text in zip(names[:end], selects[:end], strict=True)]
     return f"WITH {', '.join(before)} {selects[end]}" if before else selects[end]

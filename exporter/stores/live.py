@@ -21,7 +21,7 @@ from exporter.stores.metrics import Show, families, work_families
 from exporter.stores.report import Reporter, StoreReport, explain_store, resolve_as_of
 from exporter.stores.state import Database, one
 from foundation.clock import Clock
-from foundation.errors import SourceError, StoreError
+from foundation.errors import SourceError, StoreError, may_pass
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +42,19 @@ class Settings(NamedTuple):
 class Live:
     """One database, its jobs, its inbox and its metrics."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Clock, waker: Waker | None = None) -> None:
-        """Reads what the database remembers. Raises StoreError."""
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Clock,
+        *,
+        waker: Waker | None = None,
+        failed_openings: int = 0,
+    ) -> None:
+        """Reads what the database remembers. Raises StoreError.
+
+        `failed_openings`: how often the database could not be opened before, for the metrics.
+        """
         self.database = database
         self.settings = settings
         self._reporter = Reporter(database)
@@ -56,8 +67,9 @@ class Live:
         self._told: list[Family] = []
         self._told_of: tuple[int, int] | None = None
         self._data = asyncio.Event()
+        self._inbox_fails = False  # which is logged once
         self._inbox: Counter[str] = Counter({"done": 0, "failed": 0})
-        self._errors: Counter[str] = Counter({"inbox": 0, "metrics": 0, "cleaning": 0})
+        self._errors: Counter[str] = Counter({"inbox": 0, "metrics": 0, "cleaning": 0, "opening": failed_openings})
         with database.reading() as cursor:
             sums = ", ".join(f"COALESCE(sum({result}), 0)" for result in RESULTS)
             counts = one(cursor, f"SELECT {sums} FROM ingests WHERE kind = 'status'")  # noqa: S608, our own names
@@ -73,13 +85,21 @@ class Live:
     async def run(self) -> None:
         """Work until cancelled."""
         if self._box is not None:
-            await asyncio.to_thread(self._box.look)  # a folder that cannot be made is a mistake of the configuration
+            await self._make(self._box)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.jobs.run())
             group.create_task(self._follow_data())
             group.create_task(self._forget())
             if self._box is not None:
                 group.create_task(self._watch(self._box))
+
+    async def _make(self, box: Inbox) -> None:
+        """Make the inbox. Raises SourceError where it cannot be made: a mistake of the configuration."""
+        try:
+            await asyncio.to_thread(box.look)
+        except SourceError as exc:
+            if not may_pass(exc):
+                raise
 
     async def take(self, given: Input) -> Loaded:
         """Take one file in. Raises SourceError and StoreError."""
@@ -122,7 +142,7 @@ class Live:
             self._data.clear()
             try:
                 await self.update()
-            except StoreError as exc:
+            except (StoreError, OSError) as exc:  # no descriptor for a file of ours, say
                 self._errors["metrics"] += 1
                 log.error("%s: the metrics stay as they are: %s", self.settings.source, exc)  # noqa: TRY400
             with contextlib.suppress(TimeoutError):
@@ -147,8 +167,11 @@ class Live:
             seen = await asyncio.to_thread(box.look)
         except SourceError as exc:
             self._errors["inbox"] += 1
-            log.error("%s: the inbox cannot be read: %s", self.settings.source, exc)  # noqa: TRY400
+            if not self._inbox_fails:
+                log.error("%s: the inbox cannot be read: %s", self.settings.source, exc)  # noqa: TRY400
+            self._inbox_fails = True
             return RETRY_S
+        self._inbox_fails = False
         again_s = [] if seen.again_s is None else [seen.again_s]
         for file in seen.resting:  # one by one, so that each is told of when it is in
             taken = await asyncio.to_thread(box.take, file, self.database, self._now_us())

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.stores.engine import TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared, statements
+from exporter.stores.engine import STATEMENTS, TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared
 from exporter.stores.report import Report, ask
 from exporter.stores.state import Database, one
 from foundation.errors import ConfigError, StoreError
@@ -41,7 +41,7 @@ class SparkEngine:
             rows = list(zip(*(values.tolist() for values in columns.values()), strict=True))
             kinds = ", ".join(f"{c} {'string' if v.dtype == object else 'bigint'}" for c, v in columns.items())
             self._session.createDataFrame(rows, kinds).createOrReplaceTempView(name)
-        for name, select in statements():
+        for name, select in STATEMENTS:
             self._session.sql(select).createOrReplaceTempView(name)
 
     def rows(self, table: str, columns: Iterable[str], order: str) -> Columns:

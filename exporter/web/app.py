@@ -34,6 +34,7 @@ GZIP_LEVEL = 1  # level 9 costs fifty times as much for a fifth less
 MAX_REQUEST_BYTES = 64 << 10
 _CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'"
 
+VERSION = version("tidewatch")  # read once: a scrape must not need a descriptor for it
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -75,7 +76,7 @@ class Scraper:
             seconds[(name,)] = self._clock.monotonic() - started
         await self._put_away(systems)
         up = {(name,): int(name not in failed) for name in systems}
-        info = itself.BUILD_INFO.family({(version("tidewatch"), python_version()): 1})
+        info = itself.BUILD_INFO.family({(VERSION, python_version()): 1})
         told = [itself.SYSTEM_UP.family(up), itself.SYSTEM_COLLECT_SECONDS.family(seconds)] if systems else []
         return [info, *told, *self._own(), *families]
 
@@ -202,7 +203,7 @@ def _reload(reload: Callable[[], Awaitable[None]] | None) -> Handler:
 def _landing(paths: list[str], describe: Callable[[], Iterator[tuple[str, str]]]) -> Handler:
     async def landing(_: web.Request) -> web.Response:
         sources = list(describe())
-        page = render("exporter.web", "landing.html", version=version("tidewatch"), paths=paths, sources=sources)
+        page = render("exporter.web", "landing.html", version=VERSION, paths=paths, sources=sources)
         return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": _CSP})
 
     return landing

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from starving import no_descriptors
 
 from exporter.stats import Source, System
 from exporter.system import Context, Refreshing
@@ -121,6 +122,14 @@ async def test_a_bad_page_costs_only_its_own_series(base, make, page):
 
 
 @pytest.mark.slow
+async def test_a_page_that_no_descriptor_is_left_for_is_down_until_there_is_one(base, make, caplog):
+    system = make(Source("site", f"{base}/good"))
+    with no_descriptors():
+        assert await told(system) == {("up", "site"): 0}
+    assert "Too many open files" in caplog.text
+    assert (await told(system))["up", "site"] == 1
+
+
 async def test_a_page_that_hangs_is_given_up_before_the_scrape_is(base, make):
     seen = await told(make(Source("slow", f"{base}/hang"), Source("site", f"{base}/good")), deadline_s=0.3)
     assert (seen[("up", "slow")], seen[("up", "site")]) == (0, 1)

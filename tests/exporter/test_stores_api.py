@@ -372,7 +372,7 @@ async def test_the_inbox_is_looked_into_every_refresh_also_where_no_change_is_he
 ):
     monkeypatch.setattr(inboxes, "REST_S", 0.0)
     bell = Bell()
-    live = Live(stores_world.database, Settings(inbox=tmp_path / "in", refresh_s=7200.0), SystemClock(), bell)
+    live = Live(stores_world.database, Settings(inbox=tmp_path / "in", refresh_s=7200.0), SystemClock(), waker=bell)
     task = asyncio.create_task(live.run())
     await bell.waiting.wait()
     (tmp_path / "in" / "p.csv").write_text(HEADER + POLLS)

@@ -23,6 +23,7 @@ from trafficgen.meter.histogram import BOUNDS_S, Histogram
 from trafficgen.meter.meter import Meter
 
 SHUTDOWN_S = 1.0
+VERSION = version("tidewatch")  # read once: a scrape must not need a descriptor for it
 
 
 class Running(Protocol):
@@ -69,7 +70,7 @@ class RunCollector(Collector):
             phases.add_metric([name], float(name == run.phase()))
         yield phases
         info = GaugeMetricFamily("trafficgen_run_info", "The seed of the plan.", labels=["seed", "version"])
-        info.add_metric([str(run.seed), version("tidewatch")], 1)
+        info.add_metric([str(run.seed), VERSION], 1)
         yield info
 
 
