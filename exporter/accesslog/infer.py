@@ -24,7 +24,8 @@ _EXAMPLES = 3
 
 _ORDER = (
     *("tab-timed", "tab", "traefik", "combined-timed", "vhost-combined", "combined", "common-timed", "vhost-common"),
-    *("common", "alb", "elb", "s3", "w3c", "cloudfront", "caddy", "traefik-json", "json", "logfmt"),
+    *("common", "alb", "elb", "s3", "w3c", "cloudfront", "caddy", "traefik-json", "cloudflare", "envoy-json"),
+    *("gcp", "fastly", "pino", "lograge-json", "json", "lograge", "logfmt"),
 )
 """Of two formats that fit as many lines the first is meant: what asks for more stands before what asks for less."""
 

@@ -50,7 +50,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
     pattern: a regex in the subset that `re` on bytes and RE2 read alike: ASCII, no lookaround, no back-references,
         every group named or not capturing. The groups give the fields. None where no regex can say it.
-    second_look: reads a line that the pattern did not match. Raises BadRecord. Only the scalar engine calls it.
+    second_look: reads a line that the pattern did not match; None if it is another message of the program, neither
+        a request nor bad. Raises BadRecord. Only the scalar engine calls it.
     read_instant_s: when a line says that it was, Unix seconds. Raises ValueError.
     duration_unit_ns: what one unit of the duration is; None if nobody can know. Then a bare number is no duration, and
         only texts that name their unit (`12ms`) are.
@@ -66,7 +67,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     pattern: str | None = None
-    second_look: Callable[[bytes], Fields] = no_match
+    second_look: Callable[[bytes], Fields | None] = no_match
     read_instant_s: InstantReader = no_instant
     duration_unit_ns: int | None = UNITS_NS["s"]
     has_duration: bool = False

@@ -5,6 +5,7 @@ import msgspec
 from exporter.accesslog.formats._model import Format, regex_format
 from exporter.accesslog.formats.assemble import CODE, DURATION, ISO_INSTANT, SIZE, Variable, assemble
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.known_fields import CLOUDFLARE, ENVOY, FASTLY, GCP, LOGRAGE, PINO
 from exporter.accesslog.formats.servers import NGINX, nginx_parts, w3c_format
 from exporter.accesslog.formats.structured import CADDY, GENERIC, TRAEFIK, json_format, logfmt_format
 
@@ -56,6 +57,20 @@ _CLOUDFRONT_FIELDS = (
     "cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes time-taken"
 )
 
+_STRUCTURED = {
+    "json": (json_format, GENERIC),
+    "logfmt": (logfmt_format, GENERIC),
+    "caddy": (json_format, CADDY),
+    "traefik-json": (json_format, TRAEFIK),
+    "cloudflare": (json_format, CLOUDFLARE),
+    "envoy-json": (json_format, ENVOY),
+    "fastly": (json_format, FASTLY),
+    "gcp": (json_format, GCP),
+    "pino": (json_format, PINO),
+    "lograge": (logfmt_format, LOGRAGE),
+    "lograge-json": (json_format, LOGRAGE),
+}
+
 _ALL = (
     regex_format("tab", _TAB, (_TAB_RARE,), columns=_TAB_COLUMNS),
     regex_format(
@@ -67,16 +82,13 @@ _ALL = (
     ),
     w3c_format("w3c", _IIS_FIELDS),
     w3c_format("cloudfront", _CLOUDFRONT_FIELDS, separator="\t", time_taken=_SECONDS),
-    json_format("json", GENERIC),
-    json_format("caddy", CADDY),
-    json_format("traefik-json", TRAEFIK),
-    logfmt_format("logfmt", GENERIC),
+    *(make(name, paths) for name, (make, paths) in _STRUCTURED.items()),
 )
 
 PRESETS: dict[str, Format] = {one.name: one for one in _ALL}
 """By name. The first line of a W3C log says which fields it has; these are what IIS writes if it says nothing."""
 
-ALIASES = {"nginx": "combined", "apache": "combined", "iis": "w3c", "clf": "common"}
+ALIASES = {"nginx": "combined", "apache": "combined", "iis": "w3c", "clf": "common", "istio-json": "envoy-json"}
 
 
 def preset(name: str, time_unit: str | None) -> Format:
@@ -84,6 +96,9 @@ def preset(name: str, time_unit: str | None) -> Format:
     known = PRESETS[name]
     if time_unit is None:
         return known
+    if name in _STRUCTURED:
+        make, paths = _STRUCTURED[name]
+        return make(name, msgspec.structs.replace(paths, duration_unit=time_unit))
     unit_ns = UNITS_NS[time_unit]
     if name in _TIMED:
         known = assemble(name, nginx_parts(_TEMPLATES[name], _VARIABLES))

@@ -23,7 +23,9 @@ class FieldPaths(msgspec.Struct, frozen=True):
     requests: of a whole request line, which is what the client sent and goes before what else says the same.
     units: what numbers count, by the duration's path, where its name does not say so.
     duration_unit: what they count whatever the path says; the user's own word.
-    needs: what a line must have to be of this format at all.
+    needs: what a line must have to be of this format at all: of each tuple of paths one. A line that has it is a
+        request, and one that got no answer if it has no code.
+    skips: whether lines without that are the program's other messages, neither requests nor bad.
     """
 
     methods: tuple[str, ...]
@@ -35,7 +37,8 @@ class FieldPaths(msgspec.Struct, frozen=True):
     requests: tuple[str, ...] = ()
     units: Mapping[str, str] = {}
     duration_unit: str | None = None
-    needs: tuple[str, ...] = ()
+    needs: tuple[tuple[str, ...], ...] = ()
+    skips: bool = False
 
 
 class UserPaths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,6 +94,8 @@ CADDY = FieldPaths(
     durations=("duration",),
     instants=("ts",),
     units={"duration": "s"},
+    needs=(("request.method",), ("status",), ("size",)),  # its error log has the same request without a size
+    skips=True,
 )
 TRAEFIK = FieldPaths(
     methods=("RequestMethod",),
@@ -188,13 +193,16 @@ def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record]) -> Fo
     )
 
 
-def record_fields(record: Record, paths: FieldPaths, find: "_Finder") -> Fields:
-    """The fields of one line's record; the duration in nanoseconds. Raises BadRecord."""
-    if missing := [path for path in paths.needs if find.first(record, (path,)) == ABSENT]:
-        raise BadRecord("format", f"there is no {missing[0]}")
+def record_fields(record: Record, paths: FieldPaths, find: "_Finder") -> Fields | None:
+    """The fields of one line's record, the duration in nanoseconds; None if it is another message. Raises BadRecord."""
+    for need in paths.needs:
+        if not find.has(record, need):
+            if paths.skips:
+                return None
+            raise BadRecord("format", f"there is no {' or '.join(need)}")
     method, target = _request(record, paths, find)
     path, code = find.first(record, paths.codes)
-    if not path and not find.empty(record, paths.codes):
+    if not (path or paths.needs or find.empty(record, paths.codes)):
         raise BadRecord("format", f"none of {', '.join(paths.codes)} is there")
     size, duration = find.first(record, paths.sizes)[1], _duration_ns(record, paths, find)
     return Fields(_text(method), _text(target).partition(b"?")[0], _text(code), _text(size), duration)
@@ -224,7 +232,7 @@ class _Finder:
     def __init__(self, paths: FieldPaths) -> None:
         self._known: dict[tuple[str, ...], dict[tuple[str, ...], tuple[str, ...]]] = {}
         fields = (paths.methods, paths.targets, paths.codes, paths.sizes, paths.durations, paths.instants)
-        self._fields = {*fields, paths.requests, *((need,) for need in paths.needs)}
+        self._fields = {*fields, paths.requests, *paths.needs}
 
     def first(self, record: Record, paths: tuple[str, ...]) -> tuple[str, Any]:
         """The first of the paths that the record has something at, and its value; `ABSENT` if there is none."""
@@ -237,6 +245,10 @@ class _Finder:
     def empty(self, record: Record, paths: tuple[str, ...]) -> bool:
         """Whether one of the paths is there, with nothing at it."""
         return any(path in record for path in self._possible(record)[paths])
+
+    def has(self, record: Record, paths: tuple[str, ...]) -> bool:
+        """Whether one of the paths is there, with something or nothing at it."""
+        return any(_at(record, path, ABSENT) is not ABSENT for path in self._possible(record)[paths])
 
     def _possible(self, record: Record) -> dict[tuple[str, ...], tuple[str, ...]]:
         keys = tuple(record)
@@ -252,15 +264,15 @@ class _Finder:
         return found
 
 
-def _at(record: Record, path: str) -> Any:
-    value = record.get(path)
-    if value is not None or "." not in path:
+def _at(record: Record, path: str, absent: Any = None) -> Any:
+    value = record.get(path, absent)
+    if value is not absent or "." not in path:
         return value
     value = record
     for step in path.split("."):
         if not isinstance(value, Mapping):
-            return None
-        value = value.get(step)
+            return absent
+        value = value.get(step, absent)
     return value
 
 
