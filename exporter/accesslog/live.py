@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterator
 
 from exporter.accesslog import metrics
+from exporter.accesslog.parse.opening import counted
 from exporter.accesslog.parse.own_regex import OwnRegex, RegexProcess
 from exporter.accesslog.parse.reader import BULK_BYTES, Reader
 from exporter.accesslog.source import Source
@@ -17,7 +18,7 @@ from exporter.catalogue import Family
 from exporter.catalogue import accesslog as catalogue
 from exporter.checkpoint import Checkpoint
 from exporter.keeper import Keeper
-from exporter.sources.tail import Limits, Tail
+from exporter.sources.tail import Batch, Limits, Tail
 from exporter.sources.tail.metrics import families as log_families
 from foundation.clock import Clock
 from foundation.errors import StoreError
@@ -29,7 +30,7 @@ OWN_REGEX_BYTES = 1 << 14
 """A batch for an own regex, which may take 50 ms a line: what was counted is put away after each."""
 
 TAIL, ANNOUNCED = "tail", "announced"
-"""The keeper's keys for the position and what the log has said of its format; others are of `Traffic.changes`."""
+"""The keeper's keys for the position and what the reader remembers of the log; others are of `Traffic.changes`."""
 
 
 class Live:
@@ -42,7 +43,7 @@ class Live:
         self._clock = clock
         self._keeper = Keeper(checkpoint, f"accesslog/{source.source}", clock, self._changes)
         self._position: bytes | None = None
-        self._announced: bytes | None = None
+        self._kept: bytes | None = None
         self.traffic: Traffic | None = None
         self.begun, self.written = self._keeper.begun, self._keeper.written
 
@@ -55,7 +56,7 @@ class Live:
         counts = {key: value for key, value in saved.items() if key not in (TAIL, ANNOUNCED)}
         traffic = Traffic(source, self._clock.wall(), counts)
         unreadable = traffic.unreadable
-        self._position, self._announced = saved.get(TAIL), saved.get(ANNOUNCED)
+        self._position, self._kept = saved.get(TAIL), saved.get(ANNOUNCED)
         reason = "there is no position for these counts" if self._position is None and traffic.totals.lines else ""
         try:
             self._use(source)
@@ -64,14 +65,14 @@ class Live:
         if reason:
             unreadable = dict.fromkeys(saved, reason)
             traffic = Traffic(source, self._clock.wall())
-            self._position = self._announced = None
+            self._position = self._kept = None
             self._use(source)
         self._keeper.set_aside(unreadable)
         return traffic
 
     def _use(self, source: Source) -> None:
         buckets = Buckets(source.buckets)
-        self._reader = Reader(source.parsed_format(), buckets, self._announced)
+        self._reader = Reader(source.parsed_format(), buckets, self._kept, envelope=source.envelope)
         own = self._reader.own_regex
         self._in_hand_bytes = 0
         self._own_regex = OwnRegex(self._regexes, self._clock, own, buckets) if own else None
@@ -105,18 +106,20 @@ class Live:
     async def _read(self, traffic: Traffic) -> None:
         async for batch in self._tail.batches():
             self._in_hand_bytes = len(batch.data)  # it is being counted
-            tally = await self._tally(batch.data, batch.path)
+            tally = await self._tally(batch)
             traffic.add(tally, self._clock.wall())
             self._in_hand_bytes = 0
-            self._position, self._announced = self._tail.saved_state(), self._reader.announced
+            self._position, self._kept = self._tail.saved_state(), self._reader.kept
             self._keeper.touch()
 
-    async def _tally(self, data: bytes, path: str) -> Tally:
+    async def _tally(self, batch: Batch) -> Tally:
         if self._own_regex is not None:
-            return await self._own_regex.tally(data)
-        if len(data) < BESIDE_BYTES:
-            return self._reader.read(data, path)
-        return await asyncio.to_thread(self._reader.read, data, path)
+            inside = self._reader.open(batch.data, batch.path, batch.home)
+            lines, errors = [await self._own_regex.tally(data) for data in (inside.lines, inside.errors)]
+            return counted(lines, errors, inside.too_long)
+        if len(batch.data) < BESIDE_BYTES:
+            return self._reader.read(batch.data, batch.path, batch.home)
+        return await asyncio.to_thread(self._reader.read, batch.data, batch.path, batch.home)
 
     def _changes(self, everything: bool) -> tuple[dict[str, bytes], list[str]]:  # noqa: FBT001, the keeper's question
         """Counters and position of one moment; they stay together because nothing is awaited in between."""
@@ -124,8 +127,8 @@ class Live:
         puts = self.traffic.changes(everything=everything)
         if self._position is not None:
             puts[TAIL] = self._position
-        if self._announced is not None:
-            puts[ANNOUNCED] = self._announced
+        if self._kept is not None:
+            puts[ANNOUNCED] = self._kept
         return puts, []
 
     def families(self) -> Iterator[Family]:

@@ -28,7 +28,8 @@ def families(traffic: Traffic, *, too_long: int = 0) -> Iterator[Family]:
         {labels: one.created_s for labels, one in traffic.durations.items()},
     )
     source, totals = (traffic.name,), traffic.totals
-    failed = {**dict.fromkeys(REASONS, 0), **totals.failed, "too_long": too_long}
+    failed = {**dict.fromkeys(REASONS, 0), **totals.failed}
+    failed["too_long"] += too_long
     folded = {**dict.fromkeys(FOLDS, 0), **totals.folded}
     yield catalogue.LINES.family({source: totals.lines + too_long})
     yield catalogue.LINES_FAILED.family({(*source, reason): count for reason, count in failed.items()})

@@ -39,7 +39,7 @@ def _problems(source: Source, test: Example) -> Iterable[str]:
 def _samples(source: Source, lines: tuple[str, ...]) -> list[Sample]:
     """What a scrape would tell after the lines."""
     traffic = Traffic(source, 0.0)
-    reader = Reader(source.parsed_format(), Buckets(source.buckets))
+    reader = Reader(source.parsed_format(), Buckets(source.buckets), envelope=source.envelope)
     traffic.add(reader.read("".join(f"{line}\n" for line in lines).encode()), 0.0)
     text = "".join(Renderer().render(families(traffic), openmetrics=False))
     return [sample for family in text_string_to_metric_families(text) for sample in family.samples]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from exporter.accesslog.formats import Format, UserPaths, find_format
+from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.routes import Router, compile_template
 from foundation.keys import Name, duration
 
@@ -47,6 +48,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     paths: files and globs.
     format: a format's name, the server's own format string, or a regex with named groups.
+    envelope: what the lines are in; `auto` finds it out, but for own regexes.
     fields: where JSON and logfmt lines have what, if their names are not found by themselves.
     time_unit: what the log's durations are in, if not in the format's usual unit.
     from_: where to begin in a file that was there before the first start; files that appear later are read whole.
@@ -60,6 +62,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     source: Name
     paths: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     format: str = "tab"
+    envelope: EnvelopeSetting = "auto"
     fields: UserPaths | None = None
     time_unit: TimeUnit | None = None
     from_: Literal["start", "end"] = msgspec.field(name="from", default="start")

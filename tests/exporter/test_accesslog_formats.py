@@ -235,7 +235,7 @@ def test_an_announcement_holds_over_pieces_and_restarts():
         hits |= tally.hits
         total += tally.lines
         reader.read(b"#Fields: sc-status\n", "another file")
-        reader = Reader(PRESETS["w3c"], NONE, reader.announced)
+        reader = Reader(PRESETS["w3c"], NONE, reader.kept)
     assert (hits, total, whole.lines) == (whole.hits, whole.lines, len(lines))
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from exporter.accesslog.formats import Format, Unitless
+from exporter.accesslog.formats.envelope import OPENERS, EnvelopeSetting
+from exporter.accesslog.parse.opening import Inside, Kept, Opening, counted
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
 
@@ -18,15 +20,26 @@ BULK_BYTES = 2 << 20
 _FILES = 64  # files whose announcement is remembered: more than stand in a rotation
 
 
+class _Kept(Kept):
+    """What is remembered of a log from one batch to the next. `lines`: what it announced last, by path."""
+
+    lines: dict[str, bytes] = msgspec.field(default_factory=dict)
+
+
 class Reader:
     """Reads one source's log. Not for two threads at once."""
 
-    def __init__(self, format_: Format, buckets: Buckets, announced: bytes | None = None) -> None:
-        """`announced`: the `announced` of an earlier reader of the same log."""
+    def __init__(
+        self, format_: Format, buckets: Buckets, kept: bytes | None = None, *, envelope: EnvelopeSetting = "none"
+    ) -> None:
+        """`kept`: the `kept` of an earlier reader of the same log. `envelope`: what the lines are in."""
         self._format = format_
         self._buckets = buckets
-        self._lines: dict[str, bytes] = msgspec.msgpack.decode(announced, type=dict[str, bytes]) if announced else {}
         self._columnar: dict[str, Columnar] = {}
+        self._kept = _restored(kept)
+        if envelope == "auto" and format_.own_regex is not None:
+            envelope = "none"  # it was written for what the user sees, which is the whole line
+        self._opening = Opening(envelope, self._try, self._kept)
 
     @property
     def own_regex(self) -> Format | None:
@@ -34,26 +47,64 @@ class Reader:
         return self._format if self._format.own_regex is not None else None
 
     @property
-    def announced(self) -> bytes | None:
-        """What the log's directives have said so far; None where they say nothing."""
-        return msgspec.msgpack.encode(self._lines) if self._lines else None
+    def kept(self) -> bytes | None:
+        """What the log has said so far that the next lines depend on; None if nothing."""
+        return msgspec.msgpack.encode(self._kept) if self._kept != _Kept() else None
 
-    def read(self, data: bytes, path: str = "") -> Tally:
-        """Count the lines of `data`, which are whole and of one file. Blocks: some 100 ms for 16 MiB."""
+    def read(self, data: bytes, path: str = "", home: str | None = None) -> Tally:
+        """Count the lines of `data`, which are whole and of one file. Blocks: some 100 ms for 16 MiB.
+
+        `home`: where that file stood before it was rotated; a line's parts may be in both.
+        """
+        return self.count(self.open(data, path, home), path)
+
+    def finish(self, path: str = "") -> Tally:
+        """Count the lines whose ends never came, where nothing more is to come of the file."""
+        return self.count(self._opening.finish(path), path)
+
+    def open(self, data: bytes, path: str = "", home: str | None = None) -> Inside:
+        """The lines inside of the envelope, or `data` where there is none."""
+        home = path if home is None else home
+        envelope = self._opening.envelope(data, home)
+        return self._opening.open(data, home, envelope) if envelope else Inside(data, b"", 0)
+
+    def count(self, inside: Inside, path: str = "") -> Tally:
+        """Count what came out of the envelope."""
+        lines = self._read(inside.lines, path)
+        if not inside.errors and not inside.too_long:
+            return lines
+        return counted(lines, self._tally(inside.errors, self._announced_format(path)), inside.too_long)
+
+    def read_instant_s(self, line: bytes, path: str = "") -> float:
+        """A line's own time, Unix seconds. Raises ValueError where it has none."""
+        return self._announced_format(path).read_instant_s(line)
+
+    def envelope_instant_s(self, line: bytes, path: str = "") -> float:
+        """When the line's envelope says that it was written, Unix seconds. Raises ValueError where it does not."""
+        envelope = self._opening.known(path)
+        opened = OPENERS[envelope](line) if envelope else None
+        if opened is None:
+            raise ValueError("the line is in no envelope")
+        return opened.instant_s()
+
+    def find_unitless(self, line: bytes, path: str = "") -> Unitless | None:
+        """A line's number that is no duration only because nobody knows its unit."""
+        envelope = self._opening.known(path)
+        line = line.rstrip(b"\r\n")
+        opened = OPENERS[envelope](line) if envelope else None
+        return self._announced_format(path).find_unitless(opened.text if opened else line)
+
+    def _try(self, data: bytes) -> Tally:
+        """What the format makes of lines, of which nothing is remembered."""
+        return Reader(self._format, self._buckets).read(data)
+
+    def _read(self, data: bytes, path: str) -> Tally:
         if self._format.reshape is None:
             return self._tally(data, self._format)
         tally = Tally()
         for format_, part in self._parts(data, path):
             tally.merge(self._tally(part, format_))
         return tally
-
-    def read_instant_s(self, line: bytes, path: str = "") -> float:
-        """A line's own time, Unix seconds. Raises ValueError where it has none."""
-        return self._announced_format(path).read_instant_s(line)
-
-    def find_unitless(self, line: bytes, path: str = "") -> Unitless | None:
-        """A line's number that is no duration only because nobody knows its unit."""
-        return self._announced_format(path).find_unitless(line.rstrip(b"\r\n"))
 
     def _tally(self, data: bytes, format_: Format) -> Tally:
         if len(data) < BULK_BYTES or not format_.bulk:
@@ -76,10 +127,10 @@ class Reader:
                 yield format_, data[start:at]
             end = data.find(b"\n", at)
             end = len(data) if end < 0 else end + 1
-            self._lines.pop(path, None)
-            self._lines[path] = data[at:end].strip()[:10_000]
-            while len(self._lines) > _FILES:
-                del self._lines[next(iter(self._lines))]
+            self._kept.lines.pop(path, None)
+            self._kept.lines[path] = data[at:end].strip()[:10_000]
+            while len(self._kept.lines) > _FILES:
+                del self._kept.lines[next(iter(self._kept.lines))]
             format_ = self._announced_format(path)
             yield format_, data[at:end]
             start = end
@@ -87,10 +138,19 @@ class Reader:
             yield format_, data[start:]
 
     def _announced_format(self, path: str) -> Format:
-        line = self._lines.get(path)
+        line = self._kept.lines.get(path)
         if line is None or self._format.reshape is None:
             return self._format
         return self._format.reshape(line) or self._format
+
+
+def _restored(kept: bytes | None) -> _Kept:
+    if kept is None:
+        return _Kept()
+    try:
+        return msgspec.msgpack.decode(kept, type=_Kept)
+    except msgspec.ValidationError:  # before there were envelopes, the lines were all
+        return _Kept(lines=msgspec.msgpack.decode(kept, type=dict[str, bytes]))
 
 
 def _find_line(data: bytes, start_text: bytes, start: int) -> int:

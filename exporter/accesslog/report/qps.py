@@ -40,11 +40,11 @@ async def follow(
     """
     window = Window(source)
     tail = Tail(source.paths, from_start=source.from_ == "start", clock=clock)
-    reader = Reader(source.parsed_format(), Buckets(source.buckets))
+    reader = Reader(source.parsed_format(), Buckets(source.buckets), envelope=source.envelope)
 
     async def read() -> None:
         async for batch in tail.batches():
-            window.add(reader.read(batch.data, batch.path))
+            window.add(reader.read(batch.data, batch.path, batch.home))
 
     reading = asyncio.create_task(read())
     try:

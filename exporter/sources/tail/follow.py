@@ -29,11 +29,13 @@ class Batch(msgspec.Struct, frozen=True):
     A line that its file never finished gets the newline it lacks, once nothing more can come.
 
     begins: the file begins with these lines, so that a header may be the first of them.
+    home: the path at which the file stands or, if it was rotated, stood.
     """
 
     data: bytes
     path: str
     begins: bool = False
+    home: str = ""
 
 
 class Follower:
@@ -176,7 +178,7 @@ class Follower:
         if rest and fed is not None:
             fed.carry += rest
         elif rest:
-            yield Batch(rest + b"\n", position.path, position.offset == len(rest))
+            yield Batch(rest + b"\n", position.path, position.offset == len(rest), position.home)
 
     def _given(self, position: Position, cut: Cut) -> Batch:
         """Count what was read, and give out the lines; there may be none in a part of a line that is too long."""
@@ -184,7 +186,8 @@ class Follower:
         totals.read_bytes += cut.consumed
         totals.too_long_lines += cut.too_long
         totals.too_long_bytes += cut.dropped
-        return Batch(cut.data, position.path, 0 < cut.consumed == position.offset and bool(cut.data))
+        begins = 0 < cut.consumed == position.offset and bool(cut.data)
+        return Batch(cut.data, position.path, begins, position.home)
 
     def _let_go(self, now_s: float) -> Iterator[Batch]:
         """Give descriptors back: those of quiet old files, and where they run short, of the quietest live ones."""

@@ -1,0 +1,196 @@
+"""Lines in envelopes to the lines inside: parts joined, standard error kept apart, and which envelope a log has.
+
+What is remembered between two batches is bounded, and saved with the log's position: parts of a line whose end has not
+come yet, and which envelope was found at which path.
+"""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetting, Opened
+from exporter.accesslog.tally import BOM, NO_ANSWER, Key, Tally
+
+LINE_BYTES = 1 << 20
+"""A line of more bytes is dropped and counted, as where a log is followed."""
+PARTS_BYTES = 4 << 20
+"""What all parts together may hold; beyond it the line that has waited longest counts as too long."""
+DOCKER_PART_BYTES = 1 << 14
+"""Docker ends a part here. What is shorter and has no line feed is the last that a program wrote before it ended."""
+
+_PATHS = 64  # whose envelope is remembered: more than stand in a rotation
+_SAMPLE_LINES = 50
+_METHOD = re.compile(rb"[A-Za-z][A-Za-z-]{0,19}")
+
+Tallier = Callable[[bytes], Tally]
+"""Counts lines that are in no envelope, and remembers nothing of them."""
+
+
+class Inside(NamedTuple):
+    """What was in envelopes: whole lines, those of the standard error, and how many lines were too long."""
+
+    lines: bytes
+    errors: bytes
+    too_long: int
+
+
+def counted(lines: Tally, errors: Tally, too_long: int) -> Tally:
+    """What came of an `Inside`. Programs may write requests to their standard error; what else is there is not bad."""
+    lines.lines += too_long
+    if too_long:
+        lines.fail("too_long", too_long)
+    errors.failed.clear()
+    lines.merge(errors)
+    return lines
+
+
+class Kept(msgspec.Struct, forbid_unknown_fields=True):
+    """What is remembered of envelopes, by path. A part (by path and stream) that is None is of a line too long."""
+
+    envelopes: dict[str, EnvelopeSetting] = {}
+    parts: dict[tuple[str, str], bytes | None] = {}
+
+
+class Opening:
+    """Opens the envelopes of one source's logs."""
+
+    def __init__(self, setting: EnvelopeSetting, try_format: Tallier, kept: Kept | None = None) -> None:
+        """`try_format`: what the format makes of lines."""
+        self._setting = setting
+        self._try_format = try_format
+        self.kept = kept or Kept()
+
+    def envelope(self, data: bytes, path: str) -> Envelope | None:
+        """The envelope of the log at `path`; where it is not known yet, these lines decide, if they can."""
+        if self._setting == "none":
+            return None
+        if self._setting != "auto":
+            return self._setting
+        known = self.kept.envelopes.get(path)
+        if known is None:
+            known, is_sure = decide(first_lines(data), self._try_format)
+            if is_sure:
+                self._remember(path, known)
+        return known if known in OPENERS else None
+
+    def known(self, path: str) -> Envelope | None:
+        """The envelope of the log at `path`, as far as it has been found."""
+        return self.envelope(b"", path)
+
+    def open(self, data: bytes, path: str, envelope: Envelope) -> Inside:
+        """The lines inside of `data`, which are whole; a line that is in no envelope is read as it stands."""
+        inside = _Joined(self.kept.parts, path, self._is_request if envelope == "docker" else None)
+        open_line = OPENERS[envelope]
+        for line in split(data):
+            opened = open_line(line)
+            if opened is None:
+                inside.lines.append(line)
+            else:
+                inside.add(opened)
+        return inside.done()
+
+    def finish(self, path: str) -> Inside:
+        """Lines whose end never came; nothing more is to come of the file."""
+        inside = _Joined(self.kept.parts, path)
+        for key in [key for key in self.kept.parts if key[0] == path]:
+            inside.add(Opened(b"", stream=key[1], is_error=key[1] == "stderr"))
+        return inside.done()
+
+    def _is_request(self, line: bytes) -> bool:
+        return bool(self._try_format(line + b"\n").hits)
+
+    def _remember(self, path: str, envelope: EnvelopeSetting) -> None:
+        envelopes = self.kept.envelopes
+        envelopes[path] = envelope
+        while len(envelopes) > _PATHS:
+            del envelopes[next(iter(envelopes))]
+
+
+class _Joined:
+    """Lines as they come out, where parts wait for their ends in `parts`.
+
+    is_whole: whether a part may be a line after all, where the envelope does not say that it goes on.
+    """
+
+    def __init__(
+        self, parts: dict[tuple[str, str], bytes | None], path: str, is_whole: Callable[[bytes], bool] | None = None
+    ) -> None:
+        self.lines: list[bytes] = []
+        self._errors: list[bytes] = []
+        self._too_long = 0
+        self._parts, self._path, self._is_whole = parts, path, is_whole
+
+    def add(self, opened: Opened) -> None:
+        key = self._path, opened.stream
+        if not opened.more and key not in self._parts:
+            (self._errors if opened.is_error else self.lines).append(opened.text)
+            return
+        before = self._parts.pop(key, b"")
+        if before and self._is_whole and len(before) < DOCKER_PART_BYTES and self._is_whole(before):
+            self._put(before, opened)
+            before = b""
+        whole = None if before is None or len(before) + len(opened.text) > LINE_BYTES else before + opened.text
+        if not opened.more:
+            self._put(whole, opened)
+            return
+        self._parts[key] = whole
+        while sum(len(part or b"") for part in self._parts.values()) > PARTS_BYTES:
+            oldest = next(one for one, part in self._parts.items() if part)
+            self._parts[oldest] = None
+
+    def _put(self, line: bytes | None, opened: Opened) -> None:
+        if line is None:
+            self._too_long += 1
+        else:
+            (self._errors if opened.is_error else self.lines).append(line)
+
+    def done(self) -> Inside:
+        lines, errors = (b"\n".join([*some, b""]) for some in (self.lines, self._errors))
+        return Inside(lines, errors, self._too_long)
+
+
+def split(data: bytes) -> list[bytes]:
+    """The lines of `data` without their line feeds."""
+    data = data.removeprefix(BOM)
+    return data.removesuffix(b"\n").split(b"\n") if data else []
+
+
+def first_lines(data: bytes) -> bytes:
+    """As many as a decision needs."""
+    end = 0
+    for _ in range(_SAMPLE_LINES):
+        at = data.find(b"\n", end)
+        if at < 0:
+            return data
+        end = at + 1
+    return data[:end]
+
+
+def decide(sample: bytes, try_format: Tallier) -> tuple[EnvelopeSetting, bool]:
+    """The envelope of a log that begins so, and whether that is sure: whether any line fits the format.
+
+    A format that was written for the whole line keeps its meaning: an envelope is opened only if every request that is
+    found in the whole lines is found inside of them too, the same.
+    """
+    whole = _requests(try_format(sample))
+    seems: EnvelopeSetting = "none"
+    for envelope, open_line in OPENERS.items():
+        if not any(open_line(line) for line in split(sample)):
+            continue
+        seems = envelope if seems == "none" else seems
+        inside = Opening("none", try_format).open(sample, "", envelope)
+        hits = _requests(try_format(inside.lines + inside.errors))
+        if hits and all(_holds(hits.get(key, []), numbers) for key, numbers in whole.items()):
+            return envelope, True
+    return ("none", True) if whole else (seems, False)
+
+
+def _requests(tally: Tally) -> dict[Key, list[int]]:
+    """What is surely a request: a loose format may find a code and a method in anything, but hardly an answer to it."""
+    return {key: one for key, one in tally.hits.items() if key[2] != NO_ANSWER and _METHOD.fullmatch(key[0])}
+
+
+def _holds(numbers: list[int], less: list[int]) -> bool:
+    return len(numbers) == len(less) and all(a >= b for a, b in zip(numbers, less, strict=True))
