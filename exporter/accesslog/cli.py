@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from exporter.accesslog.explain import explain
 from exporter.accesslog.flags import configured, format_or_tab, guessed, make_source
 from exporter.accesslog.formats import UNITS_NS
+from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.infer import propose, sample
 from exporter.accesslog.report.backfill import Backfill
 from exporter.accesslog.report.ganglia import Ganglia
@@ -40,6 +41,13 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         click.option(
             "--format", "format_", metavar="F", help="The log's format, as in the configuration; else a guess."
+        ),
+        click.option(
+            "--envelope",
+            type=click.Choice(get_args(EnvelopeSetting)),
+            default="auto",
+            show_default=True,
+            help="What the log's lines are in.",
         ),
         click.option("--time-unit", type=click.Choice(list(UNITS_NS)), help="What the log's durations are in."),
         click.option(
@@ -70,11 +78,17 @@ def _with(command: Callable[..., Any], *options: Decorator) -> Callable[..., Any
 @format_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def summary(
-    *, logs: tuple[str, ...], format_: str | None, time_unit: TimeUnit | None, routes: tuple[str, ...], as_json: bool
+    *,
+    logs: tuple[str, ...],
+    format_: str | None,
+    envelope: EnvelopeSetting,
+    time_unit: TimeUnit | None,
+    routes: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Read whole log files, compressed ones too (- is standard input), and print their totals."""
-    source = make_source(logs, format_, time_unit, routes)
-    reader = new_reader(source.parsed_format())
+    source = make_source(logs, format_, envelope, time_unit, routes)
+    reader = new_reader(source.parsed_format(), source.envelope)
     tally, trouble = Tally(), []
     with _progress(logs) as progress:
         for path in logs:
@@ -110,6 +124,7 @@ def explain_command(
     *,
     log: str,
     format_: str | None,
+    envelope: EnvelopeSetting,
     time_unit: TimeUnit | None,
     routes: tuple[str, ...],
     config_file: Path | None,
@@ -118,7 +133,7 @@ def explain_command(
 ) -> None:
     """Show for a log's first lines what was found in them and which series they feed."""
     data = sample(log)
-    source = configured(config_file, name) if config_file else make_source((log,), format_, time_unit, routes)
+    source = configured(config_file, name) if config_file else make_source((log,), format_, envelope, time_unit, routes)
     for text in explain(b"".join(data.splitlines(keepends=True)[:count]), source):
         echo(text)
 
@@ -142,6 +157,7 @@ def qps_command(
     *,
     log: str,
     format_: str | None,
+    envelope: EnvelopeSetting,
     time_unit: TimeUnit | None,
     routes: tuple[str, ...],
     interval_s: float,
@@ -152,7 +168,7 @@ def qps_command(
 ) -> None:
     """Print requests per second by route and code every 10 seconds, following the log through its rotations."""
     start_logging("warn", "logfmt")
-    source = make_source((log,), format_ or format_or_tab(log), time_unit, routes)
+    source = make_source((log,), format_ or format_or_tab(log), envelope, time_unit, routes)
     source = msgspec.structs.replace(source, from_="start" if from_start else "end")
     gmond = Ganglia(ganglia, interval_s) if ganglia else None
     reporter = Reporter(output, gmond)
@@ -196,6 +212,7 @@ def backfill_command(
     *,
     logs: tuple[str, ...],
     format_: str | None,
+    envelope: EnvelopeSetting,
     time_unit: TimeUnit | None,
     routes: tuple[str, ...],
     config_file: Path | None,
@@ -204,7 +221,7 @@ def backfill_command(
     labels: tuple[str, ...],
 ) -> None:
     """Write logs as OpenMetrics with their own times, for promtool tsdb create-blocks-from openmetrics."""
-    source = configured(config_file, name) if config_file else make_source(logs, format_, time_unit, routes)
+    source = configured(config_file, name) if config_file else make_source(logs, format_, envelope, time_unit, routes)
     backfill = Backfill(source, step_s, dict(map(_pair, labels)))
     with _progress(logs) as progress:
         for log in logs:
@@ -212,6 +229,7 @@ def backfill_command(
             for data in file:
                 backfill.add(data, log)
                 progress(file)
+            backfill.finish(log)
     if not backfill.counted:
         raise SourceError(f"{logs[0]}: no line could be read that has a time: {backfill.failed or 'it is empty'}")
     for text in backfill.lines():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from exporter.accesslog.formats.envelope import OPENERS, Envelope
 from exporter.accesslog.labels import Labeller
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Source
@@ -13,7 +14,9 @@ from foundation.terminal import printable
 def explain(data: bytes, source: Source) -> Iterator[str]:
     """For each line of `data`: the line, what was found in it, and the series that it feeds."""
     format_ = source.parsed_format()
-    reader = Reader(format_, Buckets(source.buckets))
+    reader = Reader(format_, Buckets(source.buckets), envelope=source.envelope)
+    if envelope := reader.look(data):
+        yield f"lines are in the envelope: {envelope}"
     labeller = Labeller(source)
     for line in data.splitlines(keepends=True):
         yield printable(line.decode("utf-8", "replace").rstrip("\r\n"))
@@ -39,4 +42,13 @@ def explain(data: bytes, source: Source) -> Iterator[str]:
         for reason, count in tally.failed.items():
             yield f'    bad      {metrics.LINES_FAILED.name}{{source="{source.source}",reason="{reason}"}} +{count}'
         if not tally.hits and not tally.failed:
-            yield "    a directive of the log; no request"
+            yield f"    {_nothing(line, envelope)}"
+
+
+def _nothing(line: bytes, envelope: Envelope | None) -> str:
+    opened = OPENERS[envelope](line.rstrip(b"\n")) if envelope else None
+    if opened and opened.more:
+        return "a part of a line that goes on"
+    if opened and opened.is_error:
+        return "from the program's standard error; no request, and not bad"
+    return "a directive of the log; no request"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.infer import Guess, infer, sample
 from exporter.accesslog.source import Source, TimeUnit
 from foundation.config import read_config
@@ -27,7 +28,11 @@ def configured(path: Path, name: str | None) -> Source:
 
 
 def make_source(
-    logs: tuple[str, ...], format_: str | None, time_unit: TimeUnit | None, routes: tuple[str, ...]
+    logs: tuple[str, ...],
+    format_: str | None,
+    envelope: EnvelopeSetting,
+    time_unit: TimeUnit | None,
+    routes: tuple[str, ...],
 ) -> Source:
     """A source of flags; where they name no format, the first log's lines are looked at. Raises ConfigError."""
     if format_ is None:
@@ -36,7 +41,7 @@ def make_source(
         guess = guessed(logs[0], sample(logs[0]))
         format_ = guess.format
     try:
-        return Source(source="log", paths=logs, format=format_, time_unit=time_unit, routes=routes)
+        return Source(source="log", paths=logs, format=format_, envelope=envelope, time_unit=time_unit, routes=routes)
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,8 @@ import yaml
 
 from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import PRESETS, Format, Unitless, find_format
+from exporter.accesslog.formats.envelope import OPENERS, Envelope
+from exporter.accesslog.parse.opening import split
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router, compile_template
 from exporter.accesslog.tally import COUNT, NO_ANSWER, Buckets
@@ -19,6 +22,7 @@ SAMPLE_LINES = 200
 ENOUGH = 0.6
 """The share of lines that must fit: logs have bad lines, but the right format fits most."""
 
+_ANY = Format(name="any")
 _PROPOSED_ROUTES = 12
 _EXAMPLES = 3
 
@@ -29,12 +33,23 @@ _ORDER = (
 )
 """Of two formats that fit as many lines the first is meant: what asks for more stands before what asks for less."""
 
+_POD_LOG = re.compile(r"/(?P<space>[^/_]+)_(?P<pod>[^/_]+)_[^/_]+/(?P<container>[^/]+)/[0-9]+\.log[^/]*\Z")
+_CONTAINER_LOG = re.compile(r"(?:^|/)(?P<pod>[^/_]+)_(?P<space>[^/_]+)_(?P<container>[^/]+)-[0-9a-f]{64}\.log\Z")
+_DOCKER_LOG = re.compile(r"(?:^|/)([0-9a-f]{12})[0-9a-f]{52}-json\.log[^/]*\Z")
+_POD_SUFFIX = re.compile(r"(?:-[a-z0-9]{6,10})?-[a-z0-9]{5}\Z|-[0-9]+\Z")
+"""What a deployment, a daemon set and a stateful set give to their pods' names."""
+_NAME_CHARS = 64
+
 
 class Guess(NamedTuple):
-    """A format that fits: `format` is what to write, `fits` the share of the sample's lines that it reads."""
+    """A format that fits: `format` is what to write, `fits` the share of the sample's lines that it reads.
+
+    envelope: what the lines are in; None where they stand as they are.
+    """
 
     format: str
     fits: float
+    envelope: Envelope | None = None
 
 
 def sample(path: str) -> bytes:
@@ -46,15 +61,27 @@ def sample(path: str) -> bytes:
 
 def infer(data: bytes) -> Guess | None:
     """The format that fits the sample best, or None where none fits most lines."""
-    known = [(_fits(data, PRESETS[name]), name) for name in _ORDER]
-    best, name = max(known, key=lambda pair: (pair[0], -_ORDER.index(pair[1])))
-    if best >= ENOUGH:
-        return Guess(name, best)
-    for text in describe(data):
-        fits = _fits(data, find_format(text))
-        if fits >= ENOUGH:
-            return Guess(text, fits)
+    views = [*_inside(data), (None, data)]  # who looks at whole lines may find a format in them by luck
+    known = [Guess(name, _fits(lines, PRESETS[name]), envelope) for envelope, lines in views for name in _ORDER]
+    best = max(known, key=lambda guess: guess.fits)  # of several the first
+    if best.fits >= ENOUGH:
+        return best
+    for envelope, lines in views:
+        for text in describe(lines):
+            fits = _fits(lines, find_format(text))
+            if fits >= ENOUGH:
+                return Guess(text, fits, envelope)
     return None
+
+
+def _inside(data: bytes) -> Iterator[tuple[Envelope | None, bytes]]:
+    """The lines inside of each envelope that most lines are in; of the standard error only where all went there."""
+    for envelope, open_line in OPENERS.items():
+        lines = split(data)
+        if sum(open_line(line) is not None for line in lines) >= ENOUGH * max(1, len(lines)):
+            reader = Reader(_ANY, Buckets((1.0,)), envelope=envelope)
+            inside, rest = reader.open(data), reader.unfinished()
+            yield envelope, inside.lines + rest.lines or inside.errors + rest.errors
 
 
 def _fits(data: bytes, format_: Format) -> float:
@@ -76,8 +103,9 @@ def unitless(data: bytes, reader: Reader) -> Unitless | None:
 
 def propose(log: str, data: bytes, guess: Guess) -> str:
     """The source block for the configuration, in YAML, with the codes and routes that the sample has."""
-    reader = Reader(find_format(guess.format), Buckets((1.0,)))
+    reader = Reader(find_format(guess.format), Buckets((1.0,)), envelope=guess.envelope or "none")
     tally = reader.read(data)
+    tally.merge(reader.finish())
     router = Router([])
     routes: Counter[str] = Counter()
     for (_, target, _), numbers in tally.hits.items():
@@ -87,13 +115,15 @@ def propose(log: str, data: bytes, guess: Guess) -> str:
         "paths": [str(Path(log).absolute())],
         "format": guess.format,
     }
+    if guess.envelope:
+        block["envelope"] = guess.envelope
     block["routes"] = [route for route, _ in routes.most_common(_PROPOSED_ROUTES) if _is_template(route)]
     block["codes"] = sorted({int(code) for _, _, code in tally.hits} | {500})
     text = yaml.safe_dump(
         {"accesslog": [block]}, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
     )
-    number = unitless(data, reader)
-    return f"# {guess.fits:.0%} of the first {tally.lines} lines fit this format.\n{_unit_wanted(number)}{text}"
+    notes = _pods(log) + _unit_wanted(unitless(data, reader))
+    return f"# {guess.fits:.0%} of the first {tally.lines} lines fit this format.\n{notes}{text}"
 
 
 def _unit_wanted(number: Unitless | None) -> str:
@@ -115,5 +145,20 @@ def _is_template(route: str) -> bool:
 
 
 def _source_name(log: str) -> str:
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", Path(log).name.partition(".")[0])
-    return name or "site"
+    if found := _POD_LOG.search(log) or _CONTAINER_LOG.search(log):
+        name = "-".join(dict.fromkeys((found["space"], _POD_SUFFIX.sub("", found["pod"]), found["container"])))
+    elif found := _DOCKER_LOG.search(log):
+        name = f"docker-{found[1]}"
+    else:
+        name = Path(log).name.partition(".")[0]
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:_NAME_CHARS] or "site"
+
+
+def _pods(log: str) -> str:
+    """What to say of a pod's log, whose path is gone with the pod."""
+    found = _POD_LOG.search(log)
+    workload = found and _POD_SUFFIX.sub("-*", found["pod"])
+    if not found or "*" not in str(workload):
+        return ""
+    every = f"{log[: found.start()]}/{found['space']}_{workload}_*/{found['container']}/*.log"
+    return f"# This path ends with its pod; `paths: [{every}]` follows the pods to come too.\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from exporter.accesslog.formats import Format, Unitless
-from exporter.accesslog.formats.envelope import OPENERS, EnvelopeSetting
+from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetting
 from exporter.accesslog.parse.opening import Inside, Kept, Opening, counted
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
@@ -60,7 +60,15 @@ class Reader:
 
     def finish(self, path: str = "") -> Tally:
         """Count the lines whose ends never came, where nothing more is to come of the file."""
-        return self.count(self._opening.finish(path), path)
+        return self.count(self.unfinished(path), path)
+
+    def unfinished(self, path: str = "") -> Inside:
+        """The lines whose ends never came."""
+        return self._opening.finish(path)
+
+    def look(self, data: bytes, path: str = "") -> Envelope | None:
+        """Find out what the lines are in, if it is not known yet. All lines that are there say more than the first."""
+        return self._opening.envelope(data, path)
 
     def open(self, data: bytes, path: str = "", home: str | None = None) -> Inside:
         """The lines inside of the envelope, or `data` where there is none."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
 from exporter.accesslog.labels import Labeller
+from exporter.accesslog.parse.opening import Inside
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, NS, Buckets, Key
@@ -26,7 +27,8 @@ class Backfill:
         self._source, self._step_s, self._more = source, step_s, dict(labels)
         self._format = source.parsed_format()
         self._buckets = Buckets(source.buckets)
-        self._reader = Reader(self._format, self._buckets)
+        self._reader = Reader(self._format, self._buckets, envelope=source.envelope)
+        self._outer = b""
         self._labeller = Labeller(source)
         self._requests: dict[tuple[str, ...], Steps] = {}
         self._durations: dict[tuple[str, ...], Steps] = {}
@@ -34,19 +36,46 @@ class Backfill:
     def add(self, data: bytes, path: str) -> None:
         """Count the lines of `data`, which are whole and of one file."""
         steps: dict[int, list[bytes]] = {}
-        for line in data.splitlines(keepends=True):
-            try:
-                step = int(self._reader.read_instant_s(line.rstrip(b"\r\n"), path) // self._step_s)
-            except (ValueError, OverflowError):
-                self._count(steps, path)  # the line may be a directive that changes how the next ones are read
-                self._without_time(line, path)
-            else:
-                steps.setdefault(step, []).append(line)
+        self._reader.look(data, path)
+        for outer in data.splitlines(keepends=True):
+            self._outer = outer
+            inside = self._reader.open(outer, path)
+            self._fail({"too_long": inside.too_long} if inside.too_long else {})
+            for line in (*inside.lines.splitlines(keepends=True), *self._requests_in(inside.errors)):
+                self._add(line, outer, steps, path)
         self._count(steps, path)
+
+    def finish(self, path: str) -> None:
+        """Count lines whose ends never came, where nothing more is to come of the file."""
+        steps: dict[int, list[bytes]] = {}
+        inside = self._reader.unfinished(path)
+        for line in (*inside.lines.splitlines(keepends=True), *self._requests_in(inside.errors)):
+            self._add(line, self._outer, steps, path)
+        self._count(steps, path)
+
+    def _requests_in(self, errors: bytes) -> Iterator[bytes]:
+        """What stands in the standard error and is a request; the rest is not bad."""
+        return (line for line in errors.splitlines(keepends=True) if self._reader.count(Inside(line, b"", 0)).hits)
+
+    def _add(self, line: bytes, outer: bytes, steps: dict[int, list[bytes]], path: str) -> None:
+        try:
+            step = int(self._instant_s(line, outer, path) // self._step_s)
+        except (ValueError, OverflowError):
+            self._count(steps, path)  # the line may be a directive that changes how the next ones are read
+            self._without_time(line, path)
+        else:
+            steps.setdefault(step, []).append(line)
+
+    def _instant_s(self, line: bytes, outer: bytes, path: str) -> float:
+        """The line's own time, else its envelope's. Raises ValueError where there is none."""
+        try:
+            return self._reader.read_instant_s(line.rstrip(b"\r\n"), path)
+        except ValueError:
+            return self._reader.envelope_instant_s(outer.rstrip(b"\r\n"), path)
 
     def _without_time(self, line: bytes, path: str) -> None:
         """A directive, a line that is bad for another reason too, or one without a time."""
-        tally = self._reader.read(line, path)
+        tally = self._reader.count(Inside(line, b"", 0), path)
         self._fail(tally.failed)
         if tally.hits:
             self._fail({"stamp": 1})
@@ -57,7 +86,7 @@ class Backfill:
 
     def _count(self, lines_by_step: dict[int, list[bytes]], path: str) -> None:
         for step, lines in lines_by_step.items():
-            tally = self._reader.read(b"".join(lines), path)
+            tally = self._reader.count(Inside(b"".join(lines), b"", 0), path)
             self._fail(tally.failed)
             for key, numbers in tally.hits.items():
                 labels = self._labels(key)

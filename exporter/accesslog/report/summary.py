@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from exporter.accesslog.formats import Format
+from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router
 from exporter.accesslog.tally import BYTES, COUNT, Buckets, Tally, pieces
@@ -43,6 +44,7 @@ def tally_file(path: str, reader: Reader, tally: Tally, progress: Callable[[Line
             for piece in pieces(data, _PIECE_BYTES) if reader.own_regex else (data,):
                 tally.merge(reader.read(piece, path))
             progress(file)
+        tally.merge(reader.finish(path))
     finally:
         tally.lines += file.too_long_lines
         if file.too_long_lines:
@@ -80,6 +82,6 @@ def as_table(summary: Summary) -> Iterable[str]:
     yield f"{summary.lines} lines, {bad} bad{reasons}"
 
 
-def new_reader(format_: Format) -> Reader:
+def new_reader(format_: Format, envelope: EnvelopeSetting) -> Reader:
     """A reader for totals, which need no histogram."""
-    return Reader(msgspec.structs.replace(format_, has_duration=False), Buckets((1.0,)))
+    return Reader(msgspec.structs.replace(format_, has_duration=False), Buckets((1.0,)), envelope=envelope)

@@ -1,0 +1,103 @@
+"""What the batch tools do with lines in envelopes, from the command line."""
+
+import json
+
+import pytest
+import yaml
+
+from exporter.accesslog.infer import infer, propose
+from exporter.cli import main
+
+TAB = "192.0.2.1\tGET /users/7\t200\t5"
+COMBINED = '192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl"'
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def run(*args):
+        monkeypatch.setattr("sys.argv", ["exporter", *map(str, args)])
+        try:
+            main()
+            code = 0
+        except SystemExit as exc:
+            code = exc.code or 0
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def docker(text, second=0, stream="stdout"):
+    return json.dumps({"log": text, "stream": stream, "time": f"2026-11-22T06:30:{second:02}.5Z"}) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "want"),
+    [
+        ([docker(f"{COMBINED}\n")] * 3 + [docker("starting\n", stream="stderr")], ("combined", "docker")),
+        ([docker(f"{TAB}\n", stream="stderr")], ("tab", "docker")),
+        ([f"2026-11-22T06:30:48Z stdout F {COMBINED}\n"], ("combined", "cri")),
+        ([f"2026-11-22T06:30:48Z stdout P {COMBINED[:40]}\n", f"2026-11-22T06:30:48Z stdout F {COMBINED[40:]}\n"],
+         ("combined", "cri")),
+        ([f"Nov 22 06:30:48 web nginx: {COMBINED}\n"], ("combined", "syslog")),
+        ([json.dumps({"MESSAGE": TAB, "__REALTIME_TIMESTAMP": "1764225048000000"}) + "\n"], ("tab", "journal")),
+        ([f"{COMBINED}\n"], ("combined", None)),
+    ],
+    ids=["docker", "all-on-stderr", "cri", "parts", "syslog", "journal", "none"],
+)  # fmt: skip
+def test_the_format_inside_and_its_envelope_are_guessed(lines, want):
+    data = "".join(lines).encode()
+    guess = infer(data)
+    assert (guess.format, guess.envelope, guess.fits) == (*want, 1.0)
+    (source,) = yaml.safe_load(propose("/var/log/a.log", data, guess))["accesslog"]
+    assert (source["format"], source.get("envelope")) == want
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/var/log/pods/shop_web-7d9f8c6b5-x2x9z_1f0c-uid/nginx/0.log", "shop-web-nginx"),
+        ("/var/log/pods/shop_db-0_1f0c/db/3.log", "shop-db"),
+        (f"/var/log/containers/web-7d9f8c6b5-x2x9z_shop_nginx-{'0a' * 32}.log", "shop-web-nginx"),
+        (f"/var/lib/docker/containers/{'0a' * 32}/{'0a' * 32}-json.log", "docker-0a0a0a0a0a0a"),
+        ("/var/log/nginx/access.log", "access"),
+    ],
+)
+def test_a_source_is_named_after_its_pod_or_container(path, name):
+    data = docker(f"{COMBINED}\n").encode()
+    text = propose(path, data, infer(data))
+    assert yaml.safe_load(text)["accesslog"][0]["source"] == name
+    assert ("web-*_*/nginx/*.log" in text) == ("/pods/shop_web" in path)
+
+
+def test_backfill_takes_the_envelopes_time_where_the_line_has_none(run, tmp_path):
+    log = tmp_path / "x-json.log"
+    parts = docker(TAB[:12], 30) + docker(f"{TAB[12:]}\n", 31)
+    log.write_text(docker(f"{TAB}\n", 1) + parts + docker("oops\n", 32, "stderr") + docker(TAB, 50))
+    code, out, err = run("backfill", log, "--format", "tab", "--step", "10s")
+    assert (code, err) == (0, "")
+    totals = [line.split()[1:] for line in out.splitlines() if line.startswith("tidewatch_http_requests_total")]
+    assert totals == [
+        [str(n), str(1795329000 + at)] for n, at in zip((0, 1, 1, 1, 2, 2), range(0, 60, 10), strict=True)
+    ] + [["3", "1795329060"]]
+
+
+def test_an_envelope_can_be_named_and_refused(run, tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text(docker(f"{COMBINED}\n") + docker(COMBINED))
+    for envelope, bad in (("auto", 0), ("docker", 0), ("none", 2), ("cri", 2)):
+        code, out, _ = run("summary", "--json", "--format", "combined", "--envelope", envelope, log)
+        assert (code, sum(json.loads(out)["failed"].values())) == (0, bad), envelope
+    assert run("summary", "--envelope", "zip", log)[0] == 2
+
+
+def test_explain_says_what_became_of_parts_and_of_the_standard_error(run, tmp_path):
+    log = tmp_path / "0.log"
+    log.write_text(
+        f"2026-11-22T06:30:48Z stderr F hello\n2026-11-22T06:30:48Z stdout P {COMBINED[:40]}\n"
+        f"2026-11-22T06:30:48Z stdout F {COMBINED[40:]}\n"
+    )
+    code, out, _ = run("explain", log)
+    assert code == 0
+    wanted = ["the envelope: cri", "standard error", "a part of a line", "path=/a"]
+    found = [out.index(text) for text in wanted]
+    assert found == sorted(found)
