@@ -7,6 +7,10 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# Tests with real servers wait more than they work: one more of them than there are processors.
+WORKERS ?= $(shell expr $$(nproc) + 1)
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
 export PYTHON
 .NOTPARALLEL:
 
@@ -40,10 +44,10 @@ unit: $(VENV)/installed ## the quick tests in seconds: without e2e and slow, fiv
 
 test: PACKAGES_FOR = test
 test: system-packages $(VENV)/installed ## every check and every test; what CI runs
-	@status=0; $(MAKE) check || status=1; pytest -q || status=1; exit $$status
+	@status=0; $(MAKE) check || status=1; pytest -q $(SIDE_BY_SIDE) || status=1; exit $$status
 
 e2e: $(VENV)/installed ## the slow tests and those with real servers
-	pytest -m 'e2e or slow'
+	pytest -m 'e2e or slow' $(SIDE_BY_SIDE)
 
 soak: $(VENV)/installed ## a day of simulated time, then a real hour (MINUTES=60): memory, descriptors, threads
 	python tests/e2e/soak/simulated.py

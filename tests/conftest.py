@@ -1,14 +1,30 @@
-"""For every test: how hypothesis draws, and how a run ends: why tests were skipped, and one line of counts."""
+"""For every test: how hypothesis draws, who runs it, and how a run ends: why tests were skipped, one line of counts."""
 
 import subprocess
 from collections import Counter
 
 import pytest
 from hypothesis import settings
+from ports import free_ports
 
 settings.register_profile("tidewatch", deadline=None)  # how long an example takes is the machine's business
 settings.register_profile("quick", settings.get_profile("tidewatch"), max_examples=5)  # what `make unit` draws
 settings.load_profile("tidewatch")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """With `--dist loadgroup`, a file's tests share a worker and so its fixtures; those of e2e where they say so."""
+    for item in items:
+        if item.path.parent.name != "e2e":
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+@pytest.fixture
+def unused_tcp_port():
+    """A port that nothing takes meanwhile: pytest-asyncio's own is of those that outgoing connections get."""
+    return free_ports(1)[0]
+
 
 LAST_LINE = pytest.StashKey[str]()
 

@@ -1,12 +1,14 @@
 """Which TCP port is taken, and by whom: read from /proc, so that it needs no tool."""
 
 import itertools
+import os
 import pwd
 import random
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+WORKERS = 16
 LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
 
 
@@ -29,9 +31,12 @@ class Holder:
 def free_ports(count: int) -> list[int]:
     """`count` ports of 127.0.0.1 that nothing listens on now, all different.
 
-    They lie below the range of outgoing connections, so that none of those takes one meanwhile.
+    They lie below the range of outgoing connections, so that none of those takes one meanwhile. Workers of pytest that
+    run side by side each have ports of their own.
     """
-    candidates = random.sample(range(15_000, 32_000), 17_000)
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    ports = range(15_000 + worker, 32_000, WORKERS)
+    candidates = random.sample(ports, len(ports))
     return list(itertools.islice((port for port in candidates if not is_taken(port)), count))
 
 
