@@ -1,6 +1,6 @@
 """A day of the exporter in a minute or two: the clock is injected, the files, the daemon and its port are real.
 
-Every five simulated minutes the clock goes on, lines are written to an access log, a host's log and a stream of
+Every ten simulated minutes the clock goes on, lines are written to an access log, a host's log and a stream of
 errors, and the page is asked until it has counted them all. The logs rotate as they do in a day. `python
 tests/e2e/soak/simulated.py` prints a row per simulated hour.
 """
@@ -23,7 +23,7 @@ from process import Held, held
 from exporter.daemon import Daemon, Options
 
 START_S = 1_790_000_040  # a whole minute
-STEP_MINUTES = 5
+STEP_MINUTES = 10
 REQUESTS = 200  # per step
 ERRORS = 300
 ROTATE_MINUTES = 30
