@@ -31,7 +31,8 @@ async def test_where_descriptors_run_out_the_database_opens_later(tmp_path, hast
     assert told(system) == {("s", "opening"): 0}
     with no_descriptors(spare):
         task = asyncio.create_task(system.run())
-        while told(system) == {("s", "opening"): 0}:  # noqa: ASYNC110, the metrics are what says it
+        while told(system) == {("s", "opening"): 0}:
+            assert not task.done(), task.exception()
             await asyncio.sleep(0.01)
     while ("s", "inbox") not in told(system):
         assert not task.done(), task.exception()

@@ -36,10 +36,13 @@ async def test_the_first_signal_lets_it_finish_and_is_reported(number):
 @pytest.mark.parametrize("numbers", [BOTH, BOTH[::-1]])
 def test_the_second_signal_ends_it_at_once(numbers):
     with subprocess.Popen([sys.executable, "-c", DRAINS], stdout=subprocess.PIPE, text=True) as process:
-        for line, number in zip(("ready", "stopping"), numbers, strict=True):
-            assert process.stdout.readline().startswith(line)
-            process.send_signal(number)
-        assert process.wait(20) == 130
+        try:
+            for line, number in zip(("ready", "stopping"), numbers, strict=True):
+                assert process.stdout.readline().startswith(line)
+                process.send_signal(number)
+            assert process.wait(20) == 130
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("number", BOTH)
