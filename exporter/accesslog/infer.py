@@ -27,8 +27,23 @@ _PROPOSED_ROUTES = 12
 _EXAMPLES = 3
 
 _ORDER = (
-    *("tab-timed", "tab", "traefik", "combined-timed", "vhost-combined", "combined", "common-timed", "vhost-common"),
-    *("common", "alb", "elb", "s3", "w3c", "cloudfront", "caddy", "traefik-json", "cloudflare", "envoy-json"),
+    *("tab-timed", "tab", "traefik", "ingress-nginx", "squid-combined", "combined-timed", "vhost-combined", "combined"),
+    *("gunicorn", "common-timed", "vhost-common", "haproxy", "haproxy-clf", "squid", "envoy", "uvicorn"),
+    *(
+        "morgan-tiny",
+        "morgan-short",
+        "morgan-dev",
+        "common",
+        "alb",
+        "elb",
+        "s3",
+        "w3c",
+        "cloudfront",
+        "caddy",
+        "traefik-json",
+        "cloudflare",
+        "envoy-json",
+    ),
     *("gcp", "fastly", "pino", "lograge-json", "json", "lograge", "logfmt"),
 )
 """Of two formats that fit as many lines the first is meant: what asks for more stands before what asks for less."""

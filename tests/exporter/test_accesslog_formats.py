@@ -1,5 +1,6 @@
 """Each format on lines as its server writes them: what they count as, and how strings become formats."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from exporter.accesslog.formats.instants import any_form
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets
+from foundation.errors import BadRecord
 
 SAMPLES = Path(__file__).parent / "accesslog_samples"
 NONE = Buckets((1.0,))
@@ -44,6 +46,45 @@ WANT = {
     },
     "caddy": {"GET /a 200": [1, 10900, 929_675]},
     "traefik-json": {"GET /a 404": [1, 19, 123_456]},
+    "haproxy": {
+        "GET /a 200": [1, 2314, 12_000_000],
+        "POST /b 503": [1, 217, 3_004_000_000],
+        "  400": [1, 0, 0],
+        "GET /big 200": [1, 145, 6_000_000],
+        'GET /q"d 000': [1, 0, 250_000_000],
+        "GET https://www.example.org/a 200": [1, 9, 1_000_000],
+    },
+    "haproxy-clf": {
+        "GET /a 200": [1, 2314, 12_000_000],
+        "  400": [1, 0, 0],
+        "POST /b 503": [1, 217, 3_004_000_000],
+    },
+    "squid": {
+        "GET http://www.example.org/a 200": [1, 2314, 307_000_000],
+        "GET http://www.example.org/b 000": [1, 0, 5_000_000],
+        "CONNECT 192.0.2.9:443 200": [1, 449, 38_000_000],
+        "- error:invalid-request 400": [1, 3376, 0],
+    },
+    "squid-combined": {"GET http://www.example.org/a 200": [1, 2314], "- error:invalid-request 400": [1, 3376]},
+    "envoy": {
+        "GET /a 200": [1, 512, 12_000_000],
+        "POST /b 201": [1, 64, 35_000_000],
+        "GET /c 504": [1, 24, 15_000_000_000],
+        "GET /d 000": [1, 0, 250_000_000],
+        "- - 400": [1, 11, 0],
+        "GET /e 503": [1, 91, 31_000_000],
+    },
+    "ingress-nginx": {"GET /a 200": [1, 2314, 305_000_000], "GET /b 499": [1, 0, 1_000_000_000], "  400": [1, 0, 0]},
+    "gunicorn": {"GET /a 200": [1, 2314]},
+    "uvicorn": {"GET /a 200": [1, 0], "POST /b 500": [1, 0], "GET /c 404": [1, 0]},
+    "morgan-tiny": {"GET /a 200": [1, 2314, 3_141_000], "POST /b 500": [1, 0, 1_203_500_000], "GET /c 000": [1, 0, 0]},
+    "morgan-short": {"GET /a 200": [1, 2314, 3_141_000], "POST /b 500": [1, 0, 1_203_500_000]},
+    "morgan-dev": {
+        "GET /a 200": [1, 2314, 3_141_000],
+        "POST /b 500": [1, 0, 1_203_500_000],
+        "GET /c 304": [1, 0, 500_000],
+        "GET /d 000": [1, 0, 0],
+    },
     "cloudflare": {"GET /a 200": [1, 2314, 48_000_000], "POST /b 522": [1, 120, 15_048_000_000]},
     "envoy-json": {"GET /a 200": [1, 512, 12_000_000], "GET /b 000": [1, 0, 250_000_000]},
     "fastly": {"GET /a 200": [1, 2314], "POST /b 503": [1, 450, 1_500_000]},
@@ -67,10 +108,13 @@ def test_lines_as_the_server_writes_them(name):
     assert counted((SAMPLES / f"{name}.log").read_bytes(), PRESETS[name]) == want
 
 
-@pytest.mark.parametrize("name", sorted(name for name in PRESETS if not name.startswith("tab")))
+TIMELESS = ("tab", "tab-timed", "uvicorn", "morgan-tiny", "morgan-short", "morgan-dev")
+
+
+@pytest.mark.parametrize("name", sorted(set(PRESETS) - set(TIMELESS)))
 def test_a_line_tells_its_own_time(name):
     lines = (SAMPLES / f"{name}.log").read_bytes().splitlines()
-    line = next(line for line in lines if (b"2026" in line and not line.startswith(b"#")) or b'"ts"' in line)
+    line = next(line for line in lines if re.search(rb"22.Nov|11-22[T\t]|179532904[89]|2026-11-22 06:30:48 1", line))
     assert int(PRESETS[name].read_instant_s(line)) == 1795329048
 
 
@@ -97,6 +141,11 @@ def test_what_is_no_time_of_a_line_is_refused(text):
         any_form(text)
 
 
+HTTPLOG = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r"
+ENVOY = (
+    '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% '
+    '%BYTES_RECEIVED% %BYTES_SENT% %DURATION% "%REQ(USER-AGENT):9%"'
+)
 NGINX = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" $request_time'
 
 
@@ -125,6 +174,65 @@ NGINX = '$remote_addr - $remote_user [$time_local] "$request" $status $body_byte
         ('$request_method $status "$request"', b'GET 200 "GET /a HTTP/1.1"', {"GET /a 200": [1, 0, 0]}),
         (r"%h %l %u %t \"%r\" %>s %O %D", b'a - - [x] "GET /a HTTP/1.1" 200 9 1500', {"GET /a 200": [1, 9, 1_500_000]}),
         ("%m %U%q %s %B %O %{ms}T %T", b"GET /a?b=c 200 7 9 15 0", {"GET /a 200": [1, 7, 15_000_000]}),
+        (
+            HTTPLOG,
+            b'2001:db8::1:5 [x] f b/s 0/0/-1/-1/3004 503 +217 - - SC-- 1/1/0/0/+3 0/0 {a|b} "GET /a#22?x HTTP/1.1"',
+            {'GET /a" 503': [1, 217, 3_004_000_000]},
+        ),
+        (
+            r'log-format "%{+Q}o %ci %cp [%tr] %HM %HP%HQ %ST %Tt %B %hr %hs"',
+            b'"192.0.2.1" 5 [x] "GET" "/a""?b=c" 200 12 49 "{h}" ',
+            {"GET /a 200": [1, 49, 12_000_000]},
+        ),
+        (
+            r"log-format %ci\ %T\ %ST\ %HM\ %HU\ %U\ %Tr\ %Tt",
+            b"192.0.2.1 x 200 GET /a?b 7 11 12",
+            {"GET /a 200": [1, 0, 12_000_000]},
+        ),
+        (
+            '{"time":%Ts,"code":%ST,"method":"%HM","path":"%HP%HQ","t":%Ta,"host":"%[capture.req.hdr(0),json(utf8s)]"}',
+            b'{"time":1795329048,"code":200,"method":"GET","path":"/a?b","t":5,"host":"h"}',
+            {"GET /a 200": [1, 0, 5_000_000]},
+        ),
+        ("%[method] %[path] %[status] %Tr", b"GET /a 200 7", {"GET /a 200": [1, 0, 7_000_000]}),
+        (
+            ENVOY,
+            b'[2026-11-22T06:30:48.160Z] "GET /a?b HTTP/2" 0 DC 7 512 12 "curl"',
+            {"GET /a 000": [1, 512, 12_000_000]},
+        ),
+        (
+            '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%({x-forwarded-for}i)s" %(L)s %(T)s',
+            b'192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET /a HTTP/1.1" 200 5 "-" 0.012345 0',
+            {"GET /a 200": [1, 5, 12_345_000]},
+        ),
+        ("%(m)s %(U)s %(q)s %(s)s %(M)s", b"GET /a  200 12", {"GET /a 200": [1, 0, 12_000_000]}),
+        ("%(m)s %(U)s %(s)s %(D)s", b"GET /a 200 12", {"GET /a 200": [1, 0, 12_000]}),
+        (
+            ":remote-addr :method :url :status :res[content-length] - :response-time[0] ms :total-time ms",
+            b"192.0.2.1 GET /a?b 200 5 - 3 ms 4.5 ms",
+            {"GET /a 200": [1, 5, 4_500_000]},
+        ),
+        (
+            '%h %l %u %t "%r" %s %b "%{Referer}i" %{Varnish:time_firstbyte}x %{Varnish:hitmiss}x',
+            b'192.0.2.1 - - [x] "GET http://h/a?b HTTP/1.1" 200 5 "-" 0.000917 miss',
+            {"GET http://h/a 200": [1, 5, 917_000]},
+        ),
+        ('%h "%r" %>s %b %{time.elapsed.usec}V', b'a "GET /a HTTP/1.1" 200 5 17', {"GET /a 200": [1, 5, 17_000]}),
+        (
+            '%{client}a - %u %t "%r" %s %O %{ms}T',
+            b'a - - [x] "GET /a HTTP/1.1" 200 5 17',
+            {"GET /a 200": [1, 5, 17_000_000]},
+        ),
+        (
+            '<Valve className="org.apache.catalina.valves.AccessLogValve" pattern="%h %t &quot;%r&quot; %s %b %T" />',
+            b'a [x] "GET /a HTTP/1.1" 200 5 0.017',
+            {"GET /a 200": [1, 5, 17_000_000]},
+        ),
+        (
+            "#Fields: date time cs-method cs-uri-stem cs-uri-query s-computername cs(User-Agent) sc-status TimeTakenMS",
+            b'2026-11-22 06:30:48.1 "GET" "/a" - "WEB 1" "Mozilla/5.0 (Windows; 200 7)" 404 15',
+            {"GET /a 404": [1, 0, 15_000_000]},
+        ),
         ("%!200,304{Referer}i %% %r %s", b"- % GET /a HTTP/1.0 404", {"GET /a 404": [1, 0, 0]}),
         ("#Fields: cs-method cs-uri sc-status", b"GET /a?b 200", {"GET /a 200": [1, 0, 0]}),
         (
@@ -151,11 +259,40 @@ def test_a_format_string_reads_its_servers_lines(text, line, want):
         ("(?P<code>.)(?P<verb>.)", "a group verb; known here: method"),
         ("(?P<method>.)", "needs a group (?P<code>...)"),
         ("é$status", "only ASCII"),
+        ("%h %Z %s", "neither Apache's, which has no %Z, nor HAProxy's, which has no %h, %Z"),
+        ("%ci %>s", "neither Apache's, which has no %c, nor HAProxy's, which has no %>s"),
+        ("%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts", "no status code (HAProxy's %ST)"),
+        ("%t %s %ST %r", "can be Apache's and HAProxy's"),
+        ("%ci %HM%HU %ST", "%HM%HU without anything between"),
+        ("%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru", "the format is Squid's"),
+        ("%START_TIME% %PROTOCOL%", "no status code"),
+        ("%(h)s %(message)s %(s)s", "has '%(message)s ', which is not known"),
     ],
 )
 def test_what_is_no_format_is_refused(text, want):
-    with pytest.raises(ValueError, match=want.replace("(?P<code>...)", "").replace("?", r"\?")):
+    with pytest.raises(
+        ValueError, match=want.replace("(?P<code>...)", "").translate({ord(c): f"\\{c}" for c in "?()"})
+    ):
         find_format(text)
+
+
+def test_tomcats_time_has_no_unit_until_the_user_names_it():
+    text, line = '%h %t "%r" %s %F %D', b'a [x] "GET /a HTTP/1.1" 200 3 58'
+    assert counted(line, find_format(text)) == {"GET /a 200": [1, 0, 0]}
+    assert find_format(text).find_unitless(line).text == b"58"
+    assert counted(line, find_format(text, time_unit="ms")) == {"GET /a 200": [1, 0, 58_000_000]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"192.0.2.1:56918 [26/Nov/2026:12:08:56.703] f4 t/x 1/0/4 38 -- 2/1/0/0/0 0/0",
+        b"Connect from 192.0.2.1:33484 to 192.0.2.9:80 (web/HTTP)",
+    ],
+)
+def test_logs_of_haproxy_without_codes_are_refused_with_the_reason(line):
+    with pytest.raises(BadRecord, match="no status codes; set `option httplog` in HAProxy"):
+        PRESETS["haproxy"].second_look(line)
 
 
 def test_names_and_units_can_be_set():

@@ -8,8 +8,9 @@ from exporter.accesslog.formats._model import Fields, Format, Unitless, complete
 from exporter.accesslog.formats.assemble import Variable, assemble
 from exporter.accesslog.formats.custom import custom_format
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.percents import is_morgan, morgan_format, percent_format
 from exporter.accesslog.formats.presets import ALIASES, PRESETS, preset
-from exporter.accesslog.formats.servers import DIRECTIVE, IIS_TIME, apache_parts, nginx_parts, w3c_format
+from exporter.accesslog.formats.servers import DIRECTIVE, IIS_TIME, nginx_parts, w3c_format
 from exporter.accesslog.formats.structured import UserPaths, json_format, logfmt_format, with_user_paths
 
 __all__ = ["ALIASES", "PRESETS", "UNITS_NS", "Fields", "Format", "Unitless", "UserPaths", "complete", "find_format"]
@@ -21,8 +22,8 @@ def find_format(text: str, *, fields: UserPaths | None = None, time_unit: str | 
     """The format that `text` is.
 
     Args:
-        text: a name; nginx's `log_format` (it has a `$`); Apache's `LogFormat` (it has a `%`); a W3C `#Fields:` line;
-            or a regex with named groups.
+        text: a name; nginx's `log_format` (it has a `$`); Apache's `LogFormat` or another server's string with a `%`;
+            morgan's with a `:`; a W3C `#Fields:` line; or a regex with named groups.
         fields: where the fields are, for `json` and `logfmt` only.
         time_unit: what its times are in, where that differs from the format's usual: s, ms, us, ns.
 
@@ -58,7 +59,9 @@ def _read(text: str, time_unit: str | None) -> Format:
     if "$" in text:
         return assemble("nginx", nginx_parts(text))
     if "%" in text:
-        return assemble("apache", apache_parts(text))
+        return percent_format(text, time_unit)
+    if is_morgan(text):
+        return morgan_format(text)
     close = difflib.get_close_matches(text, [*PRESETS, *ALIASES], n=1)
     hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(PRESETS)}"
-    raise ValueError(f"format {text!r} is not known; {hint}, or a format string of nginx or Apache, or a regex")
+    raise ValueError(f"format {text!r} is not known; {hint}, or a server's format string, or a regex")

@@ -23,6 +23,7 @@ Kind: TypeAlias = Literal[
     "duration",
     "whole duration",
     "decimal duration",
+    "unknown duration",
     "durations",
     "steps",
     "instant",
@@ -58,6 +59,7 @@ class Variable(NamedTuple):
     item: one item of it, where it may be a list, `a, b : c`.
     slashless: no slash is ever in it, so that a path may follow at once.
     slash: it begins with a slash, if it is not empty.
+    quotable: it may have quotes around it, with blanks inside, and "" for one of them.
     name: as the server calls it.
     """
 
@@ -68,6 +70,7 @@ class Variable(NamedTuple):
     item: str = ""
     slashless: bool = False
     slash: bool = False
+    quotable: bool = False
     name: str = ""
 
 
@@ -202,6 +205,8 @@ def _regex(part: Variable, kind: Kind, stop: str, escapes: bool, split: bool) ->
             return f"[^{barred}]*" if barred else ".*"
         return rf"(?:[^{barred}\\]|\\.)*" if escapes else rf"[^{barred}\\]*"
 
+    if part.quotable:
+        return _quotable(kind, quotes=escapes)
     match kind:
         case "code":  # blanks in a row are not a request
             return CODE if stop in ("", " ", TAB) else _CODE_OR_NOTHING
@@ -213,6 +218,8 @@ def _regex(part: Variable, kind: Kind, stop: str, escapes: bool, split: bool) ->
             return f"(?P<duration>{_WHOLE}|-|)(?P<{UNITLESS}>(?:{_DECIMAL})?)"
         case "decimal duration":
             return f"(?P<duration>{_DECIMAL}|-|)(?P<{UNITLESS}>(?:{_WHOLE})?)"
+        case "unknown duration":
+            return f"(?P<duration>)(?P<{UNITLESS}>{_NUMBER}|-|)"
         case "durations":
             return f"(?P<duration>{_list(TIMES, stop)})"
         case "steps":
@@ -239,6 +246,14 @@ def _regex(part: Variable, kind: Kind, stop: str, escapes: bool, split: bool) ->
             return rf"(?P<method>{text(' ')}) (?P<target>{text(' ', '?')})(?:\?{text(' ')})?(?: {text()})?"
         case _:
             return text()
+
+
+def _quotable(kind: Kind, *, quotes: bool) -> str:
+    """The regex of a W3C field: a bare word, or where there may be quotes, also a text in them."""
+    if kind in ("method", "target"):
+        inner = r'(?P<target>[^ "?]*)(?:\?[^ "]*)?' if kind == "target" else '(?P<method>[^ "]*)'
+        return f'"?{inner}"?' if quotes else inner
+    return '(?:"(?:[^"]|"")*"|[^ ]*)' if quotes else '[^ "]*'
 
 
 def _list(item: str, stop: str) -> str:

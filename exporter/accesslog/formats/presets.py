@@ -1,13 +1,18 @@
 """The formats that have a name of their own."""
 
+import re
+
 import msgspec
 
-from exporter.accesslog.formats._model import Format, regex_format
+from exporter.accesslog.formats import instants
+from exporter.accesslog.formats._model import Fields, Format, regex_format
 from exporter.accesslog.formats.assemble import CODE, DURATION, ISO_INSTANT, SIZE, Variable, assemble
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.haproxy import HTTPLOG_CLF, haproxy_format, httplog_format
 from exporter.accesslog.formats.known_fields import CLOUDFLARE, ENVOY, FASTLY, GCP, LOGRAGE, PINO
 from exporter.accesslog.formats.servers import NGINX, nginx_parts, w3c_format
 from exporter.accesslog.formats.structured import CADDY, GENERIC, TRAEFIK, json_format, logfmt_format
+from foundation.errors import BadRecord
 
 # `ip TAB METHOD target TAB code TAB bytes`. A request that has no method and target, as a server may log what it could
 # not parse, is still one request.
@@ -26,6 +31,10 @@ _TEMPLATES = {
     "vhost-common": f"$host {_COMMON}",
     "vhost-combined": f"$host {_COMMON} {_REFERER_AGENT}",
     "traefik": f'{_COMMON} {_REFERER_AGENT} $number "$router" "$server" ${{millis}}ms',
+    "ingress-nginx": f"{_COMMON} {_REFERER_AGENT} $request_length $request_time [$proxy_upstream_name]"
+    " [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time"
+    " $upstream_status $req_id",
+    "squid-combined": f"{_COMMON} {_REFERER_AGENT} $squid_result:$squid_hierarchy",
     # The three times of a load balancer (waiting, target, answering) are one request's; -1 stands for none.
     "elb": '$time_iso8601 $elb $client $target $three_times $status $target_status $received $bytes_sent "$request"'
     ' "$http_user_agent"',
@@ -57,6 +66,70 @@ _CLOUDFRONT_FIELDS = (
     "cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes time-taken"
 )
 
+_TARGET = r"(?P<target>[^ ?]*)(?:\?[^ ]*)?"
+_QUOTED_REQUEST = r'"(?P<method>[^ "]*) (?P<target>[^ ?"]*)(?:\?[^ "]*)?(?: [^"]*)?"'
+_SQUID = r"(?P<instant>[0-9]+\.[0-9]{3}) +"
+_SQUID_REST = rf"[^ ]+ [A-Z_]+/{CODE} {SIZE} (?P<method>[^ ]*) {_TARGET} [^ ]+ [^ ]+/[^ ]+ [^ ]+(?: \[.*)?"
+_NUMBER = r"(?P<duration>[0-9]{1,9}(?:\.[0-9]{1,9})?|-|)"
+_COLOUR = r"(?:\x1b\[[0-9;]*m)*"
+_TINY = f"{CODE} {SIZE} - {_NUMBER} ms"
+_DEV = rf"(?P<method>[A-Z-]+) {_TARGET} {_COLOUR}{CODE}{_COLOUR} {_NUMBER} ms - {SIZE}{_COLOUR}"
+_UVICORN = (
+    r'(?:[^"]* )?(?:[^ "]+:[0-9]+)? ?- {0}"{0}(?P<method>[^ "]*) (?P<target>[^ ?"]*)(?:\?[^ "]*)?(?: [^"]*)?{0}"{0} '
+)
+_UVICORN += r"{0}(?P<code>[0-9]{{3}})(?: [A-Za-z' -]*)?{0}"
+# Envoy, and Istio with the details of codes and of broken connections before the bytes that came and went.
+_ENVOY = (
+    rf'\[(?P<instant>[^\]]*)\] {_QUOTED_REQUEST} {CODE} (?:-|[A-Za-z][A-Za-z,]*) (?:(?:"[^"]*"|[^ "0-9][^ "]*) ){{0,4}}'
+    rf"[0-9]+ {SIZE} {_NUMBER}(?: .*)?"
+)
+_MS = UNITS_NS["ms"]
+
+
+def _among(format_: Format, messages: str) -> Format:
+    """The format, among the program's other messages, which are neither requests nor bad lines."""
+    is_message = re.compile(messages.encode(), re.DOTALL).fullmatch
+
+    def second_look(line: bytes) -> Fields | None:
+        try:
+            return format_.second_look(line)
+        except BadRecord:
+            if is_message(line):
+                return None
+            raise
+
+    return msgspec.structs.replace(format_, second_look=second_look)
+
+
+_PROGRAMS = (
+    httplog_format("haproxy"),
+    haproxy_format("haproxy-clf", HTTPLOG_CLF),
+    regex_format(
+        "squid",
+        f"{_SQUID}(?P<duration>[0-9]{{1,12}}) {_SQUID_REST}",
+        (f"{_SQUID}-[0-9]+ {_SQUID_REST}",),
+        duration_unit_ns=_MS,
+        read_instant=instants.epoch,
+    ),
+    _among(
+        regex_format("envoy", _ENVOY, duration_unit_ns=_MS, read_instant=instants.iso),
+        r"[0-9T:.Z-]+\t[a-z]+\t.*|\[[^\]]*\]\[[0-9]+\]\[[a-z]+\].*",
+    ),
+    regex_format("morgan-tiny", f"(?P<method>[A-Z-]+) {_TARGET} {_TINY}", duration_unit_ns=_MS),
+    regex_format(
+        "morgan-short", f"[^ ]* [^ ]* (?P<method>[A-Z-]+) {_TARGET} HTTP/[0-9.]+ {_TINY}", duration_unit_ns=_MS
+    ),
+    regex_format("morgan-dev", _DEV, (rf"{_COLOUR}{_DEV}",), duration_unit_ns=_MS),
+    _among(
+        regex_format("uvicorn", _UVICORN.format(""), (_UVICORN.format(_COLOUR),)),
+        rf"{_COLOUR}(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL){_COLOUR}: .*",
+    ),
+    _among(
+        assemble("gunicorn", nginx_parts(_TEMPLATES["combined"], _VARIABLES)),
+        r"\[[^\]]*\] \[[0-9]+\] \[[A-Z]+\] .*",
+    ),
+)
+
 _STRUCTURED = {
     "json": (json_format, GENERIC),
     "logfmt": (logfmt_format, GENERIC),
@@ -80,6 +153,7 @@ _ALL = (
         assemble(name, nginx_parts(text, _TIMED_VARIABLES if name in _TIMED else _VARIABLES), more=name in _MORE)
         for name, text in _TEMPLATES.items()
     ),
+    *_PROGRAMS,
     w3c_format("w3c", _IIS_FIELDS),
     w3c_format("cloudfront", _CLOUDFRONT_FIELDS, separator="\t", time_taken=_SECONDS),
     *(make(name, paths) for name, (make, paths) in _STRUCTURED.items()),
@@ -88,7 +162,16 @@ _ALL = (
 PRESETS: dict[str, Format] = {one.name: one for one in _ALL}
 """By name. The first line of a W3C log says which fields it has; these are what IIS writes if it says nothing."""
 
-ALIASES = {"nginx": "combined", "apache": "combined", "iis": "w3c", "clf": "common", "istio-json": "envoy-json"}
+ALIASES = {
+    "nginx": "combined",
+    "apache": "combined",
+    "iis": "w3c",
+    "clf": "common",
+    "istio-json": "envoy-json",
+    "istio": "envoy",
+    "varnish": "combined",
+    "lighttpd": "combined",
+}
 
 
 def preset(name: str, time_unit: str | None) -> Format:

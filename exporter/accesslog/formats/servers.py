@@ -101,10 +101,39 @@ APACHE: dict[str, Variable] = {
 _HEADERS = "ioenC"
 """Letters whose argument names what a client or a program has sent: any text, also several in a list."""
 _APACHE_DIRECTIVE = re.compile(r"%(?:%|[!0-9,<>]*(?:\{([^}]*)\})?(\^..|[A-Za-z]))")
+_PLAIN_LETTERS = frozenset("aAbBDfFhHIklLmOpPqrRsStTuUvVX")
+_ARGUED_LETTERS = frozenset("aCcehiIlLnoOPprsStTvVx")
+"""Of Apache, and of those that write as it does: Tomcat, Jetty, lighttpd, varnishncsa, Fastly."""
+_EXACT = {
+    "Varnish:time_firstbyte": Variable("duration", rank=-1),
+    "time.elapsed": Variable("duration"),  # Fastly's, as the next two
+    "time.elapsed.msec": Variable("duration", UNITS_NS["ms"]),
+    "time.elapsed.usec": _MICROS,
+}
 
 
-def apache_parts(text: str) -> list[Part]:
-    r"""`%h %l %u %t \"%r\" %>s %b` in parts. Raises ValueError for a `%` that starts no directive."""
+def unknown_to_apache(text: str) -> list[str]:
+    """What begins with a percent sign and is no directive of Apache, or of those that write as it does."""
+    end, unknown = 0, []
+    for match in re.finditer("%", text):
+        if match.start() < end:
+            continue
+        found = _APACHE_DIRECTIVE.match(text, match.start())
+        end = found.end() if found else match.end()
+        if found is None or not _is_apache(found):
+            unknown.append(found[0] if found else text[match.start() : match.start() + 3])
+    return unknown
+
+
+def _is_apache(match: re.Match[str]) -> bool:
+    argument, letter = match[1], match[2]
+    if letter is None or letter.startswith("^t"):
+        return True
+    return letter in _PLAIN_LETTERS if argument is None else letter in _ARGUED_LETTERS and argument[:1] not in "+-"
+
+
+def apache_parts(text: str, own: Mapping[str, Variable] | None = None) -> list[Part]:
+    r"""`%h %l %u %t \"%r\" %>s %b` in parts; `own`: what letters mean to the server that are not Apache's."""
     text = text.replace('\\"', '"').replace("\\t", "\t")
     parts: list[Part] = []
     end = 0
@@ -118,7 +147,7 @@ def apache_parts(text: str) -> list[Part]:
             parts.append(CLF_INSTANT)
             _literal(parts, "]")
         else:
-            parts.append(_apache_variable(match[2], match[1]))
+            parts.append((own or {}).get(match[2]) or _apache_variable(match[2], match[1]))
     _literal(parts, text[end:])
     return parts
 
@@ -141,7 +170,7 @@ def _apache_variable(letter: str, argument: str | None) -> Variable:
         return APACHE.get(letter, ANY)
     if letter == "i" and argument.lower() == "host":
         return HOST
-    return Variable(item=WORDS) if letter in _HEADERS else ANY
+    return _EXACT.get(argument) or (Variable(item=WORDS) if letter in _HEADERS else ANY)
 
 
 DIRECTIVE = b"#Fields:"
@@ -160,13 +189,22 @@ IIS_TIME = Variable("whole duration", UNITS_NS["ms"], name="time-taken")
 """IIS writes whole milliseconds. The W3C's draft says seconds, with a fraction."""
 
 
+_TIMES_TAKEN = ("time-taken", "TimeTakenMS")
+
+
+def _w3c_variable(word: str, separator: str) -> Variable:
+    """IIS' Advanced Logging puts quotes around texts, with blanks in them; what parts fields by tabs does not."""
+    found = W3C.get(word, ANY)
+    return found._replace(quotable=separator == " ") if found.kind in ("method", "target", "any") else found
+
+
 def w3c_format(name: str, fields: str, *, separator: str = " ", time_taken: Variable = IIS_TIME) -> Format:
     """The format of a `#Fields:` line's list; `time_taken`: what that field is. Raises ValueError."""
     parts: list[Part] = []
     words = iter(fields.replace("date time", "date+time").replace("date\ttime", "date+time").split())
     for word in words:
         _literal(parts, separator if parts else "")
-        parts.append(time_taken if word == "time-taken" else W3C.get(word, ANY))
+        parts.append(time_taken if word in _TIMES_TAKEN else _w3c_variable(word, separator))
 
     def reshape(directive: bytes) -> Format | None:
         if not directive.startswith(DIRECTIVE):

@@ -1,0 +1,172 @@
+"""Format strings with percent signs: whose are they? Apache, Tomcat, HAProxy, Envoy and gunicorn write such.
+
+The directives decide. `%b` is bytes to Apache and a backend to HAProxy, so a string that could be both is refused.
+"""
+
+import html
+import re
+from collections.abc import Callable
+
+from exporter.accesslog.formats import haproxy
+from exporter.accesslog.formats._model import Format
+from exporter.accesslog.formats.assemble import (
+    ANY,
+    CLF_INSTANT,
+    CODE_VARIABLE,
+    ISO_INSTANT,
+    METHOD,
+    REQUEST,
+    SIZE_VARIABLE,
+    TARGET,
+    Part,
+    Variable,
+    assemble,
+)
+from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.servers import apache_parts, unknown_to_apache
+
+_HAPROXY_LINE = re.compile(r"\s*log-format\s+(?:\"(.*)\"|'(.*)'|(.*?))\s*", re.DOTALL)
+_TOMCAT_LINE = re.compile(r"\s*(?:<Valve\b.*?\b)?pattern=(?:\"([^\"]*)\"|'([^']*)').*", re.DOTALL)
+_TOMCAT_WORDS = {
+    "common": '%h %l %u %t "%r" %s %b',
+    "combined": '%h %l %u %t "%r" %s %b "%{Referer}i" "%{User-Agent}i"',
+}
+_TOMCAT_ONLY = re.compile(r"%F|%\{[^}]*\}[crs]")
+_SQUID = re.compile(r"%[-0-9.]*[<>]?Hs\b|%S[sh]\b")
+
+MICROS, MILLIS, SECONDS = (Variable("duration", UNITS_NS[unit]) for unit in ("us", "ms", "s"))
+
+
+def percent_format(text: str, time_unit: str | None = None) -> Format:
+    """The format of a string with percent signs. Raises ValueError."""
+    if match := _HAPROXY_LINE.fullmatch(text):
+        return haproxy.haproxy_format("haproxy", match[1] or match[2] or match[3] or "")
+    if match := _TOMCAT_LINE.fullmatch(text):
+        pattern = html.unescape(match[1] or match[2] or "")
+        return _tomcat(_TOMCAT_WORDS.get(pattern, pattern), time_unit)
+    if _ENVOY.search(text):
+        return assemble("envoy", _named_parts(_ENVOY, text, _envoy_variable))
+    if _GUNICORN.search(text):
+        return assemble("gunicorn", _named_parts(_GUNICORN, text.replace("%(t)s", "[%(t)s]"), _gunicorn_variable))
+    if _SQUID.search(text):
+        raise ValueError(
+            "the format is Squid's, whose strings are not known here; use squid, squid-combined or a regex"
+        )
+    if _is_haproxy(text):
+        return haproxy.haproxy_format("haproxy", text)
+    return _tomcat(text, time_unit) if _TOMCAT_ONLY.search(text) else assemble("apache", apache_parts(text))
+
+
+def _is_haproxy(text: str) -> bool:
+    """Whether it is HAProxy's, and not Apache's. Raises ValueError if it is neither, or may be both."""
+    not_apache, not_haproxy = unknown_to_apache(text), haproxy.unknown_directives(text)
+    if not_apache and not_haproxy:
+        raise ValueError(
+            f"the format is neither Apache's, which has no {_listed(not_apache)}, nor HAProxy's, which has no "
+            f"{_listed(not_haproxy)}"
+        )
+    telling = haproxy.telling_directives(text)
+    if not_apache or not_haproxy or "%ST" not in telling:
+        return bool(not_apache)
+    if len(telling) > 1:
+        return True
+    raise ValueError(
+        "the format can be Apache's and HAProxy's, where %s and %b mean other things; write it as HAProxy's "
+        "configuration has it, log-format and the string, or as a regex"
+    )
+
+
+def _listed(directives: list[str]) -> str:
+    return ", ".join(dict.fromkeys(directives))
+
+
+def _tomcat(text: str, time_unit: str | None) -> Format:
+    """Tomcat's pattern, where %D is ms up to Tomcat 9 and us since Tomcat 10: only the user can know."""
+    millis = Variable("duration", UNITS_NS[time_unit]) if time_unit else _TOMCAT_TIME
+    return assemble("tomcat", apache_parts(text, {"D": millis}))
+
+
+_TOMCAT_TIME = Variable("unknown duration", rank=-1, name="%D, which is ms up to Tomcat 9 and us since Tomcat 10")
+
+
+def _named_parts(grammar: re.Pattern[str], text: str, find: Callable[[re.Match[str]], Variable]) -> list[Part]:
+    """Literal texts and variables in turn. Raises ValueError for a percent sign that begins nothing of the grammar."""
+    parts: list[Part] = []
+    end = 0
+    for match in (*grammar.finditer(text), None):
+        literal = text[end : match.start() if match else len(text)]
+        if "%" in literal:
+            at = literal.index("%")
+            raise ValueError(f"the format has {literal[at : at + 20]!r}, which is not known here")
+        parts += [literal] if literal else []
+        if match:
+            parts.append(find(match))
+            end = match.end()
+    return parts
+
+
+_ENVOY = re.compile(r"%([A-Z][A-Z0-9_]{2,})(?:\(((?:[^()]|\([^()]*\))*)\))?(?::[0-9]+)?%")
+_ENVOY_VARIABLES = {
+    "START_TIME": ISO_INSTANT,
+    "RESPONSE_CODE": CODE_VARIABLE,
+    "BYTES_SENT": SIZE_VARIABLE,
+    "DURATION": MILLIS,
+    "RESPONSE_DURATION": MILLIS._replace(rank=0),  # until the upstream's first byte
+}
+
+
+def _envoy_variable(match: re.Match[str]) -> Variable:
+    if match[1] in ("REQ", "PATH"):
+        header = (match[2] or "").upper()
+        return METHOD if header == ":METHOD" else TARGET if match[1] == "PATH" or ":PATH" in header else ANY
+    if match[1] == "START_TIME" and match[2]:
+        return ANY
+    return _ENVOY_VARIABLES.get(match[1], ANY)
+
+
+_GUNICORN = re.compile(r"%\((\w|\{[^}]*\}[ioe])\)s")
+_GUNICORN_VARIABLES = {
+    "t": CLF_INSTANT,
+    "r": REQUEST,
+    "m": METHOD,
+    "U": TARGET,
+    "s": CODE_VARIABLE,
+    "b": SIZE_VARIABLE,
+    "B": SIZE_VARIABLE,
+    "D": MICROS,
+    "L": SECONDS,
+    "M": MILLIS,
+    "T": SECONDS._replace(rank=0),  # whole seconds
+}
+
+
+def _gunicorn_variable(match: re.Match[str]) -> Variable:
+    return _GUNICORN_VARIABLES.get(match[1], ANY)
+
+
+_MORGAN = re.compile(r":([a-z][a-z-]*[a-z])(?:\[([^\]]*)\])?")
+_MORGAN_VARIABLES = {
+    "method": METHOD,
+    "url": TARGET,
+    "status": CODE_VARIABLE,
+    "response-time": MILLIS,
+    "total-time": MILLIS._replace(rank=2),  # also the body
+}
+_MORGAN_DATES = {"clf": CLF_INSTANT, "iso": ISO_INSTANT}
+
+
+def is_morgan(text: str) -> bool:
+    """Whether it is a format of node's morgan, `:method :url :status`."""
+    return "%" not in text and any(match[1] in ("method", "url", "status") for match in _MORGAN.finditer(text))
+
+
+def morgan_format(text: str) -> Format:
+    """The format of morgan's string. Raises ValueError."""
+    return assemble("morgan", _named_parts(_MORGAN, text, _morgan_variable))
+
+
+def _morgan_variable(match: re.Match[str]) -> Variable:
+    name, argument = match[1], match[2] or ""
+    if name == "res" and argument.lower() == "content-length":
+        return SIZE_VARIABLE
+    return _MORGAN_DATES.get(argument, ANY) if name == "date" else _MORGAN_VARIABLES.get(name, ANY)
