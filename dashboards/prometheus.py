@@ -107,7 +107,7 @@ class Prometheus:
         except TimeoutError as exc:
             raise SourceError(f"Prometheus at {self.shown} did not answer within {TIMEOUT_S:g} s") from exc
         except aiohttp.ClientError as exc:
-            raise SourceError(f"Prometheus cannot be reached at {self.shown}: {_reason(exc)}") from exc
+            raise SourceError(f"Prometheus cannot be reached at {self.shown}: {shown_url(_reason(exc))}") from exc
         try:
             answer = msgspec.json.decode(body, type=_Answer)
         except msgspec.DecodeError as exc:

@@ -12,6 +12,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, NoReturn, TypedDict
 from zoneinfo import ZoneInfo
 
+from foundation.secret import shown_url
+
 MAX_DURATION_S = 100 * 365 * 86_400.0  # a century; more is a mistake
 MAX_SIZE_BYTES = 1 << 62  # fits a signed number of 64 bits
 
@@ -283,5 +285,5 @@ def format_size(size: int) -> str:
 
 def _quoted(given: object) -> str:
     """What was written, in one short line: numbers bare, text in quotes."""
-    text = repr(given) if isinstance(given, str) else str(given)
+    text = repr(shown_url(given)) if isinstance(given, str) else str(given)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 
+from foundation.secret import shown_url
 from foundation.terminal import printable_text
 
 
@@ -20,13 +21,16 @@ def render(package: str, template: str, **values: Any) -> str:
 
 
 def web_link(url: str) -> str:
-    """`url` if a browser may follow it: http or https with a host, or a path of this site; else an empty string."""
+    """`url` if a browser may follow it: http or https with a host, or a path of this site; else an empty string.
+
+    What is secret in it is left out: whoever sees the page would see it.
+    """
     try:
         parts = urlsplit(url.strip())
     except ValueError:
         return ""
     own_path = not parts.scheme and not parts.netloc and parts.path.startswith("/") and "\\" not in url
-    return url.strip() if own_path or (parts.scheme in ("http", "https") and parts.hostname) else ""
+    return shown_url(url.strip()) if own_path or (parts.scheme in ("http", "https") and parts.hostname) else ""
 
 
 @cache

@@ -124,7 +124,7 @@ def check_jitter(jitter: float) -> float:
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon:
-        raise ConfigError(f"--header: {text!r} is not a header; write 'Name: value'")
+        raise ConfigError("--header: expected 'Name: value', got text without a colon")
     return name.strip(), value.strip()
 
 

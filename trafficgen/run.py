@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import count
 
 from foundation.errors import TidewatchError, ungrouped
+from foundation.secret import shown_url
 from trafficgen.config import LoadConfig
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import CurvePlan, Plan
@@ -57,7 +58,7 @@ class Run:
                 ticker.cancel()
         return make_report(
             self.crew.meter,
-            url=self.config.url,
+            url=shown_url(self.config.url),
             seed=self.seed,
             seconds=max(0.0, (self.crew.stopped_ns - self._start_ns) / 1e9),
             plan_s=self.plan.duration_s,

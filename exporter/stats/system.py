@@ -17,6 +17,7 @@ from exporter.stats.source import Source
 from exporter.system import Context
 from foundation.clock import Clock
 from foundation.errors import BadRecord, SourceError
+from foundation.secret import shown_url
 
 log = logging.getLogger(__name__)
 
@@ -66,11 +67,11 @@ class System:
         else:
             if source.source in self._down:
                 self._down.discard(source.source)
-                log.info("stats page %s (%s) can be read again", source.source, source.url)
+                log.info("stats page %s (%s) can be read again", source.source, shown_url(source.url))
         return Reading(counts, self._clock.monotonic() - begin_s)
 
     def _tell_trouble(self, source: Source, exc: SourceError | BadRecord) -> None:
         """Once a streak: a page that is down for a night is one line."""
         if source.source not in self._down:
             self._down.add(source.source)
-            log.warning("stats page %s (%s) cannot be read: %s", source.source, source.url, exc)
+            log.warning("stats page %s (%s) cannot be read: %s", source.source, shown_url(source.url), exc)

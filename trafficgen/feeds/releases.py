@@ -170,11 +170,11 @@ class HttpSink:
                     return True
                 trouble = f"answered {answer.status_code}: {answer.text.strip()[:200]}"
                 if answer.status_code in (400, 401, 404, 413):
-                    raise TidewatchError(f"{self._url}: {trouble}")
+                    raise TidewatchError(shown_url(f"{self._url}: {trouble}"))
             except requests.RequestException as exc:
                 trouble = str(exc)
             if not self._complained:
-                echo(f"trafficgen: {printable(f'{self._url}: {trouble}')}; trying again", err=True)
+                echo(f"trafficgen: {printable(shown_url(f'{self._url}: {trouble}'))}; trying again", err=True)
                 self._complained = True
             if self._stop.wait(RETRY_S):
                 return False

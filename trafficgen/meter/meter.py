@@ -7,6 +7,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from foundation.secret import shown_url
 from trafficgen.meter.histogram import Histogram
 
 K = TypeVar("K")
@@ -73,11 +74,18 @@ def _sum(rows: list[tuple[int, int, int]]) -> tuple[int, int, int]:
     return (sum(r[0] for r in rows), sum(r[1] for r in rows), sum(r[2] for r in rows))
 
 
+def _shown(targets: tuple[str, ...]) -> tuple[str, ...]:
+    """Paths as labels, without what is secret in their query strings; those that differ in nothing else get numbers."""
+    shown = [shown_url(target) for target in targets]
+    seen = [shown[: n + 1].count(target) for n, target in enumerate(shown)]
+    return tuple(f"{target}#{number}" if number > 1 else target for target, number in zip(shown, seen, strict=True))
+
+
 class Meter:
     """The counters and histograms of one worker."""
 
     def __init__(self, targets: tuple[str, ...]) -> None:
-        self.targets = targets
+        self.targets = _shown(targets)
         self.planned = 0
         self.own_fault = 0  # late by over 0.1 s, or never sent, because the generator itself was the limit
         self.saturated = False  # so it was for over 1 % of the last second's requests

@@ -37,7 +37,7 @@ def parse_url(text: str) -> Url:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError as exc:
-        raise ConfigError(f"--url: {shown!r}: {exc}; {wanted}") from exc
+        raise ConfigError(f"--url: {shown!r} has no port or address that can be read; {wanted}") from exc
     if parts.scheme not in {"http", "https"}:
         raise ConfigError(f"--url: {shown!r} is not an http or https URL; {wanted}")
     if not host or not all("!" <= c <= "~" for c in parts.netloc):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from foundation.flags import AddressType, DurationType, web_options
+from foundation.secret import shown_url
 from foundation.terminal import echo, printable
 from trafficgen.units import MAX_DURATION_S
 
@@ -16,7 +17,9 @@ _LENGTH = DurationType(zero=True, most_s=MAX_DURATION_S)
 
 def _url(_ctx: click.Context, param: click.Parameter, text: str) -> str:
     if not text.startswith(("http://", "https://")):
-        raise click.BadParameter(f"{text!r} is no URL, as http://127.0.0.1:8080 is", param=param)
+        raise click.BadParameter(
+            f"invalid URL {shown_url(text)!r}: expected http or https, for example http://127.0.0.1:8080", param=param
+        )
     return text.rstrip("/")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.errors import ungrouped
+from foundation.secret import shown_url
 from foundation.web import WebPolicy
 from trafficgen.config import LoadConfig
 from trafficgen.meter.metrics import MetricsServer
@@ -149,4 +150,4 @@ def _traffic(run: Run, report: Report) -> Traffic:
 def _announcement(options: Options, seed: int) -> str:
     fault = f"{options.fault_s:g} s with {FAULT[0][1]:.0%} of 500s, " if options.fault_s else ""
     phases = f"{options.calm_s:g} s calm, {fault}{options.after_s:g} s calm"
-    return f"{options.rps:g} requests/s to {options.url}: {phases}; seed {seed}"
+    return f"{options.rps:g} requests/s to {shown_url(options.url)}: {phases}; seed {seed}"

@@ -19,6 +19,7 @@ from exporter.stats.options import Columns
 from foundation.errors import SourceError, StoreError
 from foundation.flags import DurationType
 from foundation.program import run_command
+from foundation.secret import shown_url
 from foundation.terminal import printable
 
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 10.0
@@ -78,7 +79,7 @@ def command(
         columns,
         interval_s=interval,
         duration_s=duration or float("inf"),
-        say=lambda text: _say(f"{url}: {text}"),
+        say=lambda text: _say(shown_url(f"{url}: {text}")),
         progress=_progress(to_file=output is not None),
     )
     try:
