@@ -3,7 +3,8 @@
 One SQLite file (WAL) holds the state of every source as keys and values in scopes, one scope a source. A `commit` is
 one transaction, so that "read to byte 812,044" and "so many requests counted" can never disagree, whenever the
 process dies. A power cut may undo the last commits (WAL is synced at its own checkpoints), never half of one: the
-same bytes are then read and counted again, from the same earlier state.
+same bytes are then read and counted again, from the same earlier state. What was acknowledged to a sender is not there
+to be read again: such a commit, and with it all before, is `synced` to the platter.
 
 A file that goes away while it is used (damaged, deleted with or without its directory) is begun anew by the next
 commit, which then must bring everything, of every scope.
@@ -117,13 +118,13 @@ class Checkpoint:
             self._complete.add(scope)
             return {key.decode("utf-8", "surrogateescape"): value or b"" for key, value in rows}
 
-    async def commit(self, scope: str, changes: Changes) -> None:
+    async def commit(self, scope: str, changes: Changes, *, synced: bool = False) -> None:
         """Write changes of `scope` in one transaction, off the event loop. See `commit_now`.
 
         A caller that is cancelled meanwhile gets its CancelledError once the write has ended, and does not learn how:
         it puts the same again at its last commit.
         """
-        writing = asyncio.ensure_future(asyncio.to_thread(self.commit_now, scope, changes))
+        writing = asyncio.ensure_future(asyncio.to_thread(self.commit_now, scope, changes, synced=synced))
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
@@ -131,8 +132,13 @@ class Checkpoint:
             writing.exception()  # seen; a cancelled caller can't be told
             raise
 
-    def commit_now(self, scope: str, changes: Changes) -> None:
+    def commit_now(self, scope: str, changes: Changes, *, synced: bool = False) -> None:
         """Write changes of `scope` in one transaction; all of it happens or nothing.
+
+        Args:
+            scope: of which source.
+            changes: what to write.
+            synced: it must also outlive a power cut.
 
         Raises Incomplete where it must be everything, and StoreError when nothing can be written now; put the same
         again then.
@@ -140,6 +146,7 @@ class Checkpoint:
         with self._guard, self._connected() as db:
             if not changes.everything and scope not in self._complete:
                 raise Incomplete(f"{self.path}: begun anew")
+            db.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
             self._write(db, scope, changes)
             if not self._file.is_ours():  # it went where nobody will find it
                 self._disconnect()
@@ -224,7 +231,6 @@ class Checkpoint:
             if not self._checked:
                 _see_that_it_is_whole(db)
             db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=NORMAL")
             self._migrate(db, version)
         except BaseException:
             db.close()

@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from exporter.checkpoint import Changes, Checkpoint, Incomplete
 from exporter.statefile import Unavailable
@@ -31,6 +32,13 @@ RETRY_S = 1.0
 
 class Ended(StoreError):  # noqa: N818, an event
     """What was counted since the last commit will not be written: the source has ended, or has counted it half."""
+
+
+class _Waiter(NamedTuple):
+    """Who waits for a commit. synced: it must outlive a power cut."""
+
+    done: asyncio.Future[None]
+    synced: bool
 
 
 class Keeper:
@@ -72,7 +80,7 @@ class Keeper:
         self._spoilt: Exception | None = None
         self._resumed = self._over = False
         self._dirty, self._urgent = asyncio.Event(), asyncio.Event()
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: list[_Waiter] = []
 
     async def load(self) -> dict[str, bytes]:
         """What an earlier run has put away, by key. Waits while the disk is in trouble that may pass.
@@ -124,17 +132,18 @@ class Keeper:
         self._urgent.set()
         self._end()
 
-    async def written(self) -> None:
-        """Wait until everything that was counted before is on disk.
+    async def written(self, *, synced: bool = False) -> None:
+        """Wait until everything that was counted before is on disk, `synced`: where no power cut undoes it.
 
         Raises StoreError where the disk refuses, Ended where it will not be tried again.
         """
         if self._over:
             raise Ended(f"{self._scope}: it has ended")
-        self._waiters.append(waiter := asyncio.get_running_loop().create_future())
+        done = asyncio.get_running_loop().create_future()
+        self._waiters.append(_Waiter(done, synced))
         self._dirty.set()
         self._urgent.set()
-        await waiter
+        await done
 
     @contextlib.asynccontextmanager
     async def keeping(self) -> AsyncIterator[None]:
@@ -206,7 +215,7 @@ class Keeper:
         async with self.whole:
             waiters = self._take()
         try:
-            await self._checkpoint.commit(self._scope, self._pending)
+            await self._checkpoint.commit(self._scope, self._pending, synced=any(waiter.synced for waiter in waiters))
         except StoreError as exc:
             if self._wants_everything(exc):
                 self._waiters[:0] = waiters
@@ -227,7 +236,7 @@ class Keeper:
             return
         waiters = self._take()
         try:
-            self._checkpoint.commit_now(self._scope, self._pending)
+            self._checkpoint.commit_now(self._scope, self._pending, synced=any(waiter.synced for waiter in waiters))
         except StoreError as exc:
             if self._wants_everything(exc):
                 self._waiters[:0] = waiters
@@ -238,7 +247,7 @@ class Keeper:
         else:
             self._written(waiters)
 
-    def _take(self) -> list[asyncio.Future[None]]:
+    def _take(self) -> list[_Waiter]:
         """Put on the pile what has changed; who waits for it."""
         if self._spoilt is not None:
             raise self._spoilt
@@ -255,20 +264,20 @@ class Keeper:
         self._everything = isinstance(exc, Incomplete) and not self._pending.everything
         return self._everything
 
-    def _failed(self, exc: StoreError, waiters: list[asyncio.Future[None]]) -> None:
+    def _failed(self, exc: StoreError, waiters: list[_Waiter]) -> None:
         self.trouble = exc
         _wake(waiters, exc)
 
-    def _written(self, waiters: list[asyncio.Future[None]]) -> None:
+    def _written(self, waiters: list[_Waiter]) -> None:
         self._pending, self.trouble = Changes({}), None
         _wake(waiters, None)
 
 
-def _wake(waiters: list[asyncio.Future[None]], trouble: StoreError | None) -> None:
-    for waiter in waiters:
-        if waiter.done():  # whoever waited has gone
+def _wake(waiters: list[_Waiter], trouble: StoreError | None) -> None:
+    for done, _ in waiters:
+        if done.done():  # whoever waited has gone
             continue
         if trouble is None:
-            waiter.set_result(None)
+            done.set_result(None)
         else:
-            waiter.set_exception((Ended if isinstance(trouble, Ended) else StoreError)(str(trouble)))
+            done.set_exception((Ended if isinstance(trouble, Ended) else StoreError)(str(trouble)))

@@ -165,6 +165,10 @@ class Live:
         """How the reading of the followed log goes; None where there is none, or before it began."""
         return None if self._tail is None else self._tail.status
 
+    async def synced(self) -> None:
+        """Wait until all that was taken is where no power cut undoes it."""
+        await self._keeper.written(synced=True)
+
     def trouble(self) -> StoreError | None:
         """Why the disk takes nothing at the moment."""
         return self._keeper.trouble

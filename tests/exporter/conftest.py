@@ -124,7 +124,7 @@ class FaultyCheckpoint(Checkpoint):
         super().__init__(path, clock)
         self.faults = deque(faults)
         self.killed = False
-        self.writes = 0
+        self.writes = self.synced_writes = 0
 
     def _write(self, db, scope, changes):
         fault = self.faults.popleft() if self.faults else None
@@ -138,6 +138,7 @@ class FaultyCheckpoint(Checkpoint):
             raise exc
         super()._write(db, scope, changes)
         self.writes += 1
+        self.synced_writes += db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 @pytest.fixture(scope="session")

@@ -162,6 +162,32 @@ async def test_a_failed_commit_is_put_again_with_what_came_since(world, fault, t
     assert world.kept().values == {"a": 2, "b": 1 + failed, "total": 3 + failed}
 
 
+@pytest.mark.parametrize("fault", [None, "full", "deleted"])
+async def test_a_commit_outlives_a_power_cut_if_one_of_those_who_wait_needs_it(world, fault):
+    async with world.running():
+        await world.count("a")
+        assert world.checkpoint.synced_writes == 0
+        world.checkpoint.faults.extend([fault])
+        waiting = [asyncio.create_task(world.keeper.written(synced=synced)) for synced in (False, True, False)]
+        refused = await asyncio.gather(*waiting, return_exceptions=True)
+        assert any(refused) == (fault == "full")
+        assert world.checkpoint.synced_writes == {None: 1, "full": 0, "deleted": 2}[fault]
+        if fault == "full":
+            await world.keeper.written(synced=True)
+            assert world.checkpoint.synced_writes == 1
+        await world.count("b")
+        assert world.checkpoint.writes > world.checkpoint.synced_writes
+
+
+async def test_what_is_acknowledged_by_the_last_commit_outlives_a_power_cut(world):
+    async with world.running() as task:
+        waiting = asyncio.create_task(world.keeper.written(synced=True))
+        await asyncio.sleep(0)
+        task.cancel()
+    await waiting
+    assert world.checkpoint.synced_writes == 1
+
+
 async def test_a_failed_commit_is_tried_again_by_itself(world):
     """Also if nothing more is counted, and nobody waits."""
     async with world.running():

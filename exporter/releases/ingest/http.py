@@ -35,8 +35,8 @@ class Sink(Protocol):
     def remembered(self, key: str) -> Remembered | None:
         """The answer that a request with this idempotency key was given."""
 
-    async def written(self) -> None:
-        """Wait until all that was taken is on disk. Raises StoreError, Ended where it never will be."""
+    async def synced(self) -> None:
+        """Wait until all that was taken is where no power cut undoes it. Raises StoreError, Ended where it never is."""
 
     def trouble(self) -> StoreError | None:
         """Why the disk takes nothing at the moment."""
@@ -155,7 +155,7 @@ class Ingest:
     async def _written(self, answer: Answer, key: str | None) -> Answer:
         """The answer, once what it tells of is on disk; until then the sender must keep its records."""
         try:
-            await self._sink.written()
+            await self._sink.synced()
         except Ended as exc:
             raise _ProblemError(503, f"counted, and not kept: {exc}; send the same again", Retry_After="1") from exc
         except StoreError as exc:

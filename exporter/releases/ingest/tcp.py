@@ -37,8 +37,8 @@ class Sink(Protocol):
     async def room(self, records: int) -> None:
         """Wait, after so many records, until more may come."""
 
-    async def written(self) -> None:
-        """Wait until all that was taken is on disk. Raises StoreError, Ended where it never will be."""
+    async def synced(self) -> None:
+        """Wait until all that was taken is where no power cut undoes it. Raises StoreError, Ended where it never is."""
 
 
 class Receipt(msgspec.Struct):
@@ -130,7 +130,7 @@ class LineServer:
         """Tell what was counted, once it is on disk; never, while the disk takes nothing or when it is lost."""
         while not connection.gone.is_set():
             try:
-                await self._sink.written()
+                await self._sink.synced()
             except Ended:
                 connection.abort()
                 return
