@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from worlds import SYSTEMS, Life, as_untouched
+from worlds import SYSTEMS, AccessLog, Life, ReleasesLog, as_untouched
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("restless")]
 
@@ -66,6 +66,20 @@ async def test_values_of_another_release_are_set_aside_and_all_begins_anew(
         assert life.checkpoint.problems == {"damaged": len(keys)}
     assert {key for (key,) in alter(life.state, "SELECT key FROM set_aside", ())} == keys
     assert f"{len(keys)} of the values kept cannot be read and are set aside" in caplog.text
+
+
+@pytest.mark.parametrize("make_world", [AccessLog, ReleasesLog])
+async def test_without_their_position_counts_begin_anew_with_the_log(
+    make_world, faulty_checkpoint, hasty_clock, tmp_path
+):
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+    life = Life(make_world(tmp_path / "one"), faulty_checkpoint, hasty_clock)
+    await stopped_after(life, 4)
+    alter(life.state, "UPDATE state SET value = x'c1' WHERE key = 'tail'", ())
+    life.shown = {}
+    async with life.running():
+        await as_untouched(life, tmp_path / "other")
 
 
 @pytest.mark.parametrize("make_world", SYSTEMS)
