@@ -69,6 +69,7 @@ class Live:
         self._resume({})
         self._tally = Tally()
         self._allowance = Allowance(source.max_records_per_s)
+        self._taken_s = clock.monotonic()  # when records came last
         self._due, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
         self.requests: Counter[int] = Counter()
@@ -129,7 +130,7 @@ class Live:
             tally.set_aside.clear()
             taken, turns = self.stream.take(counts, BINS_AT_ONCE)
             if taken.accepted:
-                self.stream.state.last_record_s = self._clock.wall()
+                self.stream.state.last_record_s, self._taken_s = self._clock.wall(), self._clock.monotonic()
             if taken.late:
                 self.failed["late"] += taken.late
         self._keeper.touch()
@@ -248,9 +249,12 @@ class Live:
             self._room.set()  # nobody waits for what does not come any more
 
     async def _tick(self) -> None:
-        """Close the last bins of a stream that has gone quiet."""
+        """Close the last bins of a stream that has gone quiet; of one that catches up, more may come for each."""
+        quiet_s = max(TICK_S, self._source.limits.lateness_s)
         while True:
             await self._clock.sleep_until(self._clock.monotonic() + TICK_S)
+            if self._clock.monotonic() < self._taken_s + quiet_s:
+                continue
             before = self.stream.state.closed_to_s
             with self._keeper.counting():
                 self._log(self.stream.tick(self._clock.wall(), BINS_AT_ONCE))

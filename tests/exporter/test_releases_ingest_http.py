@@ -13,6 +13,7 @@ from ingesting import LINES, WANT, counted, live, urls
 
 from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Refused
 from exporter.releases.ingest.bodies import JsonRecord
+from exporter.releases.state import Limits
 from exporter.web.exposition import Renderer
 from foundation.clock import SystemClock
 
@@ -104,6 +105,30 @@ async def test_a_time_ahead_of_the_clock_is_refused_and_closes_nothing(start_rel
     assert (answer["taken"], answer["late"], answer["refused_count"]) == (2, 0, 1)
     assert [(r["line"], r["reason"]) for r in answer["refused"]] == [(2, "future")]
     assert live(system).stream.state.newest_s == now
+
+
+async def sent_with_a_pause(system, seconds):
+    """Two halves of a bin of some minutes ago, and what was late of the second."""
+    time_s = (int(SystemClock().wall()) - 600) // 10 * 10
+    halves = [b"".join(b"%d\t5.1\t3\n" % (time_s + second) for second in part) for part in (range(5), range(5, 10))]
+    async with ClientSession() as client:
+        for half in halves:
+            async with client.post(urls(system)[0], data=half) as response:
+                late = (await response.json())["late"]
+            await asyncio.sleep(seconds)
+    return late
+
+
+async def test_a_sender_that_catches_up_is_not_late_by_pausing(start_releases, monkeypatch):
+    monkeypatch.setattr("exporter.releases.live.TICK_S", 0.001)
+    assert await sent_with_a_pause(await start_releases(), 0.05) == 0
+
+
+async def test_a_stream_that_is_quiet_for_longer_than_records_are_late_is_closed(start_releases, monkeypatch):
+    monkeypatch.setattr("exporter.releases.live.TICK_S", 0.001)
+    system = await start_releases(limits=Limits(lateness_s=0))
+    assert await sent_with_a_pause(system, 0.1) == 5
+    assert live(system).stream.state.closed_to_s is not None
 
 
 async def test_too_much_at_once_is_told_to_wait_and_is_not_held(start_releases, monkeypatch):
