@@ -7,7 +7,7 @@ is a float: durations are whole nanoseconds.
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -40,6 +40,13 @@ def known_code(code: bytes) -> bytes:
     raise BadRecord("code", f"{code!r} is not a status code of three digits")
 
 
+class BadLine(NamedTuple):
+    """A line that could not be read: its number in the piece, from 1 on, and its text without its end."""
+
+    number: int
+    text: bytes
+
+
 class Tally(msgspec.Struct):
     """Counts of one piece of a log.
 
@@ -47,21 +54,28 @@ class Tally(msgspec.Struct):
     failed: the bad ones, by reason.
     hits: the good ones, by key: [count, bytes, duration_ns, bucket 0, ..., bucket n];
         without durations only the first three.
+    bad: the first bad line of each reason.
     """
 
     lines: int = 0
     failed: dict[str, int] = msgspec.field(default_factory=dict)
     hits: dict[Key, list[int]] = msgspec.field(default_factory=dict)
+    bad: dict[str, BadLine] = msgspec.field(default_factory=dict)
 
-    def fail(self, reason: str, count: int = 1) -> None:
-        """Count bad lines."""
-        self.failed[reason] = self.failed.get(reason, 0) + count
+    def fail(self, reason: str, line: bytes) -> None:
+        """Count a bad line, the last one of `lines`."""
+        if reason not in self.failed:
+            self.bad[reason] = BadLine(self.lines, line)
+        self.failed[reason] = self.failed.get(reason, 0) + 1
 
     def merge(self, other: "Tally") -> None:
-        """Add what another piece of the same log amounts to."""
+        """Add what the next piece of the same log amounts to."""
+        for reason, bad in other.bad.items():
+            if reason not in self.failed:
+                self.bad[reason] = bad._replace(number=self.lines + bad.number)
         self.lines += other.lines
         for reason, count in other.failed.items():
-            self.fail(reason, count)
+            self.failed[reason] = self.failed.get(reason, 0) + count
         for key, numbers in other.hits.items():
             mine = self.hits.get(key)
             self.hits[key] = numbers[:] if mine is None else [a + b for a, b in zip(mine, numbers, strict=True)]

@@ -120,7 +120,7 @@ def test_many_lines_take_the_columnar_way(monkeypatch):
     data = b"\n".join([*GOOD["tab-timed"][:2], b"junk", b"nul\0", b"192.0.2.1\tGET /\t200\t7\t-\r"] * 100)
     tally = engine("tab-timed").tally(data)
     assert tally.lines == 500
-    assert sorted(b"".join(seen).splitlines()) == [b"junk"] * 100 + [b"nul\0"] * 100
+    assert sorted(seen[0].splitlines()) == [b"junk"] * 100 + [b"nul\0"] * 100
 
 
 def test_clean_tab_lines_need_no_regex(monkeypatch):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from exporter.accesslog.formats import find_format
 from exporter.accesslog.parse.scalar import read_duration_ns, tally_scalar
-from exporter.accesslog.tally import Buckets, Tally
+from exporter.accesslog.tally import BadLine, Buckets, Tally
 from foundation.errors import BadRecord
 
 TAB = find_format("tab")
@@ -45,7 +45,7 @@ def test_a_tab_line_is_one_request(line, key, size):
     ids=["empty", "white", "junk", "short-code", "a-field-more", "negative", "nul", "too-many-digits"],
 )
 def test_a_bad_line_is_counted_by_reason(line, reason):
-    assert tally_scalar(line + b"\n", TAB, BUCKETS) == Tally(1, {reason: 1}, {})
+    assert tally_scalar(line + b"\n", TAB, BUCKETS) == Tally(1, {reason: 1}, {}, {reason: BadLine(1, line)})
 
 
 def test_times_fall_into_the_bucket_whose_bound_they_do_not_pass():

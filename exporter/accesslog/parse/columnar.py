@@ -17,7 +17,7 @@ import duckdb
 from exporter.accesslog.formats import Format
 from exporter.accesslog.parse import columnar_sql
 from exporter.accesslog.parse.scalar import tally_normal
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, known_code, normal
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, BadLine, Buckets, Tally, known_code, normal
 
 _MEMORY_LIMIT = "128MiB"
 
@@ -48,7 +48,8 @@ class Columnar:
 
     def tally(self, data: bytes) -> Tally:
         """Count the lines of `data`, which are whole."""
-        data, rest = _without_minded(normal(data))
+        whole = normal(data)
+        data, rest = _without_minded(whole)
         tally = Tally()
         rows = self._rows(data) if data else []
         if rows is None:
@@ -56,8 +57,18 @@ class Columnar:
         else:
             tally.lines += _add_rows(rows, tally, rest, len(self._buckets) if self._format.has_duration else 0)
         if rest:
-            tally.merge(tally_normal(b"".join(rest), self._format, self._buckets))
+            odd = b"".join(rest)
+            tally.merge(tally_normal(odd, self._format, self._buckets))
+            if tally.failed:
+                tally.bad = self._first_bad(whole, set(odd.split(b"\n")))
         return tally
+
+    def _first_bad(self, data: bytes, odd: set[bytes]) -> dict[str, BadLine]:
+        """The first bad line of each reason: odd lines lost their places when equal ones were put together."""
+        numbered = [(number, line) for number, line in enumerate(data[:-1].split(b"\n"), 1) if line in odd]
+        ordered = b"".join(line + b"\n" for _, line in numbered)
+        found = tally_normal(ordered, self._format, self._buckets).bad
+        return {reason: BadLine(numbered[bad.number - 1][0], bad.text) for reason, bad in found.items()}
 
     def _rows(self, data: bytes) -> list[_Row] | None:
         """The groups of a chunk; None where DuckDB does not take it or loses a line of it."""

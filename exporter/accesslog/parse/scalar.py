@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from exporter.accesslog.formats import Fields, Format, complete
 from exporter.accesslog.formats.durations import duration_ns as read_duration_ns
-from exporter.accesslog.tally import BUCKETS, Buckets, Key, Tally, known_code, normal, pieces
+from exporter.accesslog.tally import BUCKETS, BadLine, Buckets, Key, Tally, known_code, normal, pieces
 from foundation.errors import BadRecord
 
 PIECE_BYTES = 1 << 18  # lines are split this much at a time, so that memory stays small and warm in the cache
@@ -26,8 +26,12 @@ def tally_normal(data: bytes, format_: Format, buckets: Buckets) -> Tally:
     tally = Tally()
     for piece in pieces(data, PIECE_BYTES):
         lines = piece[:-1].split(b"\n")
-        tally.lines += len(lines)
+        known = len(tally.bad)
         _count(lines, format_, buckets, tally)
+        for reason in list(tally.bad)[known:]:  # a line like it that stood before it would have been the first
+            text = tally.bad[reason].text
+            tally.bad[reason] = BadLine(tally.lines + lines.index(text) + 1, text)
+        tally.lines += len(lines)
     return tally
 
 
@@ -78,7 +82,7 @@ def _count(lines: Iterable[bytes], format_: Format, buckets: Buckets, tally: Tal
             duration_ns = read_duration_ns(duration, unit_ns) if timed else None
             numbers = hits.get((method, target, code)) or _new_hit((method, target, code), width, tally)
         except BadRecord as exc:
-            tally.fail(exc.reason)
+            tally.fail(exc.reason, line)
             continue
         numbers[0] += 1
         numbers[1] += length
@@ -90,14 +94,14 @@ def _count(lines: Iterable[bytes], format_: Format, buckets: Buckets, tally: Tal
 def _look_again(line: bytes, format_: Format, tally: Tally) -> Fields | None:
     """What a line is that the pattern did not match; None if it is no request, and then it is counted."""
     if not line.strip():
-        tally.fail("blank")
+        tally.fail("blank", line)
         return None
     if format_.directive is not None and line.startswith(format_.directive):
         return None
     try:
         return format_.second_look(line)
     except BadRecord as exc:
-        tally.fail(exc.reason)
+        tally.fail(exc.reason, line)
         return None
 
 
