@@ -3,7 +3,7 @@
 import asyncio
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, get_args
@@ -11,6 +11,7 @@ from typing import Any, get_args
 import click
 import msgspec
 
+from exporter.accesslog.bad import BadLines
 from exporter.accesslog.explain import explain
 from exporter.accesslog.flags import configured, format_or_tab, guessed, make_source
 from exporter.accesslog.formats import UNITS_NS
@@ -19,10 +20,10 @@ from exporter.accesslog.infer import propose, sample
 from exporter.accesslog.report.backfill import Backfill
 from exporter.accesslog.report.ganglia import Ganglia
 from exporter.accesslog.report.qps import Reporter, follow
-from exporter.accesslog.report.summary import as_table, new_reader, summarize, tally_file
+from exporter.accesslog.report.summary import CHUNK_BYTES, as_table, new_reader, summarize, tally_file
 from exporter.accesslog.source import TimeUnit
 from exporter.accesslog.tally import Tally
-from exporter.sources.files import LineFile
+from exporter.sources.linefile import LineFile
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, SourceError
 from foundation.flags import AddressType, DurationType
@@ -30,7 +31,7 @@ from foundation.grammar import Address
 from foundation.jsontext import json_text
 from foundation.logfmt import start_logging
 from foundation.signals import until_signal
-from foundation.terminal import echo
+from foundation.terminal import echo, printable
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -87,16 +88,19 @@ def summary(
     as_json: bool,
 ) -> None:
     """Read whole log files, compressed ones too (- is standard input), and print their totals."""
-    source = make_source(logs, format_, envelope, time_unit, routes)
+    files = [LineFile(log, chunk_bytes=CHUNK_BYTES) for log in logs]
+    source = make_source(files, format_, envelope, time_unit, routes)
     reader = new_reader(source.parsed_format(), source.envelope)
-    tally, trouble = Tally(), []
-    with _progress(logs) as progress:
-        for path in logs:
+    tally, bad, trouble = Tally(), BadLines(), []
+    with _progress(files) as progress:
+        for file in files:
             try:
-                tally_file(path, reader, tally, progress)
+                tally_file(file, reader, tally, bad, progress)
             except SourceError as exc:
                 trouble.append(exc)
-    result = summarize(tally, routes)
+            else:
+                _say_if_empty(file)
+    result = summarize(tally, bad, routes)
     if as_json:
         echo(json_text(result))
     else:
@@ -105,6 +109,11 @@ def summary(
         echo(f"exporter: {one}", err=True)
     if trouble:
         raise trouble[-1]
+
+
+def _say_if_empty(file: LineFile) -> None:
+    if not file.lines:
+        echo(f"exporter: {printable(file.path)}: empty", err=True)
 
 
 @click.command("infer")
@@ -132,9 +141,16 @@ def explain_command(
     count: int,
 ) -> None:
     """Show for a log's first lines what was found in them and which series they feed."""
-    data = sample(log)
-    source = configured(config_file, name) if config_file else make_source((log,), format_, envelope, time_unit, routes)
-    for text in explain(b"".join(data.splitlines(keepends=True)[:count]), source):
+    file = LineFile(log)
+    if config_file:
+        source = configured(config_file, name)
+    else:
+        source = make_source([file], format_, envelope, time_unit, routes, enough=count)
+    data = file.peek(count)
+    file.close()
+    if not data:
+        _say_if_empty(file)
+    for text in explain(data, source, log):
         echo(text)
 
 
@@ -168,7 +184,7 @@ def qps_command(
 ) -> None:
     """Print requests per second by route and code every 10 seconds, following the log through its rotations."""
     start_logging("warn", "logfmt")
-    source = make_source((log,), format_ or format_or_tab(log), envelope, time_unit, routes)
+    source = make_source([LineFile(log)], format_ or format_or_tab(log), envelope, time_unit, routes)
     source = msgspec.structs.replace(source, from_="start" if from_start else "end")
     gmond = Ganglia(ganglia, interval_s) if ganglia else None
     reporter = Reporter(output, gmond)
@@ -177,20 +193,14 @@ def qps_command(
 
 
 @contextmanager
-def _progress(logs: tuple[str, ...]) -> Iterator[Callable[[LineFile], None]]:
-    """A bar on a terminal, nothing elsewhere; called with a file, it shows how far that is read."""
-    total = sum(Path(log).stat().st_size for log in logs if Path(log).is_file())
+def _progress(files: Sequence[LineFile]) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, nothing elsewhere; called, it shows how far the files are read."""
+    total = sum(Path(file.path).stat().st_size for file in files if Path(file.path).is_file())
     if not sys.stderr.isatty() or not total:
-        yield lambda _: None
+        yield lambda: None
         return
-    done: dict[str, int] = {}
     with click.progressbar(length=total, file=sys.stderr, label="reading") as bar:
-
-        def show(file: LineFile) -> None:
-            bar.update(file.raw_bytes - done.get(file.path, 0))
-            done[file.path] = file.raw_bytes
-
-        yield show
+        yield lambda: bar.update(sum(file.raw_bytes for file in files) - bar.pos)
 
 
 @click.command("backfill")
@@ -221,21 +231,24 @@ def backfill_command(
     labels: tuple[str, ...],
 ) -> None:
     """Write logs as OpenMetrics with their own times, for promtool tsdb create-blocks-from openmetrics."""
-    source = configured(config_file, name) if config_file else make_source(logs, format_, envelope, time_unit, routes)
+    files = [LineFile(log, chunk_bytes=1 << 20) for log in logs]
+    source = configured(config_file, name) if config_file else make_source(files, format_, envelope, time_unit, routes)
     backfill = Backfill(source, step_s, dict(map(_pair, labels)))
-    with _progress(logs) as progress:
-        for log in logs:
-            file = LineFile(log, chunk_bytes=1 << 20)
+    with _progress(files) as progress:
+        for file in files:
             for data in file:
-                backfill.add(data, log)
-                progress(file)
-            backfill.finish(log)
+                backfill.add(data, file.path, lines_before=file.lines_before)
+                progress()
+            backfill.finish(file.path)
+            backfill.bad.add_too_long(file)
+            _say_if_empty(file)
+    bad = backfill.bad.in_words()
     if not backfill.counted:
-        raise SourceError(f"{logs[0]}: no line could be read that has a time: {backfill.failed or 'it is empty'}")
+        raise SourceError(f"{logs[0]}: no line could be read that has a time: {bad or 'it is empty'}")
     for text in backfill.lines():
         echo(text, nl=False)
-    if backfill.failed:
-        echo(f"exporter: lines left out: {backfill.failed}", err=True)
+    if bad:
+        echo(f"exporter: left out: {bad}", err=True)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -2,25 +2,32 @@
 
 from collections.abc import Iterator
 
+from exporter.accesslog.bad import BadLines
 from exporter.accesslog.formats.envelope import OPENERS, Envelope
 from exporter.accesslog.labels import Labeller
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, NS, Buckets
 from exporter.catalogue import accesslog as metrics
+from exporter.sources.lines import each_line
 from foundation.terminal import printable
 
 
-def explain(data: bytes, source: Source) -> Iterator[str]:
-    """For each line of `data`: the line, what was found in it, and the series that it feeds."""
+def explain(data: bytes, source: Source, path: str) -> Iterator[str]:
+    """For each line of `data`, the first of `path`: the line, what was found in it, and the series that it feeds.
+
+    At the end the bad ones are counted.
+    """
     format_ = source.parsed_format()
     reader = Reader(format_, Buckets(source.buckets), envelope=source.envelope)
     if envelope := reader.look(data):
         yield f"lines are in the envelope: {envelope}"
     labeller = Labeller(source)
-    for line in data.splitlines(keepends=True):
+    bad = BadLines()
+    for before, line in enumerate(each_line(data)):
         yield printable(line.decode("utf-8", "replace").rstrip("\r\n"))
         tally = reader.read(line)
+        bad.add(tally, path, lines_before=before)
         for (method, target, code), numbers in tally.hits.items():
             values = {"method": method, "path": target, "code": code}
             found = [f"{name}={printable(value.decode('utf-8', 'replace'))}" for name, value in values.items()]
@@ -43,6 +50,8 @@ def explain(data: bytes, source: Source) -> Iterator[str]:
             yield f'    bad      {metrics.LINES_FAILED.name}{{source="{source.source}",reason="{reason}"}} +{count}'
         if not tally.hits and not tally.failed:
             yield f"    {_nothing(line, envelope)}"
+    if bad.counts:
+        yield bad.in_words()
 
 
 def _nothing(line: bytes, envelope: Envelope | None) -> str:

@@ -1,12 +1,14 @@
 """The source that a batch tool is to read: from its flags, from a configuration file, or guessed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from exporter.accesslog.formats.envelope import EnvelopeSetting
-from exporter.accesslog.infer import Guess, infer, sample
+from exporter.accesslog.infer import SAMPLE_LINES, Guess, infer, sample
 from exporter.accesslog.source import Source, TimeUnit
+from exporter.sources.linefile import LineFile
 from foundation.config import read_config
 from foundation.errors import ConfigError, SourceError
 
@@ -28,26 +30,48 @@ def configured(path: Path, name: str | None) -> Source:
 
 
 def make_source(
-    logs: tuple[str, ...],
+    files: Sequence[LineFile],
     format_: str | None,
     envelope: EnvelopeSetting,
     time_unit: TimeUnit | None,
     routes: tuple[str, ...],
+    *,
+    enough: int = SAMPLE_LINES,
 ) -> Source:
-    """A source of flags; where they name no format, the first log's lines are looked at. Raises ConfigError."""
+    """A source of flags; where they name no format, the first lines that there are in the files tell it.
+
+    Of a live pipe no more than `enough` lines are awaited.
+
+    Raises ConfigError, and SourceError where no file can be read.
+    """
     if format_ is None:
-        if logs[0] == "-":
-            raise ConfigError("--format: what comes on standard input cannot be looked at beforehand; name its format")
-        guess = guessed(logs[0], sample(logs[0]))
-        format_ = guess.format
+        file, data = first_sample(files, enough)
+        format_ = guessed(file.path, data).format
+    paths = tuple(file.path for file in files)
     try:
-        return Source(source="log", paths=logs, format=format_, envelope=envelope, time_unit=time_unit, routes=routes)
+        return Source(source="log", paths=paths, format=format_, envelope=envelope, time_unit=time_unit, routes=routes)
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
 
 
+def first_sample(files: Sequence[LineFile], enough: int = SAMPLE_LINES) -> tuple[LineFile, bytes]:
+    """The first file that has lines, and some of them. Raises SourceError where none can be read."""
+    trouble: SourceError | None = None
+    for file in files:
+        try:
+            if data := file.peek(SAMPLE_LINES, enough=enough):
+                return file, data
+        except SourceError as exc:
+            trouble = trouble or exc
+    if trouble is not None:
+        raise trouble
+    return files[0], b""
+
+
 def format_or_tab(log: str) -> str:
     """The format that a log's first lines fit; `tab` where there are none yet, or they fit nothing known."""
+    if not Path(log).is_file():  # a pipe can be read only once, and is not followed
+        return "tab"
     try:
         guess = infer(sample(log))
     except SourceError:

@@ -15,7 +15,7 @@ from exporter.accesslog.parse.opening import split
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router, compile_template
 from exporter.accesslog.tally import COUNT, NO_ANSWER, Buckets
-from exporter.sources.files import LineFile
+from exporter.sources.linefile import LineFile
 from foundation.terminal import printable
 
 SAMPLE_LINES = 200
@@ -69,9 +69,11 @@ class Guess(NamedTuple):
 
 def sample(path: str) -> bytes:
     """The first lines of a file; none if it is empty. Raises SourceError."""
-    for chunk in LineFile(path, chunk_bytes=1 << 18):
-        return b"".join(chunk.splitlines(keepends=True)[:SAMPLE_LINES])
-    return b""
+    file = LineFile(path)
+    try:
+        return file.peek(SAMPLE_LINES)
+    finally:
+        file.close()
 
 
 def infer(data: bytes) -> Guess | None:

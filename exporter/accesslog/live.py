@@ -6,8 +6,10 @@ the process ends.
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import closing
 
 from exporter.accesslog import metrics
+from exporter.accesslog.bad import BadLog
 from exporter.accesslog.parse.opening import counted
 from exporter.accesslog.parse.own_regex import OwnRegex, RegexProcess
 from exporter.accesslog.parse.reader import BULK_BYTES, Reader
@@ -104,13 +106,20 @@ class Live:
             await self._tail.close()
 
     async def _read(self, traffic: Traffic) -> None:
-        async for batch in self._tail.batches():
-            self._in_hand_bytes = len(batch.data)  # it is being counted
-            tally = await self._tally(batch)
-            traffic.add(tally, self._clock.wall())
-            self._in_hand_bytes = 0
-            self._position, self._kept = self._tail.saved_state(), self._reader.kept
-            self._keeper.touch()
+        with closing(BadLog(self.source.source, asyncio.get_running_loop().call_later)) as bad:
+            bad.add_too_long(self._tail.status.too_long_lines)
+            async for batch in self._tail.batches():
+                await self._count(batch, traffic, bad)
+
+    async def _count(self, batch: Batch, traffic: Traffic, bad: BadLog) -> None:
+        self._in_hand_bytes = len(batch.data)  # it is being counted
+        tally = await self._tally(batch)
+        traffic.add(tally, self._clock.wall())
+        bad.add(tally, batch.path)
+        bad.add_too_long(self._tail.status.too_long_lines)
+        self._in_hand_bytes = 0
+        self._position, self._kept = self._tail.saved_state(), self._reader.kept
+        self._keeper.touch()
 
     async def _tally(self, batch: Batch) -> Tally:
         if self._own_regex is not None:

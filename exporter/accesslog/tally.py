@@ -41,10 +41,14 @@ def known_code(code: bytes) -> bytes:
 
 
 class BadLine(NamedTuple):
-    """A line that could not be read: its number in the piece, from 1 on, and its text without its end."""
+    """A line that could not be read: its number in the piece, from 1 on, 0 if unknown, and its text without its end."""
 
     number: int
     text: bytes
+
+    def after(self, lines: int) -> "BadLine":
+        """The same, where the piece has `lines` others before it."""
+        return self._replace(number=lines + self.number) if self.number else self
 
 
 class Tally(msgspec.Struct):
@@ -72,7 +76,7 @@ class Tally(msgspec.Struct):
         """Add what the next piece of the same log amounts to."""
         for reason, bad in other.bad.items():
             if reason not in self.failed:
-                self.bad[reason] = bad._replace(number=self.lines + bad.number)
+                self.bad[reason] = bad.after(self.lines)
         self.lines += other.lines
         for reason, count in other.failed.items():
             self.failed[reason] = self.failed.get(reason, 0) + count

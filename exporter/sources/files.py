@@ -1,4 +1,4 @@
-"""Whole files for the batch tools and for recovery: plain, gzip, bzip2, xz or zstd, in bounded chunks of lines.
+"""Whole files for the batch tools and for recovery: plain, gzip, bzip2, xz or zstd, from a disk or a pipe.
 
 What a file is, its first bytes say, not its name: `access.log.1.gz` may be plain, and `access.log.3` compressed.
 """
@@ -13,22 +13,22 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Protocol
 
-from exporter.sources.lines import cut_lines
 from foundation.errors import SourceError
 
-CHUNK_BYTES = 8 << 20
-LINE_BYTES = 1 << 20
 XZ_MEMORY_BYTES = 256 << 20  # a file may ask for 4 GiB; `xz -9` needs 65 MiB
 _PACKED_BYTES = 1 << 16
+_FEED_BYTES = 1 << 16
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_MAGIC_BYTES = max(map(len, _MAGIC))
 _USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # the last: no more processes for a zstd
-_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
+BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class OutOfFilesError(SourceError):
@@ -44,42 +44,10 @@ class Readable(Protocol):
     """What decompressors have in common."""
 
     def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end."""
+        """`size` bytes, fewer at the end; none after it."""
 
-
-class LineFile:
-    """One file as chunks of whole lines. Iterate it once; it opens at the first chunk and closes at the end.
-
-    A last line without newline gets one. Lines over `line_bytes` are dropped and counted.
-
-    Attributes:
-        raw_bytes: bytes taken from the disk so far, and raw_total: the file's size (0 for a pipe), for progress.
-        too_long_lines: lines dropped for their length; too_long_bytes: their bytes.
-    """
-
-    def __init__(self, path: str, *, chunk_bytes: int = CHUNK_BYTES, line_bytes: int = LINE_BYTES) -> None:
-        """`path` may be `-` for standard input."""
-        self.path = path
-        self.raw_bytes = self.raw_total = 0
-        self.too_long_lines = self.too_long_bytes = 0
-        self._chunk_bytes, self._line_bytes = chunk_bytes, line_bytes
-
-    def __iter__(self) -> Iterator[bytes]:
-        """The chunks. Raises SourceError, after the lines before the fault have been given out."""
-        with open_plain(self.path) as (plain, raw):
-            self.raw_total = _size(raw)
-            pending, skipping = b"", False
-            for found in pieces(plain, self._chunk_bytes, self.path):
-                self.raw_bytes = _position(raw, self.raw_bytes)
-                pending += found
-                cut = cut_lines(pending, self._line_bytes, skipping=skipping)
-                pending, skipping = pending[cut.consumed :], cut.skipping
-                self.too_long_lines += cut.too_long
-                self.too_long_bytes += cut.dropped
-                if cut.data:
-                    yield cut.data
-            if pending:
-                yield pending + b"\n"
+    def read1(self, size: int, /) -> bytes:
+        """What there is, at most `size` bytes; waits only for the first. None at the end."""
 
 
 @contextmanager
@@ -88,11 +56,39 @@ def open_plain(path: str) -> Iterator[tuple[Readable, IO[bytes]]]:
     with ExitStack() as stack:
         try:
             raw = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))  # noqa: PTH123, `-` is no path
-            start = raw.peek(8) if isinstance(raw, io.BufferedReader) else b""
+            start, whole = _begun(raw)
         except OSError as exc:
             raise cannot_open(path, exc) from exc
         kind = compression(start)
-        yield (raw if kind is None else _decompressor(kind, path, raw, stack)), raw
+        yield (whole if kind is None else _decompressor(kind, path, whole, stack)), raw
+
+
+class _Begun(io.RawIOBase):
+    """A pipe, with what was read of it put in front again."""
+
+    def __init__(self, start: bytes, fd: int) -> None:
+        self._start, self._fd = start, fd
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        found, self._start = self._start or os.read(self._fd, len(buffer)), b""
+        buffer[: len(found)] = found
+        return len(found)
+
+
+def _begun(raw: Any) -> tuple[bytes, Any]:
+    """How a stream begins, and the stream with that still to come."""
+    if raw.seekable():
+        position = raw.tell()
+        start = raw.read(_MAGIC_BYTES)
+        raw.seek(position)
+        return start, raw
+    start = b""
+    while len(start) < _MAGIC_BYTES and (more := os.read(raw.fileno(), _MAGIC_BYTES - len(start))):
+        start += more  # a pipe's writer may be slow
+    return start, io.BufferedReader(_Begun(start, raw.fileno()))
 
 
 def compression(start: bytes) -> str | None:
@@ -105,7 +101,7 @@ def pieces(plain: Readable, size: int, path: str) -> Iterator[bytes]:
     try:
         while found := plain.read(size):
             yield found
-    except _BROKEN as exc:
+    except BROKEN as exc:
         raise SourceError(f"{path}: {exc}") from exc
 
 
@@ -130,6 +126,10 @@ class _Xz:
         self._raw = raw
         self._unpacker: lzma.LZMADecompressor | None = None
         self._packed = b""
+
+    def read1(self, size: int, /) -> bytes:
+        """As `read`."""
+        return self.read(size)
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes; none at the end. Raises LZMAError, EOFError."""
@@ -164,16 +164,30 @@ def _zstd_program(path: str, raw: IO[bytes], stack: ExitStack) -> Readable:
     program = shutil.which("zstd")
     if program is None:
         raise SourceError(f"{path}: zstd needs Python 3.14, or the program zstd on PATH (Debian: apt-get install zstd)")
-    if not raw.seekable():
-        raise SourceError(f"{path}: zstd from a pipe cannot be read here; send it through zstd -dc first")
-    raw.seek(0)  # peeking has moved the position that the program shares with us
-    os.lseek(raw.fileno(), 0, os.SEEK_SET)
+    pipe = not raw.seekable()
+    if not pipe:
+        os.lseek(raw.fileno(), raw.tell(), os.SEEK_SET)  # looking at it has moved the position that is shared with us
     try:
-        process = subprocess.Popen([program, "-dcq"], stdin=raw, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [program, "-dcq"],
+            stdin=subprocess.PIPE if pipe else raw,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
     except OSError as exc:
         raise cannot_open(path, exc) from exc
     stack.callback(_end, process)
+    if pipe:  # the thread ends with the pipe, with the program, or with this process
+        threading.Thread(target=_feed, args=(raw, process.stdin), daemon=True).start()
     return _Output(process)
+
+
+def _feed(raw: IO[bytes], program: IO[bytes]) -> None:
+    """Everything in `raw` to a program, until either ends."""
+    with suppress(OSError, ValueError), program:
+        while found := raw.read1(_FEED_BYTES):  # type: ignore[attr-defined]
+            program.write(found)
+            program.flush()
 
 
 class _Output:
@@ -185,8 +199,14 @@ class _Output:
     def read(self, size: int, /) -> bytes:
         """Up to `size` bytes; b'' at the end. Raises OSError with the program's own words when it failed."""
         assert self._process.stdout is not None
+        return self._checked(self._process.stdout.read(size))
+
+    def read1(self, size: int, /) -> bytes:
+        """What there is, up to `size` bytes; as `read` otherwise."""
+        return self._checked(self._process.stdout.read1(size))  # type: ignore[union-attr]
+
+    def _checked(self, found: bytes) -> bytes:
         assert self._process.stderr is not None
-        found = self._process.stdout.read(size)
         if not found and self._process.wait():
             raise OSError(self._process.stderr.read().decode("utf-8", "replace").strip())
         return found
@@ -194,16 +214,7 @@ class _Output:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
-    process.communicate()
-
-
-def _size(raw: IO[bytes]) -> int:
-    return os.fstat(raw.fileno()).st_size
-
-
-def _position(raw: IO[bytes], before: int) -> int:
-    """Where the disk is read to, by whoever reads it; `before` for a pipe."""
-    try:
-        return os.lseek(raw.fileno(), 0, os.SEEK_CUR)
-    except OSError:
-        return before
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+    process.wait()

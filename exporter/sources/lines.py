@@ -40,6 +40,13 @@ def cut_lines(buffer: bytes, limit: int, *, skipping: bool = False) -> Cut:
     return Cut(data, end, end - len(data), too_long, False)
 
 
+def each_line(data: bytes) -> list[bytes]:
+    """The lines of `data`, each with its newline; the last one may lack it. A carriage return ends none."""
+    lines = [line + b"\n" for line in data.split(b"\n")]
+    last = lines.pop()[:-1]
+    return [*lines, last] if last else lines
+
+
 def first_lines(buffer: bytes, size: int) -> bytes:
     """The whole lines within the first `size` bytes; where there is none, the first line; without any, all of it."""
     if len(buffer) <= size:

@@ -19,12 +19,14 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
+from exporter.accesslog.bad import BadLines
 from exporter.accesslog.formats import find_format
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.parse.scalar import tally_scalar
-from exporter.accesslog.report.summary import tally_file
+from exporter.accesslog.report.summary import CHUNK_BYTES, tally_file
 from exporter.accesslog.source import BUCKETS_S
 from exporter.accesslog.tally import Buckets, Tally
+from exporter.sources.linefile import LineFile
 
 ROUTES = ("/", "/blog", "/library", "/questions", "/users/me")
 FOLLOW_S = 8.0
@@ -94,7 +96,8 @@ def used_cpu_s():
 
 
 def in_bulk(path, name):
-    tally_file(str(path), Reader(find_format(name), BUCKETS), Tally(), lambda _: None)
+    file = LineFile(str(path), chunk_bytes=CHUNK_BYTES)
+    tally_file(file, Reader(find_format(name), BUCKETS), Tally(), BadLines(), lambda: None)
 
 
 def by_mtail(path, program, folder):

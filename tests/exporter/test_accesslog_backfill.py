@@ -73,7 +73,7 @@ def test_the_order_of_lines_does_not_matter():
 
 def test_lines_that_cannot_be_placed_are_counted():
     made = backfill(line(5), b"bad\n", line(5).replace(b"Nov", b"Nev"), b"\n")
-    assert made.failed == {"format": 1, "stamp": 1, "blank": 1}
+    assert made.bad.counts == {"format": 1, "stamp": 1, "blank": 1}
     assert values(made, "tidewatch_http_requests_total")[-1] == (60, 1)
 
 
@@ -81,7 +81,7 @@ def test_lines_that_cannot_be_placed_are_counted():
 def test_no_line_ends_the_backfill(format_):
     made = Backfill(Source(source="s", paths=("a",), format=format_), 60, {})
     made.add(b'{\nx\n\xff\n{"time":"soon","status":200}\ntime=1e999 status=200\n1e30 200\n\n#\n', "a")
-    assert sum(made.failed.values()) >= 6
+    assert sum(made.bad.counts.values()) >= 6
 
 
 def test_labels_can_be_added():
@@ -92,7 +92,7 @@ def test_labels_can_be_added():
 def test_an_announced_format_has_times():
     made = Backfill(Source(source="iis", paths=("a",), format="w3c"), 60, {})
     made.add((SAMPLES / "w3c.log").read_bytes(), "a")
-    assert made.failed == {}
+    assert made.bad.counts == {}
     assert {its["route"] for _, its, _, _ in samples(made)} == {"/a", "/b"}
 
 

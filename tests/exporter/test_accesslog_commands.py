@@ -52,6 +52,7 @@ def test_summary_reads_plain_and_compressed_files(run, tmp_path):
     assert json.loads(out) == {
         "lines": 14,
         "failed": {"format": 4},
+        "first_bad": {"format": {"file": str(tmp_path / "a.log"), "line": 3, "text": "bad"}},
         "requests": [
             {"method": "GET", "route": "/a", "code": "200", "count": 2, "bytes": 2},
             {"method": "POST", "route": "/a", "code": "404", "count": 4, "bytes": 28},
@@ -70,6 +71,7 @@ def test_summary_is_a_table_for_people(run, tmp_path):
             r"       1      5  200   GET     /\x1b[2J",
             "       2     10  200   GET     /u/{id}",
             "4 lines, 1 bad (format 1)",
+            f"first of format: {tmp_path}/a.log line 4: bad",
         ],
     )
 
@@ -179,6 +181,7 @@ def test_explain_says_what_becomes_of_each_line(run, tmp_path):
             f"    feeds    tidewatch_http_request_duration_seconds{{{labels}}} +1",
             r"bad\x1b",
             '    bad      tidewatch_log_lines_failed_total{source="log",reason="format"} +1',
+            rf"1 bad line (format 1); first of format: {tmp_path}/a.log line 2: bad\x1b",
         ],
     )
 
@@ -198,7 +201,6 @@ def test_explain_takes_a_source_of_the_configuration(run, tmp_path):
     ("args", "want"),
     [
         (["summary"], "Missing argument 'LOG...'"),
-        (["summary", "-"], "--format: what comes on standard input cannot be looked at beforehand"),
         (["summary", "EMPTY"], "empty, so its format cannot be guessed"),
         (["summary", "JUNK"], "its lines fit no format known here"),
         (["summary", "--format", "combind", "JUNK"], "did you mean combined?"),

@@ -120,7 +120,7 @@ async def test_what_stands_in_the_log_counts_only_if_asked_for(tmp_path, caplog)
         ("end", [Figure("total", "", 0.0)]),
     ):
         assert await reports_of(log, wait_for_reading, count=1, from_=from_) == [(1010.0, want)]
-    assert "1 lines do not fit the format tab; they are left out" in caplog.text
+    assert f"{log}: 1 bad line (format 1); first of format: {log}: bad" in caplog.text
 
 
 def test_a_gmond_whose_name_is_not_known_is_refused(monkeypatch):

@@ -3,12 +3,17 @@
 import bz2
 import gzip
 import lzma
+import os
 import shutil
 import subprocess
+import threading
+from contextlib import contextmanager, suppress
 
 import pytest
 
-from exporter.sources.files import LineFile, compression
+from exporter.sources.files import compression
+from exporter.sources.linefile import LineFile
+from exporter.sources.lines import each_line
 from foundation.errors import SourceError
 
 LINES = b"".join(b"192.0.2.%d\tGET /%d\t200\t%d\n" % (i % 250, i, i * 7) for i in range(5_000))
@@ -101,6 +106,78 @@ def test_what_cannot_be_read_is_said_with_its_path(tmp_path, make, match):
     make(path)
     with pytest.raises(SourceError, match=f"^{path}: .*(?i:{match})"):
         list(LineFile(str(path)))
+
+
+@contextmanager
+def pipe_of(tmp_path, data, first=0):
+    """A named pipe, whose writer sends the `first` bytes one by one, and the rest until the reader has enough."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    def write():
+        with suppress(BrokenPipeError), path.open("wb", buffering=0) as pipe:
+            for at in range(first):
+                pipe.write(data[at : at + 1])
+            pipe.write(data[first:])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    yield str(path)
+    writer.join()
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_pipe_is_looked_into_and_then_read_whole(tmp_path, kind):
+    with pipe_of(tmp_path, PACKERS[kind](LINES), first=9) as path:
+        file = LineFile(path)
+        assert file.peek(3) == b"".join(each_line(LINES)[:3])
+        assert file.peek(4) == b"".join(each_line(LINES)[:4])
+        assert b"".join(file) == LINES
+    assert file.lines == 5_000
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_pipe_can_be_left_after_a_look(tmp_path, kind):
+    with pipe_of(tmp_path, PACKERS[kind](LINES)) as path:
+        file = LineFile(path)
+        assert file.peek(1) == each_line(LINES)[0]
+        file.close()
+
+
+def test_a_look_waits_for_no_more_than_is_enough(tmp_path):
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, b"a\nb\nc\nd")
+        assert LineFile(f"/dev/fd/{reading}").peek(200, enough=2) == b"a\nb\nc\n"
+    finally:
+        os.close(writing)
+        os.close(reading)
+
+
+@pytest.mark.parametrize("data", [b"", b"a", b"a\n", b"\xef\xbb\xbf"])
+def test_a_look_at_less_than_is_asked_for(tmp_path, data):
+    with pipe_of(tmp_path, data) as path:
+        file = LineFile(path)
+        assert file.peek(5) == b"".join(file) == (data.rstrip(b"\n") + b"\n" if data else b"")
+
+
+def test_a_look_at_a_file_that_is_cut_off_gives_its_lines_and_the_reading_says_so(tmp_path):
+    path = tmp_path / "cut.gz"
+    path.write_bytes(gzip.compress(b"a\nb\n" * 10)[:-9])
+    file = LineFile(str(path))
+    assert file.peek(20).startswith(b"a\nb\n")
+    with pytest.raises(SourceError, match=r"cut\.gz: "):
+        list(file)
+
+
+def test_dropped_lines_are_handed_over_whole(tmp_path):
+    path = tmp_path / "access.log"
+    path.write_bytes(b"a\n" + b"x" * 50 + b"\nb\n" + b"y" * 50)
+    dropped = []
+    file = LineFile(str(path), chunk_bytes=7, line_bytes=20, on_too_long=dropped.append)
+    assert b"".join(file) == b"a\nb\n"
+    assert b"".join(dropped) == b"x" * 50 + b"\n" + b"y" * 50 + b"\n"
+    assert (file.lines, file.first_too_long.number) == (4, 2)
 
 
 def test_the_bytes_decide_not_the_name():

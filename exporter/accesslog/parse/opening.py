@@ -40,8 +40,9 @@ def counted(lines: Tally, errors: Tally, too_long: int) -> Tally:
     """What came of an `Inside`. Programs may write requests to their standard error; what else is there is not bad."""
     lines.lines += too_long
     if too_long:
-        lines.fail("too_long", too_long)
+        lines.failed["too_long"] = too_long
     errors.failed.clear()
+    errors.bad.clear()
     lines.merge(errors)
     return lines
 

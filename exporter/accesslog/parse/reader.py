@@ -56,7 +56,11 @@ class Reader:
 
         `home`: where that file stood before it was rotated; a line's parts may be in both.
         """
-        return self.count(self.open(data, path, home), path)
+        inside = self.open(data, path, home)
+        tally = self.count(inside, path)
+        if tally.bad and inside.lines.count(b"\n") != data.count(b"\n"):  # parts joined, or errors between the lines
+            tally.bad = {reason: bad._replace(number=0) for reason, bad in tally.bad.items()}
+        return tally
 
     def finish(self, path: str = "") -> Tally:
         """Count the lines whose ends never came, where nothing more is to come of the file."""

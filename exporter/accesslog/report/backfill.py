@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
+from typing import NamedTuple
 
+from exporter.accesslog.bad import BadLines
 from exporter.accesslog.labels import Labeller
 from exporter.accesslog.parse.opening import Inside
 from exporter.accesslog.parse.reader import Reader
@@ -10,7 +12,16 @@ from exporter.accesslog.source import Source
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, NS, Buckets, Key
 from exporter.catalogue import Metric
 from exporter.catalogue import accesslog as metrics
+from exporter.sources.lines import each_line
 from exporter.web.exposition import number
+
+
+class Line(NamedTuple):
+    """A line of a file: its number, from 1 on, and its text with its newline."""
+
+    number: int
+    text: bytes
+
 
 Steps = dict[int, list[int]]
 """What was counted in each step of time that had any."""
@@ -23,48 +34,50 @@ class Backfill:
 
     def __init__(self, source: Source, step_s: int, labels: Mapping[str, str]) -> None:
         """`step_s`: seconds between two samples of a series. `labels`: more labels for each series, as `job`."""
-        self.failed: dict[str, int] = {}
+        self.bad = BadLines()
         self._source, self._step_s, self._more = source, step_s, dict(labels)
         self._format = source.parsed_format()
         self._buckets = Buckets(source.buckets)
         self._reader = Reader(self._format, self._buckets, envelope=source.envelope)
-        self._outer = b""
+        self._outer = Line(0, b"")
         self._labeller = Labeller(source)
         self._requests: dict[tuple[str, ...], Steps] = {}
         self._durations: dict[tuple[str, ...], Steps] = {}
 
-    def add(self, data: bytes, path: str) -> None:
-        """Count the lines of `data`, which are whole and of one file."""
-        steps: dict[int, list[bytes]] = {}
+    def add(self, data: bytes, path: str, *, lines_before: int = 0) -> None:
+        """Count the lines of `data`, which are whole and follow `lines_before` others of one file."""
+        steps: dict[int, list[Line]] = {}
         self._reader.look(data, path)
-        for outer in data.splitlines(keepends=True):
-            self._outer = outer
+        for at, outer in enumerate(each_line(data), lines_before + 1):
+            self._outer = Line(at, outer)
             inside = self._reader.open(outer, path)
-            self._fail({"too_long": inside.too_long} if inside.too_long else {})
-            for line in (*inside.lines.splitlines(keepends=True), *self._requests_in(inside.errors)):
-                self._add(line, outer, steps, path)
+            if inside.too_long:
+                self.bad.counts["too_long"] += inside.too_long
+            self._add_inside(inside, steps, path)
         self._count(steps, path)
 
     def finish(self, path: str) -> None:
         """Count lines whose ends never came, where nothing more is to come of the file."""
-        steps: dict[int, list[bytes]] = {}
-        inside = self._reader.unfinished(path)
-        for line in (*inside.lines.splitlines(keepends=True), *self._requests_in(inside.errors)):
-            self._add(line, self._outer, steps, path)
+        steps: dict[int, list[Line]] = {}
+        self._add_inside(self._reader.unfinished(path), steps, path)
         self._count(steps, path)
+
+    def _add_inside(self, inside: Inside, steps: dict[int, list[Line]], path: str) -> None:
+        for line in (*each_line(inside.lines), *self._requests_in(inside.errors)):
+            self._add(line, steps, path)
 
     def _requests_in(self, errors: bytes) -> Iterator[bytes]:
         """What stands in the standard error and is a request; the rest is not bad."""
-        return (line for line in errors.splitlines(keepends=True) if self._reader.count(Inside(line, b"", 0)).hits)
+        return (line for line in each_line(errors) if self._reader.count(Inside(line, b"", 0)).hits)
 
-    def _add(self, line: bytes, outer: bytes, steps: dict[int, list[bytes]], path: str) -> None:
+    def _add(self, line: bytes, steps: dict[int, list[Line]], path: str) -> None:
         try:
-            step = int(self._instant_s(line, outer, path) // self._step_s)
+            step = int(self._instant_s(line, self._outer.text, path) // self._step_s)
         except (ValueError, OverflowError):
             self._count(steps, path)  # the line may be a directive that changes how the next ones are read
             self._without_time(line, path)
         else:
-            steps.setdefault(step, []).append(line)
+            steps.setdefault(step, []).append(Line(self._outer.number, line))
 
     def _instant_s(self, line: bytes, outer: bytes, path: str) -> float:
         """The line's own time, else its envelope's. Raises ValueError where there is none."""
@@ -76,18 +89,17 @@ class Backfill:
     def _without_time(self, line: bytes, path: str) -> None:
         """A directive, a line that is bad for another reason too, or one without a time."""
         tally = self._reader.count(Inside(line, b"", 0), path)
-        self._fail(tally.failed)
         if tally.hits:
-            self._fail({"stamp": 1})
+            tally.fail("stamp", line.rstrip(b"\r\n"))
+        at = self._outer.number
+        tally.bad = {reason: bad._replace(number=at) for reason, bad in tally.bad.items()}
+        self.bad.add(tally, path, lines_before=0)
 
-    def _fail(self, failed: Mapping[str, int]) -> None:
-        for reason, count in failed.items():
-            self.failed[reason] = self.failed.get(reason, 0) + count
-
-    def _count(self, lines_by_step: dict[int, list[bytes]], path: str) -> None:
+    def _count(self, lines_by_step: dict[int, list[Line]], path: str) -> None:
         for step, lines in lines_by_step.items():
-            tally = self._reader.count(Inside(b"".join(lines), b"", 0), path)
-            self._fail(tally.failed)
+            tally = self._reader.count(Inside(b"".join(line.text for line in lines), b"", 0), path)
+            tally.bad = {reason: bad._replace(number=lines[bad.number - 1].number) for reason, bad in tally.bad.items()}
+            self.bad.add(tally, path, lines_before=0)
             for key, numbers in tally.hits.items():
                 labels = self._labels(key)
                 _add(self._requests, labels, step, [numbers[COUNT], numbers[BYTES]])

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from exporter.accesslog.bad import BadLog
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.report.ganglia import Ganglia
 from exporter.accesslog.report.rates import Figure, Window, report
@@ -41,15 +42,19 @@ async def follow(
     window = Window(source)
     tail = Tail(source.paths, from_start=source.from_ == "start", clock=clock)
     reader = Reader(source.parsed_format(), Buckets(source.buckets), envelope=source.envelope)
+    bad = BadLog(", ".join(source.paths), asyncio.get_running_loop().call_later)
 
     async def read() -> None:
         async for batch in tail.batches():
-            window.add(reader.read(batch.data, batch.path, batch.home))
+            tally = reader.read(batch.data, batch.path, batch.home)
+            window.add(tally)
+            bad.add(tally, batch.path)
+            bad.add_too_long(tail.status.too_long_lines)
 
     reading = asyncio.create_task(read())
     try:
         start_s = last_s = clock.monotonic()
-        number, readable, failed = 0, True, 0  # the last two: what has been said
+        number, readable = 0, True
         for _ in range(reports) if reports is not None else itertools.count():
             # what is overdue is left out, not told at once
             number = max(number, math.floor((last_s - start_s) / interval_s)) + 1
@@ -57,15 +62,13 @@ async def follow(
             if tail.status.readable != readable:
                 readable = tail.status.readable
                 log.warning("%s: %s", ", ".join(source.paths), "there" if readable else "cannot be read yet; waiting")
-            if window.failed and not failed:
-                failed = window.failed
-                log.warning("%d lines do not fit the format %s; they are left out", failed, source.format)
             now_s = clock.monotonic()
             tell(window.close(now_s - last_s), clock.wall())
             last_s = now_s
     finally:
         reading.cancel()
         await asyncio.wait([reading])
+        bad.close()
         await tail.close()
 
 

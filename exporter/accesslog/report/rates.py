@@ -21,21 +21,15 @@ class Figure(NamedTuple):
 
 
 class Window:
-    """Counts since the last report. Routes are found and bounded as they are for metrics.
-
-    Attributes:
-        failed: lines that could not be read, since the beginning.
-    """
+    """Counts since the last report. Routes are found and bounded as they are for metrics."""
 
     def __init__(self, source: Source) -> None:
         """Nothing counted yet."""
-        self.failed = 0
         self._labeller = Labeller(source)
         self._counts: dict[tuple[str, str], int] = {}
 
     def add(self, tally: Tally) -> None:
         """Count what was read."""
-        self.failed += sum(tally.failed.values())
         for key, numbers in tally.hits.items():
             labels = self._labeller.labelled(key).labels
             place = (labels.route, labels.code)

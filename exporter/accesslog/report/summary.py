@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from exporter.accesslog.bad import BadLines, excerpt
 from exporter.accesslog.formats import Format
 from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router
 from exporter.accesslog.tally import BYTES, COUNT, Buckets, Tally, pieces
-from exporter.sources.files import LineFile
+from exporter.sources.linefile import LineFile
 from foundation.terminal import printable
 
 CHUNK_BYTES = 16 << 20
@@ -28,31 +29,44 @@ class Requests(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class Bad(msgspec.Struct, frozen=True):
+    """The first bad line of a reason: where it stands, and how it begins."""
+
+    file: str
+    line: int
+    text: str
+
+
 class Summary(msgspec.Struct, frozen=True):
     """Totals of one or more files: lines, the bad ones by reason, the others by method, route and code."""
 
     lines: int
     failed: dict[str, int]
+    first_bad: dict[str, Bad]
     requests: list[Requests]
 
 
-def tally_file(path: str, reader: Reader, tally: Tally, progress: Callable[[LineFile], None]) -> None:
-    """Add a file (`-`: standard input) to the tally, telling the progress at each chunk. Raises SourceError."""
-    file = LineFile(path, chunk_bytes=CHUNK_BYTES)
+def tally_file(file: LineFile, reader: Reader, tally: Tally, bad: BadLines, progress: Callable[[], None]) -> None:
+    """Add a file to the tally and to the bad lines, with a call at each chunk. Raises SourceError."""
     try:
         for data in file:
+            before = file.lines_before
             for piece in pieces(data, _PIECE_BYTES) if reader.own_regex else (data,):
-                tally.merge(reader.read(piece, path))
-            progress(file)
-        tally.merge(reader.finish(path))
+                found = reader.read(piece, file.path)
+                bad.add(found, file.path, lines_before=before)
+                tally.merge(found)
+                before += piece.count(b"\n")
+            progress()
+        found = reader.finish(file.path)
+        bad.add(found, file.path)
+        tally.merge(found)
     finally:
         tally.lines += file.too_long_lines
-        if file.too_long_lines:
-            tally.fail("too_long", file.too_long_lines)
+        bad.add_too_long(file)
 
 
-def summarize(tally: Tally, templates: Sequence[str]) -> Summary:
-    """The summary of a tally. Routes are as written where there are no templates, but without queries."""
+def summarize(tally: Tally, bad: BadLines, templates: Sequence[str]) -> Summary:
+    """The summary of what was read. Routes are as written where there are no templates, but without queries."""
     router = Router(templates) if templates else None
     sums: dict[tuple[str, str, str], list[int]] = {}
     for (method, target, code), numbers in tally.hits.items():
@@ -61,7 +75,8 @@ def summarize(tally: Tally, templates: Sequence[str]) -> Summary:
         total[0] += numbers[COUNT]
         total[1] += numbers[BYTES]
     requests = [Requests(*key, *total) for key, total in sorted(sums.items(), key=lambda item: _order(item[0]))]
-    return Summary(tally.lines, dict(sorted(tally.failed.items())), requests)
+    first = {reason: Bad(one.path, one.number, excerpt(one.text)) for reason, one in sorted(bad.first.items())}
+    return Summary(tally.lines, dict(sorted(bad.counts.items())), first, requests)
 
 
 def _order(key: tuple[str, str, str]) -> tuple[str, str, str]:
@@ -80,6 +95,8 @@ def as_table(summary: Summary) -> Iterable[str]:
     bad = sum(summary.failed.values())
     reasons = f" ({', '.join(f'{reason} {count}' for reason, count in summary.failed.items())})" if bad else ""
     yield f"{summary.lines} lines, {bad} bad{reasons}"
+    for reason, first in summary.first_bad.items():
+        yield f"first of {reason}: {printable(first.file)} line {first.line}: {first.text}"
 
 
 def new_reader(format_: Format, envelope: EnvelopeSetting) -> Reader:

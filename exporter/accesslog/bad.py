@@ -1,0 +1,127 @@
+"""Bad lines for people: how many there are of each reason, and what the first one says."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from exporter.accesslog.tally import Tally
+from exporter.sources.linefile import LineFile
+from foundation.terminal import printable
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 60.0
+"""Between two lines of the log about the same source."""
+SHOWN_CHARS = 200
+"""Of a line, after which it is cut."""
+
+
+class FirstBad(NamedTuple):
+    """The first bad line of a reason: its file, its number there (0 if that is not known) and its text."""
+
+    path: str
+    number: int
+    text: bytes
+
+    def __str__(self) -> str:
+        place = f"{printable(self.path)} line {self.number}" if self.number else printable(self.path)
+        return f"{place}: {excerpt(self.text)}"
+
+
+class Timer(Protocol):
+    """What an event loop's `call_later` gives."""
+
+    def cancel(self) -> None:
+        """Do not call."""
+
+
+class BadLines:
+    """The bad lines of one or more files."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.counts: Counter[str] = Counter()
+        self.first: dict[str, FirstBad] = {}
+
+    def add(self, tally: Tally, path: str, *, lines_before: int | None = None) -> None:
+        """Count those of a piece of `path`; `lines_before` it in that file, if that is known."""
+        for reason, bad in tally.bad.items():
+            number = 0 if lines_before is None else bad.after(lines_before).number
+            first = self.first.setdefault(reason, FirstBad(path, number, bad.text))
+            if first.path == path and number < first.number:  # pieces may come in the order of their times
+                self.first[reason] = FirstBad(path, number, bad.text)
+        self.counts.update(tally.failed)
+
+    def add_too_long(self, file: LineFile) -> None:
+        """Count the lines that were dropped while the file was read."""
+        if file.first_too_long is not None:
+            self.counts["too_long"] += file.too_long_lines
+            self.first.setdefault("too_long", FirstBad(file.path, *file.first_too_long))
+
+    def in_words(self) -> str:
+        """All on one line; empty without any."""
+        if not self.counts:
+            return ""
+        shown = "".join(f"; first of {reason}: {bad}" for reason, bad in sorted(self.first.items()))
+        return f"{count_in_words(self.counts)}{shown}"
+
+
+class BadLog:
+    """Reports the bad lines of one source while they come: the first at once, then at most one line a minute."""
+
+    def __init__(self, source: str, call_later: Callable[[float, Callable[[], None]], Timer]) -> None:
+        """`call_later`: an event loop's."""
+        self._source = source
+        self._call_later = call_later
+        self._timer: Timer | None = None
+        self._bad = BadLines()
+        self._too_long: int | None = None
+
+    def add(self, tally: Tally, path: str) -> None:
+        """Take note of what was read of `path`."""
+        if tally.failed:
+            self._bad.add(tally, path)
+            self._begin()
+
+    def add_too_long(self, total: int) -> None:
+        """Take note of how many lines were dropped so far; those before the first call belong to an earlier run."""
+        if self._too_long is not None and total > self._too_long:
+            self._bad.counts["too_long"] += total - self._too_long
+            self._begin()
+        self._too_long = total
+
+    def close(self) -> None:
+        """Report what was not reported yet."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._report()
+
+    def _begin(self) -> None:
+        if self._timer is None:
+            self._report()
+            self._timer = self._call_later(PERIOD_S, self._period_over)
+
+    def _period_over(self) -> None:
+        self._timer = None
+        if self._bad.counts:
+            self._begin()
+
+    def _report(self) -> None:
+        if text := self._bad.in_words():
+            log.warning("%s: %s", self._source, text)
+            self._bad = BadLines()
+
+
+def count_in_words(failed: Mapping[str, int]) -> str:
+    """`3 bad lines (blank 1, format 2)`."""
+    count = sum(failed.values())
+    reasons = ", ".join(f"{reason} {number}" for reason, number in sorted(failed.items()))
+    return f"{count} bad {'line' if count == 1 else 'lines'} ({reasons})"
+
+
+def excerpt(line: bytes) -> str:
+    """A line's beginning, printable."""
+    shown = printable(line[: 4 * SHOWN_CHARS].decode("utf-8", "backslashreplace"))
+    return shown if len(shown) <= SHOWN_CHARS else f"{shown[:SHOWN_CHARS]}..."
