@@ -20,6 +20,7 @@ LAZY: dict[str, str] = {
     "infer": "exporter.accesslog",
     "qps": "exporter.accesslog",
     "releases": "exporter.releases",
+    "routes": "exporter.accesslog",
     "stores": "exporter.stores",
     "summary": "exporter.accesslog",
 }

@@ -19,7 +19,7 @@ from aiohttp import web
 from exporter.accesslog import Source as AccessLogSource
 from exporter.accesslog import System as AccessLogSystem
 from exporter.catalogue import Family, itself
-from exporter.checkpoint import REASONS
+from exporter.checkpoint import REASONS, STATE_DIR
 from exporter.hosting import Source as HostingSource
 from exporter.hosting import System as HostingSystem
 from exporter.releases import Source as ReleasesSource
@@ -52,7 +52,7 @@ BEGIN_S = 5.0
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The configuration file: each system is a list of sources, and each is optional."""
 
-    state_dir: str = ".tidewatch/state"
+    state_dir: str = STATE_DIR
     accesslog: list[AccessLogSource] = []
     stats: list[StatsSource] = []
     probe: Probe | None = None

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from exporter.accesslog.bad import BadLines
+from exporter.accesslog.cli_routes import routes as routes_command
 from exporter.accesslog.explain import explain
 from exporter.accesslog.flags import configured, format_or_tab, guessed, make_source
 from exporter.accesslog.formats import UNITS_NS
@@ -258,4 +259,4 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-commands = [backfill_command, explain_command, infer_command, qps_command, summary]
+commands = [backfill_command, explain_command, infer_command, qps_command, routes_command, summary]

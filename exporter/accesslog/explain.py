@@ -23,6 +23,7 @@ def explain(data: bytes, source: Source, path: str) -> Iterator[str]:
     if envelope := reader.look(data):
         yield f"lines are in the envelope: {envelope}"
     labeller = Labeller(source)
+    labeller.earn(Reader(format_, Buckets(source.buckets), envelope=source.envelope).read(data).hits)
     bad = BadLines()
     for before, line in enumerate(each_line(data)):
         yield printable(line.decode("utf-8", "replace").rstrip("\r\n"))

@@ -8,6 +8,7 @@ import msgspec
 from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.infer import SAMPLE_LINES, Guess, infer, sample
 from exporter.accesslog.source import Source, TimeUnit
+from exporter.checkpoint import STATE_DIR
 from exporter.sources.linefile import LineFile
 from foundation.config import read_config
 from foundation.errors import ConfigError, SourceError
@@ -17,6 +18,7 @@ class _File(msgspec.Struct, frozen=True):
     """The part of the configuration that these tools need."""
 
     accesslog: list[Source] = []
+    state_dir: str = STATE_DIR
 
 
 def configured(path: Path, name: str | None) -> Source:
@@ -27,6 +29,11 @@ def configured(path: Path, name: str | None) -> Source:
     if name not in sources:
         raise ConfigError(f"{path}: choose with --source one of: {', '.join(sources) or 'it has no access log'}")
     return sources[name]
+
+
+def state_dir_of(path: Path) -> Path:
+    """Where a configuration file has its state. Raises ConfigError when it cannot be read."""
+    return Path(read_config(path, _File).state_dir)
 
 
 def make_source(

@@ -11,6 +11,7 @@ import yaml
 from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import PRESETS, Format, Unitless, find_format
 from exporter.accesslog.formats.envelope import OPENERS, Envelope
+from exporter.accesslog.labels import is_success
 from exporter.accesslog.parse.opening import split
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router, compile_template
@@ -125,8 +126,9 @@ def propose(log: str, data: bytes, guess: Guess) -> str:
     tally.merge(reader.finish())
     router = Router([])
     routes: Counter[str] = Counter()
-    for (_, target, _), numbers in tally.hits.items():
-        routes[router.route(target)] += numbers[COUNT]
+    for (_, target, code), numbers in tally.hits.items():
+        if is_success(code):  # what strangers ask for and never get is no route
+            routes[router.route(target)] += numbers[COUNT]
     block: dict[str, object] = {
         "source": _source_name(log),
         "paths": [str(Path(log).absolute())],

@@ -2,6 +2,9 @@
 
 A value past its limit folds into `other`. Nothing is ever evicted to make room: to Prometheus a counter that is evicted
 and returns has been reset.
+
+A path that no template takes gets a place only once it was answered with success: what strangers ask for and never get
+takes none, however much they ask.
 """
 
 import re
@@ -13,6 +16,16 @@ from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Key
 
 _METHOD = re.compile(rb"[A-Z][A-Z-]{0,19}")  # anything else is what a server logged of garbage
+
+
+_NOT_MODIFIED = b"304"
+_USUAL = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
+"""Methods that keep their places; others are places for success only, as paths are."""
+
+
+def is_success(code: bytes) -> bool:
+    """Whether the answer shows that there is something at the path."""
+    return code.startswith(b"2") or code == _NOT_MODIFIED
 
 
 class Labels(NamedTuple):
@@ -45,6 +58,12 @@ class Labeller:
         for labels in existing:
             self.born(labels)
 
+    def earn(self, keys: Iterable[Key]) -> None:
+        """Give places to what was answered with success, before what came with it is labelled in any order."""
+        for key in keys:
+            if is_success(key[2]):
+                self.labelled(key)
+
     def labelled(self, key: Key) -> Labelled:
         """The labels of a key. A limit that is reached folds new values only: a label once given stays."""
         found = self._given.get(key)
@@ -52,8 +71,8 @@ class Labeller:
             found = self._find(key)
             if len(self._given) >= KEEP:
                 self._given.clear()
-            if len(key[0]) + len(key[1]) <= KEEP_BYTES:
-                self._given[key] = found
+            if len(key[0]) + len(key[1]) <= KEEP_BYTES and (found.labels.route != OTHER or is_success(key[2])):
+                self._given[key] = found  # what is `other` may yet earn its place
         return found
 
     def born(self, labels: Labels) -> None:
@@ -65,10 +84,11 @@ class Labeller:
 
     def _find(self, key: Key) -> Labelled:
         method = key[0].decode() if _METHOD.fullmatch(key[0]) else OTHER
-        limits = self._limits
+        limits, success = self._limits, is_success(key[2])
+        own = limits.methods if method in _USUAL else (limits.methods - len(_USUAL - self._methods)) * success
         labels = Labels(
-            _within(method, self._methods, limits.methods),
-            _within(self._router.route(key[1]), self._routes, limits.routes),
+            _within(method, self._methods, own),
+            _within(self._router.route(key[1]), self._routes, limits.routes * success),
             _within(key[2].decode("ascii", "replace"), self._codes, limits.codes),
         )
         folds = tuple(name for name, value in zip(Labels._fields, labels, strict=True) if value == OTHER)
@@ -80,7 +100,7 @@ class Labeller:
 
 
 def _within(value: str, known: set[str], limit: int) -> str:
-    """The value, if it is known or there is room for one more beside `other`."""
+    """The value, if it is known or there is room for one more beside `other`; with a limit of 0 there is none."""
     if value in known:
         return value
     if len(known) > limit:

@@ -1,12 +1,14 @@
 """Request targets to routes: the part of a path that makes a good label.
 
 Templates, in order, first match: `/users/{id}` takes one segment for `{id}`, `/static/{path...}` takes all that
-follows. A path that no template takes keeps its shape, with numbers, UUIDs and hashes replaced (`/users/{id}`), or is
-`other` where only declared routes are wanted.
+follows. A path that no template takes keeps its shape, with ids replaced (`/users/{id}`, see `shapes`), or is `other`
+where only declared routes are wanted.
 """
 
 import re
 from collections.abc import Sequence
+
+from exporter.accesslog.shapes import guess_route
 
 OTHER = "other"
 """The value that labels fold into; a route never looks like it, as routes start with a slash."""
@@ -16,14 +18,7 @@ KEEP, KEEP_BYTES = 1 << 14, 256  # targets whose route is remembered, and how lo
 
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(\.\.\.)?\}")
 _ABSOLUTE = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]*://[^/]*")
-_SHAPES = re.compile(
-    r"""(?<=/)(?:
-    (?P<id>[0-9]+)
-    |(?P<uuid>[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})
-    |(?P<hash>(?=[a-fA-F]*[0-9])[0-9a-fA-F]{16,})
-    )(?=/|\Z)""",
-    re.VERBOSE,
-)
+_PARAMETERS = re.compile(rb";[^/]*")  # of a path's segment (RFC 3986, 3.3), such as ;jsessionid=...
 
 
 def compile_template(template: str) -> str:
@@ -70,7 +65,7 @@ class Router:
     def _find(self, target: bytes) -> str:
         if not target.startswith(b"/") and (absolute := _ABSOLUTE.match(target)):
             target = target[absolute.end() :] or b"/"
-        path = target.decode("utf-8", "replace")
+        path = _PARAMETERS.sub(b"", target).decode("utf-8", "replace")
         if not path.startswith("/"):
             return OTHER
         if self._match and (match := self._match(path)):
@@ -80,8 +75,3 @@ class Router:
             return OTHER
         shape = guess_route(path)
         return shape if len(shape) <= MAX_ROUTE_CHARS else OTHER
-
-
-def guess_route(path: str) -> str:
-    """The path with its numbers, UUIDs and hashes replaced by `{id}`, `{uuid}` and `{hash}`."""
-    return _SHAPES.sub(lambda match: f"{{{match.lastgroup}}}", path)

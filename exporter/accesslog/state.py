@@ -77,6 +77,7 @@ class Traffic:
         totals = self.totals
         totals.lines += tally.lines
         _add_counts(totals.failed, tally.failed)
+        self._labeller.earn(tally.hits)
         for key, numbers in tally.hits.items():
             (method, route, code), folds = self._labeller.labelled(key)
             for label in folds:

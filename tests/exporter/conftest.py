@@ -14,6 +14,7 @@ import pytest
 from rotated import Site
 
 from exporter.checkpoint import Checkpoint
+from exporter.cli import main
 from exporter.releases import Source, System
 from exporter.stores.calendar import to_us
 from exporter.stores.engine import Policy
@@ -221,3 +222,19 @@ def rotate(request, site):
 
     around.down = request.param == "stopped"
     return around
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs `exporter` with arguments, in this process; gives its exit code, stdout and stderr."""
+
+    def run(*args):
+        monkeypatch.setattr("sys.argv", ["exporter", *map(str, args)])
+        try:
+            main()
+            code = 0
+        except SystemExit as exc:
+            code = exc.code or 0
+        return code, *capsys.readouterr()
+
+    return run

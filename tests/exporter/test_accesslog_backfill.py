@@ -4,6 +4,7 @@ import random
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,21 @@ def backfill(*lines, step_s=60, **labels):
 def test_counters_begin_at_0_and_go_on_to_the_end_of_the_log():
     made = backfill(line(5), line(65), line(70, code=500), line(185))
     assert values(made, "tidewatch_http_requests_total", code="200") == [(0, 0), (60, 1), (120, 2), (180, 2), (240, 3)]
-    assert values(made, "tidewatch_http_requests_total", code="500") == [(60, 0), (120, 1), (180, 1), (240, 1)]
+    assert values(made, "tidewatch_http_requests_total", code="500") == [(60, 0), (120, 1), (240, 1)]
     assert values(made, "tidewatch_http_response_bytes_total", code="200")[-1] == (240, 30)
+
+
+def test_a_series_that_rests_has_a_sample_every_four_minutes_and_before_it_changes():
+    made = backfill(line(5), line(3600 + 5), line(4000, path="/b"))
+    times = [at for at, _ in values(made, "tidewatch_http_requests_total", route="/")]
+    assert times == [0, 60, *range(300, 3600, 240), 3600, 3660, 3900, 4020]
+    assert max(b - a for a, b in pairwise(times)) < 300
+
+
+def test_what_was_refused_before_it_was_answered_has_its_route():
+    made = backfill(line(5, path="/a", code=500), line(65, path="/a"), line(70, path="/.env", code=404))
+    codes = {(its["route"], its["code"]) for _, its, _, _ in samples(made) if "code" in its}
+    assert codes == {("/a", "500"), ("/a", "200"), ("other", "404")}
 
 
 def test_times_become_histograms():
@@ -93,7 +107,7 @@ def test_an_announced_format_has_times():
     made = Backfill(Source(source="iis", paths=("a",), format="w3c"), 60, {})
     made.add((SAMPLES / "w3c.log").read_bytes(), "a")
     assert made.bad.counts == {}
-    assert {its["route"] for _, its, _, _ in samples(made)} == {"/a", "/b"}
+    assert {its["route"] for _, its, _, _ in samples(made)} == {"/a", "other"}
 
 
 @pytest.mark.e2e

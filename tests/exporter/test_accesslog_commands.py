@@ -15,25 +15,10 @@ from exporter.accesslog.metrics import FOLDS, REASONS
 from exporter.accesslog.source import Example, Source
 from exporter.catalogue import Metric
 from exporter.catalogue import accesslog as metrics
-from exporter.cli import main
 
 SAMPLES = Path(__file__).parent / "accesslog_samples"
 SHARED = Path(os.environ.get("TIDEWATCH_SHARED", Path(__file__).resolve().parents[2] / ".." / "shared"))
 REAL = SHARED / "data" / "001-access-log-qps"
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*args):
-        monkeypatch.setattr("sys.argv", ["exporter", *map(str, args)])
-        try:
-            main()
-            code = 0
-        except SystemExit as exc:
-            code = exc.code or 0
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def by_route(requests):

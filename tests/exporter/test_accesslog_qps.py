@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from exporter.accesslog.report.ganglia import Ganglia, metric_name, packets
 from exporter.accesslog.report.qps import follow
 from exporter.accesslog.report.rates import Figure, Window, rate, report
-from exporter.accesslog.source import Source
+from exporter.accesslog.source import Limits, Source
 from exporter.accesslog.tally import Tally
 from foundation.errors import ConfigError
 from foundation.grammar import Address
@@ -38,6 +38,16 @@ def test_routes_then_codes_then_the_total():
         Figure("total", "", 13.6),
     ]
     assert made.close(10.0) == [Figure("total", "", 0.0)]
+
+
+def test_a_report_has_its_most_requested_routes_whoever_came_first():
+    made = Window(Source(source="log", paths=("a",), limits=Limits(routes=2)))
+    hits = {(b"GET", b"/scan%d" % n, b"404"): [1, 0, 0] for n in range(9)}
+    made.add(Tally(9, {}, hits))
+    made.add(Tally(8, {}, {(b"GET", b"/a", b"500"): [5, 0, 0], (b"GET", b"/b", b"200"): [3, 0, 0]}))
+    assert [(one.route, one.code, one.per_s) for one in made.close(1.0)] == [
+        *[("/a", "500", 5), ("/b", "200", 3), ("other", "404", 9), ("total", "", 17)]
+    ]
 
 
 def test_the_report_is_text_with_tabs():

@@ -26,6 +26,9 @@ class Line(NamedTuple):
 Steps = dict[int, list[int]]
 """What was counted in each step of time that had any."""
 
+_QUIET_S = 240
+"""Between two samples of a series that does not change: Prometheus takes no sample older than five minutes."""
+
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
@@ -96,10 +99,14 @@ class Backfill:
         self.bad.add(tally, path, lines_before=0)
 
     def _count(self, lines_by_step: dict[int, list[Line]], path: str) -> None:
+        tallies = {}
         for step, lines in lines_by_step.items():
-            tally = self._reader.count(Inside(b"".join(line.text for line in lines), b"", 0), path)
+            inside = Inside(b"".join(line.text for line in lines), b"", 0)
+            tally = tallies[step] = self._reader.count(inside, path)
+            self._labeller.earn(tally.hits)
             tally.bad = {reason: bad._replace(number=lines[bad.number - 1].number) for reason, bad in tally.bad.items()}
             self.bad.add(tally, path, lines_before=0)
+        for step, tally in tallies.items():
             for key, numbers in tally.hits.items():
                 labels = self._labels(key)
                 _add(self._requests, labels, step, [numbers[COUNT], numbers[BYTES]])
@@ -139,18 +146,33 @@ class Backfill:
             yield f"{name}_sum{{{text}}} {number(duration_ns / NS)} {at_s}\n"
 
     def _sums(self, steps: Steps) -> Iterator[tuple[int, list[int]]]:
-        """The running totals of a series: 0 before its first step, then at each step's end up to the log's last."""
-        first = min(steps)
+        """The running totals of a series: 0 before its first step, then at the ends of steps up to the log's last.
+
+        Where nothing changes, a sample comes every `_QUIET_S`; and one stands right before each change, so that a rate
+        begins to rise where the log does.
+        """
         last = max(max(one) for one in self._requests.values())
-        nothing = sums = [0] * len(steps[first])
-        yield first * self._step_s, sums
-        for step in range(first, last + 1):
-            sums = [a + b for a, b in zip(sums, steps.get(step, nothing), strict=True)]
-            yield (step + 1) * self._step_s, sums
+        quiet = max(1, _QUIET_S // self._step_s)
+        at = min(steps)
+        sums = [0] * len(steps[at])
+        yield at * self._step_s, sums
+        for step in sorted(steps):
+            yield from ((one * self._step_s, sums) for one in _between(at, step, quiet))
+            sums = [a + b for a, b in zip(sums, steps[step], strict=True)]
+            at = step + 1
+            yield at * self._step_s, sums
+        yield from ((one * self._step_s, sums) for one in _between(at, last + 1, quiet))
 
     def _label_text(self, metric: Metric, labels: tuple[str, ...]) -> str:
         pairs = {**self._more, **dict(zip(metric.labels, labels, strict=True))}
         return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in pairs.items())
+
+
+def _between(at: int, until: int, quiet: int) -> Iterator[int]:
+    """Steps after `at`, `quiet` of them from each to the next, and `until` itself."""
+    yield from range(at + quiet, until, quiet)
+    if until > at:
+        yield until
 
 
 def _add(series: dict[tuple[str, ...], Steps], labels: tuple[str, ...], step: int, numbers: list[int]) -> None:

@@ -2,10 +2,11 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from exporter.accesslog.labels import Labeller
+from exporter.accesslog.routes import KEEP, OTHER
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import COUNT, Tally
 
@@ -21,25 +22,34 @@ class Figure(NamedTuple):
 
 
 class Window:
-    """Counts since the last report. Routes are found and bounded as they are for metrics."""
+    """Counts since the last report.
+
+    Routes are found as they are for metrics, but have no place that others could take: of each report's routes the most
+    requested are shown, as many as the source's limit allows, and the rest as `other`.
+    """
 
     def __init__(self, source: Source) -> None:
         """Nothing counted yet."""
-        self._labeller = Labeller(source)
-        self._counts: dict[tuple[str, str], int] = {}
+        self._router = source.router()
+        self._limit = source.limits.routes
+        self._counts: dict[str, Counter[str]] = {}
 
     def add(self, tally: Tally) -> None:
         """Count what was read."""
-        for key, numbers in tally.hits.items():
-            labels = self._labeller.labelled(key).labels
-            place = (labels.route, labels.code)
-            self._counts[place] = self._counts.get(place, 0) + numbers[COUNT]
+        for (_, target, code), numbers in tally.hits.items():
+            route = self._router.route(target)
+            if route not in self._counts and len(self._counts) >= KEEP:
+                route = OTHER
+            self._counts.setdefault(route, Counter())[code.decode()] += numbers[COUNT]
 
     def close(self, elapsed_s: float) -> list[Figure]:
         """The rates over `elapsed_s`, by route and then code, the total last; and begin anew."""
         counts, self._counts = self._counts, {}
-        figures = [Figure(route, code, count / elapsed_s) for (route, code), count in sorted(counts.items())]
-        return [*figures, Figure(TOTAL, "", sum(counts.values()) / elapsed_s)]
+        for route in sorted(counts.keys() - {OTHER}, key=lambda one: (-counts[one].total(), one))[self._limit :]:
+            counts.setdefault(OTHER, Counter()).update(counts.pop(route))
+        total = sum(codes.total() for codes in counts.values())
+        figures = [Figure(r, c, n / elapsed_s) for r, codes in sorted(counts.items()) for c, n in sorted(codes.items())]
+        return [*figures, Figure(TOTAL, "", total / elapsed_s)]
 
 
 def report(figures: Sequence[Figure], now_s: float) -> str:
