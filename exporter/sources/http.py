@@ -3,13 +3,21 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple
 
 import aiohttp
 import yarl
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from exporter.sources.address import MAX_PAGE_BYTES, USER_AGENT
 from foundation.errors import SourceError, in_words
+
+LOOKUPS = 4
+"""Names that are looked up at a time; others wait, within the time of their own request."""
+
+_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
 class Page(NamedTuple):
@@ -27,11 +35,36 @@ def new_session(reachable: Callable[[str], bool] | None = None) -> aiohttp.Clien
             whatever name it was found under and however often that was looked up.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(socket_factory=_sockets_to(reachable)) if reachable else None,
+        connector=aiohttp.TCPConnector(resolver=_Names(), socket_factory=_sockets_to(reachable) if reachable else None),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         raise_for_status=False,
     )
+
+
+class _Names(AbstractResolver):
+    """Looks names up in threads of its own: names that nobody answers for must not hold those that commits are in."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        look_up = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        return [
+            ResolveResult(hostname=host, host=_host(address), port=port, family=kind, proto=protocol, flags=_NUMERIC)
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _host(address: tuple[Any, ...]) -> str:
+    """The address; with its zone where it is a link's own."""
+    return f"{address[0]}%{address[3]}" if len(address) == 4 and address[3] else str(address[0])
 
 
 def _sockets_to(reachable: Callable[[str], bool]) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
