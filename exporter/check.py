@@ -3,15 +3,19 @@
 Nothing is followed, written or listened to.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from exporter.accesslog import check_source
+from exporter.accesslog.tryout import try_source
 from exporter.daemon import Config, Daemon, Options, load
 from foundation.errors import ConfigError
 from foundation.secret import read_secret
 from foundation.web import WebPolicy
+
+log = logging.getLogger(__name__)
 
 
 def check_files(options: Options) -> Config:
@@ -23,6 +27,7 @@ def check_files(options: Options) -> Config:
     config = load(options.config_file)
     file = f"{options.config_file}: "
     problems = [f"{file}{problem}" for source in config.accesslog for problem in check_source(source)]
+    problems += _tried(file, config)
     for where, read in _named_files(config, options):
         problems += _complaint(where, read)
     if problems := problems or _complaint(file, lambda: Daemon(options)):
@@ -50,6 +55,17 @@ def _named_files(config: Config, options: Options) -> Iterator[tuple[str, Callab
     ):
         if path:
             yield f"{options.config_file}: {key}: ", partial(read_secret, Path(path))
+
+
+def _tried(file: str, config: Config) -> Iterator[str]:
+    """What is wrong with the access logs that are there; the rest of what they show is a warning."""
+    for source in config.accesslog:
+        for finding in try_source(source):
+            text = f"{file}$.accesslog: source {source.source}: {finding.text}"
+            if finding.is_wrong:
+                yield text
+            else:
+                log.warning("%s", text)
 
 
 def _complaint(where: str, read: Callable[[], object]) -> list[str]:

@@ -28,6 +28,10 @@ class FirstBad(NamedTuple):
         place = f"{printable(self.path)} line {self.number}" if self.number else printable(self.path)
         return f"{place}: {excerpt(self.text)}"
 
+    def in_file(self) -> str:
+        """The same without the file's name."""
+        return f"line {self.number}: {excerpt(self.text)}" if self.number else excerpt(self.text)
+
 
 class Timer(Protocol):
     """What an event loop's `call_later` gives."""

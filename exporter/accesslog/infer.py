@@ -17,6 +17,7 @@ from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router, compile_template
 from exporter.accesslog.tally import COUNT, NO_ANSWER, Buckets
 from exporter.sources.linefile import LineFile
+from exporter.sources.lines import each_line
 from foundation.terminal import printable
 
 SAMPLE_LINES = 200
@@ -112,9 +113,9 @@ def _fits(data: bytes, format_: Format) -> float:
     return good / max(1, tally.lines - directives)
 
 
-def unitless(data: bytes, reader: Reader) -> Unitless | None:
+def unitless(data: bytes, reader: Reader, path: str = "") -> Unitless | None:
     """Where lines have a number that is no duration as nobody knows its unit; `text`: a few of them, for people."""
-    found = [number for line in data.splitlines() if (number := reader.find_unitless(line))]
+    found = [number for line in each_line(data) if (number := reader.find_unitless(line, path))]
     texts = list(dict.fromkeys(number.text for number in found))[:_EXAMPLES]
     return Unitless(found[0].where, b", ".join(texts)) if found else None
 

@@ -5,6 +5,7 @@ the process ends.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -22,8 +23,12 @@ from exporter.checkpoint import Checkpoint
 from exporter.keeper import Keeper
 from exporter.sources.tail import Batch, Limits, Tail
 from exporter.sources.tail.metrics import families as log_families
+from exporter.sources.tail.paths import path_troubles
 from foundation.clock import Clock
 from foundation.errors import StoreError
+from foundation.terminal import printable
+
+log = logging.getLogger(__name__)
 
 BESIDE_BYTES = 1 << 18
 """A batch from this size on, some 10 ms of work, is read in a thread beside the event loop."""
@@ -99,6 +104,8 @@ class Live:
             self.traffic = self._resume(await self._keeper.load())
         try:
             await self._tail.begin()
+            for trouble in await asyncio.to_thread(list, path_troubles(self.source.paths)):
+                log.warning("%s: %s", self.source.source, printable(trouble))
             self._position = self._tail.saved_state()
             async with self._keeper.keeping():
                 await self._read(self.traffic)

@@ -114,7 +114,10 @@ async def test_a_late_report_divides_by_the_time_that_went_by(tmp_path, caplog):
     told = await reports_of(tmp_path / "none.log", nothing, count=3, late_s=12.0)
     assert [at for at, _ in told] == [1010.0, 1032.0, 1040.0]
     assert [figures for _, figures in told] == [[Figure("total", "", 0.0)]] * 3
-    assert [record.getMessage() for record in caplog.records] == [f"{tmp_path}/none.log: cannot be read yet; waiting"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}/none.log: No such file or directory",
+        f"{tmp_path}/none.log: cannot be read yet; waiting",
+    ]
 
 
 @pytest.mark.slow

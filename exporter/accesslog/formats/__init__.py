@@ -8,6 +8,7 @@ from exporter.accesslog.formats._model import Fields, Format, Unitless, complete
 from exporter.accesslog.formats.assemble import Variable, assemble
 from exporter.accesslog.formats.custom import custom_format
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.pasted import bare_format
 from exporter.accesslog.formats.percents import is_morgan, morgan_format, percent_format
 from exporter.accesslog.formats.presets import ALIASES, PRESETS, preset
 from exporter.accesslog.formats.servers import DIRECTIVE, IIS_TIME, nginx_parts, w3c_format
@@ -30,6 +31,7 @@ def find_format(text: str, *, fields: UserPaths | None = None, time_unit: str | 
     Raises:
         ValueError: it is none of these; the text says what would be right.
     """
+    text = bare_format(text)
     if make := STRUCTURED.get(text):
         paths = with_user_paths(fields or UserPaths(), time_unit)
         return make(text, paths)

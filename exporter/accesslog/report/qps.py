@@ -15,9 +15,10 @@ from exporter.accesslog.report.rates import Figure, Window, report
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Buckets
 from exporter.sources.tail import Tail
+from exporter.sources.tail.paths import path_troubles
 from foundation.clock import Clock
 from foundation.errors import ConfigError, SourceError
-from foundation.terminal import echo
+from foundation.terminal import echo, printable
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ async def follow(
             bad.add(tally, batch.path)
             bad.add_too_long(tail.status.too_long_lines)
 
+    for trouble in path_troubles(source.paths):
+        log.warning("%s", printable(trouble))
     reading = asyncio.create_task(read())
     try:
         start_s = last_s = clock.monotonic()
