@@ -202,6 +202,8 @@ class Keeper:
 
     async def _gather(self) -> None:
         """Let more come, for as long as nobody waits."""
+        if self._urgent.is_set():
+            return
         due = asyncio.ensure_future(self._clock.sleep_until(self._clock.monotonic() + self._commit_s))
         urgent = asyncio.ensure_future(self._urgent.wait())
         try:

@@ -185,7 +185,7 @@ async def test_what_is_acknowledged_by_the_last_commit_outlives_a_power_cut(worl
         await asyncio.sleep(0)
         task.cancel()
     await waiting
-    assert world.checkpoint.synced_writes == 1
+    assert world.checkpoint.synced_writes == world.checkpoint.writes - 1 > 0
 
 
 async def test_a_failed_commit_is_tried_again_by_itself(world):
