@@ -45,7 +45,7 @@ async def test_a_failed_commit_is_put_again_though_nothing_more_comes(
         for _ in range(commit):
             await life.world.write(life.system)
             await life.scrape()
-        life.checkpoint.faults.extend(["full", "write"])
+        life.checkpoint.faults.extend(["full", "locked"])
         writes, writing = life.checkpoint.writes, asyncio.create_task(life.world.write(life.system))
         await until(life.checkpoint.problems.total)
         writing.cancel()

@@ -286,7 +286,6 @@ async def live_through(make_world, steps, make_checkpoint, clock, first_commits=
                         more = True
                         await end(life, then)
                         break
-                    await life.world.write(life.system)
                     await live_one(life, then)
         async with life.running():
             await as_untouched(life, other)
@@ -308,12 +307,13 @@ async def as_untouched(life, folder):
 
 
 async def live_one(life, then):
-    if then == "none":
-        return
     if then in CLOCK_S:
         life.clock.ahead_s += CLOCK_S[then]
-    elif then != "scraped":
+    elif then in FAULTS:
         life.checkpoint.faults.append(then)
+    await life.world.write(life.system)
+    if then == "none":
+        return
     await asyncio.sleep(0.003)
     durable = await life.scrape()
     while then in {"damaged", "deleted"} and not durable:  # killed now, it would have lost the file and all
