@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # Tests with real servers wait more than they work: one more of them than there are processors.
 WORKERS ?= $(shell expr $$(nproc) + 1)
-SIDE_BY_SIDE = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 export PYTHON
 .NOTPARALLEL:

@@ -6,18 +6,16 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 from ports import free_ports
+from workers import ByServers
 
 settings.register_profile("tidewatch", deadline=None)  # how long an example takes is the machine's business
 settings.register_profile("quick", settings.get_profile("tidewatch"), max_examples=5)  # what `make unit` draws
 settings.load_profile("tidewatch")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """With `--dist loadgroup`, a file's tests share a worker and so its fixtures; those of e2e where they say so."""
-    for item in items:
-        if item.path.parent.name != "e2e":
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+def pytest_xdist_make_scheduler(config, log):
+    """Give tests out by what they start, with `--dist loadscope`."""
+    return ByServers(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture

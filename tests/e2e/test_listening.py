@@ -13,7 +13,6 @@ SCRIPT = Path(__file__).with_name("listening.py")
 
 
 @pytest.mark.e2e
-@pytest.mark.xdist_group("listening")  # each holds 1,500 connections: one after the other
 @pytest.mark.parametrize("figure", ["silent", "unread", "token", "users"])
 def test_whoever_is_entitled_gets_in_beside(figure):
     done = subprocess.run(

@@ -10,7 +10,7 @@ import ssl
 import pytest
 from house import SERVERS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("house")]
+pytestmark = pytest.mark.e2e
 
 SILENT, LAZY, ASKED_EACH, GARBAGE = 100, 20, 10, 40
 STAY = 8

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ports import free_ports
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("fuzz")]
+pytestmark = pytest.mark.e2e
 
 WITHIN_S = 100  # a bound for a busy machine
 MAX_BODY, MAX_LINE = 8 << 20, 4096

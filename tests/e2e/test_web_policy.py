@@ -7,7 +7,7 @@ import socket
 import pytest
 from house import ACTING, CHANGES, SERVERS, write_web
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("house")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.parametrize("server", SERVERS)
