@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from foundation.errors import StoreError
+from foundation.output import replacing
 from foundation.terminal import echo
 
 TEXT_SUFFIXES = {".yml", ".yaml", ".tmpl"}
@@ -45,7 +47,8 @@ def render(folder: Path, replacements: Mapping[str, str]) -> None:
 
 def _copy(source: Path, target: Path, replacements: Mapping[str, str]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(substitute(source.read_text("utf-8"), replacements), "utf-8")
+    with replacing(target, own_name=True) as out:
+        out.write(substitute(source.read_text("utf-8"), replacements).encode())
 
 
 def main(arguments: list[str]) -> int:
@@ -62,6 +65,9 @@ def main(arguments: list[str]) -> int:
         render(Path(folder), replacements)
     except OSError as exc:
         echo(f"alerts.render: {exc.filename}: {exc.strerror}", err=True)
+        return 1
+    except StoreError as exc:
+        echo(f"alerts.render: {exc}", err=True)
         return 1
     return 0
 

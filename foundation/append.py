@@ -20,10 +20,10 @@ _MODE = 0o644
 class AppendedPath:
     """What may be opened at one path, now and later. Not safe for two threads at once."""
 
-    def __init__(self, path: Path) -> None:
-        """Look at nothing yet; the first `open` decides what the path means."""
+    def __init__(self, path: Path, *, trusted: bool = True) -> None:
+        """Look at nothing yet; the first `open` decides what the path means, unless the name is not the user's."""
         self.path = path
-        self._looked = False
+        self._looked = not trusted
         self._special: tuple[int, int] | None = None  # device and inode of what is not a regular file
 
     def open(self) -> int:

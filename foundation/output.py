@@ -8,6 +8,7 @@ replace the device.
 
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,9 +22,16 @@ _ANY_MODE = 0o666  # less the umask, as for every new file
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A stream whose content takes the place of `path` once it is whole; standard output for `-`. Raises StoreError."""
+def replacing(path: Path, *, own_name: bool = False) -> Iterator[IO[bytes]]:
+    """A stream whose content takes the place of `path` once it is whole; standard output for `-`. Raises StoreError.
+
+    own_name: the program chose the name, so that a link or a pipe there was planted and is itself replaced.
+    """
     try:
+        if own_name:
+            with _replacing(path) as stream:
+                yield stream
+            return
         if str(path) == "-":
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
@@ -47,7 +55,9 @@ def _replacing(target: Path) -> Iterator[IO[bytes]]:
     try:
         with open(fd, "wb") as stream:  # noqa: PTH123, a descriptor
             with suppress(FileNotFoundError):
-                os.fchmod(fd, target.stat().st_mode & 0o777)  # the new file is as private as the old one
+                old = target.lstat()
+                if stat.S_ISREG(old.st_mode):
+                    os.fchmod(fd, old.st_mode & 0o777)  # the new file is as private as the old one
             yield stream
         temporary.replace(target)
     except BaseException:

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from io import TextIOWrapper
 from math import inf
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -12,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from foundation.errors import SourceError
 from foundation.flags import InstantType, ZoneType
 from foundation.jsontext import json_text
 from foundation.output import replacing
@@ -156,9 +156,6 @@ class _Progress:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[IO[str]]:
-    """The file, open for writing; whatever goes wrong with it is a SourceError."""
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            yield file
-    except OSError as exc:
-        raise SourceError(f"{path}: {exc.strerror}") from exc
+    """The file, open for text that may name files whose names are not UTF-8. Raises StoreError."""
+    with replacing(path) as out, TextIOWrapper(out, encoding="utf-8", errors="backslashreplace") as text:
+        yield text

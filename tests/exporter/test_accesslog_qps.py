@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.report.ganglia import Ganglia, metric_name, packets
-from exporter.accesslog.report.qps import follow
+from exporter.accesslog.report.qps import Reporter, follow
 from exporter.accesslog.report.rates import Figure, Window, rate, report
 from exporter.accesslog.source import Limits, Source
 from exporter.accesslog.tally import Tally
@@ -212,3 +212,17 @@ def metrics_of(port):
         return {}
     found = re.findall(rb'<METRIC NAME="(\w+)" VAL="([\d.]+)" TYPE="double" UNITS="requests/s"', text)
     return {name.decode(): float(value) for name, value in found}
+
+
+def test_a_link_that_takes_the_place_of_the_reports_is_not_followed_and_said_once_a_minute(tmp_path, capsys):
+    path, victim, now_s = tmp_path / "reports", tmp_path / "victim", [0.0]
+    victim.write_bytes(b"precious")
+    reporter = Reporter(path, None, monotonic=lambda: now_s[0])
+    path.unlink()
+    path.symlink_to(victim)
+    for now_s[0] in (0.0, 10.0, 59.0, 60.0, 70.0):
+        reporter.tell([], 1_800_000_000.0)
+    assert capsys.readouterr().err.count("expected a regular file, found a symbolic link") == 2
+    path.unlink()
+    reporter.tell([], 1_800_000_000.0)
+    assert (path.is_file(), path.is_symlink(), victim.read_bytes()) == (True, False, b"precious")

@@ -298,6 +298,16 @@ def test_only_the_newest_of_many_values_set_aside_are_kept(path, monkeypatch):
 # Others in the way.
 
 
+def test_a_link_planted_in_the_locks_place_is_refused_and_not_emptied(path):
+    path.parent.mkdir()
+    victim = path.with_name("victim")
+    victim.write_bytes(b"precious")
+    path.with_name("checkpoint.db.lock").symlink_to(victim)
+    with pytest.raises(StoreError, match="symbolic link"):
+        Checkpoint(path, FixedClock())
+    assert victim.read_bytes() == b"precious"
+
+
 def test_a_second_process_is_refused_and_told_who_has_it(path):
     with opened(path):
         code = COMMITTER.partition("number = 0")[0]

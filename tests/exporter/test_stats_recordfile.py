@@ -121,3 +121,24 @@ def test_a_row_that_never_finds_room_is_not_left_torn(path, monkeypatch):
         with pytest.raises(StoreError):
             file.append(row)
     assert (file.close(), path.read_text()) == (2, ROWS[0] + "\n")
+
+
+def test_a_link_planted_where_the_torn_line_goes_or_in_the_files_place_is_not_followed(path):
+    victim = path.with_name("victim")
+    victim.write_bytes(b"precious")
+    path.with_name("stats.tsv.torn").symlink_to(victim)
+    path.write_text(TEXT + "17953")
+    with pytest.raises(StoreError, match="expected a regular file, found a symbolic link"):
+        RecordFile(path, COLUMNS)
+    assert path.read_text() == TEXT + "17953"
+    path.with_name("stats.tsv.torn").unlink()
+    file = RecordFile(path, COLUMNS)
+    path.unlink()
+    path.symlink_to(victim)
+    with pytest.raises(StoreError, match="expected a regular file, found a symbolic link"):
+        file.append(ROWS[0])
+    path.unlink()
+    file.append(ROWS[1])
+    assert file.close() == 0
+    assert path.read_text() == f"{ROWS[0]}\n{ROWS[1]}\n"
+    assert victim.read_bytes() == b"precious"

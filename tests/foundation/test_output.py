@@ -84,3 +84,21 @@ def test_the_new_file_has_the_permissions_of_the_old_one(tmp_path, mode):
     with replacing(path) as out:
         out.write(b"new")
     assert path.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "pipe"])
+def test_what_stands_at_a_name_of_the_programs_own_is_replaced_and_not_written_through(tmp_path, kind):
+    path, victim = tmp_path / "truth.json", tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(victim if kind == "link" else "absent")
+    old = os.umask(0o027)
+    try:
+        with replacing(path, own_name=True) as out:
+            out.write(b"new")
+    finally:
+        os.umask(old)
+    assert (path.is_symlink(), path.read_bytes(), path.stat().st_mode & 0o777) == (False, b"new", 0o640)
+    assert (victim.read_bytes(), len(list(tmp_path.iterdir()))) == (b"precious", 2)

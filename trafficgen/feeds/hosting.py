@@ -40,7 +40,7 @@ def write_at_once(world: World, directory: Path, *, shuffle: bool) -> None:
         texts = held
     with _as_store_error(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        with replacing(directory / "logs.json") as file:
+        with replacing(directory / "logs.json", own_name=True) as file:
             file.writelines(f"{text}\n".encode() for text in texts)
         write_truth(world, directory)
 
@@ -66,7 +66,7 @@ def write_live(
         shutil.rmtree(logs, ignore_errors=True)
         logs.mkdir(parents=True)
         names = ["manager.json", *(f"server-{server}.json" for server in range(1, world.settings.servers + 1))]
-        files = [stack.enter_context((logs / name).open("a", encoding="utf-8")) for name in names]
+        files = [stack.enter_context((logs / name).open("x", encoding="utf-8")) for name in names]
         write_truth(world, directory)
         start = written_s = clock()
         for n in count(1) if endless else range(1, world.settings.minutes + 1):
@@ -84,7 +84,7 @@ def write_live(
 
 def write_truth(world: World, directory: Path) -> None:
     """Replace `truth.json` by what is true now. Raises StoreError."""
-    with replacing(directory / "truth.json") as file:
+    with replacing(directory / "truth.json", own_name=True) as file:
         file.write(json.dumps(world.truth(), indent=1).encode() + b"\n")
 
 

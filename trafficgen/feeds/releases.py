@@ -105,8 +105,9 @@ def make_shape(builds: int, codes: int, rate_per_s: float, regressions: list[Reg
 class Truth:
     """What was sent, kept in a file that is replaced whole."""
 
-    def __init__(self, path: Path | None, shape: Shape, seed: int, start: str | int) -> None:
+    def __init__(self, path: Path | None, shape: Shape, seed: int, start: str | int, *, own_name: bool = False) -> None:
         self._path = path
+        self._own_name = own_name
         self._head = {
             "seed": seed,
             "start": start,
@@ -126,7 +127,7 @@ class Truth:
         for (build, code), count in sorted(self.counts.items()):
             counts.setdefault(build, {})[str(code)] = count
         tree = {**self._head, "sent": self.counts.total(), "counts": counts, "finished": finished}
-        with replacing(self._path) as out:
+        with replacing(self._path, own_name=self._own_name) as out:
             out.write(json.dumps(tree, indent=1).encode() + b"\n")
 
 
@@ -320,7 +321,8 @@ def command(
     address = _split(target)
     if address.scheme not in SCHEMES:
         path = Path(target)
-        truth = Truth(truth_path or path.with_name("truth.json"), shape, seed, "0:00:00")
+        beside = path.with_name("truth.json")
+        truth = Truth(truth_path or beside, shape, seed, "0:00:00", own_name=truth_path is None)
         write_file(path, shape, truth, seed, round(duration or 3600))
         echo(f"{truth.counts.total()} records, seed {seed}", err=True)
         return

@@ -77,7 +77,7 @@ def put(path: Path, text: Iterable[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise StoreError(f"{path.parent}: {exc.strerror}") from exc
-    with replacing(path) as out:
+    with replacing(path, own_name=True) as out:
         out.writelines(line.encode("ascii") for line in text)
 
 

@@ -4,7 +4,9 @@ import asyncio
 import itertools
 import logging
 import math
+import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +18,14 @@ from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Buckets
 from exporter.sources.tail import Tail
 from exporter.sources.tail.paths import path_troubles
+from foundation.append import AppendedPath
 from foundation.clock import Clock
 from foundation.errors import ConfigError, SourceError
 from foundation.terminal import echo, printable
 
 log = logging.getLogger(__name__)
+
+SAY_EVERY_S = 60.0  # the same trouble
 
 
 async def follow(
@@ -87,16 +92,19 @@ async def _due(clock: Clock, due_s: float, reading: asyncio.Task[None]) -> None:
 
 
 class Reporter:
-    """Puts reports where they are wanted. Trouble is said once, and the next report is tried again."""
+    """Puts reports where they are wanted. Trouble is said once a minute, and the next report is tried again."""
 
-    def __init__(self, output: Path | None, gmond: Ganglia | None) -> None:
+    def __init__(
+        self, output: Path | None, gmond: Ganglia | None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         """Raises ConfigError when `output` cannot be written."""
-        self._output = output
+        self._output = AppendedPath(output) if output else None
         self._gmond = gmond
-        self._said: set[str] = set()
+        self._monotonic = monotonic
+        self._said_s: dict[str, float] = {}
         try:
-            if output:
-                output.open("a").close()
+            if self._output:
+                os.close(self._output.open())
         except OSError as exc:
             raise ConfigError(f"--output: {output}: {exc.strerror}") from exc
 
@@ -108,12 +116,12 @@ class Reporter:
                 echo(text, nl=False)
                 sys.stdout.flush()
             else:
-                with self._output.open("a") as file:  # each time anew, so that it can be rotated
+                with os.fdopen(self._output.open(), "a") as file:  # each time anew, so that it can be rotated
                     file.write(text)
         except BrokenPipeError:
             raise
         except OSError as exc:
-            self._say(f"{self._output or 'stdout'}: {exc.strerror}")
+            self._say(f"{self._output.path if self._output else 'stdout'}: {exc.strerror}")
         try:
             if self._gmond:
                 self._gmond.send(figures)
@@ -121,6 +129,7 @@ class Reporter:
             self._say(str(exc))
 
     def _say(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
+        now_s = self._monotonic()
+        if now_s - self._said_s.get(text, float("-inf")) >= SAY_EVERY_S:
+            self._said_s[text] = now_s
             echo(f"exporter: {text}; the reports go on", err=True)

@@ -9,6 +9,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from foundation.append import AppendedPath
 from foundation.errors import ConfigError, StoreError
 
 MAX_WAITING_BYTES = 1 << 20  # rows that wait for room: some 40,000, four days at 10 s
@@ -25,6 +26,7 @@ class RecordFile:
         Raises ConfigError for a file with other columns, StoreError for one that can't be opened or is in use.
         """
         self.path = path
+        self._place = AppendedPath(path)
         self.set_aside: bytes = b""  # what an earlier run left torn
         self._columns = columns
         self._header = header
@@ -65,7 +67,7 @@ class RecordFile:
 
     def _open(self) -> int:
         try:
-            fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fd = self._place.open()
         except OSError as exc:
             raise StoreError(f"{self.path}: {exc.strerror}") from exc
         try:
@@ -102,7 +104,8 @@ class RecordFile:
             raise ConfigError(
                 f"{self.path}: its last line has more than {_TAIL_BYTES} bytes; is this a collector's file?"
             )
-        with Path(f"{self.path}.torn").open("ab") as aside:
+        beside = AppendedPath(Path(f"{self.path}.torn"), trusted=False)
+        with os.fdopen(beside.open(), "ab") as aside:
             aside.write(torn + b"\n")
             aside.flush()
             os.fsync(aside.fileno())
