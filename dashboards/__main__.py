@@ -1,5 +1,6 @@
 """`python -m dashboards`."""
 
 from dashboards.cli import main
+from foundation.program import run_command
 
-main()
+run_command("dashboards", main)

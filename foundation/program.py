@@ -9,6 +9,8 @@ import click
 from foundation.errors import TidewatchError
 from foundation.terminal import echo, printable
 
+INTERRUPTED = 130  # by Ctrl-C
+_DUCKDB_INTERRUPTED = "Query interrupted"  # what DuckDB makes of a KeyboardInterrupt, without a type of its own
 _FOLD = re.compile(r"\s*\n\s*")  # click lists choices on lines of their own
 
 
@@ -21,7 +23,11 @@ def run_command(name: str, command: Callable[..., object]) -> None:
     try:
         code = command(standalone_mode=False)
     except click.Abort:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
+    except RuntimeError as exc:
+        if str(exc) != _DUCKDB_INTERRUPTED:
+            raise
+        sys.exit(INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as exc:
         exc.show()
         sys.exit(exc.exit_code)

@@ -1,7 +1,6 @@
 """The `timeserver` command: flags, signals, exit codes."""
 
 import asyncio
-import sys
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from foundation.errors import ConfigError, SourceError
 from foundation.flags import DurationType, address_options, web_options
 from foundation.listen import serve
+from foundation.program import run_command
 from foundation.signals import stop_on_signals
 from foundation.terminal import echo
 from foundation.web import Guard, WebPolicy
@@ -115,10 +115,4 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Run the command; what the user did wrong is one line on stderr."""
-    try:
-        command.main(standalone_mode=False)
-    except click.ClickException as exc:
-        _say(exc.format_message())
-        sys.exit(exc.exit_code)
-    except click.exceptions.Abort:
-        sys.exit(130)
+    run_command("timeserver", command)

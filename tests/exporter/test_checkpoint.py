@@ -303,8 +303,8 @@ def test_a_link_planted_in_the_locks_place_is_refused_and_not_emptied(path):
     victim = path.with_name("victim")
     victim.write_bytes(b"precious")
     path.with_name("checkpoint.db.lock").symlink_to(victim)
-    with pytest.raises(StoreError, match="symbolic link"):
-        Checkpoint(path, FixedClock())
+    with pytest.raises(StoreError, match="symbolic link"), opened(path):
+        pass
     assert victim.read_bytes() == b"precious"
 
 

@@ -1,5 +1,8 @@
 """Commands as programs: one line on stderr for each problem, and the exit code that says which kind it was."""
 
+import subprocess
+import sys
+
 import click
 import pytest
 
@@ -55,3 +58,32 @@ def test_a_group_without_a_command_shows_its_help_alone(capsys):
     assert ended.value.code == 2
     assert err.startswith("Usage: tool")
     assert "see tool" not in err
+
+
+IN_DUCKDB = """
+import os, signal, threading
+import click, duckdb
+from foundation.program import run_command
+
+@click.command()
+def long():
+    threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+    duckdb.sql("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3").fetchall()
+
+run_command("x", long)
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_inside_of_duckdb_is_no_bug():
+    """DuckDB makes a plain RuntimeError of it."""
+    ended = subprocess.run([sys.executable, "-c", IN_DUCKDB], capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (130, b"")
+
+
+def test_a_runtime_error_of_ours_is_one():
+    def broken(**_):
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        run_command("x", broken)
