@@ -64,7 +64,7 @@ def as_text(variable: Variable, chosen: Sequence[str]) -> str:
     Values of labels are quoted for the inside of a regex in double quotes, as Grafana does for variables that may
     hold several; a variable that holds one fixed value (a window) goes in as it is.
     """
-    if ALL_CHOICE in chosen:
+    if variable.include_all and ALL_CHOICE in chosen:
         return variable.all_value
     if not (variable.multi or variable.include_all):
         return chosen[0] if chosen else ""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboards.model import Variable
-from dashboards.promql import MAX_POINTS, as_text, rate_interval_s, span, substitute
+from dashboards.promql import ALL_CHOICE, MAX_POINTS, as_text, rate_interval_s, span, substitute
 
 SOURCE = Variable(name="source", type="query", include_all=True, multi=True, all_value=".+")
 WINDOW = Variable(name="window", type="custom")
@@ -49,8 +49,18 @@ def test_choices_become_text(variable, chosen, want):
     assert as_text(variable, chosen) == want
 
 
+VALUE = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8).filter(
+    lambda value: value != ALL_CHOICE  # a label of this value cannot be told from All, in Grafana neither
+)
+
+
+def test_a_variable_without_all_takes_its_name_for_a_value():
+    several = Variable(name="source", type="query", multi=True, all_value=".+")
+    assert as_text(several, [ALL_CHOICE]) == r"\\$__all"
+
+
 @settings(max_examples=40)
-@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8), min_size=1))
+@given(st.lists(VALUE, min_size=1))
 def test_any_value_stays_inside_its_matcher_and_matches_only_itself(chosen):
     selector = promql.parse(f'a{{b=~"{as_text(SOURCE, chosen)}"}}')
     [matcher] = selector.matchers.matchers
