@@ -62,6 +62,8 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\
         pytest.param(cut_short, {"closed": 20}, id="cut-short"),
         pytest.param(says(b"SSH-2.0-x\r\n"), {"malformed": 20}, id="garbage"),
         pytest.param(says(b"HTTP/1.1 200 OK\r\nbad\r\n\r\n"), {"malformed": 20}, id="bad-head"),
+        pytest.param(says(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n"), {"too_large": 20}, id="huge"),
+        pytest.param(says(b"HTTP/1.1 103 X\r\n\r\n" * 40, OK), {"too_large": 20}, id="interim-flood"),
         pytest.param(hang, {"timeout": 20}, id="hangs"),
     ],
 )

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trafficgen.send.response import CHUNKED, INTERIM, NO_LENGTH, MalformedResponseError, ResponseReader, parse_head
+from trafficgen.send.response import (
+    CHUNKED,
+    INTERIM,
+    NO_LENGTH,
+    MalformedResponseError,
+    ResponseReader,
+    ResponseTooLargeError,
+    parse_head,
+)
+
+CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n"
 INTERIMS = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
@@ -100,6 +110,34 @@ def test_the_answer_to_head_has_no_body():
 def test_what_is_not_http_is_malformed(raw):
     with pytest.raises(MalformedResponseError):
         ResponseReader().feed(raw)
+
+
+ENDLESS = {
+    "length": (b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n", b"x"),
+    "until closed": (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536),
+    "chunks": (CHUNKED_HEAD, b"10000\r\n" + b"x" * 65536 + b"\r\n"),
+    "small chunks": (CHUNKED_HEAD, b"1\r\nx\r\n" * 10000),
+    "interim": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"),
+    "head": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 100),
+    "trailer": (CHUNKED_HEAD + b"0\r\n", b"X: y\r\n" * 100),
+    "chunk extension": (CHUNKED_HEAD + b"1;", b"x" * 1000),
+}
+
+
+@pytest.mark.parametrize(("start", "piece"), ENDLESS.values(), ids=ENDLESS)
+def test_a_response_without_end_is_given_up_in_bounded_memory(monkeypatch, start, piece):
+    monkeypatch.setattr("trafficgen.send.response.MAX_RESPONSE_BYTES", 1 << 18)
+    reader = ResponseReader()
+
+    def read():
+        reader.feed(start)
+        while reader._taken < 1 << 19:
+            assert not reader.feed(piece)
+            assert len(reader._buffer) < 1 << 17
+
+    with pytest.raises(ResponseTooLargeError) as given_up:
+        read()
+    assert given_up.value.reason == "too_large"
 
 
 @settings(max_examples=40)

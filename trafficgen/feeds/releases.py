@@ -5,6 +5,7 @@ multiplies the rate of one code in the newest build from some time on. `truth.js
 worse, since when: it is written from the draws themselves, before anything is counted by anybody else.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -17,9 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+import aiohttp
 import click
 import numpy as np
-import requests
 
 from foundation.errors import ConfigError, TidewatchError
 from foundation.flags import DurationType
@@ -27,10 +28,14 @@ from foundation.output import replacing
 from foundation.secret import read_secret, shown_url
 from foundation.terminal import echo, printable
 from trafficgen.feeds.stop import stop_on_signals
+from trafficgen.fetch import new_session, read_bytes
 from trafficgen.units import MAX_DURATION_S, parse_duration
 
 FIRST_CODE = -3
 RETRY_S = 1.0
+ANSWER_WITHIN_S = 10.0
+MAX_ANSWER_BYTES = 64 << 10  # the receiver's answer to a second's records
+MAX_LAST_WORDS_BYTES = 4096
 SCHEMES = ("http", "https", "tcp")
 _REGRESSION = re.compile(r"code=(-?\d{1,9})\s+x([0-9.]+)\s+at\s+(\S+)(?:\s+for\s+(\S+?)(?:\s+every\s+(\S+))?)?\Z")
 
@@ -153,39 +158,50 @@ class HttpSink:
         self._url = url
         self._run = run
         self._stop = stop
-        self._session = requests.Session()
-        self._session.trust_env = False
-        if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._runner = asyncio.Runner()
+        self._session = self._runner.run(_open_session())
         self._complained = False
 
     def send(self, number: int, lines: bytes) -> bool:
         """Send the records of one second; False if the run was stopped before they were acknowledged."""
         while True:
             try:
-                answer = self._session.post(
-                    self._url, data=lines, headers={"Idempotency-Key": f"{self._run}-{number}"}, timeout=10
-                )
-                if answer.status_code == 200:
+                code, text = self._runner.run(self._post(lines, f"{self._run}-{number}"))
+            except TimeoutError:
+                trouble = f"no whole answer within {ANSWER_WITHIN_S:g} s"
+            except (aiohttp.ClientError, OSError, ValueError) as exc:  # ValueError: of some broken answers
+                trouble = " ".join(str(exc).split())
+            else:
+                if code == 200:
                     self._complained = False
                     return True
-                trouble = f"answered {answer.status_code}: {answer.text.strip()[:200]}"
-                if answer.status_code in (400, 401, 404, 413):
+                trouble = f"answered {code}: {text}"
+                if code in (400, 401, 404, 413):
                     raise TidewatchError(shown_url(f"{self._url}: {trouble}"))
-            except requests.RequestException as exc:
-                trouble = str(exc)
             if not self._complained:
                 echo(f"trafficgen: {printable(shown_url(f'{self._url}: {trouble}'))}; trying again", err=True)
                 self._complained = True
             if self._stop.wait(RETRY_S):
                 return False
 
+    async def _post(self, lines: bytes, key: str) -> tuple[int, str]:
+        headers = {**self._headers, "Idempotency-Key": key}
+        async with self._session.post(self._url, data=lines, headers=headers, allow_redirects=False) as answer:
+            body = await read_bytes(answer, max_bytes=MAX_ANSWER_BYTES)
+            return answer.status, body.decode("utf-8", "replace").strip()[:200]
+
     def finish(self) -> None:
         """Each second has been acknowledged already."""
 
     def close(self) -> None:
         """Let the connection go."""
-        self._session.close()
+        self._runner.run(self._session.close())
+        self._runner.close()
+
+
+async def _open_session() -> aiohttp.ClientSession:
+    return new_session(ANSWER_WITHIN_S)
 
 
 class TcpSink:
@@ -226,9 +242,12 @@ class TcpSink:
 
     def _answer(self) -> str:
         """The receiver's last words."""
-        answer = b""
+        answer, deadline_s = b"", time.monotonic() + ANSWER_WITHIN_S
         try:
-            while piece := self._socket.recv(4096):
+            while len(answer) < MAX_LAST_WORDS_BYTES and time.monotonic() < deadline_s:
+                piece = self._socket.recv(4096)
+                if not piece:
+                    break
                 answer += piece
         except OSError:
             pass  # reset: what came before is all there is

@@ -27,6 +27,7 @@ ERROR_REASONS = (
     "malformed",  # the answer was not HTTP
     "reset",
     "timeout",
+    "too_large",  # an answer without end: above 256 MiB, or a head above 64 KiB
 )
 KNOWN_CODES = (200, 404, 500)  # born at 0, so that the first one is seen as an increase
 MAX_ROWS = 7200

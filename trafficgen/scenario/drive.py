@@ -4,10 +4,10 @@ import asyncio
 import math
 from collections.abc import Callable
 
-import aiohttp
 import msgspec
 
 from foundation.errors import ungrouped
+from trafficgen.fetch import new_session
 from trafficgen.report.report import Report
 from trafficgen.report.verdict import Verdict, describe
 from trafficgen.run import Run
@@ -42,7 +42,7 @@ class Drive:
     ) -> Report:
         """The report, with a verdict on each expectation. Raises ConfigError when target or APIs can't be reached."""
         self._say = say
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
+        async with new_session(TIMEOUT_S) as session:
             apis = AlertApis(session, prometheus, alertmanager)
             if self.judges:
                 before = await apis.look_before()

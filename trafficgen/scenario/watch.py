@@ -6,13 +6,23 @@ from typing import Any
 
 import aiohttp
 
-from foundation.errors import ConfigError
+from foundation.errors import BadRecord, ConfigError
+from foundation.jsonread import read_json
 from foundation.secret import shown_url
+from trafficgen.fetch import read_bytes
 from trafficgen.scenario.expect import Judge, Seen
 
 POLL_S = 1.0
 TIMEOUT_S = 5.0
-FAILURES = (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError)  # no answer, or one of another shape
+FAILURES = (
+    aiohttp.ClientError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    BadRecord,
+)  # no answer, or one of another shape
 
 
 class AlertApis:
@@ -52,7 +62,7 @@ class AlertApis:
     async def _get(self, url: str) -> Any:
         async with self._session.get(url) as response:
             response.raise_for_status()
-            return await response.json()
+            return read_json(await read_bytes(response))
 
 
 def _words(exc: BaseException) -> str:

@@ -100,8 +100,8 @@ class Connection(asyncio.Protocol):
             if 0 < end < _CACHED_HEAD_BYTES:
                 try:
                     code, length, keepalive = parse_head(data[:end])
-                except MalformedResponseError:
-                    self.give_up("malformed")
+                except MalformedResponseError as exc:
+                    self.give_up(exc.reason)
                     return
                 if len(data) == end + 4 + length:
                     self._answered(code, keepalive)
@@ -117,8 +117,8 @@ class Connection(asyncio.Protocol):
         self._quick = False
         try:
             done = reader.feed(data)
-        except MalformedResponseError:
-            self.give_up("malformed")
+        except MalformedResponseError as exc:
+            self.give_up(exc.reason)
             return
         if done:
             assert reader.head is not None

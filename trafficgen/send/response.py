@@ -11,8 +11,21 @@ MAX_HEAD_BYTES = 64 << 10
 MAX_CHUNK_LINE_BYTES = 4096
 
 
+MAX_INTERIM = 32  # 100 and 103 before the response; more would be a way to keep a request waiting
+MAX_TRAILER_BYTES = 64 << 10
+MAX_RESPONSE_BYTES = 256 << 20  # of one response with its framing; bodies are not kept, but take time
+
+
 class MalformedResponseError(ValueError):
     """The bytes are not an HTTP/1.x response."""
+
+    reason = "malformed"
+
+
+class ResponseTooLargeError(MalformedResponseError):
+    """A response that goes on and on, or says that it will."""
+
+    reason = "too_large"
 
 
 NO_LENGTH, CHUNKED, INTERIM = -1, -2, -3  # told in place of a length: until the connection ends; in chunks; see below
@@ -80,7 +93,7 @@ class ResponseReader:
     def restart(self) -> None:
         """Make ready for the next response; bytes beyond the last one stay."""
         self.head: Head | None = None
-        self._left = 0
+        self._left = self._taken = self._interim = self._trailer_bytes = 0
         self._state = "head"  # then length, or close, or size, data, end, ..., trailer; at last done
 
     @property
@@ -91,6 +104,9 @@ class ResponseReader:
     def feed(self, data: bytes) -> bool:
         """Take `data`; whether a final response is now complete. Raises MalformedResponseError."""
         self._buffer += data
+        self._taken += len(data)
+        if self._taken > MAX_RESPONSE_BYTES:
+            raise ResponseTooLargeError("a response above 256 MiB")
         while self._state != "done" and self._advance():
             pass
         return self._state == "done"
@@ -126,12 +142,16 @@ class ResponseReader:
             self._state = "size"
         elif not line:
             self._state = "done"
+        else:
+            self._trailer_bytes += len(line)
+            if self._trailer_bytes > MAX_TRAILER_BYTES:
+                raise ResponseTooLargeError("a trailer above 64 KiB")
         return True
 
     def _read_head(self) -> bool:
         end = self._buffer.find(b"\r\n\r\n")
         if end > MAX_HEAD_BYTES or (end < 0 and len(self._buffer) > MAX_HEAD_BYTES):
-            raise MalformedResponseError("a head above 64 KiB")
+            raise ResponseTooLargeError("a head above 64 KiB")
         if not b"HTTP/1.".startswith(bytes(self._buffer[:7])):
             raise MalformedResponseError("no HTTP/1.x status line")
         if end < 0:
@@ -139,7 +159,12 @@ class ResponseReader:
         head = parse_head.__wrapped__(bytes(self._buffer[:end]))  # uncached: these heads may be large
         del self._buffer[: end + 4]
         if head.length == INTERIM:
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                raise ResponseTooLargeError("no response after 32 interim ones")
             return True
+        if head.length > MAX_RESPONSE_BYTES and not self._head_only:
+            raise ResponseTooLargeError("a body above 256 MiB")
         self.head, self._left = head, head.length
         if self._head_only or head.length == 0:
             self._state = "done"
@@ -150,7 +175,7 @@ class ResponseReader:
     def _line(self) -> bytes | None:
         end = self._buffer.find(b"\r\n")
         if end > MAX_CHUNK_LINE_BYTES or (end < 0 and len(self._buffer) > MAX_CHUNK_LINE_BYTES):
-            raise MalformedResponseError("a chunk line above 4 KiB")
+            raise ResponseTooLargeError("a chunk line above 4 KiB")
         if end < 0:
             return None
         line = bytes(self._buffer[:end])

@@ -1,7 +1,6 @@
 """The other parts of the system as the check sees them: a few reads over HTTP, each with a deadline."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -9,8 +8,10 @@ from typing import NamedTuple
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from foundation.errors import TidewatchError
+from foundation.errors import BadRecord, TidewatchError
+from foundation.jsonread import read_json
 from foundation.secret import shown_url
+from trafficgen.fetch import new_session, read_bytes
 from trafficgen.verify.table import Codes
 
 ANSWER_WITHIN_S = 5.0
@@ -66,14 +67,14 @@ class Peers:
         url = f"{prometheus}/api/v1/query"
         text = await self._get(url, query=query)
         with _shape_of(url):
-            return [Sample(r["metric"], float(r["value"][1])) for r in json.loads(text)["data"]["result"]]
+            return [Sample(r["metric"], float(r["value"][1])) for r in read_json(text)["data"]["result"]]
 
     async def firing(self, prometheus: str, alert: str, source: str) -> bool:
         """Whether Prometheus has the alert firing for `source`."""
         url = f"{prometheus}/api/v1/alerts"
         text = await self._get(url)
         with _shape_of(url):
-            alerts = json.loads(text)["data"]["alerts"]
+            alerts = read_json(text)["data"]["alerts"]
             return any(a["state"] == "firing" and _is(a["labels"], alert, source) for a in alerts)
 
     async def deliveries(self, receiver: str, alert: str, source: str, **labels: str) -> list[Delivery]:
@@ -83,7 +84,7 @@ class Peers:
         with _shape_of(url):
             return [
                 Delivery(one["status"], _unix(notification["received_at"]), _unix(one["startsAt"]))
-                for notification in json.loads(text)
+                for notification in read_json(text)
                 for one in notification["alerts"]
                 if _is(one["labels"], alert, source) and labels.items() <= one["labels"].items()
             ]
@@ -94,16 +95,18 @@ class Peers:
             async with self._session.get(url, params=parameters) as response:
                 if response.status != 200:
                     raise PeerError(f"{shown}: answered {response.status}")
-                return await response.text()
+                return (await read_bytes(response)).decode()
         except TimeoutError as exc:
             raise PeerError(f"{shown}: no answer within {ANSWER_WITHIN_S:g} s") from exc
+        except UnicodeDecodeError as exc:
+            raise PeerError(f"{shown}: answered something else than UTF-8 text") from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise PeerError(f"{shown}: {shown_url(str(exc))}") from exc
 
 
 def open_session() -> aiohttp.ClientSession:
     """The client for `Peers`; close it after use."""
-    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S))
+    return new_session(ANSWER_WITHIN_S)
 
 
 @contextlib.contextmanager
@@ -111,17 +114,20 @@ def _shape_of(url: str) -> Iterator[None]:
     """An answer of another shape than was asked for is the peer's fault: PeerError."""
     try:
         yield
-    except (LookupError, TypeError, ValueError) as exc:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, BadRecord) as exc:
         raise PeerError(f"{shown_url(url)}: answered something else than was asked for: {exc!r}") from exc
 
 
 def codes_of(samples: list[Sample], source: str) -> Codes:
-    """Samples with `source` and `code` labels, added up by code."""
+    """Samples with `source` and `code` labels, added up by code. Raises PeerError for what counts nothing."""
     counts: dict[int, int] = {}
     for labels, value in samples:
         if labels.get("source", source) == source:
-            code = int(labels["code"])
-            counts[code] = counts.get(code, 0) + round(value)
+            try:
+                code, count = int(labels["code"]), round(value)
+            except (LookupError, ValueError, OverflowError) as exc:  # a count of NaN or infinity among them
+                raise PeerError(f"a sample of {source} has no code and count: {labels} {value}") from exc
+            counts[code] = counts.get(code, 0) + count
     return counts
 
 
@@ -130,4 +136,7 @@ def _is(labels: dict[str, str], alert: str, source: str) -> bool:
 
 
 def _unix(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"a time without a zone: {text}")
+    return at.timestamp()
