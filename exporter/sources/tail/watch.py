@@ -2,8 +2,8 @@
 
 An event for each line would cost more than the reading: at 20,000 lines/s a tenth of a core. So a busy log is looked at
 every `interval_s`, and events are asked for only once it has gone quiet. They are also given up for a while in a
-directory where others write much, and where nothing can be watched (a network file system, no inotify left) the
-clock alone does it.
+directory where others write much or under names that are not UTF-8, and where nothing can be watched (a network file
+system, no inotify left) the clock alone does it.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import os
 from typing import Protocol
 
 from watchfiles import Change, awatch
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 POLL_S = 0.25
 """Time between two looks at a resting log whose directory is too noisy to watch."""
@@ -65,4 +66,8 @@ class EventWaker:
             pass
         except (OSError, RuntimeError):  # no more watches to be had, says the kernel or the library
             await asyncio.sleep(timeout_s)
+        except ExceptionGroup as group:  # what the watching thread meets
+            if group.split(WatchfilesRustInternalError)[1] is not None:
+                raise
+            return _NOISE + 1  # somebody made a file whose name is not UTF-8, which the library cannot report
         return others
