@@ -5,7 +5,6 @@ file first, and from there the way of every other file.
 """
 
 import asyncio
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from exporter.stores.load import Input
 from exporter.stores.openapi import DOCUMENT, PAGE, SCRIPT
 from exporter.stores.parse import MAX_ID_CHARS
 from exporter.stores.render import to_json
+from exporter.stores.uploads import new_upload
 from foundation.errors import BadRecord, SourceError, StoreError
 from foundation.jsonread import read_json
 from foundation.web import Guard, WebPolicy
@@ -106,7 +106,7 @@ class _Api:
         folder = self._live.database.path.parent
         async with self._uploads:
             try:
-                with tempfile.NamedTemporaryFile(dir=folder, prefix=".polls-", suffix=".csv") as file:
+                with new_upload(folder) as file:
                     await _receive(request, file)
                     loaded = await self._live.take(Input(Path(file.name), "body", "status"))
             except SourceError as exc:

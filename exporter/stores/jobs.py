@@ -185,8 +185,11 @@ class Jobs:
     async def _note_failure(self, job: Job) -> None:
         try:
             await asyncio.to_thread(self._update, job, None)
-        except StoreError as exc:  # the next process finds it running, and tries again
-            log.error("the failure of report %s cannot be written down: %s", job.report_id, exc)  # noqa: TRY400
+        except Exception as exc:  # the next process finds it running, and tries again
+            unexpected = not isinstance(exc, StoreError)
+            log.error(  # noqa: TRY400
+                "the failure of report %s cannot be written down: %s", job.report_id, exc, exc_info=unexpected
+            )
 
     def _make(self, job: Job) -> Bodies:
         if job.attempts > MAX_ATTEMPTS:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +20,9 @@ from exporter.stores.load import Input, Loaded, load
 from exporter.stores.metrics import Show, families, work_families
 from exporter.stores.report import Reporter, StoreReport, explain_store, resolve_as_of
 from exporter.stores.state import Database, one
+from exporter.stores.uploads import remove_left
 from foundation.clock import Clock
-from foundation.errors import SourceError, StoreError, may_pass
+from foundation.errors import SourceError, TidewatchError, may_pass
 
 log = logging.getLogger(__name__)
 
@@ -140,11 +141,8 @@ class Live:
         """Bring the metrics up to date after every load, and every `update_s`."""
         while True:
             self._data.clear()
-            try:
+            with self._costs_this_turn("metrics", "the metrics stay as they are"):
                 await self.update()
-            except (StoreError, OSError) as exc:  # no descriptor for a file of ours, say
-                self._errors["metrics"] += 1
-                log.error("%s: the metrics stay as they are: %s", self.settings.source, exc)  # noqa: TRY400
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.update_s):  # wait_for of 3.11 may swallow being cancelled
                     await self._data.wait()
@@ -165,10 +163,8 @@ class Live:
         """Take in what rests in the inbox; seconds until it must be looked into again, None where all is done."""
         try:
             seen = await asyncio.to_thread(box.look)
-        except SourceError as exc:
-            self._errors["inbox"] += 1
-            if not self._inbox_fails:
-                log.error("%s: the inbox cannot be read: %s", self.settings.source, exc)  # noqa: TRY400
+        except Exception as exc:  # noqa: BLE001, whatever it is, the API and the metrics go on
+            self._failed("inbox", "the inbox cannot be read", exc, said=self._inbox_fails)
             self._inbox_fails = True
             return RETRY_S
         self._inbox_fails = False
@@ -192,11 +188,9 @@ class Live:
         """Delete old reports, now and every hour."""
         due_s = self._clock.monotonic()
         while True:
-            try:
+            with self._costs_this_turn("cleaning", "old reports stay"):
                 await self.jobs.forget_old()
-            except StoreError as exc:
-                self._errors["cleaning"] += 1
-                log.error("%s: old reports stay: %s", self.settings.source, exc)  # noqa: TRY400
+            await asyncio.to_thread(remove_left, self.database.path.parent, self._clock.wall())
             due_s += 3600.0
             await self._clock.sleep_until(due_s)
 
@@ -215,11 +209,22 @@ class Live:
                 found: int | None = one(cursor, "SELECT max(at_us) FROM polls")[0]
                 return found
 
-        try:
+        with self._costs_this_turn("metrics", "the time of the newest poll is not known"):  # what was loaded is loaded
             self._newest_us = await asyncio.to_thread(newest)
-        except StoreError as exc:  # what was loaded is loaded
-            self._errors["metrics"] += 1
-            log.error("%s: the time of the newest poll is not known: %s", self.settings.source, exc)  # noqa: TRY400
+
+    @contextlib.contextmanager
+    def _costs_this_turn(self, kind: str, consequence: str) -> Iterator[None]:
+        # An error, whatever it is, is counted and logged; the service goes on, and the next turn tries again.
+        try:
+            yield
+        except Exception as exc:  # noqa: BLE001
+            self._failed(kind, consequence, exc)
+
+    def _failed(self, kind: str, consequence: str, exc: Exception, *, said: bool = False) -> None:
+        self._errors[kind] += 1
+        if not said:
+            unexpected = None if isinstance(exc, TidewatchError | OSError) else exc
+            log.error("%s: %s: %s", self.settings.source, consequence, exc, exc_info=unexpected)
 
     def _now_us(self) -> int:
         return math.floor(self._clock.wall() * 1e6)

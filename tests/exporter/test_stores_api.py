@@ -156,7 +156,7 @@ async def test_what_is_too_much_is_refused_with_when_to_come_again(serving, stor
 
 async def test_a_disk_that_is_full_is_told_with_when_to_come_again(serving, monkeypatch, caplog):
     _, session = await serving(run=False)
-    monkeypatch.setattr(api_module.tempfile, "NamedTemporaryFile", lambda **_: open("/dev/full", "wb"))  # noqa: PTH123, SIM115
+    monkeypatch.setattr(api_module, "new_upload", lambda _: open("/dev/full", "wb"))  # noqa: PTH123, SIM115
     async with session.post("/polls", data=(HEADER + POLLS).encode()) as response:
         assert (response.status, response.headers["Retry-After"]) == (503, "60")
         assert (await response.json())["reason"].endswith(": No space left on device")
