@@ -97,6 +97,9 @@ class Prober:
         except (SourceError, BadRecord, ConfigError) as exc:  # the last: of the file of a secret
             trouble = str(exc)
             log.debug("probe of %s with %s: %s", shown_url(str(url)), name, exc)
+        except Exception as exc:
+            trouble = f"unexpected error: {type(exc).__name__}"
+            log.exception("probe of %s with %s failed", shown_url(str(url)), name)
         took_s = self._clock.monotonic() - begin_s
         own = [stats.UP.family({(name,): int(trouble is None)}), stats.FETCH_DURATION.family({(name,): took_s})]
         if size is not None:

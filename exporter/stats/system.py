@@ -16,7 +16,7 @@ from exporter.stats.parse import counts_by_code, parse_stats
 from exporter.stats.source import Source
 from exporter.system import Context
 from foundation.clock import Clock
-from foundation.errors import BadRecord, SourceError
+from foundation.errors import TidewatchError
 from foundation.secret import shown_url
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class System:
         try:
             page = await fetch(session, source.url, timeout_s=min(source.timeout_s, deadline_s))
             counts = counts_by_code(parse_stats(page.body))
-        except (SourceError, BadRecord) as exc:
+        except Exception as exc:  # noqa: BLE001, whatever it is, the other pages have their counts
             self._tell_trouble(source, exc)
         else:
             if source.source in self._down:
@@ -70,8 +70,10 @@ class System:
                 log.info("stats page %s (%s) can be read again", source.source, shown_url(source.url))
         return Reading(counts, self._clock.monotonic() - begin_s)
 
-    def _tell_trouble(self, source: Source, exc: SourceError | BadRecord) -> None:
+    def _tell_trouble(self, source: Source, exc: Exception) -> None:
         """Once a streak: a page that is down for a night is one line."""
         if source.source not in self._down:
             self._down.add(source.source)
-            log.warning("stats page %s (%s) cannot be read: %s", source.source, shown_url(source.url), exc)
+            unexpected = exc if not isinstance(exc, TidewatchError) else None
+            shown = shown_url(source.url)
+            log.warning("stats page %s (%s) cannot be read: %s", source.source, shown, exc, exc_info=unexpected)

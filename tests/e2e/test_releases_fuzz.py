@@ -1,5 +1,6 @@
 """Garbage at both ingests of a real exporter: it answers or hangs up, counts every line once, and goes on."""
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -303,19 +304,19 @@ def test_many_that_send_half_and_wait_leave_room_for_others(exporter):
     """300 slow bodies and 300 idle connections; together the bodies would be two gigabytes."""
     head = HEAD + b"Content-Length: %d\r\n\r\n" % (MAX_BODY - 1)
     half = b"1\t5.1\t3\n" * (MAX_BODY // 16)
-    slow, turned_down = [], 0
-    for number in range(300):
-        slow.append(socket.create_connection(("127.0.0.1", exporter.http), timeout=WITHIN_S))
-        slow.append(socket.create_connection(("127.0.0.1", exporter.tcp), timeout=WITHIN_S))
-        slow[-1].sendall(b"1\t5.1")
-        if number < 40:
-            try:
-                slow[-2].sendall(head + half)
-            except ConnectionError:
-                turned_down += 1
-    exporter.until(lambda: exporter.answers(b"1\t5.1\t3\n") in (200, 503))
-    for connection in slow:
-        connection.close()
+    turned_down = 0
+    with contextlib.ExitStack() as slow:  # all are closed, also where one of them is hung up on
+        for number in range(300):
+            body = slow.enter_context(socket.create_connection(("127.0.0.1", exporter.http), timeout=WITHIN_S))
+            line = slow.enter_context(socket.create_connection(("127.0.0.1", exporter.tcp), timeout=WITHIN_S))
+            with contextlib.suppress(ConnectionError):
+                line.sendall(b"1\t5.1")
+            if number < 40:
+                try:
+                    body.sendall(head + half)
+                except ConnectionError:
+                    turned_down += 1
+        exporter.until(lambda: exporter.answers(b"1\t5.1\t3\n") in (200, 503))
     exporter.until(lambda: exporter.answers(b"1\t5.1\t3\n") == 200)
     exporter.is_well()
     assert turned_down < 40

@@ -315,3 +315,17 @@ async def test_both_formats_and_the_view_for_people(site, session):
     assert {family.name for family in parse_openmetrics(text)} >= {"queue_done", "tidewatch_stats_up"}
     _, text = await site.ask(session, query="&debug=true")
     assert text.startswith(f"target: http://127.0.0.1:{site.port}/stats\nmodule: queue\nread\n")
+
+
+async def test_an_error_that_nobody_expected_is_a_failed_probe(site, session, monkeypatch, caplog):
+    site.pages["/stats"] = QUEUE
+
+    def broken(*_):
+        raise ZeroDivisionError("never thought of")
+
+    monkeypatch.setattr(probe, "extract", broken)
+    status, text = await site.ask(session)
+    assert (status, 'tidewatch_stats_up{source="queue"} 0' in text) == (200, True)
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+    monkeypatch.undo()
+    assert 'tidewatch_stats_up{source="queue"} 1' in (await site.ask(session))[1]

@@ -10,6 +10,7 @@ from aiohttp import web
 from starving import no_descriptors
 
 from exporter.stats import Source, System
+from exporter.stats import system as system_module
 from exporter.system import Context, Refreshing
 from foundation.clock import SystemClock
 from foundation.config import parse_config
@@ -139,13 +140,32 @@ async def test_a_scrape_that_is_cut_off_tells_no_value_of_an_earlier_one(base, m
     system = make(Source("site", f"{base}/good"))
     assert (await told(system))[("up", "site")] == 1
 
-    async def broken(*_, **__):
-        raise RuntimeError("a bug")
+    async def cut_off(*_, **__):
+        raise asyncio.CancelledError
 
-    monkeypatch.setattr("exporter.stats.system.fetch", broken)
-    with pytest.raises(RuntimeError):
+    monkeypatch.setattr("exporter.stats.system.fetch", cut_off)
+    with pytest.raises(asyncio.CancelledError):
         await system.refresh(5.0)
     assert [series for family in system.collect() for series in family.series] == []
+
+
+async def test_an_error_that_nobody_expected_costs_its_own_page(base, make, monkeypatch, caplog):
+    """Its traceback is logged once, and the page is read again when that works."""
+    system = make(Source("bad", f"{base}/good"), Source("site", f"{base}/good"))
+    fetch = system_module.fetch
+
+    async def broken(session, url, **options):
+        if broken.once:
+            broken.once -= 1
+            raise ZeroDivisionError("never thought of")
+        return await fetch(session, url, **options)
+
+    broken.once = 1
+    monkeypatch.setattr(system_module, "fetch", broken)
+    seen = await told(system)
+    assert sorted((seen[("up", "bad")], seen[("up", "site")])) == [0, 1]
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+    assert (await told(system))[("up", "bad")] == 1
 
 
 async def test_pages_are_fetched_side_by_side(make):
