@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from exporter.hosting import Source as HostingSource
 from exporter.hosting import System as HostingSystem
 from exporter.releases import Source as ReleasesSource
 from exporter.releases import System as ReleasesSystem
+from exporter.sources.packing import pack, unpack
 from exporter.sources.tail.book import State, Totals, decode, encode
 from exporter.sources.tail.mark import Mark
 from exporter.system import Context
@@ -100,3 +102,14 @@ def test_what_is_kept_of_any_name_is_that_name(home, path, pattern):
     mark = Mark(key=1, home=home, path=path, role="live")
     state = State(Totals(), [mark], 2, [pattern], missed={home: 5})
     assert decode(encode(state)) == state
+
+
+class Kept(msgspec.Struct):
+    lines: dict[str, bytes]
+    times: dict[int, float] = {}
+
+
+@given(lines=st.dictionaries(st.text(st.characters(), max_size=6), st.binary(max_size=6), max_size=3))
+def test_what_is_packed_is_unpacked_whatever_texts_and_bytes_it_has(lines):
+    kept = Kept(lines, {1: 2.5})
+    assert unpack(pack(kept), Kept) == kept

@@ -10,6 +10,7 @@ from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetti
 from exporter.accesslog.parse.opening import Inside, Kept, Opening, counted
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
+from exporter.sources.packing import pack, unpack
 
 if TYPE_CHECKING:
     from exporter.accesslog.parse.columnar import Columnar
@@ -49,7 +50,7 @@ class Reader:
     @property
     def kept(self) -> bytes | None:
         """What the log has said so far that the next lines depend on; None if nothing."""
-        return msgspec.msgpack.encode(self._kept) if self._kept != _Kept() else None
+        return pack(self._kept) if self._kept != _Kept() else None
 
     def read(self, data: bytes, path: str = "", home: str | None = None) -> Tally:
         """Count the lines of `data`, which are whole and of one file. Blocks: some 100 ms for 16 MiB.
@@ -160,9 +161,9 @@ def _restored(kept: bytes | None) -> _Kept:
     if kept is None:
         return _Kept()
     try:
-        return msgspec.msgpack.decode(kept, type=_Kept)
+        return unpack(kept, _Kept)
     except msgspec.ValidationError:  # before there were envelopes, the lines were all
-        return _Kept(lines=msgspec.msgpack.decode(kept, type=dict[str, bytes]))
+        return _Kept(lines=unpack(kept, dict[str, bytes]))
 
 
 def _find_line(data: bytes, start_text: bytes, start: int) -> int:

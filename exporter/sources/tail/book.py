@@ -1,12 +1,12 @@
 """What a Tail knows: the files it reads, those it has read, and what has happened to them since the state was begun."""
 
 import logging
-from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from exporter.sources.files import OutOfFilesError
+from exporter.sources.packing import pack, unpack
 from exporter.sources.tail.identity import FileId
 from exporter.sources.tail.mark import Limits, Mark, Role
 from exporter.sources.tail.stream import Position, Stream
@@ -23,7 +23,6 @@ compressed or copied, and read on from there. gone: while nobody looked it went 
 """
 
 
-_NOT_UTF8 = "\0"
 _SHORT_SCANS = 60
 """Scans after the last without descriptors, in which those there are go to files that grow."""
 
@@ -216,39 +215,11 @@ class Book:
 def decode(saved: bytes) -> State:
     """The state that `encode` made. Raises StoreError."""
     try:
-        return _with_names(msgspec.msgpack.decode(saved, type=State), _read_name)
+        return unpack(saved, State)
     except (msgspec.DecodeError, UnicodeError) as exc:
         raise StoreError(f"the positions kept for the log files cannot be read: {exc}") from exc
 
 
 def encode(state: State) -> bytes:
     """`state` for the checkpoint."""
-    try:
-        return msgspec.msgpack.encode(state)
-    except UnicodeEncodeError:  # the name of a file is any bytes
-        return msgspec.msgpack.encode(_with_names(state, _kept_name))
-
-
-def _with_names(state: State, of: Callable[[str], str]) -> State:
-    replace = msgspec.structs.replace
-    return replace(
-        state,
-        marks=[replace(mark, home=of(mark.home), path=of(mark.path)) for mark in state.marks],
-        patterns=[of(pattern) for pattern in state.patterns],
-        missed={of(home): since_ns for home, since_ns in state.missed.items()},
-    )
-
-
-def _kept_name(name: str) -> str:
-    """A name as text that can be encoded; what is not UTF-8 is put behind a NUL, which no name has."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return _NOT_UTF8 + name.encode("utf-16-le", "surrogatepass").decode("latin-1")
-    return name
-
-
-def _read_name(kept: str) -> str:
-    if not kept.startswith(_NOT_UTF8):
-        return kept
-    return kept.removeprefix(_NOT_UTF8).encode("latin-1").decode("utf-16-le", "surrogatepass")
+    return pack(state)
