@@ -85,7 +85,7 @@ def test_a_stopped_feed_goes_on_where_it_was(tmp_path):
     feed.run_live(whole, World(4, 5, START_S), (0, 0), 1e6, StopAfter(12))
     for _ in range(2):
         found = feed._earlier(parts)
-        done = (found["hours"], found["polls"]) if found else (0, 0)
+        done = (found.hours, found.polls) if found else (0, 0)
         feed.run_live(parts, World(4, 5, START_S), done, 1e6, StopAfter(6))
     assert {p.name: p.read_text() for p in whole.iterdir()} == {p.name: p.read_text() for p in parts.iterdir()}
     assert len(list(whole.glob("polls-*.csv"))) == 6

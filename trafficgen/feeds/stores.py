@@ -11,16 +11,20 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import click
+import msgspec
 
-from foundation.errors import ConfigError, StoreError
+from foundation.errors import BadRecord, ConfigError, StoreError
+from foundation.jsonread import read_json
 from foundation.output import replacing
 from foundation.terminal import echo
 from trafficgen.feeds.stop import stop_on_signals
 from trafficgen.feeds.stores_world import DAY_S, HOUR_S, World, down_s
 
+MAX_STORES = 1_000_000
+MAX_HOURS = 24 * 366 * 100  # of a feed that goes on for a long time
 STATUS = "store_id,status,timestamp_utc\n"
 
 
@@ -121,18 +125,27 @@ def run_live(folder: Path, world: World, done: tuple[int, int], speed: float, st
         put(folder / "truth.json", [json.dumps(truth(world, hours, polls))])
 
 
-def _earlier(folder: Path) -> dict[str, Any] | None:
+class Earlier(msgspec.Struct):
+    """What a feed that goes on must know of what is written."""
+
+    seed: Annotated[int, msgspec.Meta(ge=0)]
+    stores: Annotated[int, msgspec.Meta(ge=1, le=MAX_STORES)]
+    start: Annotated[int, msgspec.Meta(ge=0)]
+    hours: Annotated[int, msgspec.Meta(ge=0, le=MAX_HOURS)]
+    polls: Annotated[int, msgspec.Meta(ge=0)]
+
+
+def _earlier(folder: Path) -> Earlier | None:
     """The truth of a feed that was stopped; None if there is none that can be gone on with."""
     try:
-        found: dict[str, Any] = json.loads((folder / "truth.json").read_text("ascii"))
-        return found if {"seed", "stores", "start", "hours", "polls"} <= found.keys() else None
-    except (OSError, ValueError, AttributeError):
+        return read_json((folder / "truth.json").read_bytes(), Earlier)
+    except (OSError, BadRecord):
         return None
 
 
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the files.")
-@click.option("--stores", "count", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
+@click.option("--stores", "count", type=click.IntRange(1, MAX_STORES), default=100, show_default=True)
 @click.option("--hours", type=click.IntRange(1, 24 * 366), default=168, show_default=True, help="Hours before now.")
 @click.option("--speed", type=float, help="A file for each hour, so many times as quick as the clock; then live.")
 @click.option("--seed", type=click.IntRange(0), help="The same seed gives the same stores.")
@@ -152,5 +165,5 @@ def command(*, output: Path, count: int, hours: int, speed: float | None, seed: 
     stop = stop_on_signals()
     done = (0, 0)
     if (found := _earlier(output)) is not None:
-        seed, count, start_s, done = found["seed"], found["stores"], found["start"], (found["hours"], found["polls"])
+        seed, count, start_s, done = found.seed, found.stores, found.start, (found.hours, found.polls)
     run_live(output, World(seed, count, start_s), done, speed, stop)

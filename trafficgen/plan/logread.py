@@ -70,6 +70,10 @@ class Recording:
         self.exact |= request.exact
 
 
+BAD_LINE = (ValueError, KeyError, TypeError, OverflowError, RecursionError, csv.Error)
+"""What a line of any content may raise in a parser: other types and deeper nesting than a log has included."""
+
+
 def read_log(path: Path) -> Recording:
     """All GETs of an access log (gzip too). Raises ConfigError when there is none, or the file can't be read."""
     recording = Recording()
@@ -87,7 +91,7 @@ def read_log(path: Path) -> Recording:
                         raise ConfigError(f"{path}: no log with times: combined, JSON lines, CSV are")
                 try:
                     recording.add(parse(raw))
-                except (ValueError, KeyError, OverflowError):
+                except BAD_LINE:
                     recording.unreadable += 1
                 if len(recording.unix_s) > MAX_REQUESTS:
                     raise ConfigError(f"{path}: more than {MAX_REQUESTS:,} requests; cut the log")
@@ -156,6 +160,8 @@ def _from_fields(fields: dict[str, Any]) -> Request:
 
 def parse_time(stamp: str | float) -> tuple[float, bool]:
     """Unix time, and whether the stamp has a fraction. Without an offset, ISO times are UTC. Raises ValueError."""
+    if isinstance(stamp, bool):
+        raise ValueError("true and false are not times")  # noqa: TRY004, a bad record like the others
     try:
         seconds = float(stamp)
     except ValueError:

@@ -1,13 +1,14 @@
 """Web hosts: the exporter's downtime against the truth that the feed writes beside its logs."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from foundation.errors import BadRecord
+from foundation.jsonread import read_json
 from foundation.secret import shown_url
 from trafficgen.verify.groups import Group, Traffic, read_until
-from trafficgen.verify.peers import PeerError, Peers
+from trafficgen.verify.peers import PeerError, Peers, whole
 from trafficgen.verify.table import Row
 
 SPENT = "tidewatch_hosting_account_state_seconds"
@@ -52,16 +53,17 @@ class Hosting(Group):
         spent = metrics.get(SPENT, [])
         down_s = sum(sample.value for sample in spent if sample.labels.get("state") in DOWN_STATES)
         lived_s = sum(sample.value for sample in spent if sample.labels.get("state") != "unknown")
-        got = Downtime(round(watermarks[0].value), round(down_s), round(lived_s))
+        figures = (watermarks[0].value, down_s, lived_s)
+        got = Downtime(*(whole(value, f"{shown_url(self._exporter)}/metrics: a sum of seconds") for value in figures))
         return got, self._truth().get(got.as_of_s)
 
     def _truth(self) -> dict[int, Downtime]:
         try:
-            tree = json.loads(self._path.read_text("utf-8"))
+            tree = read_json(self._path.read_bytes())
             return {row[0]: Downtime(*row) for row in tree["recent"]}
         except OSError as exc:
             raise PeerError(f"{self._path}: {exc.strerror}; is `trafficgen feed hosting` running?") from exc
-        except (ValueError, KeyError, TypeError) as exc:
+        except (BadRecord, KeyError, TypeError, IndexError) as exc:
             raise PeerError(f"{self._path}: not the truth of `trafficgen feed hosting`: {exc!r}") from exc
 
 

@@ -1,6 +1,7 @@
 """The other parts of the system as the check sees them: a few reads over HTTP, each with a deadline."""
 
 import contextlib
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -116,6 +117,13 @@ def _shape_of(url: str) -> Iterator[None]:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, BadRecord) as exc:
         raise PeerError(f"{shown_url(url)}: answered something else than was asked for: {exc!r}") from exc
+
+
+def whole(value: float, what: str) -> int:
+    """A count that a peer exposes, or seconds, to the nearest. Raises PeerError for what is not finite."""
+    if not math.isfinite(value):
+        raise PeerError(f"{what} is {value}, expected a number")
+    return round(value)
 
 
 def codes_of(samples: list[Sample], source: str) -> Codes:

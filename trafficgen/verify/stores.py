@@ -1,12 +1,13 @@
 """Stores in the check: what the exporter exposes of them against the truth of the feed they come from."""
 
 import asyncio
-import json
 from pathlib import Path
 from typing import NamedTuple
 
+from foundation.errors import BadRecord
+from foundation.jsonread import read_json
 from trafficgen.verify.groups import Group, Traffic, read_until
-from trafficgen.verify.peers import PeerError, Peers
+from trafficgen.verify.peers import PeerError, Peers, whole
 from trafficgen.verify.table import Row, count_row
 
 TOLERANCE = 0.25
@@ -46,9 +47,9 @@ class Stores(Group):
     async def _read(self) -> Seen:
         metrics = await self._peers.metrics(self._exporter)
         try:
-            truth = json.loads(await asyncio.to_thread(self._truth.read_text))
+            truth = read_json(await asyncio.to_thread(self._truth.read_bytes))
             polls, down_s = int(truth["polls"]), float(truth["down_seconds"])
-        except (OSError, ValueError, KeyError) as exc:
+        except (OSError, BadRecord, ValueError, KeyError, TypeError, OverflowError) as exc:
             raise PeerError(f"{self._truth}: not the truth of the stores' feed: {exc}") from exc
         samples = metrics.get("tidewatch_store_polls_total", [])
         counted = sum(s.value for s in samples if s.labels.get("result") == "new")
@@ -57,7 +58,8 @@ class Stores(Group):
             for s in metrics.get("tidewatch_store_time_seconds", [])
             if (s.labels.get("window"), s.labels.get("state")) == ("week", "down")
         ]
-        return Seen(polls, round(counted), down_s, sum(down))
+        measured_s = whole(sum(down), "tidewatch_store_time_seconds")
+        return Seen(polls, whole(counted, "tidewatch_store_polls_total"), down_s, measured_s)
 
 
 def _near(seen: Seen) -> bool:
