@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from exporter.accesslog.formats.envelope import EnvelopeSetting
-from exporter.accesslog.infer import SAMPLE_LINES, Guess, infer, sample
+from exporter.accesslog.infer import SAMPLE_LINES, Guess, infer, refusal, sample
 from exporter.accesslog.source import Source, TimeUnit
 from exporter.checkpoint import STATE_DIR
 from exporter.sources.linefile import LineFile
@@ -92,7 +92,6 @@ def guessed(log: str, data: bytes) -> Guess:
         raise ConfigError(f"{log}: empty, so its format cannot be guessed; name it with --format")
     guess = infer(data)
     if guess is None:
-        raise ConfigError(
-            f"{log}: its lines fit no format known here; name it with --format, as a format string or regex"
-        )
+        unknown = "its lines fit no format known here; name it with --format, as a format string or regex"
+        raise ConfigError(f"{log}: {refusal(data) or unknown}")
     return guess

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import yaml
 from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import PRESETS, Format, Unitless, find_format
 from exporter.accesslog.formats.envelope import OPENERS, Envelope
+from exporter.accesslog.formats.haproxy import without_codes
 from exporter.accesslog.labels import is_success
 from exporter.accesslog.parse.opening import split
 from exporter.accesslog.parse.reader import Reader
@@ -24,6 +26,9 @@ SAMPLE_LINES = 200
 ENOUGH = 0.6
 """The share of lines that must fit: logs have bad lines, but the right format fits most."""
 
+_BETTER = 0.05
+"""By how much more lines a description must fit than a format that has a name."""
+
 _ANY = Format(name="any")
 _PROPOSED_ROUTES = 12
 _EXAMPLES = 3
@@ -31,21 +36,8 @@ _EXAMPLES = 3
 _ORDER = (
     *("tab-timed", "tab", "traefik", "ingress-nginx", "squid-combined", "combined-timed", "vhost-combined", "combined"),
     *("gunicorn", "common-timed", "vhost-common", "haproxy", "haproxy-clf", "squid", "envoy", "uvicorn"),
-    *(
-        "morgan-tiny",
-        "morgan-short",
-        "morgan-dev",
-        "common",
-        "alb",
-        "elb",
-        "s3",
-        "w3c",
-        "cloudfront",
-        "caddy",
-        "traefik-json",
-        "cloudflare",
-        "envoy-json",
-    ),
+    *("morgan-tiny", "morgan-short", "morgan-dev", "common", "alb", "elb", "s3", "w3c", "cloudfront", "caddy"),
+    *("traefik-json", "cloudflare", "envoy-json"),
     *("gcp", "fastly", "pino", "lograge-json", "json", "lograge", "logfmt"),
 )
 """Of two formats that fit as many lines the first is meant: what asks for more stands before what asks for less."""
@@ -62,11 +54,13 @@ class Guess(NamedTuple):
     """A format that fits: `format` is what to write, `fits` the share of the sample's lines that it reads.
 
     envelope: what the lines are in; None where they stand as they are.
+    left_out: numbers that may be durations, of which nobody knows.
     """
 
     format: str
     fits: float
     envelope: Envelope | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def sample(path: str) -> bytes:
@@ -83,14 +77,22 @@ def infer(data: bytes) -> Guess | None:
     views = [*_inside(data), (None, data)]  # who looks at whole lines may find a format in them by luck
     known = [Guess(name, _fits(lines, PRESETS[name]), envelope) for envelope, lines in views for name in _ORDER]
     best = max(known, key=lambda guess: guess.fits)  # of several the first
-    if best.fits >= ENOUGH:
-        return best
-    for envelope, lines in views:
-        for text in describe(lines):
-            fits = _fits(lines, find_format(text))
-            if fits >= ENOUGH:
-                return Guess(text, fits, envelope)
-    return None
+    if best.fits < 1.0:
+        for envelope, lines in views:
+            described = _described(lines, envelope)
+            if described and described.fits >= max(ENOUGH, best.fits + _BETTER):
+                return described
+    return best if best.fits >= ENOUGH else None
+
+
+def _described(data: bytes, envelope: Envelope | None) -> Guess | None:
+    """Of the descriptions the one that fits most lines, finds most in them, and has the fewest fields."""
+    found = []
+    for one in describe(data):
+        with suppress(ValueError):  # fields that nothing parts
+            fits = round(_fits(data, find_format(one.format)), 2)
+            found.append((fits, one.found, -one.format.count("$"), Guess(one.format, fits, envelope, one.left_out)))
+    return max(found, key=lambda item: item[:3])[3] if found else None
 
 
 def _inside(data: bytes) -> Iterator[tuple[Envelope | None, bytes]]:
@@ -104,13 +106,23 @@ def _inside(data: bytes) -> Iterator[tuple[Envelope | None, bytes]]:
 
 
 def _fits(data: bytes, format_: Format) -> float:
-    """The share of lines, directives aside, that give a method, a path and a code."""
+    """The share of lines, directives aside, that give a method, a path and a code; those with only a code are halves.
+
+    A format that has no method needs none.
+    """
     tally = Reader(format_, Buckets((1.0,))).read(data)
     if all(code == NO_ANSWER for _, _, code in tally.hits):
         return 0.0  # not a single answer: what was taken for the code is something else
-    good = sum(numbers[COUNT] for (method, target, _), numbers in tally.hits.items() if method and target)
-    directives = tally.lines - sum(tally.failed.values()) - sum(n[COUNT] for n in tally.hits.values())
-    return good / max(1, tally.lines - directives)
+    has_method = format_.pattern is None or "(?P<method>" in format_.pattern
+    requests = sum(numbers[COUNT] for numbers in tally.hits.values())
+    whole = sum(numbers[COUNT] for key, numbers in tally.hits.items() if key[1] and (key[0] or not has_method))
+    return (requests + whole) / 2 / max(1, requests + sum(tally.failed.values()))
+
+
+def refusal(data: bytes) -> str | None:
+    """Why lines that fit no format cannot be counted, where that is known."""
+    lines = [line for _, inside in (*_inside(data), (None, data)) for line in split(inside)]
+    return next((reason for line in lines if (reason := without_codes(line.rstrip(b"\r\n")))), None)
 
 
 def unitless(data: bytes, reader: Reader, path: str = "") -> Unitless | None:
@@ -142,7 +154,7 @@ def propose(log: str, data: bytes, guess: Guess) -> str:
     text = yaml.safe_dump(
         {"accesslog": [block]}, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
     )
-    notes = _pods(log) + _unit_wanted(unitless(data, reader))
+    notes = _pods(log) + _unit_wanted(unitless(data, reader)) + _names_wanted(guess)
     return f"# {guess.fits:.0%} of the first {tally.lines} lines fit this format.\n{notes}{text}"
 
 
@@ -153,6 +165,15 @@ def _unit_wanted(number: Unitless | None) -> str:
         f"# Left out: {printable(number.where)} ({number.text.decode()}), which may be how long each request took, "
         "but in which unit\n# only the server's configuration tells (Apache: %D is us, %{ms}T is ms, %T is s). "
         "Add `time_unit: us` (or s, ms, ns)\n# to get durations.\n"
+    )
+
+
+def _names_wanted(guess: Guess) -> str:
+    if not guess.left_out:
+        return ""
+    return (
+        f"# Left out: {printable(', '.join(guess.left_out))}: numbers that may be how long each request took. Write\n"
+        "# $duration_ms (or _s, _us, _ns) in the format where that is so, to get durations.\n"
     )
 
 

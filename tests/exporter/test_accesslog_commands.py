@@ -115,11 +115,14 @@ NGINX_OF_ONES_OWN = (
     ("line", "want"),
     [
         (
-            b'192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 12 "-" "curl" 0.1 0.1 [x] "200"',
+            b'192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 12 "-" "curl" 0.123 x [x] "200"',
             NGINX_OF_ONES_OWN,
         ),
-        (b"2026-11-22T06:30:48Z|GET|/a?b|404|17", None),
-        (b"x GET /a?b 404 17 0.2", "$field0 $request_method $request_uri $status $body_bytes_sent $request_time"),
+        (
+            b"2026-11-22T06:30:48Z|GET|/a?b|404|17",
+            "$time_iso8601|$request_method|$request_uri|$status|$body_bytes_sent",
+        ),
+        (b"x GET /a?b 404 17 0.200", "$field0 $request_method $request_uri $status $body_bytes_sent $request_time"),
         (b"hello world", None),
     ],
     ids=["nginx", "bars", "bare", "no-log"],

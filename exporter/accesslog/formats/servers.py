@@ -51,6 +51,9 @@ NGINX: dict[str, Variable] = {
     "upstream_status": Variable(item=CODES),
     "upstream_response_length": Variable(item=NUMBERS),
     "proxy_add_x_forwarded_for": Variable(item=WORDS),
+    **{
+        f"duration_{unit}": Variable("duration", unit_ns) for unit, unit_ns in UNITS_NS.items()
+    },  # not nginx's: see infer
     "time_local": CLF_INSTANT,
     "time_iso8601": ISO_INSTANT,
     "msec": EPOCH_INSTANT,

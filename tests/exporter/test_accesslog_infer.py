@@ -1,0 +1,132 @@
+"""Logs in formats of their own: what `infer` proposes reads them, with the right numbers, or says what it left out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.accesslog.formats import find_format
+from exporter.accesslog.infer import Guess, infer, propose, refusal
+from exporter.accesslog.parse.reader import Reader
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets
+
+CLF, ISO, AGENT = "22/Nov/2026:06:30:48 +0000", "2026-11-22T06:30:48+00:00", "Mozilla/5.0 (X11; Linux x86_64), like"
+MILLIS = 1_000_000
+
+
+def read(data, guess):
+    """Requests, bytes, nanoseconds and how many requests were timed, as the guess reads them; no line is bad."""
+    tally = Reader(find_format(guess.format), Buckets((1.0,)), envelope=guess.envelope or "none").read(data)
+    assert tally.failed == {}
+    rows = tally.hits.values()
+    return (
+        sum(row[COUNT] for row in rows),
+        sum(row[BYTES] for row in rows),
+        sum(row[DURATION_NS] for row in rows),
+        sum(sum(row[BUCKETS:]) for row in rows),
+    )
+
+
+COMMON = f'192.0.2.1 - - [{CLF}] "GET /a?b HTTP/1.1"'
+
+
+@pytest.mark.parametrize(
+    ("lines", "want"),
+    [
+        (
+            [f"{ISO}|192.0.2.1|GET|/a?b|200|3|0.123|-|-", f"{ISO}|192.0.2.1|POST|/|404|-|0.000|0.000|curl"],
+            (2, 3, 123, 2),
+        ),
+        ([f'{CLF};192.0.2.1;"GET /a HTTP/2";200;3;0.250;"{AGENT}"'], (1, 3, 250, 1)),
+        ([f'{ISO} | GET | /a | 200 | 3 | 0.250 | "{AGENT}"'], (1, 3, 250, 1)),
+        ([f'{ISO},192.0.2.1,GET,/a,200,3,0.250,"{AGENT}"'], (1, 3, 250, 1)),
+        ([f"{ISO}\t192.0.2.1\tGET\t/a\t200\t3\t0.250\t{AGENT}"], (1, 3, 250, 1)),
+        ([f"time:{CLF}\treq:GET /a HTTP/1.1\tstatus:200\tsize:3\treqtime:0.250\tapptime:-"], (1, 3, 250, 1)),
+        ([f"GET|/a|200|3|0.250|{AGENT} | more"] * 12 + ["POST|/b|200|3|0.250|curl"], (13, 39, 3250, 13)),
+        (
+            [
+                f'{COMMON} 200 3 "-" "{AGENT}" rt=0.000 uct="-" urt="-"',
+                f'{COMMON} 200 3 "-" "{AGENT}" rt=0.305 uct="-, 0.000" urt="0.000, 0.305"',
+            ],
+            (2, 6, 305, 2),
+        ),
+        (
+            [f"{COMMON} 200 3 rt=0.305 urt=0.000, 0.305 cs=MISS", f"{COMMON} 200 3 rt=0.001 urt=- cs=HIT"],
+            (2, 6, 306, 2),
+        ),
+        ([f'{COMMON} 200 3 urt="0.100, 0.205"'], (1, 3, 305, 1)),
+        ([f'{COMMON} 200 3 "x" "-, 0.004" "0.005"', f'{COMMON} 200 3 "x" "0.001" "0.001"'], (2, 6, 6, 2)),
+        ([f"{COMMON} 200 3 192.0.2.1:80, 192.0.2.2:80 0, 9 0.001, 0.002 502, 200"], (1, 3, 3, 1)),
+        ([f"{COMMON} 200 3 took_ms=17", f"{COMMON} 200 3 took_ms=3"], (2, 6, 20, 2)),
+        ([f"{COMMON} 200 3 t=17ms", f"{COMMON} 200 3 t=3ms"], (2, 6, 20, 2)),
+        ([f"[{ISO}] GET www.example.org/a 200 3 0.250"], (1, 3, 250, 1)),
+        ([f"[{ISO}] | https://www.example.org/a?b | 200 | 3 | 0.250"], (1, 3, 250, 1)),
+        (['200 3 0.250 "GET / HTTP/1.1"', '400 9 0.000 "-"', '200 3 0.250 "GET /b HTTP/1.1"'], (3, 15, 500, 3)),
+    ],
+)
+def test_what_infer_proposes_reads_every_line(lines, want):
+    data = "\n".join(lines).encode() + b"\n"
+    requests, size, millis, timed = want
+    assert read(data, infer(data)) == (requests, size, millis * MILLIS, timed)
+
+
+@given(data=st.data())
+def test_fields_in_any_order_with_any_separator_are_found(data):
+    gap = data.draw(st.sampled_from([" ", "|", " | ", ";", ",", "\t"]))
+    ms = data.draw(st.lists(st.integers(0, 99_999), min_size=2, max_size=8))
+    named = data.draw(st.booleans())
+    pieces = [
+        f"[{CLF}]",
+        '"{method} /users/{i} HTTP/1.1"',
+        gap.join(("{code}", "{size}")),  # bytes behind the code, as servers have them
+        "rt={seconds:.3f}" if named else "{seconds:.3f}",
+        f'"{AGENT}"',
+        "192.0.2.{i}",
+    ]
+    layout = gap.join(data.draw(st.permutations(pieces)))
+    rows = [
+        layout.format(i=i, method=("GET", "POST")[i % 2], code=(200, 404)[i % 2], size=1000 + i, seconds=one / 1000)
+        for i, one in enumerate(ms)
+    ]
+    log = "\n".join(rows).encode()
+    size = sum(1000 + i for i in range(len(ms)))
+    assert read(log, infer(log)) == (len(ms), size, sum(ms) * MILLIS, len(ms))
+
+
+@pytest.mark.parametrize(
+    ("lines", "want"),
+    [
+        ([f"{COMMON} 200 3 x {n}" for n in (372, 9, 12345)], "$field8 (372, 9, 12345)"),
+        ([f"{COMMON} 200 3 t={n} x" for n in (372, 9)], "t= (372, 9)"),
+        ([f"{COMMON} 200 3 0.01234{n} x" for n in (1, 2)], "$field7 (0.012341, 0.012342)"),
+        ([f'[{ISO}] 192.0.2.1 "GET /a HTTP/2" 200 - {n} 64 12 x' for n in (7, 120)], "$field5 (7, 120)"),
+    ],
+)
+def test_numbers_whose_unit_nobody_tells_are_left_out_and_named(lines, want):
+    data = "\n".join(lines).encode()
+    guess = infer(data)
+    assert read(data, guess)[3] == 0
+    assert want in guess.left_out
+    assert f"# Left out: {', '.join(guess.left_out)}: numbers that may be" in propose("a.log", data, guess)
+
+
+def test_bytes_that_came_are_not_taken_for_bytes_that_went():
+    start = f'[{ISO}] 192.0.2.1 "GET /a HTTP/2"'
+    data = f"{start} 200 - 7 64 12 x\n{start} 503 UF 120 9 3 x".encode()
+    assert read(data, infer(data))[1] == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"192.0.2.1:56918 [26/Nov/2026:12:08:56.703] f4 t/x 1/0/4 38 -- 2/1/0/0/0 0/0",
+        b"Nov 26 12:08:56 lb haproxy[7]: 192.0.2.1:56918 [26/Nov/2026:12:08:56.703] f4 t/x 1/0/4 38 -- 2/1/0/0/0 0/0",
+    ],
+)
+def test_a_log_without_codes_is_refused_with_the_reason(line):
+    assert infer(line) is None
+    assert "set `option httplog`" in refusal(line)
+
+
+def test_a_program_that_fits_wins_over_a_description():
+    data = f'{COMMON} 200 3 "-" "curl"\n'.encode()
+    assert infer(data) == Guess("combined", 1.0)
