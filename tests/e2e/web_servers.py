@@ -20,6 +20,8 @@ from ports import free_ports
 SLOW_S = 0.3
 UP_WITHIN_S = 20
 BODY = b"x" * 1000
+READY = b"/is-it-ready"
+"""What a server is asked before the test begins; lines about it are not the test's."""
 
 
 class Site(BaseHTTPRequestHandler):
@@ -77,7 +79,11 @@ def site():
 class Server:
     """One server: what it is started with, and what its log is.
 
-    log: its access log, which is complete once the server has ended.
+    commands: each is up when the port takes connections.
+    files: its configuration.
+    stdout: where its output goes.
+    writes_at_once: whether its log shows a request before its end.
+    logs_late: whether it may be up before its log is; then it is asked until something is logged.
     """
 
     name: str
@@ -86,11 +92,15 @@ class Server:
     commands: list[list[str]]
     files: dict[str, str]
     stdout: str = "output"
+    writes_at_once: bool = True
+    logs_late: bool = False
     processes: list[subprocess.Popen] = field(default_factory=list)
 
-    @property
-    def log(self):
-        return self.folder / "access.log"
+    def lines(self):
+        """The lines that its log has by now; all of them once it has ended."""
+        log = self.folder / "access.log"
+        lines = log.read_bytes().splitlines(keepends=True) if log.exists() else []
+        return [line for line in lines if READY not in line]
 
     def start(self):
         """Start it and wait until it takes connections."""
@@ -104,6 +114,17 @@ class Server:
                 started = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=env, cwd=self.folder)
             self.processes.append(started)
             self._wait_for_port(started)
+        if self.logs_late:
+            self._wait_for_log()
+
+    def _wait_for_log(self):
+        deadline = time.monotonic() + UP_WITHIN_S
+        while not (self.folder / "access.log").exists() or READY not in (self.folder / "access.log").read_bytes():
+            assert time.monotonic() < deadline, f"{self.name}: no log"
+            with socket.create_connection(("127.0.0.1", self.port), 5) as client:
+                client.sendall(b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % READY)
+                client.makefile("rb").read()
+            time.sleep(0.05)
 
     def _wait_for_port(self, process):
         deadline = time.monotonic() + UP_WITHIN_S
@@ -189,7 +210,9 @@ accesslog.filename = "{folder}/access.log"
 accesslog.format = "%h %l %u %t \\"%r\\" %>s %b %D"
 proxy.server = ("" => (("host" => "127.0.0.1", "port" => {site_port})))
 """
-    return Server("lighttpd", folder, port, [[program, "-D", "-f", f"{folder}/conf"]], {"conf": text})
+    return Server(
+        "lighttpd", folder, port, [[program, "-D", "-f", f"{folder}/conf"]], {"conf": text}, writes_at_once=False
+    )
 
 
 def caddy(program, folder, port, site_port):
@@ -268,4 +291,4 @@ sub vcl_recv {{ return (pass); }}
         [program, "-F", *run, "-a", f"127.0.0.1:{port}", "-f", f"{folder}/conf", "-s", "malloc,1m", "-j", "none"],
         [ncsa, *run, "-F", log_format, "-w", f"{folder}/access.log", "-t", "10"],
     ]
-    return Server("varnishd", folder, port, commands, {"conf": text})
+    return Server("varnishd", folder, port, commands, {"conf": text}, logs_late=True)

@@ -276,6 +276,10 @@ def test_what_is_no_format_is_refused(text, want):
         find_format(text)
 
 
+def test_tomcats_valve_may_name_its_pattern():
+    assert counted(b'a - - [x] "GET /a HTTP/1.1" 200 3', find_format('pattern="common"')) == {"GET /a 200": [1, 3, 0]}
+
+
 def test_tomcats_time_has_no_unit_until_the_user_names_it():
     text, line = '%h %t "%r" %s %F %D', b'a [x] "GET /a HTTP/1.1" 200 3 58'
     assert counted(line, find_format(text)) == {"GET /a 200": [1, 0, 0]}

@@ -9,7 +9,7 @@ from exporter.accesslog.formats.assemble import Variable, assemble
 from exporter.accesslog.formats.custom import custom_format
 from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.pasted import bare_format
-from exporter.accesslog.formats.percents import is_morgan, morgan_format, percent_format
+from exporter.accesslog.formats.percents import is_morgan, is_tomcat, morgan_format, percent_format
 from exporter.accesslog.formats.presets import ALIASES, PRESETS, preset
 from exporter.accesslog.formats.servers import DIRECTIVE, IIS_TIME, nginx_parts, w3c_format
 from exporter.accesslog.formats.structured import UserPaths, json_format, logfmt_format, with_user_paths
@@ -60,7 +60,7 @@ def _read(text: str, time_unit: str | None) -> Format:
         return w3c_format("w3c", text.removeprefix(DIRECTIVE.decode()), time_taken=time_taken)
     if "$" in text:
         return assemble("nginx", nginx_parts(text))
-    if "%" in text:
+    if "%" in text or is_tomcat(text):
         return percent_format(text, time_unit)
     if is_morgan(text):
         return morgan_format(text)

@@ -37,6 +37,11 @@ _SQUID = re.compile(r"%[-0-9.]*[<>]?Hs\b|%S[sh]\b")
 MICROS, MILLIS, SECONDS = (Variable("duration", UNITS_NS[unit]) for unit in ("us", "ms", "s"))
 
 
+def is_tomcat(text: str) -> bool:
+    """Whether it is a valve of Tomcat's configuration, or its pattern."""
+    return _TOMCAT_LINE.fullmatch(text) is not None
+
+
 def percent_format(text: str, time_unit: str | None = None) -> Format:
     """The format of a string with percent signs. Raises ValueError."""
     if match := _HAPROXY_LINE.fullmatch(text):
