@@ -42,11 +42,15 @@ class Site:
         self.tail = Follower([str(self.folder / name) for name in pattern.split()], **options)
         self.read()
 
-    def start_and_die(self):
-        """Killed once the first positions are kept, and before anything is read."""
+    def begin(self):
+        """Started, and nothing read yet."""
         self.tail = Follower([str(self.log)], from_start=True, limits=LIMITS, saved=self.saved)
         self.now_s += 2
         self.tail.begin(self.now_s, time.time())
+
+    def start_and_die(self):
+        """Killed once the first positions are kept, and before anything is read."""
+        self.begin()
         self.stop()
 
     def read(self):

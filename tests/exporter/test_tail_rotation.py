@@ -230,3 +230,21 @@ def test_a_piece_of_a_line_is_no_proof_that_a_file_was_read_before(site):
     site.now_s += 2 * LIMITS.grace_s
     site.read()
     assert sorted(site.got.split()) == [b"ab", b"ab", b"new"]
+
+
+def test_half_a_line_goes_on_in_nothing_that_came_after_its_copy_was_found(site):
+    def copytruncate(name, then):
+        shutil.copyfile(site.log, site.path(name))
+        site.log.write_bytes(then)
+
+    site.log.write_bytes(b"")
+    site.start()
+    site.log.write_bytes(b"ha")
+    site.stop()
+    copytruncate("access.log.2", b"")
+    site.begin()
+    site.log.write_bytes(b"lf\n")
+    copytruncate("access.log.1", b"whole\n")
+    site.read()
+    site.read()
+    assert sorted(site.got.split()) == [b"ha", b"lf", b"whole"]

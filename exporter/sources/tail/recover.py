@@ -106,11 +106,14 @@ class Recovery:
         Where files are known to have been moved away from `home`, a plain one is no copy in the making: logs of a
         few different lines look so alike that one could be taken for a copy of another.
         """
-        if (0, file) in self._refused or home in self._busy:
+        if (0, file) in self._refused:
             return False
         try:
             if self._is_known(file) or (not file.size and home not in self._moved):
                 return True
+            if home in self._busy:
+                self._disorder(home)
+                return False
             if self._book.full:
                 self._book.unread[file.id] = file.size
                 return False
