@@ -6,7 +6,7 @@ POST / takes notifications, POST /heartbeat those of the watchdog. GET: / (page)
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from importlib import resources
@@ -24,6 +24,7 @@ from foundation.signals import stop_on_signals
 from foundation.terminal import echo
 from foundation.web import Guard, WebPolicy
 from foundation.web import metrics as web_metrics
+from foundation.web.bodies import BodyError, aside, whole_body
 from foundation.web.headers import STRICT_CSP
 
 _CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'"
@@ -63,9 +64,9 @@ class Receiver:
         self._received = {"firing": 0, "resolved": 0}
         self._refused = 0
 
-    def take(self, body: bytes) -> None:
+    async def take(self, body: bytes) -> None:
         """Print and keep one notification. Raises BadNotification."""
-        notification = self._read(body)
+        notification = await self._read(body)
         received_at = notification.received_at
         assert received_at is not None, "parse_notification sets it"
         lines = [
@@ -76,9 +77,9 @@ class Receiver:
         for text in lines:
             self._say(text)
 
-    def beat(self, body: bytes) -> None:
+    async def beat(self, body: bytes) -> None:
         """The watchdog was heard. Raises BadNotification."""
-        self._read(body)
+        await self._read(body)
         if self._complained:
             self._complain("watchdog heard again")
         self._beat, self._complained = self._clock(), False
@@ -118,9 +119,9 @@ class Receiver:
         )
         yield from web_metrics.collect(self._policy, "alert_receiver")
 
-    def _read(self, body: bytes) -> Notification:
+    async def _read(self, body: bytes) -> Notification:
         try:
-            return parse_notification(body, self._now())
+            return await aside(parse_notification, body, self._now())
         except BadNotification:
             self._refused += 1
             raise
@@ -197,12 +198,15 @@ async def _post_heartbeat(request: web.Request) -> web.Response:
     return await _take(request, request.app[RECEIVER].beat)
 
 
-async def _take(request: web.Request, take: Callable[[bytes], None]) -> web.Response:
+async def _take(request: web.Request, take: Callable[[bytes], Awaitable[None]]) -> web.Response:
     # A page in somebody's browser can post to loopback, but not as JSON without asking first.
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(text="send application/json\n")
     try:
-        take(await request.read())
+        async with whole_body(request, MAX_BODY_BYTES) as body:
+            await take(body)
+    except BodyError as exc:
+        return web.Response(status=exc.status, text=f"{exc}\n", headers=exc.headers)
     except BadNotification as exc:
         raise web.HTTPBadRequest(text=f"not a webhook message of Alertmanager: {exc}\n") from exc
     return web.Response(text="ok\n")

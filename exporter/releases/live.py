@@ -39,10 +39,12 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 COMMIT_S = 0.5
 """What a TCP sender loses at most by a kill, beside what is on its way."""
-PIECE_LINES = 5000
-"""Lines counted at a time before others get their turn: a few milliseconds."""
-BATCH_BYTES = 1 << 17
-"""Of a followed log, about as much as `PIECE_LINES`; a longer line than that is dropped unread."""
+PIECE_LINES = 1000
+"""Lines counted at a time before others get their turn: a few milliseconds, also where each is bad in its own way."""
+BATCH_BYTES = 1 << 15
+"""Of a followed log, about as much as some `PIECE_LINES`."""
+LINE_BYTES = 1 << 17
+"""A longer line of a followed log is dropped unread."""
 BINS_AT_ONCE = 4
 """Bins closed at a time; with 200 codes and 10 builds one takes up to ten milliseconds."""
 DRAIN_S = 5.0
@@ -186,18 +188,17 @@ class Live:
         taken = late = 0
         told = list(body.bad)
         async with self._keeper.whole:
-            for start in range(0, len(body.lines), PIECE_LINES):
-                if start:
+            for number, (lines, numbers) in enumerate(body.pieces(PIECE_LINES)):
+                if number:
                     await asyncio.sleep(0)
                 await self._room.wait()
-                piece = body.lines[start : start + PIECE_LINES]
-                piece_taken, piece_late = self.take_lines(piece)
+                piece_taken, piece_late = self.take_lines(lines)
                 taken, late = taken + piece_taken, late + piece_late
-                if piece_taken + piece_late < len(piece) and len(told) < REFUSED_TOLD:
-                    told += refused(piece, body.numbers[start : start + PIECE_LINES], self._horizon_s())
+                if piece_taken + piece_late < len(lines) and len(told) < REFUSED_TOLD:
+                    told += refused(lines, numbers, self._horizon_s())
             if body.bad_count:
                 self.failed["json"] += body.bad_count
-            refused_count = len(body.lines) - taken - late + body.bad_count
+            refused_count = body.line_count - taken - late + body.bad_count
             answer = Answer(taken, late, refused_count, sorted(told, key=lambda one: one.line)[:REFUSED_TOLD])
             if key is not None:
                 self._answers.add(key, body.checksum, answer)
@@ -213,7 +214,7 @@ class Live:
         """What follows the logs, if there are any. Raises StoreError where that is no position."""
         if not self._source.paths:
             return None
-        limits = Limits(line_bytes=BATCH_BYTES, batch_bytes=BATCH_BYTES, hold_up_s=IN_ORDER_S)
+        limits = Limits(line_bytes=LINE_BYTES, batch_bytes=BATCH_BYTES, hold_up_s=IN_ORDER_S)
         return Tail(self._source.paths, from_start=True, clock=self._clock, saved=position, limits=limits)
 
     def _changes(self, everything: bool) -> tuple[dict[str, bytes], list[str]]:  # noqa: FBT001, the keeper's question
@@ -295,7 +296,6 @@ class Live:
             problem=guard.problem,
             ssl_context=self._policy.ssl_context,
             shutdown_s=DRAIN_S,
-            auto_decompress=False,
         )
         return port
 

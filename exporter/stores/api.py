@@ -6,7 +6,7 @@ file first, and from there the way of every other file.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from exporter.stores.render import to_json
 from exporter.stores.uploads import new_upload
 from foundation.errors import BadRecord, SourceError, StoreError
 from foundation.jsonread import read_json
+from foundation.jsonslices import ArraySlices
 from foundation.web import Guard, WebPolicy
+from foundation.web.bodies import BodyError, aside, body_pieces, whole_body
 from foundation.web.headers import STRICT_CSP
 
 MAX_POLLS_BYTES = 256 << 20  # unpacked; about 4 million polls, on their way to a file
-MAX_JSON_BYTES = 32 << 20  # the same as JSON, which is read whole
+MAX_JSON_BYTES = 32 << 20  # the same as JSON
 MAX_QUESTION_BYTES = 64 << 10
 UPLOADS = 4  # at a time
 _CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'; connect-src 'self'; script-src 'self'"
@@ -142,7 +144,8 @@ async def _report_id(request: web.Request) -> str:
     given: Any = request.match_info.get("report_id") or request.query.get("report_id")
     if given is None and request.can_read_body:
         try:
-            body = read_json(await request.read())
+            async with whole_body(request, MAX_QUESTION_BYTES) as text:
+                body = read_json(text)
         except BadRecord as exc:
             raise Problem(400, 'the body is not JSON such as {"report_id": "..."}') from exc
         given = body.get("report_id") if isinstance(body, dict) else None
@@ -171,43 +174,29 @@ def _wants_csv(request: web.Request) -> bool:
 
 
 async def _receive(request: web.Request, file: Any) -> None:
-    """Write a body to a file as CSV. Raises Problem."""
-    if request.content_type == "application/json":
-        body = b"".join([piece async for piece in _pieces(request, MAX_JSON_BYTES)])
-        try:
-            polls = await asyncio.to_thread(read_json, body, list[JsonPoll])
-        except BadRecord as exc:
-            raise Problem(400, f"not a JSON array of store_id, status and timestamp_utc: {exc}") from exc
-        lines = await asyncio.to_thread(_csv_of, polls)
-        await asyncio.to_thread(_write, file, lines)
+    """Write a body to a file as CSV. Raises BodyError, Problem."""
+    if request.content_type != "application/json":
+        async for piece in body_pieces(request, MAX_POLLS_BYTES):
+            await asyncio.to_thread(_write, file, piece)
         return
-    async for piece in _pieces(request, MAX_POLLS_BYTES):
-        await asyncio.to_thread(_write, file, [piece])
+    slices = ArraySlices(JsonPoll)
+    await asyncio.to_thread(_write, file, b"store_id,status,timestamp_utc\n")
+    try:
+        async for piece in body_pieces(request, MAX_JSON_BYTES):
+            await asyncio.to_thread(_write, file, await aside(_csv_of, slices.feed(piece)))
+        await asyncio.to_thread(_write, file, await aside(_csv_of, slices.finish()))
+    except BadRecord as exc:
+        raise Problem(400, f"not a JSON array of store_id, status and timestamp_utc: {exc}") from exc
 
 
-def _csv_of(polls: Iterable[JsonPoll]) -> list[bytes]:
-    text = "".join(f"{poll.line()}\n" for poll in polls)
-    return [b"store_id,status,timestamp_utc\n", text.encode("utf-8", "replace")]
+def _csv_of(slices: Iterable[list[JsonPoll]]) -> bytes:
+    text = "".join(f"{poll.line()}\n" for polls in slices for poll in polls)
+    return text.encode("utf-8", "replace")
 
 
-def _write(file: Any, pieces: Iterable[bytes]) -> None:
-    file.writelines(pieces)
+def _write(file: Any, text: bytes) -> None:
+    file.write(text)
     file.flush()
-
-
-async def _pieces(request: web.Request, most: int) -> AsyncIterator[bytes]:
-    """The body, unpacked, a megabyte or so at a time. Raises Problem beyond `most` bytes."""
-    total, pending = 0, bytearray()
-    async for piece in request.content.iter_any():
-        total += len(piece)
-        if total > most:
-            raise Problem(413, f"more than {most >> 20} MiB; send it in parts")
-        pending += piece
-        if len(pending) > 1 << 20:
-            yield bytes(pending)
-            pending.clear()
-    if pending:
-        yield bytes(pending)
 
 
 @web.middleware
@@ -217,8 +206,10 @@ async def _problems(request: web.Request, handler: Any) -> web.StreamResponse:
         response: web.StreamResponse = await handler(request)
     except Problem as problem:
         response = problem.response
+    except BodyError as exc:
+        response = _json({"status": str(exc)}, exc.status, exc.headers)
     except web.RequestPayloadError:
-        response = _json({"status": "the body is not what its Content-Encoding says"}, 400)
+        response = _json({"status": "the body cannot be read"}, 400)
     except StoreError as exc:
         response = _json({"status": "Failed", "reason": str(exc)}, 503, {"Retry-After": "60"})
     except web.HTTPException as exc:

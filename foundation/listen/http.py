@@ -138,7 +138,9 @@ class HttpServer:
     def __init__(self, manager: web.Server, problem: Problem) -> None:
         self._manager = manager
         self._problem = problem
-        self._settings = {**manager._kwargs, "loop": asyncio.get_running_loop()}  # noqa: SLF001, kept nowhere else
+        kept = manager._kwargs  # noqa: SLF001, kept nowhere else
+        # What is packed is for `foundation.web.bodies` to unpack: aiohttp would do so on the event loop.
+        self._settings = {**kept, "auto_decompress": False, "loop": asyncio.get_running_loop()}
 
     def protocol(self, connection: Connection) -> HttpProtocol:
         """What handles one connection."""

@@ -112,14 +112,14 @@ async def test_the_heartbeat_is_not_a_notification(client, house):
     assert (await metrics(client))["alert_receiver_heartbeat_silence_seconds",] == 7
 
 
-def test_a_silent_watchdog_is_complained_of_once_until_it_is_heard(house):
+async def test_a_silent_watchdog_is_complained_of_once_until_it_is_heard(house):
     house.time_s = 120.0
     house.receiver.watch()
     assert house.complained == []
     for house.time_s in (121.0, 200.0):
         house.receiver.watch()
     assert house.complained == ["Watchdog never heard: alerts may not arrive. Look at Prometheus and Alertmanager."]
-    house.receiver.beat(json.dumps(MESSAGE).encode())
+    await house.receiver.beat(json.dumps(MESSAGE).encode())
     house.receiver.watch()
     assert house.complained[1:] == ["watchdog heard again"]
     house.time_s += 121

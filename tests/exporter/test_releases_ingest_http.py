@@ -132,7 +132,8 @@ async def test_a_stream_that_is_quiet_for_longer_than_records_are_late_is_closed
 
 
 async def test_too_much_at_once_is_told_to_wait_and_is_not_held(start_releases, monkeypatch):
-    monkeypatch.setattr("exporter.releases.ingest.http.MAX_HELD_BYTES", 1000)
+    monkeypatch.setattr("foundation.web.bodies.MAX_HELD_BYTES", 1000)
+    monkeypatch.setattr("foundation.web.bodies.ROOM_S", 0.0)
     system = await start_releases()
     url, _ = urls(system)
     body = b"1\t5.1\t3\n" * 100

@@ -297,9 +297,6 @@ async def test_the_last_descriptors_are_for_files(server, monkeypatch, caplog):
         pytest.param(b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n", b"400", id="long"),
         pytest.param(HEAD + b"X: a\0b\r\n\r\n", b"400", id="nul"),
         pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400", id="chunk"),
-        pytest.param(
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", b"400", id="gzip"
-        ),
     ],
 )
 async def test_what_is_not_http_is_answered_and_is_one_line_in_the_log(started, caplog, sent, status):

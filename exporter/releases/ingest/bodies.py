@@ -1,23 +1,28 @@
-"""HTTP bodies to lines: text, NDJSON, or a JSON array, packed or not. Pure.
+"""HTTP bodies to lines: text, NDJSON, or a JSON array. Pure.
 
 All three end as lines of text, for the one parser that there is. A line keeps the number under which its sender knows
-it: blank lines and a header count, elements of an array stand for lines.
+it: blank lines and a header count, elements of an array stand for lines. No step takes long: they share the interpreter
+with the event loop.
 """
 
 import zlib
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from exporter.releases.ingest.answers import REFUSED_TOLD, Refused
 from exporter.releases.parse import is_header
 from foundation.errors import BadRecord
-from foundation.jsonread import JSON_ERRORS, read_json, why_not_json
+from foundation.jsonread import JSON_ERRORS, why_not_json
+from foundation.jsonslices import SLICE_BYTES, ArraySlices
 
 MAX_BODY_BYTES = 8 << 20  # packed and unpacked: 300,000 lines of text
-WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # by content encoding; 31 asks zlib for gzip's header
 NDJSON_TYPES = ("application/x-ndjson", "application/jsonl", "application/ndjson")
+
+Pieces: TypeAlias = Callable[[int], Iterator[tuple[list[bytes], Sequence[int]]]]
+"""Lines and their numbers, from 1, at most so many at a time, and perhaps none."""
 
 
 class JsonRecord(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,43 +40,15 @@ class JsonRecord(msgspec.Struct, forbid_unknown_fields=True):
 class Body(NamedTuple):
     """What a body holds.
 
-    numbers: of each line, from 1. checksum: of the body, unpacked. bad_count: lines that are no JSON records, of which
-    `bad` tells the first.
+    line_count: of the lines that `pieces` gives. checksum: of the body, unpacked. bad_count: lines that are no JSON
+    records, of which `bad` tells the first.
     """
 
-    lines: list[bytes]
-    numbers: Sequence[int]
+    line_count: int
+    pieces: Pieces
     checksum: int = 0
     bad_count: int = 0
     bad: Sequence[Refused] = ()
-
-
-class TooLargeError(ValueError):
-    """More than `MAX_BODY_BYTES`."""
-
-
-def unpack(body: bytes, encoding: str) -> bytes:
-    """What was packed, if it is whole; never more than is allowed. Raises BadRecord, TooLargeError.
-
-    The reason is "encoding" for one that is not known.
-    """
-    if encoding in ("", "identity"):
-        return body
-    if encoding not in WINDOW_BITS:
-        raise BadRecord("encoding", f"Content-Encoding {encoding[:40]!r}: gzip and deflate are understood")
-    pieces, room = [], MAX_BODY_BYTES
-    while body:
-        unpacker = zlib.decompressobj(WINDOW_BITS[encoding])
-        try:
-            pieces.append(unpacker.decompress(body, room + 1))
-        except zlib.error as exc:
-            raise BadRecord("packed", f"not {encoding}: {exc}") from exc
-        if (room := room - len(pieces[-1])) < 0:
-            raise TooLargeError
-        if not unpacker.eof:
-            raise BadRecord("packed", f"{encoding} that ends too early")
-        body = unpacker.unused_data  # gzip may be several, one after the other
-    return b"".join(pieces)
 
 
 def read_body(body: bytes, content_type: str) -> Body:
@@ -81,22 +58,32 @@ def read_body(body: bytes, content_type: str) -> Body:
 
 
 def _text(body: bytes) -> Body:
-    lines = body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    if not lines[-1]:
-        del lines[-1]
-    if all(lines) and not (lines and is_header(lines[0])):
-        return Body(lines, range(1, len(lines) + 1))
-    numbered = [(number, line) for number, line in enumerate(lines, 1) if line]
-    if numbered and is_header(numbered[0][1]):
-        del numbered[0]
-    return Body([line for _, line in numbered], [number for number, _ in numbered])
+    """Lines of two bytes each would take fifty times as much memory all at once: they are cut as they are counted."""
+    text = body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def pieces(size: int) -> Iterator[tuple[list[bytes], Sequence[int]]]:
+        lines: list[bytes] = []
+        numbers: list[int] = []
+        first = True
+        for number, ended in enumerate(BytesIO(text), 1):
+            line = ended.removesuffix(b"\n")
+            if line and not (first and is_header(line)):
+                lines.append(line)
+                numbers.append(number)
+            first = first and not line
+            if number % size == 0:
+                yield lines, numbers
+                lines, numbers = [], []
+        yield lines, numbers
+
+    return Body(sum(len(lines) for lines, _ in pieces(1000)), pieces)
 
 
 def _ndjson(body: bytes) -> Body:
     lines, numbers, bad_count = [], [], 0
     bad: list[Refused] = []
-    for number, text in enumerate(body.split(b"\n"), 1):
-        if not text or text.isspace():
+    for number, text in enumerate(BytesIO(body), 1):
+        if text.isspace():
             continue
         try:
             lines.append(_decoder.decode(text).line())
@@ -105,15 +92,28 @@ def _ndjson(body: bytes) -> Body:
             bad_count += 1
             if len(bad) < REFUSED_TOLD:
                 bad.append(Refused(number, "json", f"no JSON record: {why_not_json(exc)}"))
-    return Body(lines, numbers, bad_count=bad_count, bad=bad)
+    return _listed(lines, numbers)._replace(bad_count=bad_count, bad=bad)
 
 
 _decoder = msgspec.json.Decoder(JsonRecord)
 
 
 def _array(body: bytes) -> Body:
+    slices, lines = ArraySlices(JsonRecord), []
     try:
-        records = read_json(body, list[JsonRecord])
+        for start in range(0, len(body), SLICE_BYTES):
+            for records in slices.feed(body[start : start + SLICE_BYTES]):
+                lines += [record.line() for record in records]
+        for records in slices.finish():
+            lines += [record.line() for record in records]
     except BadRecord as exc:
         raise BadRecord("json", f"not a JSON array of timestamp, build_version and error_code: {exc}") from exc
-    return Body([record.line() for record in records], range(1, len(records) + 1))
+    return _listed(lines, range(1, len(lines) + 1))
+
+
+def _listed(lines: list[bytes], numbers: Sequence[int]) -> Body:
+    def pieces(size: int) -> Iterator[tuple[list[bytes], Sequence[int]]]:
+        for start in range(0, len(lines), size):
+            yield lines[start : start + size], numbers[start : start + size]
+
+    return Body(len(lines), pieces)

@@ -5,10 +5,9 @@ acknowledges is on disk. What is held is limited for one request and over all of
 """
 
 import asyncio
-import contextlib
 import hmac
 import math
-from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 import msgspec
@@ -16,13 +15,13 @@ from aiohttp import web
 
 from exporter.keeper import Ended
 from exporter.releases.ingest.answers import Answer, Remembered
-from exporter.releases.ingest.bodies import MAX_BODY_BYTES, Body, TooLargeError, read_body, unpack
+from exporter.releases.ingest.bodies import MAX_BODY_BYTES, Body, read_body
 from foundation.errors import BadRecord, StoreError
+from foundation.web.bodies import BodyError, aside, whole_body
 
-MAX_HELD_BYTES = 64 << 20  # of all requests that are being sent or counted
 BODY_S = 30.0  # for the body to come
-AT_ONCE_BYTES = 256 << 10
-"""Bodies up to this size are parsed in a few milliseconds; larger ones in a thread, with the event loop free."""
+AT_ONCE_BYTES = 32 << 10
+"""Bodies up to this size are read in a millisecond or two; larger ones in a thread, with the event loop free."""
 MAX_KEY_CHARS = 200
 
 
@@ -64,7 +63,6 @@ class Ingest:
         self._sink = sink
         self._token = token
         self._in_hand: set[str] = set()  # keys of requests that are not answered yet
-        self._held_bytes = 0
 
     def app(self) -> web.Application:
         """The application."""
@@ -107,50 +105,34 @@ class Ingest:
         known = self._sink.remembered(key) if key is not None else None
         if known is None and (trouble := self._sink.trouble()):
             raise _ProblemError(503, f"nothing was taken, for the disk takes nothing: {trouble}", Retry_After="1")
-        with self._holding() as hold:
-            body = await _parsed(await self._read(request, hold), request)
-            if known is not None and known.checksum != body.checksum:
-                raise _ProblemError(422, "this Idempotency-Key was used for other records")
-            if known is not None:
-                return await self._written(known.answer, key)
-            if (wait_s := self._sink.wait_s(len(body.lines))) > 0:
-                seconds = str(math.ceil(wait_s))
-                raise _ProblemError(429, "more records a second than are allowed", Retry_After=seconds)
-            answer = await self._sink.take_body(body, key)
+        try:
+            async with AsyncExitStack() as stack:
+                text = await self._read(request, stack)
+                reading = text, request.content_type
+                body = read_body(*reading) if len(text) <= AT_ONCE_BYTES else await aside(read_body, *reading)
+                if known is not None and known.checksum != body.checksum:
+                    raise _ProblemError(422, "this Idempotency-Key was used for other records")
+                if known is not None:
+                    return await self._written(known.answer, key)
+                if (wait_s := self._sink.wait_s(body.line_count)) > 0:
+                    seconds = str(math.ceil(wait_s))
+                    raise _ProblemError(429, "more records per second than are allowed", Retry_After=seconds)
+                answer = await self._sink.take_body(body, key)
+        except BadRecord as exc:
+            raise _ProblemError(400, str(exc)) from exc
         return await self._written(answer, key)
 
-    @contextlib.contextmanager
-    def _holding(self) -> Iterator[Callable[[int], None]]:
-        """Adds up what one request holds and lets go of it at the end. Raises _ProblemError when it is too much."""
-        mine = 0
-
-        def hold(size: int) -> None:
-            nonlocal mine
-            mine += size
-            self._held_bytes += size
-            if mine > MAX_BODY_BYTES:
-                raise _too_large()
-            if self._held_bytes > MAX_HELD_BYTES:
-                raise _ProblemError(503, "too much is being sent at once; nothing was taken", Retry_After="1")
-
-        try:
-            yield hold
-        finally:
-            self._held_bytes -= mine
-
-    async def _read(self, request: web.Request, hold: Callable[[int], None]) -> bytes:
-        """The whole body as it was sent."""
-        body = bytearray()
+    async def _read(self, request: web.Request, stack: AsyncExitStack) -> bytes:
+        """The whole body, held until the stack is left. Raises _ProblemError."""
         try:
             async with asyncio.timeout(BODY_S):
-                async for chunk in request.content.iter_any():
-                    hold(len(chunk))
-                    body += chunk
+                return await stack.enter_async_context(whole_body(request, MAX_BODY_BYTES))
         except TimeoutError:
             raise _ProblemError(408, f"the body did not come within {BODY_S:.0f} s") from None
+        except BodyError as exc:
+            raise _ProblemError(exc.status, str(exc), **exc.headers) from exc
         except (web.RequestPayloadError, ConnectionError) as exc:
             raise _ProblemError(400, f"the body cannot be read: {exc}") from exc
-        return bytes(body)
 
     async def _written(self, answer: Answer, key: str | None) -> Answer:
         """The answer, once what it tells of is on disk; until then the sender must keep its records."""
@@ -162,24 +144,6 @@ class Ingest:
             again = "send the same again under the same key" if key else "it had no key: do not send it again"
             raise _ProblemError(503, f"counted, but not on disk yet: {exc}; {again}", Retry_After="1") from exc
         return answer
-
-
-async def _parsed(body: bytes, request: web.Request) -> Body:
-    encoding, content_type = request.headers.get("Content-Encoding", "").strip().lower(), request.content_type
-    try:
-        if encoding:
-            body = await asyncio.to_thread(unpack, body, encoding)
-        if len(body) <= AT_ONCE_BYTES:
-            return read_body(body, content_type)
-        return await asyncio.to_thread(read_body, body, content_type)
-    except TooLargeError:
-        raise _too_large() from None
-    except BadRecord as exc:
-        raise _ProblemError(415 if exc.reason == "encoding" else 400, str(exc)) from exc
-
-
-def _too_large() -> _ProblemError:
-    return _ProblemError(413, f"more than {MAX_BODY_BYTES >> 20} MiB; send it in pieces")
 
 
 def _authorised(header: str, token: str) -> bool:
