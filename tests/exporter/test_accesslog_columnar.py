@@ -13,7 +13,7 @@ from exporter.accesslog.parse.scalar import tally_normal, tally_scalar
 from exporter.accesslog.tally import Buckets
 
 BUCKETS = Buckets((0.001, 0.1, 2.5))
-BULK = [name for name, one in PRESETS.items() if one.bulk]
+BULK = [name for name, one in PRESETS.items() if one.bulk or one.learn]
 
 HOSTILE = [
     b"",
@@ -42,6 +42,20 @@ HOSTILE = [
     b"0.1, 0.2",
     b"\xe2\x80\xa8",
     b"\x0b\x0c",
+    b"?x",
+    b'"-"',
+    b'""',
+    b"null",
+    b"007",
+    b"12ms",
+    b"1.5",
+    b",",
+    b"}",
+    b"{",
+    b"[1]",
+    b'"status":1,',
+    b"status=1 ",
+    b"=",
 ]
 SAMPLES = Path(__file__).parent / "accesslog_samples"
 GOOD = {name: (SAMPLES / f"{name}.log").read_bytes().splitlines() for name in BULK}
@@ -83,7 +97,7 @@ def test_both_engines_make_the_same_tally(name, data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(BULK))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_both_engines_make_the_same_tally_of_much(name, data):
     same_tally(name, data.draw(lines_of(name)))
@@ -138,3 +152,82 @@ def test_clean_tab_lines_need_no_regex(monkeypatch):
 def test_what_columns_cannot_tell_the_regex_does(line):
     data = TAB_LINE + b"\n" + line
     assert engine("tab").tally(data) == tally_scalar(data, PRESETS["tab"], BUCKETS)
+
+
+PIECES = st.sampled_from(
+    [
+        *('"GET"', '"/a"', '"/a?b"', '""', '"-"', "null", "200", '"200"', "0", "-1", "1.5", '"1.5"', '"12ms"', "true"),
+        *('"GET /a HTTP/1.1"', '{"method":"GET"}', "[1]", "007", "1e3", '"a b"', '"é"', r'"\u0041"', "0.25", "7"),
+        "12345678901234567890",
+    ]
+)
+KEYS = st.sampled_from(
+    [
+        *("method", "uri", "request", "status", "bytes", "request_time", "upstream_response_time", "duration_ms"),
+        *("req.method", "request.method", "url", "code", "x", "latency", "body_bytes_sent", "a.b", "took"),
+    ]
+)
+
+
+def json_of(pairs):
+    return "{" + ",".join(f'"{key}":{value}' for key, value in pairs) + "}"
+
+
+def logfmt_of(pairs):
+    return " ".join(f"{key}={value if ' ' in value else value.replace(chr(34), '')}" for key, value in pairs)
+
+
+@pytest.mark.parametrize("name", ["json", "logfmt"])
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_lines_like_one_that_was_learned_mean_what_they_mean(name, data):
+    """Lines with the keys of the first, and other values at some of them; the first has any keys and values."""
+    start = [("method", '"GET"'), ("uri", '"/a"'), ("status", "200"), ("bytes", "7"), ("request_time", "0.25")]
+    more = data.draw(st.lists(st.tuples(KEYS, PIECES), max_size=4))
+    pairs = data.draw(st.permutations(start[data.draw(st.integers(0, 2)) :] + more))
+    lines = [pairs]
+    for _ in range(8):
+        changed = list(pairs)
+        for at in data.draw(st.sets(st.integers(0, len(pairs) - 1), max_size=2)):
+            changed[at] = (pairs[at][0], data.draw(PIECES))
+        lines.append(changed)
+    make = json_of if name == "json" else logfmt_of
+    same_tally(name, "".join(make(one) + "\n" for one in lines).encode())
+
+
+@pytest.mark.parametrize("name", [name for name, one in PRESETS.items() if one.learn])
+def test_lines_with_names_take_the_columnar_way(name, monkeypatch):
+    """A shape is learned from the lines, and everything of that shape is counted by it."""
+    shapes = [shape for line in GOOD[name] if (shape := PRESETS[name].learn(line))]
+    assert shapes
+    line = next(line for line in GOOD[name] if PRESETS[name].learn(line))
+    data = (line + b"\n") * 50
+    want = tally_scalar(data, PRESETS[name], BUCKETS)
+    monkeypatch.setattr("exporter.accesslog.parse.columnar.tally_normal", None)
+    assert Columnar(PRESETS[name], BUCKETS).tally(data) == want
+    assert sum(numbers[0] for numbers in want.hits.values()) == 50
+
+
+def test_several_shapes_in_one_chunk_are_all_counted(monkeypatch):
+    monkeypatch.setattr("exporter.accesslog.parse.columnar.WORTH_BYTES", 1)
+    lines = [b'{"method":"GET","uri":"/%d","status":200,"k%d":1}' % (i, i % 4) for i in range(40)]
+    data = b"\n".join([*lines, b"junk", b'{"a":1}', b""])
+    want = tally_scalar(data, PRESETS["json"], BUCKETS)
+    seen = []
+    monkeypatch.setattr(
+        "exporter.accesslog.parse.columnar.tally_normal",
+        lambda rest, *more: seen.append(rest) or tally_normal(rest, *more),
+    )
+    assert Columnar(PRESETS["json"], BUCKETS).tally(data) == want
+    assert set(b"".join(seen).splitlines()) == {b"junk", b'{"a":1}'}
+
+
+@pytest.mark.parametrize(
+    "steps", [b"0.001 0.2 0.003", b"0.1 -1 0.2", b"-1 -1 -1", b"1 2 3", b"999999999 1 1", b"- 0.1 0.1"]
+)
+def test_a_balancers_three_times_are_added_up_alike(steps):
+    line = next(one for one in GOOD["elb"] if b" 0.0" in one)
+    first, *rest = line.split(b" ")
+    data = b" ".join([first, *rest[:3], steps, *rest[6:]]) + b"\n"
+    assert tally_scalar(data, PRESETS["elb"], BUCKETS).lines == 1
+    same_tally("elb", data)

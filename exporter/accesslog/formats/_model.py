@@ -59,7 +59,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     always_timed: whether each line has one, so that the histogram exists before the first request.
     find_unitless: a line's number that is no duration only because its unit is not known.
     bulk: whether the columnar engine pays: there is a pattern, and its fields are plain numbers.
+    learn: the format of all lines that have the shape of one, with a pattern that pays in bulk; None if that has none.
     columns: names of the fields of a line that are parted by tabs, where `request` is a method, a blank and a target.
+    steps: how many numbers with blanks between them a duration is the sum of.
     directive: lines that start so tell about the log and are neither requests nor bad.
     reshape: the format that a directive announces for the lines after it, or None if it announces nothing.
     own_regex: the user's own regex, if the format is one: where a signal can end it, and nothing else has to run.
@@ -74,7 +76,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     always_timed: bool = False
     find_unitless: Callable[[bytes], Unitless | None] = no_unitless
     bulk: bool = False
+    learn: "Callable[[bytes], Format | None] | None" = None
     columns: tuple[str, ...] | None = None
+    steps: int = 1
     directive: bytes | None = None
     reshape: "Callable[[bytes], Format | None] | None" = None
     own_regex: str | None = None
@@ -96,6 +100,7 @@ def regex_format(
     duration_unit_ns: int = UNITS_NS["s"],
     read_instant: InstantReader = no_instant,
     bulk: bool = True,
+    steps: int = 1,
     columns: tuple[str, ...] | None = None,
     number_at: str = "the number at the end",
 ) -> Format:
@@ -133,5 +138,6 @@ def regex_format(
         always_timed="(?P<duration>" in pattern and not may_lack_unit,
         find_unitless=find_unitless if may_lack_unit else no_unitless,
         bulk=bulk,
+        steps=steps,
         columns=columns,
     )

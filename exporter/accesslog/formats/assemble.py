@@ -40,6 +40,7 @@ _DECIMAL = r"[0-9]{1,9}\.[0-9]{1,9}"
 _NUMBER = rf"{_WHOLE}(?:\.{_WHOLE})?"
 DURATION = f"(?P<duration>{_NUMBER}|-|)"
 _ONE_DURATION = f"(?:-?{_NUMBER}|-)"
+_STEPS = 3  # of a balancer: waiting, target, answering
 TAB = "\t"
 
 _BARS = (" |", " ;")
@@ -118,7 +119,8 @@ def assemble(name: str, parts: Sequence[Part], *, more: bool = False) -> Format:
         tuple(dict.fromkeys(text for text in (escaped, opaque) if text != usual)),
         duration_unit_ns=duration.unit_ns if duration else UNITS_NS["s"],
         read_instant=instant.read_instant,
-        bulk=duration is None or duration.kind not in ("durations", "steps"),
+        bulk=duration is None or duration.kind != "durations",
+        steps=_STEPS if duration is not None and duration.kind == "steps" else 1,
         number_at=duration.name or "the number at the end" if duration else "",
     )
 
@@ -223,7 +225,7 @@ def _regex(part: Variable, kind: Kind, stop: str, escapes: bool, split: bool) ->
         case "durations":
             return f"(?P<duration>{_list(TIMES, stop)})"
         case "steps":
-            return f"(?P<duration>{' '.join([_ONE_DURATION] * 3)})"
+            return f"(?P<duration>{' '.join([_ONE_DURATION] * _STEPS)})"
         case "list" if part.item != WORDS:
             return _list(part.item, stop)
         case "list" if stop == " ":

@@ -7,7 +7,7 @@ from foundation.errors import BadRecord
 UNITS_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 MAX_DURATION_NS = 10**15  # 11 days: longer is a broken line
 
-_SPAN_NS = {
+SPAN_NS = {
     **UNITS_NS,
     "µs": UNITS_NS["us"],
     "μs": UNITS_NS["us"],
@@ -85,7 +85,7 @@ def _not_one_number(text: bytes, unit_ns: int | None) -> int | None:
         return None
     words = text.decode("utf-8", "replace")
     if _SPANS.fullmatch(words):
-        total_ns = sum(int(float(number) * _SPAN_NS[unit] + 0.5) for number, unit in _SPAN.findall(words))
+        total_ns = sum(int(float(number) * SPAN_NS[unit] + 0.5) for number, unit in _SPAN.findall(words))
         return _checked(total_ns, text)
     parts = _LIST.split(text) if b"," in text or b":" in text else text.split(b" ")
     if len(parts) < 2:

@@ -1,7 +1,7 @@
 """Logs whose fields have names: JSON and logfmt.
 
 Where the fields are is a `FieldPaths`: for each field some paths (`request.uri`), of which the first that a line has,
-and that is not empty there, is taken. Only the scalar engine reads these.
+and that is not empty there, is taken. In bulk, lines are read by the shape of one of them, see `shapes`.
 """
 
 import re
@@ -14,6 +14,7 @@ from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Fields, Format, Unitless
 from exporter.accesslog.formats.almost_json import repaired
 from exporter.accesslog.formats.durations import UNITS_NS, duration_ns, is_number, unit_of_name
+from exporter.accesslog.formats.shapes import Plan, Role, Shaper, is_plain, json_shape, logfmt_shape, shaped
 from foundation.errors import BadRecord
 
 
@@ -148,7 +149,7 @@ def json_format(name: str, paths: FieldPaths) -> Format:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise BadRecord("format", f"not a JSON object: {exc}") from exc
 
-    return _format(name, paths, read)
+    return _format(name, paths, read, json_shape)
 
 
 def logfmt_format(name: str, paths: FieldPaths) -> Format:
@@ -160,10 +161,10 @@ def logfmt_format(name: str, paths: FieldPaths) -> Format:
             raise BadRecord("format", "no key=value in the line")
         return {key: quoted.replace('\\"', '"') if quoted else plain for key, quoted, plain in pairs}
 
-    return _format(name, paths, read)
+    return _format(name, paths, read, logfmt_shape)
 
 
-def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record]) -> Format:
+def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], shape: Shaper) -> Format:
     find = _Finder(paths)
 
     def read_instant_s(line: bytes) -> float:
@@ -183,6 +184,14 @@ def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record]) -> Fo
         text = _text(value)
         return Unitless(path, text) if _unit(path, paths) is None and is_number(text) else None
 
+    def learn(line: bytes) -> Format | None:
+        try:
+            record = read(line)
+            fields, plan = record_fields(record, paths, find), _plan(record, paths, find)
+        except BadRecord:
+            return None
+        return shaped(name, line, plan, shape, fields) if fields and plan else None
+
     return Format(
         name=name,
         second_look=lambda line: record_fields(read(line), paths, find),
@@ -190,6 +199,7 @@ def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record]) -> Fo
         duration_unit_ns=1,
         has_duration=True,
         find_unitless=find_unitless,
+        learn=learn,
     )
 
 
@@ -215,6 +225,33 @@ def _request(record: Record, paths: FieldPaths, find: "_Finder") -> tuple[Any, A
         return match[1], match[2]
     target = request if isinstance(request, str) and _TARGET.match(request) else None
     return find.first(record, paths.methods)[1], target or find.first(record, paths.targets)[1]
+
+
+def _plan(record: Record, paths: FieldPaths, find: "_Finder") -> Plan | None:
+    """Where `record_fields` finds this record's fields; None where some are neither plain text nor plain numbers."""
+    roles: dict[str, Role] = {}
+
+    def take(role: Role, candidates: tuple[str, ...]) -> str:
+        path, value = find.first(record, candidates)
+        before = candidates[: candidates.index(path)] if path else candidates
+        plain = not path or (path not in roles and is_plain(role, value))
+        roles.update(dict.fromkeys(before, "empty"), **({path: role} if path else {}))
+        if not plain:
+            raise BadRecord("format", f"{path} is more than a {role}")
+        return path
+
+    if request := take("request", paths.requests):
+        if not _REQUEST.fullmatch(_at(record, request)):
+            return None
+    else:
+        take("method", paths.methods)
+        take("target", paths.targets)
+    take("size", paths.sizes)
+    duration = take("duration", paths.durations)
+    if not take("code", paths.codes):
+        return None
+    fields = (paths.requests, paths.methods, paths.targets, paths.codes, paths.sizes, paths.durations, *paths.needs)
+    return Plan(roles, frozenset(path for one in fields for path in one), _unit(duration, paths))
 
 
 ABSENT: tuple[str, Any] = ("", None)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import duckdb
+import msgspec
 
 from exporter.accesslog.formats import Format
 from exporter.accesslog.parse import columnar_sql
@@ -20,6 +21,12 @@ from exporter.accesslog.parse.scalar import tally_normal
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, BadLine, Buckets, Tally, known_code, normal
 
 _MEMORY_LIMIT = "128MiB"
+
+_SHAPES = 8
+"""Kinds of lines that one log may have, and be quick: a program's requests, and some other messages."""
+_LOOK_LINES, _LOOK_BYTES = 20, 1 << 16  # where a shape is looked for
+WORTH_BYTES = 1 << 19
+"""What is left of a chunk goes to the columnar engine again from here on, by another shape."""
 
 _Row: TypeAlias = tuple[str, str, int | None, str | None, int, int | None, int | None]
 
@@ -35,8 +42,9 @@ class Columnar:
     """A DuckDB of its own for one format and its buckets. Not for two threads at once."""
 
     def __init__(self, format_: Format, buckets: Buckets) -> None:
-        """`format_` must have a pattern, and numbers in it that are plain: `format_.bulk`."""
+        """`format_`: its pattern must have plain numbers, `format_.bulk`; or it learns such patterns from lines."""
         self._format = format_
+        self._shapes: list[Format] = []
         self._buckets = buckets
         # DuckDB must not remember a file: it is another one under the same name each time.
         self._db = duckdb.connect(
@@ -51,13 +59,9 @@ class Columnar:
         whole = normal(data)
         data, rest = _without_minded(whole)
         tally = Tally()
-        rows = self._rows(data) if data else []
-        if rows is None:
-            rest.append(data)
-        else:
-            tally.lines += _add_rows(rows, tally, rest, len(self._buckets) if self._format.has_duration else 0)
-        if rest:
-            odd = b"".join(rest)
+        rest.append(self._in_shapes(data, tally))
+        odd = b"".join(rest)
+        if odd:
             tally.merge(tally_normal(odd, self._format, self._buckets))
             if tally.failed:
                 tally.bad = self._first_bad(whole, set(odd.split(b"\n")))
@@ -70,19 +74,49 @@ class Columnar:
         found = tally_normal(ordered, self._format, self._buckets).bad
         return {reason: BadLine(numbered[bad.number - 1][0], bad.text) for reason, bad in found.items()}
 
-    def _rows(self, data: bytes) -> list[_Row] | None:
+    def _in_shapes(self, data: bytes, tally: Tally) -> bytes:
+        """Count the lines of the usual shapes; the others come back."""
+        for _ in range(_SHAPES):
+            shape = self._shape_of(data)
+            if shape is None:
+                break
+            rows = self._rows(data, shape)
+            if rows is None:
+                break
+            odd: list[bytes] = []
+            tally.lines += _add_rows(rows, tally, odd, len(self._buckets) if shape.has_duration else 0)
+            data = b"".join(odd)
+            if self._format.bulk or len(data) < WORTH_BYTES:
+                break
+        return data
+
+    def _shape_of(self, data: bytes) -> Format | None:
+        """The shape of these lines, by the first that has one; new ones are remembered."""
+        if self._format.bulk or self._format.learn is None or not data:
+            return self._format if data and self._format.bulk else None
+        for line in data[: data.find(b"\n", _LOOK_BYTES) + 1 or None].split(b"\n")[:_LOOK_LINES]:
+            known = next((one for one in self._shapes if re.fullmatch((one.pattern or "").encode(), line)), None)
+            if known is not None:
+                return known
+            if shape := self._format.learn(line):
+                shape = msgspec.structs.replace(shape, has_duration=self._format.has_duration)
+                self._shapes = [shape, *self._shapes[: _SHAPES - 1]]
+                return shape
+        return None
+
+    def _rows(self, data: bytes, shape: Format) -> list[_Row] | None:
         """The groups of a chunk; None where DuckDB does not take it or loses a line of it."""
         os.ftruncate(self._chunk, len(data))
         if os.pwrite(self._chunk, data, 0) < len(data):
             return None
         lines = data.count(b"\n")
-        if self._format.columns and (rows := self._ask(columnar_sql.by_columns, lines)) and _all_plain(rows):
+        if shape.columns and (rows := self._ask(columnar_sql.by_columns, shape, lines)) and _all_plain(rows):
             return rows
-        return self._ask(columnar_sql.by_regex, lines)
+        return self._ask(columnar_sql.by_regex, shape, lines)
 
-    def _ask(self, sql: Callable[[str, Format, Buckets], str], lines: int) -> list[_Row] | None:
+    def _ask(self, sql: Callable[[str, Format, Buckets], str], shape: Format, lines: int) -> list[_Row] | None:
         try:
-            rows: list[_Row] = self._db.execute(sql(self._path, self._format, self._buckets)).fetchall()
+            rows: list[_Row] = self._db.execute(sql(self._path, shape, self._buckets)).fetchall()
         except duckdb.Error:
             return None
         return rows if sum(row[4] for row in rows) == lines else None

@@ -7,6 +7,8 @@ plain, which are the scalar engine's to read, and NULL for all others.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 from exporter.accesslog.formats import Fields, Format
 from exporter.accesslog.formats.durations import MAX_DURATION_NS
@@ -20,25 +22,29 @@ NO_DELIMITER = "\x01"
 
 TAB = "\t"
 
+_QUICK_GROUPS = 4
+_NAMED = re.compile(r"\(\?P<(\w+)>")
 _METHOD_AND_TARGET = re.compile(r"\(\?P<method>((?:(?!\(\?P<).)*)\) \(\?P<target>")
 
 
 def by_regex(path: str, format_: Format, buckets: Buckets) -> str:
     """Lines taken apart by the format's regex, in RE2."""
-    pattern, names = _merged(format_)
-    field = {name: f"fields.{name}" if name in names else "''" for name in ("request", *Fields._fields)}
-    request = field["request"] if "request" in names else f"concat({field['method']}, ' ', {field['target']})"
+    merged = _merged(format_)
+    field = merged.fields
+    request = field["request"] if "request" in field else f"concat({field['method']}, ' ', {field['target']})"
     duration_ns = _duration_ns(field["duration"], format_)
     return f"""
         WITH lines AS (
-            SELECT line, regexp_extract(line, '^(?:{pattern.replace("'", "''")})$', {names}) AS fields
+            SELECT line, {_extract("line", merged.pattern, merged.groups)} AS fields
             FROM {_read(path, ["line"], NO_DELIMITER)}
+        ), parts AS (
+            SELECT line, fields, {merged.pair or "NULL"} AS pair FROM lines
         ), plain AS (
             SELECT {request} AS request, {field["code"]} AS code, try_cast({field["size"]} AS BIGINT) AS size,
                    {duration_ns} AS duration_ns,
                    CASE WHEN {field["code"]} <> '' AND coalesce({duration_ns} <= {MAX_DURATION_NS}, true)
                         THEN NULL ELSE coalesce(line, '') END AS odd
-            FROM lines
+            FROM parts
         )
         SELECT request, code, {_bucket(format_, buckets)} AS bucket, odd, count(*), sum(size), sum(duration_ns)
         FROM plain GROUP BY ALL"""  # noqa: S608, see the top
@@ -78,11 +84,22 @@ def _read(path: str, columns: Sequence[str], delimiter: str, *more: str) -> str:
     return f"read_csv('{path}', {', '.join(options)})"
 
 
+def _extract(text: str, pattern: str, groups: Sequence[str]) -> str:
+    return f"regexp_extract({text}, '^(?:{pattern.replace(chr(39), chr(39) * 2)})$', {list(groups)})"
+
+
 def _duration_ns(field: str, format_: Format) -> str:
     """The scalar engine's arithmetic, step by step, so that floating point comes out the same."""
     if not format_.has_duration:
         return "NULL"
-    return f"CAST(floor(try_cast({field} AS DOUBLE) * {format_.duration_unit_ns} + 0.5) AS BIGINT)"
+    if format_.steps == 1:
+        return _whole_ns(field, format_)
+    steps = " + ".join(_whole_ns(f"split_part({field}, ' ', {i})", format_) for i in range(1, format_.steps + 1))
+    return f"(CASE WHEN {field} = '' THEN NULL WHEN contains({field}, '-') THEN {MAX_DURATION_NS} + 1 ELSE {steps} END)"
+
+
+def _whole_ns(number: str, format_: Format) -> str:
+    return f"CAST(floor(try_cast({number} AS DOUBLE) * {format_.duration_unit_ns} + 0.5) AS BIGINT)"
 
 
 def _bucket(format_: Format, buckets: Buckets) -> str:
@@ -92,13 +109,59 @@ def _bucket(format_: Format, buckets: Buckets) -> str:
     return f"CASE WHEN duration_ns IS NULL THEN NULL{steps} ELSE {len(buckets) - 1} END"
 
 
-def _merged(format_: Format) -> tuple[str, list[str]]:
-    """The format's regex, and its groups in their order, which is how DuckDB names them.
+class _Merged(NamedTuple):
+    """A pattern with few groups: their names, an expression for each field, and one for two fields in one group."""
 
-    RE2 is three times as quick with at most four groups. A method and a target with one blank between them are one
-    group here, `request`: a method has no blank, so the first one parts them again.
+    pattern: str
+    groups: list[str]
+    fields: dict[str, str]
+    pair: str
+
+
+def _merged(format_: Format) -> _Merged:
+    """The format's regex with at most four groups, with which RE2 is three times as quick.
+
+    A method and a target with one blank between them are one group, `request`: a method has no blank, so the first one
+    parts them again. Of five groups, the two with the least between them are one, which is taken apart once more.
     """
     assert format_.pattern is not None
     pattern = format_.pattern.replace("(?P<instant>", "(?:").replace("(?P<unitless>", "(?:")
     pattern = _METHOD_AND_TARGET.sub(r"(?P<request>\1 ", pattern)
-    return pattern, re.findall(r"\(\?P<(\w+)>", pattern)
+    groups = _groups(pattern)
+    fields = dict.fromkeys(Fields._fields, "''") | {group.name: f"fields.{group.name}" for group in groups}
+    if len(groups) <= _QUICK_GROUPS:
+        return _Merged(pattern, [group.name for group in groups], fields, "")
+    first, second = min(pairwise(groups), key=lambda pair: pair[1].start - pair[0].end)
+    inner = pattern[first.start : second.end]
+    outer = f"{pattern[: first.start]}(?P<pair>{_NAMED.sub('(?:', inner)}){pattern[second.end :]}"
+    names = [group.name for group in groups if group is not second]
+    names[names.index(first.name)] = "pair"
+    fields |= {one.name: f"pair.{one.name}" for one in (first, second)}
+    return _Merged(outer, names, fields, _extract("fields.pair", inner, [first.name, second.name]))
+
+
+class _Group(NamedTuple):
+    name: str
+    start: int
+    end: int
+
+
+def _groups(pattern: str) -> list[_Group]:
+    """The named groups of a pattern and where each stands, in their order, which is how DuckDB names them."""
+    found, open_, in_class, i = [], [], False, 0
+    while i < len(pattern):
+        if pattern[i] == "\\":
+            i += 1
+        elif in_class:
+            in_class = pattern[i] != "]"
+        elif pattern[i] == "[":
+            in_class = True
+            i += pattern[i + 1 : i + 2] in ("^", "]")  # what comes first in a class does not end it
+        elif pattern[i] == "(":
+            open_.append(i)
+        elif pattern[i] == ")":
+            start = open_.pop()
+            if name := _NAMED.match(pattern, start):
+                found.append(_Group(name[1], start, i + 1))
+        i += 1
+    return sorted(found, key=lambda group: group.start)

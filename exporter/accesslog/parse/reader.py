@@ -120,15 +120,14 @@ class Reader:
         return tally
 
     def _tally(self, data: bytes, format_: Format) -> Tally:
-        if len(data) < BULK_BYTES or not format_.bulk:
+        if len(data) < BULK_BYTES or not (format_.bulk or format_.learn):
             return tally_scalar(data, format_, self._buckets)
-        assert format_.pattern is not None
-        columnar = self._columnar.get(format_.pattern)
+        columnar = self._columnar.get(format_.pattern or "")
         if columnar is None:
             from exporter.accesslog.parse.columnar import Columnar  # noqa: PLC0415, a log that trickles needs no DuckDB
 
             self._columnar.clear()
-            columnar = self._columnar[format_.pattern] = Columnar(format_, self._buckets)
+            columnar = self._columnar[format_.pattern or ""] = Columnar(format_, self._buckets)
         return columnar.tally(data)
 
     def _parts(self, data: bytes, path: str) -> Iterator[tuple[Format, bytes]]:

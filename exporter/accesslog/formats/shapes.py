@@ -1,0 +1,234 @@
+"""Logs whose fields have names, in bulk: the shape of one line as a regex that reads all lines of that shape.
+
+A program's lines have the same keys in the same order. From one of them comes a pattern that matches only lines of
+which the format would find the same fields at the same places: keys and empty values stand in it as they are, strings
+have no escapes, and numbers are plain. Every other line is left to the format itself.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from exporter.accesslog.formats._model import Fields, Format, complete
+from exporter.accesslog.formats.durations import SPAN_NS
+
+Role: TypeAlias = Literal["method", "target", "code", "size", "duration", "request", "empty"]
+"""What a value is: one of the fields, a whole request line, or looked at and empty."""
+
+
+class Plan(NamedTuple):
+    """Where a record's fields are.
+
+    roles: what the values at some paths are.
+    looked: all paths that were looked at, whether something is there or not.
+    unit: what a bare duration counts; None if that is not known.
+    """
+
+    roles: Mapping[str, Role]
+    looked: frozenset[str]
+    unit: str | None
+
+
+class Unshapely(Exception):  # noqa: N818, caught in this file
+    """No pattern can say what this line has."""
+
+
+_CHARACTER = r'[^"\\\x00-\x1f]'
+_STRING = f'"{_CHARACTER}*"'
+_NUMBER = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,17})?"
+_ATOM = f"(?:{_STRING}|{_NUMBER}|true|false|null)"
+
+
+def _list_of(item: str, start: str, end: str) -> str:
+    return rf"\{start}(?:{item}(?:, ?{item})*)?\{end}"
+
+
+_FLAT = f"(?:{_ATOM}|{_list_of(_ATOM, '[', ']')})"
+_NESTED = f"(?:{_FLAT}|{_list_of(f'{_STRING}: ?{_FLAT}', '{', '}')})"
+_CONTAINERS = {"[": _list_of(_NESTED, "[", "]"), "{": _list_of(f"{_STRING}: ?{_NESTED}", "{", "}")}
+"""Values in which no field is looked for: objects of lists, as a request's headers are, and not deeper."""
+
+_BARE = "[!#-~]"  # of a logfmt value without quotes
+_NOT_DASH = "[!#-,.-~]"
+_TOKEN = re.compile(rf"\s*({_STRING}|{_NUMBER}|true|false|null|[{{}}\[\]:,])")
+_SPAN = re.compile(rf"([0-9]+(?:\.[0-9]+)?)({'|'.join(SPAN_NS)})", re.ASCII)
+_PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_WORD = re.compile(rf'(?:([^\s="]+)=)?("{_CHARACTER}*"|{_BARE}*)', re.ASCII)
+
+
+class _Values:
+    """The regexes of values, by their roles; collects what a duration counts."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.unit_ns = 1
+
+    def quoted(self, path: str, text: str) -> str:
+        """Of a string in quotes."""
+        match self._plan.roles.get(path):
+            case "empty":
+                return re.escape(f'"{text}"')
+            case "method":
+                return r'"(?P<method>[^"\\\x00-\x20-][^"\\\x00-\x20]*)"'  # the columnar engine parts it by a blank
+            case "target":
+                return rf'"(?P<target>[^"\\\x00-\x1f?-][^"\\\x00-\x1f?]*)(?:\?{_CHARACTER}*)?"'
+            case "request":
+                rest = r'[^" \\\x00-\x1f]*'
+                target = rf'(?P<target>[^" ?\\\x00-\x1f]+)(?:\?{rest})?'
+                return rf'"(?P<method>[A-Za-z][A-Za-z-]*) {target}(?: {_CHARACTER}*)?"'
+            case None:
+                return f"(?:{_STRING}|null)"
+            case role:
+                return f'"{self.number(role, text)}"'
+
+    def bare(self, path: str, text: str) -> str:
+        """Of a logfmt value without quotes."""
+        match self._plan.roles.get(path):
+            case "empty":
+                return re.escape(text)
+            case "method":
+                return f"(?P<method>{_NOT_DASH}{_BARE}*)"
+            case "target":
+                return rf"(?P<target>[!#-,.->@-~][!#->@-~]*)(?:\?{_BARE}*)?"
+            case "request":
+                raise Unshapely
+            case None:
+                return f"(?:{_STRING}|{_BARE}*)"
+            case role:
+                return self.number(role, text)
+
+    def number(self, role: Role, text: str) -> str:
+        """Of digits that are a field. Raises Unshapely for the role of a text."""
+        if role == "code":
+            return "(?P<code>[1-9][0-9]{2})"
+        if role == "size":
+            return "(?P<size>0|[1-9][0-9]{0,14})"
+        if role != "duration":
+            raise Unshapely
+        span = _SPAN.fullmatch(text)
+        unit = span[2] if span else self._plan.unit
+        if unit is None:
+            return _NUMBER
+        self.unit_ns = SPAN_NS[unit]
+        digits = min(15, 19 - len(str(self.unit_ns)))  # so that whole nanoseconds fit 64 bits
+        return rf"(?P<duration>(?:0|[1-9][0-9]{{0,{digits - 1}}})(?:\.[0-9]{{1,9}})?)" + (span[2] if span else "")
+
+
+def json_shape(line: str, plan: Plan) -> tuple[str, int]:
+    """The pattern of a line of JSON, and what its duration counts. Raises Unshapely."""
+    values = _Values(plan)
+    tokens = _tokens(line)
+    pattern = _json_value(tokens, "", plan, values)
+    if tokens:
+        raise Unshapely
+    return pattern, values.unit_ns
+
+
+def _tokens(line: str) -> list[tuple[str, str]]:
+    """Each token with the blanks before it, the last first."""
+    found, end = [], 0
+    while match := _TOKEN.match(line, end):
+        found.append((line[end : match.start(1)], match[1]))
+        end = match.end()
+    if end < len(line):
+        raise Unshapely
+    return found[::-1]
+
+
+def _json_value(tokens: list[tuple[str, str]], path: str, plan: Plan, values: _Values) -> str:
+    blanks, text = _next(tokens)
+    start = f"{path}." if path else ""
+    if text == "{" and any(one.startswith(start) for one in plan.looked):
+        return re.escape(blanks) + _json_object(tokens, path, plan, values)
+    if text in _CONTAINERS:
+        _skip(tokens)
+        return re.escape(blanks) + _CONTAINERS[text]
+    if text.startswith('"'):
+        return re.escape(blanks) + values.quoted(path, text[1:-1])
+    is_word = text[0] in "tfn"
+    if plan.roles.get(path) is None:
+        return re.escape(blanks) + ("(?:true|false|null)" if is_word else f"(?:{_NUMBER}|null)")
+    return re.escape(blanks) + (text if is_word else values.number(plan.roles[path], text))
+
+
+def _json_object(tokens: list[tuple[str, str]], path: str, plan: Plan, values: _Values) -> str:
+    made, seen = [r"\{"], set[str]()
+    while True:
+        blanks, key = _next(tokens)
+        if key == "}" and not seen:
+            return f"{made[0]}{re.escape(blanks)}}}"
+        between, colon = _next(tokens)
+        if not key.startswith('"') or colon != ":" or key in seen or (path and "." in key):
+            raise Unshapely  # with a point in it, whether that is one step or two is for the format to say
+        seen.add(key)
+        inner = f"{path}.{key[1:-1]}" if path else key[1:-1]
+        made += [re.escape(f"{blanks}{key}{between}:"), _json_value(tokens, inner, plan, values)]
+        blanks, mark = _next(tokens)
+        made.append(re.escape(blanks + mark))
+        if mark == "}":
+            return "".join(made)
+        if mark != ",":
+            raise Unshapely
+
+
+def _next(tokens: list[tuple[str, str]]) -> tuple[str, str]:
+    if not tokens:
+        raise Unshapely
+    return tokens.pop()
+
+
+def _skip(tokens: list[tuple[str, str]]) -> None:
+    depth = 1
+    while depth:
+        _, token = _next(tokens)
+        depth += (token in ("{", "[")) - (token in ("}", "]"))
+
+
+def logfmt_shape(line: str, plan: Plan) -> tuple[str, int]:
+    """The pattern of a logfmt line, and what its duration counts. Raises Unshapely."""
+    values, made, seen, end = _Values(plan), [], set(), 0
+    while True:
+        match = _WORD.match(line, end)
+        if match is None or match[1] in seen or not match[0]:
+            raise Unshapely
+        key, value = match[1], match[2]
+        if key is None:
+            made.append("[!#-<>-~]+")  # a word that names nothing
+        else:
+            seen.add(key)
+            quoted = value.startswith('"') and plan.roles.get(key) is not None
+            made.append(f"{re.escape(key)}={values.quoted(key, value[1:-1]) if quoted else values.bare(key, value)}")
+        end = match.end()
+        if end == len(line):
+            return " ".join(made), values.unit_ns
+        if line[end] != " ":
+            raise Unshapely
+        end += 1
+
+
+Shaper: TypeAlias = Callable[[str, Plan], tuple[str, int]]
+
+
+def shaped(name: str, line: bytes, plan: Plan, shape: Shaper, want: Fields) -> Format | None:
+    """The format of all lines of this one's shape, or None where there is none. `want`: the fields of this line."""
+    if not line.isascii() or b"\\" in line:
+        return None
+    try:
+        pattern, unit_ns = shape(line.decode(), plan)
+    except Unshapely:
+        return None
+    try:
+        found = re.fullmatch(complete(pattern).encode(), line)
+    except re.error:  # two values are the same field
+        return None
+    if found is None or found.group("method", "target", "code") != want[:3]:
+        return None
+    return Format(name=name, pattern=pattern, duration_unit_ns=unit_ns, has_duration=True, bulk=True)
+
+
+def is_plain(role: Role, value: Any) -> bool:
+    """Whether a value says its field in letters or digits alone, or a duration with its unit."""
+    if role in ("method", "target", "request"):
+        return isinstance(value, str)
+    text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    return bool(_PLAIN_NUMBER.fullmatch(text) or (role == "duration" and _SPAN.fullmatch(text)))
