@@ -272,7 +272,11 @@ def _durations(columns: Sequence[_Column], roles: dict[int, str]) -> dict[int, s
     """The columns that are known to be times: by a unit in their name or values, or by nginx's three decimals."""
     if "request_time" in roles.values():
         return {}
+    words = {column.number: set(column.filled) for column in columns}
     for column in columns:
+        after = words.get(column.number + 1, set())
+        if column.all(_NUMBER) and len(after) == 1 and (unit := unit_of_name(f"_{next(iter(after))}")):
+            return {column.number: f"duration_{unit}"}
         if column.all(_NUMBER) and (unit := unit_of_name(column.key[:-1])):
             return {column.number: f"duration_{unit}"}
         if column.all(_WITH_UNIT) and len(units := {_unit(value) for value in column.filled}) == 1:

@@ -86,6 +86,52 @@ def test_a_name_that_ends_in_a_unit_tells_it(name, unit):
     assert unit_of_name(name) == unit
 
 
+MILLIS = [  # formats whose name tells the unit
+    ("envoy", '[2026-11-22T06:30:48Z] "GET / HTTP/2" 200 - 7 9 {} - "-" "curl"'),
+    ("envoy-json", '{{"method":"GET","path":"/","response_code":200,"response_flags":"-","duration":{}}}'),
+    ("haproxy", '192.0.2.1:1 [x] f b/s 0/0/0/0/{} 200 9 - - ---- 1/1/0/0/0 0/0 "GET / HTTP/1.1"'),
+    ("lograge", "method=GET path=/ controller=A action=b status=200 duration={}"),
+    ("morgan-dev", "GET / 200 {} ms - 9"),
+    ("morgan-short", "192.0.2.1 - GET / HTTP/1.1 200 9 - {} ms"),
+    ("morgan-tiny", "GET / 200 9 - {} ms"),
+    ("pino", '{{"level":30,"req":{{"method":"GET","url":"/"}},"res":{{"statusCode":200}},"responseTime":{}}}'),
+    ("squid", "1795329048.918 {:6} 192.0.2.1 TCP_MISS/200 9 GET http://h/ - HIER_DIRECT/192.0.2.9 -"),
+    ("%ci %ST %HM %HU %Ta", "192.0.2.1 200 GET / {}"),
+    ("%RESPONSE_CODE% %REQ(:METHOD)% %REQ(:PATH)% %DURATION%", "200 GET / {}"),
+    ("%(s)s %(m)s %(U)s %(M)s", "200 GET / {}"),
+    (":status :method :url :response-time", "200 GET / {}"),
+    ("$status $request_method $uri $duration_ms", "200 GET / {}"),
+    ("#Fields: sc-status cs-method cs-uri-stem TimeTakenMS", "200 GET / {}"),
+]
+
+
+@pytest.mark.parametrize(("name", "line"), MILLIS)
+@given(amount=amounts)
+def test_a_format_may_tell_the_unit(name, line, amount):
+    _, numbers, timed = read(line.format(amount), find_format(name))
+    assert (numbers[DURATION_NS], timed) == (amount * UNITS_NS["ms"], 1)
+
+
+# 4. HAProxy's strings and Apache's are never taken for each other's.
+
+HAPROXY = ("%ci", "%tr", "%ft", "%s", "%b", "%TR", "%Tw", "%Tc", "%Tt", "%B", "%tsc", "%rc", "%hr", "%{+Q}r")
+APACHE = ("%h", "%l", "%u", "%t", '"%r"', "%b", "%O", "%D", "%{Referer}i", "%v", "%X", "%I")
+
+
+@given(directives=st.permutations(HAPROXY), count=st.integers(0, len(HAPROXY)))
+def test_a_string_of_haproxy_is_not_apaches(directives, count):
+    try:
+        found = find_format(" ".join((*directives[:count], "%ST"))).name
+    except ValueError:  # it may be both
+        found = None
+    assert found in ("haproxy", None)
+
+
+@given(directives=st.permutations(APACHE), count=st.integers(0, len(APACHE)))
+def test_a_string_of_apache_is_not_haproxys(directives, count):
+    assert find_format(" ".join((*directives[:count], "%>s"))).name == "apache"
+
+
 # 2. A request that got no answer is a request.
 
 

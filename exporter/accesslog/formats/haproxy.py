@@ -101,6 +101,10 @@ def telling_directives(text: str) -> list[str]:
 
 def haproxy_format(name: str, text: str, *, more: bool = False) -> Format:
     """The format of a `log-format` string; `more`: fields may follow. Raises ValueError."""
+    if "+json" in text or "+cbor" in text:
+        raise ValueError(
+            "the format makes HAProxy write JSON or CBOR by itself; of these JSON is read: format json, with fields"
+        )
     pieces = list(_pieces(re.sub(r'\\([ "\[\]\\#])', r"\1", text)))
     roles = _roles(pieces)
     if "code" not in roles.values():

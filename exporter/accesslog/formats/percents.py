@@ -32,6 +32,8 @@ _TOMCAT_WORDS = {
     "combined": '%h %l %u %t "%r" %s %b "%{Referer}i" "%{User-Agent}i"',
 }
 _TOMCAT_ONLY = re.compile(r"%F|%\{[^}]*\}[crs]")
+_LISTED = 4
+_APACHES_CODE = re.compile(r"%[!0-9,<>]*s")
 _SQUID = re.compile(r"%[-0-9.]*[<>]?Hs\b|%S[sh]\b")
 
 MICROS, MILLIS, SECONDS = (Variable("duration", UNITS_NS[unit]) for unit in ("us", "ms", "s"))
@@ -73,7 +75,7 @@ def _is_haproxy(text: str) -> bool:
     telling = haproxy.telling_directives(text)
     if not_apache or not_haproxy or "%ST" not in telling:
         return bool(not_apache)
-    if len(telling) > 1:
+    if len(telling) > 1 or not _APACHES_CODE.search(text):
         return True
     raise ValueError(
         "the format can be Apache's and HAProxy's, where %s and %b mean other things; write it as HAProxy's "
@@ -82,7 +84,7 @@ def _is_haproxy(text: str) -> bool:
 
 
 def _listed(directives: list[str]) -> str:
-    return ", ".join(dict.fromkeys(directives))
+    return ", ".join([*dict.fromkeys(directives)][:_LISTED])
 
 
 def _tomcat(text: str, time_unit: str | None) -> Format:

@@ -73,7 +73,7 @@ _SQUID_REST = rf"[^ ]+ [A-Z_]+/{CODE} {SIZE} (?P<method>[^ ]*) {_TARGET} [^ ]+ [
 _NUMBER = r"(?P<duration>[0-9]{1,9}(?:\.[0-9]{1,9})?|-|)"
 _COLOUR = r"(?:\x1b\[[0-9;]*m)*"
 _TINY = f"{CODE} {SIZE} - {_NUMBER} ms"
-_DEV = rf"(?P<method>[A-Z-]+) {_TARGET} {_COLOUR}{CODE}{_COLOUR} {_NUMBER} ms - {SIZE}{_COLOUR}"
+_DEV = rf"(?P<method>[A-Z-]+) {_TARGET} {_COLOUR}{CODE}{_COLOUR} {_COLOUR}{_NUMBER} ms - {SIZE}{_COLOUR}"
 _UVICORN = (
     r'(?:[^"]* )?(?:[^ "]+:[0-9]+)? ?- {0}"{0}(?P<method>[^ "]*) (?P<target>[^ ?"]*)(?:\?[^ "]*)?(?: [^"]*)?{0}"{0} '
 )

@@ -130,8 +130,8 @@ def unknown_to_apache(text: str) -> list[str]:
 
 def _is_apache(match: re.Match[str]) -> bool:
     argument, letter = match[1], match[2]
-    if letter is None or letter.startswith("^t"):
-        return True
+    if letter is None or letter.startswith("^"):
+        return letter in (None, "^ti", "^to", "^FB")
     return letter in _PLAIN_LETTERS if argument is None else letter in _ARGUED_LETTERS and argument[:1] not in "+-"
 
 
