@@ -22,14 +22,20 @@ _ANY_MODE = 0o666  # less the umask, as for every new file
 
 
 @contextmanager
-def replacing(path: Path, *, own_name: bool = False) -> Iterator[IO[bytes]]:
-    """A stream whose content takes the place of `path` once it is whole; standard output for `-`. Raises StoreError.
+def replacing(path: Path, *, own_name: bool = False, may_exist: bool = True) -> Iterator[IO[bytes]]:
+    """A stream whose content takes the place of `path` once it is whole; standard output for `-`.
 
-    own_name: the program chose the name, so that a link or a pipe there was planted and is itself replaced.
+    Args:
+        path: where the result is to be.
+        own_name: the program chose the name, so that a link or a pipe there was planted and is itself replaced.
+        may_exist: whether a file that is there is replaced.
+
+    Raises:
+        StoreError: it cannot be written, or is there and must not be.
     """
     try:
         if own_name:
-            with _replacing(path) as stream:
+            with _replacing(path, may_exist=may_exist) as stream:
                 yield stream
             return
         if str(path) == "-":
@@ -40,7 +46,7 @@ def replacing(path: Path, *, own_name: bool = False) -> Iterator[IO[bytes]]:
             with path.open("wb") as stream:
                 yield stream
             return
-        with _replacing(path.resolve()) as stream:  # a link stays a link
+        with _replacing(path.resolve(), may_exist=may_exist) as stream:  # a link stays a link
             yield stream
     except BrokenPipeError:  # whoever read standard output has enough
         raise
@@ -49,7 +55,7 @@ def replacing(path: Path, *, own_name: bool = False) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _replacing(target: Path) -> Iterator[IO[bytes]]:
+def _replacing(target: Path, *, may_exist: bool) -> Iterator[IO[bytes]]:
     temporary = target.with_name(f".tidewatch-{secrets.token_hex(8)}.tmp")
     fd = os.open(temporary, _NEW, _ANY_MODE)
     try:
@@ -59,7 +65,11 @@ def _replacing(target: Path) -> Iterator[IO[bytes]]:
                 if stat.S_ISREG(old.st_mode):
                     os.fchmod(fd, old.st_mode & 0o777)  # the new file is as private as the old one
             yield stream
-        temporary.replace(target)
+        if may_exist:
+            temporary.replace(target)
+        else:
+            target.hardlink_to(temporary)
+            temporary.unlink()
     except BaseException:
         with suppress(OSError):
             temporary.unlink()

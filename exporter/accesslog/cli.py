@@ -14,7 +14,7 @@ import msgspec
 from exporter.accesslog.bad import BadLines
 from exporter.accesslog.cli_routes import routes as routes_command
 from exporter.accesslog.explain import explain
-from exporter.accesslog.flags import configured, format_or_tab, guessed, make_source
+from exporter.accesslog.flags import configured, format_or_tab, make_source, proposed
 from exporter.accesslog.formats import UNITS_NS
 from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.infer import propose, sample
@@ -24,6 +24,7 @@ from exporter.accesslog.report.qps import Reporter, follow
 from exporter.accesslog.report.summary import CHUNK_BYTES, as_table, new_reader, summarize, tally_file
 from exporter.accesslog.source import TimeUnit
 from exporter.accesslog.tally import Tally
+from exporter.checkpoint import STATE_DIR
 from exporter.sources.linefile import LineFile
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, SourceError
@@ -31,6 +32,7 @@ from foundation.flags import AddressType, DurationType
 from foundation.grammar import Address
 from foundation.jsontext import json_text
 from foundation.logfmt import start_logging
+from foundation.output import replacing
 from foundation.signals import until_signal
 from foundation.terminal import echo, printable
 
@@ -119,10 +121,39 @@ def _say_if_empty(file: LineFile) -> None:
 
 @click.command("infer")
 @click.argument("log", metavar="LOG")
-def infer_command(*, log: str) -> None:
+@click.option("--format", "format_", metavar="F", help="The log's format, where it is known; else a guess.")
+@click.option("--time-unit", type=click.Choice(list(UNITS_NS)), help="What the log's durations are in.")
+@click.option(
+    "--server-config",
+    "server",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take the format from the server's configuration, as /etc/nginx/nginx.conf.",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Write the configuration here, not to stdout.")
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+def infer_command(
+    *,
+    log: str,
+    format_: str | None,
+    time_unit: TimeUnit | None,
+    server: Path | None,
+    output: Path | None,
+    force: bool,
+) -> None:
     """Look at a log's first lines and print what to write into the configuration."""
+    if output is not None and output.exists() and not force:
+        raise ConfigError(f"--output: {output}: is there already; choose another name, or overwrite it with --force")
     data = sample(log)
-    echo(propose(log, data, guessed(log, data)), nl=False)
+    guess = proposed(log, data, format_, time_unit, server)
+    folder = (output.parent if output else Path()).absolute()
+    text = propose(log, data, guess, state_dir=folder / STATE_DIR, time_unit=time_unit)
+    if output is None:
+        echo(text, nl=False)
+        return
+    with replacing(output, may_exist=force) as file:
+        file.write(text.encode())
+    echo(f"{printable(output)}: written; next: exporter check {printable(output)}", err=True)
 
 
 @click.command("explain")

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import msgspec
 
+from exporter.accesslog.bad import excerpt
 from exporter.accesslog.formats.envelope import EnvelopeSetting
-from exporter.accesslog.infer import SAMPLE_LINES, Guess, infer, refusal, sample
+from exporter.accesslog.infer import ENOUGH, SAMPLE_LINES, Guess, fit, infer, refusal, sample
+from exporter.accesslog.serverconf import read_server_config
 from exporter.accesslog.source import Source, TimeUnit
 from exporter.checkpoint import STATE_DIR
 from exporter.sources.linefile import LineFile
@@ -92,6 +94,36 @@ def guessed(log: str, data: bytes) -> Guess:
         raise ConfigError(f"{log}: empty, so its format cannot be guessed; name it with --format")
     guess = infer(data)
     if guess is None:
+        first = excerpt(data.split(b"\n", 1)[0])
         unknown = "its lines fit no format known here; name it with --format, as a format string or regex"
-        raise ConfigError(f"{log}: {refusal(data) or unknown}")
+        raise ConfigError(f"{log}: {refusal(data) or unknown}; the first line: {first}")
     return guess
+
+
+def proposed(log: str, data: bytes, format_: str | None, time_unit: TimeUnit | None, server: Path | None) -> Guess:
+    """The format to propose: the one named, that of the server's configuration, or a guess. Raises ConfigError."""
+    if format_ is not None:
+        try:
+            return fit(data, format_, time_unit)
+        except ValueError as exc:
+            raise ConfigError(f"--format: {exc}") from exc
+    if server is not None:
+        return _configured_there(log, data, server, time_unit)
+    return guessed(log, data)
+
+
+def _configured_there(log: str, data: bytes, server: Path, time_unit: TimeUnit | None) -> Guess:
+    """The format that the server's configuration names for the log, else the one there that fits best."""
+    config = read_server_config(server)
+    formats = config.named_for(log) or config.every()
+    guesses, refused = [], ""
+    for text in formats:
+        try:
+            guesses.append(fit(data, text, time_unit))
+        except ValueError as exc:
+            refused = refused or f"; {exc}"
+    best = max(guesses, key=lambda guess: guess.fits, default=None)
+    if best is not None and (best.fits >= ENOUGH or not data):
+        return best
+    fits = f"; the best of them fits {best.fits:.0%}: {best.format}" if best else refused
+    raise ConfigError(f"{log}: its lines fit no format of {server}{fits}")

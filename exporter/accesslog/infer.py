@@ -17,6 +17,7 @@ from exporter.accesslog.labels import is_success
 from exporter.accesslog.parse.opening import split
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router, compile_template
+from exporter.accesslog.source import TimeUnit
 from exporter.accesslog.tally import COUNT, NO_ANSWER, Buckets
 from exporter.sources.linefile import LineFile
 from exporter.sources.lines import each_line
@@ -95,6 +96,21 @@ def _described(data: bytes, envelope: Envelope | None) -> Guess | None:
     return max(found, key=lambda item: item[:3])[3] if found else None
 
 
+def fit(data: bytes, format_: str, time_unit: TimeUnit | None = None) -> Guess:
+    """How a format that is named fits, in the envelope in which it fits best. Raises ValueError for what is none."""
+    parsed = find_format(format_, time_unit=time_unit)
+    views = [(None, data)] if parsed.own_regex else [*_inside(data), (None, data)]
+    guesses = [Guess(format_, _read(lines, parsed), envelope) for envelope, lines in views]
+    return max(guesses, key=lambda guess: guess.fits)
+
+
+def _read(data: bytes, format_: Format) -> float:
+    """The share of lines, directives aside, that are requests."""
+    tally = Reader(format_, Buckets((1.0,))).read(data)
+    requests = sum(numbers[COUNT] for numbers in tally.hits.values())
+    return requests / max(1, requests + sum(tally.failed.values()))
+
+
 def _inside(data: bytes) -> Iterator[tuple[Envelope | None, bytes]]:
     """The lines inside of each envelope that most lines are in; of the standard error only where all went there."""
     for envelope, open_line in OPENERS.items():
@@ -132,9 +148,15 @@ def unitless(data: bytes, reader: Reader, path: str = "") -> Unitless | None:
     return Unitless(found[0].where, b", ".join(texts)) if found else None
 
 
-def propose(log: str, data: bytes, guess: Guess) -> str:
-    """The source block for the configuration, in YAML, with the codes and routes that the sample has."""
-    reader = Reader(find_format(guess.format), Buckets((1.0,)), envelope=guess.envelope or "none")
+def propose(
+    log: str, data: bytes, guess: Guess, *, state_dir: Path | None = None, time_unit: TimeUnit | None = None
+) -> str:
+    """The configuration of the log, in YAML, with the codes and routes that the sample has.
+
+    `state_dir` is absolute, where it is given: with positions looked for elsewhere everything would be counted twice.
+    """
+    format_ = find_format(guess.format, time_unit=time_unit)
+    reader = Reader(format_, Buckets((1.0,)), envelope=guess.envelope or "none")
     tally = reader.read(data)
     tally.merge(reader.finish())
     router = Router([])
@@ -144,18 +166,27 @@ def propose(log: str, data: bytes, guess: Guess) -> str:
             routes[router.route(target)] += numbers[COUNT]
     block: dict[str, object] = {
         "source": _source_name(log),
-        "paths": [str(Path(log).absolute())],
+        "paths": ["/path/to/access.log" if (once := _is_read_once(log)) else str(Path(log).absolute())],
         "format": guess.format,
     }
+    if time_unit:
+        block["time_unit"] = time_unit
     if guess.envelope:
         block["envelope"] = guess.envelope
     block["routes"] = [route for route, _ in routes.most_common(_PROPOSED_ROUTES) if _is_template(route)]
     block["codes"] = sorted({int(code) for _, _, code in tally.hits} | {500})
     text = yaml.safe_dump(
-        {"accesslog": [block]}, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
+        ({"state_dir": str(state_dir)} if state_dir else {}) | {"accesslog": [block]},
+        sort_keys=False,
+        default_flow_style=None,
+        width=110,
+        allow_unicode=True,
     )
+    fits = f"{guess.fits:.0%} of the first {tally.lines} lines fit this format" if data else "The log is empty"
     notes = _pods(log) + _unit_wanted(unitless(data, reader)) + _names_wanted(guess)
-    return f"# {guess.fits:.0%} of the first {tally.lines} lines fit this format.\n{notes}{text}"
+    if once:
+        notes += "# The lines came from a pipe; `paths` must name the file that is to be followed.\n"
+    return f"# {fits}.\n{notes}{text}"
 
 
 def _unit_wanted(number: Unitless | None) -> str:
@@ -175,6 +206,10 @@ def _names_wanted(guess: Guess) -> str:
         f"# Left out: {printable(', '.join(guess.left_out))}: numbers that may be how long each request took. Write\n"
         "# $duration_ms (or _s, _us, _ns) in the format where that is so, to get durations.\n"
     )
+
+
+def _is_read_once(log: str) -> bool:
+    return log == "-" or (Path(log).exists() and not Path(log).is_file())
 
 
 def _is_template(route: str) -> bool:

@@ -102,3 +102,12 @@ def test_what_stands_at_a_name_of_the_programs_own_is_replaced_and_not_written_t
         os.umask(old)
     assert (path.is_symlink(), path.read_bytes(), path.stat().st_mode & 0o777) == (False, b"new", 0o640)
     assert (victim.read_bytes(), len(list(tmp_path.iterdir()))) == (b"precious", 2)
+
+
+def test_a_file_that_must_be_new_is_never_written_over(tmp_path):
+    path = tmp_path / "result"
+    with replacing(path, may_exist=False) as stream:
+        stream.write(b"first")
+    with pytest.raises(StoreError, match="File exists"), replacing(path, may_exist=False) as stream:
+        stream.write(b"second")
+    assert (path.read_bytes(), [one.name for one in tmp_path.iterdir()]) == (b"first", ["result"])

@@ -1,0 +1,213 @@
+"""The formats in servers' configurations, and what `infer` makes of them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.accesslog.serverconf import FILES, read_server_config
+from exporter.cli import main
+from foundation.errors import ConfigError
+
+NGINX = r"""
+user www-data;  # log_format none 'of this';
+events { worker_connections 768; }
+http {
+    include mime.types;
+    log_format timed escape=default '$remote_addr [$time_local] "$request" '
+                                    '$status $body_bytes_sent $request_time';
+    access_log /var/log/nginx/access.log;
+    include conf.d/*.conf;
+    include /elsewhere/*.conf;
+    include ../out.conf;
+}
+"""
+SITE = r"""
+server {
+    access_log /var/log/nginx/shop-$host.log timed buffer=32k;
+    access_log syslog:server=unix:/dev/log timed;
+    access_log off;
+    location / { content_by_lua_block { ngx.say("it's") } }
+}
+"""
+APACHE = r"""
+ServerRoot "/etc/apache2"
+<IfModule log_config_module>
+  LogFormat "%h %l %u %t \"%r\" %>s %O \
+%D" timed
+</IfModule>
+# LogFormat "%h" none
+IncludeOptional sites-enabled/
+TransferLog logs/transfer_log
+"""
+VHOST = 'CustomLog ${APACHE_LOG_DIR}/shop.log timed\nCustomLog "|/usr/bin/rotatelogs x 86400" timed\n'
+HAPROXY = r"""
+defaults
+    option httplog
+frontend fe
+    log-format "%ci:%cp [%tr] %ft %ST %B %{+Q}r"
+"""
+TIMED = '$remote_addr [$time_local] "$request" $status $body_bytes_sent $request_time'
+
+
+def written(folder, files):
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+@pytest.fixture
+def nginx(tmp_path):
+    written(tmp_path, {"out.conf": "log_format out '$status';"})
+    return written(tmp_path / "nginx", {"nginx.conf": NGINX, "conf.d/site.conf": SITE}) / "nginx.conf"
+
+
+def test_nginx_includes_are_followed_within_the_folder(nginx):
+    config = read_server_config(nginx)
+    assert config.formats == {"timed": TIMED}
+    assert [(log.path, log.format) for log in config.logs] == [
+        ("/var/log/nginx/access.log", "combined"),
+        ("/var/log/nginx/shop-$host.log", "timed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("log", "want"),
+    [
+        ("/var/log/nginx/access.log", ["combined"]),
+        ("/var/log/nginx/access.log.1", ["combined"]),
+        ("/var/log/nginx/access.log-20260901.gz", ["combined"]),
+        ("/var/log/nginx/shop-example.org.log", [TIMED]),
+        ("/elsewhere/access.log", []),
+        ("/var/log/nginx/other.log", []),
+    ],
+)
+def test_the_format_is_that_of_the_log(nginx, log, want):
+    assert read_server_config(nginx).named_for(log) == want
+
+
+def test_apache_directives_with_continued_lines_variables_and_folders(tmp_path):
+    folder = written(tmp_path, {"apache2.conf": APACHE, "sites-enabled/shop.conf": VHOST})
+    config = read_server_config(folder / "apache2.conf")
+    assert config.formats == {"timed": '%h %l %u %t "%r" %>s %O %D'}
+    assert config.named_for("/var/log/apache2/shop.log") == [config.formats["timed"]]
+    assert [(log.path, log.format) for log in config.logs] == [
+        ("logs/transfer_log", "common"),
+        ("${APACHE_LOG_DIR}/shop.log", "timed"),
+    ]
+
+
+def test_haproxy_formats(tmp_path):
+    config = read_server_config(written(tmp_path, {"haproxy.cfg": HAPROXY}) / "haproxy.cfg")
+    assert config.every() == ["haproxy", "%ci:%cp [%tr] %ft %ST %B %{+Q}r"]
+
+
+def test_files_that_include_each_other_end(tmp_path):
+    folder = written(
+        tmp_path, {"nginx.conf": "http { include *.conf; access_log a.log; }", "b.conf": "include nginx.conf;"}
+    )
+    assert len(read_server_config(folder / "nginx.conf").logs) == 1
+
+
+def test_the_number_of_files_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("exporter.accesslog.serverconf.FILES", 3)
+    assert FILES > 3
+    text = "log_format f{} '$status';"
+    written(tmp_path, {"nginx.conf": "http { include c/*.conf; }"})
+    written(tmp_path, {f"c/{number}.conf": text.format(number) for number in range(9)})
+    assert len(read_server_config(tmp_path / "nginx.conf").formats) == 2
+
+
+@given(st.text(st.sampled_from("{}'\";#\\\n $a"), max_size=40))
+def test_a_broken_configuration_is_no_crash(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "fuzzed.conf"
+    for start in ("http {", "frontend a\n", ""):
+        path.write_text(start + "\nlog_format a '$status';\n" + text)
+        try:
+            read_server_config(path)
+        except ConfigError:
+            continue
+
+
+@pytest.mark.parametrize(("text", "want"), [("hello", "no log_format, access_log"), (None, "No such file")])
+def test_what_is_no_configuration_is_said(tmp_path, text, want):
+    path = tmp_path / "a.conf"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=want):
+        read_server_config(path)
+
+
+@pytest.fixture
+def infer(monkeypatch, capsys):
+    def infer(*args):
+        monkeypatch.setattr("sys.argv", ["exporter", "infer", *map(str, args)])
+        try:
+            main()
+            code = 0
+        except SystemExit as exc:
+            code = exc.code
+        return code, *capsys.readouterr()
+
+    return infer
+
+
+TIMED_LINES = "".join(
+    f'192.0.2.{i} [26/Nov/2026:05:06:27 +0000] "GET /a HTTP/1.1" 200 5 0.00{i}\n' for i in range(1, 9)
+)
+COMMON_LINES = "".join(f'192.0.2.{i} - - [26/Nov/2026:05:06:27 +0000] "GET /a HTTP/1.1" 200 5\n' for i in range(1, 9))
+
+
+def test_infer_takes_the_format_of_the_configuration_that_fits(infer, nginx, tmp_path):
+    log = tmp_path / "copied.log"
+    log.write_text(TIMED_LINES)
+    code, out, err = infer(log, "--server-config", nginx)
+    assert (code, err) == (0, "")
+    assert f"  format: {TIMED}\n" in out.replace("'", "")
+    log.write_text(COMMON_LINES)
+    code, out, err = infer(log, "--server-config", nginx)
+    assert (code, out, err.startswith(f"exporter: {log}: its lines fit no format of {nginx}; the best of them")) == (
+        2,
+        "",
+        True,
+    )
+
+
+def test_infer_writes_a_file_once(infer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "access.log").write_text(COMMON_LINES)
+    code, out, err = infer("access.log", "--output", "exporter.yml")
+    assert (code, out, err) == (0, "", "exporter.yml: written; next: exporter check exporter.yml\n")
+    text = (tmp_path / "exporter.yml").read_text()
+    assert f"\nstate_dir: {tmp_path}/.tidewatch/state\n" in text
+    code, _, err = infer("access.log", "--output", "exporter.yml", "--format", "json")
+    assert (code, "overwrite it with --force" in err) == (2, True)
+    assert (tmp_path / "exporter.yml").read_text() == text
+    assert infer("access.log", "--output", "exporter.yml", "--format", "common", "--force")[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["access.log", "exporter.yml"]
+
+
+@pytest.mark.parametrize(
+    ("more", "want"),
+    [
+        (("--format", "common"), "  format: common\n"),
+        (("--format", "json"), "# 0% of the first 8 lines fit this format."),
+        (("--format", "common-timed", "--time-unit", "ms"), "  time_unit: ms\n"),
+    ],
+)
+def test_infer_takes_what_is_known(infer, tmp_path, more, want):
+    (tmp_path / "access.log").write_text(COMMON_LINES)
+    code, out, err = infer(tmp_path / "access.log", *more)
+    assert (code, err) == (0, "")
+    assert want in out
+
+
+def test_infer_names_the_flag_that_it_has_and_the_first_line(infer, tmp_path):
+    (tmp_path / "access.log").write_bytes(b"junk\x1b\n")
+    code, _, err = infer(tmp_path / "access.log")
+    assert (code, err.endswith("name it with --format, as a format string or regex; the first line: junk\\x1b\n")) == (
+        2,
+        True,
+    )
+    assert infer(tmp_path / "access.log", "--format", "combind")[2].startswith("exporter: --format: format 'combind'")
