@@ -24,6 +24,7 @@ from exporter.hosting import Source as HostingSource
 from exporter.hosting import System as HostingSystem
 from exporter.releases import Source as ReleasesSource
 from exporter.releases import System as ReleasesSystem
+from exporter.statefile import keep_files_private
 from exporter.stats import Probe, Prober
 from exporter.stats import Source as StatsSource
 from exporter.stats import System as StatsSystem
@@ -263,6 +264,7 @@ def _connection_families(table: Connections) -> list[Family]:
 
 def run_daemon(options: Options) -> None:
     """Run until a signal. Raises TidewatchError for what the user can mend."""
+    keep_files_private()
     asyncio.run(_main(options))
 
 

@@ -20,6 +20,11 @@ FileId = tuple[int, int]
 """Device and inode."""
 
 
+def keep_files_private() -> None:
+    """Let nobody else read what this process makes from now on, such as the write-ahead log of a DuckDB database."""
+    os.umask(0o077)
+
+
 class Unavailable(StoreError):  # noqa: N818, a state of the disk, which may pass
     """The state cannot be read or written now; trying again makes sense. `reason` is the label of a metric."""
 

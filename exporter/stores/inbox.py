@@ -96,8 +96,9 @@ class Inbox:
     def look(self) -> Seen:
         """Find the files to take in; makes the folders where they are not there. Raises SourceError."""
         try:
-            for name in (".", "done", "failed"):
-                (self.folder / name).mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name in ("done", "failed"):
+                _make_like(self.folder, name)
             with os.scandir(self.folder) as entries, _open_folder(self.folder) as within:
                 self._later = {name: later for name, later in self._later.items() if _stamp(within, name)}
                 names = (entry.name for entry in entries if _is_ours(entry) and not self._waits(within, entry.name))
@@ -157,6 +158,13 @@ def _take(folder: Path, file: Resting, database: Database, now_us: int) -> Taken
     except OSError as exc:
         raise SourceError(f"{printable(exc.filename or folder)}: {exc.strerror}") from exc
     return Taken("failed" if reason else "done", loaded)
+
+
+def _make_like(folder: Path, name: str) -> None:
+    """Make a folder in `folder` that is open to whom that is open to, whatever the umask."""
+    with contextlib.suppress(FileExistsError):
+        (folder / name).mkdir()
+        (folder / name).chmod(stat.S_IMODE(folder.stat().st_mode))
 
 
 def _is_ours(entry: os.DirEntry[str]) -> bool:

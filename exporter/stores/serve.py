@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from exporter.catalogue import Family
+from exporter.statefile import keep_files_private
 from exporter.stores.api import api_guard, build_api
 from exporter.stores.live import Live, Settings
 from exporter.stores.state import Database
@@ -29,6 +30,7 @@ SWITCH_S = 0.001
 
 def serve(path: Path, settings: Settings, address: tuple[str, int], policy: WebPolicy) -> None:
     """Run until a signal; the second one ends at once. Raises TidewatchError."""
+    keep_files_private()
     sys.setswitchinterval(SWITCH_S)
     with ungrouped():
         asyncio.run(_serve(path, settings, address, policy))

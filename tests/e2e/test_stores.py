@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import os
 import shutil
 import signal
+import stat
 import subprocess
 import time
 
@@ -38,6 +40,25 @@ def test_kill_9_while_a_report_waits_loses_neither_the_report_nor_a_poll(tmp_pat
     status, body = until(f"{url}/get_report/{report_id}?format=csv", lambda found: found[0] != 202)
     assert (status, len(list(csv.reader(io.StringIO(body.decode()))))) == (200, 301)
     assert new in ask(f"{url}/metrics")[1]
+    stop(process)
+
+
+def test_only_the_owner_can_read_what_the_server_makes_whatever_the_umask(tmp_path):
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox").chmod(0o750)
+    before = os.umask(0)
+    try:
+        process, url = start(tmp_path)
+    finally:
+        os.umask(before)
+    poll = b"store_id,status,timestamp_utc\n1,active,2026-11-22T06:30:48Z\n"
+    assert ask(f"{url}/polls", poll, Content_Type="text/csv")[0] == 200
+    made = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir() if path.name != "serve.log"}
+    folders = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "inbox").iterdir()}
+    assert made == {"inbox": 0o750, "s.duckdb": 0o600, "s.duckdb.wal": 0o600} | dict.fromkeys(
+        made.keys() & {"s.duckdb.tmp"}, 0o700
+    )
+    assert folders == {"done": 0o750, "failed": 0o750}
     stop(process)
 
 
