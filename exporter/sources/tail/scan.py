@@ -91,7 +91,7 @@ class Scanner:
             self._take_extra(file, home)
         followed = {position.id: position for position in (*self._book.streams, *self._book.recovering)}
         for home, file in homes.items():
-            self._settle(home, file, followed)
+            self._follow_home(home, file, followed)
         self._see_young()
         self._book.scanned_ns = int(wall_s * 1e9)
         self._recovery.take_missed(self._target, Listing())
@@ -160,10 +160,10 @@ class Scanner:
         return "rename" if stream.linked() else "recreate"
 
     def _target(self, home: str) -> str:
-        """Where `home` led to when we last settled there."""
+        """Where `home` led to at the last scan."""
         return self._targets.get(home) or _target(home)
 
-    def _settle(self, home: str, file: Found, followed: dict[FileId, Position]) -> None:
+    def _follow_home(self, home: str, file: Found, followed: dict[FileId, Position]) -> None:
         """See that the file at `home` is followed."""
         self._targets[home] = _target(home)
         position = followed.get(file.id)
