@@ -47,6 +47,11 @@ class Reader:
         self.start(saved=saved)
 
 
+def copytruncate(reader, name, then):
+    reader.log.with_name(name).write_bytes(reader.log.read_bytes())
+    reader.log.write_bytes(then)
+
+
 @pytest.fixture
 def reader(tmp_path):
     reader = Reader(tmp_path)
@@ -157,19 +162,20 @@ def test_a_copy_made_while_nobody_read_is_sought_until_it_can_be_looked_at(reade
     assert reader.tail.state().totals.lost_bytes == 0
 
 
-def test_half_a_line_is_not_joined_to_what_may_not_be_its_rest(reader):
-    def copytruncate(name, then):
-        reader.log.with_name(name).write_bytes(reader.log.read_bytes())
-        reader.log.write_bytes(then)
-
+@pytest.mark.parametrize("restarted", [False, True])
+def test_half_a_line_is_not_joined_to_what_may_not_be_its_rest(reader, restarted):
     reader.log.write_bytes(b"")
     reader.start()
     reader.read()
     reader.log.write_bytes(b"ha")
-    copytruncate("access.log.2", b"")
-    reader.read()
+    copytruncate(reader, "access.log.2", b"")
+    if restarted:
+        reader.restart()
+        reader.tail.begin(reader.now_s, time.time())
+    else:
+        reader.read()
     reader.log.write_bytes(b"lf\n")
-    copytruncate("access.log.1", b"whole\n")
+    copytruncate(reader, "access.log.1", b"whole\n")
     with Starving():
         reader.read()  # of the log alone
     reader.read()

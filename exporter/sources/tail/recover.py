@@ -42,12 +42,16 @@ class Recovery:
         self._busy = {position.home for position in self._book.recovering}
         self._looks.begin_scan()
 
-    def end_scan(self) -> None:
-        """Where it is not known what comes next, half a line from a copy does not go on in the log."""
-        unseen = self._disordered | self._missed.keys()
-        for stream in self._book.streams:
-            if stream.young_since_ns or stream.home in unseen:
-                stream.end_carry()
+    def end_scan(self, *, whole: bool) -> None:
+        """Where it is not known what comes next, half a line from a copy does not go on in another file.
+
+        whole: false where the scan could not see everything, so that nothing is known of any home.
+        """
+        for position in (*self._book.streams, *self._book.recovering):
+            if not whole or position.home in self._disordered:
+                position.feeds = 0
+                if isinstance(position, Stream) and position in self._book.streams:
+                    position.end_carry()
         self._disordered &= {home for home, _ in self._undecided.values()} | self._busy
 
     def seek(self, mark: Mark, target: str, listing: Listing) -> bool:

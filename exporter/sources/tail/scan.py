@@ -66,7 +66,9 @@ class Scanner:
         except OutOfFilesError as exc:
             self._book.starve(exc)
             self._see_unread()
-        self._recovery.end_scan()
+            self._recovery.end_scan(whole=False)
+        else:
+            self._recovery.end_scan(whole=True)
 
     def _scan(self, now_s: float, wall_s: float) -> None:
         self._now_s = now_s
