@@ -1,16 +1,18 @@
 """Lines inside lines: whatever a raw log amounts to, it amounts to in an envelope too, and nothing of it is lost."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.formats import PRESETS, find_format
 from exporter.accesslog.formats.envelope import OPENERS
 from exporter.accesslog.parse import opening
+from exporter.accesslog.parse.columnar import Columnar
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.tally import BUCKETS, Buckets, Tally
 
@@ -254,3 +256,78 @@ def test_durations_come_through_every_envelope():
     for wrapper, wrap in WRAPPERS.items():
         (numbers,) = read(wrap(line) + b"\n", PRESETS["json"]).hits.values()
         assert numbers[BUCKETS:] == [0, 1, 0, 0], wrapper
+
+
+BULK = sorted(name for name, one in PRESETS.items() if (one.bulk or one.learn) and not one.reshape)
+
+
+@cache
+def bulk_reader(name, kind):
+    return Reader(PRESETS[name], EDGES, envelope=kind)
+
+
+def same_in_bulk(wrapper, name, lines):
+    if wrapper in TEXT_ONLY:
+        lines = [line.decode("utf-8", "replace").encode() for line in lines]
+    wrapped = b"".join(WRAPPERS[wrapper](line) + b"\n" for line in lines)
+    tally = bulk_reader(name, KINDS[wrapper]).read(wrapped)
+    want = read(b"".join(line + b"\n" for line in lines), PRESETS[name], "none")
+    assert (tally.lines, tally.failed, tally.hits) == (want.lines, want.failed, want.hits)
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_both_engines_make_the_same_tally_in_any_envelope(wrapper, data, monkeypatch):
+    monkeypatch.setattr("exporter.accesslog.parse.reader.BULK_BYTES", 1)
+    name = data.draw(st.sampled_from(["combined", "json", "tab", "logfmt"]))
+    same_in_bulk(wrapper, name, data.draw(lines_of(name)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BULK)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_both_engines_make_the_same_tally_of_much_in_envelopes(name, data, monkeypatch):
+    monkeypatch.setattr("exporter.accesslog.parse.reader.BULK_BYTES", 1)
+    same_in_bulk(data.draw(st.sampled_from(sorted(WRAPPERS))), name, data.draw(lines_of(name)))
+
+
+OUTSIDE = {
+    "docker": rb"""{"log":"\n","stream":"stdout","time":"x"}|{"log":"a","x":"b\n","stream":"stdout","time":"x"}""",
+    "cri": b"2026-11-22T06:30:48Z stdout P half|2026-11-22T06:30:48Z stdout F|2026-11-22 stdout F x",
+    "syslog-3164": b"Nov 22 06:30:48 nginx: 2001:db8::1 - x|Nov 22 06:30:48 web-1 nginx: a: b: c|Nov 22 06:30:48 w",
+    "syslog-5424": b'<165>1 - - app - - [x@1 a="]"] [b] x|<165>1 - - app - - x',
+}
+
+
+@pytest.mark.parametrize("wrapper", OUTSIDE)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_what_an_envelope_may_hold_is_opened_alike_in_bulk(wrapper, data, monkeypatch):
+    good = [WRAPPERS[wrapper](COMBINED), *OUTSIDE[wrapper].split(b"|")]
+    bad = st.sampled_from(
+        [b"\r", b"\t", b"\x02", b'"', b"\\", b"\\n", b"\\u0026", b"\\u0041", b"\xef\xbb\xbf", b" ", b":", b"]"]
+    )
+    spoiled = st.builds(
+        lambda line, bad, at: line[:at] + bad + line[at:], st.sampled_from(good), bad, st.integers(0, 160)
+    )
+    lines = data.draw(st.lists(st.one_of(st.sampled_from(good), spoiled), min_size=1, max_size=6))
+    text = b"".join(line + b"\n" for line in [good[0], *lines])
+    want = read(text, PRESETS["combined"], KINDS[wrapper])
+    monkeypatch.setattr("exporter.accesslog.parse.reader.BULK_BYTES", 1)
+    reader = bulk_reader("combined", KINDS[wrapper])
+    got = reader.read(text)
+    got.merge(reader.finish())
+    assert (got.lines, got.failed, got.hits) == (want.lines, want.failed, want.hits)
+
+
+@pytest.mark.parametrize("wrapper", [name for name in WRAPPERS if not name.startswith(("journal", "syslog-5424-data"))])
+@pytest.mark.parametrize("name", ["combined", "tab", "json", "logfmt"])
+def test_usual_lines_in_envelopes_are_not_opened_one_by_one(wrapper, name, monkeypatch):
+    line = next(
+        one for one in (SAMPLES / f"{name}.log").read_bytes().splitlines() if b"\\" not in one and one.isascii()
+    )
+    data = (WRAPPERS[wrapper](line) + b"\n") * 30
+    tally, odd = Columnar(PRESETS[name], EDGES, KINDS[wrapper]).take(data)
+    assert (odd, sum(numbers[0] for numbers in tally.hits.values())) == (b"", 30)

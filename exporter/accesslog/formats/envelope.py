@@ -46,7 +46,7 @@ class Opened(NamedTuple):
 Opener: TypeAlias = Callable[[bytes], Opened | None]
 
 _NANOSECONDS = re.compile(rb"(\.[0-9]{6})[0-9]+")  # Python knows six places
-_ISO = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
 
 
 class _Docker(msgspec.Struct):
@@ -109,27 +109,33 @@ def _one_line(text: bytes) -> bytes:
     return text.replace(b"\n", b" ") if b"\n" in text else text
 
 
-_CRI = re.compile(rb"(%b) (stdout|stderr) ([FP])(?::[^ ]*)?(?: (.*))?" % _ISO, re.DOTALL)
+_CRI = re.compile(rf"({_ISO}) (stdout|stderr) ([FP])(?::[^ ]*)?(?: (.*))?".encode(), re.DOTALL)
 
-# `<PRI>` and the host may be missing; the program's name ends in a colon.
-_TAG = rb"[^\s:\[\]<>\"{}]{1,64}(?:\[[^\]\s]{0,64}\])?:"
+# `<PRI>` and the host may be missing. The program's name ends in a colon and a blank, and a host in no colon, or an
+# IPv6 address after the name would be taken for both.
+_PRIORITY = r"<[0-9]{1,3}>"
+_BSD_TIME = r"[A-Z][a-z]{2} [ 0-9][0-9](?: [0-9]{4})? [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
+_HOST = r'[^\x00-\x20\[\]"{}]*[^\x00-\x20\[\]"{}:]'
+_TAG = r'[^\x00-\x20:\[\]<>"{}]+(?:\[[^\x00-\x20\]]*\])?:'
+_STAMP = rf"(?:{_PRIORITY})?(?:{_BSD_TIME}|{_ISO})"
 _RFC_3164 = re.compile(
-    rb"(?:<[0-9]{1,3}>)?(?:[A-Z][a-z]{2} [ 0-9][0-9](?: [0-9]{4})? [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?|(%b))"
-    rb" (?:[^\s\[\]\"{}]{1,255} )?%b ?(.*)" % (_ISO, _TAG),
-    re.DOTALL,
+    rf"{_STAMP.replace(_ISO, f'(?P<iso>{_ISO})')} (?:(?P<host>{_HOST}) )?{_TAG}(?: (?P<text>.*))?".encode(), re.DOTALL
 )
-_DATA = rb'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*+")*+\])+)'
+_HEADER = r"[^\x00-\x20]+"
+_DATA = r'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+)'
+_RFC_5424_START = rf"{_PRIORITY}[1-9][0-9]? (?:-|{_ISO}){rf' {_HEADER}' * 4} "
+_BOM = r"\xef\xbb\xbf"
 _RFC_5424 = re.compile(
-    rb"<[0-9]{1,3}>[1-9][0-9]? (?:-|(%b)) [^ ]{1,255} [^ ]{1,128} [^ ]{1,128} [^ ]{1,128} %b(?: (?:\xef\xbb\xbf)?(.*))?"
-    % (_ISO, _DATA),
+    _RFC_5424_START.replace(_ISO, f"(?P<iso>{_ISO})").encode()
+    + rf"{_DATA.replace(')*', ')*+')}(?: (?:{_BOM})?(?P<text>.*))?".encode(),
     re.DOTALL,
 )
-_COLOUR = rb"(?:\x1b\[[0-9;]*m)?"
-_CADDY = re.compile(
-    rb"[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?\t%b[A-Z]+%b\t[^\t]*\t[^\t]*\t(\{.*)"
-    % (_COLOUR, _COLOUR),
-    re.DOTALL,
+_COLOUR = r"(?:\x1b\[[0-9;]*m)?"
+_CADDY_START = (
+    r"[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    rf"\t{_COLOUR}[A-Z]+{_COLOUR}\t[^\t]*\t[^\t]*\t"
 )
+_CADDY = re.compile(rf"{_CADDY_START}(\{{.*)".encode(), re.DOTALL)
 
 
 def open_cri(line: bytes) -> Opened | None:
@@ -144,7 +150,7 @@ def open_cri(line: bytes) -> Opened | None:
 def open_syslog(line: bytes) -> Opened | None:
     """RFC 3164 with or without `<PRI>` and host, also with rsyslog's ISO time, and RFC 5424."""
     match = _RFC_3164.fullmatch(line) or _RFC_5424.fullmatch(line)
-    return Opened(match[2] or b"", instant=match[1] or b"") if match else None
+    return Opened(match["text"] or b"", instant=match["iso"] or b"") if match else None
 
 
 def open_caddy(line: bytes) -> Opened | None:
@@ -160,3 +166,56 @@ OPENERS: dict[Envelope, Opener] = {
     "caddy": open_caddy,
     "syslog": open_syslog,
 }
+
+
+class Prefix(NamedTuple):
+    """Lines before which something stands that this regex matches."""
+
+    pattern: str
+
+    def holds(self, line: bytes) -> bool:
+        """Whether the line begins so."""
+        return re.match(self.pattern.encode(), line) is not None
+
+
+class Quoted(NamedTuple):
+    """Lines that are a string of JSON: `whole` matches all of it, of which the text stands between `start` and `end`.
+
+    It has no other escapes than `UNESCAPED`.
+    """
+
+    start: str
+    end: str
+    whole: str
+
+    def holds(self, line: bytes) -> bool:
+        """Whether the line is such a string."""
+        return re.fullmatch(self.whole.encode(), line) is not None
+
+
+UNESCAPED = {r"\"": '"', r"\t": "\t", r"\u0026": "&", r"\u003c": "<", r"\u003e": ">"}
+_PLAIN = r'[^"\\\x00-\x1f]'
+_ATTRIBUTES = r'(?:"attrs": ?\{[^{}\\\x00-\x1f]*\}, ?)?'
+_DOCKER_FRAME = re.compile(
+    rf'(\{{"log": ?")(?:{_PLAIN}|\\.)*?(\\n", ?"stream": ?"stdout", ?{_ATTRIBUTES}"time": ?"){_PLAIN}*"\}}'
+)
+
+
+def wrapping(envelope: Envelope, line: bytes) -> Prefix | Quoted | None:
+    """How to open, by a regex in the subset of `Format.pattern`, all lines that are in the envelope as this one is."""
+    if not line.isascii():
+        return None
+    if envelope == "cri":
+        return Prefix(rf"{_ISO} stdout F(?::[^ ]*)? ")
+    if envelope == "caddy":
+        return Prefix(_CADDY_START)
+    if envelope == "syslog" and (match := _RFC_3164.fullmatch(line)):
+        host = f"{re.escape(match['host'].decode())} " if match["host"] else ""
+        return Prefix(f"{_STAMP} {host}{_TAG} ")
+    if envelope == "syslog":
+        return Prefix(f"{_RFC_5424_START}{_DATA} ")
+    if envelope == "docker" and (frame := _DOCKER_FRAME.fullmatch(line.decode())):
+        escapes = "|".join(re.escape(one) for one in UNESCAPED)
+        whole = rf'{re.escape(frame[1])}(?:{_PLAIN}|{escapes})*{re.escape(frame[2])}{_PLAIN}*"\}}'
+        return Quoted(frame[1], frame[2], whole)
+    return None

@@ -9,16 +9,27 @@ same tally of the same bytes; the differential tests hold them to it.
 import os
 import re
 import weakref
-from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import duckdb
 import msgspec
 
 from exporter.accesslog.formats import Format
+from exporter.accesslog.formats.envelope import OPENERS, Envelope, Prefix, Quoted, wrapping
 from exporter.accesslog.parse import columnar_sql
 from exporter.accesslog.parse.scalar import tally_normal
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, BadLine, Buckets, Tally, known_code, normal
+from exporter.accesslog.tally import (
+    BOM,
+    BUCKETS,
+    BYTES,
+    COUNT,
+    DURATION_NS,
+    BadLine,
+    Buckets,
+    Tally,
+    known_code,
+    normal,
+)
 
 _MEMORY_LIMIT = "128MiB"
 
@@ -35,16 +46,18 @@ _Row: TypeAlias = tuple[str, str, int | None, str | None, int, int | None, int |
 _MINDED = (b"\0", b"\x01", b"\r")
 _NOT_ASCII_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n")
 _CODE = re.compile(r"[0-9]{3}")
+_BOM_LINE = re.compile(rb"[^\n]*\xef\xbb\xbf[^\n]*\n")
 _MINDED_LINE = re.compile(rb"[^\n]*[\0\x01\r][^\n]*\n")
 
 
 class Columnar:
     """A DuckDB of its own for one format and its buckets. Not for two threads at once."""
 
-    def __init__(self, format_: Format, buckets: Buckets) -> None:
+    def __init__(self, format_: Format, buckets: Buckets, envelope: Envelope | None = None) -> None:
         """`format_`: its pattern must have plain numbers, `format_.bulk`; or it learns such patterns from lines."""
         self._format = format_
-        self._shapes: list[Format] = []
+        self._envelope = envelope
+        self._shapes: list[_Shape] = []
         self._buckets = buckets
         # DuckDB must not remember a file: it is another one under the same name each time.
         self._db = duckdb.connect(
@@ -67,6 +80,18 @@ class Columnar:
                 tally.bad = self._first_bad(whole, set(odd.split(b"\n")))
         return tally
 
+    def take(self, data: bytes) -> tuple[Tally, bytes]:
+        """Count those lines of `data` that are in the envelope, and usual; the others come back, as they are there."""
+        if b"\r\r\n" not in data:
+            data = normal(data)
+        data, rest = _without_minded(data)
+        if BOM in data:  # in some envelopes it stands before the line, and is no part of it
+            rest += _BOM_LINE.findall(data)
+            data = _BOM_LINE.sub(b"", data)
+        tally = Tally()
+        rest.append(self._in_shapes(data, tally))
+        return tally, b"".join(rest)
+
     def _first_bad(self, data: bytes, odd: set[bytes]) -> dict[str, BadLine]:
         """The first bad line of each reason: odd lines lost their places when equal ones were put together."""
         numbered = [(number, line) for number, line in enumerate(data[:-1].split(b"\n"), 1) if line in odd]
@@ -84,42 +109,63 @@ class Columnar:
             if rows is None:
                 break
             odd: list[bytes] = []
-            tally.lines += _add_rows(rows, tally, odd, len(self._buckets) if shape.has_duration else 0)
+            tally.lines += _add_rows(rows, tally, odd, len(self._buckets) if self._format.has_duration else 0)
             data = b"".join(odd)
             if self._format.bulk or len(data) < WORTH_BYTES:
                 break
         return data
 
-    def _shape_of(self, data: bytes) -> Format | None:
+    def _shape_of(self, data: bytes) -> "_Shape | None":
         """The shape of these lines, by the first that has one; new ones are remembered."""
-        if self._format.bulk or self._format.learn is None or not data:
-            return self._format if data and self._format.bulk else None
+        if self._format.bulk and self._envelope is None:
+            return _Shape(self._format, None) if data else None
         for line in data[: data.find(b"\n", _LOOK_BYTES) + 1 or None].split(b"\n")[:_LOOK_LINES]:
-            known = next((one for one in self._shapes if re.fullmatch((one.pattern or "").encode(), line)), None)
-            if known is not None:
-                return known
-            if shape := self._format.learn(line):
-                shape = msgspec.structs.replace(shape, has_duration=self._format.has_duration)
-                self._shapes = [shape, *self._shapes[: _SHAPES - 1]]
+            if shape := self._shape_of_line(line):
                 return shape
         return None
 
-    def _rows(self, data: bytes, shape: Format) -> list[_Row] | None:
+    def _shape_of_line(self, line: bytes) -> "_Shape | None":
+        inner, wrap = line, None
+        if self._envelope:
+            opened, wrap = OPENERS[self._envelope](line), wrapping(self._envelope, line)
+            if opened is None or opened.more or wrap is None or not wrap.holds(line):
+                return None
+            inner = opened.text
+        for shape in self._shapes:
+            if shape.wrap == wrap and re.fullmatch((shape.format.pattern or "").encode(), inner):
+                return shape
+        found = self._format if self._format.bulk else self._format.learn(inner) if self._format.learn else None
+        if found is None:
+            return None
+        shape = _Shape(msgspec.structs.replace(found, has_duration=self._format.has_duration), wrap)
+        self._shapes = [shape, *self._shapes[: _SHAPES - 1]]
+        return shape
+
+    def _rows(self, data: bytes, shape: "_Shape") -> list[_Row] | None:
         """The groups of a chunk; None where DuckDB does not take it or loses a line of it."""
         os.ftruncate(self._chunk, len(data))
         if os.pwrite(self._chunk, data, 0) < len(data):
             return None
-        lines = data.count(b"\n")
-        if shape.columns and (rows := self._ask(columnar_sql.by_columns, shape, lines)) and _all_plain(rows):
-            return rows
-        return self._ask(columnar_sql.by_regex, shape, lines)
+        lines, (format_, wrap) = data.count(b"\n"), shape
+        if format_.columns and not isinstance(wrap, Quoted):
+            rows = self._ask(columnar_sql.by_columns(self._path, format_, self._buckets, wrap), lines)
+            if rows and _all_plain(rows):
+                return rows
+        return self._ask(columnar_sql.by_regex(self._path, format_, self._buckets, wrap), lines)
 
-    def _ask(self, sql: Callable[[str, Format, Buckets], str], shape: Format, lines: int) -> list[_Row] | None:
+    def _ask(self, sql: str, lines: int) -> list[_Row] | None:
         try:
-            rows: list[_Row] = self._db.execute(sql(self._path, shape, self._buckets)).fetchall()
+            rows: list[_Row] = self._db.execute(sql).fetchall()
         except duckdb.Error:
             return None
         return rows if sum(row[4] for row in rows) == lines else None
+
+
+class _Shape(NamedTuple):
+    """What lines that are read together have in common."""
+
+    format: Format
+    wrap: Prefix | Quoted | None
 
 
 def _without_minded(data: bytes) -> tuple[bytes, list[bytes]]:

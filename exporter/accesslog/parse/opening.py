@@ -80,6 +80,10 @@ class Opening:
         """The envelope of the log at `path`, as far as it has been found."""
         return self.envelope(b"", path)
 
+    def waits(self, path: str) -> bool:
+        """Whether a part of a line waits for its end."""
+        return any(one == path for one, _ in self.kept.parts)
+
     def open(self, data: bytes, path: str, envelope: Envelope) -> Inside:
         """The lines inside of `data`, which are whole; a line that is in no envelope is read as it stands."""
         inside = _Joined(self.kept.parts, path, self._is_request if envelope == "docker" else None)

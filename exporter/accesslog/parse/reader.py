@@ -7,7 +7,7 @@ import msgspec
 
 from exporter.accesslog.formats import Format, Unitless
 from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetting
-from exporter.accesslog.parse.opening import Inside, Kept, Opening, counted
+from exporter.accesslog.parse.opening import Inside, Kept, Opening, counted, split
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
 from exporter.sources.packing import pack, unpack
@@ -36,7 +36,7 @@ class Reader:
         """`kept`: the `kept` of an earlier reader of the same log. `envelope`: what the lines are in."""
         self._format = format_
         self._buckets = buckets
-        self._columnar: dict[str, Columnar] = {}
+        self._columnar: dict[tuple[str | None, Envelope | None], Columnar] = {}
         self._kept = _restored(kept)
         if envelope == "auto" and format_.own_regex is not None:
             envelope = "none"  # it was written for what the user sees, which is the whole line
@@ -57,6 +57,8 @@ class Reader:
 
         `home`: where that file stood before it was rotated; a line's parts may be in both.
         """
+        if taken := self._in_bulk(data, path if home is None else home):
+            return taken
         inside = self.open(data, path, home)
         tally = self.count(inside, path)
         if tally.bad and inside.lines.count(b"\n") != data.count(b"\n"):  # parts joined, or errors between the lines
@@ -119,16 +121,39 @@ class Reader:
             tally.merge(self._tally(part, format_))
         return tally
 
+    def _in_bulk(self, data: bytes, home: str) -> Tally | None:
+        """Count lines without opening their envelopes one by one; None where that is not possible.
+
+        Parts of lines must be joined in their order, and so must what a directive of the log changes.
+        """
+        format_ = self._format
+        if len(data) < BULK_BYTES or not (format_.bulk or format_.learn) or format_.reshape is not None:
+            return None
+        envelope = self._opening.envelope(data, home)
+        if envelope is None or self._opening.waits(home):
+            return None
+        tally, odd = self._columnar_for(format_, envelope).take(data)
+        open_line = OPENERS[envelope]
+        if any((opened := open_line(line)) and opened.more for line in split(odd)):
+            return None
+        rest = self.count(self._opening.open(odd, home, envelope))
+        rest.bad = {reason: bad._replace(number=0) for reason, bad in rest.bad.items()}
+        tally.merge(rest)
+        return tally
+
     def _tally(self, data: bytes, format_: Format) -> Tally:
         if len(data) < BULK_BYTES or not (format_.bulk or format_.learn):
             return tally_scalar(data, format_, self._buckets)
-        columnar = self._columnar.get(format_.pattern or "")
+        return self._columnar_for(format_, None).tally(data)
+
+    def _columnar_for(self, format_: Format, envelope: Envelope | None) -> "Columnar":
+        columnar = self._columnar.get((format_.pattern, envelope))
         if columnar is None:
             from exporter.accesslog.parse.columnar import Columnar  # noqa: PLC0415, a log that trickles needs no DuckDB
 
             self._columnar.clear()
-            columnar = self._columnar[format_.pattern or ""] = Columnar(format_, self._buckets)
-        return columnar.tally(data)
+            columnar = self._columnar[format_.pattern, envelope] = Columnar(format_, self._buckets, envelope)
+        return columnar
 
     def _parts(self, data: bytes, path: str) -> Iterator[tuple[Format, bytes]]:
         """The data between two announcements, each with its format."""
