@@ -231,3 +231,9 @@ def test_a_balancers_three_times_are_added_up_alike(steps):
     data = b" ".join([first, *rest[:3], steps, *rest[6:]]) + b"\n"
     assert tally_scalar(data, PRESETS["elb"], BUCKETS).lines == 1
     same_tally("elb", data)
+
+
+@pytest.mark.parametrize("numbers", [(b"0.5", b"12"), (b"12", b"0.5"), (b"-", b"7"), (b"7", b"-"), (b"", b"0.1")])
+def test_numbers_with_and_without_a_unit_may_be_mixed(numbers):
+    start = GOOD["combined-timed"][0].rpartition(b" ")[0]
+    same_tally("combined-timed", b"".join(b"%b %b\n" % (start, number) for number in numbers * 5))

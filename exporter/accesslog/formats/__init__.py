@@ -4,7 +4,7 @@ import difflib
 
 import msgspec
 
-from exporter.accesslog.formats._model import Fields, Format, Unitless, complete, no_unitless
+from exporter.accesslog.formats._model import UNITLESS, Fields, Format, Unitless, complete, no_unitless
 from exporter.accesslog.formats.assemble import Variable, assemble
 from exporter.accesslog.formats.custom import custom_format
 from exporter.accesslog.formats.durations import UNITS_NS
@@ -14,7 +14,18 @@ from exporter.accesslog.formats.presets import ALIASES, PRESETS, preset
 from exporter.accesslog.formats.servers import DIRECTIVE, IIS_TIME, nginx_parts, w3c_format
 from exporter.accesslog.formats.structured import UserPaths, json_format, logfmt_format, with_user_paths
 
-__all__ = ["ALIASES", "PRESETS", "UNITS_NS", "Fields", "Format", "Unitless", "UserPaths", "complete", "find_format"]
+__all__ = [
+    "ALIASES",
+    "PRESETS",
+    "UNITLESS",
+    "UNITS_NS",
+    "Fields",
+    "Format",
+    "Unitless",
+    "UserPaths",
+    "complete",
+    "find_format",
+]
 
 STRUCTURED = {"json": json_format, "logfmt": logfmt_format}
 

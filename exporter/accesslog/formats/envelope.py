@@ -181,12 +181,13 @@ class Prefix(NamedTuple):
 class Quoted(NamedTuple):
     """Lines that are a string of JSON: `whole` matches all of it, of which the text stands between `start` and `end`.
 
-    It has no other escapes than `UNESCAPED`.
+    It has no other escapes than `UNESCAPED`, and none of those that are not in `escapes`.
     """
 
     start: str
     end: str
     whole: str
+    escapes: tuple[str, ...] = ()
 
     def holds(self, line: bytes) -> bool:
         """Whether the line is such a string."""

@@ -15,7 +15,7 @@ import duckdb
 import msgspec
 
 from exporter.accesslog.formats import Format
-from exporter.accesslog.formats.envelope import OPENERS, Envelope, Prefix, Quoted, wrapping
+from exporter.accesslog.formats.envelope import OPENERS, UNESCAPED, Envelope, Prefix, Quoted, wrapping
 from exporter.accesslog.parse import columnar_sql
 from exporter.accesslog.parse.scalar import tally_normal
 from exporter.accesslog.tally import (
@@ -118,7 +118,7 @@ class Columnar:
     def _shape_of(self, data: bytes) -> "_Shape | None":
         """The shape of these lines, by the first that has one; new ones are remembered."""
         if self._format.bulk and self._envelope is None:
-            return _Shape(self._format, None) if data else None
+            return _Shape(columnar_sql.decided(self._format, data[: data.find(b"\n")]), None) if data else None
         for line in data[: data.find(b"\n", _LOOK_BYTES) + 1 or None].split(b"\n")[:_LOOK_LINES]:
             if shape := self._shape_of_line(line):
                 return shape
@@ -137,6 +137,7 @@ class Columnar:
         found = self._format if self._format.bulk else self._format.learn(inner) if self._format.learn else None
         if found is None:
             return None
+        found = columnar_sql.decided(found, inner)
         shape = _Shape(msgspec.structs.replace(found, has_duration=self._format.has_duration), wrap)
         self._shapes = [shape, *self._shapes[: _SHAPES - 1]]
         return shape
@@ -147,6 +148,8 @@ class Columnar:
         if os.pwrite(self._chunk, data, 0) < len(data):
             return None
         lines, (format_, wrap) = data.count(b"\n"), shape
+        if isinstance(wrap, Quoted):
+            wrap = wrap._replace(escapes=tuple(escape for escape in UNESCAPED if escape.encode() in data))
         if format_.columns and not isinstance(wrap, Quoted):
             rows = self._ask(columnar_sql.by_columns(self._path, format_, self._buckets, wrap), lines)
             if rows and _all_plain(rows):
