@@ -4,13 +4,14 @@ import asyncio
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 import msgspec
 
+from exporter.accesslog.aside import set_aside
 from exporter.accesslog.bad import BadLines
 from exporter.accesslog.cli_routes import routes as routes_command
 from exporter.accesslog.explain import explain
@@ -36,6 +37,9 @@ from foundation.output import replacing
 from foundation.signals import until_signal
 from foundation.terminal import echo, printable
 
+EXPLAIN_BYTES = 256 << 20
+"""Of a log's first lines, however many are wanted."""
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -60,6 +64,18 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def set_aside_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option that keeps the bad lines."""
+    option = click.option(
+        "--set-aside",
+        "aside_path",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Write all bad lines to this new file.",
+    )
+    return _with(command, option)
+
+
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that take a source of the configuration."""
     return _with(
@@ -80,6 +96,7 @@ def _with(command: Callable[..., Any], *options: Decorator) -> Callable[..., Any
 @click.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @format_options
+@set_aside_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def summary(
     *,
@@ -88,17 +105,20 @@ def summary(
     envelope: EnvelopeSetting,
     time_unit: TimeUnit | None,
     routes: tuple[str, ...],
+    aside_path: Path | None,
     as_json: bool,
 ) -> None:
     """Read whole log files, compressed ones too (- is standard input), and print their totals."""
-    files = [LineFile(log, chunk_bytes=CHUNK_BYTES) for log in logs]
-    source = make_source(files, format_, envelope, time_unit, routes)
-    reader = new_reader(source.parsed_format(), source.envelope)
-    tally, bad, trouble = Tally(), BadLines(), []
-    with _progress(files) as progress:
+    with ExitStack() as stack:
+        aside = stack.enter_context(set_aside(aside_path)) if aside_path else None
+        files = [LineFile(log, chunk_bytes=CHUNK_BYTES, on_too_long=aside) for log in logs]
+        source = make_source(files, format_, envelope, time_unit, routes)
+        reader = new_reader(source.parsed_format(), source.envelope)
+        tally, bad, trouble = Tally(), BadLines(), []
+        progress = stack.enter_context(_progress(files))
         for file in files:
             try:
-                tally_file(file, reader, tally, bad, progress)
+                tally_file(file, reader, tally, bad, progress, aside=aside)
             except SourceError as exc:
                 trouble.append(exc)
             else:
@@ -178,10 +198,12 @@ def explain_command(
         source = configured(config_file, name)
     else:
         source = make_source([file], format_, envelope, time_unit, routes, enough=count)
-    data = file.peek(count)
+    data = file.peek(count, most_bytes=EXPLAIN_BYTES)
     file.close()
     if not data:
         _say_if_empty(file)
+    if len(data) >= EXPLAIN_BYTES and data.count(b"\n") < count:
+        echo(f"exporter: {printable(log)}: only its first {EXPLAIN_BYTES >> 20} MiB are shown", err=True)
     for text in explain(data, source, log):
         echo(text)
 
@@ -239,6 +261,7 @@ def _progress(files: Sequence[LineFile]) -> Iterator[Callable[[], None]]:
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @format_options
 @config_options
+@set_aside_option
 @click.option(
     "--step",
     "step_s",
@@ -259,14 +282,19 @@ def backfill_command(
     routes: tuple[str, ...],
     config_file: Path | None,
     name: str | None,
+    aside_path: Path | None,
     step_s: int,
     labels: tuple[str, ...],
 ) -> None:
     """Write logs as OpenMetrics with their own times, for promtool tsdb create-blocks-from openmetrics."""
-    files = [LineFile(log, chunk_bytes=1 << 20) for log in logs]
-    source = configured(config_file, name) if config_file else make_source(files, format_, envelope, time_unit, routes)
-    backfill = Backfill(source, step_s, dict(map(_pair, labels)))
-    with _progress(files) as progress:
+    with ExitStack() as stack:
+        aside = stack.enter_context(set_aside(aside_path)) if aside_path else None
+        files = [LineFile(log, chunk_bytes=1 << 20, on_too_long=aside) for log in logs]
+        source = (
+            configured(config_file, name) if config_file else make_source(files, format_, envelope, time_unit, routes)
+        )
+        backfill = Backfill(source, step_s, dict(map(_pair, labels)), aside=aside)
+        progress = stack.enter_context(_progress(files))
         for file in files:
             for data in file:
                 backfill.add(data, file.path, lines_before=file.lines_before)

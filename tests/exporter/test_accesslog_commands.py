@@ -288,3 +288,21 @@ def test_the_docs_name_every_format_metric_and_reason():
     text = DOCS.read_text()
     named = [value.name for value in vars(metrics).values() if isinstance(value, Metric)]
     assert [name for name in (*PRESETS, *ALIASES, *named, *REASONS, *FOLDS[-1:]) if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("count", [1, 200, 201, 1000])
+def test_explain_shows_as_many_lines_as_it_says(run, tmp_path, count):
+    (tmp_path / "a.log").write_bytes(b"a\tGET /x\t200\t5\n" * 1000)
+    code, out, _ = run("explain", tmp_path / "a.log", "--lines", count)
+    assert (code, out.count("    matched  ")) == (0, count)
+
+
+def test_explain_says_where_it_shows_fewer(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("exporter.accesslog.cli.EXPLAIN_BYTES", 1 << 18)
+    (tmp_path / "a.log").write_bytes(b"a\tGET /x\t200\t5\n" * 50_000)
+    code, out, err = run("explain", tmp_path / "a.log", "--lines", 10_000)
+    assert (code, out.count("    matched  "), err) == (0, 10_000, "")
+    (tmp_path / "a.log").write_bytes(b"a\tGET /" + b"x" * 1000 + b"\t200\t5\n" * 1)
+    assert run("explain", tmp_path / "a.log", "--lines", 10)[2] == ""
+    (tmp_path / "a.log").write_bytes((b"a\tGET /" + b"x" * 1000 + b"\t200\t5\n") * 1000)
+    assert "only its first 0 MiB are shown" in run("explain", tmp_path / "a.log", "--format", "tab", "--lines", 1000)[2]

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import NamedTuple
 
+from exporter.accesslog.aside import Aside
 from exporter.accesslog.bad import BadLines
 from exporter.accesslog.labels import Labeller
 from exporter.accesslog.parse.opening import Inside
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Source
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, NS, Buckets, Key
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, NS, Buckets, Key, Tally
 from exporter.catalogue import Metric
 from exporter.catalogue import accesslog as metrics
 from exporter.sources.lines import each_line
@@ -35,8 +36,12 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 class Backfill:
     """Counts lines by the step of time that they fall into; lines may come in any order."""
 
-    def __init__(self, source: Source, step_s: int, labels: Mapping[str, str]) -> None:
-        """`step_s`: seconds between two samples of a series. `labels`: more labels for each series, as `job`."""
+    def __init__(self, source: Source, step_s: int, labels: Mapping[str, str], *, aside: Aside | None = None) -> None:
+        """`step_s`: seconds between two samples of a series. `labels`: more labels for each series, as `job`.
+
+        `aside` takes every bad line.
+        """
+        self._aside = aside
         self.bad = BadLines()
         self._source, self._step_s, self._more = source, step_s, dict(labels)
         self._format = source.parsed_format()
@@ -94,6 +99,8 @@ class Backfill:
         tally = self._reader.count(Inside(line, b"", 0), path)
         if tally.hits:
             tally.fail("stamp", line.rstrip(b"\r\n"))
+        if tally.failed and self._aside:
+            self._aside(line)
         at = self._outer.number
         tally.bad = {reason: bad._replace(number=at) for reason, bad in tally.bad.items()}
         self.bad.add(tally, path, lines_before=0)
@@ -101,8 +108,7 @@ class Backfill:
     def _count(self, lines_by_step: dict[int, list[Line]], path: str) -> None:
         tallies = {}
         for step, lines in lines_by_step.items():
-            inside = Inside(b"".join(line.text for line in lines), b"", 0)
-            tally = tallies[step] = self._reader.count(inside, path)
+            tally = tallies[step] = self._counted([line.text for line in lines], path)
             self._labeller.earn(tally.hits)
             tally.bad = {reason: bad._replace(number=lines[bad.number - 1].number) for reason, bad in tally.bad.items()}
             self.bad.add(tally, path, lines_before=0)
@@ -113,6 +119,17 @@ class Backfill:
                 if len(numbers) > BUCKETS:
                     _add(self._durations, labels[:-1], step, numbers[DURATION_NS:])
         lines_by_step.clear()
+
+    def _counted(self, lines: list[bytes], path: str) -> Tally:
+        if self._aside is None:
+            return self._reader.count(Inside(b"".join(lines), b"", 0), path)
+        total = Tally()
+        for line in lines:
+            tally = self._reader.count(Inside(line, b"", 0), path)
+            if tally.failed:
+                self._aside(line)
+            total.merge(tally)
+        return total
 
     def _labels(self, key: Key) -> tuple[str, ...]:
         return self._source.source, *self._labeller.labelled(key).labels

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from exporter.accesslog.aside import Aside, read_each
 from exporter.accesslog.bad import BadLines, excerpt
 from exporter.accesslog.formats import Format
 from exporter.accesslog.formats.envelope import EnvelopeSetting
@@ -46,18 +47,32 @@ class Summary(msgspec.Struct, frozen=True):
     requests: list[Requests]
 
 
-def tally_file(file: LineFile, reader: Reader, tally: Tally, bad: BadLines, progress: Callable[[], None]) -> None:
-    """Add a file to the tally and to the bad lines, with a call at each chunk. Raises SourceError."""
+def tally_file(
+    file: LineFile,
+    reader: Reader,
+    tally: Tally,
+    bad: BadLines,
+    progress: Callable[[], None],
+    *,
+    aside: Aside | None = None,
+) -> None:
+    """Add a file to the tally and to the bad lines, with a call at each chunk. Raises SourceError.
+
+    `aside` takes every bad line; that costs speed, as lines are then read one at a time.
+    """
     try:
         for data in file:
             before = file.lines_before
             for piece in pieces(data, _PIECE_BYTES) if reader.own_regex else (data,):
-                found = reader.read(piece, file.path)
+                found = read_each(reader, piece, file.path, aside) if aside else reader.read(piece, file.path)
                 bad.add(found, file.path, lines_before=before)
                 tally.merge(found)
                 before += piece.count(b"\n")
             progress()
-        found = reader.finish(file.path)
+        rest = reader.unfinished(file.path)
+        found = reader.count(rest, file.path)
+        if aside and found.failed:
+            aside(rest.lines)
         bad.add(found, file.path)
         tally.merge(found)
     finally:
