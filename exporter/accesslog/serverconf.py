@@ -112,7 +112,7 @@ def _included(root: Path, pattern: str) -> Iterator[Path]:
     whole = os.path.normpath(root / pattern)
     if not whole.startswith(f"{root}{os.sep}"):
         return
-    for path in sorted(itertools.islice(root.glob(os.path.relpath(whole, root)), FILES)):
+    for path in sorted(root.glob(os.path.relpath(whole, root)))[:FILES]:
         yield from sorted(path.iterdir()) if path.is_dir() else (path,)
 
 
