@@ -179,22 +179,16 @@ class Prefix(NamedTuple):
 
 
 class Quoted(NamedTuple):
-    """Lines that are a string of JSON: `whole` matches all of it, of which the text stands between `start` and `end`.
+    """Lines that are a string of JSON, ended by a line feed: it stands at `path`, and `whole` matches the object."""
 
-    It has no other escapes than `UNESCAPED`, and none of those that are not in `escapes`.
-    """
-
-    start: str
-    end: str
+    path: str
     whole: str
-    escapes: tuple[str, ...] = ()
 
     def holds(self, line: bytes) -> bool:
         """Whether the line is such a string."""
         return re.fullmatch(self.whole.encode(), line) is not None
 
 
-UNESCAPED = {r"\"": '"', r"\t": "\t", r"\u0026": "&", r"\u003c": "<", r"\u003e": ">"}
 _PLAIN = r'[^"\\\x00-\x1f]'
 _ATTRIBUTES = r'(?:"attrs": ?\{[^{}\\\x00-\x1f]*\}, ?)?'
 _DOCKER_FRAME = re.compile(
@@ -216,7 +210,7 @@ def wrapping(envelope: Envelope, line: bytes) -> Prefix | Quoted | None:
     if envelope == "syslog":
         return Prefix(f"{_RFC_5424_START}{_DATA} ")
     if envelope == "docker" and (frame := _DOCKER_FRAME.fullmatch(line.decode())):
-        escapes = "|".join(re.escape(one) for one in UNESCAPED)
+        escapes = r'\\["\\/t]|\\u00[2-7][0-9a-f]'  # what Docker writes so, and nothing that would end a line
         whole = rf'{re.escape(frame[1])}(?:{_PLAIN}|{escapes})*{re.escape(frame[2])}{_PLAIN}*"\}}'
-        return Quoted(frame[1], frame[2], whole)
+        return Quoted("$.log", whole)
     return None

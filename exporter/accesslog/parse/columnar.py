@@ -15,7 +15,7 @@ import duckdb
 import msgspec
 
 from exporter.accesslog.formats import Format
-from exporter.accesslog.formats.envelope import OPENERS, UNESCAPED, Envelope, Prefix, Quoted, wrapping
+from exporter.accesslog.formats.envelope import OPENERS, Envelope, Prefix, Quoted, wrapping
 from exporter.accesslog.parse import columnar_sql
 from exporter.accesslog.parse.scalar import tally_normal
 from exporter.accesslog.tally import (
@@ -148,8 +148,6 @@ class Columnar:
         if os.pwrite(self._chunk, data, 0) < len(data):
             return None
         lines, (format_, wrap) = data.count(b"\n"), shape
-        if isinstance(wrap, Quoted):
-            wrap = wrap._replace(escapes=tuple(escape for escape in UNESCAPED if escape.encode() in data))
         if format_.columns and not isinstance(wrap, Quoted):
             rows = self._ask(columnar_sql.by_columns(self._path, format_, self._buckets, wrap), lines)
             if rows and _all_plain(rows):

@@ -14,7 +14,7 @@ import msgspec
 
 from exporter.accesslog.formats import UNITLESS, Fields, Format
 from exporter.accesslog.formats.durations import MAX_DURATION_NS
-from exporter.accesslog.formats.envelope import UNESCAPED, Prefix, Quoted
+from exporter.accesslog.formats.envelope import Prefix, Quoted
 from exporter.accesslog.tally import Buckets
 
 BUFFER_BYTES = 4 << 20  # DuckDB's unit of work: several to a chunk, so that every core gets some
@@ -33,13 +33,15 @@ _METHOD_AND_TARGET = re.compile(r"\(\?P<method>((?:(?!\(\?P<).)*)\) \(\?P<target
 def by_regex(path: str, format_: Format, buckets: Buckets, wrap: Prefix | Quoted | None = None) -> str:
     """Lines taken apart by the format's regex, in RE2. `wrap`: what they are in."""
     merged = _merged(_after(wrap, format_) if isinstance(wrap, Prefix) else format_)
-    text = _unquoted(wrap) if isinstance(wrap, Quoted) else "line"
+    text, pattern = "line", merged.pattern
+    if isinstance(wrap, Quoted):
+        text, pattern = _unquoted(wrap), rf"(?:{merged.pattern})\n"
     field = merged.fields
     request = field["request"] if "request" in field else f"concat({field['method']}, ' ', {field['target']})"
     duration_ns = _duration_ns(field["duration"], format_)
     return f"""
         WITH lines AS (
-            SELECT line, {_extract(text, merged.pattern, merged.groups)} AS fields
+            SELECT line, {_extract(text, pattern, merged.groups)} AS fields
             FROM {_read(path, ["line"], NO_DELIMITER)}
         ), parts AS (
             SELECT line, fields, {merged.pair or "NULL"} AS pair FROM lines
@@ -96,11 +98,9 @@ def _after(prefix: Prefix, format_: Format) -> Format:
 
 def _unquoted(wrap: Quoted) -> str:
     """The text in a line that is a string of JSON, NULL if it is not such a string."""
-    start = len(wrap.start) + 1
-    text = f"substr(line, {start}, instr(line, '{_quoted(wrap.end)}') - {start})"
-    for escape in wrap.escapes:
-        text = f"replace({text}, '{escape}', '{UNESCAPED[escape]}')"
-    return f"CASE WHEN regexp_full_match(line, '{_quoted(wrap.whole)}') THEN {text} END"
+    return (
+        f"CASE WHEN regexp_full_match(line, '{_quoted(wrap.whole)}') THEN json_extract_string(line, '{wrap.path}') END"
+    )
 
 
 def _extract(text: str, pattern: str, groups: Sequence[str]) -> str:
