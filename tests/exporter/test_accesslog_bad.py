@@ -87,7 +87,7 @@ def test_lines_keep_their_numbers_beside_those_that_are_too_long(tmp_path, chunk
 
 def test_backfill_names_the_first_in_the_file_not_in_time():
     backfill = Backfill(Source(source="s", paths=("a",), format="(?P<time>\\d+) (?P<code>\\w+)"), 60, {})
-    backfill.add(b"900 200\n600 20\n60 2\nx\n", "a.log", lines_before=10)
+    backfill.add(b"900 200\n600 20\n900 2\nx\n", "a.log", lines_before=10)
     assert str(backfill.bad.first["code"]) == "a.log line 12: 600 20"
     assert str(backfill.bad.first["format"]) == "a.log line 14: x"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.accesslog.serverconf import FILES, read_server_config
+from exporter.accesslog.serverconf import FILES, _included, read_server_config
 from exporter.cli import main
 from foundation.errors import ConfigError
 
@@ -96,6 +96,15 @@ def test_apache_directives_with_continued_lines_variables_and_folders(tmp_path):
         ("logs/transfer_log", "common"),
         ("${APACHE_LOG_DIR}/shop.log", "timed"),
     ]
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
+    written(
+        tmp_path, {"out.conf": "log_format out '$status';", "in/nginx.conf": "http { include a.conf; access_log a; }"}
+    )
+    (tmp_path / "in" / "a.conf").symlink_to("../out.conf")
+    assert read_server_config(tmp_path / "in" / "nginx.conf").formats == {}
+    assert list(_included(tmp_path / "in", "../*.conf")) == []
 
 
 def test_haproxy_formats(tmp_path):

@@ -144,6 +144,22 @@ def test_a_pipe_can_be_left_after_a_look(tmp_path, kind):
         file.close()
 
 
+def test_a_look_reads_on_until_the_lines_are_there(tmp_path):
+    path = tmp_path / "access.log"
+    path.write_bytes((b"x" * 100_000 + b"\n") * 9)
+    assert LineFile(str(path)).peek(7) == (b"x" * 100_000 + b"\n") * 7
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_pipe_that_gives_one_byte_at_a_time_is_known_by_its_beginning(tmp_path, kind, monkeypatch):
+    read = os.read
+    with pipe_of(tmp_path, PACKERS[kind](b"a\nb\n")) as path:
+        monkeypatch.setattr("exporter.sources.files.os.read", lambda fd, _: read(fd, 1))
+        got = b"".join(LineFile(path))
+        monkeypatch.undo()
+    assert got == b"a\nb\n"
+
+
 def test_a_look_waits_for_no_more_than_is_enough(tmp_path):
     reading, writing = os.pipe()
     try:
