@@ -55,9 +55,13 @@ class _Column(NamedTuple):
 _SHAPES = 3
 """How many shapes of lines are described: requests that a server could not parse look different."""
 
+_MAX_FIELDS = 100
+"""A line of more is not what a server writes about a request."""
+
 _WRAPPED = {"bracket": "[{}]", "quoted": '"{}"', "bare": "{}"}
 _NAME = r"(?P<key>[A-Za-z_][\w.-]*{})?"
-_VALUE = r'(?:\[(?P<bracket>[^\]]*)\]|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>{}))'
+# What a part took is not given back, and what has no end takes all that follows: one look at each byte of a line.
+_VALUE = r'(?:\[(?P<bracket>[^\]]*+)\]?|"(?P<quoted>(?:[^"\\]|\\.)*+)"?|(?P<bare>{}))'
 _LIST = r'[^\s",\[][^\s",]*(?:(?:,[ ]?|[ ]:[ ])[^\s",]+)*'  # with the lists that nginx writes
 _AT_BLANKS = re.compile(_NAME.format("=") + _VALUE.format(_LIST))
 _SEPARATORS = ("\t", "|", ";", ",")
@@ -105,11 +109,11 @@ _EXAMPLES = 3
 
 def describe(data: bytes) -> Iterator[Description]:
     """Descriptions of the lines, of those that have a status code and a request."""
-    lines = [line.decode("latin-1") for line in data.splitlines() if line.strip()]
+    lines = [line.decode("latin-1") for line in data.replace(b"\r\n", b"\n").split(b"\n") if line.strip()]
     splits: list[list[list[_Token]]] = [[_at_blanks(line) for line in lines]]
     splits += [_at_separator(lines, separator) for separator in _SEPARATORS]
     for rows in splits:
-        shapes = Counter(map(_shape, rows))
+        shapes = Counter(_shape(row) for row in rows if row)
         for shape, _ in shapes.most_common(_SHAPES):
             if found := _described([row for row in rows if _shape(row) == shape]):
                 yield found
@@ -125,16 +129,20 @@ def _at_blanks(line: str) -> list[_Token]:
         kind = match.lastgroup or "bare"
         row.append(_Token(line[end : match.start()], match["key"] or "", kind, match[kind]))
         end = match.end()
+        if len(row) > _MAX_FIELDS:
+            return []
     return [*row, _Token(line[end:], "", "end", "")]
 
 
 def _at_separator(lines: Sequence[str], separator: str) -> list[list[_Token]]:
     """The lines in fields, all in as many as most have; the last takes what else there is."""
-    quoted = re.compile(rf'((?:[^{separator}"]|"(?:[^"\\]|\\.)*")*)(?:{re.escape(separator)}|\Z)')
-    field = re.compile(" *" + _NAME.format("[=:]" if separator == "\t" else "=") + _VALUE.format(".*?") + " *")
+    quoted = re.compile(rf'((?:[^{separator}"]++|"(?:[^"\\]|\\.)*+"?)*+)(?:{re.escape(separator)}|\Z)')
+    field = re.compile(
+        " *" + _NAME.format("[=:]" if separator == "\t" else "=") + _VALUE.format("(?:[^ ]++(?: ++[^ ]++)*+)?") + " *"
+    )
     counts = sorted(len(quoted.findall(line)) - 1 for line in lines)
     usual = counts[len(counts) // 20] if counts else 0  # a few lines may be cut off
-    if usual < 4:
+    if not 4 <= usual <= _MAX_FIELDS:
         return []
     return [row for line in lines if (row := _fields(line, separator, usual, (quoted, field)))]
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import find_format
 from exporter.accesslog.infer import Guess, infer, propose, refusal
 from exporter.accesslog.parse.reader import Reader
@@ -131,3 +132,15 @@ def test_a_log_without_codes_is_refused_with_the_reason(line):
 def test_a_program_that_fits_wins_over_a_description():
     data = f'{COMMON} 200 3 "-" "curl"\n'.encode()
     assert infer(data) == Guess("combined", 1.0)
+
+
+@pytest.mark.parametrize(
+    "unit", ['"', "[", "\\", '\\"', " ", "a", "a=", 'a="', "|", '|"', "| ", ",", ", ", ";", "\t", "a b", "=["]
+)
+def test_hostile_lines_are_described_in_linear_time(unit):
+    """A quadratic pattern would run into the test's time limit."""
+    junk = unit * (200_000 // len(unit))
+    data = f"{ISO}|GET|/a|200|3|0.250\n{junk}\n{ISO}|GET|/{junk}|200|3|0.250\n".encode()
+    list(describe(data))
+    guess = infer(data)
+    assert guess is None or guess.fits >= 0.6

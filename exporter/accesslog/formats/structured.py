@@ -144,6 +144,8 @@ def json_format(name: str, paths: FieldPaths) -> Format:
             return again(line, exc)
 
     def again(line: bytes, exc: Exception) -> Record:
+        if not line.lstrip().startswith(b"{"):
+            raise BadRecord("format", f"not a JSON object: {exc}") from exc
         try:
             return decode(repaired(line))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
