@@ -44,10 +44,10 @@ _Row: TypeAlias = tuple[str, str, int | None, str | None, int, int | None, int |
 # Bytes that the CSV reader would refuse or change: bare carriage returns, NUL, and the one that serves as a delimiter
 # which no line has. Lines with them are cut out before, and where a chunk is not UTF-8, lines that are not ASCII.
 _MINDED = (b"\0", b"\x01", b"\r")
-_NOT_ASCII_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n")
+_NOT_ASCII_LINE = re.compile(rb"^[^\n\x80-\xff]*+[\x80-\xff][^\n]*\n", re.MULTILINE)  # each line is looked at once
 _CODE = re.compile(r"[0-9]{3}")
-_BOM_LINE = re.compile(rb"[^\n]*\xef\xbb\xbf[^\n]*\n")
-_MINDED_LINE = re.compile(rb"[^\n]*[\0\x01\r][^\n]*\n")
+_BOM_LINE = re.compile(rb"^[^\n]*\xef\xbb\xbf[^\n]*\n", re.MULTILINE)
+_MINDED_LINE = re.compile(rb"^[^\n\0\x01\r]*+[\0\x01\r][^\n]*\n", re.MULTILINE)
 
 
 class Columnar:
