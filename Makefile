@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# Tests with real servers wait more than they work: one more of them than there are processors.
-WORKERS ?= $(shell expr $$(nproc) + 1)
+# Tests that measure, or start the whole house, run one at a time after the others.
+WORKERS ?= $(shell nproc)
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 export PYTHON
@@ -44,10 +44,14 @@ unit: $(VENV)/installed ## the quick tests in seconds: without e2e and slow, fiv
 
 test: PACKAGES_FOR = test
 test: system-packages $(VENV)/installed ## every check and every test; what CI runs
-	@status=0; $(MAKE) check || status=1; pytest -q $(SIDE_BY_SIDE) || status=1; exit $$status
+	@status=0; $(MAKE) check || status=1; \
+	pytest -q -m 'not alone' $(SIDE_BY_SIDE) || status=1; \
+	pytest -q -m alone || status=1; \
+	exit $$status
 
 e2e: $(VENV)/installed ## the slow tests and those with real servers
-	pytest -m 'e2e or slow' $(SIDE_BY_SIDE)
+	pytest -m '(e2e or slow) and not alone' $(SIDE_BY_SIDE)
+	pytest -m alone
 
 soak: $(VENV)/installed ## a day of simulated time, then a real hour (MINUTES=60): memory, descriptors, threads
 	python tests/e2e/soak/simulated.py

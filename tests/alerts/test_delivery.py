@@ -20,6 +20,7 @@ from alerts.render import render
 PROMETHEUS = shutil.which("prometheus")
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.e2e,
     pytest.mark.skipif(not (PROMETHEUS and ALERTMANAGER), reason="prometheus or alertmanager is not on PATH"),
 ]

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FUZZER = shutil.which("schemathesis")
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.e2e,
     pytest.mark.slow,
     pytest.mark.skipif(FUZZER is None, reason="schemathesis is not installed"),

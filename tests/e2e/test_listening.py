@@ -13,6 +13,7 @@ SCRIPT = Path(__file__).with_name("listening.py")
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 @pytest.mark.parametrize("figure", ["silent", "unread", "token", "users"])
 def test_whoever_is_entitled_gets_in_beside(figure):
     done = subprocess.run(

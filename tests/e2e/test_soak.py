@@ -6,7 +6,7 @@ import pytest
 import real
 import simulated
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(420)]
 
 HOURS = 24
 SETTLED_HOURS = 4

@@ -12,7 +12,7 @@ from conftest import ROOT, start_demo, start_stack, wait_until_gone
 from honcho.environ import parse_procfile
 from stack import Stack, StackError
 
-pytestmark = [pytest.mark.e2e]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 
 def test_a_taken_port_tells_who_wants_it_and_who_holds_it(tmp_path):
