@@ -53,7 +53,7 @@ class BadLines:
         for reason, bad in tally.bad.items():
             number = 0 if lines_before is None else bad.after(lines_before).number
             first = self.first.setdefault(reason, FirstBad(path, number, bad.text))
-            if first.path == path and number < first.number:  # pieces may come in the order of their times
+            if first.path == path and 0 < number < first.number:  # pieces may come in the order of their times
                 self.first[reason] = FirstBad(path, number, bad.text)
         self.counts.update(tally.failed)
 

@@ -1,5 +1,7 @@
 """Bad lines: which one is the first of its reason, and when it is reported."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -148,3 +150,14 @@ def test_a_long_line_is_cut():
     assert excerpt(b"x" * 300) == "x" * 200 + "..."
     assert excerpt(b"\xff" * 200) == r"\xff" * 50 + "..."
     assert excerpt(b"x" * 200) == "x" * 200
+
+
+def test_a_number_that_is_not_known_is_left_out(run, tmp_path):
+    """Docker's parts are joined, so that lines and the file's lines are not one to one."""
+    part = '{{"log":"{}","stream":"stdout","time":"2026-11-22T06:30:48Z"}}\n'
+    good = part.format("192.0.2.1\\tGET /\\t200\\t5\\n")
+    (tmp_path / "x-json.log").write_text(good + part.format("ba") + part.format("d\\n") + good)
+    out = run("summary", tmp_path / "x-json.log", "--format", "tab")[1]
+    assert f"first of format: {tmp_path}/x-json.log: bad\n" in out
+    first = json.loads(run("summary", tmp_path / "x-json.log", "--format", "tab", "--json")[1])["first_bad"]["format"]
+    assert (first["line"], first["text"]) == (None, "bad")

@@ -31,10 +31,10 @@ class Requests(msgspec.Struct, frozen=True):
 
 
 class Bad(msgspec.Struct, frozen=True):
-    """The first bad line of a reason: where it stands, and how it begins."""
+    """The first bad line of a reason: where it stands (no line where its number is not known), and how it begins."""
 
     file: str
-    line: int
+    line: int | None
     text: str
 
 
@@ -90,7 +90,7 @@ def summarize(tally: Tally, bad: BadLines, templates: Sequence[str]) -> Summary:
         total[0] += numbers[COUNT]
         total[1] += numbers[BYTES]
     requests = [Requests(*key, *total) for key, total in sorted(sums.items(), key=lambda item: _order(item[0]))]
-    first = {reason: Bad(one.path, one.number, excerpt(one.text)) for reason, one in sorted(bad.first.items())}
+    first = {reason: Bad(one.path, one.number or None, excerpt(one.text)) for reason, one in sorted(bad.first.items())}
     return Summary(tally.lines, dict(sorted(bad.counts.items())), first, requests)
 
 
@@ -111,7 +111,8 @@ def as_table(summary: Summary) -> Iterable[str]:
     reasons = f" ({', '.join(f'{reason} {count}' for reason, count in summary.failed.items())})" if bad else ""
     yield f"{summary.lines} lines, {bad} bad{reasons}"
     for reason, first in summary.first_bad.items():
-        yield f"first of {reason}: {printable(first.file)} line {first.line}: {first.text}"
+        place = printable(first.file) if first.line is None else f"{printable(first.file)} line {first.line}"
+        yield f"first of {reason}: {place}: {first.text}"
 
 
 def new_reader(format_: Format, envelope: EnvelopeSetting) -> Reader:
