@@ -4,6 +4,7 @@ Prints one table; asserts nothing. `--lines` and `--backlog-gib` set how much is
 """
 
 import argparse
+import json
 import os
 import random
 import resource
@@ -67,6 +68,25 @@ def combined_line(draw):
     )
 
 
+def json_line(draw):
+    code, stamp = draw.choice((200,) * 18 + (404, 500)), f"2026-11-22T06:30:{draw.randrange(60):02}+00:00"
+    return (
+        f'{{"time":"{stamp}","remote_addr":"192.0.2.{draw.randrange(256)}","method":"{draw.choice(("GET", "POST"))}",'
+        f'"uri":"{draw.choice(ROUTES)}","status":{code},"body_bytes_sent":{draw.randrange(5000)},'
+        f'"request_time":{draw.random():.3f},"user_agent":"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101"}}'
+        "\n"
+    )
+
+
+def in_cri(line):
+    return lambda draw: f"2026-11-22T06:30:48.123456789Z stdout F {line(draw)}"
+
+
+def in_docker(line):
+    end = ',"stream":"stdout","time":"2026-11-22T06:30:48.123456789Z"}\n'
+    return lambda draw: f'{{"log":{json.dumps(line(draw))}{end}'
+
+
 def write_log(path, line, lines):
     """`lines` lines, of which the first 100,000 differ."""
     draw = random.Random(7)
@@ -97,7 +117,7 @@ def used_cpu_s():
 
 def in_bulk(path, name):
     file = LineFile(str(path), chunk_bytes=CHUNK_BYTES)
-    tally_file(file, Reader(find_format(name), BUCKETS), Tally(), BadLines(), lambda: None)
+    tally_file(file, Reader(find_format(name), BUCKETS, envelope="auto"), Tally(), BadLines(), lambda: None)
 
 
 def by_mtail(path, program, folder):
@@ -125,6 +145,38 @@ def whole_files(folder, lines):
         compare(f"{name}, line by line", few_count, once, few_count, theirs)
         log.unlink()
         few.unlink()
+
+
+def in_bulk_alone(folder, lines):
+    """Formats and envelopes that mtail has no program for here, and GoAccess on the one that it knows."""
+    for what, name, line in (
+        ("json", "json", json_line),
+        ("json in cri", "json", in_cri(json_line)),
+        ("json in docker", "json", in_docker(json_line)),
+        ("combined-timed in cri", "combined-timed", in_cri(combined_line)),
+        ("combined-timed in docker", "combined-timed", in_docker(combined_line)),
+    ):
+        log = folder / "alone.log"
+        count = write_log(log, line, lines)
+        compare(f"{what}, whole file", count, timed(lambda log=log, name=name: in_bulk(log, name)), count, None)
+        log.unlink()
+    if shutil.which("goaccess"):
+        log = folder / "goaccess.log"
+        count = write_log(log, combined_line, lines // 10)
+        took = timed(lambda: by_goaccess(log, folder))
+        row(
+            "combined-timed, GoAccess, lines/s",
+            count / took.wall_s,
+            note=f"{count / took.cpu_s:,.0f} a processor second",
+        )
+        log.unlink()
+
+
+def by_goaccess(path, folder):
+    formats = ["--log-format", '%h %^ %^ [%d:%t %^] "%r" %s %b "%R" "%u" %T', "--date-format", "%d/%b/%Y"]
+    args = ["goaccess", path, "--no-global-config", "--no-progress", *formats, "--time-format", "%T"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([*args, "-o", folder / "goaccess.json"], check=True, **quiet)
 
 
 def compare(what, count, ours, their_count, theirs):
@@ -226,6 +278,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         whole_files(folder, options.lines)
+        in_bulk_alone(folder, options.lines)
         rate, peak, size = backlog(folder, options.backlog_gib)
         row(f"daemon, {size:.1f} GiB of backlog, lines/s", rate, note=f"peak {peak:.0f} MiB resident")
         for per_s in (1000, 20_000):

@@ -114,13 +114,13 @@ _CRI = re.compile(rf"({_ISO}) (stdout|stderr) ([FP])(?::[^ ]*)?(?: (.*))?".encod
 # `<PRI>` and the host may be missing. The program's name ends in a colon and a blank, and a host in no colon, or an
 # IPv6 address after the name would be taken for both.
 _PRIORITY = r"<[0-9]{1,3}>"
-_BSD_TIME = r"[A-Z][a-z]{2} [ 0-9][0-9](?: [0-9]{4})? [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
+_YEAR = "(?: [0-9]{4})?"
+_BSD_TIME = rf"[A-Z][a-z]{{2}} [ 0-9][0-9]{_YEAR} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?"
 _HOST = r'[^\x00-\x20\[\]"{}]*[^\x00-\x20\[\]"{}:]'
 _TAG = r'[^\x00-\x20:\[\]<>"{}]+(?:\[[^\x00-\x20\]]*\])?:'
 _STAMP = rf"(?:{_PRIORITY})?(?:{_BSD_TIME}|{_ISO})"
-_RFC_3164 = re.compile(
-    rf"{_STAMP.replace(_ISO, f'(?P<iso>{_ISO})')} (?:(?P<host>{_HOST}) )?{_TAG}(?: (?P<text>.*))?".encode(), re.DOTALL
-)
+_NAMED_STAMP = _STAMP.replace(_ISO, f"(?P<iso>{_ISO})").replace(_YEAR, f"(?P<year>{_YEAR})")
+_RFC_3164 = re.compile(rf"{_NAMED_STAMP} (?:(?P<host>{_HOST}) )?{_TAG}(?: (?P<text>.*))?".encode(), re.DOTALL)
 _HEADER = r"[^\x00-\x20]+"
 _DATA = r'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+)'
 _RFC_5424_START = rf"{_PRIORITY}[1-9][0-9]? (?:-|{_ISO}){rf' {_HEADER}' * 4} "
@@ -206,7 +206,8 @@ def wrapping(envelope: Envelope, line: bytes) -> Prefix | Quoted | None:
         return Prefix(_CADDY_START)
     if envelope == "syslog" and (match := _RFC_3164.fullmatch(line)):
         host = f"{re.escape(match['host'].decode())} " if match["host"] else ""
-        return Prefix(f"{_STAMP} {host}{_TAG} ")
+        stamp = _STAMP.replace(_YEAR, " [0-9]{4}" if match["year"] else "")  # one character after another decides
+        return Prefix(f"{stamp} {host}{_TAG} ")
     if envelope == "syslog":
         return Prefix(f"{_RFC_5424_START}{_DATA} ")
     if envelope == "docker" and (frame := _DOCKER_FRAME.fullmatch(line.decode())):
