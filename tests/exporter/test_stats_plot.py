@@ -1,5 +1,7 @@
 """The `plot` command as its user meets it."""
 
+import html
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from exporter.stats.plot import cli as module
 from exporter.stats.plot.cli import command
 from foundation.errors import ConfigError
 from foundation.output import replacing
+from foundation.terminal import printable
 
 PLOT = str(Path(sys.executable).with_name("plot"))
 ROWS = [(1795328990 + 10 * n, 40 * n, 4 * n, n // 2) for n in range(20)]
@@ -148,6 +151,19 @@ def test_the_picture_names_its_series_figures_and_resets(file, tmp_path):
     for text in ("A day out", "10-second rate", "counter reset", "responses per second", "time (UTC)"):
         assert f"<!-- {text} -->" in comments, text
     assert "<!-- 200       0.3" in comments
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["$\\frac", "a$b$c", "_total", "\x1b]0;owned\x07", "<b>"])
+def test_names_and_titles_are_drawn_as_they_are_written(tmp_path, name):
+    file = tmp_path / "stats.tsv"
+    file.write_text(f"time\t{name}\n" + "".join(f"{row[0]}\t{row[1]}\n" for row in ROWS))
+    output = tmp_path / "rates.svg"
+    result = plot(file, "--output", output, "--delta_t", "10", "--title", f"{name} today")
+    assert (result.exit_code, result.stderr) == (0, ""), result.exception
+    shown = html.unescape(output.read_text())
+    assert re.search(f"<!-- {re.escape(printable(name))} +4 ", shown)
+    assert f"<!-- {printable(name)} today -->" in shown
 
 
 def write_half_and_stop(output):

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from exporter.stats.plot.rates import Floats, outline
+from foundation.terminal import printable
 
 WIDTH_IN, PANEL_IN, MARGIN_IN, DPI = 12.0, 3.0, 0.9, 110
 BINS = 2400  # pixel columns that a line is thinned to; more than the picture has
@@ -34,7 +35,7 @@ def draw(
 ) -> Figure:
     """Draw `panels` above each other; `resets` are the times at which a counter was reset."""
     figure = Figure(figsize=(WIDTH_IN, MARGIN_IN + PANEL_IN * len(panels)), dpi=DPI, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    figure.suptitle(printable(title), x=0.01, ha="left", fontsize=13, fontweight="bold", parse_math=False)
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     days = times / 86400.0
     for ax, panel in zip(axes, panels, strict=True):
@@ -55,15 +56,15 @@ def save(figure: Figure, stream: IO[bytes], kind: Literal["png", "jpeg", "gif", 
 
 
 def _draw_panel(ax: Axes, days: Floats, names: Sequence[str], panel: Panel, reset_days: Floats) -> None:
+    lines, rows = [], []
     for number, name in enumerate(names):
         values = panel.rates[:, number]
         colour = _COLOURS.get(name) or _OTHER_COLOURS[number % len(_OTHER_COLOURS)]
         line = outline(days, values, BINS)
         lone = "." if np.isfinite(values).sum() <= 3 else None  # a line of one point would be invisible
-        ax.plot(line.times, line.values, color=colour, linewidth=1.4, marker=lone, label=legend_row(name, values))
-    for number, day in enumerate(reset_days):
-        label = "counter reset" if number == 0 else None
-        ax.axvline(day, color=_MARK_COLOUR, linestyle=":", linewidth=1.2, label=label)
+        lines += ax.plot(line.times, line.values, color=colour, linewidth=1.4, marker=lone)
+        rows.append(legend_row(name, values))
+    marks = [ax.axvline(day, color=_MARK_COLOUR, linestyle=":", linewidth=1.2) for day in reset_days]
     ax.set_title(f"{delta_words(panel.delta_s)} rate", loc="left", fontsize=10)
     ax.set_ylabel("responses per second")
     ax.set_ylim(bottom=0)
@@ -71,7 +72,9 @@ def _draw_panel(ax: Axes, days: Floats, names: Sequence[str], panel: Panel, rese
     ax.grid(visible=True, color="#e3e6e8", linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(
+    legend = ax.legend(  # handles of our own: a label that begins with _ would be left out
+        [*lines, *marks[:1]],
+        [*rows, *["counter reset"][: len(marks)]],
         loc="upper left",
         bbox_to_anchor=(1.0, 1.03),
         frameon=False,
@@ -80,14 +83,16 @@ def _draw_panel(ax: Axes, days: Floats, names: Sequence[str], panel: Panel, rese
         title_fontproperties={"family": "monospace", "size": 9},
         alignment="right",
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a name may hold a $
 
 
 def legend_row(name: str, values: Floats) -> str:
     """`name`, and the last, mean and greatest of the rates that there are."""
     there = values[np.isfinite(values)]
     if not len(there):
-        return f"{name:<4}{'no rate':>27}"
-    return f"{name:<4}" + "".join(f"{value:>9.4g}" for value in (there[-1], there.mean(), there.max()))
+        return f"{printable(name):<4}{'no rate':>27}"
+    return f"{printable(name):<4}" + "".join(f"{value:>9.4g}" for value in (there[-1], there.mean(), there.max()))
 
 
 def delta_words(delta_s: float) -> str:
