@@ -80,6 +80,21 @@ def test_the_page_is_one_file_with_the_picture_and_names_are_only_text():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seconds", [60, 600], ids=["no alarm", "alarms"])
+def test_the_panels_of_several_builds_can_be_laid_out(tmp_path, seconds):
+    """Where they cannot, matplotlib warns, and they lie far apart or over each other."""
+    records = "".join(
+        f"0:{s // 60:02}:{s % 60:02}\t5.{build}\t{code}\n" * (1 if build < 3 else 9)
+        for s in range(seconds)
+        for build in (1, 2, 3)
+        for code in (1, 2)
+    )
+    picture = tmp_path / "heatmap.svg"
+    got = CliRunner().invoke(releases, ["heatmap", "-", "--output", str(picture)], input=records)
+    assert (got.exit_code, got.stderr) == (0, "")
+
+
+@pytest.mark.slow
 def test_following_standard_input_ends_with_the_last_picture():
     """Without a terminal that is the only one."""
     command = [sys.executable, "-m", "exporter.cli", "releases", "heatmap", "-", "--follow"]

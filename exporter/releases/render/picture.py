@@ -147,8 +147,10 @@ def _mark(axis: Any, panel: Cells, alerts: Sequence[Alert]) -> None:
     rows = {code: i for i, code in enumerate(panel.codes)}
     for detector, marker in (("evidence", "^"), ("onset", "v")):
         points = [(a.start_s, a.code) for a in alerts if a.detector == detector]
+        if not points:  # a line without points and without clipping would reach to the figure's corner
+            continue
         xs = [(start - panel.start_s) / panel.column_s - 0.5 for start, _ in points]
         ys = [rows[code] for _, code in points]
         axis.plot(xs, ys, marker, color="black", markersize=6, label=detector, clip_on=False)
-    if alerts:
+    if axis.lines:
         axis.legend(loc="upper left", bbox_to_anchor=(0, -0.04), ncols=2, fontsize=8, frameon=False)
