@@ -1,8 +1,9 @@
 """CSV that may be opened in a spreadsheet or printed on a terminal: text from outside cannot act in either.
 
-A spreadsheet takes a text cell that begins with `= + - @` for a formula, and some drop a leading tab or carriage
-return first. As OWASP advises ("CSV Injection"), an apostrophe is put before such text. Control characters become
-escapes as on a terminal. Both change text; `raw` leaves it as it is, for programs that read it back.
+A spreadsheet takes a text cell that begins with `= + - @` for a formula, some also where these are full-width (as
+typed in East Asia), and some drop a leading tab or line end first. As OWASP advises ("CSV Injection"), an apostrophe
+is put before such text. Control characters become escapes as on a terminal. Both change text; `raw` leaves it as it is,
+for programs that read it back.
 """
 
 import csv
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 
 from foundation.terminal import printable
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 

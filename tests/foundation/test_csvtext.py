@@ -24,7 +24,7 @@ def test_no_text_begins_a_formula_or_acts(rows):
     assert text == printable_text(text)
     got = read(text)
     assert [len(row) for row in got] == [len(row) for row in rows]
-    for cell in (cell for row in got for cell in row if cell[:1] in tuple("=+-@\t\r")):
+    for cell in (cell for row in got for cell in row if cell[:1] in tuple("=+-@\t\r\n＝＋－＠")):  # noqa: RUF001, full-width
         float(cell)  # a number, and no formula
 
 
@@ -38,6 +38,9 @@ def test_raw_gives_every_cell_back(rows):
     [
         ("=1+1", "'=1+1"),
         ("@SUM(1)", "'@SUM(1)"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("\uff20SUM(1)", "'\uff20SUM(1)"),
+        ("\n=1+1", "'\\n=1+1"),
         ("\t=1+1", "'\\t=1+1"),
         ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
         ("-12.5", "-12.5"),
