@@ -2,7 +2,9 @@
 
 import re
 import sys
+import traceback
 from collections.abc import Callable
+from types import TracebackType
 
 import click
 
@@ -18,8 +20,9 @@ def run_command(name: str, command: Callable[..., object]) -> None:
     """Run `command`; what the user can mend is reported under the `name` of the program, and by its exit code.
 
     A command ends with a code of its own by `ctx.exit(code)`, which click returns. When the reader of the output goes
-    away, click notices first and exits with 1.
+    away, click notices first and exits with 1. A bug is a traceback, in which nothing from outside acts either.
     """
+    sys.excepthook = _print_bug
     try:
         code = command(standalone_mode=False)
     except click.Abort:
@@ -41,3 +44,7 @@ def run_command(name: str, command: Callable[..., object]) -> None:
         sys.exit(exc.exit_code)
     if isinstance(code, int):
         sys.exit(code)
+
+
+def _print_bug(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
+    echo("".join(traceback.format_exception(kind, exc, trace)), err=True, nl=False)

@@ -83,6 +83,17 @@ def test_ctrl_c_inside_of_duckdb_is_no_bug():
     assert (ended.returncode, ended.stderr.strip()) == (130, b"")
 
 
+def test_a_bug_is_a_traceback_that_no_terminal_obeys():
+    code = (
+        "from foundation.program import run_command\n"
+        "def broken(**_): raise RuntimeError('\\x1b]0;owned\\x07')\n"
+        "run_command('x', broken)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == r"RuntimeError: \x1b]0;owned\x07"
+
+
 def test_a_runtime_error_of_ours_is_one():
     def broken(**_):
         raise RuntimeError("a bug")
