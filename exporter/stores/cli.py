@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,7 +66,7 @@ def load(database: Path, **files: tuple[Path, ...]) -> None:
 
     Each option may be repeated. Loading the same again changes nothing.
     """
-    from exporter.stores.load import Input, check_header
+    from exporter.stores.load import Input, check_header, opened
     from exporter.stores.load import load as load_files
     from exporter.stores.state import Database
 
@@ -73,10 +74,11 @@ def load(database: Path, **files: tuple[Path, ...]) -> None:
     inputs = [Input(path, str(path), kind) for kind in order for path in files[kind]]  # type: ignore[arg-type]
     if not inputs:
         raise click.UsageError("nothing to load; give --status, --hours or --timezones", click.get_current_context())
-    for given in inputs:
-        check_header(given)  # before a database is begun that nothing would be in
-    with Database(database) as opened:
-        for told in load_files(opened, inputs, time.time_ns() // 1000):
+    with ExitStack() as stack:
+        inputs = [stack.enter_context(opened(given)) for given in inputs]
+        for given in inputs:
+            check_header(given)  # before a database is begun that nothing would be in
+        for told in load_files(stack.enter_context(Database(database)), inputs, time.time_ns() // 1000):
             echo(told.text())
 
 

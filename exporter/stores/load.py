@@ -1,8 +1,10 @@
 """From checked rows to the database: one load is one transaction, and loading the same again changes nothing."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 import duckdb
@@ -61,7 +63,7 @@ def load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Loade
         StoreError: the disk is full, or no descriptor is left, say.
     """
     with ExitStack() as stack:
-        return _load(database, [stack.enter_context(_opened(given)) for given in inputs], now_us)
+        return _load(database, [stack.enter_context(opened(given)) for given in inputs], now_us)
 
 
 def _load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Loaded]:
@@ -101,18 +103,20 @@ def _load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Load
 
 
 @contextmanager
-def _opened(given: Input) -> Iterator[Input]:
+def opened(given: Input) -> Iterator[Input]:
     """The same file through a descriptor, and its name as UTF-8. Raises SourceError and StoreError.
 
-    DuckDB takes `*` and `[` in a name for a pattern and no bytes that are not UTF-8. Pipes keep their names.
+    DuckDB takes `*` and `[` in a name for a pattern and no bytes that are not UTF-8. What can be read only once (a
+    pipe) is copied: the header is read before the rows.
     """
     name = printable(given.name)
     try:
-        if not given.path.is_file():
-            yield given._replace(name=name)
-            return
-        with given.path.open("rb") as file:
-            yield given._replace(name=name, path=Path(f"/dev/fd/{file.fileno()}"))
+        with given.path.open("rb") as file, TemporaryFile() as copy:
+            if not file.seekable():
+                shutil.copyfileobj(file, copy)
+                copy.flush()
+            fd = file.fileno() if file.seekable() else copy.fileno()
+            yield given._replace(name=name, path=Path(f"/dev/fd/{fd}"))
     except OSError as exc:
         raise trouble(name, exc) from exc
 

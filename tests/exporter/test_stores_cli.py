@@ -1,6 +1,7 @@
 """`exporter stores` as its users type it: results on stdout, and one line that helps where it cannot be done."""
 
 import gzip
+import os
 
 import pytest
 
@@ -52,6 +53,18 @@ def test_load_takes_each_kind_more_than_once_and_twice_changes_nothing(loaded):
     assert (code, out) == (
         0, "newer.csv: hours: 2 rows, 0 new, 2 duplicate\nstatus.csv.gz: status: 2 rows, 0 new, 2 duplicate\n"
     )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_pipe_is_loaded_as_a_file_is(stores, pack):
+    out, into = os.pipe()
+    os.write(into, pack(STATUS.encode()))
+    os.close(into)
+    try:
+        assert stores("load", "--status", f"/dev/fd/{out}") == (0, f"/dev/fd/{out}: status: 2 rows, 2 new\n", "")
+    finally:
+        os.close(out)
 
 
 @pytest.mark.slow
