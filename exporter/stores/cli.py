@@ -66,6 +66,7 @@ def load(database: Path, **files: tuple[Path, ...]) -> None:
 
     Each option may be repeated. Loading the same again changes nothing.
     """
+    from exporter.statefile import keep_files_private
     from exporter.stores.load import Input, check_header, opened
     from exporter.stores.load import load as load_files
     from exporter.stores.state import Database
@@ -74,6 +75,7 @@ def load(database: Path, **files: tuple[Path, ...]) -> None:
     inputs = [Input(path, str(path), kind) for kind in order for path in files[kind]]  # type: ignore[arg-type]
     if not inputs:
         raise click.UsageError("nothing to load; give --status, --hours or --timezones", click.get_current_context())
+    keep_files_private()
     with ExitStack() as stack:
         inputs = [stack.enter_context(opened(given)) for given in inputs]
         for given in inputs:

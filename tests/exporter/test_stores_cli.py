@@ -30,7 +30,9 @@ def stores(monkeypatch, capsys, tmp_path):
             code = exc.code or 0
         return code, *capsys.readouterr()
 
-    return run
+    umask = os.umask(0o022)
+    yield run
+    os.umask(umask)
 
 
 @pytest.fixture
@@ -65,6 +67,14 @@ def test_a_pipe_is_loaded_as_a_file_is(stores, pack):
         assert stores("load", "--status", f"/dev/fd/{out}") == (0, f"/dev/fd/{out}: status: 2 rows, 2 new\n", "")
     finally:
         os.close(out)
+
+
+@pytest.mark.slow
+def test_what_load_makes_is_private_whatever_the_umask(stores, tmp_path):
+    os.umask(0)
+    assert stores("load", "--hours", "hours.csv", "--database", "new/s.duckdb")[0] == 0
+    made = [tmp_path / "new", *(tmp_path / "new").iterdir()]
+    assert {path.name: oct(path.stat().st_mode & 0o077) for path in made} == {"new": "0o0", "s.duckdb": "0o0"}
 
 
 @pytest.mark.slow
