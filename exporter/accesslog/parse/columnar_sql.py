@@ -26,6 +26,7 @@ NO_DELIMITER = "\x01"
 TAB = "\t"
 
 _QUICK_GROUPS = 4
+_STEP = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 _NAMED = re.compile(r"\(\?P<(\w+)>")
 _METHOD_AND_TARGET = re.compile(r"\(\?P<method>((?:(?!\(\?P<).)*)\) \(\?P<target>")
 
@@ -141,6 +142,8 @@ def decided(format_: Format, line: bytes) -> Format:
     assert format_.pattern is not None
     match = re.fullmatch(format_.pattern.encode(), line)
     others = {"code": "(?P<code>[0-9]{3})"}
+    if format_.steps > 1:
+        others["duration"] = f"(?P<duration>{' '.join([_STEP] * format_.steps)})"
     if UNITLESS in format_.pattern:
         others |= {"duration": "(?P<duration>)"} if match and match[UNITLESS] else {UNITLESS: ""}
     pattern = format_.pattern
