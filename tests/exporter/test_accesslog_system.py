@@ -204,3 +204,23 @@ def wait_for(url, line):
             return
         assert time.monotonic() < deadline_s, f"{line!r} is not in\n{text}"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+async def test_parts_of_a_line_are_joined_over_a_restart_and_a_rotation(tmp_path, rotated):
+    log = tmp_path / "0.log"
+    whole, start, end = (
+        b"2026-11-22T06:30:48Z stdout %b\n" % text for text in (b"F " + LINE[:-1], b"P 192.0", b"F .2.1\t")
+    )
+    log.write_bytes(whole + start)
+    for want in (1, 2):
+        context = Context(tmp_path / "state", SystemClock())
+        system = System([source(log)], context)
+        async with running(system, context):
+            await until_counted(system, want)
+            assert count(system, "tidewatch_log_lines_total") == want
+            assert count(system, "tidewatch_log_lines_failed_total") == 0
+        if rotated:
+            log.rename(tmp_path / "0.log.1")
+        with log.open("ab") as file:
+            file.write(end[:-1] + LINE[10:])
