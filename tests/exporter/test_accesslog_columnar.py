@@ -237,3 +237,15 @@ def test_a_balancers_three_times_are_added_up_alike(steps):
 def test_numbers_with_and_without_a_unit_may_be_mixed(numbers):
     start = GOOD["combined-timed"][0].rpartition(b" ")[0]
     same_tally("combined-timed", b"".join(b"%b %b\n" % (start, number) for number in numbers * 5))
+
+
+@pytest.mark.parametrize("value", ['"-"', '""', "null", '"-x"', '"?x"', '"/a b"'])
+@pytest.mark.parametrize("key", ["method", "request_uri", "status", "bytes", "request_time"])
+def test_a_value_that_is_empty_here_and_not_in_the_learned_line_gives_way_alike(key, value):
+    line = (
+        '{"method":"GET","request_uri":"/a","uri":"/b","status":200,"code":404,"bytes":1,"size":2,"request_time":0.5}'
+    )
+    changed = "".join(
+        f'"{key}":{value},' if part.startswith(f'"{key}"') else f"{part}," for part in line[1:-1].split(",")
+    )
+    same_tally("json", f"{line}\n{{{changed[:-1]}}}\n".encode())
