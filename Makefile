@@ -44,10 +44,10 @@ unit: $(VENV)/installed ## the quick tests in seconds: without e2e and slow, fiv
 
 test: PACKAGES_FOR = test
 test: system-packages $(VENV)/installed ## every check and every test; what CI runs
-	@status=0; $(MAKE) check || status=1; \
+	@status=0; export TEST_COUNTS=$$(mktemp); $(MAKE) check || status=1; \
 	pytest -q -m 'not alone' $(SIDE_BY_SIDE) || status=1; \
 	pytest -q -m alone || status=1; \
-	exit $$status
+	rm $$TEST_COUNTS; exit $$status
 
 e2e: $(VENV)/installed ## the slow tests and those with real servers
 	pytest -m '(e2e or slow) and not alone' $(SIDE_BY_SIDE)

@@ -1,7 +1,10 @@
 """For every test: how hypothesis draws, who runs it, and how a run ends: why tests were skipped, one line of counts."""
 
+import json
+import os
 import subprocess
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -24,27 +27,47 @@ def unused_tcp_port():
     return free_ports(1)[0]
 
 
-LAST_LINE = pytest.StashKey[str]()
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable():
+    """Let a worker report what it captured of names that are not UTF-8, which cannot be sent as they are."""
+    return _sendable((yield))
+
+
+def _sendable(value):
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_sendable(key): _sendable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_sendable, value))
+    return value
+
+
+COUNTS = pytest.StashKey[Counter[str]]()
 
 
 def pytest_terminal_summary(terminalreporter, config):
     """Tell the skipped tests by reason, and make the last line of the run."""
     if config.option.collectonly:
         return
-    found = {
-        outcome: len(terminalreporter.stats.get(outcome, [])) for outcome in ("passed", "failed", "error", "skipped")
-    }
+    found = Counter(
+        {outcome: len(terminalreporter.stats.get(outcome, [])) for outcome in ("passed", "failed", "error", "skipped")}
+    )
     reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"skipped {count}: {reason}")
-    bad = found["failed"] + found["error"]
-    config.stash[LAST_LINE] = f"{found['passed']} passed, {bad} failed, {found['skipped']} skipped"
+    config.stash[COUNTS] = found
 
 
 def pytest_unconfigure(config):
-    """Print the counts after everything else."""
-    if line := config.stash.get(LAST_LINE, ""):
-        print(line)
+    """Print the counts after everything else; with those of the runs before that name the same file in TEST_COUNTS."""
+    if (found := config.stash.get(COUNTS, None)) is None or hasattr(config, "workerinput"):
+        return  # the run that the workers are of counts for them
+    if name := os.environ.get("TEST_COUNTS"):
+        file = Path(name)
+        found += Counter(json.loads(file.read_text() or "{}"))
+        file.write_text(json.dumps(found))
+    print(f"{found['passed']} passed, {found['failed'] + found['error']} failed, {found['skipped']} skipped")
 
 
 def _reason(report):
