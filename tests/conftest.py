@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,12 @@ from workers import ByServers
 settings.register_profile("tidewatch", deadline=None)  # how long an example takes is the machine's business
 settings.register_profile("quick", settings.get_profile("tidewatch"), max_examples=5)  # what `make unit` draws
 settings.load_profile("tidewatch")
+
+
+def pytest_configure():
+    """Let the programs that tests start heed SIGINT also where a shell runs the tests in its background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -53,6 +53,9 @@ def test_a_reading_command_ends_with_130(tmp_path, command, data):
     writer.start()
     fed.wait(10)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=WITHIN_S)
+    try:
+        out, err = process.communicate(timeout=WITHIN_S)
+    finally:
+        process.kill()
     assert (process.returncode, err) == (130, b"\n"), out
     assert [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
