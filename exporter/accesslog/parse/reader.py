@@ -11,6 +11,7 @@ from exporter.accesslog.parse.opening import Inside, Kept, Opening, counted, spl
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
 from exporter.sources.packing import pack, unpack
+from foundation.errors import StoreError
 
 if TYPE_CHECKING:
     from exporter.accesslog.parse.columnar import Columnar
@@ -182,12 +183,16 @@ class Reader:
 
 
 def _restored(kept: bytes | None) -> _Kept:
+    """Raises StoreError for what is none of ours."""
     if kept is None:
         return _Kept()
     try:
-        return unpack(kept, _Kept)
-    except msgspec.ValidationError:  # before there were envelopes, the lines were all
-        return _Kept(lines=unpack(kept, dict[str, bytes]))
+        try:
+            return unpack(kept, _Kept)
+        except msgspec.ValidationError:  # before there were envelopes, the lines were all
+            return _Kept(lines=unpack(kept, dict[str, bytes]))
+    except (msgspec.MsgspecError, UnicodeError) as exc:
+        raise StoreError(f"what was kept of its lines cannot be read: {exc}") from exc
 
 
 def _find_line(data: bytes, start_text: bytes, start: int) -> int:
