@@ -124,8 +124,13 @@ class HttpProtocol(web.RequestHandler):
         if isinstance(exc, _CLIENTS_FAULT):
             kind = f"{self.connection.where}: not a whole HTTP request: refused"
             complaints.add(kind, f"from {self.connection.peer}: {_short(exc)}")
-        else:
+        elif not self._is_of_a_client_that_went(exc):
             complaints.add(f"{self.connection.where}: {args[0]}", type(exc).__name__, exc_info=exc)
+
+    def _is_of_a_client_that_went(self, exc: BaseException | None) -> bool:
+        """Whether asyncio found the connection closing when it was to send a file."""
+        closing = self.transport is None or self.transport.is_closing()
+        return closing and isinstance(exc, RuntimeError) and str(exc) == "Transport is closing"
 
 
 def _short(what: object) -> str:

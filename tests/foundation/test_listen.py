@@ -36,6 +36,7 @@ class Server:
         app.router.add_get("/big", self.big)
         app.router.add_get("/slot", self.slot)
         app.router.add_get("/bug", self.bug)
+        app.router.add_get("/gone", self.gone)
         self.address = await serve(app, ("127.0.0.1", 0), self.stack, **settings)
 
     async def page(self, _):
@@ -64,6 +65,13 @@ class Server:
 
     async def bug(self, _):
         raise ValueError("a bug")
+
+    async def gone(self, request):
+        """What asyncio makes of a file for a client that has just gone."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        request.transport.close()
+        raise RuntimeError("Transport is closing")
 
     async def client(self, sent=b"", *, reads=True):
         """A connection that the server has accepted, and whose first bytes it has read."""
@@ -317,6 +325,13 @@ async def test_a_client_that_goes_in_the_middle_leaves_no_trace(started, caplog)
         client.transport.abort()
         await settle()
     assert started.table.open == {}
+    assert not any(record.exc_info for record in caplog.records)
+
+
+async def test_a_client_that_goes_before_a_file_is_sent_leaves_no_trace(started, caplog):
+    client = await started.client(b"GET /gone HTTP/1.1\r\nHost: x\r\n\r\n")
+    await client.closed.wait()
+    await settle()
     assert not any(record.exc_info for record in caplog.records)
 
 
