@@ -1,6 +1,7 @@
 """For every test: how hypothesis draws, who runs it, and how a run ends: why tests were skipped, one line of counts."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -26,6 +27,17 @@ def pytest_configure():
 def pytest_xdist_make_scheduler(config, log):
     """Give tests out by what they start, with `--dist loadscope`."""
     return ByServers(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    """Take away what a program that ran in this process logs to: it is closed, and the next line would be an error."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    for handler in set(root.handlers) - set(handlers):
+        root.removeHandler(handler)
+    root.setLevel(level)
 
 
 @pytest.fixture

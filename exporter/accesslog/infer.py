@@ -13,7 +13,7 @@ from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import PRESETS, Format, Unitless, find_format
 from exporter.accesslog.formats.envelope import OPENERS, Envelope
 from exporter.accesslog.formats.haproxy import without_codes
-from exporter.accesslog.labels import is_success
+from exporter.accesslog.labels import is_method, is_success
 from exporter.accesslog.parse.opening import split
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router, compile_template
@@ -131,7 +131,11 @@ def _fits(data: bytes, format_: Format) -> float:
         return 0.0  # not a single answer: what was taken for the code is something else
     has_method = format_.pattern is None or "(?P<method>" in format_.pattern
     requests = sum(numbers[COUNT] for numbers in tally.hits.values())
-    whole = sum(numbers[COUNT] for key, numbers in tally.hits.items() if key[1] and (key[0] or not has_method))
+    whole = sum(
+        numbers[COUNT]
+        for (method, target, _), numbers in tally.hits.items()
+        if target and (is_method(method) if has_method else True)
+    )
     return (requests + whole) / 2 / max(1, requests + sum(tally.failed.values()))
 
 

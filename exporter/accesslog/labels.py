@@ -15,7 +15,7 @@ from exporter.accesslog.routes import KEEP, KEEP_BYTES, OTHER
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Key
 
-_METHOD = re.compile(rb"[A-Z][A-Z-]{0,19}")  # anything else is what a server logged of garbage
+_METHOD = re.compile(rb"[A-Z][A-Z-]{0,19}")
 
 
 _NOT_MODIFIED = b"304"
@@ -26,6 +26,11 @@ _USUAL = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 def is_success(code: bytes) -> bool:
     """Whether the answer shows that there is something at the path."""
     return code.startswith(b"2") or code == _NOT_MODIFIED
+
+
+def is_method(text: bytes) -> bool:
+    """Whether it can be a method of HTTP; anything else is what a server logged of garbage."""
+    return _METHOD.fullmatch(text) is not None
 
 
 class Labels(NamedTuple):
@@ -83,7 +88,7 @@ class Labeller:
         self._codes.add(labels.code)
 
     def _find(self, key: Key) -> Labelled:
-        method = key[0].decode() if _METHOD.fullmatch(key[0]) else OTHER
+        method = key[0].decode() if is_method(key[0]) else OTHER
         limits, success = self._limits, is_success(key[2])
         own = limits.methods if method in _USUAL else (limits.methods - len(_USUAL - self._methods)) * success
         labels = Labels(

@@ -7,6 +7,7 @@ is a float: durations are whole nanoseconds.
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -82,7 +83,8 @@ class Tally(msgspec.Struct):
             self.failed[reason] = self.failed.get(reason, 0) + count
         for key, numbers in other.hits.items():
             mine = self.hits.get(key)
-            self.hits[key] = numbers[:] if mine is None else [a + b for a, b in zip(mine, numbers, strict=True)]
+            # a log may announce that its lines have a time no more, or have one from now on
+            self.hits[key] = [a + b for a, b in zip_longest(mine or (), numbers, fillvalue=0)]
 
 
 class Buckets:

@@ -386,3 +386,9 @@ def test_an_announcement_holds_over_pieces_and_restarts():
 def test_lines_under_an_announcement_without_a_status_fail():
     tally = Reader(PRESETS["w3c"], NONE).read(b"#Fields: date time\nx y\n#Fields: sc-status\n200\n")
     assert (tally.lines, tally.failed, tally.hits) == (4, {"format": 1}, {(b"", b"", b"200"): [1, 0, 0]})
+
+
+def test_a_log_may_announce_that_its_lines_have_a_time_no_more():
+    fields = b"#Fields: cs-method cs-uri-stem sc-status"
+    tally = Reader(PRESETS["w3c"], NONE).read(fields + b" time-taken\nGET /a 200 15\n" + fields + b"\nGET /a 200\n")
+    assert tally.hits == {(b"GET", b"/a", b"200"): [2, 0, 15_000_000, 1, 0]}

@@ -144,3 +144,9 @@ def test_hostile_lines_are_described_in_linear_time(unit):
     list(describe(data))
     guess = infer(data)
     assert guess is None or guess.fits >= 0.6
+
+
+def test_what_stands_in_quotes_is_a_request_only_with_a_method():
+    line = '0.250 "GET /users/1 HTTP/1.1" 192.0.2.1 [22/Nov/2026:06:30:48 +0000] "Mozilla/5.0 (X11), like" 200 7\n'
+    data = (line * 3).encode()
+    assert read(data, infer(data)) == (3, 21, 750 * MILLIS, 3)
