@@ -13,8 +13,11 @@ from hypothesis import settings
 from ports import free_ports
 from workers import ByServers
 
-settings.register_profile("tidewatch", deadline=None)  # how long an example takes is the machine's business
-settings.register_profile("quick", settings.get_profile("tidewatch"), max_examples=5)  # what `make unit` draws
+# How long an example takes is the machine's business. The examples are the same in each run of the same test, so that a
+# run says something of the change that it is of; --hypothesis-profile=explore draws others each time.
+settings.register_profile("tidewatch", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.register_profile("quick", settings.get_profile("explore"), max_examples=5)  # what `make unit` draws
 settings.load_profile("tidewatch")
 
 
