@@ -16,7 +16,6 @@ from exporter.accesslog.report.backfill import Backfill
 from exporter.accesslog.report.summary import tally_file
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import COUNT, Buckets, Tally
-from exporter.cli import main
 from exporter.sources.linefile import LineFile
 from exporter.sources.lines import each_line
 from foundation.errors import ConfigError, StoreError
@@ -70,20 +69,6 @@ def test_backfill_sets_aside_what_it_leaves_out():
     backfill.add(b"900 200\n600 20\n60 2\nx\n- 200\n\n", "a.log")
     assert sorted(aside) == sorted([b"600 20\n", b"60 2\n", b"x\n", b"- 200\n", b"\n"])
     assert backfill.bad.counts == {"code": 2, "format": 1, "stamp": 1, "blank": 1}
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*args):
-        monkeypatch.setattr("sys.argv", ["exporter", *map(str, args)])
-        try:
-            main()
-            code = 0
-        except SystemExit as exc:
-            code = exc.code
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.mark.parametrize("tool", ["summary", "backfill"])

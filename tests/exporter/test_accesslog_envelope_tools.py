@@ -6,24 +6,9 @@ import pytest
 import yaml
 
 from exporter.accesslog.infer import infer, propose
-from exporter.cli import main
 
 TAB = "192.0.2.1\tGET /users/7\t200\t5"
 COMBINED = '192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl"'
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*args):
-        monkeypatch.setattr("sys.argv", ["exporter", *map(str, args)])
-        try:
-            main()
-            code = 0
-        except SystemExit as exc:
-            code = exc.code or 0
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def docker(text, second=0, stream="stdout"):

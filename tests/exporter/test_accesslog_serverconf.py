@@ -1,11 +1,12 @@
 """The formats in servers' configurations, and what `infer` makes of them."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.accesslog.serverconf import FILES, _included, read_server_config
-from exporter.cli import main
 from foundation.errors import ConfigError
 
 NGINX = r"""
@@ -149,17 +150,8 @@ def test_what_is_no_configuration_is_said(tmp_path, text, want):
 
 
 @pytest.fixture
-def infer(monkeypatch, capsys):
-    def infer(*args):
-        monkeypatch.setattr("sys.argv", ["exporter", "infer", *map(str, args)])
-        try:
-            main()
-            code = 0
-        except SystemExit as exc:
-            code = exc.code
-        return code, *capsys.readouterr()
-
-    return infer
+def infer(run):
+    return partial(run, "infer")
 
 
 TIMED_LINES = "".join(
