@@ -1,7 +1,7 @@
 """Logs whose fields have names: JSON and logfmt.
 
 Where the fields are is a `FieldPaths`: for each field some paths (`request.uri`), of which the first that a line has,
-and that is not empty there, is taken. In bulk, lines are read by the shape of one of them, see `shapes`.
+and that is not empty there, is taken. In bulk, lines are read by the shape of one of them, see `learned`.
 """
 
 import re
@@ -14,7 +14,7 @@ from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Fields, Format, Unitless
 from exporter.accesslog.formats.almost_json import repaired
 from exporter.accesslog.formats.durations import UNITS_NS, duration_ns, is_number, unit_of_name
-from exporter.accesslog.formats.shapes import Plan, Role, Shaper, is_plain, json_shape, logfmt_shape, shaped
+from exporter.accesslog.formats.learned import Plan, Role, Shaper, is_plain, json_shape, logfmt_shape, shaped
 from foundation.errors import BadRecord
 
 
