@@ -2,9 +2,45 @@
 
 import asyncio
 import os
+import select
 import signal
 from collections.abc import Callable, Coroutine
-from typing import Any
+from types import FrameType
+from typing import Any, Protocol
+
+ENDED_AT_ONCE = 130
+"""The exit code after a second signal."""
+
+
+class Stop(Protocol):
+    """What a loop without `await` pauses with."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds; whether the loop is to end."""
+
+
+class SignalStop:
+    """A `Stop` that the first SIGTERM or SIGINT gives; the second ends the process at once, with exit code 130.
+
+    A signal that came while `threading.Event.wait` holds the event's lock would wait for that lock forever if its
+    handler set the event. Here the handler writes one byte to a pipe. Make it in the main thread, once per process.
+    """
+
+    def __init__(self) -> None:
+        self._came, self._told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._signalled = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds; whether a signal came."""
+        return bool(select.select([self._came], [], [], timeout)[0])
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if self._signalled:
+            os._exit(ENDED_AT_ONCE)
+        self._signalled = True
+        os.write(self._told, b"\0")
 
 
 def stop_on_signals(say: Callable[[str], object]) -> asyncio.Event:
@@ -16,7 +52,7 @@ def stop_on_signals(say: Callable[[str], object]) -> asyncio.Event:
 
     def on_signal() -> None:
         if stop.is_set():
-            os._exit(130)
+            os._exit(ENDED_AT_ONCE)
         say("stopping; a second signal ends at once")
         stop.set()
 

@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from foundation.signals import stop_on_signals, until_signal
+from foundation.signals import SignalStop, stop_on_signals, until_signal
 
 BOTH = [signal.SIGTERM, signal.SIGINT]
 DRAINS = """
@@ -52,3 +53,31 @@ async def test_work_without_an_end_is_cancelled(number):
     os.kill(os.getpid(), number)
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.fixture
+def _handlers():
+    before = {number: signal.getsignal(number) for number in BOTH}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_handlers")
+@pytest.mark.parametrize("number", BOTH)
+def test_without_an_event_loop_the_first_signal_asks_and_the_second_ends(monkeypatch, number):
+    ended = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    stop = SignalStop()
+    assert not stop.wait(0)
+    signal.raise_signal(number)
+    assert (stop.wait(0), stop.wait(60), ended) == (True, True, [])
+    signal.raise_signal(number)
+    assert ended == [130]
+
+
+@pytest.mark.usefixtures("_handlers")
+def test_a_signal_ends_a_wait_that_has_begun():
+    stop = SignalStop()
+    threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    assert stop.wait(60)

@@ -7,7 +7,6 @@ one `DIR/logs.json`. `DIR/truth.json` is replaced as a whole, so that it can be 
 import json
 import random
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,9 +20,9 @@ import click
 from foundation.errors import ConfigError, StoreError
 from foundation.flags import InstantType
 from foundation.output import replacing
+from foundation.signals import SignalStop, Stop
 from foundation.terminal import echo, printable
 from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, LogLine, Settings, World
-from trafficgen.feeds.stop import stop_on_signals
 
 START = "2016-02-15"  # the cycle that the task's own log was of: 29 days, with a leap day
 MINUTES_A_DAY = 1440
@@ -52,7 +51,7 @@ def write_live(
     *,
     shuffle: bool,
     endless: bool = False,
-    stop: threading.Event,
+    stop: Stop,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Write each simulated minute when it is over, `speed` times faster than life, until the world's end or `stop`.
@@ -144,5 +143,5 @@ def command(
     if speed is None:
         write_at_once(world, output, shuffle=shuffle)
     else:
-        write_live(world, output, speed, shuffle=shuffle, endless=endless, stop=stop_on_signals())
+        write_live(world, output, speed, shuffle=shuffle, endless=endless, stop=SignalStop())
     echo(f"{world.lines:,} lines in {printable(output)}", err=True)

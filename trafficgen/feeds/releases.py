@@ -10,7 +10,6 @@ import json
 import os
 import re
 import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -26,8 +25,8 @@ from foundation.errors import ConfigError, TidewatchError
 from foundation.flags import DurationType
 from foundation.output import replacing
 from foundation.secret import read_secret, shown_url
+from foundation.signals import SignalStop, Stop
 from foundation.terminal import echo, printable
-from trafficgen.feeds.stop import stop_on_signals
 from trafficgen.fetch import new_session, read_bytes
 from trafficgen.units import MAX_DURATION_S, parse_duration
 
@@ -154,7 +153,7 @@ def seconds(shape: Shape, seed: int) -> Iterator[list[tuple[str, int, int]]]:
 class HttpSink:
     """Posts each second under an idempotency key until it is acknowledged, so that nothing is lost or sent twice."""
 
-    def __init__(self, url: str, run: str, stop: threading.Event, token: str | None) -> None:
+    def __init__(self, url: str, run: str, stop: Stop, token: str | None) -> None:
         self._url = url
         self._run = run
         self._stop = stop
@@ -270,9 +269,7 @@ def write_file(path: Path, shape: Shape, truth: Truth, seed: int, length_s: int)
     truth.write(finished=True)
 
 
-def run_live(
-    sink: HttpSink | TcpSink, shape: Shape, truth: Truth, *, seed: int, length_s: float, stop: threading.Event
-) -> None:
+def run_live(sink: HttpSink | TcpSink, shape: Shape, truth: Truth, *, seed: int, length_s: float, stop: Stop) -> None:
     """One second's records every second, stamped with Unix time, until the length is reached or the run is stopped."""
     start, start_wall = time.monotonic(), int(time.time())
     for second, drawn in enumerate(seconds(shape, seed)):
@@ -345,7 +342,7 @@ def command(
         write_file(path, shape, truth, seed, round(duration or 3600))
         echo(f"{truth.counts.total()} records, seed {seed}", err=True)
         return
-    stop = stop_on_signals()
+    stop = SignalStop()
     truth = Truth(truth_path, shape, seed, int(time.time()))
     sink: HttpSink | TcpSink
     if address.scheme == "tcp":

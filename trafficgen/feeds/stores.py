@@ -6,7 +6,6 @@ anybody has counted anything.
 
 import json
 import os
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -19,8 +18,8 @@ import msgspec
 from foundation.errors import BadRecord, ConfigError, StoreError
 from foundation.jsonread import read_json
 from foundation.output import replacing
+from foundation.signals import SignalStop, Stop
 from foundation.terminal import echo
-from trafficgen.feeds.stop import stop_on_signals
 from trafficgen.feeds.stores_world import DAY_S, HOUR_S, World, down_s
 
 MAX_STORES = 1_000_000
@@ -103,7 +102,7 @@ def write_all(folder: Path, world: World, hours: int) -> int:
     return polls
 
 
-def run_live(folder: Path, world: World, done: tuple[int, int], speed: float, stop: threading.Event) -> None:
+def run_live(folder: Path, world: World, done: tuple[int, int], speed: float, stop: Stop) -> None:
     """A file for each hour that is over, `speed` times as quick as the clock until it is reached.
 
     Args:
@@ -162,7 +161,7 @@ def command(*, output: Path, count: int, hours: int, speed: float | None, seed: 
         polls = write_all(output, World(seed, count, start_s), hours)
         echo(f"{polls} polls of {count} stores, seed {seed}", err=True)
         return
-    stop = stop_on_signals()
+    stop = SignalStop()
     done = (0, 0)
     if (found := _earlier(output)) is not None:
         seed, count, start_s, done = found.seed, found.stores, found.start, (found.hours, found.polls)

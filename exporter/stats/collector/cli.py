@@ -1,13 +1,10 @@
 """The `collector` command: a stats page, at a fixed interval, into a TAB-separated file."""
 
 import os
-import select
-import signal
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -20,6 +17,7 @@ from foundation.errors import SourceError, StoreError
 from foundation.flags import DurationType
 from foundation.program import run_command
 from foundation.secret import shown_url
+from foundation.signals import SignalStop
 from foundation.terminal import printable
 
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 10.0
@@ -67,7 +65,7 @@ def command(
     Every interval one row is added: the Unix time, then the counts, TAB-separated. A collection that fails writes no
     row and is told on stderr; the run goes on. Ctrl-C or SIGTERM ends it after the collection under way.
     """
-    stop = _Signalled()
+    stop = SignalStop()
     rows = _Stdout(columns, header=header) if output is None else RecordFile(output, columns, header=header)
     if isinstance(rows, RecordFile) and rows.set_aside:
         _say(f"{output}: the last line was not whole and is now in {output}.torn")
@@ -118,28 +116,6 @@ class _Stdout:
     def close(self) -> int:
         """Nothing is left to write: 0 rows are lost."""
         return 0
-
-
-class _Signalled:
-    """Waiting that SIGTERM or SIGINT ends. The first lets the collection under way finish, the second ends at once.
-
-    A handler that set a `threading.Event` would wait for ever if the signal came while `wait` held the event's lock.
-    """
-
-    def __init__(self) -> None:
-        self._came, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-
-    def wait(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds; whether a signal came."""
-        return bool(select.select([self._came], [], [], timeout)[0])
-
-    @staticmethod
-    def _on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG004
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_DFL)
 
 
 _CLEAR = "\r\x1b[K"

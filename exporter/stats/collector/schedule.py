@@ -6,13 +6,7 @@ from typing import NamedTuple, Protocol
 
 from exporter.stats.parse import Stats, counts_by_code, is_code
 from foundation.errors import BadRecord, ConfigError, SourceError, StoreError
-
-
-class Stop(Protocol):
-    """What ends a run; a test puts a clock in its place."""
-
-    def wait(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds; true once it is time to end."""
+from foundation.signals import Stop
 
 
 class Rows(Protocol):
