@@ -38,12 +38,24 @@ def first_one_by_one(lines):
 
 
 @settings(deadline=None)
-@given(LINES)
-def test_both_engines_name_the_first_bad_line_of_each_reason(lines):
+@given(LINES, st.integers(1, 64))
+def test_both_engines_name_the_first_bad_line_of_each_reason(lines, piece_bytes):
     data = b"".join(line + b"\n" for line in lines)
     want = first_one_by_one(lines)
     assert tally_scalar(data, PRESETS["tab"], NONE).bad == want
-    assert COLUMNAR.tally(data).bad == want
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("exporter.accesslog.parse.columnar.PIECE_BYTES", piece_bytes)
+        assert COLUMNAR.tally(data).bad == want
+
+
+def test_the_search_for_the_first_bad_lines_ends_once_all_are_found(monkeypatch):
+    def first_piece(data, _):
+        yield data[: data.index(b"\n") + 1]
+        pytest.fail("it goes on")
+
+    monkeypatch.setattr("exporter.accesslog.parse.columnar.pieces", first_piece)
+    tally = COLUMNAR.tally(b"bad\n" + b"a\tGET /\t200\t5\nworse\n" * 9)
+    assert (tally.failed, tally.bad) == ({"format": 10}, {"format": BadLine(1, b"bad")})
 
 
 @given(LINES, st.integers(0, 12))

@@ -9,6 +9,7 @@ same tally of the same bytes; the differential tests hold them to it.
 import os
 import re
 import weakref
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple, TypeAlias
 
 import duckdb
@@ -17,7 +18,7 @@ import msgspec
 from exporter.accesslog.formats import Format
 from exporter.accesslog.formats.envelope import OPENERS, Envelope, Prefix, Quoted, wrapping
 from exporter.accesslog.parse import columnar_sql
-from exporter.accesslog.parse.scalar import tally_normal
+from exporter.accesslog.parse.scalar import PIECE_BYTES, tally_normal
 from exporter.accesslog.tally import (
     BOM,
     BUCKETS,
@@ -29,6 +30,7 @@ from exporter.accesslog.tally import (
     Tally,
     known_code,
     normal,
+    pieces,
 )
 
 _MEMORY_LIMIT = "128MiB"
@@ -77,7 +79,7 @@ class Columnar:
         if odd:
             tally.merge(tally_normal(odd, self._format, self._buckets))
             if tally.failed:
-                tally.bad = self._first_bad(whole, set(odd.split(b"\n")))
+                tally.bad = self._first_bad(whole, set(odd.split(b"\n")), tally.failed.keys())
         return tally
 
     def take(self, data: bytes) -> tuple[Tally, bytes]:
@@ -92,12 +94,20 @@ class Columnar:
         rest.append(self._in_shapes(data, tally))
         return tally, b"".join(rest)
 
-    def _first_bad(self, data: bytes, odd: set[bytes]) -> dict[str, BadLine]:
+    def _first_bad(self, data: bytes, odd: AbstractSet[bytes], reasons: AbstractSet[str]) -> dict[str, BadLine]:
         """The first bad line of each reason: odd lines lost their places when equal ones were put together."""
-        numbered = [(number, line) for number, line in enumerate(data[:-1].split(b"\n"), 1) if line in odd]
-        ordered = b"".join(line + b"\n" for _, line in numbered)
-        found = tally_normal(ordered, self._format, self._buckets).bad
-        return {reason: BadLine(numbered[bad.number - 1][0], bad.text) for reason, bad in found.items()}
+        first: dict[str, BadLine] = {}
+        before = 0
+        for piece in pieces(data, PIECE_BYTES):
+            lines = piece[:-1].split(b"\n")
+            numbers = [number for number, line in enumerate(lines) if line in odd]
+            ordered = b"".join(lines[number] + b"\n" for number in numbers)
+            for reason, bad in tally_normal(ordered, self._format, self._buckets).bad.items():
+                first.setdefault(reason, BadLine(before + numbers[bad.number - 1] + 1, bad.text))
+            if first.keys() == reasons:
+                break
+            before += len(lines)
+        return first
 
     def _in_shapes(self, data: bytes, tally: Tally) -> bytes:
         """Count the lines of the usual shapes; the others come back."""
