@@ -43,6 +43,17 @@ _ONE_DURATION = f"(?:-?{_NUMBER}|-)"
 _STEPS = 3  # of a balancer: waiting, target, answering
 TAB = "\t"
 
+_FIXED: dict[Kind, str] = {
+    "size": SIZE,
+    "duration": DURATION,
+    "whole duration": f"(?P<duration>{_WHOLE}|-|)(?P<{UNITLESS}>(?:{_DECIMAL})?)",
+    "decimal duration": f"(?P<duration>{_DECIMAL}|-|)(?P<{UNITLESS}>(?:{_WHOLE})?)",
+    "unknown duration": f"(?P<duration>)(?P<{UNITLESS}>{_NUMBER}|-|)",
+    "steps": f"(?P<duration>{' '.join([_ONE_DURATION] * _STEPS)})",
+    "query": "",  # its target's regex takes it
+}
+"""Regexes of variables that are the same whatever follows."""
+
 _BARS = (" |", " ;")
 """Separators that are in no text, so that blanks may be."""
 
@@ -209,23 +220,13 @@ def _regex(part: Variable, kind: Kind, stop: str, escapes: bool, split: bool) ->
 
     if part.quotable:
         return _quotable(kind, quotes=escapes)
+    if kind in _FIXED:
+        return _FIXED[kind]
     match kind:
         case "code":  # blanks in a row are not a request
             return CODE if stop in ("", " ", TAB) else _CODE_OR_NOTHING
-        case "size":
-            return SIZE
-        case "duration":
-            return DURATION
-        case "whole duration":
-            return f"(?P<duration>{_WHOLE}|-|)(?P<{UNITLESS}>(?:{_DECIMAL})?)"
-        case "decimal duration":
-            return f"(?P<duration>{_DECIMAL}|-|)(?P<{UNITLESS}>(?:{_WHOLE})?)"
-        case "unknown duration":
-            return f"(?P<duration>)(?P<{UNITLESS}>{_NUMBER}|-|)"
         case "durations":
             return f"(?P<duration>{_list(TIMES, stop)})"
-        case "steps":
-            return f"(?P<duration>{' '.join([_ONE_DURATION] * _STEPS)})"
         case "list" if part.item != WORDS:
             return _list(part.item, stop)
         case "list" if stop == " ":
@@ -238,8 +239,6 @@ def _regex(part: Variable, kind: Kind, stop: str, escapes: bool, split: bool) ->
             return f"(?P<method>{text(' ')})"
         case "target":
             return rf"(?P<target>{text('?')})(?:\?{text()})?"
-        case "query":
-            return ""  # its target's regex takes it
         case "request" if not split:
             return text()
         case "request" if stop == " ":
