@@ -19,7 +19,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from alerts.notifications import BadNotification, Notification, Recent, line, parse_notification
 from alerts.page import notifications_page, runbooks_page
-from foundation.listen import serve as serve_app
 from foundation.signals import stop_on_signals
 from foundation.terminal import echo
 from foundation.web import Guard, WebPolicy
@@ -154,18 +153,9 @@ async def serve(host: str, port: int, *, policy: WebPolicy, heartbeat_timeout_s:
     stop = stop_on_signals(_complain)
     receiver = Receiver(say=_say, complain=_complain, heartbeat_timeout_s=heartbeat_timeout_s, policy=policy)
     async with AsyncExitStack() as stack:
-        policy.keep_fresh()
-        stack.callback(policy.close)
-        guard = Guard(policy, hosts=[host])
-        bound = await serve_app(
-            make_app(receiver, guard),
-            (host, port),
-            stack,
-            problem=guard.problem,
-            ssl_context=policy.ssl_context,
-            shutdown_s=SHUTDOWN_S,
-        )
-        _complain(f"listening on {'https' if policy.tls else 'http'}://{bound}/")
+        guard = Guard(stack.enter_context(policy), hosts=[host])
+        bound = await guard.serve(make_app(receiver, guard), (host, port), stack, shutdown_s=SHUTDOWN_S)
+        _complain(f"listening on {policy.scheme}://{bound}/")
         await _watch_until(stop, receiver)
 
 

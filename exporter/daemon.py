@@ -238,9 +238,7 @@ class Daemon:
             task.cancel()
 
     async def _serve(self, app: web.Application, stack: AsyncExitStack) -> None:
-        self.web.keep_fresh()
-        stack.callback(self.web.close)
-        guard = Guard(self.web, hosts=[host for host, _ in self.options.listen])
+        guard = Guard(stack.enter_context(self.web), hosts=[host for host, _ in self.options.listen])
         guard.protect(app)
         server = await http_server(app, stack, problem=guard.problem)
         for wanted in self.options.listen:
@@ -249,7 +247,7 @@ class Daemon:
             except SourceError as exc:
                 raise SourceError(f"{exc}; choose another --web.listen-address") from exc
             self.addresses.append(address)
-            log.info("listening on %s://%s", "https" if self.web.tls else "http", address)
+            log.info("listening on %s://%s", self.web.scheme, address)
 
 
 def _connection_families(table: Connections) -> list[Family]:

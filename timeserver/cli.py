@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from foundation.errors import ConfigError, SourceError
 from foundation.flags import DurationType, address_options, web_options
-from foundation.listen import serve
 from foundation.program import run_command
 from foundation.signals import stop_on_signals
 from foundation.terminal import echo
@@ -78,20 +77,12 @@ async def _serve(host: str, port: int, counters: Counters, log: AccessLog | None
     stop = stop_on_signals(_say)
     try:
         async with AsyncExitStack() as stack:
-            policy.keep_fresh()
-            stack.callback(policy.close)
-            guard = Guard(policy, hosts=[host])
-            bound = await serve(
-                make_server(counters, _registry(counters, log, policy), guard),
-                (host, port),
-                stack,
-                problem=guard.problem,
-                ssl_context=policy.ssl_context,
-                shutdown_s=DRAIN_S,
-            )
+            guard = Guard(stack.enter_context(policy), hosts=[host])
+            server = make_server(counters, _registry(counters, log, policy), guard)
+            bound = await guard.serve(server, (host, port), stack, shutdown_s=DRAIN_S)
             if log is not None:
                 log.start()
-            _say(f"serving on {'https' if policy.tls else 'http'}://{bound}/")
+            _say(f"serving on {policy.scheme}://{bound}/")
             await stop.wait()
     except SourceError as exc:
         raise click.ClickException(str(exc)) from exc

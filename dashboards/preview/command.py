@@ -8,7 +8,6 @@ from dashboards.preview.alerts import muted
 from dashboards.preview.app import Preview, new_session
 from dashboards.prometheus import Prometheus
 from foundation.errors import ConfigError, SourceError
-from foundation.listen import serve
 from foundation.secret import shown_url
 from foundation.signals import stop_on_signals
 from foundation.terminal import echo
@@ -41,22 +40,12 @@ async def run(
             silenced=(lambda: muted(alertmanager_url, session)) if alertmanager_url else None,
         )
         async with AsyncExitStack() as stack:
-            policy.keep_fresh()
-            stack.callback(policy.close)
+            guard = Guard(stack.enter_context(policy), hosts=[host])
             try:
-                guard = Guard(policy, hosts=[host])
-                bound = await serve(
-                    preview.app(guard),
-                    (host, port),
-                    stack,
-                    problem=guard.problem,
-                    ssl_context=policy.ssl_context,
-                    shutdown_s=SHUTDOWN_S,
-                )
+                bound = await guard.serve(preview.app(guard), (host, port), stack, shutdown_s=SHUTDOWN_S)
             except SourceError as exc:
                 raise ConfigError(f"{exc}; --port chooses another") from exc
-            of = shown_url(prometheus_url)
-            _say(f"preview on {'https' if policy.tls else 'http'}://{bound}/ of {of}")
+            _say(f"preview on {policy.scheme}://{bound}/ of {shown_url(prometheus_url)}")
             await stop.wait()
 
 

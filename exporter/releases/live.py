@@ -31,7 +31,7 @@ from exporter.sources.tail import Limits, Tail, TailStatus
 from foundation.clock import Clock
 from foundation.errors import BadRecord, StoreError
 from foundation.grammar import Address
-from foundation.listen import listen, serve
+from foundation.listen import listen
 from foundation.web import Guard, WebPolicy
 
 log = logging.getLogger(__name__)
@@ -289,14 +289,7 @@ class Live:
         app = Ingest(self, token).app()
         guard = Guard(self._policy, hosts=[where.host], own_login=frozenset({"/ingest"} if token else ()))
         guard.protect(app)
-        _, port = await serve(
-            app,
-            where,
-            stack,
-            problem=guard.problem,
-            ssl_context=self._policy.ssl_context,
-            shutdown_s=DRAIN_S,
-        )
+        _, port = await guard.serve(app, where, stack, shutdown_s=DRAIN_S)
         return port
 
     async def _follow(self, tail: Tail) -> None:

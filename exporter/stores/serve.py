@@ -18,7 +18,6 @@ from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
 from exporter.web.policy import families as web_families
 from foundation.clock import SystemClock
 from foundation.errors import ungrouped
-from foundation.listen import serve as serve_app
 from foundation.signals import stop_on_signals
 from foundation.web import WebPolicy
 
@@ -42,14 +41,13 @@ async def _serve(path: Path, settings: Settings, address: tuple[str, int], polic
         database = Database(path)
         stack.callback(database.close)
         live = Live(database, settings, SystemClock())
-        policy.keep_fresh()
-        stack.callback(policy.close)
+        stack.enter_context(policy)
         app = build_api(live)
         _add_metrics(app, lambda: [*live.collect(), *web_families(policy)])
         guard = api_guard(policy, address[0])
         guard.protect(app)
-        bound = await serve_app(app, address, stack, problem=guard.problem, ssl_context=policy.ssl_context)
-        log.info("listening on %s://%s", "https" if policy.tls else "http", bound)
+        bound = await guard.serve(app, address, stack)
+        log.info("listening on %s://%s", policy.scheme, bound)
         async with asyncio.TaskGroup() as group:
             work = group.create_task(live.run())
             await stop.wait()

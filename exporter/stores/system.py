@@ -19,7 +19,6 @@ from exporter.system import Context
 from foundation.clock import Clock
 from foundation.errors import StoreError, may_pass
 from foundation.grammar import Address
-from foundation.listen import serve
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +90,7 @@ class _Room:
         app = build_api(live)
         guard = api_guard(self._policy, address.host)
         guard.protect(app)
-        return await serve(app, address, stack, problem=guard.problem, ssl_context=self._policy.ssl_context)
+        return await guard.serve(app, address, stack)
 
 
 def _settings(source: Source) -> Settings:

@@ -4,7 +4,7 @@
 """
 
 from foundation.listen.connection import Connection, Standing, State
-from foundation.listen.http import Problem, http_server, plain_problem, serve
+from foundation.listen.http import SHUTDOWN_S, Problem, http_server, plain_problem, serve
 from foundation.listen.limits import Limits
 from foundation.listen.slots import BusyError, Slots
 from foundation.listen.sockets import Tls, listen
@@ -12,6 +12,7 @@ from foundation.listen.table import OVERDUE, Connections, connections
 
 __all__ = [
     "OVERDUE",
+    "SHUTDOWN_S",
     "BusyError",
     "Connection",
     "Connections",

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion10, web
 from multidict import CIMultiDict
 
-from foundation.listen import Problem, connections, plain_problem
+from foundation.grammar import Address
+from foundation.listen import SHUTDOWN_S, Problem, connections, plain_problem, serve
 from foundation.terminal import printable
 from foundation.web.config import RateLimit
 from foundation.web.headers import for_answers
@@ -87,6 +89,18 @@ class Guard:
 
         app.middlewares.insert(0, check)
         app.on_response_prepare.append(finish)
+
+    async def serve(
+        self,
+        app: web.Application | web.Server,
+        address: tuple[str, int],
+        stack: AsyncExitStack,
+        *,
+        shutdown_s: float = SHUTDOWN_S,
+    ) -> Address:
+        """Serve `app`, which asks this guard, as `foundation.listen.serve` does. Raises SourceError."""
+        ssl_context = self._policy.ssl_context
+        return await serve(app, address, stack, problem=self.problem, ssl_context=ssl_context, shutdown_s=shutdown_s)
 
     def refusal(self, request: web.BaseRequest) -> Refusal | None:
         """Why a request is refused, whoever it comes from."""

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Self
 
 from foundation.errors import ConfigError
 from foundation.web.config import WebConfig
@@ -94,6 +94,11 @@ class WebPolicy:
         return self.rules.context is not None
 
     @property
+    def scheme(self) -> Literal["http", "https"]:
+        """What the URLs of its servers begin with."""
+        return "https" if self.tls else "http"
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """Names that are allowed by flag or file."""
         return (*self._allowed_hosts, *self.rules.config.allowed_hosts)
@@ -125,12 +130,19 @@ class WebPolicy:
         self.rules, self._loaded_s = rules, self._now()
         log.info("the web configuration %s was read again", self._path)
 
-    def keep_fresh(self) -> None:
-        """Look at the files every two seconds until `close`. Needs the running loop."""
+    def __enter__(self) -> Self:
+        """Look at the files every two seconds until the block is left, or `close`. Needs the running loop."""
+        self._look_later()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _look_later(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look_again)
 
     def _look_again(self) -> None:
-        self.keep_fresh()
+        self._look_later()
         self.refresh()
 
     def close(self) -> None:

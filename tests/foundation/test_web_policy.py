@@ -326,10 +326,9 @@ async def test_the_timer_looks_by_itself(files, monkeypatch):
             seen.set()
 
     monkeypatch.setattr(policy, "refresh", look)
-    policy.keep_fresh()
-    files.write("allowed_hosts: [bbb]")
-    await seen.wait()
-    policy.close()
+    with policy:
+        files.write("allowed_hosts: [bbb]")
+        await seen.wait()
 
 
 async def test_the_timer_outlives_a_bug(files, monkeypatch):
@@ -343,10 +342,9 @@ async def test_the_timer_outlives_a_bug(files, monkeypatch):
 
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     monkeypatch.setattr(policy, "refresh", look)
-    policy.keep_fresh()
-    await looks.get()
-    await looks.get()
-    policy.close()
+    with policy:
+        await looks.get()
+        await looks.get()
 
 
 def test_a_server_that_names_a_file_has_its_rules_and_the_allowed_hosts_of_all(files):

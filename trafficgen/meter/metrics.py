@@ -16,7 +16,6 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from foundation.errors import ConfigError, SourceError
-from foundation.listen import serve
 from foundation.web import Guard, WebPolicy
 from foundation.web import metrics as web_metrics
 from trafficgen.meter.histogram import BOUNDS_S, Histogram
@@ -152,20 +151,11 @@ class MetricsServer:
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/-/healthy", self._healthy)
-        guard = Guard(self._policy, hosts=[self._address[0]])
-        guard.protect(app)
         async with AsyncExitStack() as stack:
-            self._policy.keep_fresh()
-            stack.callback(self._policy.close)
+            guard = Guard(stack.enter_context(self._policy), hosts=[self._address[0]])
+            guard.protect(app)
             try:
-                _, self.port = await serve(
-                    app,
-                    self._address,
-                    stack,
-                    problem=guard.problem,
-                    ssl_context=self._policy.ssl_context,
-                    shutdown_s=SHUTDOWN_S,
-                )
+                _, self.port = await guard.serve(app, self._address, stack, shutdown_s=SHUTDOWN_S)
             except SourceError as exc:
                 raise ConfigError(f"--metrics-address: {exc}; give another address, or off") from exc
             self._stack = stack.pop_all()
