@@ -4,7 +4,8 @@ The low-level server has two seams that every request passes, those that aiohttp
 the request factory, where a request begins, and the access logger, where it is answered. Counting hangs on these two
 and on nothing else, so no handler, error or odd method can be counted twice or missed.
 
-The address alone decides the answer; any method gets it (a HEAD without the body, as HTTP has it).
+The address alone decides the answer; any method gets it (a HEAD without the body, as HTTP has it), except TRACE, whose
+answer with 200 would have to be the request itself.
 """
 
 import asyncio
@@ -23,12 +24,13 @@ from prometheus_client import CollectorRegistry
 
 from foundation.web import Guard
 from timeserver import pages
-from timeserver.counters import Counters
+from timeserver.counters import METHODS, Counters
 from timeserver.log_format import Served
 
 LINGER_S = 5.0  # how long an unread request body may hold its connection
 MALFORMED_METHOD = "UNKNOWN"  # aiohttp's name for the method of what it could not read
 NO_ROUTE = "-"
+_ALLOW = ", ".join(sorted(METHODS - {hdrs.METH_CONNECT, hdrs.METH_TRACE}))
 
 
 class Answer(NamedTuple):
@@ -95,6 +97,10 @@ def _handler(
         refusal = guard.refusal(request) or (await guard.login(request) if guard.asks_users else None)
         if refusal is not None:
             return guard.answer(refusal, request)
+        if request.method == hdrs.METH_TRACE:
+            response = guard.problem(HTTPStatus.METHOD_NOT_ALLOWED, "405: Method Not Allowed")
+            response.headers[hdrs.ALLOW] = _ALLOW
+            return response
         body, content_type, status = pages_by_route.get(request.route, _not_found)(request)
         return web.Response(body=body, status=status, headers=guard.headers_for(content_type))
 

@@ -111,6 +111,16 @@ async def test_the_service_routes_leave_no_trace_by_any_method(site):
     assert (site.lines, sum(site.counters.by_code.values()), site.counters.in_flight) == ([], 0, 0)
 
 
+@pytest.mark.parametrize("target", ["/", "/fail", "/x"])
+async def test_trace_is_refused_counted_and_logged(site, target):
+    head, _, body = (
+        await site.send(f"TRACE {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    ).partition(b"\r\n\r\n")
+    assert head.split()[1] == b"405"
+    assert b"\r\nAllow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT\r\n" in head + b"\r\n"
+    assert site.lines == [f"127.0.0.1\tTRACE {target}\t405\t{len(body)}\n"]
+
+
 async def test_stats_is_text_and_json_when_asked(site):
     for target in ("/", "/", "/fail", "/x"):
         await site.ask(target)
