@@ -42,6 +42,15 @@ EXPLAIN_BYTES = 256 << 20
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+_ENVELOPE = click.option(
+    "--envelope",
+    type=click.Choice(get_args(EnvelopeSetting)),
+    default="auto",
+    show_default=True,
+    help="What the log's lines are in.",
+)
+_TIME_UNIT = click.option("--time-unit", type=click.Choice(list(UNITS_NS)), help="What the log's durations are in.")
+
 
 def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how lines are read."""
@@ -50,14 +59,8 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--format", "format_", metavar="F", help="The log's format, as in the configuration; else a guess."
         ),
-        click.option(
-            "--envelope",
-            type=click.Choice(get_args(EnvelopeSetting)),
-            default="auto",
-            show_default=True,
-            help="What the log's lines are in.",
-        ),
-        click.option("--time-unit", type=click.Choice(list(UNITS_NS)), help="What the log's durations are in."),
+        _ENVELOPE,
+        _TIME_UNIT,
         click.option(
             "--route", "routes", multiple=True, metavar="TEMPLATE", help="A route, as /users/{id}; repeatable."
         ),
@@ -142,7 +145,8 @@ def _say_if_empty(file: LineFile) -> None:
 @click.command("infer")
 @click.argument("log", metavar="LOG")
 @click.option("--format", "format_", metavar="F", help="The log's format, where it is known; else a guess.")
-@click.option("--time-unit", type=click.Choice(list(UNITS_NS)), help="What the log's durations are in.")
+@_ENVELOPE
+@_TIME_UNIT
 @click.option(
     "--server-config",
     "server",
@@ -156,6 +160,7 @@ def infer_command(
     *,
     log: str,
     format_: str | None,
+    envelope: EnvelopeSetting,
     time_unit: TimeUnit | None,
     server: Path | None,
     output: Path | None,
@@ -165,7 +170,7 @@ def infer_command(
     if output is not None and output.exists() and not force:
         raise ConfigError(f"--output: {output}: is there already; choose another name, or overwrite it with --force")
     data = sample(log)
-    guess = proposed(log, data, format_, time_unit, server)
+    guess = proposed(log, data, format_=format_, envelope=envelope, time_unit=time_unit, server=server)
     folder = (output.parent if output else Path()).absolute()
     text = propose(log, data, guess, state_dir=folder / STATE_DIR, time_unit=time_unit)
     if output is None:
@@ -238,7 +243,7 @@ def qps_command(
 ) -> None:
     """Print requests per second by route and code every 10 seconds, following the log through its rotations."""
     start_logging("warn", "logfmt")
-    source = make_source([LineFile(log)], format_ or format_or_tab(log), envelope, time_unit, routes)
+    source = make_source([LineFile(log)], format_ or format_or_tab(log, envelope), envelope, time_unit, routes)
     source = msgspec.structs.replace(source, from_="start" if from_start else "end")
     gmond = Ganglia(ganglia, interval_s) if ganglia else None
     reporter = Reporter(output, gmond)

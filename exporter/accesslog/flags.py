@@ -55,7 +55,7 @@ def make_source(
     """
     if format_ is None:
         file, data = first_sample(files, enough)
-        format_ = guessed(file.path, data).format
+        format_ = guessed(file.path, data, envelope).format
     paths = tuple(file.path for file in files)
     try:
         return Source(source="log", paths=paths, format=format_, envelope=envelope, time_unit=time_unit, routes=routes)
@@ -77,22 +77,22 @@ def first_sample(files: Sequence[LineFile], enough: int = SAMPLE_LINES) -> tuple
     return files[0], b""
 
 
-def format_or_tab(log: str) -> str:
+def format_or_tab(log: str, envelope: EnvelopeSetting) -> str:
     """The format that a log's first lines fit; `tab` where there are none yet, or they fit nothing known."""
     if not Path(log).is_file():  # a pipe can be read only once, and is not followed
         return "tab"
     try:
-        guess = infer(sample(log))
+        guess = infer(sample(log), envelope)
     except SourceError:
         return "tab"
     return guess.format if guess else "tab"
 
 
-def guessed(log: str, data: bytes) -> Guess:
+def guessed(log: str, data: bytes, envelope: EnvelopeSetting) -> Guess:
     """The format that the sample fits. Raises ConfigError when none does."""
     if not data:
         raise ConfigError(f"{log}: empty, so its format cannot be guessed; name it with --format")
-    guess = infer(data)
+    guess = infer(data, envelope)
     if guess is None:
         first = excerpt(data.split(b"\n", 1)[0])
         unknown = "its lines fit no format known here; name it with --format, as a format string or regex"
@@ -100,26 +100,36 @@ def guessed(log: str, data: bytes) -> Guess:
     return guess
 
 
-def proposed(log: str, data: bytes, format_: str | None, time_unit: TimeUnit | None, server: Path | None) -> Guess:
+def proposed(
+    log: str,
+    data: bytes,
+    *,
+    format_: str | None,
+    envelope: EnvelopeSetting,
+    time_unit: TimeUnit | None,
+    server: Path | None,
+) -> Guess:
     """The format to propose: the one named, that of the server's configuration, or a guess. Raises ConfigError."""
     if format_ is not None:
         try:
-            return fit(data, format_, time_unit)
+            return fit(data, format_, time_unit, envelope)
         except ValueError as exc:
             raise ConfigError(f"--format: {exc}") from exc
     if server is not None:
-        return _configured_there(log, data, server, time_unit)
-    return guessed(log, data)
+        return _configured_there(log, data, server, envelope, time_unit)
+    return guessed(log, data, envelope)
 
 
-def _configured_there(log: str, data: bytes, server: Path, time_unit: TimeUnit | None) -> Guess:
+def _configured_there(
+    log: str, data: bytes, server: Path, envelope: EnvelopeSetting, time_unit: TimeUnit | None
+) -> Guess:
     """The format that the server's configuration names for the log, else the one there that fits best."""
     config = read_server_config(server)
     formats = config.named_for(log) or config.every()
     guesses, refused = [], ""
     for text in formats:
         try:
-            guesses.append(fit(data, text, time_unit))
+            guesses.append(fit(data, text, time_unit, envelope))
         except ValueError as exc:
             refused = refused or f"; {exc}"
     best = max(guesses, key=lambda guess: guess.fits, default=None)

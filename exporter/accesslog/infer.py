@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,7 @@ import yaml
 
 from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import PRESETS, Format, Unitless, find_format
-from exporter.accesslog.formats.envelope import OPENERS, Envelope
+from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetting
 from exporter.accesslog.formats.haproxy import without_codes
 from exporter.accesslog.labels import is_method, is_success
 from exporter.accesslog.parse.opening import split
@@ -54,13 +53,13 @@ _NAME_CHARS = 64
 class Guess(NamedTuple):
     """A format that fits: `format` is what to write, `fits` the share of the sample's lines that it reads.
 
-    envelope: what the lines are in; None where they stand as they are.
+    envelope: what the lines are in; None where they stand as they are, `none` where the user says so.
     left_out: numbers that may be durations, of which nobody knows.
     """
 
     format: str
     fits: float
-    envelope: Envelope | None = None
+    envelope: EnvelopeSetting | None = None
     left_out: tuple[str, ...] = ()
 
 
@@ -73,20 +72,20 @@ def sample(path: str) -> bytes:
         file.close()
 
 
-def infer(data: bytes) -> Guess | None:
+def infer(data: bytes, envelope: EnvelopeSetting = "auto") -> Guess | None:
     """The format that fits the sample best, or None where none fits most lines."""
-    views = [*_inside(data), (None, data)]  # who looks at whole lines may find a format in them by luck
-    known = [Guess(name, _fits(lines, PRESETS[name]), envelope) for envelope, lines in views for name in _ORDER]
+    views = _views(data, envelope)
+    known = [Guess(name, _fits(lines, PRESETS[name]), inside) for inside, lines in views for name in _ORDER]
     best = max(known, key=lambda guess: guess.fits)  # of several the first
     if best.fits < 1.0:
-        for envelope, lines in views:
-            described = _described(lines, envelope)
+        for inside, lines in views:
+            described = _described(lines, inside)
             if described and described.fits >= max(ENOUGH, best.fits + _BETTER):
                 return described
     return best if best.fits >= ENOUGH else None
 
 
-def _described(data: bytes, envelope: Envelope | None) -> Guess | None:
+def _described(data: bytes, envelope: EnvelopeSetting | None) -> Guess | None:
     """Of the descriptions the one that fits most lines, finds most in them, and has the fewest fields."""
     found = []
     for one in describe(data):
@@ -96,11 +95,11 @@ def _described(data: bytes, envelope: Envelope | None) -> Guess | None:
     return max(found, key=lambda item: item[:3])[3] if found else None
 
 
-def fit(data: bytes, format_: str, time_unit: TimeUnit | None = None) -> Guess:
+def fit(data: bytes, format_: str, time_unit: TimeUnit | None = None, envelope: EnvelopeSetting = "auto") -> Guess:
     """How a format that is named fits, in the envelope in which it fits best. Raises ValueError for what is none."""
     parsed = find_format(format_, time_unit=time_unit)
-    views = [(None, data)] if parsed.own_regex else [*_inside(data), (None, data)]
-    guesses = [Guess(format_, _read(lines, parsed), envelope) for envelope, lines in views]
+    views = [(None, data)] if parsed.own_regex and envelope == "auto" else _views(data, envelope)
+    guesses = [Guess(format_, _read(lines, parsed), inside) for inside, lines in views]
     return max(guesses, key=lambda guess: guess.fits)
 
 
@@ -111,14 +110,26 @@ def _read(data: bytes, format_: Format) -> float:
     return requests / max(1, requests + sum(tally.failed.values()))
 
 
-def _inside(data: bytes) -> Iterator[tuple[Envelope | None, bytes]]:
-    """The lines inside of each envelope that most lines are in; of the standard error only where all went there."""
-    for envelope, open_line in OPENERS.items():
-        lines = split(data)
-        if sum(open_line(line) is not None for line in lines) >= ENOUGH * max(1, len(lines)):
-            reader = Reader(_ANY, Buckets((1.0,)), envelope=envelope)
-            inside, rest = reader.open(data), reader.unfinished()
-            yield envelope, inside.lines + rest.lines or inside.errors + rest.errors
+def _views(data: bytes, setting: EnvelopeSetting) -> list[tuple[EnvelopeSetting | None, bytes]]:
+    """What the lines may be: what is inside of each envelope that most of them are in, and last the whole lines.
+
+    The order matters: in whole lines a format may be found by luck.
+    """
+    if setting == "none":
+        return [(setting, data)]
+    if setting != "auto":
+        return [(setting, _opened(data, setting))]
+    lines = split(data)
+    least = ENOUGH * max(1, len(lines))
+    inside = [one for one, opened in OPENERS.items() if sum(opened(line) is not None for line in lines) >= least]
+    return [*((one, _opened(data, one)) for one in inside), (None, data)]
+
+
+def _opened(data: bytes, envelope: Envelope) -> bytes:
+    """The lines inside; those of the standard error only where all went there."""
+    reader = Reader(_ANY, Buckets((1.0,)), envelope=envelope)
+    inside, rest = reader.open(data), reader.unfinished()
+    return inside.lines + rest.lines or inside.errors + rest.errors
 
 
 def _fits(data: bytes, format_: Format) -> float:
@@ -141,7 +152,7 @@ def _fits(data: bytes, format_: Format) -> float:
 
 def refusal(data: bytes) -> str | None:
     """Why lines that fit no format cannot be counted, where that is known."""
-    lines = [line for _, inside in (*_inside(data), (None, data)) for line in split(inside)]
+    lines = [line for _, inside in _views(data, "auto") for line in split(inside)]
     return next((reason for line in lines if (reason := without_codes(line.rstrip(b"\r\n")))), None)
 
 
@@ -187,10 +198,16 @@ def propose(
         allow_unicode=True,
     )
     fits = f"{guess.fits:.0%} of the first {tally.lines} lines fit this format" if data else "The log is empty"
-    notes = _pods(log) + _unit_wanted(unitless(data, reader)) + _names_wanted(guess)
+    notes = _pods(log) + _not_there(data, guess) + _unit_wanted(unitless(data, reader)) + _names_wanted(guess)
     if once:
         notes += "# The lines came from a pipe; `paths` must name the file that is to be followed.\n"
     return f"# {fits}.\n{notes}{text}"
+
+
+def _not_there(data: bytes, guess: Guess) -> str:
+    if guess.envelope not in OPENERS or not data or any(map(OPENERS[guess.envelope], split(data))):
+        return ""
+    return f"# None of the first lines is in the envelope {guess.envelope}.\n"
 
 
 def _unit_wanted(number: Unitless | None) -> str:

@@ -37,6 +37,48 @@ def test_the_format_inside_and_its_envelope_are_guessed(lines, want):
     assert (source["format"], source.get("envelope")) == want
 
 
+EITHER = json.dumps(
+    {
+        "log": f"{COMBINED}\n",
+        "stream": "stdout",
+        "time": "2026-11-22T06:30:48Z",
+        "method": "PUT",
+        "path": "/b",
+        "status": 201,
+    }
+)
+
+
+@pytest.mark.parametrize("named", [(), ("--format", "json"), ("--format", "combined")])
+@pytest.mark.parametrize(
+    ("envelope", "want"),
+    [("auto", ("combined", "docker")), ("docker", ("combined", "docker")), ("none", ("json", "none"))],
+)
+def test_infer_takes_the_envelope_from_the_user(run, tmp_path, envelope, want, named):
+    (tmp_path / "a.log").write_text(f"{EITHER}\n" * 3)
+    code, out, err = run("infer", tmp_path / "a.log", "--envelope", envelope, *named)
+    (source,) = yaml.safe_load(out)["accesslog"]
+    assert (code, err, source["format"]) == (0, "", named[1] if named else want[0])
+    if envelope != "auto":
+        assert source["envelope"] == want[1]
+
+
+def test_infer_says_that_no_line_is_in_the_envelope(run, tmp_path):
+    (tmp_path / "a.log").write_text(f"{COMBINED}\n")
+    note = "# None of the first lines is in the envelope cri.\n"
+    out = run("infer", tmp_path / "a.log", "--envelope", "cri")[1]
+    assert (note in out, "  envelope: cri\n" in out) == (True, True)
+    (tmp_path / "a.log").write_text(f"2026-11-22T06:30:48Z stdout F {COMBINED}\n")
+    assert note not in run("infer", tmp_path / "a.log", "--envelope", "cri")[1]
+
+
+@pytest.mark.parametrize(("envelope", "path"), [("auto", "/a"), ("docker", "/a"), ("none", "/b")])
+def test_a_format_is_guessed_inside_of_the_envelope_that_is_named(run, tmp_path, envelope, path):
+    (tmp_path / "a.log").write_text(f"{EITHER}\n" * 3)
+    code, out, _ = run("summary", tmp_path / "a.log", "--envelope", envelope, "--json")
+    assert (code, [one["route"] for one in json.loads(out)["requests"]]) == (0, [path])
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
