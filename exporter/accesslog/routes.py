@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from exporter.accesslog.shapes import guess_route
+from foundation.terminal import printable
 
 OTHER = "other"
 """The value that labels fold into; a route never looks like it, as routes start with a slash."""
@@ -73,5 +74,5 @@ class Router:
             return self._templates[match.lastindex - 1]
         if self._only_declared:
             return OTHER
-        shape = guess_route(path)
+        shape = printable(guess_route(path))
         return shape if len(shape) <= MAX_ROUTE_CHARS else OTHER

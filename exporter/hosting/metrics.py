@@ -9,6 +9,7 @@ from exporter.catalogue import hosting as metrics
 from exporter.hosting.parse import ALLOWED_PER_MILLE, KINDS, REASONS
 from exporter.hosting.standing import SERVER_STATES, STATES, Cycle, Standing
 from exporter.hosting.state import About
+from foundation.terminal import printable
 
 FUTURE = "future"
 """Why a line is not taken, beside REASONS: its time is ahead of the reader's clock. A report has no such clock."""
@@ -71,7 +72,7 @@ def _accounts(source: str, cycle: Cycle, standing: Standing, max_accounts: int) 
     shown = np.sort(np.argsort(-down, kind="stable")[:max_accounts]).tolist()
     ids = {i: str(standing.accounts[i]) for i in shown}
     spent, state, down_s = standing.spent.tolist(), standing.state.tolist(), down.tolist()
-    yield metrics.ACCOUNT_INFO.family({(source, ids[i], standing.names[i]): 1 for i in shown})
+    yield metrics.ACCOUNT_INFO.family({(source, ids[i], printable(standing.names[i])): 1 for i in shown})
     yield metrics.ACCOUNT_SERVER.family(
         {(source, ids[i], str(standing.server_of[i])): 1 for i in shown if standing.server_of[i] is not None}
     )

@@ -8,6 +8,7 @@ from exporter.catalogue import Family, LabelValues, Metric, Value, stats
 from exporter.stats.modules import UNITS, Field, Module
 from exporter.stats.parse import counts_by_code, parse_page, parse_stats, to_number
 from exporter.stats.template import Template, compile_pointer, compile_template
+from foundation.terminal import printable
 
 MAX_SERIES = 1000  # of one field; a page that has more is not what the module was written for
 
@@ -71,7 +72,7 @@ def _take(page: Any, field: Field, metric: Metric, found: dict[LabelValues, Valu
             yield TOO_MANY
             return
         value = _convert(raw, field)
-        key = tuple({**field.labels, **labels}[name] for name in metric.labels)
+        key = tuple(printable({**field.labels, **labels}[name]) for name in metric.labels)
         if value is None:
             yield NOT_A_NUMBER
         elif field.type == "counter" and value < 0:

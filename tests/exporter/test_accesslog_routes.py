@@ -25,6 +25,8 @@ from exporter.accesslog.routes import MAX_ROUTE_CHARS, Router, compile_template
         (b"example.com:443", "other"),
         (b"/" + b"x" * MAX_ROUTE_CHARS, "other"),
         (b"/\xff", "/\ufffd"),
+        (b"/\x1b[31m\r\0\x0b", r"/\x1b[31m\r\x00\x0b"),
+        ("/\u202ecaf\xe9".encode(), "/\\u202ecaf\xe9"),
     ],
 )
 def test_templates_are_tried_in_order(target, want):

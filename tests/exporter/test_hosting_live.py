@@ -348,3 +348,10 @@ def test_a_configuration_that_cannot_be_is_refused(cycle, more, want):
     text = f"hosting:\n  - source: platform\n    logs: [x.json]\n    cycle: {cycle}\n    {more}\n"
     with pytest.raises(ConfigError, match=want):
         parse_config(text, Platform)
+
+
+async def test_the_name_of_an_account_is_printable_in_its_label(tmp_path):
+    line = {"event": "createAccount", "accountId": 1, "accountName": "A\x1b]0;\r\0", "time": "2016-02-15 00:00:00"}
+    append(tmp_path, [json.dumps(line), *(beat(1, minute) for minute in range(5))])
+    async with running(tmp_path) as system:
+        await until(system, 1, "account_info", 1, r"A\x1b]0;\r\x00")

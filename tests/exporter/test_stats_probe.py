@@ -10,6 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.stats import Probe, Prober, probe
+from exporter.stats.metrics import extract
 from foundation.clock import SystemClock
 from foundation.config import parse_config
 from foundation.errors import SourceError
@@ -329,3 +330,11 @@ async def test_an_error_that_nobody_expected_is_a_failed_probe(site, session, mo
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
     monkeypatch.undo()
     assert 'tidewatch_stats_up{source="queue"} 1' in (await site.ask(session))[1]
+
+
+def test_labels_of_a_page_are_printable_and_two_that_become_alike_are_one():
+    module = parse_config(CONFIG.format(port=1, token="t"), Probe).modules["pools"]
+    page = {"pools": {"a\x1b\r\0": {"size": 3, "fill": 50}, r"a\x1b\r\x00": {"size": 4, "fill": 25}}}
+    size, fill, _ = extract(json.dumps(page).encode(), module, "pools").families
+    assert [dict(family.series) for family in (size, fill)] == [{(r"a\x1b\r\x00",): 3}, {(r"a\x1b\r\x00",): 0.5}]
+    assert extract(json.dumps(page).encode(), module, "pools").failures["pool_size", "twice"] == 1
