@@ -12,6 +12,7 @@ from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import PRESETS, Format, Unitless, find_format
 from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetting
 from exporter.accesslog.formats.haproxy import without_codes
+from exporter.accesslog.formats.presets import TIMED
 from exporter.accesslog.labels import is_method, is_success
 from exporter.accesslog.parse.opening import split
 from exporter.accesslog.parse.reader import Reader
@@ -198,7 +199,7 @@ def propose(
         allow_unicode=True,
     )
     fits = f"{guess.fits:.0%} of the first {tally.lines} lines fit this format" if data else "The log is empty"
-    notes = _pods(log) + _not_there(data, guess) + _unit_wanted(unitless(data, reader)) + _names_wanted(guess)
+    notes = _pods(log) + _not_there(data, guess) + _unit_wanted(unitless(data, reader), guess) + _names_wanted(guess)
     if once:
         notes += "# The lines came from a pipe; `paths` must name the file that is to be followed.\n"
     return f"# {fits}.\n{notes}{text}"
@@ -210,13 +211,14 @@ def _not_there(data: bytes, guess: Guess) -> str:
     return f"# None of the first lines is in the envelope {guess.envelope}.\n"
 
 
-def _unit_wanted(number: Unitless | None) -> str:
+def _unit_wanted(number: Unitless | None, guess: Guess) -> str:
     if number is None:
         return ""
+    known = " (Apache: %D is us, %{ms}T is ms, %T is s)" if guess.format in TIMED else ""
     return (
-        f"# Left out: {printable(number.where)} ({number.text.decode()}), which may be how long each request took, "
-        "but in which unit\n# only the server's configuration tells (Apache: %D is us, %{ms}T is ms, %T is s). "
-        "Add `time_unit: us` (or s, ms, ns)\n# to get durations.\n"
+        f"# Left out: {printable(number.where)} ({number.text.decode()}).\n"
+        f"# It may be how long each request took, but its unit is not known{known}.\n"
+        "# Add `time_unit: us` (or s, ms, ns) to get durations.\n"
     )
 
 

@@ -132,6 +132,14 @@ def test_infer_describes_a_format_of_ones_own(line, want):
     assert (guess.format if guess else None) == want
 
 
+def test_infer_names_apache_only_for_a_number_that_apache_may_have_written(run, tmp_path):
+    (tmp_path / "access.log").write_text('{"method": "GET", "path": "/", "status": 200, "duration": 372}\n')
+    out = run("infer", tmp_path / "access.log")[1]
+    assert "# Left out: duration (372).\n" in out
+    assert "its unit is not known.\n# Add `time_unit: us` (or s, ms, ns)" in out
+    assert "Apache" not in out
+
+
 def test_infer_names_a_number_whose_unit_only_the_server_knows(run, tmp_path):
     lines = "".join(f'a - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 1 "-" "c" {n}\n' for n in (372, 9, 12345))
     (tmp_path / "access.log").write_text(lines)
@@ -141,6 +149,7 @@ def test_infer_names_a_number_whose_unit_only_the_server_knows(run, tmp_path):
         True,
         True,
     )
+    assert "its unit is not known (Apache: %D is us, %{ms}T is ms, %T is s).\n" in out
     assert "\n  format: combined-timed\n" in out
     assert "duration=372 (unit unknown)" in run("explain", tmp_path / "access.log")[1]
     assert "duration=0.000372s" in run("explain", tmp_path / "access.log", "--time-unit", "us")[1]

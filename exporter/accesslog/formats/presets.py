@@ -43,7 +43,7 @@ _TEMPLATES = {
     "s3": '$owner $bucket [$time_local] $remote_addr $requester $request_id $operation $key "$request" $status $error'
     ' $body_bytes_sent $object_size $millis $turnaround "$http_referer" "$http_user_agent"',
 }  # fmt: skip
-_TIMED = {name for name in _TEMPLATES if name.endswith("-timed")}
+TIMED = {name for name in _TEMPLATES if name.endswith("-timed")}
 """nginx writes `$request_time` as seconds with three decimals; a whole number there is another server's, in a unit that
 only its configuration tells."""
 
@@ -150,7 +150,7 @@ _ALL = (
         "tab-timed", rf"{_TAB}\t{DURATION}", (rf"{_TAB_RARE}\t{DURATION}",), columns=(*_TAB_COLUMNS, "duration")
     ),
     *(
-        assemble(name, nginx_parts(text, _TIMED_VARIABLES if name in _TIMED else _VARIABLES), more=name in _MORE)
+        assemble(name, nginx_parts(text, _TIMED_VARIABLES if name in TIMED else _VARIABLES), more=name in _MORE)
         for name, text in _TEMPLATES.items()
     ),
     *_PROGRAMS,
@@ -183,7 +183,7 @@ def preset(name: str, time_unit: str | None) -> Format:
         make, paths = _STRUCTURED[name]
         return make(name, msgspec.structs.replace(paths, duration_unit=time_unit))
     unit_ns = UNITS_NS[time_unit]
-    if name in _TIMED:
+    if name in TIMED:
         known = assemble(name, nginx_parts(_TEMPLATES[name], _VARIABLES))
     elif name == "w3c":
         known = w3c_format(name, _IIS_FIELDS, time_taken=Variable("duration", unit_ns))
