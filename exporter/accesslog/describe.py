@@ -18,11 +18,13 @@ class Description(NamedTuple):
 
     found: how many of its fields have a meaning.
     left_out: numbers that may be durations, with where they stand and some of them.
+    seconds: the durations that are taken for seconds only because of their three decimals, likewise; empty if none.
     """
 
     format: str
     found: int
     left_out: tuple[str, ...]
+    seconds: str
 
 
 class _Token(NamedTuple):
@@ -178,7 +180,7 @@ def _described(rows: Sequence[Sequence[_Token]]) -> Description | None:
     literals = "".join(token.gap + token.key for token in rows[0])
     if not literals.isascii() or "$" in literals:
         return None
-    return Description(text, len(names), tuple(_left_out(columns, names)))
+    return Description(text, len(names), tuple(_left_out(columns, names)), _seconds(columns, names))
 
 
 def _column(number: int, tokens: Sequence[_Token]) -> _Column:
@@ -320,5 +322,18 @@ def _left_out(columns: Sequence[_Column], roles: dict[int, str]) -> Iterator[str
         if column.number in roles or column.number < _at(roles, "status") or len(spread) < min(2, len(column.filled)):
             continue
         if column.all(_NUMBER) and not column.all(_EPOCH) and not _CODES.issuperset(column.filled):
-            where = column.key or f"$field{column.number}"
-            yield f"{where} ({', '.join(list(spread)[:_EXAMPLES])})"
+            yield _shown(column, f"$field{column.number}")
+
+
+def _seconds(columns: Sequence[_Column], roles: dict[int, str]) -> str:
+    """The column whose unit only nginx's three decimals say: neither a unit that is written there nor nginx's name."""
+    if any(role.startswith("duration") for role in roles.values()):
+        return ""
+    role = "request_time" if "request_time" in roles.values() else "upstream_response_time"
+    column = next((column for column in columns if roles.get(column.number) == role), None)
+    return _shown(column, f"${role}") if column and column.filled and column.key[:-1].lower() != role else ""
+
+
+def _shown(column: _Column, name: str) -> str:
+    """Where a column stands, and some of its values."""
+    return f"{column.key or name} ({', '.join(list(dict.fromkeys(column.filled))[:_EXAMPLES])})"

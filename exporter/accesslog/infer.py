@@ -18,7 +18,7 @@ from exporter.accesslog.parse.opening import split
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router, compile_template
 from exporter.accesslog.source import TimeUnit
-from exporter.accesslog.tally import COUNT, NO_ANSWER, Buckets
+from exporter.accesslog.tally import BUCKETS, COUNT, NO_ANSWER, Buckets
 from exporter.sources.linefile import LineFile
 from exporter.sources.lines import each_line
 from foundation.terminal import printable
@@ -31,6 +31,14 @@ _BETTER = 0.05
 """By how much more lines a description must fit than a format that has a name."""
 
 _ANY = Format(name="any")
+
+_AS_NGINX = "because nginx writes its times with three decimals"
+_SECONDS = {
+    "tab-timed": "the number at the end, because Tidewatch's time server writes it so",
+    **dict.fromkeys(TIMED, f"the number at the end, {_AS_NGINX}"),
+}
+"""Formats whose unit is known from their name, which is no knowledge where the name itself is a guess."""
+
 _PROPOSED_ROUTES = 12
 _EXAMPLES = 3
 
@@ -56,12 +64,14 @@ class Guess(NamedTuple):
 
     envelope: what the lines are in; None where they stand as they are, `none` where the user says so.
     left_out: numbers that may be durations, of which nobody knows.
+    seconds: which numbers are taken for seconds, and why, where the log does not say so itself.
     """
 
     format: str
     fits: float
     envelope: EnvelopeSetting | None = None
     left_out: tuple[str, ...] = ()
+    seconds: str = ""
 
 
 def sample(path: str) -> bytes:
@@ -76,7 +86,11 @@ def sample(path: str) -> bytes:
 def infer(data: bytes, envelope: EnvelopeSetting = "auto") -> Guess | None:
     """The format that fits the sample best, or None where none fits most lines."""
     views = _views(data, envelope)
-    known = [Guess(name, _fits(lines, PRESETS[name]), inside) for inside, lines in views for name in _ORDER]
+    known = [
+        Guess(name, _fits(lines, PRESETS[name]), inside, seconds=_SECONDS.get(name, ""))
+        for inside, lines in views
+        for name in _ORDER
+    ]
     best = max(known, key=lambda guess: guess.fits)  # of several the first
     if best.fits < 1.0:
         for inside, lines in views:
@@ -92,7 +106,9 @@ def _described(data: bytes, envelope: EnvelopeSetting | None) -> Guess | None:
     for one in describe(data):
         with suppress(ValueError):  # fields that nothing parts
             fits = round(_fits(data, find_format(one.format)), 2)
-            found.append((fits, one.found, -one.format.count("$"), Guess(one.format, fits, envelope, one.left_out)))
+            seconds = f"{one.seconds}, {_AS_NGINX}" if one.seconds else ""
+            guess = Guess(one.format, fits, envelope, one.left_out, seconds)
+            found.append((fits, one.found, -one.format.count("$"), guess))
     return max(found, key=lambda item: item[:3])[3] if found else None
 
 
@@ -200,6 +216,8 @@ def propose(
     )
     fits = f"{guess.fits:.0%} of the first {tally.lines} lines fit this format" if data else "The log is empty"
     notes = _pods(log) + _not_there(data, guess) + _unit_wanted(unitless(data, reader), guess) + _names_wanted(guess)
+    if not time_unit and any(sum(numbers[BUCKETS:]) for numbers in tally.hits.values()):
+        notes += _seconds_taken(guess)
     if once:
         notes += "# The lines came from a pipe; `paths` must name the file that is to be followed.\n"
     return f"# {fits}.\n{notes}{text}"
@@ -220,6 +238,12 @@ def _unit_wanted(number: Unitless | None, guess: Guess) -> str:
         f"# It may be how long each request took, but its unit is not known{known}.\n"
         "# Add `time_unit: us` (or s, ms, ns) to get durations.\n"
     )
+
+
+def _seconds_taken(guess: Guess) -> str:
+    if not guess.seconds:
+        return ""
+    return f"# Taken for seconds: {printable(guess.seconds)}.\n# If that is wrong, add `time_unit: ms` (or us, ns).\n"
 
 
 def _names_wanted(guess: Guess) -> str:

@@ -111,6 +111,34 @@ def test_numbers_whose_unit_nobody_tells_are_left_out_and_named(lines, want):
     assert f"# Left out: {', '.join(guess.left_out)}: numbers that may be" in propose("a.log", data, guess)
 
 
+@pytest.mark.parametrize(
+    ("line", "want"),
+    [
+        (f'{COMMON} 200 3 "-" "curl" 0.305', "the number at the end, because nginx"),
+        (f"{COMMON} 200 3 0.305", "the number at the end, because nginx"),
+        ("192.0.2.1\tGET /a\t200\t3\t17", "the number at the end, because Tidewatch's time server"),
+        (f"{COMMON} 200 3 x 0.305", "$request_time (0.305), because nginx"),
+        (f"{COMMON} 200 3 rt=0.305 x", "rt= (0.305), because nginx"),
+        (f"{COMMON} 200 3 0.1, 0.305 urt=0.100, 0.205", "urt= (0.100, 0.205), because nginx"),
+        (f"{COMMON} 200 3 request_time=0.305 x", None),
+        (f"{COMMON} 200 3 t=17ms x", None),
+        (f"{COMMON} 200 3 rt=- x", None),
+        (f'{COMMON} 200 3 "-" "curl" 372', None),
+        (f'{COMMON} 200 3 "-" "curl"', None),
+        ('{"method": "GET", "path": "/a", "status": 200, "request_time": 0.305}', None),
+    ],
+)
+def test_seconds_that_are_a_guess_are_said(line, want):
+    data = f"{line}\n{line}\n".encode()
+    guess = infer(data)
+    text = propose("a.log", data, guess)
+    assert text.count("# Taken for seconds: ") == (want is not None)
+    if want:
+        assert f"# Taken for seconds: {want}" in text
+        assert "# If that is wrong, add `time_unit: ms` (or us, ns).\n" in text
+        assert "# Taken for seconds" not in propose("a.log", data, guess, time_unit="ms")
+
+
 def test_bytes_that_came_are_not_taken_for_bytes_that_went():
     start = f'[{ISO}] 192.0.2.1 "GET /a HTTP/2"'
     data = f"{start} 200 - 7 64 12 x\n{start} 503 UF 120 9 3 x".encode()
