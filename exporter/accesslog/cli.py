@@ -15,7 +15,7 @@ from exporter.accesslog.aside import set_aside
 from exporter.accesslog.bad import BadLines
 from exporter.accesslog.cli_routes import routes as routes_command
 from exporter.accesslog.explain import explain
-from exporter.accesslog.flags import configured, format_or_tab, make_source, proposed
+from exporter.accesslog.flags import chosen_source, format_or_tab, make_source, proposed
 from exporter.accesslog.formats import UNITS_NS
 from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.infer import propose, sample
@@ -199,10 +199,16 @@ def explain_command(
 ) -> None:
     """Show for a log's first lines what was found in them and which series they feed."""
     file = LineFile(log)
-    if config_file:
-        source = configured(config_file, name)
-    else:
-        source = make_source([file], format_, envelope, time_unit, routes, enough=count)
+    source = chosen_source(
+        [file],
+        config_file=config_file,
+        name=name,
+        format_=format_,
+        envelope=envelope,
+        time_unit=time_unit,
+        routes=routes,
+        enough=count,
+    )
     data = file.peek(count, most_bytes=EXPLAIN_BYTES)
     file.close()
     if not data:
@@ -295,8 +301,14 @@ def backfill_command(
     with ExitStack() as stack:
         aside = stack.enter_context(set_aside(aside_path)) if aside_path else None
         files = [LineFile(log, chunk_bytes=1 << 20, on_too_long=aside) for log in logs]
-        source = (
-            configured(config_file, name) if config_file else make_source(files, format_, envelope, time_unit, routes)
+        source = chosen_source(
+            files,
+            config_file=config_file,
+            name=name,
+            format_=format_,
+            envelope=envelope,
+            time_unit=time_unit,
+            routes=routes,
         )
         backfill = Backfill(source, step_s, dict(map(_pair, labels)), aside=aside)
         progress = stack.enter_context(_progress(files))

@@ -38,6 +38,31 @@ def state_dir_of(path: Path) -> Path:
     return Path(read_config(path, _File).state_dir)
 
 
+def chosen_source(
+    files: Sequence[LineFile],
+    *,
+    config_file: Path | None,
+    name: str | None,
+    format_: str | None,
+    envelope: EnvelopeSetting,
+    time_unit: TimeUnit | None,
+    routes: tuple[str, ...],
+    enough: int = SAMPLE_LINES,
+) -> Source:
+    """A source of the configuration file where one is given, else of flags. Raises as `configured`, `make_source`.
+
+    Flags that the choice would make void are refused, not ignored.
+    """
+    if config_file is None:
+        if name is not None:
+            raise ConfigError("--source: names a source of a configuration; expected --config.file with it")
+        return make_source(files, format_, envelope, time_unit, routes, enough=enough)
+    given = {"format": format_, "envelope": envelope != "auto", "time-unit": time_unit, "route": routes}
+    if void := next((flag for flag, value in given.items() if value), None):
+        raise ConfigError(f"--{void}: expected no such flag with --config.file, whose source says it")
+    return configured(config_file, name)
+
+
 def make_source(
     files: Sequence[LineFile],
     format_: str | None,
@@ -110,6 +135,8 @@ def proposed(
     server: Path | None,
 ) -> Guess:
     """The format to propose: the one named, that of the server's configuration, or a guess. Raises ConfigError."""
+    if format_ is not None and server is not None:
+        raise ConfigError("--server-config: expected no such flag with --format, which names the format")
     if format_ is not None:
         try:
             return fit(data, format_, time_unit, envelope)

@@ -132,6 +132,19 @@ def test_infer_describes_a_format_of_ones_own(line, want):
     assert (guess.format if guess else None) == want
 
 
+@pytest.mark.parametrize("tool", ["explain", "backfill"])
+def test_no_flag_is_ignored_in_silence(run, tmp_path, tool):
+    config, log = tmp_path / "exporter.yml", tmp_path / "a.log"
+    config.write_text("accesslog: [{source: site, paths: [a.log], format: combined}]\n")
+    log.write_text('a - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 1 "-" "c"\n')
+    assert run(tool, log, "--config.file", config, "--source", "site")[0] == 0
+    for flag in (("--format", "tab"), ("--envelope", "cri"), ("--time-unit", "ms"), ("--route", "/a")):
+        code, out, err = run(tool, log, "--config.file", config, *flag)
+        assert (code, out, f"{flag[0]}: expected no such flag with --config.file" in err) == (2, "", True)
+    code, out, err = run(tool, log, "--source", "site")
+    assert (code, out, "--source: names a source of a configuration" in err) == (2, "", True)
+
+
 def test_infer_names_apache_only_for_a_number_that_apache_may_have_written(run, tmp_path):
     (tmp_path / "access.log").write_text('{"method": "GET", "path": "/", "status": 200, "duration": 372}\n')
     out = run("infer", tmp_path / "access.log")[1]

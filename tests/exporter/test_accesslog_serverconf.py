@@ -204,6 +204,12 @@ def test_infer_takes_what_is_known(infer, tmp_path, more, want):
     assert want in out
 
 
+def test_infer_takes_the_format_from_one_place(infer, nginx, tmp_path):
+    (tmp_path / "access.log").write_text(COMMON_LINES)
+    code, out, err = infer(tmp_path / "access.log", "--format", "common", "--server-config", nginx)
+    assert (code, out, "--server-config: expected no such flag with --format" in err) == (2, "", True)
+
+
 def test_infer_names_the_flag_that_it_has_and_the_first_line(infer, tmp_path):
     (tmp_path / "access.log").write_bytes(b"junk\x1b\n")
     code, _, err = infer(tmp_path / "access.log")
