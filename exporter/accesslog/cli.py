@@ -13,12 +13,12 @@ import msgspec
 
 from exporter.accesslog.aside import set_aside
 from exporter.accesslog.bad import BadLines
-from exporter.accesslog.cli_routes import routes as routes_command
 from exporter.accesslog.explain import explain
 from exporter.accesslog.flags import chosen_source, format_or_tab, make_source, proposed
 from exporter.accesslog.formats import UNITS_NS
 from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.infer import propose, sample
+from exporter.accesslog.kept.cli import routes as routes_command
 from exporter.accesslog.report.backfill import Backfill
 from exporter.accesslog.report.ganglia import Ganglia
 from exporter.accesslog.report.qps import Reporter, follow

@@ -1,4 +1,4 @@
-"""`exporter routes`: which routes a source's state holds, and how to have it forget some."""
+"""`exporter routes list` and `forget`."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from exporter.accesslog.flags import configured, state_dir_of
-from exporter.accesslog.kept_routes import forget, kept_routes
+from exporter.accesslog.kept.state import forget, kept_routes
 from foundation.errors import ConfigError
 from foundation.jsontext import json_text
 from foundation.terminal import echo, printable
