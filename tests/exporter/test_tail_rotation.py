@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 
 import pytest
 from rotated import LIMITS, PACKERS, compress
@@ -248,3 +249,31 @@ def test_half_a_line_goes_on_in_nothing_that_came_after_its_copy_was_found(site)
     site.read()
     site.read()
     assert sorted(site.got.split()) == [b"ha", b"lf", b"whole"]
+
+
+def rename(site):
+    """As logrotate does it, with a new file at the log's place."""
+    generations = sorted(site.folder.glob("access.log.*"), key=lambda path: int(path.suffix[1:]), reverse=True)
+    for path in generations:
+        path.rename(path.with_suffix(f".{int(path.suffix[1:]) + 1}"))
+    site.log.rename(site.path("access.log.1"))
+    site.log.touch()
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("unseen", [1, 2, 3])
+def test_lines_come_in_their_order_though_files_rotate_on_before_they_are_read(site, unseen, restart):
+    """Files that come and go unseen are found with the one that stands there now; that rotates too, unread."""
+    site.write()
+    site.start()
+    for _ in range(unseen + 1):
+        rename(site)
+        site.write()
+    site.tail.begin(site.now_s + 2, time.time())
+    rename(site)
+    site.write()
+    if restart:
+        site.stop()
+        site.begin()
+    site.read()
+    assert site.got == site.wrote

@@ -93,6 +93,30 @@ class Book:
         self._next_key += 1
         return Mark(key=self._next_key - 1, home=home, path=home, role=role)
 
+    def new_mark_before(self, home: str, mtime_ns: int) -> Mark:
+        """A mark of an old file of `home` that was found after younger ones: those that are unread are read after it.
+
+        Keys are in the order of reading, so each of the younger ones gets the key of the next.
+        """
+        mark = self.new_mark(home, "old")
+        younger = [
+            one
+            for one in self.streams
+            if one.home == home and not one.offset and (one.role == "live" or one.mtime_ns > mtime_ns)
+        ]
+        for stream in sorted(younger, key=lambda one: (one.role == "live", one.key), reverse=True):
+            self._rename(stream.key, mark.key)
+            stream.key, mark = mark.key, msgspec.structs.replace(mark, key=stream.key)
+        return mark
+
+    def _rename(self, key: int, to: int) -> None:
+        """Have what feeds the file with this key feed it under its new one."""
+        for position in self.recovering:
+            if position.feeds == key:
+                position.feeds = to
+        for mark in [mark for mark in self.marks.values() if mark.feeds == key]:
+            self.marks[mark.key] = msgspec.structs.replace(mark, feeds=to)
+
     def keep(self, mark: Mark) -> None:
         """Remember a file that is not open, in place of what was remembered under its key."""
         self.drop(mark.key)

@@ -208,7 +208,7 @@ class Recovery:
         """Read a generation once if it is a copy, and as long as it grows if it was renamed."""
         stream = self._emptied(home)
         if stream is None and not is_packed(file.path):
-            self._book.streams.append(Stream(self._book.new_mark(home, "old"), file.path))
+            self._book.streams.append(Stream(self._book.new_mark_before(home, file.mtime_ns), file.path))
             return
         copy = self._open_copy(self._book.new_mark(home, "cut"), file)
         if stream is not None:  # an unfinished line goes on in the next copy, and from the last one in the live file
