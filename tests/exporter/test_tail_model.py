@@ -340,3 +340,19 @@ class TestManyHurriedLogs(HurriedLog.TestCase):
 
 pytest.mark.slow(TestManyRotatedLogs)
 pytest.mark.slow(TestManyHurriedLogs)
+
+
+def test_a_rotated_file_stays_one_though_the_next_could_not_be_opened_and_is_gone():
+    """No file that is known stands at the log's path then; what stood there before is no log of its own."""
+    log = RotatedLog()
+    log.begin(pattern="access.log*", style="move")
+    log.rename(finish=False, read_in_gap=False)
+    log.compress(which=1)
+    log.write(count=1)
+    log.rename(finish=False, read_in_gap=True)
+    log.rename(finish=False, read_in_gap=False)
+    log.compress(which=2)
+    log.read_without_descriptors(left=1)
+    log.delete(finish=False, read_in_gap=True)
+    log.stop(killed=False)
+    log.teardown()

@@ -139,6 +139,10 @@ class Book:
         streams = {stream.home for stream in self.streams if stream.role == "live"}
         return streams | {mark.home for mark in self.marks.values() if mark.role == "live"}
 
+    def homes(self) -> set[str]:
+        """The homes of all known files, also where a file that could not be opened stands there now, or none."""
+        return {one.home for one in (*self.streams, *self.recovering)} | {mark.home for mark in self.marks.values()}
+
     @property
     def full(self) -> bool:
         """Whether no more descriptors may be had."""

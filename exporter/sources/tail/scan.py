@@ -125,7 +125,7 @@ class Scanner:
             log.warning("%s: %d files or more; the rest is left out", ", ".join(self._patterns), self._limits.files)
         self._complete = complete
         live = self._book.live_homes()
-        bases = Bases({*matched, *live})
+        bases = Bases({*matched, *self._book.homes()})
         homes: dict[str, Found] = {}
         extras: list[tuple[Found, str]] = []
         for path, literal in matched.items():
@@ -373,7 +373,7 @@ class Scanner:
     def _see_unread(self) -> None:
         """Without a look into the directories: what stands at the homes that we know."""
         followed = self._book.open_ids()
-        for file in filter(None, map(find, self._book.live_homes())):
+        for file in filter(None, map(find, self._book.homes())):
             if file.id not in followed:
                 mark = self._book.mark_of(file.id)
                 self._book.unread[file.id] = max(0, file.size - (mark.offset if mark else 0))
