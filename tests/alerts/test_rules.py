@@ -118,6 +118,25 @@ def test_every_metric_exists():
     assert {node.name for rule in RULES for node in nodes(rule, VectorSelector)} <= TYPES.keys()
 
 
+def test_a_file_has_the_recordings_that_it_needs():
+    """Whoever loads one of the files has all of it; only the generator's is compared with rates of site-log.yml."""
+    recorded = {
+        path.stem: {r.record for group in file.groups for r in group.rules} for path, file in rule_files().items()
+    }
+    lacking = {
+        path.stem: {
+            node.name
+            for group in file.groups
+            for rule in group.rules
+            for node in nodes(rule, VectorSelector)
+            if ":" in node.name and node.name not in recorded[path.stem]
+        }
+        for path, file in rule_files().items()
+    }
+    assert lacking.pop("generator") <= recorded["site-log"]
+    assert {stem for stem, names in lacking.items() if names} == set()
+
+
 def test_rates_are_of_counters_over_four_scrapes_or_more():
     """And never of a sum, which forgets that counters reset one by one: the argument is a plain range."""
     calls = [call for rule in RULES for call in nodes(rule, Call) if call.func.name in COUNTER_FUNCTIONS]
