@@ -51,7 +51,7 @@ def promtool_commands() -> Iterator[list[str]]:
 
 def amtool_commands() -> Iterator[list[str]]:
     """Arguments of the calls of amtool: the configuration, then the route of each alert."""
-    yield ["check-config", str(HERE / "alertmanager.yml")]
+    yield ["check-config", str(HERE / "alertmanager.yml"), str(HERE / "receivers.example.yml")]
     for alert in every_alert():
         yield route_test(alert)
 
