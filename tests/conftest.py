@@ -1,5 +1,6 @@
 """For every test: how hypothesis draws, who runs it, and how a run ends: why tests were skipped, one line of counts."""
 
+import gc
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from ports import free_ports
+from quick import listed
 from workers import ByServers
 
 # How long an example takes is the machine's business. The examples are the same in each run of the same test, so that a
@@ -20,6 +22,8 @@ settings.register_profile("explore", deadline=None)
 settings.register_profile("quick", settings.get_profile("explore"), max_examples=5)  # what `make unit` draws
 settings.load_profile("tidewatch")
 
+gc.disable()  # nothing of what is collected is garbage; see pytest_collection_finish
+
 
 def pytest_configure():
     """Let the programs that tests start heed SIGINT also where a shell runs the tests in its background."""
@@ -27,20 +31,38 @@ def pytest_configure():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what was measured as slow, before marks choose what runs."""
+    slow = listed()
+    for item in items:
+        if item.nodeid.partition("[")[0] in slow:
+            item.add_marker("slow")
+
+
+def pytest_collection_finish():
+    """Collect the garbage of tests, without looking through all tests each time."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Give tests out by what they start, with `--dist loadscope`."""
     return ByServers(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before():
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol():
     """Take away what a program that ran in this process logs to: it is closed, and the next line would be an error."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    yield
-    for handler in set(root.handlers) - set(handlers):
-        root.removeHandler(handler)
-    root.setLevel(level)
+    try:
+        return (yield)
+    finally:
+        for handler in set(root.handlers) - set(handlers):
+            root.removeHandler(handler)
+        root.setLevel(level)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from exporter.accesslog.infer import infer
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.tally import BYTES, COUNT, DURATION_NS, NS, Buckets
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("web servers")]
+pytestmark = pytest.mark.e2e
 
 HOST = "http://www.example.org"
 HEAD = b" HTTP/1.1\r\nHost: www.example.org\r\nConnection: close\r\n"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from quick import deal, may_be_quick
 from workers import ByServers
 
 
@@ -23,3 +24,28 @@ def test_the_files_that_are_named_exist():
 def test_tests_are_given_out_by_what_they_start(nodes, scopes):
     of = ByServers.__new__(ByServers)._split_scope
     assert len(set(map(of, nodes))) == scopes
+
+
+def test_every_file_is_dealt_once_and_the_hands_are_about_equal():
+    sizes = {f"test_{number}.py": 100 + number * 37 % 400 for number in range(50)}
+    for runs in (1, 2, 7):
+        hands = deal(sizes, runs)
+        assert sorted(file for hand in hands for file in hand) == sorted(sizes)
+        totals = [sum(sizes[file] for file in hand) for hand in hands]
+        assert max(totals) - min(totals) <= max(sizes.values())
+    assert deal({"test_a.py": 1}, 2) == [["test_a.py"], []]
+
+
+@pytest.mark.parametrize(
+    ("mark", "quick"),
+    [
+        ("", True),
+        ("pytestmark = pytest.mark.e2e", False),
+        ("pytestmark = pytest.mark.slow", False),
+        ("pytestmark = [\n    pytest.mark.e2e,\n    pytest.mark.timeout(9),\n]", False),
+        ("pytestmark = [pytest.mark.timeout(9)]\n\n@pytest.mark.slow\ndef test_a(): pass", True),
+        ("@pytest.mark.e2e\ndef test_a(): pass", True),
+    ],
+)
+def test_a_file_whose_tests_all_start_servers_or_are_slow_is_not_even_read(mark, quick):
+    assert may_be_quick(f"import pytest\n\n{mark}\n") is quick
