@@ -3,7 +3,6 @@
 Windows and waits are shortened by replacing texts in the rendered files; the expressions are those that ship.
 """
 
-import asyncio
 import re
 import shutil
 import sys
@@ -14,11 +13,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 from ports import free_ports
+from programs import ALERTMANAGER, alertmanager, process, serving, until
 
 from alerts.render import render
 
 PROMETHEUS = shutil.which("prometheus")
-ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 pytestmark = [
     pytest.mark.alone,
     pytest.mark.e2e,
@@ -37,7 +36,6 @@ SHORTER = {
     "group_interval: 10s": "group_interval: 1s",
     "repeat_interval: 30s": "repeat_interval: 2s",
 }
-WITHIN_S = 60  # on a busy machine; a quiet one needs a few seconds
 ERRORS = 'tidewatch_http_requests_total{source="site",method="GET",route="/fail",code="500"}'
 ANSWERS = 'tidewatch_http_requests_total{source="site",method="GET",route="/",code="200"}'
 READABLE = 'tidewatch_log_readable{source="site"}'
@@ -58,34 +56,6 @@ class Page:
         return web.Response(text=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
-@asynccontextmanager
-async def process(*command):
-    """A child that is stopped, politely, at the end; what it says on stderr, errors at most, waits in a pipe."""
-    child = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
-    )
-    try:
-        yield child
-    finally:
-        if child.returncode is None:
-            child.terminate()
-        await child.communicate()
-
-
-@asynccontextmanager
-async def serving(exporter):
-    app = web.Application()
-    app.add_routes([web.get("/metrics", exporter.metrics)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
-
-
 class Circle:
     """What the test asks of the running programs."""
 
@@ -103,31 +73,22 @@ class Circle:
 
     async def muted(self):
         """The names of the alerts that Alertmanager knows and mutes because of another."""
-        try:
-            async with self._session.get(f"{self._alertmanager}/api/v2/alerts") as answer:
-                alerts = await answer.json()
-        except aiohttp.ClientConnectionError:
-            return set()
-        return {alert["labels"]["alertname"] for alert in alerts if alert["status"]["inhibitedBy"]}
+        return {
+            alert["labels"]["alertname"]
+            for alert in await self._alertmanager.alerts()
+            if alert["status"]["inhibitedBy"]
+        }
 
     async def heartbeat(self):
         async with self._session.get(self._receiver) as answer:
             return "last heard" in await answer.text()
 
 
-async def until(what, wanted):
-    """Ask `what` again until `wanted` of its answer is true; the answer. Another process has no event to wait for."""
-    async with asyncio.timeout(WITHIN_S):
-        while not wanted(answer := await what()):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-    return answer
-
-
 @asynccontextmanager
 async def circle(folder: Path, exporter: Page):
     async with (
-        serving(exporter) as exporter_port,
-        serving(Page({})) as others_port,
+        serving([web.get("/metrics", exporter.metrics)]) as exporter_port,
+        serving([web.get("/metrics", Page({}).metrics)]) as others_port,
         process(sys.executable, "-m", "alerts", "receiver", "--port", "0") as receiver,
     ):
         receiver_url = re.search(rb"http://\S+", await receiver.stderr.readline())[0].decode()
@@ -143,14 +104,7 @@ async def circle(folder: Path, exporter: Page):
         render(folder, SHORTER | moved | {"http://127.0.0.1:8094/": receiver_url})
         (folder / "data").mkdir()
         async with (
-            process(
-                ALERTMANAGER,
-                f"--config.file={folder}/alerts/alertmanager.yml",
-                f"--web.listen-address=127.0.0.1:{alertmanager_port}",
-                f"--storage.path={folder}/data/alertmanager",
-                "--cluster.listen-address=",
-                "--log.level=error",
-            ),
+            alertmanager(folder / "data", folder / "alerts" / "alertmanager.yml", alertmanager_port) as muting,
             process(
                 PROMETHEUS,
                 f"--config.file={folder}/alerts/prometheus.yml",
@@ -161,7 +115,7 @@ async def circle(folder: Path, exporter: Page):
             ),
             aiohttp.ClientSession() as session,
         ):
-            yield Circle(session, receiver_url, f"http://127.0.0.1:{alertmanager_port}")
+            yield Circle(session, receiver_url, muting)
 
 
 async def test_alerts_are_delivered_muted_and_resolved(tmp_path):
