@@ -24,17 +24,36 @@ def main() -> None:
     type=DurationType(least_s=1, whole=True),
     help="Complain when the watchdog was silent for this long.",
 )
+@click.option("--alert", multiple=True, metavar="PATTERN", help="Print alerts of this name, such as 'Site*'.")
+@click.option("--severity", multiple=True, metavar="PATTERN", help="Print alerts of this severity, such as page.")
+@click.option("--source", multiple=True, metavar="PATTERN", help="Print alerts of this source (else job).")
+@click.option("--state", multiple=True, type=click.Choice(["firing", "resolved"]), help="Print changes to this state.")
 @web_options
 def receiver(
-    *, host: str, port: int, heartbeat_timeout: int, web_config_file: Path | None, allowed_hosts: tuple[str, ...]
+    *,
+    host: str,
+    port: int,
+    heartbeat_timeout: int,
+    alert: tuple[str, ...],
+    severity: tuple[str, ...],
+    source: tuple[str, ...],
+    state: tuple[str, ...],
+    web_config_file: Path | None,
+    allowed_hosts: tuple[str, ...],
 ) -> None:
-    """Receive Alertmanager's webhooks: print each alert on one line, keep the last ones on a page and as JSON."""
+    """Receive Alertmanager's webhooks: print each change of an alert once, and show the alerts on a page.
+
+    Each of --alert, --severity, --source and --state may be given more than once, and limits what is printed; the page
+    has filters of its own. Colours: on a terminal, without NO_COLOR.
+    """
+    from alerts.changes import Filter
     from alerts.receiver import serve
     from foundation.web import WebPolicy
 
+    wanted = Filter(alert=alert, severity=severity, source=source, state=state)
     try:
         policy = WebPolicy(web_config_file, allowed_hosts)
-        asyncio.run(serve(host, port, policy=policy, heartbeat_timeout_s=heartbeat_timeout))
+        asyncio.run(serve(host, port, policy=policy, heartbeat_timeout_s=heartbeat_timeout, wanted=wanted))
     except ConfigError as exc:
         echo(f"alerts receiver: {exc}", err=True)
         raise SystemExit(2) from exc

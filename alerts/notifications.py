@@ -1,4 +1,6 @@
-"""Alertmanager's webhook messages, and the bounded memory of the last ones. Pure: no I/O, the time is an argument.
+"""Alertmanager's webhook messages, and the bounded memory of the last ones as they came.
+
+Pure: no I/O, the time is an argument.
 
 The message is version 4 of https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Fields that are
 not needed here are ignored, so that newer versions can add some.
@@ -15,7 +17,7 @@ from foundation.errors import BadRecord
 from foundation.jsonread import read_json
 from foundation.terminal import printable
 
-KEPT = 200  # notifications on the page and in /notifications
+KEPT = 200  # notifications in /notifications
 KEPT_BYTES = 4 << 20  # and together no more than this, as they came
 
 Status = Literal["firing", "resolved"]
@@ -47,9 +49,25 @@ class Alert(msgspec.Struct, frozen=True, rename="camel"):
             except OverflowError:
                 raise ValueError("a time outside of the years 1 to 9999 of UTC") from None
 
-    def delay_s(self, now: datetime) -> float:
-        """Seconds from the alert's start (its end, when resolved) to `now`, on the two machines' clocks."""
-        return (now - (self.ends_at if self.status == "resolved" else self.starts_at)).total_seconds()
+    @property
+    def name(self) -> str:
+        """What the alert is called."""
+        return self.labels.get("alertname", "?")
+
+    @property
+    def severity(self) -> str:
+        """How loud it is; `?` where nothing says so."""
+        return self.labels.get("severity", "?")
+
+    @property
+    def source(self) -> str:
+        """Whose alert it is: the source, or else the job; empty where neither is named."""
+        return self.labels.get("source") or self.labels.get("job", "")
+
+    @property
+    def summary(self) -> str:
+        """What happened, with the value."""
+        return self.annotations.get("summary", "(no summary)")
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -70,15 +88,16 @@ def parse_notification(body: bytes, now: datetime) -> Notification:
     return msgspec.structs.replace(message, received_at=now)
 
 
-def line(alert: Alert, received_at: datetime) -> str:
-    """One line for the terminal: when, status, alert, severity, summary, delay. Never more than one line."""
+def line(alert: Alert) -> str:
+    """One line for the terminal: state, severity, alert, source, summary, since when. Never more than one line."""
     words = (
-        f"{received_at:%H:%M:%S}",
         f"{alert.status.upper():8}",
-        alert.labels.get("alertname", "?"),
-        f"[{alert.labels.get('severity', '?')}]",
-        alert.annotations.get("summary", "(no summary)"),
-        f"({alert.delay_s(received_at):.1f} s after its {'end' if alert.status == 'resolved' else 'start'})",
+        f"{alert.severity:6}",
+        alert.name,
+        f"[{alert.source or '-'}]",
+        f"{alert.summary},",
+        f"since {alert.starts_at:%Y-%m-%d %H:%M:%S} UTC",
+        *([f"until {alert.ends_at:%Y-%m-%d %H:%M:%S} UTC"] if alert.status == "resolved" else []),
     )
     return printable(" ".join(words))
 

@@ -1,31 +1,96 @@
 """The receiver's pages as HTML. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 from typing import NamedTuple
+from urllib.parse import urlencode
 
-from alerts.notifications import Notification
+from alerts.changes import Filter, Known, loudness
+from alerts.notifications import Alert
 from foundation.page import render
 
 REFRESH_S = 5
+MOST_CHOICES = 20  # words of a filter
 
 
-def notifications_page(newest_first: Iterable[Notification], heartbeat: str, *, heartbeat_silent: bool) -> str:
-    """The page at /: one row per alert of each notification. `heartbeat` says how the watchdog is."""
-    rows = [
-        (alert, notification.received_at)
-        for notification in newest_first
-        if notification.received_at
-        for alert in notification.alerts
-    ]
+class Choice(NamedTuple):
+    """A word that filters the page: where it leads, whether it is chosen, how many alerts have it."""
+
+    word: str
+    address: str
+    chosen: bool
+    alerts: int
+
+
+class Group(NamedTuple):
+    """The alerts of one name, the firing ones first, then by their last change."""
+
+    name: str
+    address: str  # the page of this alert alone
+    severities: str
+    firing: int
+    resolved: int
+    alerts: list[Known]
+
+
+def alerts_page(newest_first: Iterable[Known], asked: Filter, heartbeat: str, *, heartbeat_silent: bool) -> str:
+    """The page at /: what `asked` takes of the alerts, by name. `heartbeat` says how the watchdog is."""
+    every = list(newest_first)
+    shown = [known for known in every if asked(known.alert)]
     return render(
         "alerts",
-        "notifications.html",
-        rows=rows,
+        "alerts.html",
+        groups=_groups(shown, asked),
+        choices={
+            "state": _choices(every, asked, "state", lambda alert: alert.status),
+            "severity": _choices(every, asked, "severity", lambda alert: alert.severity),
+            "source": _choices(every, asked, "source", lambda alert: alert.source),
+        },
+        asked=str(asked),
+        known=len(every),
         heartbeat=heartbeat,
         heartbeat_silent=heartbeat_silent,
         refresh_s=REFRESH_S,
     )
+
+
+def _groups(shown: list[Known], asked: Filter) -> list[Group]:
+    by_name: dict[str, list[Known]] = {}
+    for known in sorted(shown, key=lambda known: known.alert.status != "firing"):  # stable: the newest stay first
+        by_name.setdefault(known.alert.name, []).append(known)
+    groups = []
+    for name, alerts in by_name.items():
+        firing = sum(known.alert.status == "firing" for known in alerts)
+        severities = " ".join(sorted({known.alert.severity for known in alerts}, key=loudness))
+        groups.append(Group(name, _address(asked, "alert", name), severities, firing, len(alerts) - firing, alerts))
+    return sorted(groups, key=lambda group: (not group.firing, loudness(group.severities.split(" ")[0])))
+
+
+def _choices(every: list[Known], asked: Filter, kind: str, of: Callable[[Alert], str]) -> list[Choice]:
+    """The words that the alerts have, the most frequent at most; and those that are chosen, to be taken back."""
+    counts = Counter(of(known.alert) for known in every)
+
+    def alerts_of(word: str) -> int:
+        return counts[word] or sum(count for value, count in counts.items() if fnmatchcase(value, word))
+
+    chosen = getattr(asked, kind)
+    words = [word for word, _ in counts.most_common(MOST_CHOICES)]
+    words += [word for word in chosen if word not in words][:MOST_CHOICES]
+    return [
+        Choice(word or "(none)", _address(asked, kind, word), word in chosen, alerts_of(word))
+        for word in sorted(words, key=lambda word: (loudness(word), word))
+    ]
+
+
+def _address(asked: Filter, kind: str, word: str) -> str:
+    """The page with `word` chosen of this kind, or without it if it is."""
+    pattern = re.sub(r"([*?[])", r"[\1]", word)  # the word itself, not what it would match
+    query = [(name, value) for name in asked.__struct_fields__ for value in getattr(asked, name) if name != kind]
+    if not {word, pattern} & set(getattr(asked, kind)):
+        query.append((kind, pattern))
+    return "/?" + urlencode(query) if query else "/"
 
 
 class Heading(NamedTuple):

@@ -1,7 +1,7 @@
-"""The webhook receiver: prints what Alertmanager delivers, keeps the last of it, and complains when the watchdog stops.
+"""The webhook receiver: prints each change that Alertmanager delivers once, and complains when the watchdog stops.
 
-POST / takes notifications, POST /heartbeat those of the watchdog. GET: / (page), /notifications (JSON), /runbooks,
-/metrics, /-/healthy.
+POST / takes notifications, POST /heartbeat those of the watchdog. GET: / (page of the alerts, with filters),
+/notifications (JSON, as they came), /runbooks, /metrics, /-/healthy.
 """
 
 import asyncio
@@ -17,8 +17,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from alerts.notifications import BadNotification, Notification, Recent, line, parse_notification
-from alerts.page import notifications_page, runbooks_page
+from alerts.changes import Changes, Filter
+from alerts.notifications import Alert, BadNotification, Notification, Recent, line, parse_notification
+from alerts.page import alerts_page, runbooks_page
 from foundation.signals import stop_on_signals
 from foundation.terminal import echo
 from foundation.web import Guard, WebPolicy
@@ -35,25 +36,29 @@ class Receiver:
     """What the handlers share: memory, counts, and the heartbeat.
 
     Args:
-        say: takes one line for people (stdout in the program).
+        say: takes an alert that has changed, for people (stdout in the program).
         complain: takes one line about trouble (stderr in the program).
         now: the time in UTC.
         clock: seconds on a monotonic clock.
         heartbeat_timeout_s: silence of the watchdog that is worth a complaint.
+        wanted: which alerts are said; all of them are kept.
         policy: what the server is held to, whose state is exposed.
     """
 
     def __init__(
         self,
         *,
-        say: Callable[[str], None],
+        say: Callable[[Alert], None],
         complain: Callable[[str], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
         heartbeat_timeout_s: float = 120.0,
+        wanted: Filter = Filter(),  # noqa: B008, it is frozen
         policy: WebPolicy | None = None,
     ) -> None:
         self.recent = Recent()
+        self.changes = Changes()
+        self._wanted = wanted
         self._say, self._complain, self._now, self._clock = say, complain, now, clock
         self._timeout_s = heartbeat_timeout_s
         self._policy = policy or WebPolicy()
@@ -64,17 +69,15 @@ class Receiver:
         self._refused = 0
 
     async def take(self, body: bytes) -> None:
-        """Print and keep one notification. Raises BadNotification."""
+        """Keep one notification, and say which of its alerts have changed. Raises BadNotification."""
         notification = await self._read(body)
         received_at = notification.received_at
         assert received_at is not None, "parse_notification sets it"
-        lines = [
-            line(alert, received_at) for alert in notification.alerts
-        ]  # before it is kept: what fails leaves nothing
         self._received[notification.status] += 1
         self.recent.add(notification, len(body))
-        for text in lines:
-            self._say(text)
+        for alert in notification.alerts:
+            if self.changes.take(alert, received_at) and self._wanted(alert):
+                self._say(alert)
 
     async def beat(self, body: bytes) -> None:
         """The watchdog was heard. Raises BadNotification."""
@@ -148,14 +151,18 @@ def make_app(receiver: Receiver, guard: Guard) -> web.Application:
     return app
 
 
-async def serve(host: str, port: int, *, policy: WebPolicy, heartbeat_timeout_s: float) -> None:
+async def serve(host: str, port: int, *, policy: WebPolicy, heartbeat_timeout_s: float, wanted: Filter) -> None:
     """Serve until SIGINT or SIGTERM; the second one ends at once. Raises SourceError if the port can't be had."""
     stop = stop_on_signals(_complain)
-    receiver = Receiver(say=_say, complain=_complain, heartbeat_timeout_s=heartbeat_timeout_s, policy=policy)
+    receiver = Receiver(
+        say=_say, complain=_complain, heartbeat_timeout_s=heartbeat_timeout_s, wanted=wanted, policy=policy
+    )
     async with AsyncExitStack() as stack:
         guard = Guard(stack.enter_context(policy), hosts=[host])
         bound = await guard.serve(make_app(receiver, guard), (host, port), stack, shutdown_s=SHUTDOWN_S)
         _complain(f"listening on {policy.scheme}://{bound}/")
+        if str(wanted):
+            _complain(f"printing only {wanted}; the page has all")
         await _watch_until(stop, receiver)
 
 
@@ -168,10 +175,11 @@ async def _watch_until(stop: asyncio.Event, receiver: Receiver) -> None:
             continue
 
 
-def _say(text: str) -> None:
+def _say(alert: Alert) -> None:
+    text = line(alert)
     try:
-        echo(text)
-    except OSError as exc:  # a full disk, a reader that is gone: the notification itself is kept all the same
+        echo(text, first_word="red" if alert.status == "firing" else "green")
+    except OSError as exc:  # a full disk, a reader that is gone: the alert itself is kept all the same
         _complain(f"stdout: {exc.strerror}: {text}")
 
 
@@ -205,7 +213,8 @@ async def _take(request: web.Request, take: Callable[[bytes], Awaitable[None]]) 
 async def _page(request: web.Request) -> web.Response:
     receiver = request.app[RECEIVER]
     words, silent = receiver.heartbeat()
-    html = notifications_page(reversed(list(receiver.recent)), words, heartbeat_silent=silent)
+    asked = Filter(**{kind: tuple(request.query.getall(kind, ())) for kind in Filter.__struct_fields__})
+    html = alerts_page(receiver.changes, asked, words, heartbeat_silent=silent)
     return web.Response(text=html, content_type="text/html", headers={"Content-Security-Policy": _CSP})
 
 

@@ -5,6 +5,7 @@ the window's title (C0 and C1 controls), and marks that reverse the order of wha
 They are printed as escapes, `\x1b` for one, whether or not a terminal reads them: a file may be printed later.
 """
 
+import os
 import re
 
 import click
@@ -26,9 +27,16 @@ def printable_text(text: str) -> str:
     return _TEXT.sub(_escape, text)
 
 
-def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Print composed lines to standard output, or to standard error (`err`), with a line feed at the end (`nl`)."""
-    click.echo(printable_text(text), err=err, nl=nl)
+def echo(text: str, *, err: bool = False, nl: bool = True, first_word: str = "") -> None:
+    """Print composed lines to standard output, or to standard error (`err`), with a line feed at the end (`nl`).
+
+    `first_word` is the colour of the text's first word, where a terminal reads it and NO_COLOR is not set.
+    """
+    shown = printable_text(text)
+    if first_word and not os.environ.get("NO_COLOR"):
+        word, blank, rest = shown.partition(" ")
+        shown = click.style(word, fg=first_word, bold=True) + blank + rest
+    click.echo(shown, err=err, nl=nl)  # which drops the colour where no terminal reads
 
 
 def _escape(match: re.Match[str]) -> str:

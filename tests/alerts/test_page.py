@@ -1,12 +1,16 @@
+import re
 from datetime import UTC, datetime
+from html import unescape
 from html.parser import HTMLParser
+from urllib.parse import parse_qs
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.notifications import Alert, Notification
-from alerts.page import anchor, notifications_page, runbooks_page
+from alerts.changes import Changes, Filter
+from alerts.notifications import Alert
+from alerts.page import alerts_page, anchor, runbooks_page
 
 NOW = datetime(2026, 11, 22, 6, 40, 13, tzinfo=UTC)
 
@@ -14,17 +18,38 @@ NOW = datetime(2026, 11, 22, 6, 40, 13, tzinfo=UTC)
 class Tags(HTMLParser):
     def __init__(self, html):
         super().__init__()
-        self.tags, self.attributes = [], []
+        self.tags, self.attributes, self.texts = [], [], []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += attrs
 
+    def handle_data(self, data):
+        self.texts.append(data)
 
-def page(*alerts, heartbeat="Watchdog last heard 1 s ago.", silent=False):
-    notifications = [Notification(alert.status, [alert], "ticket", NOW) for alert in alerts]
-    return notifications_page(notifications, heartbeat, heartbeat_silent=silent)
+
+def page(*alerts, heartbeat="Watchdog last heard 1 s ago.", silent=False, **asked):
+    changes = Changes()
+    for one in alerts:
+        changes.take(one, NOW)
+    return alerts_page(changes, Filter(**asked), heartbeat, heartbeat_silent=silent)
+
+
+def of(name, severity="page", source="site", status="firing"):
+    labels = {"alertname": name, "severity": severity, "source": source}
+    return Alert(status, NOW, NOW, labels, {"summary": f"{name} of {source}"})
+
+
+def shown(html):
+    """The summaries on the page, and the names above them."""
+    return re.findall(r"<p>(\w+ of [^<]*)</p>", html), re.findall(r"<h2><a [^>]*>([^<]*)<", html)
+
+
+def words(html):
+    """The words of the filters, and where they lead."""
+    links = re.findall(r'<a href="([^"]*)"(?: aria-current="true")?>([^<]*?) \d+</a>', html)
+    return {unescape(word): unescape(address) for address, word in links}
 
 
 def alert(**annotations):
@@ -36,8 +61,10 @@ PLAIN = Tags(page(alert(summary="plain"))).tags
 
 @given(st.text())
 def test_no_text_of_an_alert_becomes_markup(text):
-    hostile = Alert("firing", NOW, NOW, {"alertname": text, "severity": text}, {"summary": text})
-    assert Tags(page(hostile)).tags == PLAIN
+    hostile = Alert("firing", NOW, NOW, {"alertname": text, "severity": text, "source": text}, {"summary": text})
+    plain = Alert("firing", NOW, NOW, {"alertname": "a", "severity": "b", "source": "c"}, {"summary": "d"})
+    assert Tags(page(hostile)).tags == Tags(page(plain)).tags
+    assert {name for name, _ in Tags(page(hostile)).attributes if name.startswith("on")} == set()
 
 
 @pytest.mark.parametrize("scheme", ["javascript:alert(1)", "data:text/html,x", "//127.0.0.1/", "file:///etc/passwd"])
@@ -47,19 +74,60 @@ def test_only_web_addresses_become_links(scheme):
 
 def test_runbook_and_dashboard_are_links():
     html = page(alert(runbook_url='http://127.0.0.1/r#"x', dashboard_url="http://127.0.0.1/d?a=1&b=2"))
-    links = [value for name, value in Tags(html).attributes if name == "href"]
-    assert links[:2] == ['http://127.0.0.1/r#"x', "http://127.0.0.1/d?a=1&b=2"]
+    links = [value for name, value in Tags(html).attributes if name == "href" and value.startswith("http")]
+    assert links == ['http://127.0.0.1/r#"x', "http://127.0.0.1/d?a=1&b=2"]
 
 
 def test_the_page_can_be_read_without_eyes():
-    """Language, title, a caption, scoped headings, times for machines; status in words, not in colour alone."""
+    """Language, title, headings, named filters, times for machines; status in words, not in colour alone."""
     html = page(alert(summary="plain"))
     attributes = Tags(html).attributes
     assert ("lang", "en") in attributes
-    assert {"title", "caption", "main", "h1", "time"} <= set(PLAIN)
-    assert ("scope", "col") in attributes
-    assert ("scope", "row") in attributes
-    assert ">firing</td>" in html
+    assert {"title", "main", "nav", "h1", "h2", "time"} <= set(PLAIN)
+    assert ("aria-label", "Filters") in attributes
+    assert ">firing</span>" in html
+    assert ("aria-current", "true") in Tags(page(of("A"), state=("firing",))).attributes
+
+
+def test_alerts_are_grouped_by_name_the_firing_and_loud_ones_first():
+    told = [of("Old", status="resolved"), of("Quiet", "info"), of("Loud", source="a"), of("Loud", source="b")]
+    html = page(*told, of("Loud", source="c", status="resolved"))
+    summaries, names = shown(html)
+    assert names == ["Loud", "Quiet", "Old"]
+    assert summaries == ["Loud of b", "Loud of a", "Loud of c", "Quiet of site", "Old of site"]
+    assert "2 firing" in html
+    assert "1 resolved" in html
+
+
+@pytest.mark.parametrize(
+    ("asked", "want"),
+    [
+        ({}, {"A of x", "A of y", "B of x"}),
+        ({"severity": ("page",)}, {"A of x", "A of y"}),
+        ({"source": ("x",)}, {"A of x", "B of x"}),
+        ({"source": ("x",), "severity": ("page",)}, {"A of x"}),
+        ({"source": ("x", "y")}, {"A of x", "A of y", "B of x"}),
+        ({"alert": ("B*",)}, {"B of x"}),
+        ({"state": ("resolved",)}, {"B of x"}),
+        ({"state": ("gone",)}, set()),
+    ],
+)
+def test_the_page_shows_what_is_asked_for(asked, want):
+    html = page(of("A", source="x"), of("A", source="y"), of("B", "ticket", "x", "resolved"), **asked)
+    assert set(shown(html)[0]) == want
+    assert ("No alert is state gone" in html) == (not want)
+
+
+def test_the_words_of_a_filter_lead_to_what_they_say_and_back():
+    told = [of("A", source="x"), of("A", source="a*&b"), of("B", "ticket", "x")]
+    plain = words(page(*told))
+    assert plain["page"] == "/?severity=page"
+    asked = {key: tuple(values) for key, values in parse_qs(plain["a*&b"].removeprefix("/?")).items()}
+    html = page(*told, **asked)
+    assert shown(html)[0] == ["A of a*&amp;b"], "a word is meant as it is written"
+    assert words(html)["a*&b"] == "/"
+    assert parse_qs(words(html)["ticket"].removeprefix("/?"))["severity"] == ["ticket"]
+    assert parse_qs(words(html)["ticket"].removeprefix("/?"))["source"] == list(asked["source"])
 
 
 def test_silence_of_the_watchdog_stands_out():

@@ -6,6 +6,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
+from alerts.changes import Filter
 from alerts.receiver import MAX_BODY_BYTES, Receiver, make_app
 from foundation.web import Guard, WebPolicy
 
@@ -17,7 +18,9 @@ ALERT = {
     "startsAt": "2026-11-22T06:40:11Z",
     "endsAt": "0001-01-01T00:00:00Z",
 }
+ENDED = {**ALERT, "status": "resolved", "endsAt": "2026-11-22T06:41:00Z"}
 MESSAGE = {"version": "4", "status": "firing", "receiver": "page", "alerts": [ALERT, ALERT]}
+RESOLVED = {**MESSAGE, "status": "resolved", "alerts": [ENDED]}
 
 
 class House:
@@ -53,19 +56,38 @@ async def metrics(client):
     return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
 
 
-async def test_a_notification_is_printed_kept_and_counted(client, house):
-    answer = await client.post("/", json=MESSAGE)
-    assert answer.status == 200
-    told = "06:40:13 FIRING   LogStalled [page] site: no log line read for 1m 10s (2.0 s after its start)"
-    assert house.said == [told, told]
-    (kept,) = await (await client.get("/notifications")).json()
-    assert (kept["received_at"], kept["status"], kept["receiver"]) == ("2026-11-22T06:40:13Z", "firing", "page")
-    assert kept["alerts"][0]["labels"] == ALERT["labels"]
-    assert kept["alerts"][0]["startsAt"] == ALERT["startsAt"]
-    assert "LogStalled" in await (await client.get("/")).text()
+async def test_a_change_is_printed_once_and_every_message_is_kept_and_counted(client, house):
+    for message in (MESSAGE, MESSAGE, RESOLVED, RESOLVED, MESSAGE):
+        assert (await client.post("/", json=message)).status == 200
+    assert [(alert.name, alert.status) for alert in house.said] == [
+        ("LogStalled", "firing"),
+        ("LogStalled", "resolved"),
+        ("LogStalled", "firing"),
+    ]
+    kept = await (await client.get("/notifications")).json()
+    assert len(kept) == 5
+    assert (kept[0]["received_at"], kept[0]["status"], kept[0]["receiver"]) == (
+        "2026-11-22T06:40:13Z",
+        "firing",
+        "page",
+    )
+    assert kept[0]["alerts"][0]["labels"] == ALERT["labels"]
+    assert kept[0]["alerts"][0]["startsAt"] == ALERT["startsAt"]
+    page = await (await client.get("/")).text()
+    assert page.count("<li>") == 1
+    assert "LogStalled" in page
     got = await metrics(client)
-    assert got["alert_receiver_notifications_total", "firing"] == 1
-    assert got["alert_receiver_notifications_total", "resolved"] == 0
+    assert got["alert_receiver_notifications_total", "firing"] == 3
+    assert got["alert_receiver_notifications_total", "resolved"] == 2
+
+
+async def test_only_what_is_wanted_is_printed_and_all_is_on_the_page(client, house):
+    house.receiver._wanted = Filter(severity=("ticket",))
+    quiet = {**ALERT, "labels": {"alertname": "A", "severity": "ticket"}}
+    await client.post("/", json={**MESSAGE, "alerts": [ALERT, quiet]})
+    assert [alert.name for alert in house.said] == ["A"]
+    assert (await (await client.get("/")).text()).count("<li>") == 2
+    assert (await (await client.get("/?alert=Log*&severity=page")).text()).count("<li>") == 1
 
 
 @pytest.mark.parametrize("path", ["/", "/heartbeat"])

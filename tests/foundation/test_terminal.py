@@ -53,3 +53,15 @@ def test_echo_escapes_on_both_streams(capsys):
     echo("a\x1b[2J\nb")
     echo("c\rd", err=True, nl=False)
     assert capsys.readouterr() == ("a\\x1b[2J\nb\n", "c\\rd")
+
+
+@pytest.mark.parametrize(
+    ("no_color", "want"), [("", "\x1b[31m\x1b[1mFIRING\x1b[0m \\x1b[2J\n"), ("1", "FIRING \\x1b[2J\n")]
+)
+def test_a_first_word_has_its_colour_on_a_terminal_only_and_never_with_no_color(monkeypatch, capsys, no_color, want):
+    monkeypatch.setenv("NO_COLOR", no_color)
+    echo("FIRING \x1b[2J", first_word="red")
+    assert capsys.readouterr().out == "FIRING \\x1b[2J\n"
+    monkeypatch.setattr("click.utils.should_strip_ansi", lambda *_: False)
+    echo("FIRING \x1b[2J", first_word="red")
+    assert capsys.readouterr().out == want

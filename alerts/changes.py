@@ -1,0 +1,104 @@
+"""What has changed since it was last received: Alertmanager repeats groups, people want each change once. Pure."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from alerts.notifications import Alert, Status
+
+KEPT = 1000  # alerts on the page
+KEPT_BYTES = 4 << 20  # and together no more than this, as JSON
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which alerts are wanted: of each kind any of the patterns (`*`, `?`, `[ab]`) must match; no pattern takes all."""
+
+    alert: tuple[str, ...] = ()
+    severity: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+
+    def __call__(self, alert: Alert) -> bool:
+        """Whether `alert` is wanted."""
+        have = (alert.name, alert.severity, alert.source, alert.status)
+        wanted = (self.alert, self.severity, self.source, self.state)
+        return all(
+            not patterns or any(fnmatchcase(value, pattern) for pattern in patterns)
+            for value, patterns in zip(have, wanted, strict=True)
+        )
+
+    def __str__(self) -> str:
+        kinds = msgspec.structs.asdict(self).items()
+        return ", ".join(f"{kind} {' or '.join(patterns)}" for kind, patterns in kinds if patterns)
+
+
+@dataclass
+class Known:
+    """An alert as it was last received."""
+
+    alert: Alert
+    changed_at: datetime  # when the change to this state was received, UTC
+    told_at: datetime  # when it was last received at all, UTC
+    size_bytes: int
+    start: datetime  # the latest start in this state: two Prometheus may send two starts by turns
+
+
+class Changes:
+    """The alerts that were received, each in its last state; bounded in number and in bytes.
+
+    Where there are too many, the alerts whose last change is longest ago are forgotten, the resolved ones first. One
+    that is forgotten and received again is a change again.
+    """
+
+    def __init__(self, kept: int = KEPT, kept_bytes: int = KEPT_BYTES) -> None:
+        self._kept, self._kept_bytes = kept, kept_bytes
+        self._known: OrderedDict[frozenset[tuple[str, str]], Known] = OrderedDict()  # by labels, oldest change first
+        self._bytes = 0
+
+    def take(self, alert: Alert, received_at: datetime) -> bool:
+        """Remember `alert`; whether its state is another than when it was last received, or is new.
+
+        An alert that fires since a later moment was resolved meanwhile, and is new. Other values and texts are not.
+        """
+        key = frozenset(alert.labels.items())
+        before = self._known.get(key)
+        changed = before is None or before.alert.status != alert.status or before.start < alert.starts_at
+        known = Known(
+            alert,
+            changed_at=received_at if before is None or changed else before.changed_at,
+            told_at=received_at,
+            size_bytes=len(msgspec.json.encode(alert)),
+            start=alert.starts_at if before is None or changed else before.start,
+        )
+        self._bytes += known.size_bytes - (before.size_bytes if before else 0)
+        self._known[key] = known
+        if changed:
+            self._known.move_to_end(key)
+            self._forget(key)
+        return changed
+
+    def _forget(self, newest: frozenset[tuple[str, str]]) -> None:
+        while len(self._known) > 1 and (len(self._known) > self._kept or self._bytes > self._kept_bytes):
+            others = [key for key in self._known if key != newest]
+            key = next((key for key in others if self._known[key].alert.status == "resolved"), others[0])
+            self._bytes -= self._known.pop(key).size_bytes
+
+    def __iter__(self) -> Iterator[Known]:
+        """Newest change first."""
+        return iter(reversed(self._known.values()))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+STATES: tuple[Status, ...] = ("firing", "resolved")
+SEVERITIES = ("page", "ticket", "info")  # the loudest first; others are possible
+
+
+def loudness(severity: str) -> int:
+    """The place of a severity among all, 0 for the loudest."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
