@@ -82,6 +82,7 @@ _INTEGER = re.compile(r"\d{1,15}")
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 _NGINX_TIME = re.compile(r"(?:\d{1,7}\.\d{3}|-)(?:(?:, ?| : )(?:\d{1,7}\.\d{3}|-))*")  # nginx writes three decimals
 _WITH_UNIT = re.compile(r"\d{1,9}(?:\.\d{1,9})?(s|ms|us|ns)")
+_SPAN = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:s|ms|us|ns|µs|μs|m|h))+")
 _ITEMS = re.compile(r".*(?:, ?| : ).*")
 
 _NAMES = {
@@ -110,8 +111,9 @@ _EXAMPLES = 3
 
 
 def describe(data: bytes) -> Iterator[Description]:
-    """Descriptions of the lines, of those that have a status code and a request."""
-    lines = [line.decode("latin-1") for line in data.replace(b"\r\n", b"\n").split(b"\n") if line.strip()]
+    """Descriptions of the lines, of those that have a status code and a request; JSON is never cut at its blanks."""
+    texts = [line for line in data.replace(b"\r\n", b"\n").split(b"\n") if line.strip()]
+    lines = [line.decode("utf-8", "replace") for line in texts if not (line[:1] == b"{" and line.rstrip()[-1:] == b"}")]
     splits: list[list[list[_Token]]] = [[_at_blanks(line) for line in lines]]
     splits += [_at_separator(lines, separator) for separator in _SEPARATORS]
     for rows in splits:
@@ -291,6 +293,8 @@ def _durations(columns: Sequence[_Column], roles: dict[int, str]) -> dict[int, s
             return {column.number: f"duration_{unit}"}
         if column.all(_WITH_UNIT) and len(units := {_unit(value) for value in column.filled}) == 1:
             return {column.number: f"duration_{units.pop()}"}
+        if column.all(_SPAN) and any(not value.endswith(("m", "h")) for value in column.filled):
+            return {column.number: "duration_text"}
     if "upstream_response_time" in roles.values():
         return {}
     times = sorted((c for c in columns if c.all(_NGINX_TIME) and not c.key), key=_not_whole)

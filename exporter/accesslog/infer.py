@@ -12,6 +12,7 @@ from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import PRESETS, Format, Unitless, find_format
 from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetting
 from exporter.accesslog.formats.haproxy import without_codes
+from exporter.accesslog.formats.other_numbers import READERS, other_numbers
 from exporter.accesslog.formats.presets import TIMED
 from exporter.accesslog.labels import is_method, is_success
 from exporter.accesslog.parse.opening import split
@@ -21,6 +22,7 @@ from exporter.accesslog.source import TimeUnit
 from exporter.accesslog.tally import BUCKETS, COUNT, NO_ANSWER, Buckets
 from exporter.sources.linefile import LineFile
 from exporter.sources.lines import each_line
+from foundation.errors import BadRecord
 from foundation.terminal import printable
 
 SAMPLE_LINES = 200
@@ -41,6 +43,7 @@ _SECONDS = {
 
 _PROPOSED_ROUTES = 12
 _EXAMPLES = 3
+_MOST_LEFT_OUT = 6
 
 _ORDER = (
     *("tab-timed", "tab", "traefik", "ingress-nginx", "squid-combined", "combined-timed", "vhost-combined", "combined"),
@@ -169,8 +172,19 @@ def _fits(data: bytes, format_: Format) -> float:
 
 def refusal(data: bytes) -> str | None:
     """Why lines that fit no format cannot be counted, where that is known."""
-    lines = [line for _, inside in _views(data, "auto") for line in split(inside)]
-    return next((reason for line in lines if (reason := without_codes(line.rstrip(b"\r\n")))), None)
+    lines = [line.rstrip(b"\r\n") for _, inside in _views(data, "auto") for line in split(inside)]
+    known = next((reason for line in lines if (reason := without_codes(line))), None)
+    return known or next((reason for line in lines if line.startswith(b"{") and (reason := _not_as_json(line))), None)
+
+
+def _not_as_json(line: bytes) -> str | None:
+    try:
+        fields = PRESETS["json"].second_look(line)
+    except BadRecord as exc:
+        return f"as JSON, {exc}; format json with `fields` says where the method, path and code are"
+    if fields and not (is_method(fields.method) and fields.target):
+        return "as JSON, there is no method and path; format json with `fields` says where they are"
+    return None
 
 
 def unitless(data: bytes, reader: Reader, path: str = "") -> Unitless | None:
@@ -215,9 +229,12 @@ def propose(
         allow_unicode=True,
     )
     fits = f"{guess.fits:.0%} of the first {tally.lines} lines fit this format" if data else "The log is empty"
-    notes = _pods(log) + _not_there(data, guess) + _unit_wanted(unitless(data, reader), guess) + _names_wanted(guess)
-    if not time_unit and any(sum(numbers[BUCKETS:]) for numbers in tally.hits.values()):
+    wanted, timed = unitless(data, reader), any(sum(numbers[BUCKETS:]) for numbers in tally.hits.values())
+    notes = _pods(log) + _not_there(data, guess) + _unit_wanted(wanted, guess) + _names_wanted(guess)
+    if timed and not time_unit:
         notes += _seconds_taken(guess)
+    if not (timed or wanted):
+        notes += _field_wanted(data, guess)
     if once:
         notes += "# The lines came from a pipe; `paths` must name the file that is to be followed.\n"
     return f"# {fits}.\n{notes}{text}"
@@ -252,6 +269,21 @@ def _names_wanted(guess: Guess) -> str:
     return (
         f"# Left out: {printable(', '.join(guess.left_out))}: numbers that may be how long each request took. Write\n"
         "# $duration_ms (or _s, _us, _ns) in the format where that is so, to get durations.\n"
+    )
+
+
+def _field_wanted(data: bytes, guess: Guess) -> str:
+    """What may be the duration in lines with names, where it is not found under a usual one."""
+    if guess.format not in READERS:
+        return ""
+    inside = _opened(data, guess.envelope) if guess.envelope in OPENERS else data
+    found = other_numbers(guess.format, split(inside))
+    shown = [f"{path} ({', '.join(texts[:_EXAMPLES])})" for path, texts in found.items()]
+    if not shown:
+        return ""
+    return (
+        f"# Left out: {printable(', '.join(shown[:_MOST_LEFT_OUT]))}: numbers that may be how long each request took.\n"
+        "# Where that is so, add `fields: {duration: ITS_NAME}` and `time_unit: ms` (or s, us, ns) to get durations.\n"
     )
 
 

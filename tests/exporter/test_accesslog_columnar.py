@@ -158,13 +158,14 @@ PIECES = st.sampled_from(
     [
         *('"GET"', '"/a"', '"/a?b"', '""', '"-"', "null", "200", '"200"', "0", "-1", "1.5", '"1.5"', '"12ms"', "true"),
         *('"GET /a HTTP/1.1"', '{"method":"GET"}', "[1]", "007", "1e3", '"a b"', '"é"', r'"\u0041"', "0.25", "7"),
-        "12345678901234567890",
+        *("12345678901234567890", '"ok"', '"0.25"', "58", '"58"', "1.0", '"PUT"', '"a#b"', "404"),
     ]
 )
 KEYS = st.sampled_from(
     [
         *("method", "uri", "request", "status", "bytes", "request_time", "upstream_response_time", "duration_ms"),
         *("req.method", "request.method", "url", "code", "x", "latency", "body_bytes_sent", "a.b", "took"),
+        *("service", "status_code", "http_method", "route", "size", "elapsedMs"),
     ]
 )
 

@@ -8,11 +8,12 @@ from exporter.accesslog.formats._model import UNITLESS, Fields, Format, Unitless
 from exporter.accesslog.formats.assemble import Variable, assemble
 from exporter.accesslog.formats.custom import custom_format
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.field_paths import UserPaths, with_user_paths
 from exporter.accesslog.formats.pasted import bare_format
 from exporter.accesslog.formats.percents import is_morgan, is_tomcat, morgan_format, percent_format
 from exporter.accesslog.formats.presets import ALIASES, PRESETS, preset
 from exporter.accesslog.formats.servers import DIRECTIVE, IIS_TIME, nginx_parts, w3c_format
-from exporter.accesslog.formats.structured import UserPaths, json_format, logfmt_format, with_user_paths
+from exporter.accesslog.formats.structured import json_format, logfmt_format
 
 __all__ = [
     "ALIASES",

@@ -97,7 +97,7 @@ def regex_format(
     pattern: str,
     rare: tuple[str, ...] = (),
     *,
-    duration_unit_ns: int = UNITS_NS["s"],
+    duration_unit_ns: int | None = UNITS_NS["s"],
     read_instant: InstantReader = no_instant,
     bulk: bool = True,
     steps: int = 1,

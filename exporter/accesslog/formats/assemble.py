@@ -24,6 +24,7 @@ Kind: TypeAlias = Literal[
     "whole duration",
     "decimal duration",
     "unknown duration",
+    "written duration",
     "durations",
     "steps",
     "instant",
@@ -65,7 +66,7 @@ class Variable(NamedTuple):
     """A part of a line that changes.
 
     kind: the field that it gives.
-    unit_ns: what a duration counts.
+    unit_ns: what a duration counts; None if only texts with a unit of their own are durations.
     read_instant: how the moment is written.
     rank: of two variables for the same field the higher rank is taken, then the first.
     item: one item of it, where it may be a list, `a, b : c`.
@@ -76,7 +77,7 @@ class Variable(NamedTuple):
     """
 
     kind: Kind = "any"
-    unit_ns: int = UNITS_NS["s"]
+    unit_ns: int | None = UNITS_NS["s"]
     read_instant: InstantReader = no_instant
     rank: int = 1
     item: str = ""
@@ -130,7 +131,7 @@ def assemble(name: str, parts: Sequence[Part], *, more: bool = False) -> Format:
         tuple(dict.fromkeys(text for text in (escaped, opaque) if text != usual)),
         duration_unit_ns=duration.unit_ns if duration else UNITS_NS["s"],
         read_instant=instant.read_instant,
-        bulk=duration is None or duration.kind != "durations",
+        bulk=duration is None or duration.kind not in ("durations", "written duration"),
         steps=_STEPS if duration is not None and duration.kind == "steps" else 1,
         number_at=duration.name or "the number at the end" if duration else "",
     )
@@ -227,6 +228,8 @@ def _regex(part: Variable, kind: Kind, stop: str, escapes: bool, split: bool) ->
             return CODE if stop in ("", " ", TAB) else _CODE_OR_NOTHING
         case "durations":
             return f"(?P<duration>{_list(TIMES, stop)})"
+        case "written duration":
+            return f"(?P<duration>{text()})"
         case "list" if part.item != WORDS:
             return _list(part.item, stop)
         case "list" if stop == " ":

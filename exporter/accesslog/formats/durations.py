@@ -25,18 +25,19 @@ _NUMBER = re.compile(rb"[0-9]+(?:\.[0-9]+)?")
 
 _ENDINGS = {
     "s": ("s", "sec", "secs", "second", "seconds"),
-    "ms": ("ms", "msec", "msecs", "milli", "millis", "millisecond", "milliseconds"),
-    "us": ("us", "usec", "usecs", "micro", "micros", "microsecond", "microseconds"),
-    "ns": ("ns", "nsec", "nsecs", "nano", "nanos", "nanosecond", "nanoseconds"),
+    "ms": ("ms", "msec", "msecs", "milli", "millis", "millisec", "millisecs", "millisecond", "milliseconds"),
+    "us": ("us", "usec", "usecs", "micro", "micros", "microsec", "microsecs", "microsecond", "microseconds"),
+    "ns": ("ns", "nsec", "nsecs", "nano", "nanos", "nanosec", "nanosecs", "nanosecond", "nanoseconds"),
 }
-_UNIT_OF_ENDING = {ending: unit for unit, endings in _ENDINGS.items() for ending in endings}
+UNIT_ENDINGS = {ending: unit for unit, endings in _ENDINGS.items() for ending in endings}
+"""What the names of fields end in, and the unit that it means."""
 _LAST_WORD = re.compile(r"[_.\- ]([A-Za-z]+)\Z|(?<=[a-z0-9])([A-Z]{2}|[A-Z][a-z]+)\Z")
 
 
 def unit_of_name(name: str) -> str | None:
     """The unit that a field's name ends in: `took_ms`, `timeTakenMs`, `elapsed_seconds`; None if it ends in none."""
     match = _LAST_WORD.search(name)
-    return _UNIT_OF_ENDING.get((match[1] or match[2]).lower()) if match else None
+    return UNIT_ENDINGS.get((match[1] or match[2]).lower()) if match else None
 
 
 def duration_ns(text: bytes, unit_ns: int | None) -> int | None:
@@ -65,6 +66,11 @@ def duration_ns(text: bytes, unit_ns: int | None) -> int | None:
 def is_number(text: bytes) -> bool:
     """Whether it is a bare number, which a unit would make a duration."""
     return _NUMBER.fullmatch(text) is not None
+
+
+def is_duration(text: bytes) -> bool:
+    """Whether it can be a duration: a number, one with its unit, or a list of these."""
+    return text[:1].isdigit() or (text[:1] in (b"-", b".") and text[1:2].isdigit())
 
 
 def _without_unit(text: bytes) -> int | None:

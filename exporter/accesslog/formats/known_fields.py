@@ -3,8 +3,19 @@
 A format's `needs` are what only its program writes, so that `infer` finds the name that knows the unit.
 """
 
-from exporter.accesslog.formats.structured import FieldPaths
+from exporter.accesslog.formats.field_paths import FieldPaths
 
+CADDY = FieldPaths(
+    methods=("request.method",),
+    targets=("request.uri",),
+    codes=("status",),
+    sizes=("size",),
+    durations=("duration",),
+    instants=("ts",),
+    units={"duration": "s"},
+    needs=(("request.method",), ("status",), ("size",)),  # its error log has the same request without a size
+    skips=True,
+)
 CLOUDFLARE = FieldPaths(
     methods=("ClientRequestMethod",),
     targets=("ClientRequestURI", "ClientRequestPath"),
@@ -66,4 +77,13 @@ PINO = FieldPaths(
     units={"responseTime": "ms"},
     needs=(("level",), ("res",), ("responseTime",)),  # Fastify has the request in a line of its own
     skips=True,
+)
+TRAEFIK = FieldPaths(
+    methods=("RequestMethod",),
+    targets=("RequestPath",),
+    codes=("DownstreamStatus",),
+    sizes=("DownstreamContentSize",),
+    durations=("Duration",),
+    instants=("StartUTC", "time"),
+    units={"Duration": "ns"},
 )

@@ -22,11 +22,13 @@ class Plan(NamedTuple):
     roles: what the values at some paths are.
     looked: all paths that were looked at, whether something is there or not.
     unit: what a bare duration counts; None if that is not known.
+    needs_point: whether that holds only for numbers with a point.
     """
 
     roles: Mapping[str, Role]
     looked: frozenset[str]
     unit: str | None
+    needs_point: bool = False
 
 
 class Unshapely(Exception):  # noqa: N818, caught in this file
@@ -49,7 +51,8 @@ _CONTAINERS = {"[": _list_of(_NESTED, "[", "]"), "{": _list_of(f"{_STRING}: ?{_N
 """Values in which no field is looked for: objects of lists, as a request's headers are, and not deeper."""
 
 _BARE = "[!#-~]"  # of a logfmt value without quotes
-_NOT_DASH = "[!#-,.-~]"
+_METHOD = "[A-Z][A-Z-]{0,19}"
+_TARGET = "(?:/|[a-zA-Z][a-zA-Z0-9+.-]*://)"
 _TOKEN = re.compile(rf"\s*({_STRING}|{_NUMBER}|true|false|null|[{{}}\[\]:,])")
 _SPAN = re.compile(rf"([0-9]+(?:\.[0-9]+)?)({'|'.join(SPAN_NS)})", re.ASCII)
 _PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
@@ -69,9 +72,9 @@ class _Values:
             case "empty":
                 return re.escape(f'"{text}"')
             case "method":
-                return r'"(?P<method>[^"\\\x00-\x20-][^"\\\x00-\x20]*)"'  # the columnar engine parts it by a blank
+                return f'"(?P<method>{_METHOD})"'
             case "target":
-                return rf'"(?P<target>[^"\\\x00-\x1f?-][^"\\\x00-\x1f?]*)(?:\?{_CHARACTER}*)?"'
+                return rf'"(?P<target>{_TARGET}[^"\\\x00-\x1f?]*)(?:\?{_CHARACTER}*)?"'
             case "request":
                 rest = r'[^" \\\x00-\x1f]*'
                 target = rf'(?P<target>[^" ?\\\x00-\x1f]+)(?:\?{rest})?'
@@ -87,9 +90,9 @@ class _Values:
             case "empty":
                 return re.escape(text)
             case "method":
-                return f"(?P<method>{_NOT_DASH}{_BARE}*)"
+                return f"(?P<method>{_METHOD})"
             case "target":
-                return rf"(?P<target>[!#-,.->@-~][!#->@-~]*)(?:\?{_BARE}*)?"
+                return rf"(?P<target>{_TARGET}[!#->@-~]*)(?:\?{_BARE}*)?"
             case "request":
                 raise Unshapely
             case None:
@@ -111,7 +114,8 @@ class _Values:
             return _NUMBER
         self.unit_ns = SPAN_NS[unit]
         digits = min(15, 19 - len(str(self.unit_ns)))  # so that whole nanoseconds fit 64 bits
-        return rf"(?P<duration>(?:0|[1-9][0-9]{{0,{digits - 1}}})(?:\.[0-9]{{1,9}})?)" + (span[2] if span else "")
+        fraction = r"\.[0-9]{1,9}" if self._plan.needs_point and not span else r"(?:\.[0-9]{1,9})?"
+        return rf"(?P<duration>(?:0|[1-9][0-9]{{0,{digits - 1}}}){fraction})" + (span[2] if span else "")
 
 
 def json_shape(line: str, plan: Plan) -> tuple[str, int]:

@@ -53,7 +53,8 @@ NGINX: dict[str, Variable] = {
     "proxy_add_x_forwarded_for": Variable(item=WORDS),
     **{
         f"duration_{unit}": Variable("duration", unit_ns) for unit, unit_ns in UNITS_NS.items()
-    },  # not nginx's: see infer
+    },  # not nginx's, as the next: see infer
+    "duration_text": Variable("written duration", None),
     "time_local": CLF_INSTANT,
     "time_iso8601": ISO_INSTANT,
     "msec": EPOCH_INSTANT,

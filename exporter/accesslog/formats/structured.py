@@ -1,11 +1,12 @@
 """Logs whose fields have names: JSON and logfmt.
 
-Where the fields are is a `FieldPaths`: for each field some paths (`request.uri`), of which the first that a line has,
-and that is not empty there, is taken. In bulk, lines are read by the shape of one of them, see `learned`.
+Of a field's paths the first is taken that a line has something at that can be the field: `status: "ok"` does not hide
+`status_code: 500`. In bulk, lines are read by the shape of one of them, see `learned`.
 """
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -13,119 +14,15 @@ import msgspec
 from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Fields, Format, Unitless
 from exporter.accesslog.formats.almost_json import repaired
-from exporter.accesslog.formats.durations import UNITS_NS, duration_ns, is_number, unit_of_name
+from exporter.accesslog.formats.durations import UNITS_NS, duration_ns, is_duration, is_number, unit_of_name
+from exporter.accesslog.formats.field_paths import FieldPaths
 from exporter.accesslog.formats.learned import Plan, Role, Shaper, is_plain, json_shape, logfmt_shape, shaped
 from foundation.errors import BadRecord
 
-
-class FieldPaths(msgspec.Struct, frozen=True):
-    """For each field, where it may be.
-
-    requests: of a whole request line, which is what the client sent and goes before what else says the same.
-    units: what numbers count, by the duration's path, where its name does not say so.
-    duration_unit: what they count whatever the path says; the user's own word.
-    needs: what a line must have to be of this format at all: of each tuple of paths one. A line that has it is a
-        request, and one that got no answer if it has no code.
-    skips: whether lines without that are the program's other messages, neither requests nor bad.
-    """
-
-    methods: tuple[str, ...]
-    targets: tuple[str, ...]
-    codes: tuple[str, ...]
-    sizes: tuple[str, ...]
-    durations: tuple[str, ...]
-    instants: tuple[str, ...] = ("time", "ts", "timestamp", "@timestamp", "time_local", "date", "start_time")
-    requests: tuple[str, ...] = ()
-    units: Mapping[str, str] = {}
-    duration_unit: str | None = None
-    needs: tuple[tuple[str, ...], ...] = ()
-    skips: bool = False
-
-
-class UserPaths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a user may set: the path of each field, with dots between the steps."""
-
-    method: str | None = None
-    path: str | None = None
-    request: str | None = None
-    code: str | None = None
-    bytes: str | None = None
-    duration: str | None = None
-    time: str | None = None
-
-
-_UNIT_ENDINGS = ("s", "seconds", "ms", "us", "ns")
-_TIMES = ("duration", "latency", "elapsed", "response_time", "request_duration", "took", "time_taken")
-
-NGINX_UNITS = {"request_time": "s", "upstream_response_time": "s"}
-"""nginx's own variables; who writes JSON with it names the fields after them."""
-
-GENERIC = FieldPaths(
-    methods=(
-        *("method", "request_method", "http_method", "verb", "requestMethod", "req.method", "http.request.method"),
-        *("http.method", "httpRequest.requestMethod", "request.method"),
-    ),
-    targets=(
-        *("route", "request_uri", "original_uri", "requestUri", "originalUrl", "req.originalUrl", "req.url"),
-        *("url.original", "httpRequest.requestUrl", "url", "path", "uri", "target", "url.path", "http.target"),
-        *("http.url", "request.uri", "request.url", "request.path", "request_path", "requestPath"),
-    ),
-    codes=(
-        *("status", "code", "status_code", "http_status", "response_code", "statusCode", "res.statusCode"),
-        *("http.response.status_code", "http.status_code", "httpRequest.status", "response.status"),
-    ),
-    sizes=(
-        *("bytes", "size", "body_bytes_sent", "bytes_sent", "response_bytes", "length", "response_size"),
-        *("http.response.body.bytes", "http.response.bytes", "httpRequest.responseSize"),
-    ),
-    durations=(
-        *("request_time", *(f"{base}_{unit}" for base in _TIMES for unit in _UNIT_ENDINGS), *_TIMES, "responseTime"),
-        *("responsetime", "timeTaken", "timeTakenMs", "durationMs", "latencyMs", "responseTimeMs", "elapsedMs"),
-        *("service", "event.duration", "http.server.request.duration", "httpRequest.latency"),
-        "upstream_response_time",
-    ),
-    requests=("request", "request_line", "requestLine"),
-    units=NGINX_UNITS | {"event.duration": "ns", "http.server.request.duration": "s"},  # ECS, OpenTelemetry
-)
-CADDY = FieldPaths(
-    methods=("request.method",),
-    targets=("request.uri",),
-    codes=("status",),
-    sizes=("size",),
-    durations=("duration",),
-    instants=("ts",),
-    units={"duration": "s"},
-    needs=(("request.method",), ("status",), ("size",)),  # its error log has the same request without a size
-    skips=True,
-)
-TRAEFIK = FieldPaths(
-    methods=("RequestMethod",),
-    targets=("RequestPath",),
-    codes=("DownstreamStatus",),
-    sizes=("DownstreamContentSize",),
-    durations=("Duration",),
-    instants=("StartUTC", "time"),
-    units={"Duration": "ns"},
-)
-
-
-def with_user_paths(user: UserPaths, duration_unit: str | None) -> FieldPaths:
-    """The generic paths, with the user's instead where given."""
-    pairs = {
-        "methods": user.method,
-        "targets": user.path,
-        "requests": user.request,
-        "codes": user.code,
-        "sizes": user.bytes,
-        "durations": user.duration,
-        "instants": user.time,
-    }
-    changes = {key: (path,) for key, path in pairs.items() if path is not None}
-    return msgspec.structs.replace(GENERIC, **changes, duration_unit=duration_unit)
-
-
 _REQUEST = re.compile(r"([A-Za-z][A-Za-z-]*) ([^ ]+)(?: .*)?", re.DOTALL)
 _TARGET = re.compile(r"/|[a-zA-Z][a-zA-Z0-9+.-]*://")
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,19}")
+_WHOLE = re.compile(rb"[-0-9,: ]*[1-9][-0-9,: ]*")
 
 # A token starts only after a blank, and what it took is not given back: one look at each byte, whatever the line.
 _PAIR = re.compile(r'(?<!\S)([^\s="]++)=(?:"((?:[^"\\]|\\.)*+)"|(\S*+))')
@@ -135,35 +32,35 @@ Record = Mapping[str, Any]
 
 def json_format(name: str, paths: FieldPaths) -> Format:
     """A format of one JSON object a line."""
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-    def read(line: bytes) -> Record:
-        try:
-            return decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-            return again(line, exc)
-
-    def again(line: bytes, exc: Exception) -> Record:
-        if not line.lstrip().startswith(b"{"):
-            raise BadRecord("format", f"not a JSON object: {exc}") from exc
-        try:
-            return decode(repaired(line))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise BadRecord("format", f"not a JSON object: {exc}") from exc
-
-    return _format(name, paths, read, json_shape)
+    return _format(name, paths, read_json, json_shape)
 
 
 def logfmt_format(name: str, paths: FieldPaths) -> Format:
     """A format of `key=value key="quoted value"` lines."""
+    return _format(name, paths, read_logfmt, logfmt_shape)
 
-    def read(line: bytes) -> Record:
-        pairs = _PAIR.findall(line.decode("utf-8", "replace"))
-        if not pairs:
-            raise BadRecord("format", "no key=value in the line")
-        return {key: quoted.replace('\\"', '"') if quoted else plain for key, quoted, plain in pairs}
 
-    return _format(name, paths, read, logfmt_shape)
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def read_json(line: bytes) -> Record:
+    """The object, also where a server's template made almost JSON of it. Raises BadRecord."""
+    try:
+        return _decode(line)
+    except _BROKEN as exc:
+        if line.lstrip().startswith(b"{"):
+            with suppress(*_BROKEN):
+                return _decode(repaired(line))
+        raise BadRecord("format", f"not a JSON object: {exc}") from exc
+
+
+def read_logfmt(line: bytes) -> Record:
+    """The pairs; what has no sign of equality is passed over. Raises BadRecord."""
+    pairs = _PAIR.findall(line.decode("utf-8", "replace"))
+    if not pairs:
+        raise BadRecord("format", "no key=value in the line")
+    return {key: quoted.replace('\\"', '"') if quoted else plain for key, quoted, plain in pairs}
 
 
 def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], shape: Shaper) -> Format:
@@ -180,11 +77,11 @@ def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], shape
 
     def find_unitless(line: bytes) -> Unitless | None:
         try:
-            path, value = find.first(read(line), paths.durations)
+            path, value = find.first(read(line), paths.durations, _is_time)
         except BadRecord:
             return None
-        text = _text(value)
-        return Unitless(path, text) if _unit(path, paths) is None and is_number(text) else None
+        text = _time_text(value)
+        return Unitless(path, text) if _unit(path, value, paths) is None and is_number(text) else None
 
     def learn(line: bytes) -> Format | None:
         try:
@@ -213,20 +110,56 @@ def record_fields(record: Record, paths: FieldPaths, find: "_Finder") -> Fields 
                 return None
             raise BadRecord("format", f"there is no {' or '.join(need)}")
     method, target = _request(record, paths, find)
-    path, code = find.first(record, paths.codes)
+    path, code = find.first(record, paths.codes, _is_code)
     if not (path or paths.needs or find.empty(record, paths.codes)):
         raise BadRecord("format", f"none of {', '.join(paths.codes)} is there")
-    size, duration = find.first(record, paths.sizes)[1], _duration_ns(record, paths, find)
+    size, duration = find.first(record, paths.sizes, _is_size)[1], _duration_ns(record, paths, find)
     return Fields(_text(method), _text(target).partition(b"?")[0], _text(code), _text(size), duration)
 
 
 def _request(record: Record, paths: FieldPaths, find: "_Finder") -> tuple[Any, Any]:
     """The method and the target: what the client sent, where the line has it whole, before what was made of it."""
-    request = find.first(record, paths.requests)[1]
+    request = find.first(record, paths.requests, _is_request)[1]
     if isinstance(request, str) and (match := _REQUEST.fullmatch(request)):
         return match[1], match[2]
     target = request if isinstance(request, str) and _TARGET.match(request) else None
-    return find.first(record, paths.methods)[1], target or find.first(record, paths.targets)[1]
+    method = find.first(record, paths.methods, _is_method)[1]
+    return method, target or find.first(record, paths.targets, _is_target)[1]
+
+
+def _is_request(value: Any) -> bool:
+    return isinstance(value, str) and _REQUEST.fullmatch(value) is not None
+
+
+def _is_method(value: Any) -> bool:
+    return isinstance(value, str) and _METHOD.fullmatch(value) is not None
+
+
+def _is_target(value: Any) -> bool:
+    return isinstance(value, str) and _TARGET.match(value) is not None
+
+
+def _is_code(value: Any) -> bool:
+    text = _text(value)
+    return len(text) == 3 and text.isdigit() and not text.startswith(b"0")
+
+
+def _is_size(value: Any) -> bool:
+    return _text(value).isdigit()
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, list) or is_duration(_text(value))
+
+
+_FITS: Mapping[Role, Callable[[Any], bool]] = {
+    "request": _is_request,
+    "method": _is_method,
+    "target": _is_target,
+    "code": _is_code,
+    "size": _is_size,
+    "duration": _is_time,
+}
 
 
 def _plan(record: Record, paths: FieldPaths, find: "_Finder") -> Plan | None:
@@ -234,7 +167,7 @@ def _plan(record: Record, paths: FieldPaths, find: "_Finder") -> Plan | None:
     roles: dict[str, Role] = {}
 
     def take(role: Role, candidates: tuple[str, ...]) -> str:
-        path, value = find.first(record, candidates)
+        path, value = find.first(record, candidates, _FITS[role])
         before = candidates[: candidates.index(path)] if path else candidates
         plain = not path or (path not in roles and is_plain(role, value))
         roles.update(dict.fromkeys(before, "empty"), **({path: role} if path else {}))
@@ -250,10 +183,12 @@ def _plan(record: Record, paths: FieldPaths, find: "_Finder") -> Plan | None:
         take("target", paths.targets)
     take("size", paths.sizes)
     duration = take("duration", paths.durations)
-    if not take("code", paths.codes):
+    needs_point = duration in paths.decimal and not paths.duration_unit
+    if not take("code", paths.codes) or (needs_point and _is_whole(_at(record, duration))):
         return None
     fields = (paths.requests, paths.methods, paths.targets, paths.codes, paths.sizes, paths.durations, *paths.needs)
-    return Plan(roles, frozenset(path for one in fields for path in one), _unit(duration, paths))
+    looked = frozenset(path for one in fields for path in one)
+    return Plan(roles, looked, _unit(duration, _at(record, duration), paths), needs_point)
 
 
 ABSENT: tuple[str, Any] = ("", None)
@@ -272,14 +207,28 @@ class _Finder:
         self._known: dict[tuple[str, ...], dict[tuple[str, ...], tuple[str, ...]]] = {}
         fields = (paths.methods, paths.targets, paths.codes, paths.sizes, paths.durations, paths.instants)
         self._fields = {*fields, paths.requests, *paths.needs}
+        self._by_key: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+        for field in self._fields:
+            for place, path in enumerate(field):
+                for key in {path, path.partition(".")[0]}:
+                    self._by_key.setdefault(key, []).append((field, place))
 
-    def first(self, record: Record, paths: tuple[str, ...]) -> tuple[str, Any]:
-        """The first of the paths that the record has something at, and its value; `ABSENT` if there is none."""
+    def first(
+        self, record: Record, paths: tuple[str, ...], fits: Callable[[Any], bool] | None = None
+    ) -> tuple[str, Any]:
+        """The first of the paths that the record has something at that fits, and its value.
+
+        Where nothing fits, the first that it has anything at; `ABSENT` if there is none.
+        """
+        found = ABSENT
         for path in self._possible(record)[paths]:
             value = _at(record, path)
-            if value not in _EMPTY:
+            if value in _EMPTY:
+                continue
+            if fits is None or fits(value):
                 return path, value
-        return ABSENT
+            found = found if found[0] else (path, value)
+        return found
 
     def empty(self, record: Record, paths: tuple[str, ...]) -> bool:
         """Whether one of the paths is there, with nothing at it."""
@@ -293,10 +242,11 @@ class _Finder:
         keys = tuple(record)
         found = self._known.get(keys)
         if found is None:
-            found = {
-                paths: tuple(path for path in paths if path in record or path.partition(".")[0] in record)
-                for paths in self._fields
-            }
+            places: dict[tuple[str, ...], set[int]] = {field: set() for field in self._fields}
+            for key in keys:
+                for field, place in self._by_key.get(key, ()):
+                    places[field].add(place)
+            found = {field: tuple(field[place] for place in sorted(some)) for field, some in places.items()}
             if len(self._known) >= _SHAPES:
                 self._known.clear()
             self._known[keys] = found
@@ -327,15 +277,26 @@ def _text(value: Any) -> bytes:
 
 
 def _duration_ns(record: Record, paths: FieldPaths, find: _Finder) -> bytes:
-    path, value = find.first(record, paths.durations)
-    if not path:
+    path, value = find.first(record, paths.durations, _is_time)
+    text = _time_text(value)
+    if not path or (path in paths.ambiguous and not is_duration(text)):
         return b""
-    unit = _unit(path, paths)
-    text = b", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
+    unit = _unit(path, value, paths)
     found_ns = duration_ns(text, UNITS_NS[unit] if unit else None)
     return b"" if found_ns is None else b"%d" % found_ns
 
 
-def _unit(path: str, paths: FieldPaths) -> str | None:
+def _time_text(value: Any) -> bytes:
+    return b", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
+
+
+def _unit(path: str, value: Any, paths: FieldPaths) -> str | None:
     """What a number at the path counts, if anything says so."""
-    return paths.duration_unit or paths.units.get(path) or unit_of_name(path)
+    if paths.duration_unit or path not in paths.decimal or not _is_whole(value):
+        return paths.duration_unit or paths.units.get(path) or unit_of_name(path)
+    return None
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is a number without a point, or some of them; zero is zero in any unit."""
+    return not isinstance(value, float) and _WHOLE.fullmatch(_time_text(value)) is not None
