@@ -23,6 +23,7 @@ SCRAPE_INTERVAL = timedelta(
 )
 RUNBOOKS = "http://127.0.0.1:8094/runbooks#"
 BOARDS = "http://127.0.0.1:3000/d/"
+FILES = list(rule_files().values())
 RULES = list(every_rule())
 ALERTS = every_alert()
 OF_OTHERS = {  # what is not the exporter's: the type by name
@@ -42,6 +43,7 @@ OF_OTHERS = {  # what is not the exporter's: the type by name
         (f"{program}_{RELOAD_SUCCESS[0]}" for program in ("timeserver", "trafficgen", "alert_receiver")), "gauge"
     ),
 }
+OF_ANYBODY = {"up", "process_start_time_seconds"}
 COUNTER_FUNCTIONS = {"rate", "increase", "irate", "resets"}
 NOT_ON_BOTH = {  # functions that only one of 2.42 and 3.x knows, or that stand behind a flag
     "holt_winters",
@@ -94,11 +96,11 @@ def metric_types():
 
 
 TYPES = metric_types()
-TREES = {name_of(rule): list(walk(promql_parser.parse(rule.expr))) for rule in RULES}
+TREES = {rule.expr: list(walk(promql_parser.parse(rule.expr))) for rule in RULES}
 
 
 def nodes(rule, *kinds):
-    return [node for node in TREES[name_of(rule)] if isinstance(node, kinds)]
+    return [node for node in TREES[rule.expr] if isinstance(node, kinds)]
 
 
 def functions(rule):
@@ -147,6 +149,18 @@ def test_rates_are_of_counters_over_four_scrapes_or_more():
     assert min(matrix.range for matrix in ranges) >= 4 * SCRAPE_INTERVAL
 
 
+def test_no_rule_asks_for_the_targets_of_others():
+    """Loaded beside somebody's own rules, ours must not page for all that is scraped there."""
+    ours = {"exporter", "timeserver", "stats-probe", "trafficgen"}
+    its_own = {"prometheus-meta": {"prometheus", "alertmanager"}}
+    for path, file in rule_files().items():
+        for node in (n for g in file.groups for r in g.rules for n in nodes(r, VectorSelector) if n.name in OF_ANYBODY):
+            (matcher,) = node.matchers.matchers
+            assert matcher.name == "job"
+            assert str(matcher.op) in {"MatchOp.Equal", "MatchOp.Re"}
+            assert set(matcher.value.split("|")) <= its_own.get(path.stem, ours)
+
+
 def test_counters_are_read_only_as_increases():
     """But for `and` and `unless`, which ask no more than whether a series is there."""
 
@@ -177,7 +191,9 @@ def test_aggregations_say_what_they_keep():
 
 
 def test_names_are_unique():
-    assert [name for name, count in Counter(map(name_of, RULES)).items() if count > 1] == []
+    """An alert may stand in several files, each of which asks it of its own system; a recording may not."""
+    for rules in ([rule for rule in RULES if rule.record], *([r for g in f.groups for r in g.rules] for f in FILES)):
+        assert [name for name, count in Counter(map(name_of, rules)).items() if count > 1] == []
     groups = [group.name for file in rule_files().values() for group in file.groups]
     assert [name for name, count in Counter(groups).items() if count > 1] == []
 

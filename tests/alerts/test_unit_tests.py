@@ -1,8 +1,10 @@
 """The promtool unit tests in alerts/tests/ are complete. `python -m alerts check` runs them."""
 
+from collections import defaultdict
+
 import yaml
 
-from alerts.rulefiles import UNIT_TESTS, every_alert
+from alerts.rulefiles import UNIT_TESTS, every_alert, rule_files
 
 KINDS = {"fires", "silent", "missing", "reset"}
 WINDOWS_S = (10, 30, 60, 300, 600, 900, 3600)  # every range of the rules
@@ -17,10 +19,16 @@ def alert_and_kind(case):
 
 
 def test_every_alert_has_the_four_cases():
-    have = set(map(alert_and_kind, CASES))
-    want = {(a.alert, kind) for a in every_alert() for kind in KINDS}
-    want.discard(("Watchdog", "silent"))  # has no "just below"
-    assert have == want
+    """In the file of tests that has the name of the file of rules, or in that with `-history` after it."""
+    for path, rules in rule_files().items():
+        alerts = {rule.alert for group in rules.groups for rule in group.rules if rule.alert}
+        files = [
+            file for name, file in FILES.items() if name.removesuffix(".yml") in {path.stem, f"{path.stem}-history"}
+        ]
+        have = {alert_and_kind(case) for file in files for case in file["tests"]}
+        want = {(alert, kind) for alert in alerts for kind in KINDS}
+        want.discard(("Watchdog", "silent"))  # has no "just below"
+        assert have == want, path.stem
 
 
 def test_a_case_asks_what_its_name_says():
@@ -33,7 +41,9 @@ def test_a_case_asks_what_its_name_says():
 
 def test_no_template_asks_for_a_label_that_the_alert_lacks():
     """An absent label renders as nothing and nobody complains: each one used must be among those expected."""
-    templates = {alert.alert: " ".join(alert.annotations.values()) for alert in every_alert()}
+    templates = defaultdict(str)
+    for alert in every_alert():
+        templates[alert.alert] += " ".join(alert.annotations.values())
     for case in CASES:
         for check in case["alert_rule_test"]:
             used = {part.split()[0] for part in templates[check["alertname"]].split("$labels.")[1:]}
