@@ -64,7 +64,7 @@ class Live:
         traffic = Traffic(source, self._clock.wall(), counts)
         unreadable = traffic.unreadable
         self._position, self._kept = saved.get(TAIL), saved.get(ANNOUNCED)
-        reason = "there is no position for these counts" if self._position is None and traffic.totals.lines else ""
+        reason = "there is no position for these counts" if self._position is None and counts else ""
         try:
             self._use(source)
         except StoreError as exc:

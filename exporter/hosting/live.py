@@ -14,7 +14,7 @@ from exporter.hosting.metrics import FUTURE, families
 from exporter.hosting.parse import MINUTE_S, Event, Times, parse_block, parse_line
 from exporter.hosting.source import Source
 from exporter.hosting.standing import Pieces, Standing, make_standing, pieces
-from exporter.hosting.state import ABOUT, About, Ledger
+from exporter.hosting.state import ABOUT, Ledger
 from exporter.keeper import Keeper
 from exporter.sources.tail import Limits, Tail
 from exporter.sources.tail.metrics import families as log_families
@@ -54,24 +54,26 @@ class Live:
         self.begun, self.written = self._keeper.begun, self._keeper.written
 
     def _resume(self, saved: dict[str, bytes]) -> None:
-        """Go on from what was saved. Where some of it cannot be read, the logs are read again, on top of the rest.
+        """Go on from what was saved. Counts whose position cannot be read begin anew, as on a first run.
 
-        Events are a set: those that are in the ledger already change nothing. Logs that are to be read from their end
-        are not read again; they are followed on.
+        Events are a set: those that are in the ledger stay, and change nothing when they are read again. So where some
+        of them cannot be read, the logs are read again too, unless they are followed from their end.
         """
         position, again = saved.get(TAIL), self.source.from_ == "start"
         self.ledger, stale, unreadable = Ledger.restore(
             {key: value for key, value in saved.items() if key != TAIL}, self.cycle.start_s
         )
+        reason = "some of the state cannot be read" if unreadable and again else ""
+        if position is None and saved:
+            reason = "there is no position for these counts"
         try:
             self._follow(position)
         except StoreError as exc:
-            unreadable[TAIL], position = str(exc), None
-        if again and (unreadable or (saved and position is None)):
-            reason = "the logs are read again, for some of the state cannot be read"
+            reason = str(exc)
+        if reason:
             unreadable = {key: reason for key in (TAIL, ABOUT) if key in saved} | unreadable
-            self.ledger.about, position = About(self.ledger.newest_minute_s()), None
-        self._follow(position)
+            self.ledger.count_anew(from_start=again)
+            self._follow(None)
         self._keeper.set_aside(unreadable)
         self._keeper.delete(stale)
 

@@ -7,6 +7,7 @@ account.
 
 from array import array
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from math import nan
 from typing import NamedTuple
 
@@ -219,6 +220,18 @@ class Ledger:
             first, last = ((time_s - day * DAY_S) // MINUTE_S for time_s in (since_s, until_s))
             found.append((day, max(0, first), loads[max(0, first) : max(0, last)].tobytes()))
         return found
+
+    def count_anew(self, *, from_start: bool) -> None:
+        """Begin all counts at 0 and keep the events. from_start: the logs are read again, from their start.
+
+        Decisions are counted once, when they are new: those known already count again, as the lines about them do.
+        """
+        self.about = About()
+        if from_start:
+            decisions = ((time_s, account) for account, log in self.accounts.items() for time_s in log.routed)
+            self.about.waiting = list(islice(decisions, MAX_WAITING))
+        else:
+            self.about.newest_heartbeat_s = self.newest_minute_s()
 
     def newest_minute_s(self) -> int | None:
         """Start of the last minute of which some server was heard."""

@@ -50,6 +50,8 @@ BINS_AT_ONCE = 4
 DRAIN_S = 5.0
 TAIL, FAILED = "tail", "failed"
 """The keeper's keys for the log's position and the lines not taken; others are of `Pieces` and of `Answers`."""
+NO_LOG = b"none"
+"""The position where no log was followed yet: one that is added later is read on top of what was counted."""
 IN_ORDER_S = 60.0
 """How long older lines, out of copies of the log, go before newer ones; those that come after a newer one are late."""
 
@@ -105,13 +107,15 @@ class Live:
         Counts without the position in the log do so too: its lines would be counted twice. Answers stay.
         """
         self._answers = Answers(saved)
-        self._position, unreadable = saved.get(TAIL), dict(self._answers.unreadable)
+        unreadable = dict(self._answers.unreadable)
+        self._position = saved.get(TAIL, NO_LOG)
         try:
-            self._tail = self._new_tail(self._position)
+            self._tail = self._new_tail(None if saved and TAIL not in saved else self._position)
         except StoreError as exc:
-            unreadable |= {key: f"{TAIL}: {exc}" for key in saved if not is_answer(key)}
-            saved, self._position = {}, None
-            self._tail = self._new_tail(None)
+            unreadable |= {key: f"{TAIL}: {exc}" for key in saved if key == TAIL or self._counted_in_log(key)}
+            saved = {key: value for key, value in saved.items() if key not in unreadable}
+            self._position = NO_LOG
+            self._tail = self._new_tail(NO_LOG)
         try:
             failed = msgspec.msgpack.decode(saved[FAILED], type=dict[str, int]) if FAILED in saved else {}
         except msgspec.MsgspecError as exc:
@@ -120,6 +124,10 @@ class Live:
         self.stream, bad = restore(saved, self._new_stream)
         self._pieces = Pieces(self.stream, saved.keys() - bad.keys())
         self._keeper.set_aside(unreadable | bad)
+
+    def _counted_in_log(self, key: str) -> bool:
+        """Whether what the keeper has under this key may hold lines of a log."""
+        return bool(self._source.paths) and not is_answer(key)
 
     def take_lines(self, lines: list[bytes]) -> tuple[int, int]:
         """Count lines; (taken, late)."""
@@ -211,11 +219,13 @@ class Live:
         return stream
 
     def _new_tail(self, position: bytes | None) -> Tail | None:
-        """What follows the logs, if there are any. Raises StoreError where that is no position."""
-        if not self._source.paths:
-            return None
+        """What follows the logs, if there are any. Raises StoreError where that is no position, or one is missing."""
+        if position is None and self._source.paths:
+            raise StoreError("there is no position for these counts")
         limits = Limits(line_bytes=LINE_BYTES, batch_bytes=BATCH_BYTES, hold_up_s=IN_ORDER_S)
-        return Tail(self._source.paths, from_start=True, clock=self._clock, saved=position, limits=limits)
+        saved = None if position in {None, NO_LOG} else position
+        tail = Tail(self._source.paths, from_start=True, clock=self._clock, saved=saved, limits=limits)
+        return tail if self._source.paths else None
 
     def _changes(self, everything: bool) -> tuple[dict[str, bytes], list[str]]:  # noqa: FBT001, the keeper's question
         """Counts, answers and position of one moment: a batch is counted as soon as it is out of the tail's hands."""
@@ -224,8 +234,7 @@ class Live:
         puts |= answers | {FAILED: msgspec.msgpack.encode(dict(self.failed))}
         if self._tail is not None:
             self._position = self._tail.saved_state()
-        if self._position is not None:
-            puts[TAIL] = self._position
+        puts[TAIL] = self._position
         return puts, gone + forgotten
 
     def _see_to_bins(self) -> None:

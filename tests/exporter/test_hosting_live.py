@@ -246,6 +246,32 @@ async def test_what_cannot_be_read_of_a_state_is_read_again_from_the_logs(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("log", ["there", "gone"])
+@pytest.mark.parametrize("key", ["about", "account/1", "tail"])
+async def test_a_decision_counts_once_though_its_line_is_read_again(tmp_path, key, log):
+    """Where its line is gone, it counts as long as the event is known."""
+    about = [{"event": "createAccount", "accountName": "Ann"}, {"event": "route", "serverId": 2}]
+    for account in (1, 2):
+        named = {"accountId": account, "time": "2016-02-15 00:01:00"}
+        append(tmp_path, [json.dumps(event | named) for event in about])
+    append(tmp_path, [beat(server, minute, server / 10) for minute in range(5) for server in (1, 2)], "servers")
+    async with running(tmp_path) as system:
+        await until(system, 2, "routing_decisions_total", "creation", 2)
+    with Checkpoint(tmp_path / "state" / "exporter.db", SystemClock()) as checkpoint:
+        checkpoint.load("hosting/platform")
+        checkpoint.commit_now("hosting/platform", Changes({key: b"\xc1 no"}))
+    if log == "gone":
+        (tmp_path / "manager.json").unlink()
+    async with running(tmp_path) as system:
+        await until_read(system, 14 if log == "there" else 10)
+        want = 1 if (key, log) == ("account/1", "gone") else 2
+        await until(system, want, "routing_decisions_total", "creation", 2)
+        append(tmp_path, [beat(1, 6)], "servers")
+        await until(system, START + 7 * MINUTE, "watermark_timestamp_seconds")
+        assert value(system, "routing_decisions_total", "creation", 2) == want
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["about", "account/1", "minutes/1/16846"])
 async def test_with_logs_that_are_followed_from_their_end_the_rest_of_a_damaged_state_goes_on(tmp_path, key):
     account = '{"event": "createAccount", "accountId": %d, "accountName": "Ann", "time": "2016-02-15 00:00:00"}'

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from worlds import SYSTEMS, AccessLog, Life, ReleasesLog, as_untouched
+from worlds import SYSTEMS, AccessLog, Hosting, Life, ReleasesIngest, ReleasesLog, as_untouched, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("restless")]
 
@@ -68,18 +68,57 @@ async def test_values_of_another_release_are_set_aside_and_all_begins_anew(
     assert f"{len(keys)} of the values kept cannot be read and are set aside" in caplog.text
 
 
-@pytest.mark.parametrize("make_world", [AccessLog, ReleasesLog])
+@pytest.mark.parametrize("make_world", [AccessLog, Hosting, ReleasesLog])
+@pytest.mark.parametrize("damage", ["UPDATE state SET value = x'c1'", "DELETE FROM state"])
 async def test_without_their_position_counts_begin_anew_with_the_log(
-    make_world, faulty_checkpoint, hasty_clock, tmp_path
+    make_world, damage, faulty_checkpoint, hasty_clock, tmp_path
 ):
+    """No line is counted twice, none is left out, and it is reported."""
     for folder in ("one", "other"):
         (tmp_path / folder).mkdir()
     life = Life(make_world(tmp_path / "one"), faulty_checkpoint, hasty_clock)
     await stopped_after(life, 4)
-    alter(life.state, "UPDATE state SET value = x'c1' WHERE key = 'tail'", ())
+    alter(life.state, f"{damage} WHERE key = 'tail'", ())
     life.shown = {}
     async with life.running():
         await as_untouched(life, tmp_path / "other")
+        assert life.checkpoint.problems["damaged"]
+
+
+@pytest.mark.parametrize("make_world", [AccessLog, Hosting])
+async def test_without_their_position_counts_of_a_log_followed_from_its_end_begin_anew(
+    make_world, faulty_checkpoint, hasty_clock, tmp_path
+):
+    """As on a first run: what stands in the log is not read, and no total goes on as if it were whole."""
+    (tmp_path / "one").mkdir()
+    world = make_world(tmp_path / "one")
+    world.from_ = "end"
+    life = Life(world, faulty_checkpoint, hasty_clock)
+    await stopped_after(life, 4)
+    alter(life.state, "UPDATE state SET value = x'c1' WHERE key = 'tail'", ())
+    life.shown = {}
+    async with life.running():
+        await life.scrape()
+        assert world.counts(life.system) == {}
+        await world.write(life.system)
+        await until(lambda: sum(world.counts(life.system).values()))
+        read = {labels: n for labels, n in world.counts(life.system).items() if labels[0].endswith("read_bytes_total")}
+        assert list(read.values()) == [sum(len(world.line(number)) for number in range(13, 16))]
+
+
+async def test_a_log_that_is_added_to_a_source_is_read_on_top_of_what_it_was_sent(
+    faulty_checkpoint, hasty_clock, tmp_path
+):
+    world, log = ReleasesIngest(tmp_path), ReleasesLog(tmp_path)
+    life = Life(world, faulty_checkpoint, hasty_clock)
+    await stopped_after(life, 4)
+    taken, log.number = life.shown["tidewatch_release_records_total", "s"], world.number
+    for _ in range(2):
+        await log.write(None)
+    life.world = log
+    async with life.running():
+        await until(lambda: log.counts(life.system)["tidewatch_release_records_total", "s"] == taken + 5)
+        assert life.checkpoint.problems == {}
 
 
 @pytest.mark.parametrize("make_world", SYSTEMS)

@@ -59,6 +59,8 @@ class World:
 class FollowedLog(World):
     """A log is followed."""
 
+    from_ = "start"
+
     def __init__(self, folder):
         super().__init__(folder)
         self.log = self.folder / "the.log"
@@ -99,7 +101,7 @@ class AccessLog(FollowedLog):
         return b"bad\n" if number % 7 == 0 else b"192.0.2.1\tGET /%d\t200\t%d\n" % (number % 4, number)
 
     def system(self, context):
-        return accesslog.System([accesslog.Source(source="s", paths=(str(self.log),))], context)
+        return accesslog.System([accesslog.Source(source="s", paths=(str(self.log),), from_=self.from_)], context)
 
 
 class Hosting(FollowedLog):
@@ -123,6 +125,7 @@ class Hosting(FollowedLog):
 
     def system(self, context):
         settings = {
+            "from": self.from_,
             "cycle": {"start": "2016-02-15T00:00:00Z", "end": "2016-02-16T00:00:00Z"},
             "lateness_s": 120,
             "idle_s": 5,
