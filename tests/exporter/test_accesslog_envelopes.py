@@ -1,6 +1,7 @@
 """Lines inside lines: whatever a raw log amounts to, it amounts to in an envelope too, and nothing of it is lost."""
 
 import json
+from codecs import BOM_UTF8
 from functools import cache
 from pathlib import Path
 
@@ -86,6 +87,8 @@ def test_a_log_amounts_to_the_same_in_any_envelope(wrapper, data):
     lines = data.draw(lines_of(name))
     if wrapper in TEXT_ONLY:
         lines = [line.decode("utf-8", "replace").encode() for line in lines]
+    if wrapper == "syslog-5424":  # where a byte order mark before a message is the envelope's
+        lines = [line.removeprefix(BOM_UTF8) for line in lines]
     raw = b"".join(line + b"\n" for line in lines)
     wrapped = b"".join(WRAPPERS[wrapper](line) + b"\n" for line in lines)
     assert read(wrapped, PRESETS[name], KINDS[wrapper]) == read(raw, PRESETS[name], "none")
