@@ -45,7 +45,7 @@ Exit codes:
 @click.version_option(package_name="tidewatch", prog_name="trafficgen")
 @click.pass_context
 def cli(context: click.Context, /, **options: Any) -> None:
-    """Generate traffic on a plan that a slow target never slows, and tell exactly what was planned, sent and answered.
+    """Generate traffic on a plan that a slow target never slows, and report exactly what was planned, sent,.
 
     Example: trafficgen --url http://127.0.0.1:8080/ --rps 500 --jitter 0.2
     """
@@ -109,7 +109,7 @@ def run(context: click.Context, /, **options: Any) -> None:
 @click.option("--speed", type=float, default=1.0, show_default=True, help="So many times as fast as the log.")
 @click.option("--loop", is_flag=True, help="Begin again at the end.")
 @click.option("--duration", type=LENGTH, help="End after so long.")
-@click.option("--seed", type=click.IntRange(0), help="Of the spreading of whole-second stamps. Always told.")
+@click.option("--seed", type=click.IntRange(0), help="Of the spreading of whole-second stamps. Always reported.")
 @target_options
 @output_options
 @click.pass_context

@@ -111,7 +111,7 @@ async def serve_metrics(
 
 
 class stopping:  # noqa: N801, reads as a context manager
-    """SIGINT and SIGTERM call `stop` meanwhile, the first one `first` before it; `count` tells how often."""
+    """SIGINT and SIGTERM call `stop` meanwhile, the first one `first` before it; `count` says how often."""
 
     def __init__(self, stop: Callable[[], object], first: Callable[[], object] = bool) -> None:
         self._stop, self._first = stop, first

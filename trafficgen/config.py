@@ -1,4 +1,4 @@
-"""What a run is told, beside its plan."""
+"""The settings of a run, beside its plan."""
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -38,7 +38,7 @@ class LoadConfig:
     faults: tuple[Fault, ...] = ()
     repeat: bool = False
     arrival: ArrivalMode = "even"
-    seed: int | None = None  # None: a random one, told by the report
+    seed: int | None = None  # None: a random one, shown in the report
     limits: Limits = field(default_factory=Limits)
     workers: int = 1  # processes; they share the plan and the limits
     on_behind: OnBehind = "catchup"

@@ -73,7 +73,7 @@ plan_options = _stack(
     click.option("--mix", help="Weighted paths, such as '/=90,/fail=8,/missing=2'. Without it: the path of the URL."),
     click.option("--duration", type=LENGTH, help="Endless without."),
     click.option(
-        "--seed", type=click.IntRange(0), help="Makes all random draws repeatable. Random without; always told."
+        "--seed", type=click.IntRange(0), help="Makes all random draws repeatable. Random without; always reported."
     ),
 )
 

@@ -115,7 +115,7 @@ class Run:
 async def run_load(
     config: LoadConfig, *, on_tick: Callable[[Run], None] | None = None, plan: Plan | None = None
 ) -> Report:
-    """Run the load that `config` tells (or another `plan`, with the connection settings of `config`)."""
+    """Run the load of `config` (or another `plan`, with the connection settings of `config`)."""
     return await make_run(config, plan).execute(on_tick)
 
 
@@ -126,6 +126,6 @@ def make_run(config: LoadConfig, plan: Plan | None = None) -> Run:
 
 
 def make_plan(config: LoadConfig, seed: int) -> CurvePlan:
-    """The plan that `config` tells."""
+    """The plan of `config`."""
     mix = config.mix or ((parse_url(config.url).path, 1.0),)
     return CurvePlan(config.phases, mix, seed, faults=config.faults, arrival=config.arrival, repeat=config.repeat)

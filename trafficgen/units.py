@@ -7,7 +7,7 @@ MAX_DURATION_S = 366 * 86400.0  # longer than any run; keeps nanoseconds far fro
 
 
 def parse_duration(text: str, *, what: str = "duration", zero: bool = False) -> float:
-    """Seconds told by `text`, a bare number being seconds. Raises ConfigError unless above 0 (`zero`: or 0)."""
+    """Seconds in `text`, a bare number being seconds. Raises ConfigError unless above 0 (`zero`: or 0)."""
     try:
         return duration_s(text.strip(), zero=zero, most_s=MAX_DURATION_S)
     except ValueError as exc:

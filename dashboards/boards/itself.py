@@ -55,7 +55,7 @@ def targets_down() -> style.PanelBuilder:
 def systems_silent() -> style.PanelBuilder:
     """Systems of the exporter that failed at the last scrape."""
     return style.stat(
-        Text("Systems failing", "Systems of the exporter that could not tell their metrics at the last scrape."),
+        Text("Systems failing", "Systems of the exporter that could not expose their metrics at the last scrape."),
         query(f"count(tidewatch_system_up{{{SCRAPED}}} == 0) or vector(0)", "failing"),
         unit="short",
         steps=((None, "green"), (1, "red")),
@@ -277,7 +277,7 @@ def memory_by_job() -> style.PanelBuilder:
 def collect_durations() -> style.PanelBuilder:
     """Which system makes the scrape slow."""
     return style.timeseries(
-        Text("Collect duration by system", "Time each system of the exporter took to tell its metrics at a scrape."),
+        Text("Collect duration by system", "Time each system of the exporter took to collect its metrics at a scrape."),
         query(
             f"max by (system) (tidewatch_system_collect_duration_seconds{{{SCRAPED}}})",
             "{{system}}",

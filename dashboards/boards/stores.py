@@ -8,7 +8,7 @@ WINDOW = f'{SOURCE}, window="$span"'
 STATES = {1: ("up", "green"), 2: ("down", "red"), 3: ("unknown", "purple"), 4: ("closed", "text")}
 BANDS = ("0 %", "below 50 %", "50 to 90 %", "90 to 99 %", "99 to 100 %", "100 %", "none")
 WORST = 20  # stores a panel; more rows than this are not read
-NO_SINGLE = "single stores are told only with `per_store: true`."
+NO_SINGLE = "single stores are exposed only with `per_store: true`."
 
 
 def board() -> style.Board:
@@ -112,7 +112,7 @@ def longest() -> style.PanelBuilder:
     return style.table(
         Text(
             "Offline the longest",
-            "For how long. `exporter stores report --explain STORE` tells the polls behind it.",
+            "For how long. `exporter stores report --explain STORE` shows the polls behind it.",
             "no store is offline.",
         ),
         query(f"max by (store_id) (tidewatch_store_offline_seconds{{{SOURCE}}})", instant=True, form="table"),

@@ -318,7 +318,7 @@ def _not_whole(column: _Column) -> tuple[bool, bool, float]:
 
 
 def _left_out(columns: Sequence[_Column], roles: dict[int, str]) -> Iterator[str]:
-    """Numbers behind the status that nothing tells the meaning of, if no duration is known."""
+    """Numbers behind the status whose meaning nothing shows, if no duration is known."""
     if any(role.startswith(("duration", "request_time", "upstream_response")) for role in roles.values()):
         return
     for column in columns:

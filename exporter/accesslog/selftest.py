@@ -37,7 +37,7 @@ def _problems(source: Source, test: Example) -> Iterable[str]:
 
 
 def _samples(source: Source, lines: tuple[str, ...]) -> list[Sample]:
-    """What a scrape would tell after the lines."""
+    """What a scrape would show after the lines."""
     traffic = Traffic(source, 0.0)
     reader = Reader(source.parsed_format(), Buckets(source.buckets), envelope=source.envelope)
     traffic.add(reader.read("".join(f"{line}\n" for line in lines).encode()), 0.0)

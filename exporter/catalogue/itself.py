@@ -5,10 +5,10 @@ from foundation.web.metrics import REFUSED, RELOAD_SUCCESS, RELOAD_TIME
 
 BUILD_INFO = Metric("tidewatch_build_info", "gauge", "1; the version runs in the label.", ("version", "python"))
 SYSTEM_UP = Metric(
-    "tidewatch_system_up", "gauge", "1 if this system could tell its metrics at this scrape, else 0.", ("system",)
+    "tidewatch_system_up", "gauge", "1 if this system could expose its metrics at this scrape, else 0.", ("system",)
 )
 SYSTEM_COLLECT_SECONDS = Metric(
-    "tidewatch_system_collect_duration_seconds", "gauge", "Time the system took to tell its metrics.", ("system",)
+    "tidewatch_system_collect_duration_seconds", "gauge", "Time the system took to collect its metrics.", ("system",)
 )
 CONFIG_RELOAD_SUCCESS = Metric(
     "tidewatch_config_last_reload_successful", "gauge", "1 if the configuration was last read without error, else 0."

@@ -201,7 +201,7 @@ def _answer_all(asked: dict[str, Asked]) -> tuple[list[RoutingTest], list[Answer
     for name, one in asked.items():
         n = one.choices.n
         if name not in found:
-            says = f"can't be told: {n} decisions, and {MIN_DECISIONS} are needed"
+            says = f"unknown: {n} decisions, and {MIN_DECISIONS} are needed"
             answers.append(Answer(question=name, n=n, depends=False, rotates=False, p_adjusted=1.0, says=says))
             continue
         result, busiest = found[name], name == "source"
@@ -266,9 +266,9 @@ def _sentence(name: str, result: Result, *, depends: bool, rotates: bool) -> str
         verb = "left" if name == "source" else "chosen"
         return f"depends on the workload: {kind} servers are {verb} more often{turning}"
     if result.shift.p_value is None or result.score.p_value is None:
-        return f"can't be told: too few decisions for the shift test{turning}"
+        return f"unknown: too few decisions for the shift test{turning}"
     if result.within.p_value is None and not rotates and max(result.score.p_value, result.shift.p_value) <= ALPHA:
-        return "can't be told from rotation: too few decisions for so many servers"
+        return "unknown, perhaps rotation: too few decisions for so many servers"
     if result.score.p_value <= ALPHA and rotates:
         return "not shown to depend on the workload: what looks like it is explained by rotation"
     if result.score.p_value <= ALPHA:

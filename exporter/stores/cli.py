@@ -104,7 +104,7 @@ def load(database: Path, **files: tuple[Path, ...]) -> None:
 )
 @click.option("--official-typo", is_flag=True, help="Write uptime_last_week as update_last_week.")
 @click.option("--raw", is_flag=True, help="In CSV, ids as they came: no escapes.")
-@click.option("--explain", metavar="STORE", help="Instead of the CSV, tell how this store's numbers come about.")
+@click.option("--explain", metavar="STORE", help="Instead of the CSV, explain this store's numbers.")
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
 @click.option("--output", type=_PATHS, help="Write here, not to stdout.")
 def report(

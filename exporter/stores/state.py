@@ -149,7 +149,7 @@ class Database:
             for cursor in list(self._cursors):
                 with contextlib.suppress(duckdb.Error):
                     cursor.interrupt()
-            time.sleep(0.01)
+            time.sleep(0.01)  # DuckDB does not say when a statement has stopped, and a new one has to be stopped too
         with contextlib.suppress(duckdb.Error):
             self._db.close()
 

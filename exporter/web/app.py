@@ -71,7 +71,7 @@ class Scraper:
             try:
                 families.extend(list(system.collect()))
             except Exception:
-                log.exception("the system %s could not tell its metrics", name)
+                log.exception("the system %s could not expose its metrics", name)
                 failed.add(name)
             seconds[(name,)] = self._clock.monotonic() - started
         await self._put_away(systems)

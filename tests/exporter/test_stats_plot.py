@@ -63,7 +63,7 @@ def test_a_time_that_was_recorded_twice_has_two_rows(file):
 def test_numbers_without_any_rate_are_empty_and_told():
     result = CliRunner().invoke(command, ["-", "--csv", "-"], input="5\t1\t1\t1\n15\t2\t2\t2\n")
     assert (result.exit_code, result.stdout) == (0, "time,200_60s,404_60s,500_60s\n5,,,\n15,,,\n")
-    assert "-: no rate can be told: it covers 10 s in 2 rows, --delta_t is 60 s" in result.stderr
+    assert "-: the rate is unknown: it covers 10 s in 2 rows, --delta_t is 60 s" in result.stderr
 
 
 def test_a_long_delta_has_its_seconds_in_the_name(file):

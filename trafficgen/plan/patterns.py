@@ -71,7 +71,7 @@ def check_rate(rate: float | None) -> float:
 
 
 def parse_patterns(texts: tuple[str, ...], rate: float | None) -> Pattern:
-    """The curve that `texts` tell at a base rate of `rate` a second. Raises ConfigError."""
+    """The curve of `texts` at a base rate of `rate` a second. Raises ConfigError."""
     base: Pattern | None = None
     bursts: list[Burst] = []
     for text in texts:

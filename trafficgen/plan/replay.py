@@ -109,7 +109,7 @@ def _spread(seconds: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _targets(paths: tuple[str, ...], numbers: npt.NDArray[np.uint32]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """The routes (paths without their query) that the metrics tell apart, and the number of each path's route."""
+    """The routes (paths without their query) that the metrics distinguish, and the number of each path's route."""
     counts: Counter[str] = Counter()
     for path, uses in zip(paths, np.bincount(numbers, minlength=len(paths)).tolist(), strict=True):
         counts[route(path)] += uses

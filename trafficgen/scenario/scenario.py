@@ -30,7 +30,7 @@ _Mix = str | dict[str, float]
 class PhaseText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One entry of `phases`. `rate: 0` is silence."""
 
-    rate: float | None = None  # optional where the pattern tells its own
+    rate: float | None = None  # optional where the pattern has its own
     duration: _Duration | None = None  # optional for the last phase: until stopped
     name: str = ""
     pattern: str | list[str] = msgspec.field(default_factory=list)

@@ -87,7 +87,7 @@ def _url(_ctx: click.Context, param: click.Parameter, text: str) -> str:
 @click.option(
     "--stores-truth", type=click.Path(path_type=Path, dir_okay=False), help="Check the stores too, against this truth."
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Of the plan.  [default: a random one, told]")
+@click.option("--seed", type=click.IntRange(min=0), help="Of the plan.  [default: a random one, reported]")
 def command(*, calm: float, fault: float, after: float, agree: float, **rest: Any) -> None:
     """Drive traffic with a fault through a running stack, and compare what each part counted.
 

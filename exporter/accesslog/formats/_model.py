@@ -28,7 +28,7 @@ class Unitless(NamedTuple):
 
 
 InstantReader: TypeAlias = Callable[[bytes], float]
-"""The text of the moment that a line tells to Unix seconds. Raises ValueError."""
+"""The text of a line's moment to Unix seconds. Raises ValueError."""
 
 
 def no_match(_: bytes) -> Fields:
@@ -62,7 +62,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     learn: the format of all lines that have the shape of one, with a pattern that pays in bulk; None if that has none.
     columns: names of the fields of a line that are parted by tabs, where `request` is a method, a blank and a target.
     steps: how many numbers with blanks between them a duration is the sum of.
-    directive: lines that start so tell about the log and are neither requests nor bad.
+    directive: lines that start so are about the log, and neither requests nor bad.
     reshape: the format that a directive announces for the lines after it, or None if it announces nothing.
     own_regex: the user's own regex, if the format is one: where a signal can end it, and nothing else has to run.
     """

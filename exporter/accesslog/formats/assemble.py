@@ -204,7 +204,7 @@ def _stop(part: Variable, rest: Sequence[Part], kind: Kind) -> str:
         return ""
     names = f"${part.name}${following.name}" if part.name and following.name else "two variables"
     raise ValueError(
-        f"the format has {names} without anything between them, so no one can tell them apart; "
+        f"the format has {names} without anything between them, so they cannot be separated; "
         "put a blank between them in the server's configuration"
     )
 

@@ -206,7 +206,7 @@ def _stop(piece: _Piece, after: _Piece) -> str:
     if piece.name in _NUMBERS and after.name not in _NUMBERS:
         return ""
     raise ValueError(
-        f"the format has %{piece.name}%{after.name} without anything between them, so no one can tell them apart; "
+        f"the format has %{piece.name}%{after.name} without anything between them, so they cannot be separated; "
         "put a blank between them in HAProxy's configuration"
     )
 
@@ -273,7 +273,7 @@ def httplog_format(name: str) -> Format:
 
 
 def without_codes(line: bytes) -> str | None:
-    """Why a line of HAProxy's other logs tells of no request; None if it is not of them."""
+    """Why a line of HAProxy's other logs has no request; None if it is not of them."""
     if _TCPLOG.fullmatch(line):
         return "this is HAProxy's tcplog, which has no status codes; set `option httplog` in HAProxy"
     if _CONNECTION.fullmatch(line):

@@ -46,7 +46,7 @@ _TEMPLATES = {
 }  # fmt: skip
 TIMED = {name for name in _TEMPLATES if name.endswith("-timed")}
 """nginx writes `$request_time` as seconds with three decimals; a whole number there is another server's, in a unit that
-only its configuration tells."""
+only its configuration shows."""
 
 _MORE = {"elb", "alb", "s3"}  # Amazon adds fields at the end from time to time
 _VARIABLES = NGINX | {

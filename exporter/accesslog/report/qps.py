@@ -36,7 +36,7 @@ async def follow(
     *,
     reports: int | None = None,
 ) -> None:
-    """Follow the log, and tell figures and the time (Unix) at start + n x `interval_s`, also when nothing came.
+    """Follow the log, and report figures and the time (Unix) at start + n x `interval_s`, also when nothing came.
 
     Args:
         source: what to follow and how to read it.
@@ -64,7 +64,7 @@ async def follow(
         start_s = last_s = clock.monotonic()
         number, readable = 0, True
         for _ in range(reports) if reports is not None else itertools.count():
-            # what is overdue is left out, not told at once
+            # what is overdue is dropped, not reported at once
             number = max(number, math.floor((last_s - start_s) / interval_s)) + 1
             await _due(clock, start_s + number * interval_s, reading)
             if tail.status.readable != readable:

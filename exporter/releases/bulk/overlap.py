@@ -47,7 +47,7 @@ class Overlap:
                 self.apart[place] += sums[~shared][:, [self._baseline, place]].sum(0)
 
     def _step(self, by_build: Counts) -> bool:
-        """Whether the baseline was there in a bin. One in which nobody sent tells nothing. by_build: (builds,)."""
+        """Whether the baseline was there in a bin. One in which nobody sent is no evidence. by_build: (builds,)."""
         if not by_build.any():
             return not self._presence.gone
         return self._presence.step(int(by_build[self._baseline]))

@@ -1,7 +1,7 @@
 """Answers to requests that carried an idempotency key, so that a request sent twice counts once. Pure.
 
 The last `KEYS_REMEMBERED` keys are known: a sender that tries again within so many other requests is recognised, also
-by the next process, since answers go to disk in one transaction with the counts that they tell of.
+by the next process, since answers go to disk in one transaction with the counts that they report.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What became of one request's records. `refused` tells the first of them."""
+    """What became of one request's records. `refused` has the first of them."""
 
     taken: int
     late: int

@@ -41,7 +41,7 @@ class Body(NamedTuple):
     """What a body holds.
 
     line_count: of the lines that `pieces` gives. checksum: of the body, unpacked. bad_count: lines that are no JSON
-    records, of which `bad` tells the first.
+    records, of which `bad` has the first.
     """
 
     line_count: int

@@ -135,7 +135,7 @@ class Ingest:
             raise _ProblemError(400, f"the body cannot be read: {exc}") from exc
 
     async def _written(self, answer: Answer, key: str | None) -> Answer:
-        """The answer, once what it tells of is on disk; until then the sender must keep its records."""
+        """The answer, once what it reports is on disk; until then the sender must keep its records."""
         try:
             await self._sink.synced()
         except Ended as exc:

@@ -184,7 +184,7 @@ class Book:
         self._forget_oldest()
 
     def rotated(self, home: str, kind: Kind) -> None:
-        """Count a rotation and tell of it."""
+        """Count a rotation and log it."""
         self.totals.rotations[kind] = self.totals.rotations.get(kind, 0) + 1
         log.info("%s: rotated (%s)", home, kind)
 

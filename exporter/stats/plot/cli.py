@@ -120,7 +120,7 @@ def command(
         with replacing(csv_file) as stream:
             write_csv(table, stream)
     if not any(np.isfinite(rate).any() for rate in table.rates):
-        fault = f"{file}: no rate can be told: {_extent(records, table)}"
+        fault = f"{file}: the rate is unknown: {_extent(records, table)}"
         if output is not None:
             raise ConfigError(fault)
         _say(fault)
