@@ -35,15 +35,35 @@ def test_from_the_end_leaves_out_what_was_there_and_nothing_else(site):
     site.check(rotations={"rename": 1})
 
 
-def test_from_the_start_takes_rotated_files_that_a_pattern_matches(site):
+def test_from_the_start_takes_rotated_files_that_a_pattern_matches(site, caplog):
     site.write(to=site.path("access.log.2"))
     compress(site.path("access.log.2"))
     site.write(to=site.path("access.log.1"))
     site.write()
+    caplog.set_level("INFO")
     site.start("access.log*")
     site.check(rotations={})
     site.restart(pattern="access.log*")
     site.check(rotations={})
+    assert "not read" not in caplog.text
+
+
+def test_files_rotated_before_the_first_run_are_reported_where_no_pattern_matches_them(site, caplog):
+    caplog.set_level("INFO")
+    site.write(to=site.path("access.log.2"))
+    compress(site.path("access.log.2"))
+    site.write(to=site.path("access.log.1"))
+    site.write(to=site.path("other.log.1"))
+    site.wrote = b""
+    site.write()
+    site.start("access.log")
+    told = (
+        f"{site.log}: followed for the first time; not read: 2 files rotated from it before, which {site.log}* matches"
+    )
+    assert caplog.messages == [told]
+    site.restart()
+    site.check(rotations={})
+    assert caplog.messages == [told]
 
 
 def test_a_path_added_to_the_patterns_starts_where_the_settings_say(site):

@@ -15,7 +15,7 @@ from exporter.sources.files import OutOfFilesError
 from exporter.sources.tail.book import Book, Kind
 from exporter.sources.tail.copies import Looks, is_packed
 from exporter.sources.tail.identity import FileId
-from exporter.sources.tail.listing import Found, Listing, find
+from exporter.sources.tail.listing import Found, Listing, find, rotated_from
 from exporter.sources.tail.mark import Limits, Mark, NotYet, Replaced, Role
 from exporter.sources.tail.names import Bases
 from exporter.sources.tail.recover import Recovery
@@ -73,6 +73,7 @@ class Scanner:
     def _scan(self, now_s: float, wall_s: float) -> None:
         self._now_s = now_s
         self._recovery.begin_scan()
+        first = self._fresh is not None
         if self._fresh is not None:
             self._old = {path for path, _ in Listing().expand(self._fresh) if find(path)}
             self._forget_unwanted()
@@ -81,6 +82,8 @@ class Scanner:
         for stream in list(self._book.streams):
             self._see_cut(stream)  # first of all: what was cut off stands in copies, which are no new files
         homes, extras, self._whole = self._sort()
+        if first and self._from_start:
+            self._report_older(homes, listing)
         self._leave(homes)
         for mark in sorted(
             self._book.marks.values(), key=lambda mark: -mark.offset
@@ -139,6 +142,16 @@ class Scanner:
             else:
                 extras.append((file, base))
         return homes, sorted(extras, key=lambda extra: extra[0].mtime_ns), complete
+
+    def _report_older(self, homes: dict[str, Found], listing: Listing) -> None:
+        """Log which logs were rotated before the first run: what no pattern matches of that is not read."""
+        for home in sorted(homes.keys() & self._old):
+            target = _target(home)
+            beside = (file for file in listing.beside(home, target) if file.path not in self._old)
+            older = sum(rotated_from(file, home, target) for file in beside)
+            if older:
+                text = "%s: followed for the first time; not read: %d files rotated from it before, which %s* matches"
+                log.info(text, home, older, home)
 
     def _leave(self, homes: dict[str, Found]) -> None:
         """Streams whose home holds another file now are old."""
