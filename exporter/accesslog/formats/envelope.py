@@ -173,20 +173,12 @@ class Prefix(NamedTuple):
 
     pattern: str
 
-    def holds(self, line: bytes) -> bool:
-        """Whether the line begins so."""
-        return re.match(self.pattern.encode(), line) is not None
 
+class Escaped(NamedTuple):
+    """Lines that are a string of JSON, between what these two regexes match."""
 
-class Quoted(NamedTuple):
-    """Lines that are a string of JSON, ended by a line feed: it stands at `path`, and `whole` matches the object."""
-
-    path: str
-    whole: str
-
-    def holds(self, line: bytes) -> bool:
-        """Whether the line is such a string."""
-        return re.fullmatch(self.whole.encode(), line) is not None
+    before: str
+    after: str
 
 
 _PLAIN = r'[^"\\\x00-\x1f]'
@@ -195,8 +187,14 @@ _DOCKER_FRAME = re.compile(
     rf'(\{{"log": ?")(?:{_PLAIN}|\\.)*?(\\n", ?"stream": ?"stdout", ?{_ATTRIBUTES}"time": ?"){_PLAIN}*"\}}'
 )
 
+# The journal's fields come in any order. Without these there is one message to a line, and it is no error: CONTAINER_*,
+# of Docker, _LINE_BREAK; and what begins with M is the message.
+_JOURNAL_KEY = "(?:[ABD-LN-Z]|C[A-NP-Z0-9_]|CO[A-MO-Z0-9_]|_[A-KM-Z_])[A-Z0-9_]*"
+_JOURNAL_FIELD = rf'{_JOURNAL_KEY}" ?: ?"(?:{_PLAIN}|\\["\\/bfnrt])*"'  # after the quote that decides nothing
+_JOURNAL_FRAME = Escaped(rf'\{{ ?"(?:{_JOURNAL_FIELD}, ?")*MESSAGE" ?: ?"', rf'"(?:, ?"{_JOURNAL_FIELD})* ?\}}')
 
-def wrapping(envelope: Envelope, line: bytes) -> Prefix | Quoted | None:
+
+def wrapping(envelope: Envelope, line: bytes) -> Prefix | Escaped | None:
     """How to open, by a regex in the subset of `Format.pattern`, all lines that are in the envelope as this one is."""
     if not line.isascii():
         return None
@@ -211,7 +209,5 @@ def wrapping(envelope: Envelope, line: bytes) -> Prefix | Quoted | None:
     if envelope == "syslog":
         return Prefix(f"{_RFC_5424_START}{_DATA} ")
     if envelope == "docker" and (frame := _DOCKER_FRAME.fullmatch(line.decode())):
-        escapes = r'\\["\\/t]|\\u00[2-7][0-9a-f]'  # what Docker writes so, and nothing that would end a line
-        whole = rf'{re.escape(frame[1])}(?:{_PLAIN}|{escapes})*{re.escape(frame[2])}{_PLAIN}*"\}}'
-        return Quoted("$.log", whole)
-    return None
+        return Escaped(re.escape(frame[1]), rf'{re.escape(frame[2])}{_PLAIN}*"\}}')
+    return _JOURNAL_FRAME if envelope == "journal" else None

@@ -16,7 +16,8 @@ import duckdb
 import msgspec
 
 from exporter.accesslog.formats import Format
-from exporter.accesslog.formats.envelope import OPENERS, Envelope, Prefix, Quoted, wrapping
+from exporter.accesslog.formats.envelope import OPENERS, Envelope, Escaped, Prefix, wrapping
+from exporter.accesslog.formats.escaped import AMPERSAND
 from exporter.accesslog.parse import columnar_sql
 from exporter.accesslog.parse.scalar import PIECE_BYTES, tally_normal
 from exporter.accesslog.tally import (
@@ -49,6 +50,10 @@ _MINDED = (b"\0", b"\x01", b"\r")
 _NOT_ASCII_LINE = re.compile(rb"^[^\n\x80-\xff]*+[\x80-\xff][^\n]*\n", re.MULTILINE)  # each line is looked at once
 _CODE = re.compile(r"[0-9]{3}")
 _BOM_LINE = re.compile(rb"^[^\n]*\xef\xbb\xbf[^\n]*\n", re.MULTILINE)
+_ESCAPING = ("docker", "journal")  # envelopes of JSON
+_SAMPLE_BYTES = 1 << 18
+_AMPERSAND, _ESCAPED_AMPERSAND = AMPERSAND.encode(), rb"\u0026"
+_AMPERSAND_LINE = re.compile(rb"^[^\n\x7f]*+\x7f[^\n]*\n", re.MULTILINE)
 _MINDED_LINE = re.compile(rb"^[^\n\0\x01\r]*+[\0\x01\r][^\n]*\n", re.MULTILINE)
 
 
@@ -91,7 +96,14 @@ class Columnar:
             rest += _BOM_LINE.findall(data)
             data = _BOM_LINE.sub(b"", data)
         tally = Tally()
-        rest.append(self._in_shapes(data, tally))
+        if self._envelope not in _ESCAPING:
+            rest.append(self._in_shapes(data, tally))
+            return tally, b"".join(rest)
+        if _AMPERSAND in data:
+            rest += _AMPERSAND_LINE.findall(data)
+            data = _AMPERSAND_LINE.sub(b"", data)
+        rest.append(_with_escapes(self._in_shapes(_without_escapes(data), tally)))
+        _unescape(tally)
         return tally, b"".join(rest)
 
     def _first_bad(self, data: bytes, odd: AbstractSet[bytes], reasons: AbstractSet[str]) -> dict[str, BadLine]:
@@ -128,27 +140,29 @@ class Columnar:
     def _shape_of(self, data: bytes) -> "_Shape | None":
         """The shape of these lines, by the first that has one; new ones are remembered."""
         if self._format.bulk and self._envelope is None:
-            return _Shape(columnar_sql.decided(self._format, data[: data.find(b"\n")]), None) if data else None
+            return _shape(columnar_sql.decided(self._format, data[: data.find(b"\n")]), None) if data else None
         for line in data[: data.find(b"\n", _LOOK_BYTES) + 1 or None].split(b"\n")[:_LOOK_LINES]:
             if shape := self._shape_of_line(line):
                 return shape
         return None
 
     def _shape_of_line(self, line: bytes) -> "_Shape | None":
+        if known := next((shape for shape in self._shapes if shape.lines.fullmatch(line)), None):
+            return known
         inner, wrap = line, None
         if self._envelope:
-            opened, wrap = OPENERS[self._envelope](line), wrapping(self._envelope, line)
-            if opened is None or opened.more or wrap is None or not wrap.holds(line):
+            line_there = _with_escapes(line) if self._envelope in _ESCAPING else line
+            opened, wrap = OPENERS[self._envelope](line_there), wrapping(self._envelope, line_there)
+            if opened is None or opened.more or wrap is None:
                 return None
             inner = opened.text
-        for shape in self._shapes:
-            if shape.wrap == wrap and re.fullmatch((shape.format.pattern or "").encode(), inner):
-                return shape
         found = self._format if self._format.bulk else self._format.learn(inner) if self._format.learn else None
         if found is None:
             return None
         found = columnar_sql.decided(found, inner)
-        shape = _Shape(msgspec.structs.replace(found, has_duration=self._format.has_duration), wrap)
+        shape = _shape(msgspec.structs.replace(found, has_duration=self._format.has_duration), wrap)
+        if shape is None or not shape.lines.fullmatch(line):
+            return None
         self._shapes = [shape, *self._shapes[: _SHAPES - 1]]
         return shape
 
@@ -157,12 +171,12 @@ class Columnar:
         os.ftruncate(self._chunk, len(data))
         if os.pwrite(self._chunk, data, 0) < len(data):
             return None
-        lines, (format_, wrap) = data.count(b"\n"), shape
-        if format_.columns and not isinstance(wrap, Quoted):
-            rows = self._ask(columnar_sql.by_columns(self._path, format_, self._buckets, wrap), lines)
+        lines = data.count(b"\n")
+        if shape.format.columns and self._envelope is None:  # in one, there are other lines too, which it would drop
+            rows = self._ask(columnar_sql.by_columns(self._path, shape.format, self._buckets), lines)
             if rows and _all_plain(rows):
                 return rows
-        return self._ask(columnar_sql.by_regex(self._path, format_, self._buckets, wrap), lines)
+        return self._ask(columnar_sql.by_regex(self._path, shape.format, self._buckets), lines)
 
     def _ask(self, sql: str, lines: int) -> list[_Row] | None:
         try:
@@ -173,10 +187,34 @@ class Columnar:
 
 
 class _Shape(NamedTuple):
-    """What lines that are read together have in common."""
+    """What lines that are read together have in common. `lines`: the regex of them all, as they stand there."""
 
     format: Format
-    wrap: Prefix | Quoted | None
+    lines: re.Pattern[bytes]
+
+
+def _shape(format_: Format, wrap: Prefix | Escaped | None) -> _Shape | None:
+    """The shape of lines of the format in an envelope, if there is a regex of them."""
+    whole = columnar_sql.in_envelope(format_, wrap)
+    return _Shape(whole, re.compile((whole.pattern or "").encode())) if whole else None
+
+
+def _without_escapes(data: bytes) -> bytes:
+    """With one character for each escaped ampersand, where they are common: looking for them costs."""
+    if _ESCAPED_AMPERSAND not in data[:_SAMPLE_BYTES]:
+        return data
+    return data.replace(_ESCAPED_AMPERSAND, _AMPERSAND)
+
+
+def _with_escapes(data: bytes) -> bytes:
+    return data.replace(_AMPERSAND, _ESCAPED_AMPERSAND)
+
+
+def _unescape(tally: Tally) -> None:
+    """Give keys their ampersands, of which some may not have been escaped."""
+    for key in [key for key in tally.hits if _AMPERSAND in key[0] or _AMPERSAND in key[1]]:
+        method, target, code = (part.replace(_AMPERSAND, b"&") for part in key)
+        tally.merge(Tally(hits={(method, target, code): tally.hits.pop(key)}))
 
 
 def _without_minded(data: bytes) -> tuple[bytes, list[bytes]]:

@@ -14,7 +14,8 @@ import msgspec
 
 from exporter.accesslog.formats import UNITLESS, Fields, Format
 from exporter.accesslog.formats.durations import MAX_DURATION_NS
-from exporter.accesslog.formats.envelope import Prefix, Quoted
+from exporter.accesslog.formats.envelope import Escaped, Prefix
+from exporter.accesslog.formats.escaped import in_json
 from exporter.accesslog.tally import Buckets
 
 BUFFER_BYTES = 4 << 20  # DuckDB's unit of work: several to a chunk, so that every core gets some
@@ -31,18 +32,15 @@ _NAMED = re.compile(r"\(\?P<(\w+)>")
 _METHOD_AND_TARGET = re.compile(r"\(\?P<method>((?:(?!\(\?P<).)*)\) \(\?P<target>")
 
 
-def by_regex(path: str, format_: Format, buckets: Buckets, wrap: Prefix | Quoted | None = None) -> str:
-    """Lines taken apart by the format's regex, in RE2. `wrap`: what they are in."""
-    merged = _merged(_after(wrap, format_) if isinstance(wrap, Prefix) else format_)
-    text, pattern = "line", merged.pattern
-    if isinstance(wrap, Quoted):
-        text, pattern = _unquoted(wrap), rf"(?:{merged.pattern})\n"
+def by_regex(path: str, format_: Format, buckets: Buckets) -> str:
+    """Lines taken apart by the format's regex, in RE2."""
+    merged = _merged(format_)
     field = merged.fields
     request = field["request"] if "request" in field else f"concat({field['method']}, ' ', {field['target']})"
     duration_ns = _duration_ns(field["duration"], format_)
     return f"""
         WITH lines AS (
-            SELECT line, {_extract(text, pattern, merged.groups)} AS fields
+            SELECT line, {_extract("line", merged.pattern, merged.groups)} AS fields
             FROM {_read(path, ["line"], NO_DELIMITER)}
         ), parts AS (
             SELECT line, fields, {merged.pair or "NULL"} AS pair FROM lines
@@ -57,15 +55,13 @@ def by_regex(path: str, format_: Format, buckets: Buckets, wrap: Prefix | Quoted
         FROM plain GROUP BY ALL"""  # noqa: S608, see the top
 
 
-def by_columns(path: str, format_: Format, buckets: Buckets, wrap: Prefix | None = None) -> str:
+def by_columns(path: str, format_: Format, buckets: Buckets) -> str:
     """Fields that the CSV reader finds: twice as quick, but it drops a line that has more or fewer.
 
     A group with numbers that are not plain has '' for `odd`; then, or when lines are missing, `by_regex` must answer.
     """
     assert format_.columns is not None
     plain = "regexp_full_match(size, '[0-9]{1,15}')"
-    if wrap:
-        plain += f" AND regexp_full_match({format_.columns[0]}, '{_quoted(wrap.pattern)}.*')"
     duration_ns = _duration_ns("duration", format_)
     if format_.has_duration:
         plain += r" AND regexp_full_match(duration, '[0-9]{1,9}(?:\.[0-9]{1,9})?')"
@@ -93,15 +89,16 @@ def _read(path: str, columns: Sequence[str], delimiter: str, *more: str) -> str:
     return f"read_csv('{path}', {', '.join(options)})"
 
 
-def _after(prefix: Prefix, format_: Format) -> Format:
-    return msgspec.structs.replace(format_, pattern=f"{prefix.pattern}(?:{format_.pattern})")
-
-
-def _unquoted(wrap: Quoted) -> str:
-    """The text in a line that is a string of JSON, NULL if it is not such a string."""
-    return (
-        f"CASE WHEN regexp_full_match(line, '{_quoted(wrap.whole)}') THEN json_extract_string(line, '{wrap.path}') END"
-    )
+def in_envelope(format_: Format, wrap: Prefix | Escaped | None) -> Format | None:
+    """The format of whole lines, which have this one's inside; None where no regex is known for that."""
+    if wrap is None:
+        return format_
+    if isinstance(wrap, Prefix):
+        return msgspec.structs.replace(format_, pattern=f"{wrap.pattern}(?:{format_.pattern})")
+    inner = in_json(format_.pattern or "")
+    if inner is None:
+        return None
+    return msgspec.structs.replace(format_, pattern=f"{wrap.before}(?:{inner}){wrap.after}")
 
 
 def _extract(text: str, pattern: str, groups: Sequence[str]) -> str:
