@@ -45,7 +45,7 @@ Exit codes:
 @click.version_option(package_name="tidewatch", prog_name="trafficgen")
 @click.pass_context
 def cli(context: click.Context, /, **options: Any) -> None:
-    """Generate traffic on a plan that a slow target never slows, and report exactly what was planned, sent,.
+    """Generate traffic on a plan that a slow target never slows, and report what was planned, sent, answered.
 
     Example: trafficgen --url http://127.0.0.1:8080/ --rps 500 --jitter 0.2
     """

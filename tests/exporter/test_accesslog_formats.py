@@ -10,7 +10,7 @@ from exporter.accesslog.formats.custom import LIMIT_S, custom_format
 from exporter.accesslog.formats.instants import any_form
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.parse.scalar import tally_scalar
-from exporter.accesslog.tally import Buckets
+from exporter.accesslog.tally import BYTES, Buckets
 from foundation.errors import BadRecord
 
 SAMPLES = Path(__file__).parent / "accesslog_samples"
@@ -392,3 +392,14 @@ def test_a_log_may_announce_that_its_lines_have_a_time_no_more():
     fields = b"#Fields: cs-method cs-uri-stem sc-status"
     tally = Reader(PRESETS["w3c"], NONE).read(fields + b" time-taken\nGET /a 200 15\n" + fields + b"\nGET /a 200\n")
     assert tally.hits == {(b"GET", b"/a", b"200"): [2, 0, 15_000_000, 1, 0]}
+
+
+@pytest.mark.parametrize("value", ["text/html; charset=utf-8", "-", "", "a, b", "Mozilla/5.0 (X11; Linux) 500 9 0.001"])
+@pytest.mark.parametrize("name", ["sent_http_content_type", "http_user_agent"])
+def test_one_header_without_quotes_may_have_blanks(name, value):
+    """What stands on both sides of it, blank by blank, decides where it ends, whatever the client writes into it."""
+    format_ = find_format(f'$remote_addr [$time_local] "$request" $status ${name} $body_bytes_sent $request_time')
+    line = f'192.0.2.1 [22/Nov/2026:06:30:48 +0000] "GET /a HTTP/1.1" 200 {value} 10 0.100'.encode()
+    got = tally_scalar(line, format_, NONE)
+    assert (got.failed, [*got.hits]) == ({}, [(b"GET", b"/a", b"200")])
+    assert next(iter(got.hits.values()))[BYTES] == 10

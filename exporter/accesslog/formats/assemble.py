@@ -176,16 +176,35 @@ def _regexes(parts: Sequence[Part], chosen: dict[int, Kind], *, escapes: bool, s
         split: a request is a method and a target.
     """
     made = []
+    loose = _with_blanks(parts, chosen) if escapes else None
     for i, part in enumerate(parts):
         if isinstance(part, str):
             made.append(re.escape(part))
             continue
         after = parts[i + 1] if i + 1 < len(parts) else ""
         stop, glued = _stop(part, parts[i + 1 :], chosen[i]), isinstance(after, Variable) and after.kind != "query"
+        if i == loose:
+            made.append('[^"]*')
+            continue
         if escapes and chosen[i] == "any" and isinstance(after, str) and after.startswith(" ["):
             stop = "["  # a user's name may have blanks, rarely; it ends where the bracket of the time begins
         made.append(_code(part) if glued and part.kind == "code" else _regex(part, chosen[i], stop, escapes, split))
     return made
+
+
+def _with_blanks(parts: Sequence[Part], chosen: dict[int, Kind]) -> int | None:
+    """Which of the texts without quotes may have blanks: the only one, as what is beside it decides where it ends."""
+    bare = [
+        i
+        for i, part in _variables(parts)
+        if chosen[i] == "list" and part.item == WORDS and _is_between_blanks(parts, i)
+    ]
+    return bare[0] if len(bare) == 1 else None
+
+
+def _is_between_blanks(parts: Sequence[Part], i: int) -> bool:
+    before, after = parts[i - 1] if i else "", parts[i + 1] if i + 1 < len(parts) else ""
+    return isinstance(before, str) and before[-1:] in ("", " ") and isinstance(after, str) and after[:1] == " "
 
 
 def _code(part: Variable) -> str:
