@@ -145,6 +145,9 @@ def run(mode: str, cells: list[tuple[str, int]], seconds: float, folder: Path) -
             exporter.end(signal.SIGTERM if mode == "stopped" else signal.SIGKILL)
         writer.ask("rotate", destroy=True)
         time.sleep(seconds / 4)
+        if mode == "running":  # what is destroyed next has been there for long enough only once it was seen
+            mortal = [name_of(cell) for cell in paths if KINDS[cell.rpartition("/")[0]].destroys]
+            exporter.wait_for(lambda found: all(found[cell]["log_rotations_total"] for cell in mortal))
         writer.ask("rotate", destroy=mode == "running")
         time.sleep(seconds / 4)
         if mode != "running":
