@@ -19,7 +19,6 @@ from alerts.render import render
 
 PROMETHEUS = shutil.which("prometheus")
 pytestmark = [
-    pytest.mark.alone,
     pytest.mark.e2e,
     pytest.mark.skipif(not (PROMETHEUS and ALERTMANAGER), reason="prometheus or alertmanager is not on PATH"),
 ]

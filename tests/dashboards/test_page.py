@@ -16,7 +16,7 @@ from dashboards.build import JSON_DIR
 from dashboards.cli import main
 from dashboards.style import Text, query
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
