@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from alerts.slo.cli import slo
 from foundation.errors import ConfigError, SourceError
 from foundation.flags import DurationType, address_options, web_options
 from foundation.terminal import echo
@@ -68,3 +69,6 @@ def check() -> None:
     from alerts.check import run_checks
 
     raise SystemExit(run_checks())
+
+
+main.add_command(slo)

@@ -1,0 +1,256 @@
+"""Objectives to recordings and alerts: `alerts/rules/slo.yml`. Pure, but for `write` and `is_current`.
+
+Everything is weighted by events: a window's ratio is that of two sums, never a mean of ratios. Windows are sums of the
+recorded increases of five minutes, taken every minute or every five, so that 30 days cost thousands of samples and not
+millions, and so that the result depends neither on the scrape interval nor on how often rules are evaluated.
+
+A window that is not all known yet counts as if the rest of it had had the same traffic and no bad event: a budget is
+that of the whole window, and three errors in the first hour do not spend it.
+"""
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from alerts.rulefiles import RULES
+from alerts.slo.indicators import EVENTS, Events, events_of
+from alerts.slo.model import DAY_S, Objective, ServiceLevels
+from foundation.output import replacing
+
+RULES_FILE = RULES / "slo.yml"
+RUNBOOKS = "http://127.0.0.1:8094/runbooks#"
+BOARDS = "http://127.0.0.1:3000/d/"
+INTERVAL = "30s"
+BASE_S = 300  # what the recorded increases are over
+LOW = Decimal("0.25")  # of the budget
+ONE_EVENT = 1.5  # increase() may see one event as up to 1.25
+
+_HEADER = """\
+# Service levels. Generated from alerts/slo.yml by `python -m alerts slo generate`: change that file, not this one.
+# Bad events are bad out of all events, by their counts; docs/alerts.md, "Service levels", has the formulas.
+"""
+
+
+class Tier(NamedTuple):
+    """An alert on how quickly the budget burns (Google SRE workbook, chapter 5, table 5-8).
+
+    alert: its name. burn: times as quick as the objective allows. long: the window that says that it matters.
+    short: the one that says that it goes on. chance: how improbable as many bad events must be in a service that keeps
+    its objective exactly. keep: after the last time.
+    """
+
+    alert: str
+    burn: Decimal
+    long: str
+    short: str
+    severity: str
+    chance: float
+    keep: str
+
+
+TIERS = (
+    Tier("SloBurn14", Decimal("14.4"), "1h", "5m", "page", 1e-6, "5m"),
+    Tier("SloBurn6", Decimal(6), "6h", "30m", "page", 1e-6, "10m"),
+    Tier("SloBurn3", Decimal(3), "1d", "2h", "ticket", 1e-3, "30m"),
+    Tier("SloBurn1", Decimal(1), "3d", "6h", "ticket", 1e-3, "1h"),
+)
+WINDOWS_S = {"30m": 1800, "1h": 3600, "2h": 7200, "6h": 21_600, "1d": 86_400, "3d": 259_200}
+
+
+class Names(NamedTuple):
+    """Of an objective's recordings; `level` is the part before the first colon."""
+
+    level: str
+    slo: str
+
+    def of(self, metric: str) -> str:
+        """A recording's name."""
+        return f"{self.level}:tidewatch_slo_{metric}"
+
+    def read(self, metric: str) -> str:
+        """The selector of a recording."""
+        return f'{self.of(metric)}{{slo="{self.slo}"}}'
+
+
+def rendered(levels: ServiceLevels) -> str:
+    """The text of the rule file."""
+    groups = [group(objective) for objective in levels.objectives]
+    text = yaml.dump({"groups": groups}, Dumper=_Dumper, sort_keys=False, width=10_000, allow_unicode=True)
+    return _HEADER + text
+
+
+def group(objective: Objective) -> dict[str, Any]:
+    """The rules of one objective."""
+    events = events_of(objective)
+    names = Names("_".join(("slo", *events.by)), objective.name)
+    recordings = [
+        {"record": names.of(metric), "expr": _block(expr), "labels": {"slo": objective.name}}
+        for metric, expr in _recordings(objective, events, names)
+    ]
+    return {
+        "name": f"slo.{objective.name}",
+        "interval": INTERVAL,
+        "rules": [*recordings, *_alerts(objective, events, names)],
+    }
+
+
+def threshold(objective: Objective, tier: Tier) -> Decimal:
+    """The share of bad events above which a tier alerts; where that is beyond reach, halfway to all of them."""
+    return min(tier.burn * objective.allowed, (1 + objective.allowed) / 2)
+
+
+def _recordings(objective: Objective, events: Events, names: Names) -> Iterator[tuple[str, str]]:
+    every, bad = names.read("events:increase5m"), names.read("bad_events:increase5m")
+    yield "events:increase5m", events.events
+    yield "bad_events:increase5m", events.bad.replace(EVENTS, every)
+    yield "bad_events:ratio5m", f"{bad} / clamp_min({every}, 1e-9)"
+    for window, seconds in WINDOWS_S.items():
+        yield f"events:whole{window}", _whole(every, window, seconds)
+        yield (
+            f"bad_events:ratio{window}",
+            f"{_sum(bad, window, seconds)}\n/\nclamp_min({names.read(f'events:whole{window}')}, 1e-9)",
+        )
+    days, seconds = f"{objective.window_s // DAY_S}d", objective.window_s
+    if objective.by_cycle:
+        yield "budget:remaining_window", "min by (source, account_id) (tidewatch_hosting_sla_budget_remaining_ratio)"
+        return
+    yield "bad_events:sum_window", _sum(bad, days, seconds)
+    yield (
+        "bad_events:ratio_window",
+        f"{names.read('bad_events:sum_window')}\n/\nclamp_min({_sum(every, days, seconds)}, 1e-9)",
+    )
+    allowed = f"clamp_min({objective.allowed.normalize():f} * {_whole(every, days, seconds)}, 1e-9)"
+    yield "budget:remaining_window", f"1\n-\n{names.read('bad_events:sum_window')}\n/\n{allowed}"
+
+
+def _step(seconds: int) -> tuple[str, int]:
+    """How far apart increases are taken, and how often each event is in them."""
+    return ("1m", BASE_S // 60) if seconds <= WINDOWS_S["2h"] else ("5m", 1)
+
+
+def _sum(recording: str, window: str, seconds: int) -> str:
+    """How many there were, as far as is known."""
+    step, times = _step(seconds)
+    return f"sum_over_time({recording}[{window}:{step}])" + (f" / {times}" if times > 1 else "")
+
+
+def _whole(recording: str, window: str, seconds: int) -> str:
+    """How many the whole window has, if it is all like what is known."""
+    return f"{seconds // BASE_S} * avg_over_time({recording}[{window}:{_step(seconds)[0]}])"
+
+
+def _alerts(objective: Objective, events: Events, names: Names) -> Iterator[dict[str, Any]]:
+    for tier in TIERS:
+        if events.pages or tier.severity != "page":
+            yield _burn(objective, events, names, tier)
+    remaining = names.read("budget:remaining_window")
+    seen = "" if objective.by_cycle else f"\nand\n{names.read('bad_events:sum_window')} > {ONE_EVENT}"
+    told = f"the error budget of {objective.window_words} ({objective.name})"
+    for alert, limit, words in (
+        ("SloBudgetLow", LOW, f"{{{{ $value | humanizePercentage }}}} left of {told}"),
+        ("SloBudgetSpent", Decimal(0), f"{{{{ $value | humanizePercentage }}}} left of {told}, which is spent"),
+    ):
+        description = f"{_promise(objective)} " + (
+            "More were bad than may be."
+            if limit == 0
+            else f"Of those that may be bad, less than {limit * 100:.0f} % are left."
+        )
+        yield _alert(
+            events,
+            alert,
+            f"{remaining} < {limit}{seen}",
+            severity="ticket",
+            keep="15m",
+            slo=objective.name,
+            words=words,
+            description=description,
+        )
+
+
+def _burn(objective: Objective, events: Events, names: Names, tier: Tier) -> dict[str, Any]:
+    limit, allowed = f"{threshold(objective, tier).normalize():f}", f"{objective.allowed.normalize():f}"
+    ratio, whole = names.read(f"bad_events:ratio{tier.long}"), names.read(f"events:whole{tier.long}")
+    beyond_chance = f"{ratio} * ln({ratio} / {allowed}) - {ratio} + {allowed}"
+    return _alert(
+        events,
+        tier.alert,
+        f"{ratio} > {limit}\nand\n{names.read(f'bad_events:ratio{tier.short}')} > {limit}\nand\n"
+        f"  {whole}\n*\n  ({beyond_chance})\n>\n  {-math.log(tier.chance):.2f}",
+        severity=tier.severity,
+        keep=tier.keep,
+        slo=objective.name,
+        words=f"{{{{ $value | humanizePercentage }}}} {events.failed} in {tier.long}, "
+        f"{(objective.allowed * 100).normalize():f} % may ({objective.name})",
+        description=f"{_promise(objective)} Bad ones came {_times(tier)}as often as allowed, or more, "
+        f"over {tier.long} and over {tier.short}: at this rate the budget lasts {_lasts(objective, tier)}.",
+    )
+
+
+def _promise(objective: Objective) -> str:
+    said = objective.description.rstrip(".") or objective.name
+    return f"{said}: {objective.objective:g} % within {objective.window_words}."
+
+
+def _times(tier: Tier) -> str:
+    return f"{tier.burn} times " if tier.burn > 1 else ""
+
+
+def _lasts(objective: Objective, tier: Tier) -> str:
+    hours = objective.window_s / 3600 / float(tier.burn)
+    return f"{hours / 24:.0f} days" if hours >= 96 else f"{hours:.0f} hours"
+
+
+def _alert(
+    events: Events, name: str, expr: str, *, severity: str, keep: str, slo: str, words: str, description: str
+) -> dict[str, Any]:
+    of = {"source": "{{ $labels.source }}", "account_id": "account {{ $labels.account_id }}"}
+    of["store_id"] = "store {{ $labels.store_id }}"
+    subject = ", ".join(of.get(label, f"{label} {{{{ $labels.{label} }}}}") for label in events.by)
+    link = f"{BOARDS}{events.board}" + ("?var-source={{ $labels.source }}" if "source" in events.by else "")
+    return {
+        "alert": name,
+        "expr": _block(expr),
+        "keep_firing_for": keep,
+        "labels": {"severity": severity, "slo": slo, "via": "exporter"},
+        "annotations": {
+            "summary": f"{subject}: {words}" if subject else words,
+            "description": description,
+            "runbook_url": RUNBOOKS + name.lower(),
+            "dashboard_url": link,
+        },
+    }
+
+
+def is_current(levels: ServiceLevels, path: Path = RULES_FILE) -> bool:
+    """Whether the file is what the objectives make."""
+    return path.is_file() and path.read_text("utf-8") == rendered(levels)
+
+
+def write(levels: ServiceLevels, path: Path = RULES_FILE) -> None:
+    """Write the rule file. Raises StoreError."""
+    with replacing(path) as out:
+        out.write(rendered(levels).encode())
+
+
+class _Block(str):
+    """Text that YAML shows as lines."""
+
+    __slots__ = ()
+
+
+def _block(text: str) -> str:
+    return _Block(text + "\n") if "\n" in text else text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists indented below their key, PromQL in lines."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        super().increase_indent(flow, False)
+
+
+_Dumper.add_representer(_Block, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|"))

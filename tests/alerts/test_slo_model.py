@@ -1,0 +1,150 @@
+"""What slo.yml may say, and what is said of the rest."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.slo.counters import Counter, Matcher, parse_counter, parse_quotient, parse_sum
+from alerts.slo.model import BUCKETS_S, ServiceLevels, read_service_levels
+from exporter.accesslog.source import BUCKETS_S as OF_THE_EXPORTER
+from foundation.config import parse_config
+from foundation.errors import ConfigError
+
+LATENCY = "{kind: latency, from: log, threshold: %s}"
+
+
+def levels(indicator="{kind: availability}", rest="", more=""):
+    return parse_config(
+        f"objectives:\n  - name: one\n    indicator: {indicator}\n{rest}{more}", ServiceLevels, name="slo.yml"
+    )
+
+
+def test_out_of_the_box_each_site_has_three_nines_over_thirty_days():
+    site = read_service_levels().objectives[0]
+    assert (site.indicator.measures, site.indicator.sources, site.allowed, site.window_words) == (
+        ("log", "stats"),
+        ".+",
+        Decimal("0.001"),
+        "30 days",
+    )
+
+
+def test_the_bounds_are_those_of_the_exporter():
+    assert BUCKETS_S == OF_THE_EXPORTER
+
+
+def test_a_bound_of_ones_own_may_be_a_threshold():
+    assert levels(LATENCY % "300ms", more="buckets: [0.3, 3]\n").objectives[0].indicator.threshold == 0.3
+
+
+@pytest.mark.parametrize(
+    ("indicator", "rest", "message"),
+    [
+        (
+            "{kind: availability}",
+            "    objective: 100\n",
+            "slo.yml:4: $.objectives[0].objective: expected a percentage from 1 to",
+        ),
+        (
+            "{kind: availability}",
+            "    objective: 0\n",
+            "expected a percentage from 1 to 99.9999, for example 99.9",
+        ),
+        (
+            "{kind: availability}",
+            "    window: 36h\n",
+            "$.objectives[0]: window 1d12h: expected whole days, for example 30d",
+        ),
+        ("{kind: availability}", "    window: 5m\n", "expected at least 1d"),
+        ("{kind: availability}", '    description: "{{ $x }}"\n', "expected one line of text without {{"),
+        (
+            LATENCY % "300ms",
+            "",
+            "objective one: threshold 0.3 s is not a bound of the histogram; expected one of 0.001, ",
+        ),
+        ("{kind: latency}", "", "$.objectives[0].indicator: missing key threshold: expected the longest good time"),
+        ("{kind: latency, from: stats, threshold: 1s}", "", "latency has no measure stats; expected log"),
+        ("{kind: availability, from: [log, hosting]}", "", "from: expected one measure, or [log, stats]"),
+        ("{kind: availability, from: [log, log]}", "", "from: expected each measure once"),
+        (
+            "{kind: availability, from: stats, routes: /a}",
+            "",
+            "routes does not apply to availability from stats; known here: codes",
+        ),
+        ("{kind: availability, codes: '5(?=0)'}", "", "codes: invalid regex '5(?=0)': Prometheus' have no lookaround"),
+        ("{kind: availability, codes: '5('}", "", "codes: invalid regex '5('"),
+        ("{kind: ratio, total: a_total}", "", "expected total, and one of good and bad, each a counter"),
+        (
+            "{kind: ratio, total: a_total, good: b, bad: c}",
+            "",
+            "expected total, and one of good and bad, each a counter",
+        ),
+        (
+            "{kind: ratio, total: 'rate(a[5m])', good: b}",
+            "",
+            "invalid counter rate(a[5m]): expected a metric and its labels",
+        ),
+        (
+            "{kind: availability, from: hosting}",
+            "    objective: 99\n",
+            "the exporter's billing cycle allows 0.1 %; expected objective 99.9",
+        ),
+        ("{kind: speed}", "", "expected availability or latency or ratio, got speed"),
+        ("{kind: availability, source: a}", "", "unknown key source"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_could(indicator, rest, message):
+    with pytest.raises(ConfigError) as caught:
+        levels(indicator, rest)
+    assert message in str(caught.value)
+
+
+def test_two_objectives_of_one_name_are_refused():
+    with pytest.raises(ConfigError, match="duplicate objective one"):
+        levels(more="  - name: one\n    indicator: {kind: availability}\n")
+
+
+COUNTER = Counter("http_requests_total", (Matcher("code", "=~", "5.."), Matcher("job", "=", 'a"b')))
+
+
+@pytest.mark.parametrize(
+    ("text", "by"),
+    [
+        ("%s", ()),
+        ("sum(rate(%s[5m]))", ()),
+        ("sum by (job, zone) (increase(%s[{{.window}}]))", ("job", "zone")),
+        ("sum( rate(%s[5m]) )\n  by (job)", ("job",)),
+        ("rate(%s[1h])", ()),
+    ],
+)
+def test_a_counter_is_read_from_what_is_around_it(text, by):
+    assert parse_sum(text % str(COUNTER)) == (COUNTER, by)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1 - a", "sum(a) + sum(b)", "avg(rate(a[5m]))", "a{b}", "histogram_quantile(0.9, a)", "sum without (x) (a)"],
+)
+def test_a_query_that_is_no_count_of_events_is_refused(text):
+    with pytest.raises(ValueError, match="expected"):
+        parse_sum(text)
+
+
+def test_a_quotient_of_counters_is_read_and_a_bare_ratio_is_not():
+    assert parse_quotient('sum(rate(a{path="/x/y"}[5m])) / sum(rate(b[5m]))') == (
+        (Counter("a", (Matcher("path", "=", "/x/y"),)), ()),
+        (Counter("b"), ()),
+    )
+    with pytest.raises(ValueError, match="can't be weighted by requests"):
+        parse_quotient("job:success:ratio5m")
+
+
+NAMES = st.from_regex(r"\A[a-z_][a-z0-9_]{0,8}\Z")
+MATCHERS = st.builds(Matcher, NAMES, st.sampled_from(("=", "!=", "=~", "!~")), st.text(max_size=8))
+
+
+@given(st.builds(Counter, NAMES, st.lists(MATCHERS, max_size=3).map(tuple)))
+def test_a_counter_as_text_is_read_back_as_the_same(counter):
+    assert parse_counter(str(counter)) == counter

@@ -1,0 +1,169 @@
+"""The rules that objectives make."""
+
+import math
+import subprocess
+from decimal import Decimal
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from alerts.cli import main
+from alerts.rulefiles import HERE
+from alerts.slo.model import Indicator, Objective, ServiceLevels, read_service_levels
+from alerts.slo.rules import TIERS, group, is_current, rendered, threshold, write
+
+OBJECTIVES = st.floats(1, 99.9999).map(
+    lambda o: Objective(name="o", objective=o, indicator=Indicator(kind="availability"))
+)
+TIER = st.sampled_from(TIERS)
+KINDS = ServiceLevels(
+    objectives=(
+        Objective(
+            name="slow", objective=99, indicator=Indicator(kind="latency", threshold=1.0, sources="shop", routes="/a")
+        ),
+        Objective(
+            name="stores", objective=90, window=7 * 86_400, indicator=Indicator(kind="availability", from_="stores")
+        ),
+        Objective(
+            name="each",
+            objective=90,
+            indicator=Indicator(kind="availability", from_="stores", per_store=True, except_sources="test"),
+        ),
+        Objective(
+            name="rolling", window=86_400, objective=99, indicator=Indicator(kind="availability", from_="hosting")
+        ),
+        Objective(
+            name="jobs",
+            indicator=Indicator(kind="ratio", total="jobs_total", bad='jobs_total{end="failed"}', by=("job", "queue")),
+        ),
+        Objective(name="all", indicator=Indicator(kind="ratio", total="a_total", good='a_total{ok="yes"}')),
+    )
+)
+
+
+def test_the_committed_rules_are_what_the_objectives_make():
+    assert is_current(read_service_levels()), "run `python -m alerts slo generate` and commit alerts/rules/slo.yml"
+
+
+def told(bad, all_, objective, tier):
+    """Whether as many bad events of as many in the long window alert, as the rule says."""
+    share, allowed = bad / all_, float(objective.allowed)
+    evidence = all_ * (share * math.log(share / allowed) - share + allowed)
+    return share > threshold(objective, tier) and evidence > -math.log(tier.chance)
+
+
+def test_the_rule_reckons_as_this_test_does():
+    expr = next(
+        rule["expr"] for rule in group(read_service_levels().objectives[0])["rules"] if rule.get("alert") == "SloBurn14"
+    )
+    flat = " ".join(expr.replace("slo_source:tidewatch_slo_", "").replace('{slo="site-availability"}', "").split())
+    assert flat == (
+        "bad_events:ratio1h > 0.0144 and bad_events:ratio5m > 0.0144 and events:whole1h * (bad_events:ratio1h * "
+        "ln(bad_events:ratio1h / 0.001) - bad_events:ratio1h + 0.001) > 13.82"
+    )
+
+
+@given(OBJECTIVES, TIER.filter(lambda tier: tier.severity == "page"), st.integers(1, 10**7))
+def test_one_bad_event_never_pages_whatever_the_traffic(objective, tier, all_):
+    """Nor as increase() may see it, a quarter larger than it is."""
+    assert not told(min(1.25, all_), all_, objective, tier)
+
+
+@given(OBJECTIVES, TIER)
+def test_a_total_outage_alerts_at_any_objective(objective, tier):
+    assert threshold(objective, tier) < 1
+    assert told(10**8, 10**8, objective, tier)
+
+
+@given(OBJECTIVES, TIER, st.integers(1, 5000), st.data())
+def test_what_alerts_is_not_explained_by_chance(objective, tier, all_, data):
+    """The bound is on the safe side of the exact probability that the objective is kept and this is seen."""
+    bad = data.draw(st.integers(1, all_))
+    if told(bad, all_, objective, tier):
+        assert binom.sf(bad - 1, all_, float(objective.allowed)) <= tier.chance
+
+
+@given(OBJECTIVES)
+def test_a_lower_rate_has_a_lower_limit(objective):
+    limits = [threshold(objective, tier) for tier in TIERS]
+    assert limits == sorted(limits, reverse=True)
+    assert limits[-1] >= min(objective.allowed, Decimal(1))
+
+
+def test_stores_that_are_polled_by_the_hour_have_no_alert_on_minutes():
+    rules = {o.name: {rule.get("alert") for rule in group(o)["rules"]} - {None} for o in KINDS.objectives}
+    slow = {"SloBurn3", "SloBurn1", "SloBudgetLow", "SloBudgetSpent"}
+    assert (rules["stores"], rules["each"]) == (slow, slow)
+    assert rules["slow"] == slow | {"SloBurn14", "SloBurn6"}
+
+
+def test_a_group_is_the_same_whatever_the_others_are():
+    [first, *_] = yaml.safe_load(rendered(KINDS))["groups"]
+    alone = yaml.safe_load(rendered(ServiceLevels(objectives=KINDS.objectives[:1])))["groups"]
+    assert alone == [first]
+
+
+def test_check_names_the_stale_file_and_exits_1(tmp_path):
+    path = tmp_path / "slo.yml"
+    arguments = ["slo", "generate", "--slo", str(HERE / "slo.yml"), "--output", str(path)]
+    got = CliRunner().invoke(main, [*arguments, "--check"])
+    assert (got.exit_code, path.exists()) == (1, False)
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert CliRunner().invoke(main, [*arguments, "--check"]).exit_code == 0
+
+
+E_ = '{job="e", instance="e:1", source="%s"%s}'
+SERIES = {
+    "tidewatch_http_request_duration_seconds_count" + E_ % ("shop", ', route="/a"'): "0+100x40",
+    "tidewatch_http_request_duration_seconds_bucket" + E_ % ("shop", ', route="/a", le="1.0"'): "0+60x40",
+    "tidewatch_http_request_duration_seconds_count" + E_ % ("other", ', route="/a"'): "0+100x40",
+    "tidewatch_store_time_seconds" + E_ % ("s", ', window="hour", state="up"'): "90000x40",
+    "tidewatch_store_time_seconds" + E_ % ("s", ', window="hour", state="down"'): "90000x40",
+    "tidewatch_store_time_seconds" + E_ % ("s", ', window="hour", state="unknown"'): "900000x40",
+    "tidewatch_store_last_ingest_timestamp_seconds" + E_ % ("s", ""): "0x40",
+    "tidewatch_hosting_account_state_seconds" + E_ % ("h", ', account_id="7", state="up"'): "0+45x40",
+    "tidewatch_hosting_account_state_seconds" + E_ % ("h", ', account_id="7", state="silent"'): "0+15x40",
+    "tidewatch_hosting_account_downtime_seconds" + E_ % ("h", ', account_id="7"'): "0+15x40",
+    'jobs_total{job="e", queue="a", end="failed"}': "0+1x40",
+    'jobs_total{job="e", queue="a", end="done"}': "0+3x40",
+    'jobs_total{job="e", queue="b", end="done"}': "0+3x40",
+    'a_total{ok="no"}': "0+1x40",
+}
+WANT = {  # the ratio of five minutes, by what has a budget
+    'slo_source:tidewatch_slo_bad_events:ratio5m{slo="slow"}': {'{slo="slow", source="shop"}': 0.4},
+    'slo_source:tidewatch_slo_bad_events:ratio5m{slo="stores"}': {'{slo="stores", source="s"}': 0.5},
+    "slo_source_account_id:tidewatch_slo_bad_events:ratio5m": {'{slo="rolling", source="h", account_id="7"}': 0.25},
+    "slo_job_queue:tidewatch_slo_bad_events:ratio5m": {
+        '{slo="jobs", job="e", queue="a"}': 0.25,
+        '{slo="jobs", job="e", queue="b"}': 0,
+    },
+    "slo:tidewatch_slo_bad_events:ratio5m": {'{slo="all"}': 1},
+}
+
+
+@pytest.mark.slow
+def test_every_indicator_reckons_in_prometheus(tmp_path):
+    """Slow requests, stores that are down, accounts, counters of others by label, and a part that was never seen."""
+    write(KINDS, tmp_path / "rules.yml")
+    asked = [
+        {
+            "expr": f"round({expr}, 0.001)",
+            "eval_time": "19m",
+            "exp_samples": [{"labels": labels, "value": value} for labels, value in samples.items()],
+        }
+        for expr, samples in WANT.items()
+    ]
+    case = {
+        "interval": "29s",
+        "input_series": [{"series": series, "values": values} for series, values in SERIES.items()],
+        "promql_expr_test": asked,
+    }
+    test = {"rule_files": ["rules.yml"], "evaluation_interval": "59s", "tests": [case]}
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(test))
+    for command in (["check", "rules", "--lint=all", "--lint-fatal", "rules.yml"], ["test", "rules", "test.yml"]):
+        done = subprocess.run(["promtool", *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
