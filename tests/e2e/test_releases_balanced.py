@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from ports import free_ports
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]  # it waits for two bounds
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 300  # a bound for a busy machine

@@ -12,7 +12,7 @@ from conftest import ROOT, start_demo, start_stack, wait_until_gone
 from honcho.environ import parse_procfile
 from stack import Stack, StackError
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 WITHIN_S = 100  # a bound for a busy machine; a quiet one needs ten seconds
 
 

@@ -141,6 +141,7 @@ def contents(path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # under 20 s on a quiet machine
 def test_kill_9_at_any_moment_of_a_load_leaves_all_of_it_or_nothing(tmp_path):
     first, second = (tmp_path / name for name in ("first", "second"))
     for folder, stores, seed in ((first, 50, 1), (second, 3000, 2)):

@@ -168,6 +168,7 @@ def test_the_sql_gives_every_second_the_state_that_walking_gives(world, window):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # under 20 s on a quiet machine
 @settings(max_examples=200)
 @given(worlds, windows)
 def test_the_sql_agrees_with_the_walk_on_many_worlds(world, window):

@@ -64,6 +64,7 @@ def streamed(records):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # under 20 s on a quiet machine
 @given(records=records)
 def test_a_file_and_a_stream_of_the_same_records_give_the_same_alerts(records):
     """Worse at first, then whatever comes; the stream sees single bins, with gaps left out by the same rule."""

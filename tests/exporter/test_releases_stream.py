@@ -141,6 +141,7 @@ def test_a_jump_of_years_closes_no_millions_of_bins():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # under 20 s on a quiet machine
 @given(events=events, gap=st.integers(0, 1500), most=st.integers(1, 4))
 def test_gaps_that_are_skipped_and_bins_closed_a_few_at_a_time_change_nothing(events, gap, most):
     """A stream that steps through every bin at once is the twin."""

@@ -137,6 +137,7 @@ def test_the_report_is_what_a_look_at_every_minute_finds(database, store, interp
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # under 20 s on a quiet machine
 @given(stores(), INTERPOLATIONS, st.booleans())
 @settings(max_examples=80)
 def test_the_report_is_what_a_look_at_every_minute_finds_in_many_worlds(database, store, interpolation, outside):

@@ -339,6 +339,7 @@ class TestManyHurriedLogs(HurriedLog.TestCase):
 
 
 pytest.mark.slow(TestManyRotatedLogs)
+pytest.mark.timeout(300)(TestManyRotatedLogs)  # under 20 s on a quiet machine
 pytest.mark.slow(TestManyHurriedLogs)
 
 
