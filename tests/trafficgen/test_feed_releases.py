@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from foundation.errors import ConfigError, TidewatchError
-from trafficgen.feeds.releases import Regression, command, make_shape, parse_regression, seconds
+from trafficgen.feeds.releases import Regression, TcpSink, command, make_shape, parse_regression, seconds
 
 
 @pytest.mark.parametrize(
@@ -139,3 +139,15 @@ def test_a_truth_that_cannot_be_written_is_told_by_its_name(tmp_path):
     got = CliRunner().invoke(command, ["--to", str(tmp_path / "errors.tsv"), "--duration", "1", "--truth", str(truth)])
     assert isinstance(got.exception, TidewatchError)
     assert str(got.exception) == f"{truth}: No such file or directory"
+
+
+def test_a_receiver_that_hangs_up_at_the_token_is_one_line_and_no_open_socket(monkeypatch):
+    class Gone(socket.socket):
+        def sendall(self, _data):
+            raise ConnectionResetError(104, "Connection reset by peer")
+
+    with Gone() as gone:
+        monkeypatch.setattr(socket, "create_connection", lambda *_, **__: gone)
+        with pytest.raises(TidewatchError, match=r"^tcp://there:1: Connection reset by peer$"):
+            TcpSink("there", 1, "secret")
+        assert gone.fileno() == -1

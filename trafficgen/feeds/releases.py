@@ -13,6 +13,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -209,11 +210,13 @@ class TcpSink:
     def __init__(self, host: str, port: int, token: str | None) -> None:
         self._lines = 0
         try:
-            self._socket = socket.create_connection((host, port), timeout=10)
+            with ExitStack() as stack:
+                self._socket = stack.enter_context(socket.create_connection((host, port), timeout=10))
+                if token:
+                    self._socket.sendall(f"AUTH {token}\n".encode())
+                stack.pop_all()
         except OSError as exc:
             raise TidewatchError(f"tcp://{host}:{port}: {exc.strerror or exc}") from exc
-        if token:
-            self._socket.sendall(f"AUTH {token}\n".encode())
 
     def send(self, number: int, lines: bytes) -> bool:  # noqa: ARG002, the same call as HttpSink's
         """Send the records of one second."""
