@@ -1,6 +1,7 @@
 """Every server of Tidewatch, as its command starts it, under one web configuration and with few descriptors."""
 
 import base64
+import contextlib
 import http.client
 import resource
 import shutil
@@ -68,11 +69,10 @@ class House:
         """(status, headers) of the answer."""
         if self.tls is not None:
             headers.setdefault("Authorization", f"Basic {base64.b64encode(self.login.encode()).decode()}")
-        connection = self.connect(server)
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
-        answer = connection.getresponse()
-        answer.read()
-        connection.close()
+        with contextlib.closing(self.connect(server)) as connection:
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            answer.read()
         return answer.status, answer.headers
 
     def certificate(self, server):

@@ -1,5 +1,6 @@
 """Three exporters behind a load balancer, summed by a real Prometheus, give the verdict that one gives."""
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -74,11 +75,10 @@ def until(good):
 
 
 def post(port, lines):
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=WITHIN_S)
-    client.request("POST", "/ingest", "".join(lines))
-    answer = client.getresponse()
-    assert json.loads(answer.read())["taken"] == len(lines), answer.status
-    client.close()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=WITHIN_S)) as client:
+        client.request("POST", "/ingest", "".join(lines))
+        answer = client.getresponse()
+        assert json.loads(answer.read())["taken"] == len(lines), answer.status
 
 
 def of(found, source):
