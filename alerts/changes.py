@@ -54,7 +54,10 @@ class Changes:
     that is forgotten and received again is a change again.
     """
 
-    def __init__(self, kept: int = KEPT, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(
+        self, listening_since: datetime | None = None, *, kept: int = KEPT, kept_bytes: int = KEPT_BYTES
+    ) -> None:
+        self._listening_since = listening_since
         self._kept, self._kept_bytes = kept, kept_bytes
         self._known: OrderedDict[frozenset[tuple[str, str]], Known] = OrderedDict()  # by labels, oldest change first
         self._bytes = 0
@@ -62,11 +65,15 @@ class Changes:
     def take(self, alert: Alert, received_at: datetime) -> bool:
         """Remember `alert`; whether its state is another than when it was last received, or is new.
 
-        An alert that fires since a later moment was resolved meanwhile, and is new. Other values and texts are not.
+        An alert that fires since a later moment was resolved meanwhile, and is new. Other values and texts are not, nor
+        is the end of one that was never received while it fired, though it began after `listening_since`: it was muted.
         """
         key = frozenset(alert.labels.items())
         before = self._known.get(key)
-        changed = before is None or before.alert.status != alert.status or before.start < alert.starts_at
+        if before is None:
+            changed = alert.status == "firing" or self._may_have_been_told(alert)
+        else:
+            changed = before.alert.status != alert.status or before.start < alert.starts_at
         known = Known(
             alert,
             changed_at=received_at if before is None or changed else before.changed_at,
@@ -76,10 +83,13 @@ class Changes:
         )
         self._bytes += known.size_bytes - (before.size_bytes if before else 0)
         self._known[key] = known
-        if changed:
+        if changed or before is None:
             self._known.move_to_end(key)
             self._forget(key)
         return changed
+
+    def _may_have_been_told(self, alert: Alert) -> bool:
+        return self._listening_since is None or alert.starts_at < self._listening_since
 
     def _forget(self, newest: frozenset[tuple[str, str]]) -> None:
         while len(self._known) > 1 and (len(self._known) > self._kept or self._bytes > self._kept_bytes):

@@ -57,7 +57,7 @@ class Receiver:
         policy: WebPolicy | None = None,
     ) -> None:
         self.recent = Recent()
-        self.changes = Changes()
+        self.changes = Changes(now())
         self._wanted = wanted
         self._say, self._complain, self._now, self._clock = say, complain, now, clock
         self._timeout_s = heartbeat_timeout_s

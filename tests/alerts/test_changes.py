@@ -66,7 +66,7 @@ def test_nothing_is_said_twice_in_a_row(told):
     st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.integers(0, 40))), st.integers(1, 5), st.integers(300, 900)
 )
 def test_memory_is_bounded_and_keeps_the_newest_change(told, kept, kept_bytes):
-    changes = Changes(kept, kept_bytes)
+    changes = Changes(kept=kept, kept_bytes=kept_bytes)
     for number, (name, firing, length) in enumerate(told):
         one = alert(str(name), "firing" if firing else "resolved", number, "x" * length)
         changes.take(one, NOW)
@@ -74,6 +74,14 @@ def test_memory_is_bounded_and_keeps_the_newest_change(told, kept, kept_bytes):
         assert known[0].alert == one
         assert len(changes) <= kept
         assert sum(len(msgspec.json.encode(one.alert)) for one in known) <= kept_bytes or len(changes) == 1
+
+
+@pytest.mark.parametrize(("start_s", "change"), [(-1, True), (0, False), (9, False)])
+def test_the_end_of_what_never_fired_here_is_a_change_only_if_it_began_before(start_s, change):
+    """A mute hid it from us; or it was received by a program that ran before this one."""
+    changes = Changes(NOW)
+    assert taken(changes, alert(status="resolved", start_s=start_s), alert(start_s=99)) == [change, True]
+    assert len(changes) == 1
 
 
 def test_resolved_alerts_are_forgotten_before_firing_ones():
