@@ -63,7 +63,7 @@ class Alertmanager:
             {
                 "labels": labels,
                 "annotations": annotations,
-                "startsAt": (now - timedelta(seconds=90)).isoformat(),
+                "startsAt": now.isoformat(),
                 "endsAt": (now if over else now + timedelta(hours=1)).isoformat(),
                 "generatorURL": "http://127.0.0.1:9090/graph?g0.expr=up&g0.tab=1",
             }
