@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from foundation.errors import TidewatchError
+from foundation.terminal import echo
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _SLO = click.option("--slo", "slo_file", type=_FILE, show_default="that of the package", help="The objectives.")
@@ -12,7 +13,7 @@ _SLO = click.option("--slo", "slo_file", type=_FILE, show_default="that of the p
 
 @click.group()
 def slo() -> None:
-    """Service levels as data: rules from objectives."""
+    """Service levels as data: rules from objectives, and OpenSLO documents."""
 
 
 @slo.command()
@@ -29,3 +30,28 @@ def generate(*, slo_file: Path | None, output: Path | None, check: bool) -> None
         write(levels, path)
     elif not is_current(levels, path):
         raise TidewatchError(f"{path}: differs from its objectives; run `python -m alerts slo generate`")
+
+
+@slo.command("import")
+@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.option("--output", type=_FILE, default=Path("-"), show_default="standard output", help="The file of objectives.")
+def import_(*, files: tuple[Path, ...], output: Path) -> None:
+    """Read OpenSLO v1 documents and write them as objectives; nothing is written when one of them is refused."""
+    from alerts.slo.openslo import read_files
+    from alerts.slo.written import write_levels
+
+    levels, notes = read_files(files)
+    for note in notes:
+        echo(f"alerts slo import: {note}", err=True)
+    write_levels(levels, output)
+
+
+@slo.command()
+@_SLO
+@click.option("--output", type=_FILE, default=Path("-"), show_default="standard output", help="The OpenSLO file.")
+def export(*, slo_file: Path | None, output: Path) -> None:
+    """Write the objectives as OpenSLO v1 documents."""
+    from alerts.slo.model import SLO_FILE, read_service_levels
+    from alerts.slo.openslo import write_documents
+
+    write_documents(read_service_levels(slo_file or SLO_FILE), output)
