@@ -1,6 +1,7 @@
 """Site traffic: is the site well, is all of its traffic seen, who fails, how slow is it, what is firing."""
 
-from dashboards import style
+from alerts.slo.model import read_service_levels
+from dashboards import service_levels, style
 from dashboards.style import Text, query
 
 SITE = 'source=~"$source"'
@@ -38,6 +39,7 @@ def board() -> style.Board:
                     alerts_firing(),
                 ],
             ),
+            *service_levels.rows(read_service_levels()),
             style.Row("Is all of the traffic seen?", [planned_sent_logged_counted(), not_sent_by_reason()]),
             style.Row(
                 "What are the answers?", [rate_by_code(), requests_by_route(), share_of_errors(), errors_by_route()]

@@ -70,6 +70,7 @@ class Site:
         self.observe("trafficgen_request_duration_seconds", 'source="site",from="plan"', middle * 1.35, planned)
         self.observe("trafficgen_request_duration_seconds", 'source="site",from="send"', middle * 1.1, planned)
         self.observe("trafficgen_send_lateness_seconds", 'source="site"', 0.0009, planned)
+        self.promise(second)
         self.watch(second, seconds, planned)
 
     def observe(self, name: str, labels: str, middle: float, count: float) -> None:
@@ -80,6 +81,15 @@ class Site:
         self.add(f'{name}_bucket{{{labels},le="+Inf"}}', count)
         self.add(f"{name}_count{{{labels}}}", count)
         self.add(f"{name}_sum{{{labels}}}", count * middle)
+
+    def promise(self, second: int) -> None:
+        """What the rules of service levels record, for a budget of which a third is gone."""
+        for window, ratio in (("1h", 0.002), ("6h", 0.0012), ("1d", 0.0009), ("3d", 0.0004), ("_window", 0.00035)):
+            burnt = ratio + (0.02 if window == "1h" and failing(second) else 0)
+            self.values[
+                f'slo_source:tidewatch_slo_bad_events:ratio{window}{{slo="site-availability",source="site"}}'
+            ] = burnt
+        self.values['slo_source:tidewatch_slo_budget:remaining_window{slo="site-availability",source="site"}'] = 0.65
 
     def watch(self, second: int, seconds: int, lines: float) -> None:
         """What the monitoring tells of itself."""

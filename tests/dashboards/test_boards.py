@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import promql_parser as promql
 import pytest
 
+from alerts.rulefiles import every_rule
 from dashboards import build, model
 from dashboards.promql import as_text, built_in, span, substitute
 from exporter.catalogue import every_metric
@@ -40,6 +41,7 @@ FOREIGN = {  # what Prometheus makes itself, and what every client library tells
     "prometheus_notifications_alertmanagers_discovered": set(),
     "ALERTS": set(),
 }
+RECORDED = {rule.record for rule in every_rule() if rule.record}
 COUNTER_SUFFIXES = ("_total", "_bucket", "_count", "_sum")
 COUNTER_FUNCTIONS = {"rate", "increase", "irate"}
 
@@ -66,7 +68,9 @@ def selectors(expr: promql.Expr) -> list[promql.VectorSelector]:
 
 
 def labels_of(name: str) -> set[str]:
-    """The labels that a metric is known to have."""
+    """The labels that a metric is known to have; a recording's name begins with them."""
+    if name in RECORDED:
+        return set(name.partition(":")[0].split("_"))
     base = next((name.removesuffix(end) for end in ("_bucket", "_count", "_sum") if name.endswith(end)), name)
     declared = CATALOGUE.get(name) or CATALOGUE.get(base)
     return set(declared.labels) if declared else FOREIGN.get(name, set())

@@ -1,0 +1,54 @@
+"""The panels of service levels have the limits of slo.yml."""
+
+import pytest
+
+from alerts.slo.model import Indicator, Objective, ServiceLevels, read_service_levels
+from alerts.slo.rules import group
+from dashboards import style
+from dashboards.service_levels import rows
+
+SITE = Objective(name="quick", objective=99.5, window=7 * 86_400, indicator=Indicator(kind="latency", threshold=0.25))
+LEVELS = ServiceLevels(
+    objectives=(
+        *read_service_levels().objectives,
+        SITE,
+        Objective(name="hosts", indicator=Indicator(kind="availability", from_="hosting")),
+    )
+)
+
+
+def panels(levels):
+    return style.to_json(style.Board("tidewatch-test", "Test", "For a test.", [], rows(levels)))["panels"]
+
+
+def test_each_objective_of_sites_has_its_row_and_no_other():
+    found = panels(LEVELS)
+    assert [panel["title"] for panel in found if panel["type"] == "row"] == [
+        "Service level: 99.9 % within 30 days (site-availability)",
+        "Service level: 99.5 % within 7 days (quick)",
+    ]
+    assert [sum(panel["gridPos"]["w"] for panel in found[at + 1 : at + 5]) for at in range(0, len(found), 5)] == [
+        24,
+        24,
+    ]
+
+
+def test_thresholds_are_those_of_the_objective():
+    _, bad, left, burn, worst = panels(ServiceLevels(objectives=(SITE,)))
+    steps = [
+        [(step["value"], step["color"]) for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
+        for panel in (bad, left, worst)
+    ]
+    budget = [(None, "red"), (0, "orange"), (0.25, "green")]
+    assert steps == [[(None, "green"), (0.005, "red")], budget, budget]
+    assert "99.5 % within 7 days" in bad["description"]
+    assert {target["expr"].rpartition("/ ")[2] for target in burn["targets"]} == {"0.005"}
+
+
+@pytest.mark.parametrize("objective", [o for o in LEVELS.objectives if o.indicator.measures != ("hosting",)])
+def test_panels_ask_what_the_rules_record(objective):
+    recorded = {rule["record"] for rule in group(objective)["rules"] if "record" in rule}
+    asked = [
+        target["expr"] for panel in panels(ServiceLevels(objectives=(objective,)))[1:] for target in panel["targets"]
+    ]
+    assert {expr[expr.index("slo_source") :].partition("{")[0] for expr in asked} <= recorded
