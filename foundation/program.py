@@ -1,5 +1,7 @@
 """A click command as a program: exit codes, and one line on stderr for each thing that the user can mend."""
 
+import errno
+import os
 import re
 import sys
 import traceback
@@ -8,11 +10,12 @@ from types import TracebackType
 
 import click
 
-from foundation.errors import TidewatchError
+from foundation.errors import StoreError, TidewatchError, in_words
 from foundation.terminal import echo, printable
 
 INTERRUPTED = 130  # by Ctrl-C
 _DUCKDB_INTERRUPTED = "Query interrupted"  # what DuckDB makes of a KeyboardInterrupt, without a type of its own
+_NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _FOLD = re.compile(r"\s*\n\s*")  # click lists choices on lines of their own
 
 
@@ -20,7 +23,8 @@ def run_command(name: str, command: Callable[..., object]) -> None:
     """Run `command`; what the user can mend is reported under the `name` of the program, and by its exit code.
 
     A command ends with a code of its own by `ctx.exit(code)`, which click returns. When the reader of the output goes
-    away, click notices first and exits with 1. A bug is a traceback, in which nothing from outside acts either.
+    away, click notices first and exits with 1; where it cannot be written, that is one line. A bug is a traceback, in
+    which nothing from outside acts either.
     """
     sys.excepthook = _print_bug
     try:
@@ -42,6 +46,12 @@ def run_command(name: str, command: Callable[..., object]) -> None:
         for problem in exc.args:
             echo(f"{name}: {printable(problem)}", err=True)
         sys.exit(exc.exit_code)
+    except OSError as exc:
+        if exc.filename is not None or exc.errno not in _NOT_WRITTEN:  # with a name it is of another file
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where the rest goes, at exit too
+        echo(f"{name}: standard output: {in_words(exc)}", err=True)
+        sys.exit(StoreError.exit_code)
     if isinstance(code, int):
         sys.exit(code)
 

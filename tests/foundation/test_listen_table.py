@@ -142,6 +142,16 @@ def test_a_server_whose_connections_are_all_at_work_does_not_shut_the_others():
     run(scene)
 
 
+def test_those_at_work_are_as_many_as_the_limit_and_never_make_room():
+    limit, now_s = GUARANTEED + 3, 1000.0
+    table = Connections(limit, lambda: now_s, Clock().call_later)
+    for number in range(2 * limit):
+        assert table.admits("a:1") == (number < limit)
+        if number < limit:
+            Client(table, State.WORK, now_s - 10 * SLOW_S)
+    assert not table.evict()
+
+
 @given(CLIENTS, st.floats(0, 100))
 def test_a_sweep_closes_exactly_those_that_are_due(clients, later):
     def scene(table, now_s):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -100,3 +101,22 @@ def test_a_runtime_error_of_ours_is_one():
 
     with pytest.raises(RuntimeError, match="a bug"):
         run_command("x", broken)
+
+
+WRITES = """
+import click
+from foundation.program import run_command
+from foundation.terminal import echo
+command = click.Command("much", callback=lambda: echo(100_000 * "x"))
+run_command("tool", click.Group(commands=[command]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("argument", ["much", "--help"])
+def test_output_that_cannot_be_written_is_one_line(argument):
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", WRITES, argument], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (5, b"tool: standard output: No space left on device\n")
