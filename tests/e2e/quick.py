@@ -19,8 +19,8 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 LIST = TESTS / "slow.txt"
-SLOW_S = 0.02
-"""Processor time of a function with all its cases: what collecting leaves of ten seconds is for about 800 functions."""
+SLOW_S = 0.015
+"""Processor time of a function with all its cases: what collecting leaves of ten seconds is for about 750 functions."""
 OPTIONS = ["-q", "-m", "not e2e and not slow", "--hypothesis-profile=quick", "-p", "no:cacheprovider", str(TESTS)]
 
 
