@@ -131,6 +131,7 @@ SERIES = {
     'jobs_total{job="e", queue="a", end="failed"}': "0+1x40",
     'jobs_total{job="e", queue="a", end="done"}': "0+3x40",
     'jobs_total{job="e", queue="b", end="done"}': "0+3x40",
+    'jobs_total{job="e", queue="idle", end="done"}': "7x40",
     'a_total{ok="no"}': "0+1x40",
 }
 WANT = {  # the ratio of five minutes, by what has a budget
@@ -140,6 +141,7 @@ WANT = {  # the ratio of five minutes, by what has a budget
     "slo_job_queue:tidewatch_slo_bad_events:ratio5m": {
         '{slo="jobs", job="e", queue="a"}': 0.25,
         '{slo="jobs", job="e", queue="b"}': 0,
+        '{slo="jobs", job="e", queue="idle"}': 0,
     },
     "slo:tidewatch_slo_bad_events:ratio5m": {'{slo="all"}': 1},
 }
