@@ -96,7 +96,7 @@ async def test_what_fails_of_one_source_is_one_page_and_its_end_another(tmp_path
         return [without_text({**LABELS[name], "source": "shop"}) for name in alerts]
 
     down = [without_text({**LABELS["TargetDown"], "job": "shop", "instance": name}) for name in "ab"]
-    causes = [*of_shop("SiteTrafficStopped", "LogUnreadable", "SiteTrafficBelowPlan"), *down]
+    causes = [*of_shop("SiteTrafficStopped", "SiteErrorRatioHigh", "SiteTrafficBelowPlan"), *down]
     effects = of_shop("SiteTrafficDropped", "StatsPageUnreachable")
     waits = {"group_wait: 1s": "group_wait: 2s", "group_interval: 5s": "group_interval: 300ms"}
     async with serving([web.post("/{any:.*}", take)]) as port:
@@ -104,7 +104,7 @@ async def test_what_fails_of_one_source_is_one_page_and_its_end_another(tmp_path
         async with alertmanager(tmp_path, tmp_path / "alerts" / "alertmanager.yml") as running:
             await running.post(*causes)
             # Both causes of the shop in one message, in which the muted one is not; both instances of a job in another.
-            want = {("firing", "LogUnreadable", "SiteTrafficStopped"), ("firing", "TargetDown", "TargetDown")}
+            want = {("firing", "SiteErrorRatioHigh", "SiteTrafficStopped"), ("firing", "TargetDown", "TargetDown")}
             assert set(await until(pages, lambda got: len(got) == 2)) == want
 
             # What follows comes later and is muted. A ticket that is not shows that its time has passed.
