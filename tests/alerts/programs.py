@@ -1,13 +1,13 @@
 """Real programs for the tests of the way from rule to reader, and how a test waits for them."""
 
 import asyncio
+import re
 import shutil
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
 from aiohttp import web
-from ports import free_ports
 
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 WITHIN_S = 60  # on a busy machine; a quiet one needs a few seconds
@@ -79,29 +79,22 @@ class Alertmanager:
         except aiohttp.ClientConnectionError:
             return []
 
-    async def ready(self):
-        try:
-            async with self._session.get(f"{self.url}/-/ready") as answer:
-                return answer.status == 200
-        except aiohttp.ClientConnectionError:
-            return False
-
 
 @asynccontextmanager
-async def alertmanager(folder, config, port=None):
-    """A ready Alertmanager of the configuration file `config`, with its data in `folder`."""
-    port = port or free_ports(1)[0]
+async def alertmanager(folder, config):
+    """A running Alertmanager of the configuration file `config`, with its data in `folder`."""
     async with (
         process(
             ALERTMANAGER,
             f"--config.file={config}",
-            f"--web.listen-address=127.0.0.1:{port}",
+            "--web.listen-address=127.0.0.1:0",
             f"--storage.path={folder}/alertmanager",
             "--cluster.listen-address=",
-            "--log.level=error",
-        ),
+        ) as child,
         aiohttp.ClientSession() as session,
     ):
-        running = Alertmanager(session, f"http://127.0.0.1:{port}")
-        await until(running.ready, bool)
-        yield running
+        said = b""
+        while not (listening := re.search(rb'"Listening on" address=(\S+)', said)):
+            said = await child.stderr.readline()
+            assert said, "Alertmanager ended"
+        yield Alertmanager(session, f"http://{listening[1].decode()}")

@@ -113,30 +113,26 @@ async def circle(folder: Path, exporter: Page, timeserver: Page, generator: Page
         process(sys.executable, "-m", "alerts", "receiver", "--port", "0") as receiver,
     ):
         receiver_url = re.search(rb"http://\S+", await receiver.stderr.readline())[0].decode()
-        prometheus_port, alertmanager_port = free_ports(2)
-        ports = {
-            8090: exporter_port,
-            9090: prometheus_port,
-            9093: alertmanager_port,
-            8080: timeserver_port,
-            8089: generator_port,
-        }
-        moved = {f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in ports.items()}
-        render(folder, SHORTER | moved | {"http://127.0.0.1:8094/": receiver_url})
+        (prometheus_port,) = free_ports(1)
+        ports = {8090: exporter_port, 9090: prometheus_port, 8080: timeserver_port, 8089: generator_port}
+        moved = SHORTER | {f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in ports.items()}
+        moved["http://127.0.0.1:8094/"] = receiver_url
+        render(folder, moved)
         (folder / "data").mkdir()
-        async with (
-            alertmanager(folder / "data", folder / "alerts" / "alertmanager.yml", alertmanager_port) as muting,
-            process(
-                PROMETHEUS,
-                f"--config.file={folder}/alerts/prometheus.yml",
-                f"--web.listen-address=127.0.0.1:{prometheus_port}",
-                f"--storage.tsdb.path={folder}/data/prometheus",
-                "--rules.alert.resend-delay=2s",  # what fires before Alertmanager is discovered is sent again soon
-                "--log.level=error",
-            ),
-            aiohttp.ClientSession() as session,
-        ):
-            yield Circle(session, receiver_url, muting)
+        async with alertmanager(folder / "data", folder / "alerts" / "alertmanager.yml") as muting:
+            render(folder, moved | {"127.0.0.1:9093": muting.url.removeprefix("http://")})
+            async with (
+                process(
+                    PROMETHEUS,
+                    f"--config.file={folder}/alerts/prometheus.yml",
+                    f"--web.listen-address=127.0.0.1:{prometheus_port}",
+                    f"--storage.tsdb.path={folder}/data/prometheus",
+                    "--rules.alert.resend-delay=2s",  # what fires before Alertmanager is discovered is sent again soon
+                    "--log.level=error",
+                ),
+                aiohttp.ClientSession() as session,
+            ):
+                yield Circle(session, receiver_url, muting)
 
 
 async def test_alerts_are_delivered_muted_and_resolved(tmp_path):
