@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import yaml
@@ -19,7 +19,8 @@ from alerts.slo.indicators import events_of, good_and_total
 from alerts.slo.model import DAY_S, Indicator, Objective, ServiceLevels
 from alerts.slo.written import keys_of
 from foundation.config import MAX_CONFIG_BYTES, parse_config
-from foundation.errors import ConfigError
+from foundation.errors import BadRecord, ConfigError
+from foundation.jsonread import read_json
 from foundation.output import replacing
 
 ANNOTATION = "tidewatch/indicator"
@@ -31,7 +32,6 @@ NOT_NEEDED = {
 }
 _WINDOW = re.compile(r"([1-9][0-9]{0,4})([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}
-_T = TypeVar("_T")
 
 
 class _Open(msgspec.Struct, frozen=True, rename="camel"):
@@ -98,12 +98,17 @@ class TimeWindow(_Open, frozen=True):
     calendar: dict[str, str] | None = None
 
 
+class Unread(_Open, frozen=True):
+    """Something whose keys are not looked at."""
+
+
 class Target(_Open, frozen=True):
-    """One objective of an SLO."""
+    """One objective of an SLO; one with an indicator of its own makes the SLO a composite."""
 
     target: Annotated[float, msgspec.Meta(ge=0, lt=1)] | None = None
     target_percent: Annotated[float, msgspec.Meta(ge=0, lt=100)] | None = None
-    composite_weight: float | None = None
+    indicator: Unread | None = None
+    indicator_ref: str = ""
 
 
 class SloSpec(_Open, frozen=True):
@@ -116,6 +121,7 @@ class SloSpec(_Open, frozen=True):
     budgeting_method: str = "Occurrences"
     indicator: Inline | None = None
     indicator_ref: str = ""
+    alert_policies: tuple[Unread, ...] = ()
 
 
 class Head(_Open, frozen=True):
@@ -174,7 +180,10 @@ def read_texts(texts: Mapping[str, str]) -> tuple[ServiceLevels, list[str]]:
             if head.api_version != "openslo/v1":
                 raise Refused(f"apiVersion {head.api_version}: expected openslo/v1")
             if head.kind == "SLO":
-                objectives += _objectives(parse_config(document.text, SloDocument, name=document.place), indicators)
+                parsed = parse_config(document.text, SloDocument, name=document.place)
+                objectives += _objectives(parsed, indicators)
+                if parsed.spec.alert_policies:
+                    notes.append(f"{place}: alertPolicies not needed: {NOT_NEEDED['AlertPolicy']}")
             elif head.kind in NOT_NEEDED:
                 notes.append(f"{place}: not needed: {NOT_NEEDED[head.kind]}")
             elif head.kind not in {"SLI", "Service"}:
@@ -239,6 +248,8 @@ def _document(objective: Objective) -> dict[str, Any]:
 def _objectives(document: SloDocument, indicators: Mapping[str, IndicatorSpec]) -> Iterator[Objective]:
     """One objective for each target. Raises ValueError with what cannot be taken."""
     spec, name = document.spec, document.metadata.name
+    if any(target.indicator or target.indicator_ref for target in spec.objectives):
+        raise Refused("objectives with indicators of their own: expected one indicator for all of the SLO")
     if spec.budgeting_method != "Occurrences":
         raise Refused(
             f"budgetingMethod {spec.budgeting_method}: budgets count requests, not slices of time; expected Occurrences"
@@ -255,8 +266,7 @@ def _objectives(document: SloDocument, indicators: Mapping[str, IndicatorSpec]) 
                 "service": spec.service,
                 "indicator": keys_of(indicator),
                 **({} if window is None else {"window": window}),
-            },
-            Objective,
+            }
         )
 
 
@@ -304,7 +314,10 @@ def _kept(document: SloDocument, ratio: RatioMetric) -> Indicator | None:
     text = document.metadata.annotations.get(ANNOTATION)
     if text is None:
         return None
-    indicator = _checked(msgspec.json.decode(text), Indicator)
+    try:
+        indicator = read_json(text, Indicator)
+    except BadRecord as exc:
+        raise Refused(f"annotation {ANNOTATION}: {exc}; remove it, and the queries count") from exc
     part, total, is_good = good_and_total(indicator)
     found, whole, found_good = _sums(ratio)
     same = (found.counter, whole.counter, found_good) == (part, total, is_good)
@@ -336,10 +349,10 @@ def _percent(target: Target) -> float:
     return float(target.target_percent or 0)
 
 
-def _checked(tree: Any, kind: type[_T]) -> _T:
-    """A tree as a struct, with the errors of slo.yml. Raises Refused."""
+def _checked(tree: Any) -> Objective:
+    """A tree as it would stand in slo.yml, with that file's errors. Raises Refused."""
     try:
-        return parse_config(yaml.safe_dump(tree), kind, name="")
+        return parse_config(yaml.safe_dump(tree), Objective, name="")
     except ConfigError as exc:
         raise Refused(str(exc).partition(": ")[2]) from exc
 

@@ -131,6 +131,15 @@ def test_bad_events_and_quotients_are_read(text, good, bad):
         (ratio(f"{{counter: false, good: {query('a')}, total: {query('b')}}}"), "a gauge has no increase"),
         (ratio(f"{{good: {query('avg(a)')}, total: {query('b')}}}"), "invalid query avg(a): expected a counter"),
         (ratio(f"{{good: {query('sum by (x) (a)')}, total: {query('b')}}}"), "expected the same labels"),
+        (changed(objectives=[{"target": 0.9, "indicatorRef": "x"}]), "expected one indicator for all of the SLO"),
+        (
+            SLO.replace("{name: checkout", "{annotations: {tidewatch/indicator: '[['}, name: checkout"),
+            "remove it, and the queries count",
+        ),
+        (
+            SLO.replace("{name: checkout", "{annotations: {tidewatch/indicator: '{}'}, name: checkout"),
+            "missing required field `kind`",
+        ),
         (SLO.replace("Prometheus", "Datadog"), "metricSource of type Datadog: expected Prometheus"),
         (SLO.replace("openslo/v1", "openslo/v1alpha"), "apiVersion openslo/v1alpha: expected openslo/v1"),
         (SLO.replace("kind: SLO", "kind: Slo"), "kind Slo: expected SLO, SLI or Service"),
@@ -152,6 +161,12 @@ def test_all_reasons_are_given_at_once_with_their_lines():
     assert [line.partition(": $")[0] for line in str(caught.value).splitlines()] == [
         "0.yml: document 2:22",
         f"1.yml: document 1 (SLO checkout): {NOT_SLICES}",
+    ]
+
+
+def test_an_alert_policy_of_an_slo_is_noted():
+    assert read(changed(alertPolicies=[{"alertPolicyRef": "wake"}]))[1] == [
+        "0.yml: document 1 (SLO checkout): alertPolicies not needed: each objective has alerts of its own"
     ]
 
 
