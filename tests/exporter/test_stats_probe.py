@@ -1,5 +1,6 @@
 """/probe: what a page says, what of it could not be read, and nothing for those who are not listed."""
 
+import asyncio
 import json
 import socket
 
@@ -308,6 +309,26 @@ async def test_the_scrapers_timeout_ends_the_probe(site, session, monkeypatch):
     monkeypatch.setattr(probe, "fetch", fetch)
     await site.ask(session, **{"X-Prometheus-Scrape-Timeout-Seconds": "3"})
     assert asked == {"timeout_s": 2.5}
+
+
+async def test_so_many_probes_are_under_way_at_a_time_and_no_more(site, session, monkeypatch):
+    real, begun, go_on = probe.fetch, asyncio.Event(), asyncio.Event()
+
+    async def slow(*args, **options):
+        begun.set()
+        await go_on.wait()
+        return await real(*args, **options)
+
+    monkeypatch.setattr(probe, "MAX_PROBES", 1)
+    monkeypatch.setattr(probe, "fetch", slow)
+    site.pages["/stats"] = QUEUE
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        first = group.create_task(site.ask(session))
+        await begun.wait()
+        assert await site.ask(session) == (503, "more than 1 probes at a time\n")
+        go_on.set()
+    assert first.result()[0] == 200
+    assert (await site.ask(session))[0] == 200
 
 
 async def test_both_formats_and_the_view_for_people(site, session):
