@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from alerts.export.cli import export
 from alerts.slo.cli import slo
 from foundation.errors import ConfigError, SourceError
 from foundation.flags import DurationType, address_options, web_options
@@ -72,3 +73,4 @@ def check() -> None:
 
 
 main.add_command(slo)
+main.add_command(export)

@@ -1,0 +1,58 @@
+"""One export: the chosen files of rules, for a Site, in a format, into a folder."""
+
+import json
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from alerts.export import formats
+from alerts.export.rewrite import DEMO_GRAFANA, exported, notes
+from alerts.export.site import Site
+from alerts.export.write import write
+from alerts.rulefiles import RuleFile, rule_files
+
+OPT_IN = {"prometheus-meta"}
+"""Files that are exported only when they are named: whoever runs Prometheus has alerts on it already."""
+FORMATS = ("rules", "prometheusrule", "mixin")
+
+
+def stems() -> list[str]:
+    """The names of the files that can be exported."""
+    return [path.stem for path in rule_files()]
+
+
+def run(  # noqa: D417, the rest is told by its type
+    format_: str, chosen: Sequence[str], site: Site, folder: Path, *, force: bool, say: Callable[[str], None]
+) -> None:
+    """Export; `say` takes one line for each thing worth knowing. Raises TidewatchError.
+
+    Args:
+        format_: one of FORMATS.
+        chosen: of `stems`; all but those of OPT_IN if empty.
+    """
+    wanted = {
+        path.stem: file
+        for path, file in rule_files().items()
+        if path.stem in chosen or not (chosen or path.stem in OPT_IN)
+    }
+    result = exported(wanted, site)
+    if format_ == "mixin":
+        texts = formats.mixin(wanted, site, _boards(wanted))
+    else:
+        texts = (formats.rules if format_ == "rules" else formats.prometheusrules)(result.files)
+    left = write(folder, texts, force=force)
+    for note in notes(result.grown, site.scrape_interval_s):
+        say(note)
+    if "generator" in wanted and "site-log" not in wanted:
+        say("generator: compares with rates that site-log records; load site-log, too")
+    for path in left:
+        say(f"{path}: is of an earlier export and not of this one; delete it if it is not wanted")
+
+
+def _boards(wanted: dict[str, RuleFile]) -> dict[str, Any]:
+    """The dashboards that the alerts of these files link to, by file name."""
+    rules = [rule for file in wanted.values() for group in file.groups for rule in group.rules if rule.alert]
+    links = {rule.annotations["dashboard_url"].removeprefix(f"{DEMO_GRAFANA}/d/") for rule in rules}
+    names = sorted({f"{link.partition('?')[0]}.json" for link in links})
+    return {name: json.loads((files("dashboards") / "json" / name).read_text("utf-8")) for name in names}

@@ -1,0 +1,227 @@
+"""What `python -m alerts export` writes: three formats of the same rules, and folders that it leaves alone."""
+
+import json
+import re
+from typing import Annotated, Literal
+
+import _jsonnet
+import msgspec
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from alerts.cli import main
+from alerts.rulefiles import RuleFile, rule_files
+
+pytestmark = pytest.mark.slow
+FLAGS = ["--job", "my-exporter", "--runbooks", "https://wiki.example/alerts/", "--grafana", "https://grafana.example/"]
+EVERY = sorted(path.stem for path in rule_files())
+FORMATS = ["rules", "prometheusrule", "mixin"]
+
+
+class Metadata(msgspec.Struct, forbid_unknown_fields=True):
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=253)]
+    labels: dict[str, str]
+
+
+class PrometheusRule(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """As far as we use it: https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.PrometheusRule."""
+
+    api_version: Literal["monitoring.coreos.com/v1"]
+    kind: Literal["PrometheusRule"]
+    metadata: Metadata
+    spec: RuleFile
+
+
+def export(folder, *flags):
+    return CliRunner().invoke(main, ["export", "--output", str(folder), *flags], standalone_mode=False)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A folder for each format, of every file of rules, at a scrape a minute."""
+    top = tmp_path_factory.mktemp("export")
+    for name in FORMATS:
+        done = export(top / name, "--format", name, *FLAGS, "--source", "shop|api-.+", "--only", ",".join(EVERY))
+        assert done.exception is None
+    return top
+
+
+def evaluated(folder, snippet):
+    def load(_folder, name):
+        return name, (folder / name).read_bytes()
+
+    return json.loads(_jsonnet.evaluate_snippet("test", snippet, import_callback=load))
+
+
+def loaded(path):
+    return msgspec.convert(yaml.safe_load(path.read_text()), RuleFile)
+
+
+def rules_by_name(groups):
+    """By group, too, whose recordings a mixin parts from its alerts."""
+    return {
+        (group["name"].removesuffix(".recordings"), rule.get("alert"), rule.get("record")): rule
+        for group in groups
+        for rule in group["rules"]
+    }
+
+
+def test_plain_files_have_the_names_and_the_shape_of_those_that_ship(folders):
+    got = {path.stem: loaded(path) for path in (folders / "rules").iterdir()}
+    assert sorted(got) == EVERY
+    for path, file in rule_files().items():
+        names = [(f"tidewatch.{group.name}", rule.alert, rule.record) for group in file.groups for rule in group.rules]
+        assert names == [(g.name, r.alert, r.record) for g in got[path.stem].groups for r in g.rules]
+
+
+def test_kubernetes_resources_hold_the_same_rules(folders):
+    names = set()
+    for path in (folders / "prometheusrule").iterdir():
+        resource = msgspec.convert(yaml.safe_load(path.read_text()), PrometheusRule)
+        names.add(resource.metadata.name)
+        assert resource.spec == loaded(folders / "rules" / path.name)
+    assert names == {"tidewatch-itself", *(f"tidewatch-{stem}" for stem in EVERY if stem != "tidewatch-itself")}
+
+
+def test_the_mixin_evaluates_to_the_same_rules(folders):
+    fields = ("prometheusAlerts", "prometheusRules", "grafanaDashboards")
+    shown = ", ".join(f"{field}: m.{field}" for field in fields)
+    mixin = evaluated(folders / "mixin", f"local m = import 'mixin.libsonnet'; {{ {shown} }}")
+    want = {}
+    for path in (folders / "rules").iterdir():
+        want |= rules_by_name(yaml.safe_load(path.read_text())["groups"])
+    alerts, records = (rules_by_name(mixin[field]["groups"]) for field in ("prometheusAlerts", "prometheusRules"))
+    assert alerts | records == want
+    assert {name[1] for name in records} == {name[2] for name in alerts} == {None}
+    assert mixin["grafanaDashboards"].keys() == {
+        f"tidewatch-{name}.json" for name in ("hosting", "itself", "releases", "site", "stores")
+    }
+    assert {board["uid"] + ".json" for board in mixin["grafanaDashboards"].values()} == mixin[
+        "grafanaDashboards"
+    ].keys()
+
+
+def test_whoever_imports_the_mixin_may_set_its_names_and_links(folders):
+    other = "source: 'x', grafana: null, runbooks: 'https://y', jobs+: { exporter: 'a\"b.c', alertmanager: 'd.e' }"
+    mixin = f"(import 'mixin.libsonnet') + {{ _config+:: {{ tidewatch+: {{ {other} }} }} }}"
+    got = evaluated(folders / "mixin", f"({mixin}).prometheusAlerts")
+    alerts = {rule["alert"]: rule for group in got["groups"] for rule in group["rules"]}
+    assert alerts["SiteServerErrors"]["expr"].count(r'job="a\"b.c", source=~"x"') == 4
+    assert alerts["SiteServerErrors"]["annotations"]["runbook_url"] == "https://y#siteservererrors"
+    assert {"dashboard_url"} & {key for rule in alerts.values() for key in rule["annotations"]} == set()
+
+
+def test_the_mixin_joins_others(folders):
+    other = "{ prometheusAlerts+:: { groups+: [{ name: 'other' }] }, _config+:: { job: 'theirs' } }"
+    got = evaluated(
+        folders / "mixin", f"local m = {other} + (import 'mixin.libsonnet'); [m.prometheusAlerts, m._config]"
+    )
+    assert got[0]["groups"][0] == {"name": "other"}
+    assert got[1]["job"] == "theirs"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_nothing_of_the_demo_is_left(folders, name):
+    for path in (folders / name).iterdir():
+        text = path.read_text()
+        assert not re.search(r"127\.0\.0\.1|localhost|:8094|:3000", text), path
+        assert text.startswith(("# Written by", "// Written by"))
+
+
+def test_prometheus_itself_is_opt_in(tmp_path):
+    export(tmp_path, "--format", "rules", "--no-runbooks")
+    assert {path.stem for path in tmp_path.iterdir()} == set(EVERY) - {"prometheus-meta"}
+    assert "runbook_url" not in (tmp_path / "site-log.yml").read_text()
+
+
+def test_what_grows_and_what_is_lacking_is_said(tmp_path):
+    done = export(tmp_path, "--format", "rules", *FLAGS, "--only", "generator", "--only", "site-stats")
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert all(line.startswith("alerts export: ") for line in lines)
+    assert any(
+        "1m is too short for scrapes every 1m: 4m in " in line and "StatsPageUnreachable" in line for line in lines
+    )
+    assert "alerts export: generator: compares with rates that site-log records; load site-log, too" in lines
+    assert (
+        export(
+            tmp_path, "--format", "rules", *FLAGS, "--only", "site-stats,generator,site-log", "--scrape-interval", "2"
+        ).stderr
+        == ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "want"),
+    [
+        (["--only", "site"], "invalid file 'site': expected some of generator, hosting"),
+        (["--only", ""], "invalid file ''"),
+        (["--source", "("], "invalid regex '('"),
+        (["--scrape-interval", "0"], "invalid duration '0'"),
+        (["--job", ""], "invalid job ''"),
+        (["--grafana", "grafana"], "invalid URL 'grafana'"),
+        (["--no-runbooks"], "either --runbooks URL"),
+        (["--format", "helm"], "'helm' is not one of"),
+    ],
+)
+def test_bad_values_get_a_line_and_write_nothing(tmp_path, flags, want):
+    done = CliRunner().invoke(main, ["export", "--output", str(tmp_path / "x"), "--format", "rules", *FLAGS, *flags])
+    assert done.exit_code == 2
+    assert want in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_without_a_place_for_runbooks_that_is_asked_for(tmp_path):
+    done = CliRunner().invoke(main, ["export", "--output", str(tmp_path), "--format", "rules"])
+    assert done.exit_code == 2
+    assert "either --runbooks URL, where docs/alerts.md is published, or --no-runbooks" in done.stderr
+
+
+@pytest.mark.parametrize("make", ["file", "below a file"])
+def test_an_output_that_is_no_folder_is_refused(tmp_path, make):
+    (tmp_path / "file").write_text("mine")
+    done = export(tmp_path / "file" / ("x" if make != "file" else ""), "--format", "rules", *FLAGS)
+    assert done.exception.exit_code == 2
+    assert "is not a folder" in str(done.exception)
+    assert done.stderr == ""
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_files_of_others_stay_unless_forced(tmp_path):
+    (tmp_path / "site-log.yml").write_text("mine")
+    done = export(tmp_path, "--format", "rules", *FLAGS)
+    assert done.exception.exit_code == 2
+    assert "was not written by an export" in str(done.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["site-log.yml"]
+    assert (tmp_path / "site-log.yml").read_text() == "mine"
+    assert export(tmp_path, "--format", "rules", *FLAGS, "--force").exception is None
+    assert loaded(tmp_path / "site-log.yml")
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "site-log.yml").symlink_to(tmp_path / "mine")
+    assert "was not written by an export" in str(export(tmp_path, "--format", "rules", *FLAGS).exception)
+    assert export(tmp_path, "--format", "rules", *FLAGS, "--force").exception is None
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_an_export_replaces_an_earlier_one_and_names_what_is_left_of_it(tmp_path):
+    export(tmp_path, "--format", "rules", *FLAGS, "--only", "stores,hosting")
+    (tmp_path / "own.yml").write_text("groups: []\n")
+    done = export(tmp_path, "--format", "rules", *FLAGS, "--only", "stores", "--job", "other")
+    assert done.exception is None
+    assert 'job="other"' in (tmp_path / "stores.yml").read_text()
+    left = [line for line in done.stderr.splitlines() if "earlier export" in line]
+    assert [line.partition(": is of an earlier export")[0] for line in left] == [
+        f"alerts export: {tmp_path}/hosting.yml"
+    ]
+    assert (tmp_path / "own.yml").read_text() == "groups: []\n"
+
+
+def test_the_same_flags_write_the_same_bytes(tmp_path):
+    for folder in "ab":
+        export(tmp_path / folder, "--format", "mixin", *FLAGS)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
