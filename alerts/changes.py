@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
+from itertools import count
+from typing import TypeAlias
 
 import msgspec
 
@@ -12,6 +14,10 @@ from alerts.notifications import Alert, Status
 
 KEPT = 1000  # alerts on the page
 KEPT_BYTES = 4 << 20  # and together no more than this, as JSON
+STATES: tuple[Status, ...] = ("firing", "resolved")
+SEVERITIES = ("page", "ticket", "info")  # the loudest first; others are possible
+
+_Labels: TypeAlias = frozenset[tuple[str, str]]
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -45,6 +51,7 @@ class Known:
     told_at: datetime  # when it was last received at all, UTC
     size_bytes: int
     start: datetime  # the latest start in this state: two Prometheus may send two starts by turns
+    number: int  # of its last change, among all changes
 
 
 class Changes:
@@ -59,7 +66,9 @@ class Changes:
     ) -> None:
         self._listening_since = listening_since
         self._kept, self._kept_bytes = kept, kept_bytes
-        self._known: OrderedDict[frozenset[tuple[str, str]], Known] = OrderedDict()  # by labels, oldest change first
+        self._known: dict[_Labels, Known] = {}
+        self._by_change: dict[Status, OrderedDict[_Labels, None]] = {state: OrderedDict() for state in STATES}
+        self._count = count()
         self._bytes = 0
 
     def take(self, alert: Alert, received_at: datetime) -> bool:
@@ -80,33 +89,33 @@ class Changes:
             told_at=received_at,
             size_bytes=len(msgspec.json.encode(alert)),
             start=alert.starts_at if before is None or changed else before.start,
+            number=next(self._count) if before is None or changed else before.number,
         )
         self._bytes += known.size_bytes - (before.size_bytes if before else 0)
         self._known[key] = known
         if changed or before is None:
-            self._known.move_to_end(key)
-            self._forget(key)
+            for order in self._by_change.values():
+                order.pop(key, None)
+            self._by_change[alert.status][key] = None
+        self._forget(key)
         return changed
 
     def _may_have_been_told(self, alert: Alert) -> bool:
         return self._listening_since is None or alert.starts_at < self._listening_since
 
-    def _forget(self, newest: frozenset[tuple[str, str]]) -> None:
+    def _forget(self, received: _Labels) -> None:
         while len(self._known) > 1 and (len(self._known) > self._kept or self._bytes > self._kept_bytes):
-            others = [key for key in self._known if key != newest]
-            key = next((key for key in others if self._known[key].alert.status == "resolved"), others[0])
-            self._bytes -= self._known.pop(key).size_bytes
+            oldest = (key for state in ("resolved", "firing") for key in self._by_change[state] if key != received)
+            known = self._known.pop(key := next(oldest))
+            del self._by_change[known.alert.status][key]
+            self._bytes -= known.size_bytes
 
     def __iter__(self) -> Iterator[Known]:
         """Newest change first."""
-        return iter(reversed(self._known.values()))
+        return iter(sorted(self._known.values(), key=lambda known: -known.number))
 
     def __len__(self) -> int:
         return len(self._known)
-
-
-STATES: tuple[Status, ...] = ("firing", "resolved")
-SEVERITIES = ("page", "ticket", "info")  # the loudest first; others are possible
 
 
 def loudness(severity: str) -> int:
