@@ -214,7 +214,8 @@ async def _page(request: web.Request) -> web.Response:
     receiver = request.app[RECEIVER]
     words, silent = receiver.heartbeat()
     asked = Filter(**{kind: tuple(request.query.getall(kind, ())) for kind in Filter.__struct_fields__})
-    html = alerts_page(receiver.changes, asked, words, heartbeat_silent=silent)
+    known = list(receiver.changes)
+    html = await asyncio.to_thread(alerts_page, known, asked, words, heartbeat_silent=silent)
     return web.Response(text=html, content_type="text/html", headers={"Content-Security-Policy": _CSP})
 
 
