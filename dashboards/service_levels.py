@@ -26,9 +26,9 @@ def bad_share(objective: Objective) -> style.PanelBuilder:
     """What was bad in the window, against what may be."""
     return style.stat(
         Text(
-            f"{_word(objective)}, {_may_be(objective)} may",
+            f"{_word(objective)}, {_allowed(objective)} allowed",
             f"{_promised(objective)} Bad events out of all that are known; above the objective's "
-            f"{_may_be(objective)} the promise is broken.",
+            f"{_allowed(objective)} the promise is broken.",
             NO_RULES,
         ),
         query(f"max({_recorded(objective, 'bad_events:ratio_window')})", "bad"),
@@ -109,7 +109,7 @@ def _word(objective: Objective) -> str:
     return "Failed" if objective.indicator.kind == "availability" else "Too slow"
 
 
-def _may_be(objective: Objective) -> str:
+def _allowed(objective: Objective) -> str:
     return f"{(objective.allowed * 100).normalize():f} %"
 
 

@@ -122,7 +122,7 @@ def _hosting(indicator: Indicator) -> Events:
         ("source", "account_id"),
         f"sum by ({by}) (delta({known}[5m])) / {HEARTBEAT_S} > 0",
         f"sum by ({by}) (delta({down}[5m])) / {HEARTBEAT_S}\nand on ({by})\n{EVENTS}",
-        "of the time it was down",
+        "of the time down",
         "tidewatch-hosting",
     )
 
@@ -137,7 +137,7 @@ def _stores(indicator: Indicator) -> Events:
         by,
         f"sum by ({', '.join(by)}) ({known}) / {share}\nand on (source)\n{fresh}",
         f"sum by ({', '.join(by)}) ({down}) / {share}\nand on ({', '.join(by)})\n{EVENTS}",
-        "of business time was down",
+        "of business time down",
         "tidewatch-stores",
         pages=False,
     )

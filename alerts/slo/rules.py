@@ -184,7 +184,7 @@ def _burn(objective: Objective, events: Events, names: Names, tier: Tier) -> dic
         keep=tier.keep,
         slo=objective.name,
         words=f"{{{{ $value | humanizePercentage }}}} {events.failed} in {tier.long}, "
-        f"{(objective.allowed * 100).normalize():f} % may ({objective.name})",
+        f"{(objective.allowed * 100).normalize():f} % allowed ({objective.name})",
         description=f"{_promise(objective)} Bad ones came {_times(tier)}as often as allowed, or more, "
         f"over {tier.long} and over {tier.short}: at this rate the budget lasts {_lasts(objective, tier)}.",
     )

@@ -116,3 +116,26 @@ async def test_what_fails_of_one_source_is_one_page_and_its_end_another(tmp_path
             got = await until(pages, lambda got: len(got) >= 4)
             assert [status for status, *_ in got] == ["firing", "firing", "resolved", "resolved"]
             assert await tickets() == {"LogLinesFailed"}
+
+
+async def test_a_budget_that_burns_is_one_message_and_mutes_no_other_budget(tmp_path):
+    """Of an account's six alerts the quickest burn and the spent budget stay; of a site, the errors that burn it."""
+    render(tmp_path, {"group_wait: 1s": "group_wait: 1h"})
+    slo = {(a.labels["slo"], a.alert): {"alertname": a.alert, **a.labels} for a in every_alert() if "slo" in a.labels}
+    accounts = [
+        {**labels, "source": "platform", "account_id": account}
+        for account, told in (("7", None), ("8", {"SloBurn3", "SloBudgetLow"}))
+        for (name, alert), labels in slo.items()
+        if name == "hosting-availability" and (told is None or alert in told)
+    ]
+    site = [{**slo["site-availability", "SloBurn14"], "source": source} for source in ("shop", "other")]
+    errors = {**LABELS["SiteErrorRatioHigh"], "source": "shop"}
+
+    async def muted_budgets():
+        found = [alert for alert in await running.alerts() if alert["status"]["inhibitedBy"]]
+        return {(a["labels"].get("account_id") or a["labels"]["source"], a["labels"]["alertname"]) for a in found}
+
+    want = {("7", "SloBurn6"), ("7", "SloBurn3"), ("7", "SloBurn1"), ("7", "SloBudgetLow"), ("shop", "SloBurn14")}
+    async with alertmanager(tmp_path, tmp_path / "alerts" / "alertmanager.yml") as running:
+        await running.post(*map(without_text, (*accounts, *site, errors)))
+        assert await until(muted_budgets, lambda got: len(got) >= len(want)) == want
