@@ -12,8 +12,8 @@ import msgspec
 
 from alerts.notifications import Alert, Status
 
-KEPT = 1000  # alerts on the page
-KEPT_BYTES = 4 << 20  # and together no more than this, as JSON
+KEPT = 10_000  # alerts; one message holds some thousands at most
+KEPT_BYTES = 8 << 20  # and together no more than this, as JSON
 STATES: tuple[Status, ...] = ("firing", "resolved")
 SEVERITIES = ("page", "ticket", "info")  # the loudest first; others are possible
 

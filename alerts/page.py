@@ -13,6 +13,7 @@ from foundation.page import render
 
 REFRESH_S = 5
 MOST_CHOICES = 20  # words of a filter
+MOST_SHOWN = 500  # alerts; filters find the others
 
 
 class Choice(NamedTuple):
@@ -38,7 +39,8 @@ class Group(NamedTuple):
 def alerts_page(newest_first: Iterable[Known], asked: Filter, heartbeat: str, *, heartbeat_silent: bool) -> str:
     """The page at /: what `asked` takes of the alerts, by name. `heartbeat` says how the watchdog is."""
     every = list(newest_first)
-    shown = [known for known in every if asked(known.alert)]
+    wanted = sorted((known for known in every if asked(known.alert)), key=_firing_first)
+    shown = wanted[:MOST_SHOWN]
     return render(
         "alerts",
         "alerts.html",
@@ -50,15 +52,21 @@ def alerts_page(newest_first: Iterable[Known], asked: Filter, heartbeat: str, *,
         },
         asked=str(asked),
         known=len(every),
+        more=len(wanted) - len(shown),
         heartbeat=heartbeat,
         heartbeat_silent=heartbeat_silent,
         refresh_s=REFRESH_S,
     )
 
 
+def _firing_first(known: Known) -> tuple[bool, int]:
+    """The order of alerts: those of a state stay as they are, the newest first."""
+    return (known.alert.status != "firing", loudness(known.alert.severity))
+
+
 def _groups(shown: list[Known], asked: Filter) -> list[Group]:
     by_name: dict[str, list[Known]] = {}
-    for known in sorted(shown, key=lambda known: known.alert.status != "firing"):  # stable: the newest stay first
+    for known in shown:
         by_name.setdefault(known.alert.name, []).append(known)
     groups = []
     for name, alerts in by_name.items():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.changes import Changes, Filter
 from alerts.notifications import Alert
-from alerts.page import alerts_page, anchor, runbooks_page
+from alerts.page import MOST_SHOWN, alerts_page, anchor, runbooks_page
 
 NOW = datetime(2026, 11, 22, 6, 40, 13, tzinfo=UTC)
 
@@ -97,6 +97,15 @@ def test_alerts_are_grouped_by_name_the_firing_and_loud_ones_first():
     assert summaries == ["Loud of b", "Loud of a", "Loud of c", "Quiet of site", "Old of site"]
     assert "2 firing" in html
     assert "1 resolved" in html
+
+
+def test_the_page_is_bounded_and_says_so_and_keeps_the_firing_and_loud_alerts():
+    told = [of("Loud"), *(of("Quiet", "info", f"s{n}") for n in range(MOST_SHOWN)), of("Old", status="resolved")]
+    html = page(*told)
+    assert len(shown(html)[0]) == MOST_SHOWN
+    assert shown(html)[1] == ["Loud", "Quiet"]
+    assert "And 2 more" in html
+    assert "more: choose" not in page(*told, source=("s[0-9]*",))
 
 
 @pytest.mark.parametrize(
