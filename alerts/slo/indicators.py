@@ -25,6 +25,7 @@ class Events(NamedTuple):
     failed: what bad ones did, after a percentage.
     board: the dashboard's uid.
     pages: whether short windows mean anything.
+    budget: PromQL of the share that is left of a billing cycle's budget, where the exporter reckons one.
     """
 
     by: tuple[str, ...]
@@ -33,6 +34,7 @@ class Events(NamedTuple):
     failed: str
     board: str
     pages: bool = True
+    budget: str = ""
 
 
 def events_of(objective: Objective) -> Events:
@@ -124,6 +126,7 @@ def _hosting(indicator: Indicator) -> Events:
         f"sum by ({by}) (delta({down}[5m])) / {HEARTBEAT_S}\nand on ({by})\n{EVENTS}",
         "of the time down",
         "tidewatch-hosting",
+        budget=f"min by ({by}) ({_where(indicator, 'tidewatch_hosting_sla_budget_remaining_ratio')})",
     )
 
 

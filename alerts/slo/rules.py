@@ -116,7 +116,7 @@ def _recordings(objective: Objective, events: Events, names: Names) -> Iterator[
         )
     days, seconds = f"{objective.window_s // DAY_S}d", objective.window_s
     if objective.by_cycle:
-        yield "budget:remaining_window", "min by (source, account_id) (tidewatch_hosting_sla_budget_remaining_ratio)"
+        yield "budget:remaining_window", events.budget
         return
     yield "bad_events:sum_window", _sum(bad, days, seconds)
     yield (

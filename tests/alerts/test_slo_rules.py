@@ -1,6 +1,7 @@
 """The rules that objectives make."""
 
 import math
+import re
 import subprocess
 from decimal import Decimal
 
@@ -101,6 +102,20 @@ def test_stores_that_are_polled_by_the_hour_have_no_alert_on_minutes():
     assert rules["slow"] == slow | {"SloBurn14", "SloBurn6"}
 
 
+@pytest.mark.parametrize(
+    "more", [{"from_": "log"}, {"from_": "stats"}, {"from_": "hosting"}, {"from_": "stores"}, {"threshold": 0.5}]
+)
+def test_an_objective_of_some_sources_reads_no_other(more):
+    kind = "latency" if "threshold" in more else "availability"
+    indicator = Indicator(kind=kind, sources="shop-.*", except_sources="shop-test", **more)
+    rules = group(Objective(name="o", indicator=indicator))["rules"]
+    exprs = " ".join(rule["expr"] for rule in rules if "record" in rule)
+    read = set(re.findall(r"\b(tidewatch_(?:http|stats|hosting|store)_\w+)(\{[^}]*\})?", exprs))
+    others = {name for name, matchers in read if 'source=~"shop-.*", source!~"shop-test"' not in matchers}
+    assert others <= {"tidewatch_store_last_ingest_timestamp_seconds"}
+    assert len(read) > len(others)
+
+
 def test_a_group_is_the_same_whatever_the_others_are():
     [first, *_] = yaml.safe_load(rendered(KINDS))["groups"]
     alone = yaml.safe_load(rendered(ServiceLevels(objectives=KINDS.objectives[:1])))["groups"]
@@ -169,3 +184,40 @@ def test_every_indicator_reckons_in_prometheus(tmp_path):
     for command in (["check", "rules", "--lint=all", "--lint-fatal", "rules.yml"], ["test", "rules", "test.yml"]):
         done = subprocess.run(["promtool", *command], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_total_outage_pages_within_five_minutes_at_any_scrape_interval_and_traffic(tmp_path):
+    """And nothing pages before it: at 2 and at 61 seconds, at 0.05 and at 10,000 requests/s."""
+    write(read_service_levels(), tmp_path / "rules.yml")
+    cases = []
+    for scrape_s in (2, 61):
+        for rate in (0.05, 10_000):
+            times = range(0, 1600, scrape_s)
+            counts = {
+                200: [int(rate * min(t, 1200)) for t in times],
+                500: [int(rate * max(0, t - 1200)) for t in times],
+            }
+            firing = {"expr": 'count(ALERTS{alertname="SloBurn14"}) or vector(0)'}
+            cases.append(
+                {
+                    "interval": f"{scrape_s}s",
+                    "input_series": [
+                        {
+                            "series": f'tidewatch_http_requests_total{{job="e", source="s", code="{code}"}}',
+                            "values": " ".join(map(str, values)),
+                        }
+                        for code, values in counts.items()
+                    ],
+                    "promql_expr_test": [
+                        {**firing, "eval_time": "20m", "exp_samples": [{"labels": "{}", "value": 0}]},
+                        {**firing, "eval_time": "25m30s", "exp_samples": [{"labels": "{}", "value": 1}]},
+                    ],
+                }
+            )
+    test = {"rule_files": ["rules.yml"], "evaluation_interval": "30s", "tests": cases}
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(test))
+    done = subprocess.run(
+        ["promtool", "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
