@@ -68,18 +68,18 @@ def literal(text: str) -> str:
 
 def parse_jobs(given: Iterable[str]) -> dict[str, str]:
     """The jobs by program, of `NAME` (the exporter's) and `PROGRAM=NAME`. Raises ValueError, its text for the user."""
-    jobs: dict[str, str] = {}
+    jobs = dict(DEFAULT_JOBS)
     for text in given:
         program, equals, job = text.partition("=")
         if not equals or program not in {*DEFAULT_JOBS, *OPTIONAL_JOBS}:
             program, job = "exporter", text
-        if not job.strip() or not job.isprintable() or program in jobs:
+        if not job.strip() or not job.isprintable():
             known = ", ".join([*DEFAULT_JOBS, *OPTIONAL_JOBS])
             raise ValueError(
-                f"invalid job {text!r}: expected NAME or PROGRAM=NAME, once for each of {known}, for example mine"
+                f"invalid job {text!r}: expected NAME or PROGRAM=NAME (of {known}), for example my-exporter"
             )
         jobs[program] = job
-    return DEFAULT_JOBS | jobs
+    return jobs
 
 
 def parse_source(text: str) -> str:

@@ -28,7 +28,8 @@ TREE = (  # a cause by its name and more of its labels, and all that it mutes of
     ("SiteErrorRatioHigh", {}, {"SiteErrorRatioChanged"}),
     ("StoreIngestStale", {}, {"StorePollsMissing", "StoreCoverageLow"}),
 )
-LABELS = {alert.alert: {"alertname": alert.alert, **alert.labels} for alert in ALERTS}
+LOUDEST_LAST = sorted(ALERTS, key=lambda alert: alert.labels["severity"] == "page")
+LABELS = {alert.alert: {"alertname": alert.alert, **alert.labels} for alert in LOUDEST_LAST}
 
 
 def without_text(labels):
