@@ -16,7 +16,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 .NOTPARALLEL:
 
-.PHONY: help demo test check unit e2e soak bench lock sbom clean system-packages
+.PHONY: help demo test check unit e2e grid soak bench lock sbom clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,9 @@ test: system-packages $(VENV)/installed ## every check and every test; what CI r
 e2e: $(VENV)/installed ## the slow tests and those with real servers
 	pytest -m '(e2e or slow) and not alone' $(SIDE_BY_SIDE)
 	pytest -m alone
+
+grid: $(VENV)/installed ## the alerts over scrape intervals, rhythms and outages, days of them; CELLS=batch for a part
+	python tests/alerts/grid.py $(CELLS)
 
 soak: $(VENV)/installed ## a day of simulated time, then a real hour (MINUTES=60): memory, descriptors, threads
 	python tests/e2e/soak/simulated.py

