@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from exporter.hosting.batch import Options, find
 from exporter.hosting.cycle import Step
 from foundation.errors import ConfigError, TidewatchError
-from trafficgen.feeds.hosting import command, write_at_once, write_live
-from trafficgen.feeds.hosting_world import POLICIES, Settings, World
+from trafficgen.feeds.hosting import command, parse_fault, write_at_once, write_live
+from trafficgen.feeds.hosting_world import POLICIES, Fault, Settings, World
 
 START = 1455494400  # 2016-02-15
 
@@ -111,3 +111,46 @@ def test_a_wrong_speed_is_refused(tmp_path, speed):
     result = CliRunner().invoke(command, ["--output", str(tmp_path), "--speed", speed])
     assert isinstance(result.exception, ConfigError)
     assert "or max" in str(result.exception)
+
+
+def test_with_faults_servers_are_in_trouble_then_and_only_then():
+    settings = Settings(
+        start_s=START,
+        minutes=3000,
+        servers=2,
+        accounts=3,
+        faults=(Fault(2, "silent", 100, 130, 1000), Fault(1, "overload", 50, 53)),
+    )
+    world = World(settings)
+    loads = []
+    for minute in range(2200):
+        heartbeats = [json.loads(line.text) for line in world.minute() if line.writer]
+        loads += [(minute, beat["serverId"], beat["workload"]) for beat in heartbeats]
+    assert [(minute, server) for minute, server, load in loads if load > 1] == [(50, 1), (51, 1), (52, 1)]
+    silent = set(range(2200)) - {minute for minute, server, _ in loads if server == 2}
+    planned = {minute for begin in (100, 1100, 2100) for minute in range(begin, begin + 30)}
+    assert planned <= silent
+    assert len(silent - planned) <= 2, "single heartbeats are skipped now and then"
+
+
+def test_a_fault_is_in_time_that_passes_here():
+    assert parse_fault("server=2 silent at 12m for 150s every 30m", 600) == Fault(2, "silent", 7200, 8700, 18000)
+    assert parse_fault("server=1 overload at 12m for 5m", 1) == Fault(1, "overload", 12, 17)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "server=2 broken at 1m for 1m",
+        "server=2 silent at 1m",
+        "server=2 silent at 1m for 1s",
+        "server=2 silent at 1m for 20m every 20m",
+        "server=2 silent at soon for 1m",
+        "server=9 silent at 1m for 1m",
+    ],
+)
+def test_a_wrong_fault_is_refused(tmp_path, text):
+    result = CliRunner().invoke(command, ["--output", str(tmp_path / "out"), "--speed", "max", "--fault", text])
+    assert isinstance(result.exception, ConfigError)
+    assert "--fault" in str(result.exception)
+    assert not (tmp_path / "out").exists()

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from foundation.errors import ConfigError
 from trafficgen.feeds import stores as feed
-from trafficgen.feeds.stores_world import HOUR_S, Store, World, business, down_s
+from trafficgen.feeds.stores_world import HOUR_S, Planned, Store, World, business, down_s
 
 START_S = 1_700_006_400 // HOUR_S * HOUR_S
 
@@ -101,3 +101,38 @@ def test_every_store_is_up_at_first():
     world = World(5, 200, START_S)
     world.until(START_S + 100 * HOUR_S)
     assert min(begin for store in world.stores for begin, _ in store.outages) > START_S + 2 * HOUR_S
+
+
+def test_a_planned_outage_is_the_only_one_from_the_calm_on():
+    planned = Planned(3, START_S + 66 * HOUR_S, START_S + 72 * HOUR_S, START_S + 45 * HOUR_S)
+    world = World(5, 60, START_S, planned)
+    world.until(START_S + 200 * HOUR_S)
+    world.until(START_S + 2000 * HOUR_S)
+    hit = [store for store in world.stores if (planned.start_s, planned.stop_s) in store.outages]
+    assert [store.openings for store in hit] == [(), (), ()], "a store that is closed is not offline"
+    every = [outage for store in world.stores for outage in store.outages if outage[0] < START_S + 2000 * HOUR_S]
+    natural = [outage for outage in every if outage != (planned.start_s, planned.stop_s)]
+    assert len(every) - len(natural) == 3
+    assert len(natural) > 10
+    assert all(stop <= planned.calm_from_s for _, stop in natural)
+
+
+def test_hours_before_the_paced_ones_come_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(feed.time, "time", lambda: START_S + 72 * HOUR_S + 5.0)
+    feed.run_live(tmp_path, World(4, 5, START_S), (0, 0), 1e6, StopAfter(1), paced=24)
+    assert [path.name for path in tmp_path.glob("polls-*")] == [f"polls-{START_S}.csv"]
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    assert (truth["hours"], truth["polls"]) == (48, len(read(tmp_path / f"polls-{START_S}.csv")))
+    feed.run_live(tmp_path, World(4, 5, START_S), (48, truth["polls"]), 1e6, StopAfter(4), paced=24)
+    assert len(list(tmp_path.glob("polls-*"))) == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["3 at 66h", "0 stores at 66h for 6h", "3 stores at 44h for 6h", "3 stores at 66h for 0h"]
+)
+def test_a_wrong_outage_is_refused(tmp_path, text):
+    arguments = ["--output", str(tmp_path), "--hours", "72", "--speed", "60", "--paced", "24", "--fault", text]
+    result = CliRunner().invoke(feed.command, arguments)
+    assert isinstance(result.exception, ConfigError)
+    assert text in str(result.exception)
+    assert not list(tmp_path.iterdir())

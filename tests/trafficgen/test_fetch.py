@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 import resource
+import threading
 
 import aiohttp
 import pytest
@@ -132,6 +133,18 @@ async def test_the_feed_tries_again_what_is_answered_without_end(monkeypatch, ca
     async with answering(*ENDLESS[kind]) as url:
         assert await asyncio.to_thread(send, url) is False
         assert f"trafficgen: {url}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("wait_s", "complaints"), [(0.0, 1), (60.0, 0)])
+def test_the_feed_is_quiet_about_a_receiver_that_may_not_be_up_yet(unused_tcp_port, capsys, wait_s, complaints):
+    stop = threading.Event()
+    stop.set()
+    sink = releases.HttpSink(f"http://127.0.0.1:{unused_tcp_port}/ingest", "run", stop, None, wait_s)
+    try:
+        assert sink.send(1, b"1\t5.1\t3\n") is False
+    finally:
+        sink.close()
+    assert capsys.readouterr().err.count("trying again") == complaints
 
 
 def test_an_error_of_size_is_one_of_the_client():

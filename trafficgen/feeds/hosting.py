@@ -6,6 +6,7 @@ one `DIR/logs.json`. `DIR/truth.json` is replaced as a whole, so that it can be 
 
 import json
 import random
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,11 +23,13 @@ from foundation.flags import InstantType
 from foundation.output import replacing
 from foundation.signals import SignalStop, Stop
 from foundation.terminal import echo, printable
-from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, LogLine, Settings, World
+from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, Fault, LogLine, Settings, World
+from trafficgen.units import parse_duration
 
 START = "2016-02-15"  # the cycle that the task's own log was of: 29 days, with a leap day
 MINUTES_A_DAY = 1440
 TRUTH_EVERY_S = 1.0  # while it runs; and at the end
+_FAULT = re.compile(r"server=(\d{1,4})\s+(silent|overload)\s+at\s+(\S+)\s+for\s+(\S+)(?:\s+every\s+(\S+))?\Z")
 
 
 def write_at_once(world: World, directory: Path, *, shuffle: bool) -> None:
@@ -104,6 +107,23 @@ def _as_store_error(directory: Path) -> Iterator[None]:
         raise StoreError(f"{exc.filename or directory}: {exc.strerror or exc}") from exc
 
 
+def parse_fault(text: str, speed: float) -> Fault:
+    """`server=2 silent at 12m for 150s`, also with `every 30m`, in time that passes here. Raises ConfigError."""
+    match = _FAULT.match(text.strip())
+    if match is None:
+        raise ConfigError(f"--fault {text!r}: write 'server=2 silent|overload at 12m for 150s [every 30m]'")
+    start, length, every = (
+        None if word is None else round(parse_duration(word, what=f"--fault {text!r}") * speed / MINUTE_S)
+        for word in match.groups()[2:]
+    )
+    assert start is not None, "the expression requires it"
+    if not length:
+        raise ConfigError(f"--fault {text!r}: shorter than a minute of the log")
+    if every is not None and every <= length:
+        raise ConfigError(f"--fault {text!r}: it would begin again before it ended")
+    return Fault(int(match[1]), match[2], start, start + length, every)
+
+
 def _speed(_context: click.Context, _parameter: click.Parameter, text: str) -> float | None:
     """None for max."""
     if text == "max":
@@ -131,15 +151,33 @@ def _minute(moment: datetime) -> int:
 @click.option("--policy", type=click.Choice(POLICIES), default="round-robin", show_default=True, help="Of the manager.")
 @click.option("--shuffle", is_flag=True, help="Write lines out of order: all of them, or those of a minute when live.")
 @click.option("--endless", is_flag=True, help="Live: the world goes on after its days, without new accounts.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="TEXT",
+    help="'server=2 silent|overload at 12m for 150s [every 30m]': this and no other trouble; the log's time at max.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed, the same log.")
 def command(
-    output: Path, *, days: float, start: int, speed: float | None, shuffle: bool, endless: bool, **world_of: Any
+    output: Path,
+    *,
+    days: float,
+    start: int,
+    speed: float | None,
+    shuffle: bool,
+    endless: bool,
+    faults: tuple[str, ...],
+    **world_of: Any,
 ) -> None:
     """Logs of a web host's manager and servers; the true downtime of every account in truth.json.
 
     Live, they go to OUTPUT/logs, a file for each writer; with --speed max all of it goes to OUTPUT/logs.json.
     """
-    world = World(Settings(start_s=start, minutes=round(days * MINUTES_A_DAY), **world_of))
+    planned = tuple(parse_fault(text, speed or 1.0) for text in faults)
+    if unknown := sorted({fault.server for fault in planned} - set(range(1, world_of["servers"] + 1))):
+        raise ConfigError(f"--fault: server {unknown[0]} does not exist; --servers {world_of['servers']}")
+    world = World(Settings(start_s=start, minutes=round(days * MINUTES_A_DAY), faults=planned, **world_of))
     if speed is None:
         write_at_once(world, output, shuffle=shuffle)
     else:

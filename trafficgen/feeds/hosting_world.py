@@ -33,8 +33,28 @@ _FIRST = ("Adam", "Bea", "Chen", "Dora", "Emil", "Fatou", "Gus", "Hana", "Ivo", 
 _LAST = ("Ahl", "Brandt", "Cruz", "Diaz", "Ekman", "Fox", "Grau", "Holm", "Ito", "Jain", "Kerr", "Lund", "Mora", "Nagy")
 
 
+class Fault(msgspec.Struct, frozen=True):
+    """A server's trouble at set minutes of the world: `kind` is silent or overload, `[start_m, stop_m)`.
+
+    every_m: the minutes after which that begins again; None: once.
+    """
+
+    server: int
+    kind: str
+    start_m: int
+    stop_m: int
+    every_m: int | None = None
+
+    def has(self, minute: int) -> bool:
+        """Whether the trouble is there in this minute of the world."""
+        since = minute - self.start_m
+        if self.every_m is not None and since >= 0:
+            since %= self.every_m
+        return 0 <= since < self.stop_m - self.start_m
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What world to make. `start_s` is a Unix time on a whole minute."""
+    """What world to make. `start_s` is a Unix time on a whole minute; with `faults`, servers have no other trouble."""
 
     start_s: int
     minutes: int
@@ -42,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     accounts: int = 13
     policy: str = "round-robin"
     seed: int = 1
+    faults: tuple[Fault, ...] = ()
 
 
 class LogLine(NamedTuple):
@@ -202,6 +223,9 @@ class World:
         return states, loads
 
     def _trouble(self, server: int) -> str | None:
+        if self.settings.faults:
+            minute = (self.now_s - self.settings.start_s) // MINUTE_S
+            return next((f.kind for f in self.settings.faults if f.server == server and f.has(minute)), None)
         kind, left = self._bad.pop(server, (None, 0))
         if not left:
             draw = self._random.random()

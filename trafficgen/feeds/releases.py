@@ -154,7 +154,9 @@ def seconds(shape: Shape, seed: int) -> Iterator[list[tuple[str, int, int]]]:
 class HttpSink:
     """Posts each second under an idempotency key until it is acknowledged, so that nothing is lost or sent twice."""
 
-    def __init__(self, url: str, run: str, stop: Stop, token: str | None) -> None:
+    def __init__(self, url: str, run: str, stop: Stop, token: str | None, wait_s: float = 0.0) -> None:
+        """`wait_s`: a receiver that does not answer for so long at first is not worth a complaint."""
+        self._patient_until_s = time.monotonic() + wait_s
         self._url = url
         self._run = run
         self._stop = stop
@@ -179,7 +181,7 @@ class HttpSink:
                 trouble = f"answered {code}: {text}"
                 if code in (400, 401, 404, 413):
                     raise TidewatchError(shown_url(f"{self._url}: {trouble}"))
-            if not self._complained:
+            if not self._complained and time.monotonic() >= self._patient_until_s:
                 echo(f"trafficgen: {printable(shown_url(f'{self._url}: {trouble}'))}; trying again", err=True)
                 self._complained = True
             if self._stop.wait(RETRY_S):
@@ -318,6 +320,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--duration", type=DurationType(most_s=MAX_DURATION_S), help="An hour for a file; endless otherwise.")
 @click.option("--truth", "truth_path", type=_FILE, help="Where the truth goes; beside a file, truth.json.")
 @click.option("--token-file", type=_FILE, help="The token that the receiver asks for.")
+@click.option(
+    "--wait",
+    "wait_s",
+    default="0",
+    show_default=True,
+    type=DurationType(zero=True, most_s=MAX_DURATION_S),
+    help="Over HTTP: nothing is said of a receiver that does not answer yet.",
+)
 @click.option("--seed", type=click.IntRange(0), help="The same seed gives the same stream.")
 def command(
     *,
@@ -329,6 +339,7 @@ def command(
     duration: float | None,
     truth_path: Path | None,
     token_file: Path | None,
+    wait_s: float,
     seed: int | None,
 ) -> None:
     """Send an error stream of several builds, one of which may become worse."""
@@ -351,7 +362,7 @@ def command(
     if address.scheme == "tcp":
         sink = TcpSink(address.hostname or "", address.port or 0, token)
     else:
-        sink = HttpSink(target, f"{seed}-{int(time.time())}", stop, token)
+        sink = HttpSink(target, f"{seed}-{int(time.time())}", stop, token, wait_s)
     try:
         run_live(sink, shape, truth, seed=seed, length_s=duration or float("inf"), stop=stop)
     finally:

@@ -6,6 +6,7 @@ anybody has counted anything.
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -20,11 +21,13 @@ from foundation.jsonread import read_json
 from foundation.output import replacing
 from foundation.signals import SignalStop, Stop
 from foundation.terminal import echo
-from trafficgen.feeds.stores_world import DAY_S, HOUR_S, World, down_s
+from trafficgen.feeds.stores_world import DAY_S, HOUR_S, Planned, World, down_s
 
 MAX_STORES = 1_000_000
 MAX_HOURS = 24 * 366 * 100  # of a feed that goes on for a long time
 STATUS = "store_id,status,timestamp_utc\n"
+CALM_H = 3  # hours without an outage before the paced ones: two polls that were good, and one that was lost
+_FAULT = re.compile(r"(\d{1,7}) stores at (\d{1,6})h for (\d{1,4})h\Z")
 
 
 def write_settings(folder: Path, world: World) -> None:
@@ -102,7 +105,9 @@ def write_all(folder: Path, world: World, hours: int) -> int:
     return polls
 
 
-def run_live(folder: Path, world: World, done: tuple[int, int], speed: float, stop: Stop) -> None:
+def run_live(
+    folder: Path, world: World, done: tuple[int, int], speed: float, stop: Stop, *, paced: int | None = None
+) -> None:
     """A file for each hour that is over, `speed` times as quick as the clock until it is reached.
 
     Args:
@@ -111,9 +116,16 @@ def run_live(folder: Path, world: World, done: tuple[int, int], speed: float, st
         done: hours and polls that are written already.
         speed: simulated seconds for each real one.
         stop: ends the feed.
+        paced: only the last so many hours before now come at that speed, older ones at once in one file.
     """
     hours, polls = done
     write_settings(folder, world)
+    until = 0 if paced is None else (int(time.time()) - world.start_s) // HOUR_S - paced
+    if until > hours:
+        found = [line for hour in range(hours, until) for line in lines(world, hour)]
+        put(folder / f"polls-{world.start_s + hours * HOUR_S}.csv", [STATUS, *found])
+        hours, polls = until, polls + len(found)
+        put(folder / "truth.json", [json.dumps(truth(world, hours, polls))])
     while not stop.wait(HOUR_S / speed):
         over_s = world.start_s + (hours + 1) * HOUR_S
         if stop.wait(max(0.0, over_s - time.time())):
@@ -142,27 +154,62 @@ def _earlier(folder: Path) -> Earlier | None:
         return None
 
 
+def parse_fault(text: str, start_s: int, paced_from_h: int) -> Planned:
+    """`3 stores at 66h for 6h`, hours of the feed; calm before the paced hours. Raises ConfigError."""
+    match = _FAULT.match(text.strip())
+    if match is None:
+        raise ConfigError(f"--fault {text!r}: write '3 stores at 66h for 6h'")
+    stores, at, length = map(int, match.groups())
+    calm_from = max(0, paced_from_h - CALM_H)
+    if not stores or not length or at < calm_from:
+        raise ConfigError(f"--fault {text!r}: expected at least a store, an hour, and a begin at {calm_from}h or later")
+    return Planned(stores, start_s + at * HOUR_S, start_s + (at + length) * HOUR_S, start_s + calm_from * HOUR_S)
+
+
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the files.")
 @click.option("--stores", "count", type=click.IntRange(1, MAX_STORES), default=100, show_default=True)
 @click.option("--hours", type=click.IntRange(1, 24 * 366), default=168, show_default=True, help="Hours before now.")
 @click.option("--speed", type=float, help="A file for each hour, so many times as quick as the clock; then live.")
+@click.option("--paced", type=click.IntRange(0), help="With --speed: the last so many hours; older ones at once.")
+@click.option(
+    "--fault",
+    metavar="TEXT",
+    help="'3 stores at 66h for 6h': from the paced hours on, this outage and no other.",
+)
 @click.option("--seed", type=click.IntRange(0), help="The same seed gives the same stores.")
-def command(*, output: Path, count: int, hours: int, speed: float | None, seed: int | None) -> None:
+def command(
+    *,
+    output: Path,
+    count: int,
+    hours: int,
+    speed: float | None,
+    paced: int | None,
+    fault: str | None,
+    seed: int | None,
+) -> None:
     """Write polls, business hours and time zones of stores, and when they were really down (truth.json).
 
     Without --speed all of it at once. With it, a file for each hour, and a feed that was stopped goes on.
     """
     if speed is not None and not 1 <= speed <= 1e6:
         raise ConfigError(f"--speed {speed}: 1 to 1000000 times as quick as the clock")
+    if speed is None and paced is not None:
+        raise ConfigError("--paced needs --speed: without it all hours are written at once")
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
     start_s = int(time.time()) // HOUR_S * HOUR_S - hours * HOUR_S
+    paced_from_h = 0 if paced is None else max(0, hours - paced)
     if speed is None:
-        polls = write_all(output, World(seed, count, start_s), hours)
+        polls = write_all(output, World(seed, count, start_s, _planned(fault, start_s, paced_from_h)), hours)
         echo(f"{polls} polls of {count} stores, seed {seed}", err=True)
         return
     stop = SignalStop()
     done = (0, 0)
     if (found := _earlier(output)) is not None:
         seed, count, start_s, done = found.seed, found.stores, found.start, (found.hours, found.polls)
-    run_live(output, World(seed, count, start_s), done, speed, stop)
+    world = World(seed, count, start_s, _planned(fault, start_s, paced_from_h))
+    run_live(output, world, done, speed, stop, paced=paced)
+
+
+def _planned(fault: str | None, start_s: int, paced_from_h: int) -> Planned | None:
+    return None if fault is None else parse_fault(fault, start_s, paced_from_h)

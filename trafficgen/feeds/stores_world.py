@@ -40,24 +40,50 @@ class Store(NamedTuple):
     outages: list[Interval]
 
 
+class Planned(NamedTuple):
+    """No outage from `calm_from_s` on but this one, `[start_s, stop_s)`, of so many stores that never close."""
+
+    stores: int
+    start_s: int
+    stop_s: int
+    calm_from_s: int
+
+
 UP_AT_FIRST_S = 2 * HOUR_S
+NEVER = (1 << 40, 1 << 41)
+"""An outage after everything."""
 
 
 class World:
     """`count` stores from `start_s` on, Unix time, a whole hour."""
 
-    def __init__(self, seed: int, count: int, start_s: int) -> None:
-        self.seed, self.count, self.start_s = seed, count, start_s
+    def __init__(self, seed: int, count: int, start_s: int, planned: Planned | None = None) -> None:
+        self.seed, self.count, self.start_s, self.planned = seed, count, start_s, planned
 
     def until(self, end_s: int) -> None:
         """Draw what is true up to `end_s`, if it is not drawn yet."""
         for number, store in enumerate(self.stores):
             while not store.outages or store.outages[-1][1] <= end_s:
-                random = np.random.default_rng((self.seed, 2, number, len(store.outages)))
-                # A store that is down at its first poll would count as down since it opened, before this world began.
-                begin = store.outages[-1][1] if store.outages else self.start_s + UP_AT_FIRST_S
-                begin += 60 + round(random.exponential(MEAN_UP_S))
-                store.outages.append((begin, begin + 60 + round(random.exponential(MEAN_DOWN_S))))
+                store.outages.append(self._next_outage(number, store))
+
+    def _next_outage(self, number: int, store: Store) -> Interval:
+        """The outage after those that the store has."""
+        random = np.random.default_rng((self.seed, 2, number, len(store.outages)))
+        # A store that is down at its first poll would count as down since it opened, before this world began.
+        begin = store.outages[-1][1] if store.outages else self.start_s + UP_AT_FIRST_S
+        begin += 60 + round(random.exponential(MEAN_UP_S))
+        end = begin + 60 + round(random.exponential(MEAN_DOWN_S))
+        if self.planned is None or end <= self.planned.calm_from_s:
+            return begin, end
+        outage = self.planned.start_s, self.planned.stop_s
+        return outage if number in self._hit and outage not in store.outages else NEVER
+
+    @cached_property
+    def _hit(self) -> set[int]:
+        """The numbers of the stores that the planned outage is of."""
+        assert self.planned is not None
+        numbers = range(len(self.stores))
+        return set(sorted(numbers, key=lambda n: bool(self.stores[n].openings))[: self.planned.stores])
 
     @cached_property
     def stores(self) -> list[Store]:
