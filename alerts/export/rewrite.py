@@ -19,6 +19,9 @@ LEAST_SCRAPES = 4
 """In a range or an offset: 2.42 and 3.x then both find samples enough for a rate, also when one scrape fails."""
 LEAST_SCRAPES_WAITED = 2
 """By `for`, where the last scraped value alone decides: one bad scrape alarms nobody."""
+ADAPTIVE = ("site.now", "LogStalled")
+"""A group and an alert that choose the shortest range with scrapes enough, up to so many seconds between two."""
+LONGEST_S = 75
 DEMO_GRAFANA = "http://127.0.0.1:3000"
 
 Changes = dict[float, float]
@@ -43,7 +46,8 @@ def exported(files: Mapping[str, RuleFile], site: Site, names: Names | None = No
         for group in file.groups:
             rules = []
             for rule in group.rules:
-                new, changes = _rule(rule, site, names or site.names())
+                adapts = site.scrape_interval_s <= LONGEST_S and {group.name, rule.alert} & {*ADAPTIVE}
+                new, changes = _rule(rule, 0 if adapts else site.scrape_interval_s, names or site.names())
                 read = [grown.get(selector.metric, {}) for selector in selectors(rule.expr)]
                 known = {old: step for each in read for old, step in each.items()} | changes
                 if rule.record:
@@ -70,15 +74,15 @@ def notes(grown: Mapping[str, Mapping[str, Changes]], scrape_interval_s: float) 
             )
 
 
-def _rule(rule: Rule, site: Site, names: Names) -> tuple[Rule, Changes]:
+def _rule(rule: Rule, scrape_interval_s: float, names: Names) -> tuple[Rule, Changes]:
     changes: Changes = {}
 
     def least(scrapes: int) -> Callable[[float], float]:
         def longer(seconds: float) -> float:
-            if seconds >= scrapes * site.scrape_interval_s:
+            if seconds >= scrapes * scrape_interval_s:
                 return seconds
-            changes[seconds] = max(scrapes * site.scrape_interval_s, changes.get(seconds, 0))
-            return scrapes * site.scrape_interval_s
+            changes[seconds] = max(scrapes * scrape_interval_s, changes.get(seconds, 0))
+            return scrapes * scrape_interval_s
 
         return longer
 

@@ -107,7 +107,7 @@ def test_whoever_imports_the_mixin_may_set_its_names_and_links(folders):
     mixin = f"(import 'mixin.libsonnet') + {{ _config+:: {{ tidewatch+: {{ {other} }} }} }}"
     got = evaluated(folders / "mixin", f"({mixin}).prometheusAlerts")
     alerts = {rule["alert"]: rule for group in got["groups"] for rule in group["rules"]}
-    assert alerts["SiteServerErrors"]["expr"].count(r'job="a\"b.c", source=~"x"') == 4
+    assert alerts["SiteServerErrors"]["expr"].count(r'job="a\"b.c", source=~"x"') == 5
     assert alerts["SiteServerErrors"]["annotations"]["runbook_url"] == "https://y#siteservererrors"
     assert {"dashboard_url"} & {key for rule in alerts.values() for key in rule["annotations"]} == set()
 

@@ -39,6 +39,7 @@ GROWS = re.compile(
 
 AS_LONG_AS_EVER = {
     "ProcessRestarting",  # three restarts in a quarter of an hour, which become three in two hours
+    "RangeTooShort",  # scrapes of two minutes, which a range of eight holds
     "StoreReportSlow",  # nine of ten exactly, which scaling rounds
 }
 
