@@ -30,6 +30,12 @@ def main() -> None:
 @click.option("--severity", multiple=True, metavar="PATTERN", help="Print alerts of this severity, such as page.")
 @click.option("--source", multiple=True, metavar="PATTERN", help="Print alerts of this source (else job).")
 @click.option("--state", multiple=True, type=click.Choice(["firing", "resolved"]), help="Print changes to this state.")
+@click.option(
+    "--planned",
+    "planned_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Faults that the page announces: a JSON list of {what, alert, begin, for_s[, every_s]}.",
+)
 @web_options
 def receiver(
     *,
@@ -40,6 +46,7 @@ def receiver(
     severity: tuple[str, ...],
     source: tuple[str, ...],
     state: tuple[str, ...],
+    planned_file: Path | None,
     web_config_file: Path | None,
     allowed_hosts: tuple[str, ...],
 ) -> None:
@@ -49,13 +56,17 @@ def receiver(
     has filters of its own. Colours: on a terminal, without NO_COLOR.
     """
     from alerts.changes import Filter
+    from alerts.planned import read_planned
     from alerts.receiver import serve
     from foundation.web import WebPolicy
 
     wanted = Filter(alert=alert, severity=severity, source=source, state=state)
     try:
         policy = WebPolicy(web_config_file, allowed_hosts)
-        asyncio.run(serve(host, port, policy=policy, heartbeat_timeout_s=heartbeat_timeout, wanted=wanted))
+        planned = read_planned(planned_file) if planned_file else []
+        asyncio.run(
+            serve(host, port, policy=policy, heartbeat_timeout_s=heartbeat_timeout, wanted=wanted, planned=planned)
+        )
     except ConfigError as exc:
         echo(f"alerts receiver: {exc}", err=True)
         raise SystemExit(2) from exc

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from alerts.changes import Filter, Known, loudness
 from alerts.notifications import Alert
+from alerts.planned import Next
 from foundation.page import render
 
 REFRESH_S = 5
@@ -36,8 +37,18 @@ class Group(NamedTuple):
     alerts: list[Known]
 
 
-def alerts_page(newest_first: Iterable[Known], asked: Filter, heartbeat: str, *, heartbeat_silent: bool) -> str:
-    """The page at /: what `asked` takes of the alerts, by name. `heartbeat` says how the watchdog is."""
+def alerts_page(
+    newest_first: Iterable[Known],
+    asked: Filter,
+    heartbeat: str,
+    *,
+    heartbeat_silent: bool,
+    planned: Sequence[Next] = (),
+) -> str:
+    """The page at /: what `asked` takes of the alerts, by name, after the faults that are planned.
+
+    `heartbeat` says how the watchdog is.
+    """
     every = list(newest_first)
     wanted = sorted((known for known in every if asked(known.alert)), key=_firing_first)
     shown = wanted[:MOST_SHOWN]
@@ -55,6 +66,7 @@ def alerts_page(newest_first: Iterable[Known], asked: Filter, heartbeat: str, *,
         more=len(wanted) - len(shown),
         heartbeat=heartbeat,
         heartbeat_silent=heartbeat_silent,
+        planned=planned,
         refresh_s=REFRESH_S,
     )
 

@@ -6,7 +6,7 @@ POST / takes notifications, POST /heartbeat those of the watchdog. GET: / (page 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from importlib import resources
@@ -20,6 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from alerts.changes import Changes, Filter
 from alerts.notifications import Alert, BadNotification, Notification, Recent, line, parse_notification
 from alerts.page import alerts_page, runbooks_page
+from alerts.planned import Next, Planned, next_times
 from foundation.signals import stop_on_signals
 from foundation.terminal import echo
 from foundation.web import Guard, WebPolicy
@@ -43,6 +44,7 @@ class Receiver:
         heartbeat_timeout_s: silence of the watchdog that is worth a complaint.
         wanted: which alerts are said; all of them are kept.
         policy: what the server is held to, whose state is exposed.
+        planned: faults that the page announces.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Receiver:
         heartbeat_timeout_s: float = 120.0,
         wanted: Filter = Filter(),  # noqa: B008, it is frozen
         policy: WebPolicy | None = None,
+        planned: Sequence[Planned] = (),
     ) -> None:
+        self._planned = list(planned)
         self.recent = Recent()
         self.changes = Changes(now())
         self._wanted = wanted
@@ -97,6 +101,10 @@ class Receiver:
         if silence > self._timeout_s:
             return f"Watchdog {last}: alerts may not arrive. Look at Prometheus and Alertmanager.", True
         return f"Watchdog {last}.", False
+
+    def planned(self) -> list[Next]:
+        """When the planned faults come next."""
+        return next_times(self._planned, self._now())
 
     def watch(self) -> None:
         """Complain, once, if the watchdog has been silent for too long."""
@@ -151,11 +159,24 @@ def make_app(receiver: Receiver, guard: Guard) -> web.Application:
     return app
 
 
-async def serve(host: str, port: int, *, policy: WebPolicy, heartbeat_timeout_s: float, wanted: Filter) -> None:
+async def serve(
+    host: str,
+    port: int,
+    *,
+    policy: WebPolicy,
+    heartbeat_timeout_s: float,
+    wanted: Filter,
+    planned: Sequence[Planned] = (),
+) -> None:
     """Serve until SIGINT or SIGTERM; the second one ends at once. Raises SourceError if the port can't be had."""
     stop = stop_on_signals(_complain)
     receiver = Receiver(
-        say=_say, complain=_complain, heartbeat_timeout_s=heartbeat_timeout_s, wanted=wanted, policy=policy
+        say=_say,
+        complain=_complain,
+        heartbeat_timeout_s=heartbeat_timeout_s,
+        wanted=wanted,
+        policy=policy,
+        planned=planned,
     )
     async with AsyncExitStack() as stack:
         guard = Guard(stack.enter_context(policy), hosts=[host])
@@ -215,7 +236,8 @@ async def _page(request: web.Request) -> web.Response:
     words, silent = receiver.heartbeat()
     asked = Filter(**{kind: tuple(request.query.getall(kind, ())) for kind in Filter.__struct_fields__})
     known = list(receiver.changes)
-    html = await asyncio.to_thread(alerts_page, known, asked, words, heartbeat_silent=silent)
+    planned = receiver.planned()
+    html = await asyncio.to_thread(alerts_page, known, asked, words, heartbeat_silent=silent, planned=planned)
     return web.Response(text=html, content_type="text/html", headers={"Content-Security-Policy": _CSP})
 
 
