@@ -30,8 +30,7 @@ system-packages: ## Prometheus, Alertmanager and Python's venv from the distribu
 $(VENV)/installed: pyproject.toml requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); PYTHON=python3.12 make ... takes another" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "make: no virtual environment could be made; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@tests/e2e/install $(BIN)/pip
 	@touch $@
 
 check: $(VENV)/installed ## lint, types, import contracts, promtool and amtool checks

@@ -24,6 +24,8 @@ from typing import NoReturn
 
 from family import adopt_orphans, end_all, end_with_parent
 from honcho.environ import parse_procfile
+from passing import Passing
+from planned import announcement, as_lines, early
 from ports import free_ports, holder, is_taken
 
 from alerts.render import render, substitute
@@ -41,22 +43,26 @@ class Service:
     part: str  # its name in the Procfile
     title: str
     health: str  # the path that answers 200 once it serves; empty where HTTP is not spoken
-    page: str = "/"
+    pages: tuple[str, ...] = ("/",)  # what a person opens: the first that is there
     about: str = ""
 
 
 SERVICES = (
-    Service(8000, "preview", "Dashboards (preview)", "/-/healthy", about="the boards, drawn without Grafana"),
-    Service(3000, "grafana", "Grafana", "/api/health", about="the same boards"),
-    Service(9090, "prometheus", "Prometheus", "/-/ready", "/alerts", "rules and alerts"),
-    Service(9093, "alertmanager", "Alertmanager", "/-/ready", "/#/alerts", "who is told"),
-    Service(8094, "receiver", "Alert receiver", "/-/healthy", about="the notifications, as they came"),
+    Service(
+        8000, "preview", "Dashboards (preview)", "/-/healthy", ("/?range=300",), "the boards, drawn without Grafana"
+    ),
+    Service(3000, "grafana", "Grafana", "/api/health", ("/d/tidewatch-site?from=now-5m&to=now",), "the same boards"),
+    Service(9090, "prometheus", "Prometheus", "/-/ready", ("/alerts", "/classic/alerts"), "rules and alerts"),
+    Service(9093, "alertmanager", "Alertmanager", "/-/ready", ("/#/alerts",), "who is told"),
+    Service(
+        8094, "receiver", "Alert receiver", "/-/healthy", about="the notifications, and the faults that are planned"
+    ),
     Service(8090, "exporter", "Exporter", "/-/ready", about="what it counts: /metrics"),
-    Service(8095, "exporter", "Error records (HTTP)", "/-/healthy", "/ingest", "POST them here"),
+    Service(8095, "exporter", "Error records (HTTP)", "/-/healthy", ("/ingest",), "POST them here"),
     Service(8096, "exporter", "Error records (TCP)", ""),
     Service(8081, "exporter", "Store reports", "/openapi.json", about="uptime of stores as CSV"),
     Service(8080, "timeserver", "Time server", "/-/healthy", about="its own counters: /stats"),
-    Service(8089, "traffic", "Traffic", "/metrics", "/metrics", "what was planned and sent"),
+    Service(8089, "traffic", "Traffic", "/metrics", ("/metrics",), "what was planned and sent"),
 )
 PROGRAMS = {  # in the Procfile -> how it is called on machines, the first that is on PATH is taken
     "alertmanager": ("alertmanager", "prometheus-alertmanager"),
@@ -81,14 +87,24 @@ class Stopped(Exception):  # noqa: N818, a request, not a fault
 class Stack:
     """The parts of one run, their addresses, and the supervisor that runs them."""
 
-    def __init__(self, state: Path, *, on_free_ports: bool = False, without: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        state: Path,
+        *,
+        on_free_ports: bool = False,
+        without: tuple[str, ...] = (),
+        faults_early: bool = False,
+    ) -> None:
         self.state = state.resolve()
-        self.commands = {n: c for n, c in _commands().items() if n not in without}
+        commands = early(_commands()) if faults_early else _commands()
+        self.commands = {n: c for n, c in commands.items() if n not in without}
         self.services = [s for s in SERVICES if s.part in self.commands]
         ports = [s.port for s in SERVICES]
         chosen = free_ports(len(ports)) if on_free_ports else ports
         self.ports = dict(zip(ports, chosen, strict=True))
         self._honcho: subprocess.Popen[bytes] | None = None
+        self._passing: Passing | None = None
+        self.planned_from_s = 0.0  # Unix time
 
     def address(self, part: str) -> str:
         """The base URL of a part, such as http://127.0.0.1:8080; the first, where it has several."""
@@ -122,18 +138,22 @@ class Stack:
             replacements |= {name: f"{state}run/{name}" for name in files}
             lines = [f"{name}: {substitute(command, replacements)}\n" for name, command in self.commands.items()]
             (run / "Procfile").write_text("".join(lines), "utf-8")
+            self.planned_from_s = time.time()
+            (run / "planned.json").write_text(json.dumps(announcement(self.planned_from_s)), "utf-8")
         except OSError as exc:
             hint = "; an earlier run as another user? remove the folder, or run as that user again"
             raise StackError(f"{exc.filename}: {exc.strerror}{hint}") from exc
 
     def start(self, output: Path | None = None) -> None:
-        """Start the parts. Their output goes to the terminal, or to the file `output`."""
+        """Start the parts. Their output goes to ours until `stop`, or to the file `output`."""
         procfile = self.state / "run" / "Procfile"
-        with output.open("wb") if output else open(os.dup(1), "wb") as stdout:  # noqa: PTH123, a descriptor
+        if output is None:
+            self._passing = Passing()
+        with open(self._passing.channel, "wb") if self._passing else output.open("wb") as stdout:  # noqa: PTH123, a descriptor
             self._honcho = subprocess.Popen(
                 [sys.executable, "-m", "honcho", "start", "-d", ROOT, "-f", procfile, "-e", os.devnull],
                 stdout=stdout,
-                stderr=stdout if output else None,
+                stderr=stdout,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the parts in order
                 preexec_fn=end_with_parent,  # noqa: PLW1509, no thread runs here
@@ -158,8 +178,10 @@ class Stack:
                 raise StackError(f"no answer after {READY_WITHIN_S} s from {names}")
             time.sleep(0.1)
 
-    def stop(self) -> None:
-        """End every part; returns when none is left."""
+    def stop(self, *, quietly: bool = False) -> None:
+        """End every part, without what they say of it if `quietly`; returns when none is left."""
+        if quietly and self._passing:
+            self._passing.drop()
         if self._honcho and self._honcho.poll() is None:
             self._honcho.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -191,10 +213,17 @@ def _answers(url: str) -> bool:
 
 
 def _banner(stack: Stack) -> str:
-    rows = [(s.title, stack.url(s) + s.page, s.about) for s in stack.services if s.health]
+    rows = [(s.title, _page(stack, s), s.about) for s in stack.services if s.health]
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
     lines = [f"  {title:<{widths[0]}}  {url:<{widths[1]}}  {about}".rstrip() for title, url, about in rows]
-    return "\n".join(["", "Tidewatch runs. Ctrl-C stops it.", *lines, ""])
+    planned = as_lines(stack.planned_from_s)
+    return "\n".join(["", "Tidewatch runs. Ctrl-C stops it.", *lines, "", *planned, ""])
+
+
+def _page(stack: Stack, service: Service) -> str:
+    """The address for people: of several pages the first that is there, as Debian's Prometheus lacks the newer ones."""
+    *earlier, last = (stack.url(service) + page for page in service.pages)
+    return next((url for url in earlier if _answers(url)), last)
 
 
 def _check(stack: Stack, output: Path, arguments: list[str]) -> int:
@@ -218,12 +247,15 @@ def _check(stack: Stack, output: Path, arguments: list[str]) -> int:
 def _run(options: argparse.Namespace) -> int:
     without = ("traffic",) if options.check or options.without_traffic else ()
     state = options.state / "check" if options.check else options.state
-    stack = Stack(state, on_free_ports=options.free_ports, without=without)
+    stack = Stack(
+        state, on_free_ports=options.free_ports, without=without, faults_early=options.check or options.without_traffic
+    )
     stack.look_for_free_ports()
     if options.check:
         shutil.rmtree(state, ignore_errors=True)  # the check counts from nothing
     stack.prepare()
     output = state / "parts.log" if options.check else None
+    asked = False
     try:
         stack.start(output)
         stack.wait_until_ready()
@@ -235,12 +267,15 @@ def _run(options: argparse.Namespace) -> int:
             time.sleep(0.1)
         raise StackError("a part ended, and the others were stopped with it; the line `stopped` above tells which")
     except Stopped as stop:
+        asked = True
         return 128 + stop.number if options.check else 0
     finally:
         signal.signal(signal.SIGINT, _end_at_once)
         signal.signal(signal.SIGTERM, _end_at_once)
-        stack.stop()
+        stack.stop(quietly=asked)
         give_back(options.state)
+        if asked:
+            print(f"\nTidewatch has stopped; the next run goes on from {options.state}/ (make clean removes it).")
 
 
 def give_back(state: Path) -> None:
@@ -266,7 +301,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="drive traffic, print the end-to-end table, stop")
     parser.add_argument("--free-ports", action="store_true", help="not the usual ports but any that are free")
     parser.add_argument("--state", type=Path, default=Path(".tidewatch"), help="folder for all state (%(default)s)")
-    parser.add_argument("--without-traffic", action="store_true", help="leave the sending to others")
+    parser.add_argument("--without-traffic", action="store_true", help="leave the sending to others; faults come early")
     parser.add_argument("arguments", nargs="*", help="for `trafficgen verify`, after --")
     options = parser.parse_args()
     os.chdir(ROOT)

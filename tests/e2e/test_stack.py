@@ -44,7 +44,23 @@ def test_stops_on_request_and_starts_again_in_the_same_folder(tmp_path):
         pids = demo.pids
         assert demo.end(signal.SIGINT) == 0
         assert not wait_until_gone(pids, 0.5)
-    assert "http://127.0.0.1:" in (folder / "output").read_text()
+    output = (folder / "output").read_text()
+    assert "/?range=300" in output
+    assert "TRACEBACK" not in output.upper()
+    assert "trying again" not in output
+    before, _, closing = output.rpartition("\nTidewatch has stopped")
+    assert "stopping" not in before, "what the parts say of the end"
+    assert closing.count("\n") == 1
+    assert "leaked" not in output
+
+
+def test_a_page_that_a_release_lacks_is_not_linked_to(tmp_path, monkeypatch):
+    """Debian's Prometheus has /classic/alerts and no /alerts."""
+    stack = Stack(tmp_path, on_free_ports=True)
+    prometheus = next(s for s in stack.services if s.part == "prometheus")
+    for there, linked in (("/alerts", "/alerts"), ("/classic/alerts", "/classic/alerts")):
+        monkeypatch.setattr(stack_module, "_answers", lambda url, there=there: url == f"{stack.url(prometheus)}{there}")
+        assert stack_module._page(stack, prometheus) == stack.url(prometheus) + linked
 
 
 @pytest.mark.parametrize("victim", ["stack.py", "honcho", "timeserver", "prometheus"])

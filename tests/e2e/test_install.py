@@ -1,0 +1,64 @@
+"""The installation says how far it is on a terminal, is quiet elsewhere, and fails where pip fails."""
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+INSTALL = Path(__file__).with_name("install")
+PIP = """#!/bin/sh
+[ "$2" = --quiet ] && exit 0
+for n in $(seq 45); do echo "Collecting package$n==1.0"; echo "  Downloading package$n.whl"; done
+echo "Installing collected packages: all"
+exit ${FAIL:-0}
+"""
+
+
+@pytest.fixture
+def pip(tmp_path):
+    path = tmp_path / "pip"
+    path.write_text(PIP)
+    path.chmod(0o755)
+    (tmp_path / "requirements-dev.txt").write_text("".join(f"package{n}==1.0 \\\n    --hash=x\n" for n in range(45)))
+    return path
+
+
+def on_a_terminal(pip, **env):
+    ours, theirs = pty.openpty()
+    done = subprocess.run([INSTALL, pip], cwd=pip.parent, stdout=theirs, check=False, env={**os.environ, **env})
+    os.close(theirs)
+    text = b""
+    try:
+        while piece := os.read(ours, 4096):
+            text += piece
+    except OSError:  # so ends a terminal
+        pass
+    os.close(ours)
+    return done.returncode, text.decode().splitlines()
+
+
+def test_a_terminal_sees_a_line_for_each_step(pip):
+    assert on_a_terminal(pip) == (
+        0,
+        [
+            "install: step 1 of 2: 45 packages from requirements-dev.txt, some minutes",
+            "install: 20 of 45 packages are here",
+            "install: 40 of 45 packages are here",
+            "install: unpacking them",
+            "install: step 2 of 2: Tidewatch itself",
+            "install: done",
+        ],
+    )
+
+
+def test_a_failing_pip_fails_the_installation(pip):
+    code, lines = on_a_terminal(pip, FAIL="3")
+    assert code == 3
+    assert "install: done" not in lines
+
+
+def test_elsewhere_it_is_quiet(pip):
+    done = subprocess.run([INSTALL, pip], cwd=pip.parent, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
