@@ -18,10 +18,15 @@ TREE = (  # a cause by its name and more of its labels, and all that it mutes of
         {*TRAFFIC, "SiteErrorRatioChanged", "LogStalled", "StatsPageUnreachable"},
     ),
     ("TargetDown", {"job": "other"}, set()),
-    ("LogUnreadable", {"system": "accesslog"}, {*TRAFFIC, "LogStalled", "LogAndStatsDisagree"}),
+    ("LogUnreadable", {"system": "accesslog"}, {*TRAFFIC, "LogStalled", "LogBehind", "LogAndStatsDisagree"}),
     ("LogUnreadable", {"system": "hosting"}, {"HostingLogStalled"}),
     ("LogUnreadable", {"system": "releases"}, {"ReleaseStreamStalled"}),
-    ("LogStalled", {}, {*TRAFFIC, "LogAndStatsDisagree"}),
+    ("LogStalled", {}, {*TRAFFIC, "LogBehind", "LogAndStatsDisagree"}),
+    ("LogBehind", {"system": "accesslog"}, {"LogAndStatsDisagree"}),
+    ("LogBehind", {"system": "hosting"}, set()),
+    ("LabelsFolding", {}, set()),
+    ("GeneratorSaturated", {}, set()),
+    ("CheckpointProblems", {}, {"CheckpointOld"}),
     ("SiteTrafficStopped", {}, {"SiteTrafficBelowPlan", "SiteTrafficDropped", "StatsPageUnreachable"}),
     ("SiteTrafficBelowPlan", {}, {"SiteTrafficDropped"}),
     ("SiteTrafficDropped", {}, set()),
@@ -57,7 +62,7 @@ async def test_a_cause_mutes_what_follows_from_it_and_nothing_else(tmp_path):
     want = {(f"{number} {effect}", effect) for number, (_, _, effects) in enumerate(TREE) for effect in effects}
     assert want <= pairs.keys(), "nothing mutes itself"
     posted = [
-        without_text({**labels, "source": source})
+        without_text({**labels, "source": source, "instance": source})
         for (source, effect), cause in pairs.items()
         for labels in (cause, LABELS[effect])
     ]
