@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,7 +19,9 @@ from foundation.errors import BadRecord, SourceError
 from foundation.web import Guard, WebPolicy
 
 NOW_S = 1_700_000_000.0
-PANEL = "/api/boards/tidewatch-site/panels/9"
+BOARD = json.loads((Path(model.__file__).parent / "json" / "tidewatch-site.json").read_text("utf-8"))
+NUMBER = next(panel["id"] for panel in BOARD["panels"] if panel["title"] == "Planned, sent, logged and counted")
+PANEL = f"/api/boards/tidewatch-site/panels/{NUMBER}"
 
 
 class FakePrometheus:
