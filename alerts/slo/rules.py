@@ -210,7 +210,7 @@ def _alert(
     of = {"source": "{{ $labels.source }}", "account_id": "account {{ $labels.account_id }}"}
     of["store_id"] = "store {{ $labels.store_id }}"
     subject = ", ".join(of.get(label, f"{label} {{{{ $labels.{label} }}}}") for label in events.by)
-    link = f"{BOARDS}{events.board}" + ("?var-source={{ $labels.source }}" if "source" in events.by else "")
+    link = f"{BOARDS}{events.board}" + ("?var-source={{ $labels.source | urlquery }}" if "source" in events.by else "")
     return {
         "alert": name,
         "expr": _block(expr),

@@ -23,6 +23,10 @@ SCRAPE_INTERVAL = timedelta(
 )
 RUNBOOKS = "http://127.0.0.1:8094/runbooks#"
 BOARDS = "http://127.0.0.1:3000/d/"
+DASHBOARDS = {
+    board["uid"]: board
+    for board in map(json.loads, (p.read_text() for p in (TOP / "dashboards" / "json").glob("*.json")))
+}
 FILES = list(rule_files().values())
 RULES = list(every_rule())
 ALERTS = every_alert()
@@ -263,18 +267,56 @@ def test_each_runbook_says_what_to_do():
 
 
 def test_each_dashboard_is_there_and_knows_the_variables():
-    boards = {}
-    for path in (TOP / "dashboards" / "json").glob("*.json"):
-        board = json.loads(path.read_text())
-        boards[board["uid"]] = {f"var-{variable['name']}" for variable in board["templating"]["list"]}
-
     def wrong(alert):
-        url, _, query = alert.annotations["dashboard_url"].partition("?")
-        uid = url.removeprefix(BOARDS)
-        used = {pair.partition("=")[0] for pair in query.split("&") if pair}
-        return uid == url or uid not in boards or not used <= boards[uid]
+        board, panel, variables = link_of(alert)
+        used = {name for name, _ in variables}
+        known = {f"var-{variable['name']}" for variable in board["templating"]["list"]} if board else set()
+        return not board or not used <= known or (panel is not None and panel not in panels_of(board))
 
     assert offenders(ALERTS, wrong) == []
+
+
+def test_values_in_a_link_are_encoded():
+    """A source may have a blank or an ampersand in its name."""
+
+    def wrong(alert):
+        return [value for _, value in link_of(alert)[2] if not re.fullmatch(r"{{ \$labels\.\w+ \| urlquery }}", value)]
+
+    assert offenders(ALERTS, wrong) == []
+
+
+def test_the_panel_of_a_link_shows_what_the_alert_is_about():
+    """One metric at least of the alert's, or of the recordings that it reads, is in the panel."""
+    recorded = {rule.record: rule for rule in RULES if rule.record}
+
+    def exposed(rule, seen=frozenset()):
+        names = {node.name for node in nodes(rule, VectorSelector)} - seen
+        below = [exposed(recorded[name], seen | names) for name in names & recorded.keys()]
+        return names.union(*below) - recorded.keys() - {"ALERTS"}
+
+    def wrong(alert):
+        board, panel, _ = link_of(alert)
+        if panel is None:
+            return False
+        queries = " ".join(target.get("expr", "") for target in panels_of(board)[panel].get("targets", []))
+        families = {re.sub("_(total|bucket|sum|count)$", "", name) for name in exposed(alert)}
+        return not any(re.search(rf"\b{name}(_|\b)", queries) for name in families)
+
+    assert offenders(ALERTS, wrong) == []
+    assert len({alert.alert for alert in ALERTS if link_of(alert)[1] is not None}) > 30
+
+
+def link_of(alert):
+    """(board or None, panel's id or None, [(variable, its value)]) of an alert's dashboard_url."""
+    url, _, query = alert.annotations["dashboard_url"].partition("?")
+    pairs = [tuple(pair.split("=", 1)) for pair in query.split("&") if pair]
+    panel = next((int(value) for name, value in pairs if name == "viewPanel"), None)
+    variables = [(name, value) for name, value in pairs if name != "viewPanel"]
+    return DASHBOARDS.get(url.removeprefix(BOARDS)), panel, variables
+
+
+def panels_of(board):
+    return {panel["id"]: panel for panel in board["panels"] if panel["type"] != "row"}
 
 
 def test_what_comes_through_the_exporter_says_so():
