@@ -128,7 +128,7 @@ def test_hours_before_the_paced_ones_come_at_once(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "text", ["3 at 66h", "0 stores at 66h for 6h", "3 stores at 44h for 6h", "3 stores at 66h for 0h"]
+    "text", ["3 at 66h", "0 stores at 66h for 6h", "3 stores at 20h for 6h", "3 stores at 66h for 0h"]
 )
 def test_a_wrong_outage_is_refused(tmp_path, text):
     arguments = ["--output", str(tmp_path), "--hours", "72", "--speed", "60", "--paced", "24", "--fault", text]

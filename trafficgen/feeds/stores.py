@@ -26,7 +26,7 @@ from trafficgen.feeds.stores_world import DAY_S, HOUR_S, Planned, World, down_s
 MAX_STORES = 1_000_000
 MAX_HOURS = 24 * 366 * 100  # of a feed that goes on for a long time
 STATUS = "store_id,status,timestamp_utc\n"
-CALM_H = 3  # hours without an outage before the paced ones: two polls that were good, and one that was lost
+CALM_H = 27  # without an outage before the paced hours: a store that failed until it closed opens a day later
 _FAULT = re.compile(r"(\d{1,7}) stores at (\d{1,6})h for (\d{1,4})h\Z")
 
 
