@@ -18,13 +18,6 @@ from typing import NamedTuple
 
 RULES = Path(__file__).resolve().parents[2] / "alerts" / "rules" / "site-log.yml"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
-MEASURES = {  # what is asked of each cell, at its end
-    "firing": 'sum by (alertname, severity) (count_over_time(ALERTS{{alertstate="firing"}}[{whole}]))',
-    "before": 'sum by (alertname) (count_over_time(ALERTS{{alertstate="firing", severity="page"}}[{start}] {since}))',
-    "first": 'min_over_time(timestamp(sum(ALERTS{{alertstate="firing", severity="page"}}))[{length}:{step}] {after})',
-    "during": 'count_over_time(sum(ALERTS{{alertstate="firing", severity="page"}})[{length}:{step}] {after})',
-    "recovery": 'sum by (alertname) (count_over_time(ALERTS{{alertstate="firing"}}[{later}]))',
-}
 
 
 class Incident(NamedTuple):
@@ -108,47 +101,58 @@ def poisson(draw: random.Random, mean: float) -> int:
     return number
 
 
-def test_file(cell: Cell, rules: Path) -> str:
-    """The cell as a file of promtool."""
+def questions(cell: Cell) -> dict[str, str]:
+    """What is asked at the end of the cell: PromQL by the name of the answer."""
     end = cell.length_s
     start, length = cell.incident.start_s or end, cell.incident.length_s or MINUTE_S
     after = max(0, end - start - length)
-    places = {
-        "whole": f"{end}s", "start": f"{start}s", "since": _offset(end - start), "length": f"{length}s",
-        "step": f"{cell.evaluate_s}s", "after": _offset(after), "later": f"{max(cell.evaluate_s, after - 1200)}s",
-    }  # fmt: skip
+    firing, pages = 'ALERTS{alertstate="firing"}', 'ALERTS{alertstate="firing", severity="page"}'
+    meanwhile = f"[{length}s:{cell.evaluate_s}s]{_offset(after)}"
+    return {
+        "firing": f"sum by (alertname, severity) (count_over_time({firing}[{end}s]))",
+        "before": f"sum by (alertname) (count_over_time({pages}[{start}s]{_offset(end - start)}))",
+        "first": f"min_over_time(timestamp(sum({pages})){meanwhile})",
+        "during": f"count_over_time(sum({pages}){meanwhile})",
+        "recovery": f"sum by (alertname) (count_over_time({firing}[{max(cell.evaluate_s, after - 20 * MINUTE_S)}s]))",
+    }
+
+
+def _offset(seconds: int) -> str:
+    return f" offset {seconds}s" if seconds else ""
+
+
+def promtool_file(cell: Cell, rules: Path) -> str:
+    """The cell as a file of unit tests. It expects no answer, so that promtool prints those there are."""
     lines = [f"rule_files: ['{rules}']", f"evaluation_interval: {cell.evaluate_s}s", "tests:"]
     lines += [f"  - interval: {cell.scrape_s}s", "    input_series:"]
-    series = {'tidewatch_http_requests_total{%s, code="200"}': counts(cell, failing=False)}
-    series['tidewatch_http_requests_total{%s, code="500"}'] = counts(cell, failing=True)
-    series["tidewatch_log_lines_total{%s}"] = counts(cell, failing=None)
+    series = {
+        'tidewatch_http_requests_total{%s, code="200"}': counts(cell, failing=False),
+        'tidewatch_http_requests_total{%s, code="500"}': counts(cell, failing=True),
+        "tidewatch_log_lines_total{%s}": counts(cell, failing=None),
+    }
     for name, values in series.items():
         text = " ".join("_" if value is None else str(value) for value in values)
         for exporter in range(cell.exporters):
             labels = f'job="exporter", instance="e{exporter}", source="site"'
             lines += [f"      - series: '{name % labels}'", f"        values: '{text}'"]
     lines += ["    promql_expr_test:"]
-    for text in MEASURES.values():  # no sample is expected, so that promtool prints those there are
-        lines += [f"      - expr: '{text.format(**places)}'", f"        eval_time: {end}s"]
+    for question in questions(cell).values():
+        lines += [f"      - expr: '{question}'", f"        eval_time: {cell.length_s}s"]
     return "\n".join(lines) + "\n"
-
-
-def _offset(seconds: int) -> str:
-    return f"offset {seconds}s" if seconds else ""
 
 
 def measure(cell: Cell, rules: Path = RULES) -> Result:
     """Run the cell. Raises AssertionError with what promtool says if it does not run."""
     with tempfile.TemporaryDirectory(prefix="grid-") as folder:
         path = Path(folder, "cell.yml")
-        path.write_text(test_file(cell, rules), "utf-8")
+        path.write_text(promtool_file(cell, rules), "utf-8")
         done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     assert "FAILED:" in said or "SUCCESS" in said, said[:2000]
-    got = {name: [] for name in MEASURES}
+    names = {question: name for name, question in questions(cell).items()}
+    got: dict[str, list[tuple[dict[str, str], float]]] = {name: [] for name in names.values()}
     for expr, samples in re.findall(r'expr: "(.+)", time: .*\n\s+exp: nil\n\s+got: (.*)', said):
-        name = [*MEASURES][next(n for n, text in enumerate(MEASURES.values()) if _like(text, expr))]
-        got[name] = _samples(samples)
+        got[names[expr.replace('\\"', '"')]] = _samples(samples)
     return _result(cell, got)
 
 
@@ -164,13 +168,6 @@ def _result(cell: Cell, got: dict[str, list[tuple[dict[str, str], float]]]) -> R
         coverage=min(1.0, during / max(1.0, left_s // cell.evaluate_s)),
         recovery={labels["alertname"]: value for labels, value in got["recovery"]},
     )
-
-
-def _like(measure: str, expr: str) -> bool:
-    """Whether `expr`, as promtool prints it, is `measure` with its places filled in."""
-    pattern = re.escape(measure.replace("{{", "{").replace("}}", "}"))
-    pattern = re.sub(r"\\\{(\w+)\\\}", r"[\\w ]*", pattern)
-    return re.fullmatch(pattern, expr.replace('\\"', '"')) is not None
 
 
 def _samples(text: str) -> list[tuple[dict[str, str], float]]:
