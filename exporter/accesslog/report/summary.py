@@ -67,7 +67,8 @@ def tally_file(
                 found = read_each(reader, piece, file.path, aside) if aside else reader.read(piece, file.path)
                 bad.add(found, file.path, lines_before=before)
                 tally.merge(found)
-                before += piece.count(b"\n")
+                if piece is not data:  # of several
+                    before += piece.count(b"\n")
             progress()
         rest = reader.unfinished(file.path)
         found = reader.count(rest, file.path)
