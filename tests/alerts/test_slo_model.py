@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.export.site import literal
 from alerts.slo.counters import Counter, Matcher, parse_counter, parse_quotient, parse_sum
 from alerts.slo.model import BUCKETS_S, ServiceLevels, read_service_levels
 from exporter.accesslog.source import BUCKETS_S as OF_THE_EXPORTER
@@ -73,8 +74,19 @@ def test_a_bound_of_ones_own_may_be_a_threshold():
             "",
             "routes does not apply to availability from stats; known here: codes",
         ),
-        ("{kind: availability, codes: '5(?=0)'}", "", "codes: invalid regex '5(?=0)': Prometheus' have no lookaround"),
+        ("{kind: availability, codes: '5(?=0)'}", "", "codes: invalid regex '5(?=0)': RE2 has no (?="),
         ("{kind: availability, codes: '5('}", "", "codes: invalid regex '5('"),
+        (
+            "{kind: availability, sources: 'a++'}",
+            "",
+            "sources: invalid regex 'a++': RE2 has no ++; expected",
+        ),
+        (
+            "{kind: availability, except_sources: 'a{999999999}'}",
+            "",
+            "except_sources: invalid regex 'a{999999999}'",
+        ),
+        ("{kind: ratio, total: 'a{b=~\"c++\"}', bad: b}", "", "invalid regex 'c++': RE2 has no ++"),
         ("{kind: ratio, total: a_total}", "", "expected total, and one of good and bad, each a counter"),
         (
             "{kind: ratio, total: a_total, good: b, bad: c}",
@@ -142,7 +154,11 @@ def test_a_quotient_of_counters_is_read_and_a_bare_ratio_is_not():
 
 
 NAMES = st.sampled_from(("a", "http_requests_total", "_x9"))
-MATCHERS = st.builds(Matcher, NAMES, st.sampled_from(("=", "!=", "=~", "!~")), st.text(max_size=8))
+VALUES = st.text(max_size=8)
+MATCHERS = st.one_of(
+    st.builds(Matcher, NAMES, st.sampled_from(("=", "!=")), VALUES),
+    st.builds(Matcher, NAMES, st.sampled_from(("=~", "!~")), VALUES.map(literal)),
+)
 
 
 @settings(max_examples=50)
