@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
+from foundation.config import read_text
 from foundation.errors import BadRecord, ConfigError
 from foundation.jsonread import read_json
 
@@ -37,9 +38,9 @@ class Next(NamedTuple):
 def read_planned(path: Path) -> list[Planned]:
     """The faults of a JSON file, a list. Raises ConfigError."""
     try:
-        return read_json(path.read_bytes(), list[Planned])
-    except OSError as exc:
-        raise ConfigError(f"--planned: {path}: {exc.strerror}") from exc
+        return read_json(read_text(path, "is this a plan?"), list[Planned])
+    except ConfigError as exc:
+        raise ConfigError(f"--planned: {exc}") from exc
     except BadRecord as exc:
         raise ConfigError(f"--planned: {path}: {exc}") from exc
 

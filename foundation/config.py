@@ -3,6 +3,7 @@
 Unknown keys are refused. A system's own settings are a struct in its package; this module only knows how to read one.
 """
 
+import io
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -16,15 +17,26 @@ MAX_CONFIG_BYTES = 4 << 20  # a configuration larger than this is a mistake: a l
 
 def read_config(path: Path, kind: type[T]) -> T:
     """Read `path` as YAML into `kind`, a msgspec Struct. Raises ConfigError."""
+    return parse_config(read_text(path), kind, name=str(path))
+
+
+def read_text(path: Path, asked: str = "is this the configuration?") -> str:
+    """The text of a file that people write, which is small. Raises ConfigError.
+
+    Args:
+        path: any file, also a pipe or a device, whose size nobody knows before it is read.
+        asked: the question to whoever gave a larger file for it.
+    """
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES >> 20} MiB; is this the configuration?")
-        text = path.read_text("utf-8")
+        with path.open("rb") as stream:
+            content = stream.read(MAX_CONFIG_BYTES + 1)
+        if len(content) > MAX_CONFIG_BYTES:
+            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES >> 20} MiB; {asked}")
+        return io.StringIO(content.decode(), newline=None).read()  # each kind of line end as \n
     except OSError as exc:
         raise ConfigError(f"{path}: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{path}: not UTF-8 text (byte {exc.start})") from exc
-    return parse_config(text, kind, name=str(path))
 
 
 def parse_config(text: str, kind: type[T], *, name: str = "config") -> T:

@@ -18,7 +18,7 @@ from alerts.slo.counters import Sum, parse_quotient, parse_sum
 from alerts.slo.indicators import events_of, good_and_total
 from alerts.slo.model import DAY_S, Indicator, Objective, ServiceLevels
 from alerts.slo.written import keys_of
-from foundation.config import MAX_CONFIG_BYTES, parse_config
+from foundation.config import parse_config, read_text
 from foundation.errors import BadRecord, ConfigError
 from foundation.jsonread import read_json
 from foundation.output import replacing
@@ -158,7 +158,7 @@ class Refused(ValueError):  # noqa: N818, a document that is refused, not an err
 
 def read_files(paths: Iterable[Path]) -> tuple[ServiceLevels, list[str]]:
     """The objectives of all documents, and what was left out. Raises ConfigError with one line for each refused one."""
-    return read_texts({str(path): _text(path) for path in paths})
+    return read_texts({str(path): read_text(path, "are these OpenSLO documents?") for path in paths})
 
 
 def read_texts(texts: Mapping[str, str]) -> tuple[ServiceLevels, list[str]]:
@@ -193,7 +193,7 @@ def read_texts(texts: Mapping[str, str]) -> tuple[ServiceLevels, list[str]]:
         except ValueError as exc:
             reasons.append(f"{place}: {exc}")
     if not objectives and not reasons:
-        reasons.append("no document of kind SLO: nothing to import")
+        reasons.append(f"{', '.join(texts)}: no document of kind SLO: nothing to import")
     if reasons:
         raise ConfigError(*reasons)
     try:
@@ -385,14 +385,3 @@ def _parts(text: str) -> Iterator[str]:
         if re.sub(r"#[^\n]*", "", part).strip():
             yield "\n" * text.count("\n", 0, start) + part
         start = mark.end() if mark else start
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES >> 20} MiB; are these OpenSLO documents?")
-        return path.read_text("utf-8")
-    except OSError as exc:
-        raise ConfigError(f"{path}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path}: not UTF-8 text (byte {exc.start})") from exc

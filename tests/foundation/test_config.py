@@ -1,6 +1,9 @@
 """Configuration errors say where and what would be right, in words that are not Python's."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -211,3 +214,18 @@ def test_an_unreadable_file_is_one_line(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"c\.yml: "):
         read_config(path, Root)
+
+
+def test_no_more_is_read_than_a_configuration_may_have():
+    """Of a device that never ends, too."""
+    with pytest.raises(ConfigError, match=r"^/dev/zero: larger than 4 MiB; is this the configuration\?$"):
+        read_config(Path("/dev/zero"), Root)
+
+
+def test_a_pipe_is_read_and_each_line_end_is_one(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(path.write_bytes, "items: []\r# ä\r\nodd: 1\n".encode())
+        with pytest.raises(ConfigError, match=r"pipe:3: \$: unknown key odd"):
+            read_config(path, Root)
