@@ -28,8 +28,10 @@ def generate(*, slo_file: Path | None, output: Path | None, check: bool) -> None
     levels, path = read_service_levels(slo_file or SLO_FILE), output or RULES_FILE
     if not check:
         write(levels, path)
+    elif str(path) == "-":
+        raise click.UsageError("--check compares a file; name it by --output FILE")
     elif not is_current(levels, path):
-        raise TidewatchError(f"{path}: differs from its objectives; run `python -m alerts slo generate`")
+        raise TidewatchError(f"{path}: differs from its objectives; run the same command without --check")
 
 
 @slo.command("import")

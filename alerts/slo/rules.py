@@ -19,6 +19,7 @@ import yaml
 from alerts.rulefiles import RULES
 from alerts.slo.indicators import EVENTS, Events, events_of
 from alerts.slo.model import DAY_S, Objective, ServiceLevels
+from foundation.errors import StoreError, in_words
 from foundation.output import replacing
 
 RULES_FILE = RULES / "slo.yml"
@@ -226,8 +227,15 @@ def _alert(
 
 
 def is_current(levels: ServiceLevels, path: Path = RULES_FILE) -> bool:
-    """Whether the file is what the objectives make."""
-    return path.is_file() and path.read_text("utf-8") == rendered(levels)
+    """Whether the file is what the objectives make. Raises StoreError where it cannot be read."""
+    want = rendered(levels).encode()
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(want) + 1) == want
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        raise StoreError(f"{path}: {in_words(exc)}") from exc
 
 
 def write(levels: ServiceLevels, path: Path = RULES_FILE) -> None:

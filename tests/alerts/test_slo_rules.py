@@ -16,6 +16,7 @@ from alerts.cli import main
 from alerts.rulefiles import HERE
 from alerts.slo.model import Indicator, Objective, ServiceLevels, read_service_levels
 from alerts.slo.rules import TIERS, group, is_current, rendered, threshold, write
+from foundation.errors import StoreError
 
 OBJECTIVES = st.floats(1, 99.9999).map(
     lambda o: Objective(name="o", objective=o, indicator=Indicator(kind="availability"))
@@ -129,6 +130,22 @@ def test_check_names_the_stale_file_and_exits_1(tmp_path):
     assert (got.exit_code, path.exists()) == (1, False)
     assert CliRunner().invoke(main, arguments).exit_code == 0
     assert CliRunner().invoke(main, [*arguments, "--check"]).exit_code == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\x00", b"more"], ids=["empty", "garbage", "longer"])
+def test_check_takes_another_content_for_stale_whatever_it_is(tmp_path, content):
+    path = tmp_path / "rules.yml"
+    path.write_bytes((rendered(KINDS).encode() if content == b"more" else b"") + content)
+    assert not is_current(KINDS, path)
+
+
+def test_what_cannot_be_checked_is_one_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=f"^{tmp_path}/file/rules.yml: Not a directory$"):
+        is_current(KINDS, tmp_path / "file" / "rules.yml")
+    done = CliRunner().invoke(main, ["slo", "generate", "--check", "--output", "-"])
+    assert done.exit_code == 2
+    assert "--check compares a file" in done.stderr
 
 
 E_ = '{job="e", instance="e:1", source="%s"%s}'
