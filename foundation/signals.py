@@ -6,7 +6,9 @@ import select
 import signal
 from collections.abc import Callable, Coroutine
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+_T = TypeVar("_T")
 
 ENDED_AT_ONCE = 130
 """The exit code after a second signal."""
@@ -61,10 +63,13 @@ def stop_on_signals(say: Callable[[str], object]) -> asyncio.Event:
     return stop
 
 
-async def until_signal(work: Coroutine[Any, Any, None]) -> None:
-    """Run until done, or until SIGTERM or SIGINT. Raises CancelledError for a signal that `work` lets end it."""
+async def until_signal(work: Coroutine[Any, Any, _T]) -> _T:
+    """What the work returns, once it is done, or SIGTERM or SIGINT comes.
+
+    Raises CancelledError for a signal that `work` lets end it.
+    """
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
-    await task
+    return await task

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from exporter.accesslog.tally import Tally
 from exporter.sources.linefile import LineFile
+from foundation.errors import ConfigError
 from foundation.terminal import printable
 
 log = logging.getLogger(__name__)
@@ -15,6 +16,28 @@ PERIOD_S = 60.0
 """Between two lines of the log about the same source."""
 SHOWN_CHARS = 200
 """Of a line, after which it is cut."""
+LEAST_SHARE = 0.5
+"""Of the lines that must fit their format."""
+
+
+class Fit(NamedTuple):
+    """How many lines are requests in a log's format, of how many that should be."""
+
+    requests: int
+    lines: int
+
+    def __str__(self) -> str:
+        return f"{self.requests} of {self.lines} lines fit"
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the format cannot be the log's."""
+        return self.requests < LEAST_SHARE * self.lines
+
+    def check(self) -> None:
+        """Raises ConfigError where the format cannot be the log's."""
+        if self.is_wrong:
+            raise ConfigError(f"{self} the format; expected at least half of them; `exporter infer LOG` proposes one")
 
 
 class FirstBad(NamedTuple):
@@ -62,6 +85,10 @@ class BadLines:
         if file.first_too_long is not None:
             self.counts["too_long"] += file.too_long_lines
             self.first.setdefault("too_long", FirstBad(file.path, *file.first_too_long))
+
+    def fit(self, requests: int) -> Fit:
+        """How the format fits, where so many other lines are requests."""
+        return Fit(requests, requests + self.counts.total())
 
     def in_words(self) -> str:
         """All on one line; empty without any."""

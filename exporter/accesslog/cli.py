@@ -135,6 +135,7 @@ def summary(
         echo(f"exporter: {one}", err=True)
     if trouble:
         raise trouble[-1]
+    bad.fit(tally.requests).check()
 
 
 def _say_if_empty(file: LineFile) -> None:
@@ -254,7 +255,8 @@ def qps_command(
     gmond = Ganglia(ganglia, interval_s) if ganglia else None
     reporter = Reporter(output, gmond)
     with suppress(asyncio.CancelledError):
-        asyncio.run(until_signal(follow(source, interval_s, reporter.tell, SystemClock(), reports=1 if once else None)))
+        work = follow(source, interval_s, reporter.tell, SystemClock(), reports=1 if once else None)
+        asyncio.run(until_signal(work)).check()
 
 
 @contextmanager
@@ -326,6 +328,7 @@ def backfill_command(
         echo(text, nl=False)
     if bad:
         echo(f"exporter: left out: {bad}", err=True)
+    backfill.bad.fit(backfill.counted).check()
 
 
 def _pair(text: str) -> tuple[str, str]:

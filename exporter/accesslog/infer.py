@@ -126,8 +126,7 @@ def fit(data: bytes, format_: str, time_unit: TimeUnit | None = None, envelope: 
 def _read(data: bytes, format_: Format) -> float:
     """The share of lines, directives aside, that are requests."""
     tally = Reader(format_, Buckets((1.0,))).read(data)
-    requests = sum(numbers[COUNT] for numbers in tally.hits.values())
-    return requests / max(1, requests + sum(tally.failed.values()))
+    return tally.requests / max(1, tally.requests + sum(tally.failed.values()))
 
 
 def _views(data: bytes, setting: EnvelopeSetting) -> list[tuple[EnvelopeSetting | None, bytes]]:
@@ -161,7 +160,7 @@ def _fits(data: bytes, format_: Format) -> float:
     if all(code == NO_ANSWER for _, _, code in tally.hits):
         return 0.0  # not a single answer: what was taken for the code is something else
     has_method = format_.pattern is None or "(?P<method>" in format_.pattern
-    requests = sum(numbers[COUNT] for numbers in tally.hits.values())
+    requests = tally.requests
     whole = sum(
         numbers[COUNT]
         for (method, target, _), numbers in tally.hits.items()

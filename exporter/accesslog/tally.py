@@ -67,6 +67,11 @@ class Tally(msgspec.Struct):
     hits: dict[Key, list[int]] = msgspec.field(default_factory=dict)
     bad: dict[str, BadLine] = msgspec.field(default_factory=dict)
 
+    @property
+    def requests(self) -> int:
+        """How many of the lines are good."""
+        return sum(numbers[COUNT] for numbers in self.hits.values())
+
     def fail(self, reason: str, line: bytes) -> None:
         """Count a bad line, the last one of `lines`."""
         if reason not in self.failed:

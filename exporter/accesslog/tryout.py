@@ -12,7 +12,7 @@ from exporter.accesslog.bad import BadLines
 from exporter.accesslog.infer import SAMPLE_LINES, unitless
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Source
-from exporter.accesslog.tally import COUNT, Buckets, Tally
+from exporter.accesslog.tally import Buckets, Tally
 from exporter.sources.linefile import LineFile
 from exporter.sources.lines import each_line
 from exporter.sources.tail.paths import files_of, path_troubles
@@ -23,8 +23,6 @@ FILES = 100
 """Of a source that are tried."""
 OWN_REGEX_S = 2.0
 """Processor time that a source's own regex gets for all files."""
-LEAST_SHARE = 0.5
-"""Of the lines that must fit."""
 
 
 class Finding(NamedTuple):
@@ -98,11 +96,9 @@ def _read(reader: Reader, data: bytes, path: str, until_s: float) -> _Trial:
 
 
 def _fit(trial: _Trial, path: str) -> Iterator[Finding]:
-    failed = trial.bad.counts.total()
-    if not failed:
+    if not trial.bad.counts:
         return
-    fit = sum(numbers[COUNT] for numbers in trial.tally.hits.values())
-    lines = fit + failed
+    fit = trial.bad.fit(trial.tally.requests)
     first = min(trial.bad.first.values(), key=lambda bad: bad.number, default=None)
     shown = f"; the first that does not: {first.in_file()}" if first else ""
-    yield Finding(f"{printable(path)}: {fit} of {lines} lines fit{shown}", is_wrong=fit < LEAST_SHARE * lines)
+    yield Finding(f"{printable(path)}: {fit}{shown}", is_wrong=fit.is_wrong)

@@ -91,7 +91,7 @@ def test_where_nothing_is_read_no_file_stays(run, tmp_path):
     assert run("summary", tmp_path / "junk", "--set-aside", tmp_path / "no" / "bad.log")[0] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["junk"]
     code, out, _ = run("summary", tmp_path / "junk", "--json", "--format", "tab", "--set-aside", tmp_path / "bad.log")
-    assert (code, json.loads(out)["failed"], (tmp_path / "bad.log").read_bytes()) == (0, {"format": 1}, b"junk\n")
+    assert (code, json.loads(out)["failed"], (tmp_path / "bad.log").read_bytes()) == (2, {"format": 1}, b"junk\n")
 
 
 def test_a_full_disk_is_said(tmp_path, monkeypatch):

@@ -328,3 +328,28 @@ def test_explain_says_where_it_shows_fewer(run, tmp_path, monkeypatch):
     assert run("explain", tmp_path / "a.log", "--lines", 10)[2] == ""
     (tmp_path / "a.log").write_bytes((b"a\tGET /" + b"x" * 1000 + b"\t200\t5\n") * 1000)
     assert "only its first 0 MiB are shown" in run("explain", tmp_path / "a.log", "--format", "tab", "--lines", 1000)[2]
+
+
+QPS = ("qps", "--once", "--from-start", "--interval", "0.1")
+
+
+@pytest.mark.parametrize("command", [("summary",), ("backfill",), QPS], ids=lambda words: words[0])
+@pytest.mark.parametrize("fits", [0, 1, 2, 3, 4])
+def test_a_format_that_fits_less_than_half_of_the_lines_is_a_failure(run, tmp_path, command, fits):
+    log = tmp_path / "a.log"
+    good = b'1.2.3.4 - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 5\n'
+    log.write_bytes(good * fits + b"bad\n" * (4 - fits))
+    code, out, err = run(*command, "--format", "common", log)
+    if command == ("backfill",) and not fits:
+        assert (code, out) == (3, "")
+        return
+    assert code == (2 if fits < 2 else 0)
+    assert out, "what was read is shown all the same"
+    assert (f"exporter: {fits} of 4 lines fit the format; expected at least half" in err) == (fits < 2)
+
+
+def test_nothing_to_read_is_no_misfit(run, tmp_path):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"")
+    assert run("summary", "--format", "common", log)[0] == 0
+    assert run(*QPS, "--format", "common", log)[0] == 0

@@ -135,9 +135,9 @@ class Backfill:
         return self._source.source, *self._labeller.labelled(key).labels
 
     @property
-    def counted(self) -> bool:
-        """Whether there is anything to write."""
-        return bool(self._requests)
+    def counted(self) -> int:
+        """How many requests there are to write."""
+        return sum(count for steps in self._requests.values() for count, _ in steps.values())
 
     def lines(self) -> Iterator[str]:
         """The OpenMetrics text, line by line."""

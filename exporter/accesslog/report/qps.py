@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from exporter.accesslog.bad import BadLog
+from exporter.accesslog.bad import BadLines, BadLog, Fit
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.report.ganglia import Ganglia
 from exporter.accesslog.report.rates import Figure, Window, report
@@ -35,7 +35,7 @@ async def follow(
     clock: Clock,
     *,
     reports: int | None = None,
-) -> None:
+) -> Fit:
     """Follow the log, and report figures and the time (Unix) at start + n x `interval_s`, also when nothing came.
 
     Args:
@@ -44,15 +44,22 @@ async def follow(
         tell: takes the figures of one report.
         clock: when it is due.
         reports: end after so many; None goes on until cancelled.
+
+    Returns:
+        How the format fits what was read.
     """
     window = Window(source)
     tail = Tail(source.paths, from_start=source.from_ == "start", clock=clock)
     reader = Reader(source.parsed_format(), Buckets(source.buckets), envelope=source.envelope)
     bad = BadLog(", ".join(source.paths), asyncio.get_running_loop().call_later)
+    requests, all_bad = 0, BadLines()
 
     async def read() -> None:
+        nonlocal requests
         async for batch in tail.batches():
             tally = reader.read(batch.data, batch.path, batch.home)
+            requests += tally.requests
+            all_bad.add(tally, batch.path)
             window.add(tally)
             bad.add(tally, batch.path)
             bad.add_too_long(tail.status.too_long_lines)
@@ -78,6 +85,7 @@ async def follow(
         await asyncio.wait([reading])
         bad.close()
         await tail.close()
+    return all_bad.fit(requests)
 
 
 async def _due(clock: Clock, due_s: float, reading: asyncio.Task[None]) -> None:
