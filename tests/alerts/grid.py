@@ -11,13 +11,15 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 RULES = Path(__file__).resolve().parents[2] / "alerts" / "rules" / "site-log.yml"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+Sample = tuple[dict[str, str], float]
+"""Labels and value."""
 
 
 class Incident(NamedTuple):
@@ -73,6 +75,8 @@ RHYTHMS: dict[str, Callable[[float], float]] = {
     "half-hours": lambda t: 2.0 if t % HOUR_S < 1800 else 0.0,
     "batch": lambda t: 12.0 if t % HOUR_S < 300 else 0.0,
     "nightly": lambda t: 48.0 if (t + DAY_S / 2) % DAY_S < 1800 else 0.0,
+    # Two shifts a day, one ten times as busy as the other, and an odd day two weeks after the first.
+    "shifts": lambda t: (10.0 if t % DAY_S > DAY_S / 2 else 1.0) * (3 if 14 <= t // DAY_S < 15 else 1),
 }
 
 
@@ -121,7 +125,7 @@ def _offset(seconds: int) -> str:
     return f" offset {seconds}s" if seconds else ""
 
 
-def promtool_file(cell: Cell, rules: Path) -> str:
+def promtool_file(cell: Cell, asked: Iterable[str], rules: Path) -> str:
     """The cell as a file of unit tests. It expects no answer, so that promtool prints those there are."""
     lines = [f"rule_files: ['{rules}']", f"evaluation_interval: {cell.evaluate_s}s", "tests:"]
     lines += [f"  - interval: {cell.scrape_s}s", "    input_series:"]
@@ -136,27 +140,32 @@ def promtool_file(cell: Cell, rules: Path) -> str:
             labels = f'job="exporter", instance="e{exporter}", source="site"'
             lines += [f"      - series: '{name % labels}'", f"        values: '{text}'"]
     lines += ["    promql_expr_test:"]
-    for question in questions(cell).values():
+    for question in asked:
         lines += [f"      - expr: '{question}'", f"        eval_time: {cell.length_s}s"]
     return "\n".join(lines) + "\n"
 
 
 def measure(cell: Cell, rules: Path = RULES) -> Result:
     """Run the cell. Raises AssertionError with what promtool says if it does not run."""
+    return _result(cell, answers(cell, questions(cell), rules))
+
+
+def answers(cell: Cell, asked: Mapping[str, str], rules: Path = RULES) -> dict[str, list[Sample]]:
+    """What PromQL asked at the end of the cell answers, by name. Raises AssertionError as `measure` does."""
     with tempfile.TemporaryDirectory(prefix="grid-") as folder:
         path = Path(folder, "cell.yml")
-        path.write_text(promtool_file(cell, rules), "utf-8")
+        path.write_text(promtool_file(cell, asked.values(), rules), "utf-8")
         done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     assert "FAILED:" in said or "SUCCESS" in said, said[:2000]
-    names = {question: name for name, question in questions(cell).items()}
-    got: dict[str, list[tuple[dict[str, str], float]]] = {name: [] for name in names.values()}
+    names = {question: name for name, question in asked.items()}
+    got: dict[str, list[Sample]] = {name: [] for name in asked}
     for expr, samples in re.findall(r'expr: "(.+)", time: .*\n\s+exp: nil\n\s+got: (.*)', said):
         got[names[expr.replace('\\"', '"')]] = _samples(samples)
-    return _result(cell, got)
+    return got
 
 
-def _result(cell: Cell, got: dict[str, list[tuple[dict[str, str], float]]]) -> Result:
+def _result(cell: Cell, got: Mapping[str, list[Sample]]) -> Result:
     incident = cell.incident
     first = got["first"][0][1] if got["first"] else None
     during = got["during"][0][1] if got["during"] else 0.0
@@ -170,8 +179,8 @@ def _result(cell: Cell, got: dict[str, list[tuple[dict[str, str], float]]]) -> R
     )
 
 
-def _samples(text: str) -> list[tuple[dict[str, str], float]]:
-    """The samples that promtool printed: labels and value."""
+def _samples(text: str) -> list[Sample]:
+    """The samples that promtool printed."""
     samples = re.findall(r"\{([^}]*)\} ([0-9.E+-]+)", text)
     return [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), float(value)) for labels, value in samples]
 
