@@ -7,13 +7,14 @@ import msgspec
 
 from exporter.accesslog.bad import excerpt
 from exporter.accesslog.formats.envelope import EnvelopeSetting
-from exporter.accesslog.infer import ENOUGH, SAMPLE_LINES, Guess, fit, infer, refusal, sample
+from exporter.accesslog.infer import ENOUGH, SAMPLE_LINES, Guess, fit, infer, refusal, sample, seconds_guessed
 from exporter.accesslog.serverconf import read_server_config
 from exporter.accesslog.source import Source, TimeUnit
 from exporter.checkpoint import STATE_DIR
 from exporter.sources.linefile import LineFile
 from foundation.config import read_config
 from foundation.errors import ConfigError, SourceError
+from foundation.terminal import echo, printable
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -49,14 +50,22 @@ def chosen_source(
     routes: tuple[str, ...],
     enough: int = SAMPLE_LINES,
 ) -> Source:
-    """A source of the configuration file where one is given, else of flags. Raises as `configured`, `make_source`.
+    """A source of the configuration file where one is given, else of flags, for commands that show durations.
 
-    Flags that the choice would make void are refused, not ignored.
+    Flags that the choice would make void are refused, not ignored. Numbers that are seconds by a guess alone are
+    reported. Raises as `configured`, `make_source`.
     """
     if config_file is None:
         if name is not None:
             raise ConfigError("--source: names a source of a configuration; expected --config.file with it")
-        return make_source(files, format_, envelope, time_unit, routes, enough=enough)
+        if format_ is None:
+            file, data = first_sample(files, enough)
+            guess = guessed(file.path, data, envelope)
+            format_ = guess.format
+            if time_unit is None and (seconds := seconds_guessed(data, guess)):
+                wrong = "if that is wrong, add --time-unit ms (or us, ns)"
+                echo(f"exporter: {printable(file.path)}: taken for seconds: {printable(seconds)}; {wrong}", err=True)
+        return make_source(files, format_, envelope, time_unit, routes)
     given = {"format": format_, "envelope": envelope != "auto", "time-unit": time_unit, "route": routes}
     if void := next((flag for flag, value in given.items() if value), None):
         raise ConfigError(f"--{void}: expected no such flag with --config.file, whose source says it")
@@ -69,17 +78,13 @@ def make_source(
     envelope: EnvelopeSetting,
     time_unit: TimeUnit | None,
     routes: tuple[str, ...],
-    *,
-    enough: int = SAMPLE_LINES,
 ) -> Source:
-    """A source of flags; where they name no format, the first lines that there are in the files tell it.
-
-    Of a live pipe no more than `enough` lines are awaited.
+    """A source of flags; where they name no format, the first lines that there are in the files show it.
 
     Raises ConfigError, and SourceError where no file can be read.
     """
     if format_ is None:
-        file, data = first_sample(files, enough)
+        file, data = first_sample(files)
         format_ = guessed(file.path, data, envelope).format
     paths = tuple(file.path for file in files)
     try:
@@ -89,7 +94,10 @@ def make_source(
 
 
 def first_sample(files: Sequence[LineFile], enough: int = SAMPLE_LINES) -> tuple[LineFile, bytes]:
-    """The first file that has lines, and some of them. Raises SourceError where none can be read."""
+    """The first file that has lines, and some of them: of a live pipe no more than `enough` are awaited.
+
+    Raises SourceError where none can be read.
+    """
     trouble: SourceError | None = None
     for file in files:
         try:

@@ -19,7 +19,7 @@ from exporter.accesslog.parse.opening import split
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router, compile_template
 from exporter.accesslog.source import TimeUnit
-from exporter.accesslog.tally import BUCKETS, COUNT, NO_ANSWER, Buckets
+from exporter.accesslog.tally import BUCKETS, COUNT, NO_ANSWER, Buckets, Tally
 from exporter.sources.linefile import LineFile
 from exporter.sources.lines import each_line
 from foundation.errors import BadRecord
@@ -37,7 +37,7 @@ _ANY = Format(name="any")
 _AS_NGINX = "because nginx writes its times with three decimals"
 _SECONDS = {
     "tab-timed": "the number at the end, because Tidewatch's time server writes it so",
-    **dict.fromkeys(TIMED, f"the number at the end, {_AS_NGINX}"),
+    **dict.fromkeys(TIMED, "the number at the end, because it has a point, as the seconds that nginx writes"),
 }
 """Formats whose unit is known from their name, which is no knowledge where the name itself is a guess."""
 
@@ -228,7 +228,7 @@ def propose(
         allow_unicode=True,
     )
     fits = f"{guess.fits:.0%} of the first {tally.lines} lines fit this format" if data else "The log is empty"
-    wanted, timed = unitless(data, reader), any(sum(numbers[BUCKETS:]) for numbers in tally.hits.values())
+    wanted, timed = unitless(data, reader), _is_timed(tally)
     notes = _pods(log) + _not_there(data, guess) + _unit_wanted(wanted, guess) + _names_wanted(guess)
     if timed and not time_unit:
         notes += _seconds_taken(guess)
@@ -237,6 +237,18 @@ def propose(
     if once:
         notes += "# The lines came from a pipe; `paths` must name the file that is to be followed.\n"
     return f"# {fits}.\n{notes}{text}"
+
+
+def seconds_guessed(data: bytes, guess: Guess) -> str:
+    """Which numbers of the sample become durations in seconds, and why, where the log does not say so; else empty."""
+    if not guess.seconds:
+        return ""
+    reader = Reader(find_format(guess.format), Buckets((1.0,)), envelope=guess.envelope or "none")
+    return guess.seconds if _is_timed(reader.read(data)) else ""
+
+
+def _is_timed(tally: Tally) -> bool:
+    return any(sum(numbers[BUCKETS:]) for numbers in tally.hits.values())
 
 
 def _not_there(data: bytes, guess: Guess) -> str:

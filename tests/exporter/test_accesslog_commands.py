@@ -353,3 +353,30 @@ def test_nothing_to_read_is_no_misfit(run, tmp_path):
     log.write_bytes(b"")
     assert run("summary", "--format", "common", log)[0] == 0
     assert run(*QPS, "--format", "common", log)[0] == 0
+
+
+COMBINED = '1.2.3.4 - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 5 "-" "curl" '
+
+
+@pytest.mark.parametrize(
+    ("end", "more", "said"),
+    [
+        ("0.305", (), True),
+        ("0.305123", (), True),
+        ("x 0.305", (), True),
+        ("0.305", ("--time-unit", "ms"), False),
+        ("0.305", ("--format", "combined-timed"), False),
+        ("305", (), False),
+        ("17ms", (), False),
+    ],
+)
+def test_decimals_that_are_seconds_by_a_guess_are_reported_once(run, tmp_path, end, more, said):
+    log = tmp_path / "a.log"
+    log.write_text(f"{COMBINED}{end}\n" * 3)
+    for command in ("explain", "backfill"):
+        code, _, err = run(command, *more, log)
+        assert code == 0
+        assert err.count("taken for seconds: ") == said
+        if said:
+            assert err.startswith(f"exporter: {log}: taken for seconds: ")
+            assert err.endswith("; if that is wrong, add --time-unit ms (or us, ns)\n")

@@ -114,8 +114,9 @@ def test_numbers_whose_unit_nobody_tells_are_left_out_and_named(lines, want):
 @pytest.mark.parametrize(
     ("line", "want"),
     [
-        (f'{COMMON} 200 3 "-" "curl" 0.305', "the number at the end, because nginx"),
-        (f"{COMMON} 200 3 0.305", "the number at the end, because nginx"),
+        (f'{COMMON} 200 3 "-" "curl" 0.305', "the number at the end, because it has a point"),
+        (f"{COMMON} 200 3 0.305", "the number at the end, because it has a point"),
+        (f"{COMMON} 200 3 0.305123", "the number at the end, because it has a point"),
         ("192.0.2.1\tGET /a\t200\t3\t17", "the number at the end, because Tidewatch's time server"),
         (f"{COMMON} 200 3 x 0.305", "$request_time (0.305), because nginx"),
         (f"{COMMON} 200 3 rt=0.305 x", "rt= (0.305), because nginx"),
