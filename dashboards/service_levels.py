@@ -26,9 +26,9 @@ def bad_share(objective: Objective) -> style.PanelBuilder:
     """What was bad in the window, against what may be."""
     return style.stat(
         Text(
-            f"{_word(objective)}, {_allowed(objective)} allowed",
-            f"{_promised(objective)} Bad events out of all that are known; above the objective's "
-            f"{_allowed(objective)} the promise is broken.",
+            f"{_word(objective)}, {objective.allowed_words} allowed",
+            f"{objective.promise} Bad events out of all that are known; above the objective's "
+            f"{objective.allowed_words} the promise is broken.",
             NO_RULES,
         ),
         query(f"max({_recorded(objective, 'bad_events:ratio_window')})", "bad"),
@@ -43,7 +43,7 @@ def budget_left(objective: Objective) -> style.PanelBuilder:
     return style.stat(
         Text(
             "Budget left",
-            f"{_promised(objective)} This share of what may be bad is left; below 0 it is spent. "
+            f"{objective.promise} This share of what may be bad is left; below 0 it is spent. "
             "With little left, put off risky releases.",
             NO_RULES,
         ),
@@ -107,12 +107,3 @@ def _long_windows() -> list[str]:
 
 def _word(objective: Objective) -> str:
     return "Failed" if objective.indicator.kind == "availability" else "Too slow"
-
-
-def _allowed(objective: Objective) -> str:
-    return f"{(objective.allowed * 100).normalize():f} %"
-
-
-def _promised(objective: Objective) -> str:
-    said = objective.description.rstrip(".") or objective.name
-    return f"{said}: {objective.objective:g} % within {objective.window_words}."

@@ -149,6 +149,17 @@ class Objective(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         return (100 - Decimal(repr(float(self.objective)))) / 100
 
     @property
+    def allowed_words(self) -> str:
+        """`0.1 %`."""
+        return f"{(self.allowed * 100).normalize():f} %"
+
+    @property
+    def promise(self) -> str:
+        """The description, with figures, as one sentence."""
+        said = self.description.rstrip(".") or self.name
+        return f"{said}: {self.objective:g} % within {self.window_words}."
+
+    @property
     def by_cycle(self) -> bool:
         """Whether the budget is that of hosting's billing cycle, which the exporter reckons."""
         return self.window is None and self.indicator.measures == ("hosting",)

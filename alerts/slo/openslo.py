@@ -16,7 +16,7 @@ import yaml
 
 from alerts.slo.counters import Sum, parse_quotient, parse_sum
 from alerts.slo.indicators import events_of, good_and_total
-from alerts.slo.model import DAY_S, Indicator, Objective, ServiceLevels
+from alerts.slo.model import BUCKETS_S, DAY_S, Indicator, Objective, ServiceLevels
 from alerts.slo.written import keys_of
 from foundation.config import parse_config, read_text
 from foundation.errors import BadRecord, ConfigError
@@ -359,9 +359,8 @@ def _checked(tree: Any) -> Objective:
 
 def _buckets(objectives: Iterable[Objective]) -> tuple[float, ...]:
     """The usual bounds, and what latency objectives of other files have as theirs."""
-    usual: tuple[float, ...] = next(f.default for f in msgspec.structs.fields(ServiceLevels) if f.name == "buckets")
     own = {o.indicator.threshold for o in objectives if o.indicator.threshold is not None}
-    return usual if own <= set(usual) else tuple(sorted({*usual, *own}))
+    return BUCKETS_S if own <= set(BUCKETS_S) else tuple(sorted({*BUCKETS_S, *own}))
 
 
 def _indicators(found: Iterable[Document], reasons: list[str]) -> dict[str, IndicatorSpec]:

@@ -155,7 +155,7 @@ def _alerts(objective: Objective, events: Events, names: Names) -> Iterator[dict
         ("SloBudgetLow", LOW, f"{{{{ $value | humanizePercentage }}}} left of {told}"),
         ("SloBudgetSpent", Decimal(0), f"{{{{ $value | humanizePercentage }}}} left of {told}, which is spent"),
     ):
-        description = f"{_promise(objective)} " + (
+        description = f"{objective.promise} " + (
             "More were bad than may be."
             if limit == 0
             else f"Of those that may be bad, less than {limit * 100:.0f} % are left."
@@ -185,15 +185,10 @@ def _burn(objective: Objective, events: Events, names: Names, tier: Tier) -> dic
         keep=tier.keep,
         slo=objective.name,
         words=f"{{{{ $value | humanizePercentage }}}} {events.failed} in {tier.long}, "
-        f"{(objective.allowed * 100).normalize():f} % allowed ({objective.name})",
-        description=f"{_promise(objective)} Bad ones came {_times(tier)}as often as allowed, or more, "
+        f"{objective.allowed_words} allowed ({objective.name})",
+        description=f"{objective.promise} Bad ones came {_times(tier)}as often as allowed, or more, "
         f"over {tier.long} and over {tier.short}: at this rate the budget lasts {_lasts(objective, tier)}.",
     )
-
-
-def _promise(objective: Objective) -> str:
-    said = objective.description.rstrip(".") or objective.name
-    return f"{said}: {objective.objective:g} % within {objective.window_words}."
 
 
 def _times(tier: Tier) -> str:

@@ -6,15 +6,14 @@ from typing import Any
 import msgspec
 import yaml
 
-from alerts.slo.model import DAY_S, Objective, ServiceLevels
+from alerts.slo.model import BUCKETS_S, DAY_S, Objective, ServiceLevels
 from foundation.output import replacing
 
 
 def text_of(levels: ServiceLevels) -> str:
     """The text of a file that is read as `levels`."""
     tree: dict[str, Any] = {"objectives": [_objective(objective) for objective in levels.objectives]}
-    usual = next(field.default for field in msgspec.structs.fields(ServiceLevels) if field.name == "buckets")
-    if levels.buckets != usual:
+    if levels.buckets != BUCKETS_S:
         tree["buckets"] = list(levels.buckets)
     return yaml.safe_dump(tree, sort_keys=False, width=10_000, allow_unicode=True)
 
