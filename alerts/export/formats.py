@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-import yaml
 
 from alerts.export.rewrite import exported
 from alerts.export.site import Names, Site
 from alerts.rulefiles import Group, Rule, RuleFile
+from alerts.yamltext import yaml_text
 
 MARK = "Written by `python -m alerts export`"
 """In the first line of every file: what a later export may replace."""
@@ -163,16 +163,5 @@ def _fields(rule: Rule) -> dict[str, Any]:
     return {name: fields[name] for name in order if fields[name]}
 
 
-class _Dumper(yaml.SafeDumper):
-    """YAML with texts of several lines as they are read."""
-
-
-def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _represent)
-
-
 def _yaml(value: Any) -> str:
-    return f"# {_HEADER}\n" + yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    return f"# {_HEADER}\n{yaml_text(value)}"

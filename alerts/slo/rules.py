@@ -14,11 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from alerts.rulefiles import RULES
 from alerts.slo.indicators import EVENTS, Events, events_of
 from alerts.slo.model import DAY_S, Objective, ServiceLevels
+from alerts.yamltext import yaml_text
 from foundation.errors import StoreError, in_words
 from foundation.output import replacing
 
@@ -80,8 +79,7 @@ class Names(NamedTuple):
 def rendered(levels: ServiceLevels) -> str:
     """The text of the rule file."""
     groups = [group(objective) for objective in levels.objectives]
-    text = yaml.dump({"groups": groups}, Dumper=_Dumper, sort_keys=False, width=10_000, allow_unicode=True)
-    return _HEADER + text
+    return _HEADER + yaml_text({"groups": groups})
 
 
 def group(objective: Objective) -> dict[str, Any]:
@@ -239,21 +237,6 @@ def write(levels: ServiceLevels, path: Path = RULES_FILE) -> None:
         out.write(rendered(levels).encode())
 
 
-class _Block(str):
-    """Text that YAML shows as lines."""
-
-    __slots__ = ()
-
-
 def _block(text: str) -> str:
-    return _Block(text + "\n") if "\n" in text else text
-
-
-class _Dumper(yaml.SafeDumper):
-    """Lists indented below their key, PromQL in lines."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
-        super().increase_indent(flow, False)
-
-
-_Dumper.add_representer(_Block, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|"))
+    """What yaml_text shows in lines, with the last one's end, as a file of rules has it."""
+    return text + "\n" if "\n" in text else text
