@@ -205,6 +205,8 @@ def test_a_link_is_replaced_and_not_followed(tmp_path):
     assert "was not written by an export" in str(export(tmp_path, "--format", "rules", *FLAGS).exception)
     assert export(tmp_path, "--format", "rules", *FLAGS, "--force").exception is None
     assert (tmp_path / "mine").read_text() == "mine"
+    assert not (tmp_path / "site-log.yml").is_symlink()
+    assert loaded(tmp_path / "site-log.yml")
 
 
 def test_an_export_replaces_an_earlier_one_and_names_what_is_left_of_it(tmp_path):

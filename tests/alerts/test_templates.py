@@ -7,11 +7,11 @@ import json
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import yaml
+from markup import Markup
 
 from alerts.rulefiles import HERE
 from foundation.terminal import printable_text
@@ -73,20 +73,6 @@ def parts(text):
     """What `text_of` wrote, by template."""
     pieces = re.split(r"^== (\S+) ==\n", text, flags=re.MULTILINE)
     return dict(zip(pieces[1::2], pieces[2::2], strict=True))
-
-
-class Markup(HTMLParser):
-    def __init__(self, html):
-        super().__init__()
-        self.tags, self.attributes, self.texts = [], [], []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data):
-        self.texts.append(data)
 
 
 @pytest.fixture(scope="module")
