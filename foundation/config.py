@@ -39,11 +39,11 @@ def read_text(path: Path, asked: str = "is this the configuration?") -> str:
         raise ConfigError(f"{path}: not UTF-8 text (byte {exc.start})") from exc
 
 
-def parse_config(text: str, kind: type[T], *, name: str = "config") -> T:
-    """Read YAML text into `kind`. Raises ConfigError that starts with `name` and the line."""
+def parse_config(text: str, kind: type[T], *, name: str = "config", first_line: int = 1) -> T:
+    """Read YAML text into `kind`. Raises ConfigError that starts with `name` and the line; `first_line`: its own."""
     try:
         return cast("T", convert(read_tree(text), kind))
     except TreeError as exc:
-        raise ConfigError(f"{name}:{exc.line}: {exc}") from exc
+        raise ConfigError(f"{name}:{exc.line + first_line - 1}: {exc}") from exc
     except ShapeError as exc:
-        raise ConfigError(f"{name}:{exc.line}: {exc.path}: {exc}") from exc
+        raise ConfigError(f"{name}:{exc.line + first_line - 1}: {exc.path}: {exc}") from exc

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 import yaml
@@ -23,6 +23,8 @@ from foundation.errors import BadRecord, ConfigError
 from foundation.jsonread import read_json
 from foundation.output import replacing
 
+T = TypeVar("T")
+MOST_REASONS = 20  # on a terminal the first ones are still seen
 ANNOTATION = "tidewatch/indicator"
 NOT_NEEDED = {
     "DataSource": "queries go to the Prometheus that loads the rules",
@@ -144,11 +146,22 @@ class SliDocument(Head, frozen=True):
     spec: IndicatorSpec
 
 
-class Document(NamedTuple):
-    """One document's text, its place in words, and what it is."""
+class Part(NamedTuple):
+    """One document's text, its place in words, and the line of the file that it begins at, from 1."""
 
     place: str
     text: str
+    first_line: int
+
+    def read(self, kind: type[T]) -> T:
+        """The document. Raises ConfigError with its place and line."""
+        return parse_config(self.text, kind, name=self.place, first_line=self.first_line)
+
+
+class Document(NamedTuple):
+    """A part of a file, and what it is."""
+
+    part: Part
     head: Head
 
 
@@ -166,21 +179,21 @@ def read_texts(texts: Mapping[str, str]) -> tuple[ServiceLevels, list[str]]:
     reasons: list[str] = []
     documents: list[Document] = []
     for name, text in texts.items():
-        for number, part in enumerate(_parts(text), start=1):
+        for part in _parts(name, text):
             try:
-                documents.append(Document(f"{name}: document {number}", part, parse_config(part, Head, name=name)))
+                documents.append(Document(part, part._replace(place=name).read(Head)))
             except ConfigError as exc:
                 reasons.append(str(exc))
     notes: list[str] = []
     objectives: list[Objective] = []
     indicators = _indicators(documents, reasons)
     for document in documents:
-        place, head = f"{document.place} ({document.head.kind} {document.head.metadata.name})", document.head
+        place, head = f"{document.part.place} ({document.head.kind} {document.head.metadata.name})", document.head
         try:
             if head.api_version != "openslo/v1":
                 raise Refused(f"apiVersion {head.api_version}: expected openslo/v1")
             if head.kind == "SLO":
-                parsed = parse_config(document.text, SloDocument, name=document.place)
+                parsed = document.part.read(SloDocument)
                 objectives += _objectives(parsed, indicators)
                 if parsed.spec.alert_policies:
                     notes.append(f"{place}: alertPolicies not needed: {NOT_NEEDED['AlertPolicy']}")
@@ -195,7 +208,8 @@ def read_texts(texts: Mapping[str, str]) -> tuple[ServiceLevels, list[str]]:
     if not objectives and not reasons:
         reasons.append(f"{', '.join(texts)}: no document of kind SLO: nothing to import")
     if reasons:
-        raise ConfigError(*reasons)
+        more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
+        raise ConfigError(*reasons[:MOST_REASONS], *more)
     try:
         return ServiceLevels(objectives=tuple(objectives), buckets=_buckets(objectives)), notes
     except ValueError as exc:
@@ -368,19 +382,21 @@ def _indicators(found: Iterable[Document], reasons: list[str]) -> dict[str, Indi
     for document in found:
         if document.head.kind == "SLI":
             try:
-                parsed = parse_config(document.text, SliDocument, name=document.place)
-                indicators[document.head.metadata.name] = parsed.spec
+                indicators[document.head.metadata.name] = document.part.read(SliDocument).spec
             except ConfigError as exc:
                 reasons.append(str(exc))
     return indicators
 
 
-def _parts(text: str) -> Iterator[str]:
-    """The documents of a text, each with the lines before it as empty ones, so that errors name the right line."""
-    start = 0
+def _parts(name: str, text: str) -> Iterator[Part]:
+    """The documents of a text."""
+    start, line, number = 0, 1, 0
     marks = [*re.finditer(r"^---(?=\s|\Z)[^\n]*\n?", text, re.MULTILINE), None]
     for mark in marks:
         part = text[start : mark.start() if mark else len(text)]
         if re.sub(r"#[^\n]*", "", part).strip():
-            yield "\n" * text.count("\n", 0, start) + part
-        start = mark.end() if mark else start
+            number += 1
+            yield Part(f"{name}: document {number}", part, line)
+        if mark:
+            line += text.count("\n", start, mark.end())
+            start = mark.end()

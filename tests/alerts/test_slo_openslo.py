@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alerts.cli import main
 from alerts.slo.model import BUCKETS_S, DAY_S, Indicator, Objective, ServiceLevels
-from alerts.slo.openslo import documents, read_texts
+from alerts.slo.openslo import MOST_REASONS, _parts, documents, read_texts
 from alerts.slo.written import text_of
 from foundation.config import parse_config
 from foundation.errors import ConfigError
@@ -162,6 +162,17 @@ def test_all_reasons_are_given_at_once_with_their_lines():
         "0.yml: document 2:22",
         f"1.yml: document 1 (SLO checkout): {NOT_SLICES}",
     ]
+
+
+def test_many_documents_take_time_by_their_number_and_not_by_its_square():
+    """Each in the memory of its own lines; and the first reasons are still seen."""
+    with pytest.raises(ConfigError) as caught:
+        read("---\na: 1\n" * 300)
+    reasons = str(caught.value).splitlines()
+    assert len(reasons) == MOST_REASONS + 1
+    assert reasons[1] == "0.yml:4: $: missing key apiVersion"
+    assert reasons[-1] == f"and {300 - MOST_REASONS} more"
+    assert sum(len(part.text) for part in _parts("0.yml", "---\na: 1\n" * 300)) < 300 * len("---\na: 1\n")
 
 
 def test_an_alert_policy_of_an_slo_is_noted():
