@@ -1,5 +1,6 @@
 """The commands of `python -m alerts slo`."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -27,6 +28,7 @@ def generate(*, slo_file: Path | None, output: Path | None, check: bool) -> None
 
     levels, path = read_service_levels(slo_file or SLO_FILE), output or RULES_FILE
     if not check:
+        _refuse_same(path, slo_file or SLO_FILE)
         write(levels, path)
     elif str(path) == "-":
         raise click.UsageError("--check compares a file; name it by --output FILE")
@@ -45,6 +47,7 @@ def import_(*, files: tuple[Path, ...], output: Path) -> None:
     levels, notes = read_files(files)
     for note in notes:
         echo(f"alerts slo import: {note}", err=True)
+    _refuse_same(output, *files)
     write_levels(levels, output)
 
 
@@ -56,4 +59,13 @@ def export(*, slo_file: Path | None, output: Path) -> None:
     from alerts.slo.model import SLO_FILE, read_service_levels
     from alerts.slo.openslo import write_documents
 
-    write_documents(read_service_levels(slo_file or SLO_FILE), output)
+    levels = read_service_levels(slo_file or SLO_FILE)
+    _refuse_same(output, slo_file or SLO_FILE)
+    write_documents(levels, output)
+
+
+def _refuse_same(output: Path, *read: Path) -> None:
+    """Nothing takes the place of what it was made from."""
+    with suppress(OSError):  # nothing is there yet; or it cannot be written either, which says why
+        if any(output.samefile(path) for path in read):
+            raise click.BadParameter(f"{output} is what is read; name another file", param_hint="--output")

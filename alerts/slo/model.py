@@ -8,6 +8,7 @@ An objective says how many of the events in its window must be good. Its indicat
     ratio         any two counters of events: `total`, and `good` or `bad`
 """
 
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -183,9 +184,8 @@ class ServiceLevels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     buckets: tuple[Annotated[float, msgspec.Meta(gt=0)], ...] = BUCKETS_S
 
     def __post_init__(self) -> None:
-        names = [objective.name for objective in self.objectives]
-        for name in names:
-            if names.count(name) > 1:
+        for name, times in Counter(objective.name for objective in self.objectives).items():
+            if times > 1:
                 raise ValueError(f"duplicate objective {name}: expected a name of its own for each")
         for objective in self.objectives:
             threshold = objective.indicator.threshold

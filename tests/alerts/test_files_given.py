@@ -5,6 +5,9 @@ import pytest
 from click.testing import CliRunner
 
 from alerts.cli import main
+from alerts.rulefiles import HERE
+from alerts.slo.model import read_service_levels
+from alerts.slo.openslo import documents
 from foundation.errors import TidewatchError
 
 COMMANDS = {
@@ -59,3 +62,17 @@ def test_a_file_that_is_no_file_is_one_error(tmp_path, command, name):
     line = said(invoked(command, tmp_path / name, tmp_path / "out"))
     assert "\n" not in line
     assert str(tmp_path / name) in line
+
+
+@pytest.mark.parametrize("command", ["generate", "import", "export"])
+def test_what_is_read_is_not_replaced(tmp_path, command):
+    """By whichever of its names."""
+    path, link = tmp_path / "given", tmp_path / "link"
+    objectives = (HERE / "slo.yml").read_text()
+    path.write_text(documents(read_service_levels()) if command == "import" else objectives)
+    before = path.read_bytes()
+    link.symlink_to(path)
+    assert "is what is read; name another file" in said(invoked(command, path, link))
+    assert path.read_bytes() == before
+    assert invoked(command, path, tmp_path / "out").exception is None
+    assert (tmp_path / "out").stat().st_size > 0
