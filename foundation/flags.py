@@ -121,7 +121,8 @@ class DurationType(_Grammar):
     name = "DURATION"
 
     def __init__(self, **bounds: Unpack[DurationBounds]) -> None:
-        """`whole`: to an int."""
+        """`whole`: to an int. `bare`: the unit of a bare number."""
+        self.bare = bounds.get("bare", "s")
         number = int if bounds.get("whole") else float
         super().__init__(lambda text: number(duration_s(text, **bounds)))
 

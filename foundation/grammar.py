@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple, NoReturn, TypedDict
+from typing import Literal, NamedTuple, NoReturn, TypedDict
 from zoneinfo import ZoneInfo
 
 from foundation.secret import shown_url
@@ -18,6 +18,12 @@ MAX_DURATION_S = 100 * 365 * 86_400.0  # a century; more is a mistake
 MAX_SIZE_BYTES = 1 << 62  # fits a signed number of 64 bits
 
 _UNITS_S = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+_EXPECTED = {
+    "s": "seconds or units, for example 10, 10s or 1m30s",
+    "h": "hours or units, for example 36, 36h or 1d12h",
+    "d": "days or units, for example 7, 7d or 1d12h",
+}
+"""By the unit of a bare number."""
 _NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _BARE = re.compile(rf"{_NUMBER}(?:[eE][+-]?[0-9]{{1,3}})?")
 _UNITS = re.compile("".join(f"(?:({_NUMBER}){unit})?" for unit in _UNITS_S))
@@ -47,6 +53,7 @@ class DurationBounds(TypedDict, total=False):
     most_s: float
     zero: bool
     whole: bool
+    bare: Literal["s", "h", "d"]
 
 
 class Address(NamedTuple):
@@ -133,7 +140,13 @@ def _refuse_address(given: object, expected: str, example: str) -> NoReturn:
 
 
 def duration_s(
-    given: str | float, *, least_s: float = 0.0, most_s: float = MAX_DURATION_S, zero: bool = False, whole: bool = False
+    given: str | float,
+    *,
+    least_s: float = 0.0,
+    most_s: float = MAX_DURATION_S,
+    zero: bool = False,
+    whole: bool = False,
+    bare: Literal["s", "h", "d"] = "s",
 ) -> float:
     """Seconds in `90`, `90s`, `1m30s`, `1.5h`: a bare number is seconds, units stand once each, the largest first.
 
@@ -143,17 +156,18 @@ def duration_s(
         most_s: the longest that is allowed.
         zero: whether 0 is allowed, where `least_s` is 0.
         whole: whether it must be whole seconds.
+        bare: the unit of a bare number, where the name of what it is for says that it is none of seconds.
 
     Raises:
         ValueError: with a text for the user.
     """
     text = str(given)
     if _BARE.fullmatch(text):
-        seconds = float(text)
+        seconds = float(text) * _UNITS_S[bare]
     elif text and (match := _UNITS.fullmatch(text)):
         seconds = math.fsum(float(n) * unit for n, unit in zip(match.groups(), _UNITS_S.values(), strict=True) if n)
     else:
-        raise ValueError(f"invalid duration {_quoted(given)}: expected seconds or units, for example 10, 10s or 1m30s")
+        raise ValueError(f"invalid duration {_quoted(given)}: expected {_EXPECTED[bare]}")
     if not least_s <= seconds <= most_s or (seconds == 0 and not zero):
         least = f"at least {format_duration(least_s)}" if least_s or zero else "more than 0"
         most = f" and at most {format_duration(most_s)}" if seconds > most_s or most_s < MAX_DURATION_S else ""

@@ -133,6 +133,14 @@ def test_with_faults_servers_are_in_trouble_then_and_only_then():
     assert len(silent - planned) <= 2, "single heartbeats are skipped now and then"
 
 
+@pytest.mark.parametrize("text", ["0.125", "0.125d", "3h", "180m"])
+def test_days_are_a_duration_and_a_bare_number_is_days(tmp_path, text):
+    result = CliRunner().invoke(command, ["--output", str(tmp_path), "--days", text, "--speed", "max"])
+    whole = CliRunner().invoke(command, ["--output", str(tmp_path / "x"), "--days", "180m", "--speed", "max"])
+    assert (result.exit_code, whole.exit_code) == (0, 0)
+    assert (tmp_path / "logs.json").read_bytes() == (tmp_path / "x" / "logs.json").read_bytes()
+
+
 def test_a_fault_is_in_time_that_passes_here():
     assert parse_fault("server=2 silent at 12m for 150s every 30m", 600) == Fault(2, "silent", 7200, 8700, 18000)
     assert parse_fault("server=1 overload at 12m for 5m", 1) == Fault(1, "overload", 12, 17)

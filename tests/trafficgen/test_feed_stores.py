@@ -117,6 +117,20 @@ def test_a_planned_outage_is_the_only_one_from_the_calm_on():
     assert all(stop <= planned.calm_from_s for _, stop in natural)
 
 
+@pytest.mark.parametrize("text", ["30", "30h", "1d6h", "1800m"])
+def test_hours_are_a_duration_and_a_bare_number_is_hours(tmp_path, text):
+    result = CliRunner().invoke(feed.command, ["--output", str(tmp_path), "--stores", "1", "--hours", text])
+    assert (result.exit_code, json.loads((tmp_path / "truth.json").read_text())["hours"]) == (0, 30)
+
+
+@pytest.mark.parametrize("words", [("--hours", "90m"), ("--hours", "30m"), ("--paced", "90m"), ("--hours", "367d")])
+def test_hours_that_cannot_be_are_refused(tmp_path, words):
+    result = CliRunner().invoke(feed.command, ["--output", str(tmp_path / "out"), "--speed", "60", *words])
+    assert result.exit_code
+    assert words[0] in result.output + str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
 def test_hours_before_the_paced_ones_come_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(feed.time, "time", lambda: START_S + 72 * HOUR_S + 5.0)
     feed.run_live(tmp_path, World(4, 5, START_S), (0, 0), 1e6, StopAfter(1), paced=24)

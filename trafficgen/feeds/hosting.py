@@ -19,7 +19,7 @@ from typing import IO, Any
 import click
 
 from foundation.errors import ConfigError, StoreError
-from foundation.flags import InstantType
+from foundation.flags import DurationType, InstantType
 from foundation.output import replacing
 from foundation.signals import SignalStop, Stop
 from foundation.terminal import echo, printable
@@ -27,7 +27,7 @@ from trafficgen.feeds.hosting_world import MINUTE_S, POLICIES, Fault, LogLine, S
 from trafficgen.units import parse_duration
 
 START = "2016-02-15"  # the cycle that the task's own log was of: 29 days, with a leap day
-MINUTES_A_DAY = 1440
+DAY_S = 86_400
 TRUTH_EVERY_S = 1.0  # while it runs; and at the end
 _FAULT = re.compile(r"server=(\d{1,4})\s+(silent|overload)\s+at\s+(\S+)\s+for\s+(\S+)(?:\s+every\s+(\S+))?\Z")
 
@@ -143,7 +143,14 @@ def _minute(moment: datetime) -> int:
 
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into.")
-@click.option("--days", type=click.FloatRange(0.001, 366), default=29, show_default=True)
+@click.option(
+    "--days",
+    "length_s",
+    type=DurationType(least_s=MINUTE_S, most_s=366 * DAY_S, bare="d"),
+    default="29d",
+    show_default=True,
+    help="The log's length; a bare number is days.",
+)
 @click.option("--start", type=InstantType(unit=_minute), default=START, show_default=True, help="UTC.")
 @click.option("--speed", callback=_speed, default="600", show_default=True, help="Times faster than life, or max.")
 @click.option("--servers", type=click.IntRange(1, 1000), default=4, show_default=True)
@@ -162,7 +169,7 @@ def _minute(moment: datetime) -> int:
 def command(
     output: Path,
     *,
-    days: float,
+    length_s: float,
     start: int,
     speed: float | None,
     shuffle: bool,
@@ -177,7 +184,7 @@ def command(
     planned = tuple(parse_fault(text, speed or 1.0) for text in faults)
     if unknown := sorted({fault.server for fault in planned} - set(range(1, world_of["servers"] + 1))):
         raise ConfigError(f"--fault: server {unknown[0]} does not exist; --servers {world_of['servers']}")
-    world = World(Settings(start_s=start, minutes=round(days * MINUTES_A_DAY), faults=planned, **world_of))
+    world = World(Settings(start_s=start, minutes=round(length_s / MINUTE_S), faults=planned, **world_of))
     if speed is None:
         write_at_once(world, output, shuffle=shuffle)
     else:

@@ -17,6 +17,7 @@ import click
 import msgspec
 
 from foundation.errors import BadRecord, ConfigError, StoreError
+from foundation.flags import DurationType
 from foundation.jsonread import read_json
 from foundation.output import replacing
 from foundation.signals import SignalStop, Stop
@@ -166,12 +167,30 @@ def parse_fault(text: str, start_s: int, paced_from_h: int) -> Planned:
     return Planned(stores, start_s + at * HOUR_S, start_s + (at + length) * HOUR_S, start_s + calm_from * HOUR_S)
 
 
+def _whole_hours(_context: click.Context, parameter: click.Parameter, given_s: float | None) -> int | None:
+    if given_s is not None and given_s % HOUR_S:
+        raise ConfigError(f"{parameter.opts[0]}: expected whole hours, for example 36, 36h or 1d12h")
+    return None if given_s is None else int(given_s) // HOUR_S
+
+
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the files.")
 @click.option("--stores", "count", type=click.IntRange(1, MAX_STORES), default=100, show_default=True)
-@click.option("--hours", type=click.IntRange(1, 24 * 366), default=168, show_default=True, help="Hours before now.")
+@click.option(
+    "--hours",
+    type=DurationType(least_s=HOUR_S, most_s=366 * DAY_S, bare="h"),
+    callback=_whole_hours,
+    default="168h",
+    show_default=True,
+    help="How long before now it begins; a bare number is hours.",
+)
 @click.option("--speed", type=float, help="A file for each hour, so many times as quick as the clock; then live.")
-@click.option("--paced", type=click.IntRange(0), help="With --speed: the last so many hours; older ones at once.")
+@click.option(
+    "--paced",
+    type=DurationType(zero=True, bare="h"),
+    callback=_whole_hours,
+    help="With --speed: only the last so many hours at that speed, older ones at once; a bare number is hours.",
+)
 @click.option(
     "--fault",
     metavar="TEXT",
