@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import wraps
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,7 +15,7 @@ import msgspec
 from exporter.accesslog.aside import set_aside
 from exporter.accesslog.bad import BadLines
 from exporter.accesslog.explain import explain
-from exporter.accesslog.flags import chosen_source, format_or_tab, make_source, proposed
+from exporter.accesslog.flags import Reading, chosen_source, format_or_tab, make_source, proposed
 from exporter.accesslog.formats import UNITS_NS
 from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.infer import propose, sample
@@ -53,9 +54,21 @@ _TIME_UNIT = click.option("--time-unit", type=click.Choice(list(UNITS_NS)), help
 
 
 def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how lines are read."""
+    """The options that say how lines are read, which the command takes as one `reading`."""
+
+    @wraps(command)
+    def with_reading(
+        *,
+        format_: str | None,
+        envelope: EnvelopeSetting,
+        time_unit: TimeUnit | None,
+        routes: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        return command(reading=Reading(format_, envelope, time_unit, routes), **others)
+
     return _with(
-        command,
+        with_reading,
         click.option(
             "--format", "format_", metavar="F", help="The log's format, as in the configuration; else a guess."
         ),
@@ -104,10 +117,7 @@ def _with(command: Callable[..., Any], *options: Decorator) -> Callable[..., Any
 def summary(
     *,
     logs: tuple[str, ...],
-    format_: str | None,
-    envelope: EnvelopeSetting,
-    time_unit: TimeUnit | None,
-    routes: tuple[str, ...],
+    reading: Reading,
     aside_path: Path | None,
     as_json: bool,
 ) -> None:
@@ -115,7 +125,7 @@ def summary(
     with ExitStack() as stack:
         aside = stack.enter_context(set_aside(aside_path)) if aside_path else None
         files = [LineFile(log, chunk_bytes=CHUNK_BYTES, on_too_long=aside) for log in logs]
-        source = make_source(files, format_, envelope, time_unit, routes)
+        source = make_source(files, reading)
         reader = new_reader(source.parsed_format(), source.envelope)
         tally, bad, trouble = Tally(), BadLines(), []
         progress = stack.enter_context(_progress(files))
@@ -126,7 +136,7 @@ def summary(
                 trouble.append(exc)
             else:
                 _say_if_empty(file)
-    result = summarize(tally, bad, routes)
+    result = summarize(tally, bad, reading.routes)
     if as_json:
         echo(json_text(result))
     else:
@@ -190,26 +200,14 @@ def infer_command(
 def explain_command(
     *,
     log: str,
-    format_: str | None,
-    envelope: EnvelopeSetting,
-    time_unit: TimeUnit | None,
-    routes: tuple[str, ...],
+    reading: Reading,
     config_file: Path | None,
     name: str | None,
     count: int,
 ) -> None:
     """Show for a log's first lines what was found in them and which series they feed."""
     file = LineFile(log)
-    source = chosen_source(
-        [file],
-        config_file=config_file,
-        name=name,
-        format_=format_,
-        envelope=envelope,
-        time_unit=time_unit,
-        routes=routes,
-        enough=count,
-    )
+    source = chosen_source([file], reading, config_file, name, enough=count)
     data = file.peek(count, most_bytes=EXPLAIN_BYTES)
     file.close()
     if not data:
@@ -238,10 +236,7 @@ def explain_command(
 def qps_command(
     *,
     log: str,
-    format_: str | None,
-    envelope: EnvelopeSetting,
-    time_unit: TimeUnit | None,
-    routes: tuple[str, ...],
+    reading: Reading,
     interval_s: float,
     output: Path | None,
     once: bool,
@@ -250,7 +245,8 @@ def qps_command(
 ) -> None:
     """Print requests per second by route and code every 10 seconds, following the log through its rotations."""
     start_logging("warn", "logfmt")
-    source = make_source([LineFile(log)], format_ or format_or_tab(log, envelope), envelope, time_unit, routes)
+    reading = reading._replace(format=reading.format or format_or_tab(log, reading.envelope))
+    source = make_source([LineFile(log)], reading)
     source = msgspec.structs.replace(source, from_="start" if from_start else "end")
     gmond = Ganglia(ganglia, interval_s) if ganglia else None
     reporter = Reporter(output, gmond)
@@ -289,10 +285,7 @@ def _progress(files: Sequence[LineFile]) -> Iterator[Callable[[], None]]:
 def backfill_command(
     *,
     logs: tuple[str, ...],
-    format_: str | None,
-    envelope: EnvelopeSetting,
-    time_unit: TimeUnit | None,
-    routes: tuple[str, ...],
+    reading: Reading,
     config_file: Path | None,
     name: str | None,
     aside_path: Path | None,
@@ -303,15 +296,7 @@ def backfill_command(
     with ExitStack() as stack:
         aside = stack.enter_context(set_aside(aside_path)) if aside_path else None
         files = [LineFile(log, chunk_bytes=1 << 20, on_too_long=aside) for log in logs]
-        source = chosen_source(
-            files,
-            config_file=config_file,
-            name=name,
-            format_=format_,
-            envelope=envelope,
-            time_unit=time_unit,
-            routes=routes,
-        )
+        source = chosen_source(files, reading, config_file, name)
         backfill = Backfill(source, step_s, dict(map(_pair, labels)), aside=aside)
         progress = stack.enter_context(_progress(files))
         for file in files:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,6 +25,15 @@ class _File(msgspec.Struct, frozen=True):
     state_dir: str = STATE_DIR
 
 
+class Reading(NamedTuple):
+    """What flags say of how lines are read. `format`: None where it is to be guessed."""
+
+    format: str | None
+    envelope: EnvelopeSetting
+    time_unit: TimeUnit | None
+    routes: tuple[str, ...]
+
+
 def configured(path: Path, name: str | None) -> Source:
     """A source of a configuration file. Raises ConfigError when it is not clear which."""
     sources = {source.source: source for source in read_config(path, _File).accesslog}
@@ -41,13 +51,10 @@ def state_dir_of(path: Path) -> Path:
 
 def chosen_source(
     files: Sequence[LineFile],
-    *,
+    reading: Reading,
     config_file: Path | None,
     name: str | None,
-    format_: str | None,
-    envelope: EnvelopeSetting,
-    time_unit: TimeUnit | None,
-    routes: tuple[str, ...],
+    *,
     enough: int = SAMPLE_LINES,
 ) -> Source:
     """A source of the configuration file where one is given, else of flags, for commands that show durations.
@@ -58,37 +65,33 @@ def chosen_source(
     if config_file is None:
         if name is not None:
             raise ConfigError("--source: names a source of a configuration; expected --config.file with it")
-        if format_ is None:
+        if reading.format is None:
             file, data = first_sample(files, enough)
-            guess = guessed(file.path, data, envelope)
-            format_ = guess.format
-            if time_unit is None and (seconds := seconds_guessed(data, guess)):
+            guess = guessed(file.path, data, reading.envelope)
+            reading = reading._replace(format=guess.format)
+            if reading.time_unit is None and (seconds := seconds_guessed(data, guess)):
                 wrong = "if that is wrong, add --time-unit ms (or us, ns)"
                 echo(f"exporter: {printable(file.path)}: taken for seconds: {printable(seconds)}; {wrong}", err=True)
-        return make_source(files, format_, envelope, time_unit, routes)
-    given = {"format": format_, "envelope": envelope != "auto", "time-unit": time_unit, "route": routes}
-    if void := next((flag for flag, value in given.items() if value), None):
+        return make_source(files, reading)
+    flags = ("format", "envelope", "time-unit", "route")
+    given = (reading.format, reading.envelope != "auto", reading.time_unit, reading.routes)
+    if void := next((flag for flag, value in zip(flags, given, strict=True) if value), None):
         raise ConfigError(f"--{void}: expected no such flag with --config.file, whose source says it")
     return configured(config_file, name)
 
 
-def make_source(
-    files: Sequence[LineFile],
-    format_: str | None,
-    envelope: EnvelopeSetting,
-    time_unit: TimeUnit | None,
-    routes: tuple[str, ...],
-) -> Source:
+def make_source(files: Sequence[LineFile], reading: Reading) -> Source:
     """A source of flags; where they name no format, the first lines that there are in the files show it.
 
     Raises ConfigError, and SourceError where no file can be read.
     """
+    format_ = reading.format
     if format_ is None:
         file, data = first_sample(files)
-        format_ = guessed(file.path, data, envelope).format
+        format_ = guessed(file.path, data, reading.envelope).format
     paths = tuple(file.path for file in files)
     try:
-        return Source(source="log", paths=paths, format=format_, envelope=envelope, time_unit=time_unit, routes=routes)
+        return Source(source="log", paths=paths, **reading._replace(format=format_)._asdict())
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
 
