@@ -1,5 +1,6 @@
 """What every rule promises, whichever file it stands in; a new file in alerts/rules/ is held to the same."""
 
+import fnmatch
 import json
 import re
 from collections import Counter
@@ -264,6 +265,17 @@ def test_each_runbook_says_what_to_do():
     texts = {heading.strip(): text.strip() for heading, _, text in (section.partition("\n") for section in sections)}
     assert {alert.alert for alert in ALERTS} == texts.keys()
     assert {name for name, text in texts.items() if len(text) < 100} == set()
+
+
+def test_tables_name_alerts_that_exist():
+    """What mutes and is muted, and what ours is of what peers alert on; `Site*` is any that begins so."""
+    names = {alert.alert for alert in ALERTS}
+    of_peers = runbooks().partition("## What peers alert on")[2].partition("\n## ")[0]
+    cells = [line.rpartition(" | ")[2] for line in of_peers.splitlines() if line.startswith("| ")]
+    muting = runbooks().partition("| fires | mutes |")[2].partition("\n\n")[0]
+    named = re.findall(r"`([A-Z][a-z]+(?:[A-Z][A-Za-z0-9]+|\*)\*?)`", "\n".join([muting, *cells]))
+    assert len(set(named)) > 40
+    assert [name for name in named if not fnmatch.filter(names, name) and name != "PrometheusRule"] == []
 
 
 def test_each_dashboard_is_there_and_knows_the_variables():

@@ -1,5 +1,6 @@
 """What slo.yml may say, and what is said of the rest."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.export.site import literal
+from alerts.receiver import runbooks
 from alerts.slo.counters import Counter, Matcher, parse_counter, parse_quotient, parse_sum
 from alerts.slo.model import BUCKETS_S, ServiceLevels, read_service_levels
 from exporter.accesslog.source import BUCKETS_S as OF_THE_EXPORTER
@@ -30,6 +32,13 @@ def test_out_of_the_box_each_site_has_three_nines_over_thirty_days():
         Decimal("0.001"),
         "30 days",
     )
+
+
+def test_the_example_of_the_docs_is_taken():
+    section = runbooks().partition("\n## Service levels")[2].partition("\n## ")[0]
+    (example,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    (checkout,) = parse_config(example, ServiceLevels).objectives
+    assert (checkout.indicator.threshold, checkout.window_words, checkout.allowed_words) == (0.25, "28 days", "1 %")
 
 
 def test_the_bounds_are_those_of_the_exporter():
