@@ -50,6 +50,20 @@ def test_what_the_regex_of_escaped_text_takes_the_regex_of_the_text_takes(patter
         assert found["target"].replace(AMPERSAND, "&") == text
 
 
+@pytest.mark.slow
+@given(PATTERNS, st.data())
+def test_whatever_the_regex_of_escaped_text_takes_is_text_that_the_regex_takes(pattern, data):
+    """What it takes is made from it: text by chance seldom fits."""
+    field = f"(?P<target>{pattern})"
+    for outer, inner in ((pattern, in_json(pattern)), (field, in_json(field))):
+        if inner is not None:
+            written = data.draw(st.from_regex(inner, fullmatch=True, alphabet=st.characters(codec="utf-8")))
+            text = json.loads(f'"{written.replace(AMPERSAND, "&")}"')
+            assert re.fullmatch(outer, text)
+            if outer is field:
+                assert re.fullmatch(inner, written)["target"].replace(AMPERSAND, "&") == text
+
+
 @pytest.mark.parametrize("name", [name for name, one in PRESETS.items() if one.pattern and one.bulk])
 def test_the_regex_of_escaped_text_takes_usual_lines_with_the_same_groups(name):
     lines = (SAMPLES / f"{name}.log").read_text(errors="replace").splitlines()
