@@ -285,18 +285,18 @@ def followed(folder, per_s):
     log.touch()
     process, port = start_exporter(folder, log)
     while scrape(port, "tidewatch_log_readable") != 1:
-        time.sleep(0.1)
+        time.sleep(0.1)  # another process, which only its metrics show
     written, stop = [0], threading.Event()
     writer = threading.Thread(target=feed, args=(log, per_s, written, stop))
     before, started, lag_s = cpu_s(process), time.perf_counter(), 0.0
     writer.start()
     while writer.is_alive():
-        time.sleep(0.5)
+        time.sleep(0.5)  # the lag is sampled twice a second
         there = written[0]
         lag_s = max(lag_s, (there - scrape(port, "tidewatch_http_requests_total")) / per_s)
     share = (cpu_s(process) - before) / (time.perf_counter() - started)
     while scrape(port, "tidewatch_http_requests_total") != written[0]:
-        time.sleep(0.1)
+        time.sleep(0.1)  # another process, which only its metrics show
     process.terminate()
     process.wait()
     return share, lag_s
@@ -309,7 +309,7 @@ def backlog(folder, gib):
     process, port = start_exporter(folder, log)
     started = time.perf_counter()
     while scrape(port, "tidewatch_http_requests_total") != count:
-        time.sleep(0.2)
+        time.sleep(0.2)  # another process, which only its metrics show
     took, peak = time.perf_counter() - started, peak_mib(process)
     process.terminate()
     process.wait()

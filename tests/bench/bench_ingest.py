@@ -145,7 +145,7 @@ class Exporter:
                 self.counted()
                 socket.create_connection(("127.0.0.1", self.http)).close()
             except OSError:
-                time.sleep(0.05)
+                time.sleep(0.05)  # another process, ready once it answers
             else:
                 return
 

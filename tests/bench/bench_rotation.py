@@ -48,7 +48,7 @@ class Mtail:
             try:
                 self.counts()
             except OSError:
-                time.sleep(0.05)
+                time.sleep(0.05)  # another process, ready once it answers
             else:
                 return
 
@@ -75,7 +75,7 @@ def measure(rate: int, seconds: float, folder: Path) -> list[tuple[str, int, int
     try:
         writer.ask("run")
         for _ in range(8):
-            time.sleep(seconds / 8)
+            time.sleep(seconds / 8)  # lines are being written; the rotations are spread over them
             writer.ask("rotate", destroy=True)
         written = writer.ask("end")
         found = exporter.wait_for(lambda f: all(f[name_of(c)]["http_requests_total"] >= written[c][0] for c in paths))

@@ -55,7 +55,7 @@ def watch(process, seconds=float("inf")):
             cpu_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
             status = Path(f"/proc/{process.pid}/status").read_text()
             mib = int(status.partition("VmHWM:")[2].split()[0]) // 1024
-        time.sleep(0.02)
+        time.sleep(0.02)  # the process's memory and time are sampled
     return time.perf_counter() - begin, cpu_s, mib
 
 

@@ -99,10 +99,10 @@ def serve(folder: Path, world: World) -> None:
     try:
         while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text())):
             assert process.poll() is None, log.read_text()
-            time.sleep(0.05)
+            time.sleep(0.05)  # another process; its log shows the port
         server = Client(int(found[1]))
         while b"tidewatch_store_as_of_timestamp_seconds{" not in server.ask("GET", "/metrics")[1]:
-            time.sleep(0.05)
+            time.sleep(0.05)  # another process, which only its metrics show
         # The same again is the report that the metrics are made of; what is measured is the one after an update.
         stamp = f"{datetime.fromtimestamp(time.time(), UTC):%Y-%m-%d %H:%M:%S} UTC"
         rows = "".join(f"{store.store_id},inactive,{stamp}\n" for store in world.stores[:100])
@@ -119,7 +119,7 @@ def serve(folder: Path, world: World) -> None:
             waits.append(time.perf_counter() - asked)
             if status != 202:
                 break
-            time.sleep(0.002)
+            time.sleep(0.002)  # as a client would ask; the waits for each answer are what is measured
         assert status == 200
         took_s = time.perf_counter() - began
         memory = dict(re.findall(r"(VmHWM|VmRSS):\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text()))

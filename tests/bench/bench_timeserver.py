@@ -49,7 +49,7 @@ def rate(command, port):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
-            time.sleep(0.1)
+            time.sleep(0.1)  # another process, ready once it can be connected to
         url = f"http://127.0.0.1:{port}/"
         output = subprocess.run(
             ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", url],

@@ -81,7 +81,7 @@ def nginx(folder: Path) -> Iterator[str]:
             with contextlib.suppress(urllib.error.URLError):
                 urllib.request.urlopen(url).close()
                 break
-            time.sleep(0.05)
+            time.sleep(0.05)  # another process, ready once it answers
         yield url
     finally:
         server.terminate()
@@ -222,7 +222,7 @@ def memory(url: str, requests: int) -> None:
     process = subprocess.Popen(pinned(CLIENT_CPU, *command), stdout=subprocess.PIPE, text=True)
     start, sizes = time.monotonic(), []
     while process.poll() is None:
-        time.sleep(0.25)
+        time.sleep(0.25)  # the process's memory is sampled
         with contextlib.suppress(OSError, AttributeError):
             status = Path(f"/proc/{process.pid}/status").read_text()
             size = re.search(r"VmRSS:\s*(\d+) kB", status)
