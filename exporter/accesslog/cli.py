@@ -29,7 +29,7 @@ from exporter.accesslog.tally import Tally
 from exporter.checkpoint import STATE_DIR
 from exporter.sources.linefile import LineFile
 from foundation.clock import SystemClock
-from foundation.errors import ConfigError, SourceError
+from foundation.errors import ConfigError, SourceError, TidewatchError
 from foundation.flags import AddressType, DurationType
 from foundation.grammar import Address
 from foundation.jsontext import json_text
@@ -127,7 +127,7 @@ def summary(
         files = [LineFile(log, chunk_bytes=CHUNK_BYTES, on_too_long=aside) for log in logs]
         source = make_source(files, reading)
         reader = new_reader(source.parsed_format(), source.envelope)
-        tally, bad, trouble = Tally(), BadLines(), []
+        tally, bad, trouble = Tally(), BadLines(), list[TidewatchError]()
         progress = stack.enter_context(_progress(files))
         for file in files:
             try:
@@ -141,11 +141,14 @@ def summary(
         echo(json_text(result))
     else:
         echo("\n".join(as_table(result)))
+    try:
+        bad.fit(tally.requests).check()
+    except ConfigError as exc:
+        trouble.insert(0, exc)
     for one in trouble[:-1]:
         echo(f"exporter: {one}", err=True)
     if trouble:
         raise trouble[-1]
-    bad.fit(tally.requests).check()
 
 
 def _say_if_empty(file: LineFile) -> None:

@@ -348,6 +348,14 @@ def test_a_format_that_fits_less_than_half_of_the_lines_is_a_failure(run, tmp_pa
     assert (f"exporter: {fits} of 4 lines fit the format; expected at least half" in err) == (fits < 2)
 
 
+def test_a_misfit_is_said_beside_a_file_that_cannot_be_read(run, tmp_path):
+    (tmp_path / "a.log").write_bytes(b"bad\n")
+    code, _, err = run("summary", "--format", "common", tmp_path / "nowhere.log", tmp_path / "a.log")
+    assert code == 3
+    assert "0 of 1 lines fit the format" in err
+    assert "nowhere.log: No such file" in err
+
+
 def test_nothing_to_read_is_no_misfit(run, tmp_path):
     log = tmp_path / "a.log"
     log.write_bytes(b"")
