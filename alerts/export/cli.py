@@ -14,9 +14,10 @@ from foundation.terminal import echo
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["rules", "prometheusrule", "mixin"]),
+    type=click.Choice(["rules", "prometheusrule", "mixin", "alertmanager"]),
     required=True,
-    help="Plain files, resources of Kubernetes' Prometheus operator, or a mixin for jsonnet.",
+    help="Plain files, resources of Kubernetes' Prometheus operator, a mixin for jsonnet; or, for Alertmanager, which "
+    "alert mutes which.",
 )
 @click.option(
     "--job",
@@ -73,7 +74,7 @@ def export(
     from alerts.export import command
     from alerts.export.site import Site, parse_jobs, parse_link, parse_source
 
-    if (runbooks is None) != no_runbooks:
+    if format_ != "alertmanager" and (runbooks is None) != no_runbooks:
         raise click.UsageError("name either --runbooks URL, where docs/alerts.md is published, or --no-runbooks")
     chosen = [name.strip() for names in only for name in names.split(",")]
     known = command.stems()

@@ -6,15 +6,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import yaml
+
 from alerts.export import formats
-from alerts.export.rewrite import DEMO_GRAFANA, exported, notes
+from alerts.export.inhibition import InhibitRule, inhibit_rules
+from alerts.export.rewrite import DEMO_GRAFANA, Exported, exported, notes
 from alerts.export.site import Site
 from alerts.export.write import write
-from alerts.rulefiles import RuleFile, rule_files
+from alerts.rulefiles import HERE, Rule, RuleFile, rule_files
 
 OPT_IN = {"prometheus-meta"}
 """Files that are exported only when they are named: whoever runs Prometheus has alerts on it already."""
-FORMATS = ("rules", "prometheusrule", "mixin")
+FORMATS = ("rules", "prometheusrule", "mixin", "alertmanager")
 
 
 def stems() -> list[str]:
@@ -36,23 +40,34 @@ def run(  # noqa: D417, the rest is told by its type
         for path, file in rule_files().items()
         if path.stem in chosen or not (chosen or path.stem in OPT_IN)
     }
-    result = exported(wanted, site)
-    if format_ == "mixin":
-        texts = formats.mixin(wanted, site, _boards(wanted))
-    else:
-        texts = (formats.rules if format_ == "rules" else formats.prometheusrules)(result.files)
+    texts, result = _texts(format_, wanted, site)
     left = write(folder, texts, force=force)
     for note in notes(result.grown, site.scrape_interval_s):
         say(note)
-    if "generator" in wanted and "site-log" not in wanted:
+    if "generator" in result.files and "site-log" not in wanted:
         say("generator: compares with rates that site-log records; load site-log, too")
     for path in left:
         say(f"{path}: is of an earlier export and not of this one; delete it if it is not wanted")
 
 
+def _texts(format_: str, wanted: dict[str, RuleFile], site: Site) -> tuple[formats.Texts, Exported]:
+    """What is written, and the rules that it is about."""
+    if format_ == "alertmanager":
+        shipped = yaml.safe_load((HERE / "alertmanager.yml").read_text("utf-8"))["inhibit_rules"]
+        rules = inhibit_rules(msgspec.convert(shipped, list[InhibitRule]), _alerts(wanted), site)
+        return formats.inhibition(rules), Exported({}, {})
+    result = exported(wanted, site)
+    if format_ == "mixin":
+        return formats.mixin(wanted, site, _boards(wanted)), result
+    return (formats.rules if format_ == "rules" else formats.prometheusrules)(result.files), result
+
+
+def _alerts(wanted: dict[str, RuleFile]) -> list[Rule]:
+    return [rule for file in wanted.values() for group in file.groups for rule in group.rules if rule.alert]
+
+
 def _boards(wanted: dict[str, RuleFile]) -> dict[str, Any]:
     """The dashboards that the alerts of these files link to, by file name."""
-    rules = [rule for file in wanted.values() for group in file.groups for rule in group.rules if rule.alert]
-    links = {rule.annotations["dashboard_url"].removeprefix(f"{DEMO_GRAFANA}/d/") for rule in rules}
+    links = {rule.annotations["dashboard_url"].removeprefix(f"{DEMO_GRAFANA}/d/") for rule in _alerts(wanted)}
     names = sorted({f"{link.partition('?')[0]}.json" for link in links})
     return {name: json.loads((files("dashboards") / "json" / name).read_text("utf-8")) for name in names}

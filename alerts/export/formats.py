@@ -1,11 +1,12 @@
-"""Exported rules as text by file name: plain files of rules, Kubernetes' PrometheusRule, a mixin for jsonnet. Pure."""
+"""What is exported as text by file name: files of rules, Kubernetes' PrometheusRule, a mixin, what mutes what. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from alerts.export.inhibition import InhibitRule
 from alerts.export.rewrite import exported
 from alerts.export.site import Names, Site
 from alerts.rulefiles import Group, Rule, RuleFile
@@ -36,6 +37,13 @@ def prometheusrules(files: Mapping[str, RuleFile]) -> Texts:
         }
         texts[f"{stem}.yml"] = _yaml(resource)
     return texts
+
+
+def inhibition(rules: Iterable[InhibitRule]) -> Texts:
+    """The section of alertmanager.yml, which can include no file."""
+    where = "# The section of alertmanager.yml: put its rules below the `inhibit_rules` there."
+    header, text = _yaml({"inhibit_rules": msgspec.to_builtins(list(rules))}).split("\n", 1)
+    return {"inhibit_rules.yml": f"{header}\n{where}\n{text}"}
 
 
 def mixin(files: Mapping[str, RuleFile], site: Site, boards: Mapping[str, object]) -> Texts:

@@ -192,7 +192,7 @@ def test_the_unit_tests_pass_at_a_scrape_a_minute(tmp_path, stem):
 def test_the_commands_of_the_docs_run_as_written(tmp_path):
     section = runbooks().partition("## In your own Prometheus")[2].partition("\n## ")[0]
     commands = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
-    assert commands.count("alerts export") == 3
+    assert commands.count("alerts export") == 4
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     done = subprocess.run(
         ["bash", "-ec", commands],
