@@ -31,9 +31,10 @@ from foundation.terminal import echo
 @click.option(
     "--runbooks",
     metavar="URL",
-    help="Where the runbooks of docs/alerts.md are published: each alert links to URL#alert.",
+    help="Where you publish runbooks.html, which is written beside the rules: each alert links to URL#alert.  "
+    "[default: no links]",
 )
-@click.option("--no-runbooks", is_flag=True, help="Without links to runbooks.")
+@click.option("--no-runbooks", is_flag=True, help="Without that page, and without links to it.")
 @click.option(
     "--grafana",
     metavar="URL",
@@ -74,8 +75,8 @@ def export(
     from alerts.export import command
     from alerts.export.site import Site, parse_jobs, parse_link, parse_source
 
-    if format_ != "alertmanager" and (runbooks is None) != no_runbooks:
-        raise click.UsageError("name either --runbooks URL, where docs/alerts.md is published, or --no-runbooks")
+    if runbooks is not None and no_runbooks:
+        raise click.UsageError("give either --runbooks URL or --no-runbooks")
     chosen = [name.strip() for names in only for name in names.split(",")]
     known = command.stems()
     if unknown := [name for name in chosen if name not in known]:
@@ -90,7 +91,15 @@ def export(
         grafana=_read("--grafana", parse_link, grafana),
         scrape_interval_s=scrape_interval,
     )
-    command.run(format_, chosen, site, output, force=force, say=lambda text: echo(f"alerts export: {text}", err=True))
+    command.run(
+        format_,
+        chosen,
+        site,
+        output,
+        with_runbooks=not no_runbooks,
+        force=force,
+        say=lambda text: echo(f"alerts export: {text}", err=True),
+    )
 
 
 def _read(flag: str, read: Callable[[Any], Any], given: Any) -> Any:

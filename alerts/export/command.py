@@ -12,8 +12,10 @@ import yaml
 from alerts.export import formats
 from alerts.export.inhibition import InhibitRule, inhibit_rules
 from alerts.export.rewrite import DEMO_GRAFANA, Exported, exported, notes
+from alerts.export.runbooks import RUNBOOKS_FILE, page
 from alerts.export.site import Site
 from alerts.export.write import write
+from alerts.receiver import runbooks
 from alerts.rulefiles import HERE, Rule, RuleFile, rule_files
 
 OPT_IN = {"prometheus-meta"}
@@ -27,13 +29,21 @@ def stems() -> list[str]:
 
 
 def run(  # noqa: D417, the rest is told by its type
-    format_: str, chosen: Sequence[str], site: Site, folder: Path, *, force: bool, say: Callable[[str], None]
+    format_: str,
+    chosen: Sequence[str],
+    site: Site,
+    folder: Path,
+    *,
+    with_runbooks: bool,
+    force: bool,
+    say: Callable[[str], None],
 ) -> None:
     """Export; `say` takes one line for each thing worth knowing. Raises TidewatchError.
 
     Args:
         format_: one of FORMATS.
         chosen: of `stems`; all but those of OPT_IN if empty.
+        with_runbooks: whether the page of runbooks stands beside the rules.
     """
     wanted = {
         path.stem: file
@@ -41,11 +51,15 @@ def run(  # noqa: D417, the rest is told by its type
         if path.stem in chosen or not (chosen or path.stem in OPT_IN)
     }
     texts, result = _texts(format_, wanted, site)
+    if with_runbooks and result.files:
+        texts |= formats.html(RUNBOOKS_FILE, page(runbooks(), {rule.alert for rule in _alerts(wanted)}))
     left = write(folder, texts, force=force)
     for note in notes(result.grown, site.scrape_interval_s):
         say(note)
     if "generator" in result.files and "site-log" not in wanted:
         say("generator: compares with rates that site-log records; load site-log, too")
+    if with_runbooks and result.files and site.runbooks is None:
+        say(f"alerts have no runbook_url: publish {folder / RUNBOOKS_FILE}, and give its address with --runbooks")
     for path in left:
         say(f"{path}: is of an earlier export and not of this one; delete it if it is not wanted")
 

@@ -39,6 +39,11 @@ def prometheusrules(files: Mapping[str, RuleFile]) -> Texts:
     return texts
 
 
+def html(name: str, text: str) -> Texts:
+    """A page that is not rules, as it is."""
+    return {name: f"<!-- {_HEADER} -->\n{text}"}
+
+
 def inhibition(rules: Iterable[InhibitRule]) -> Texts:
     """The section of alertmanager.yml, which can include no file."""
     where = "# The section of alertmanager.yml: put its rules below the `inhibit_rules` there."

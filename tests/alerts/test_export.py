@@ -68,7 +68,7 @@ def rules_by_name(groups):
 
 
 def test_plain_files_have_the_names_and_the_shape_of_those_that_ship(folders):
-    got = {path.stem: loaded(path) for path in (folders / "rules").iterdir()}
+    got = {path.stem: loaded(path) for path in (folders / "rules").glob("*.yml")}
     assert sorted(got) == EVERY
     for path, file in rule_files().items():
         names = [(f"tidewatch.{group.name}", rule.alert, rule.record) for group in file.groups for rule in group.rules]
@@ -77,7 +77,7 @@ def test_plain_files_have_the_names_and_the_shape_of_those_that_ship(folders):
 
 def test_kubernetes_resources_hold_the_same_rules(folders):
     names = set()
-    for path in (folders / "prometheusrule").iterdir():
+    for path in (folders / "prometheusrule").glob("*.yml"):
         resource = msgspec.convert(yaml.safe_load(path.read_text()), PrometheusRule)
         names.add(resource.metadata.name)
         assert resource.spec == loaded(folders / "rules" / path.name)
@@ -89,7 +89,7 @@ def test_the_mixin_evaluates_to_the_same_rules(folders):
     shown = ", ".join(f"{field}: m.{field}" for field in fields)
     mixin = evaluated(folders / "mixin", f"local m = import 'mixin.libsonnet'; {{ {shown} }}")
     want = {}
-    for path in (folders / "rules").iterdir():
+    for path in (folders / "rules").glob("*.yml"):
         want |= rules_by_name(yaml.safe_load(path.read_text())["groups"])
     alerts, records = (rules_by_name(mixin[field]["groups"]) for field in ("prometheusAlerts", "prometheusRules"))
     assert alerts | records == want
@@ -126,7 +126,7 @@ def test_nothing_of_the_demo_is_left(folders, name):
     for path in (folders / name).iterdir():
         text = path.read_text()
         assert not re.search(r"127\.0\.0\.1|localhost|:8094|:3000", text), path
-        assert text.startswith(("# Written by", "// Written by"))
+        assert text.startswith(("# Written by", "// Written by", "<!-- Written by"))
 
 
 def test_prometheus_itself_is_opt_in(tmp_path):
@@ -161,7 +161,7 @@ def test_what_grows_and_what_is_lacking_is_said(tmp_path):
         (["--scrape-interval", "0"], "invalid duration '0'"),
         (["--job", ""], "invalid job ''"),
         (["--grafana", "grafana"], "invalid URL 'grafana'"),
-        (["--no-runbooks"], "either --runbooks URL"),
+        (["--no-runbooks"], "either --runbooks URL or --no-runbooks"),
         (["--format", "helm"], "'helm' is not one of"),
     ],
 )
@@ -172,10 +172,31 @@ def test_bad_values_get_a_line_and_write_nothing(tmp_path, flags, want):
     assert not (tmp_path / "x").exists()
 
 
-def test_without_a_place_for_runbooks_that_is_asked_for(tmp_path):
-    done = CliRunner().invoke(main, ["export", "--output", str(tmp_path), "--format", "rules"])
-    assert done.exit_code == 2
-    assert "either --runbooks URL, where docs/alerts.md is published, or --no-runbooks" in done.stderr
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_runbook_of_each_exported_alert_stands_beside_it(tmp_path, name):
+    """And what it refers to; no link promises where nobody has published it."""
+    done = export(tmp_path, "--format", name, "--only", "stores,site-log")
+    assert "alerts have no runbook_url: publish " in done.stderr
+    page = (tmp_path / "runbooks.html").read_text()
+    assert {"storeoffline", "sitetrafficdropped", "what-is-usual", "stores"} <= set(re.findall(r'id="([^"]+)"', page))
+    assert "targetdown" not in re.findall(r'id="([^"]+)"', page)
+    assert "runbook_url" not in "".join(path.read_text() for path in tmp_path.glob("*.yml"))
+
+
+def test_each_link_to_a_runbook_leads_to_its_section(folders):
+    page = (folders / "rules" / "runbooks.html").read_text()
+    files = [loaded(path) for path in (folders / "rules").glob("*.yml")]
+    links = {rule.annotations["runbook_url"] for f in files for g in f.groups for rule in g.rules if rule.alert}
+    assert len(links) > 40
+    for link in links:
+        url, _, name = link.partition("#")
+        assert url == "https://wiki.example/alerts"
+        assert page.count(f'id="{name}"') == 1, name
+
+
+def test_whoever_wants_no_runbooks_gets_none(tmp_path):
+    assert "runbook" not in export(tmp_path, "--format", "rules", "--no-runbooks").stderr
+    assert not (tmp_path / "runbooks.html").exists()
 
 
 @pytest.mark.parametrize("make", ["file", "below a file"])
