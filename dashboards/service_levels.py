@@ -26,7 +26,7 @@ def bad_share(objective: Objective) -> style.PanelBuilder:
     """What was bad in the window, against what may be."""
     return style.stat(
         Text(
-            f"{_word(objective)}, {objective.allowed_words} allowed",
+            _word(objective),  # as short as a narrow panel; the row says what is promised
             f"{objective.promise} Bad events out of all that are known; above the objective's "
             f"{objective.allowed_words} the promise is broken.",
             NO_RULES,
