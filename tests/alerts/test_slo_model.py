@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from alerts.export.site import literal
 from alerts.receiver import runbooks
 from alerts.slo.counters import Counter, Matcher, parse_counter, parse_quotient, parse_sum
-from alerts.slo.model import BUCKETS_S, ServiceLevels, read_service_levels
+from alerts.slo.model import BUCKETS_S, Indicator, ServiceLevels, read_service_levels
 from exporter.accesslog.source import BUCKETS_S as OF_THE_EXPORTER
 from foundation.config import parse_config
 from foundation.errors import ConfigError
@@ -39,6 +40,41 @@ def test_the_example_of_the_docs_is_taken():
     (example,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     (checkout,) = parse_config(example, ServiceLevels).objectives
     assert (checkout.indicator.threshold, checkout.window_words, checkout.allowed_words) == (0.25, "28 days", "1 %")
+
+
+OF_A_KEY = {
+    "codes": "429|5..",
+    "sources": "shop",
+    "except_sources": "test",
+    "routes": "/cart",
+    "per_store": "true",
+    "threshold": "250ms",
+    "total": "a_total",
+    "good": "'a_total{ok=\"yes\"}'",
+    "bad": "'a_total{ok=\"no\"}'",
+    "by": "[queue]",
+}
+INDICATORS = dict(
+    re.findall(r"^\| `(kind: [^`]+)` \|.*\| ([^|]+) \|$", runbooks().partition("| indicator |")[2], re.MULTILINE)
+)
+
+
+def test_every_key_of_an_indicator_has_a_value_here():
+    assert OF_A_KEY.keys() == {field.name for field in msgspec.structs.fields(Indicator)} - {"kind", "from_"}
+    assert len(INDICATORS) == 7
+
+
+@pytest.mark.parametrize("key", OF_A_KEY)
+@pytest.mark.parametrize("indicator", INDICATORS)
+def test_an_indicator_has_the_keys_of_the_table_in_the_docs_and_no_other(indicator, key):
+    asked = {"latency": ["threshold"], "ratio": ["total", "bad" if key == "bad" else "good"]}
+    keys = {key, *asked.get(indicator.partition(",")[0].removeprefix("kind: "), ())}
+    text = "{" + ", ".join([indicator, *(f"{name}: {OF_A_KEY[name]}" for name in sorted(keys))]) + "}"
+    if f"`{key}`" in INDICATORS[indicator]:
+        assert levels(text).objectives
+    else:
+        with pytest.raises(ConfigError, match=f"{key} does not apply to "):
+            levels(text)
 
 
 def test_the_bounds_are_those_of_the_exporter():
