@@ -9,7 +9,7 @@ class Planned(NamedTuple):
 
     part: str  # in the Procfile
     what: str
-    alert: str  # the first that it raises
+    alert: str  # the first that names it; what it does to service levels may be told before
     at_s: int
     for_s: int
     every_s: int | None
@@ -21,7 +21,7 @@ PLANNED = (
     Planned(
         "errors",
         "error code 2 is five times as frequent in the new build",
-        "ReleaseCodeIncreased",
+        "ReleaseCodeOnset",
         600,
         45,
         HALF_AN_HOUR_S,
