@@ -29,6 +29,10 @@ class Fit(NamedTuple):
     def __str__(self) -> str:
         return f"{self.requests} of {self.lines} lines fit"
 
+    def in_words(self, lines: int) -> str:
+        """The same where a log has so many lines, of which some may be neither requests nor bad."""
+        return str(self) if self.lines or not lines else f"none of the {lines} lines is a request"
+
     @property
     def is_wrong(self) -> bool:
         """Whether the format cannot be the log's."""

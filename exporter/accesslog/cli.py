@@ -185,6 +185,10 @@ def infer_command(
         raise ConfigError(f"--output: {output}: is there already; choose another name, or overwrite it with --force")
     data = sample(log)
     guess = proposed(log, data, format_=format_, envelope=envelope, time_unit=time_unit, server=server)
+    if guess.misfit:
+        raise ConfigError(
+            f"--format: {printable(log)}: {guess.misfit}; without --format, infer looks for one that fits"
+        )
     folder = (output.parent if output else Path()).absolute()
     text = propose(log, data, guess, state_dir=folder / STATE_DIR, time_unit=time_unit)
     if output is None:
@@ -311,7 +315,9 @@ def backfill_command(
             _say_if_empty(file)
     bad = backfill.bad.in_words()
     if not backfill.counted:
-        raise SourceError(f"{logs[0]}: no line could be read that has a time: {bad or 'it is empty'}")
+        lines = sum(file.lines for file in files)
+        why = bad or (f"none of the {lines} lines is a request" if lines else "it is empty")
+        raise SourceError(f"{logs[0]}: no line could be read that has a time: {why}")
     for text in backfill.lines():
         echo(text, nl=False)
     if bad:

@@ -61,4 +61,4 @@ def _nothing(line: bytes, envelope: Envelope | None) -> str:
         return "a part of a line that goes on"
     if opened and opened.is_error:
         return "from the program's standard error; no request, and not bad"
-    return "a directive of the log; no request"
+    return "a directive of the log, or another message of the program; no request, and not bad"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import yaml
 
+from exporter.accesslog.bad import BadLines, excerpt
 from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import PRESETS, Format, Unitless, find_format
 from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetting
@@ -68,6 +69,7 @@ class Guess(NamedTuple):
     envelope: what the lines are in; None where they stand as they are, `none` where the user says so.
     left_out: numbers that may be durations, of which nobody knows.
     seconds: which numbers are taken for seconds, and why, where the log does not say so itself.
+    misfit: why a format that was named cannot be the log's: too few lines are requests, and the first that is none.
     """
 
     format: str
@@ -75,6 +77,7 @@ class Guess(NamedTuple):
     envelope: EnvelopeSetting | None = None
     left_out: tuple[str, ...] = ()
     seconds: str = ""
+    misfit: str = ""
 
 
 def sample(path: str) -> bytes:
@@ -119,14 +122,25 @@ def fit(data: bytes, format_: str, time_unit: TimeUnit | None = None, envelope: 
     """How a format that is named fits, in the envelope in which it fits best. Raises ValueError for what is none."""
     parsed = find_format(format_, time_unit=time_unit)
     views = [(None, data)] if parsed.own_regex and envelope == "auto" else _views(data, envelope)
-    guesses = [Guess(format_, _read(lines, parsed), inside) for inside, lines in views]
-    return max(guesses, key=lambda guess: guess.fits)
+    return max((_named(format_, parsed, lines, inside) for inside, lines in views), key=lambda guess: guess.fits)
 
 
-def _read(data: bytes, format_: Format) -> float:
-    """The share of lines, directives aside, that are requests."""
-    tally = Reader(format_, Buckets((1.0,))).read(data)
-    return tally.requests / max(1, tally.requests + sum(tally.failed.values()))
+def _named(text: str, format_: Format, lines: bytes, envelope: EnvelopeSetting | None) -> Guess:
+    """The format as a guess: `fits` is the share of lines, directives aside, that are requests."""
+    tally, bad = Reader(format_, Buckets((1.0,))).read(lines), BadLines()
+    bad.add(tally, "", lines_before=0)
+    found = bad.fit(tally.requests)
+    first = min(bad.first.values(), key=lambda one: one.number, default=None)
+    misfit = ""
+    if first and found.is_wrong:
+        misfit = f"{found} the format; the first that does not: {first.in_file()}"
+    elif not found.lines and any(not _is_directive(line, format_) for line in split(lines)):
+        misfit = f"{found.in_words(tally.lines)} in the format; the first: {excerpt(split(lines)[0])}"
+    return Guess(text, found.requests / max(1, found.lines), envelope, misfit=misfit)
+
+
+def _is_directive(line: bytes, format_: Format) -> bool:
+    return format_.directive is not None and line.startswith(format_.directive)
 
 
 def _views(data: bytes, setting: EnvelopeSetting) -> list[tuple[EnvelopeSetting | None, bytes]]:

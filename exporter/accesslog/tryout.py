@@ -96,9 +96,11 @@ def _read(reader: Reader, data: bytes, path: str, until_s: float) -> _Trial:
 
 
 def _fit(trial: _Trial, path: str) -> Iterator[Finding]:
+    fit = trial.bad.fit(trial.tally.requests)
+    if not fit.lines:
+        yield Finding(f"{printable(path)}: {fit.in_words(trial.tally.lines)} in this format")
     if not trial.bad.counts:
         return
-    fit = trial.bad.fit(trial.tally.requests)
     first = min(trial.bad.first.values(), key=lambda bad: bad.number, default=None)
     shown = f"; the first that does not: {first.in_file()}" if first else ""
     yield Finding(f"{printable(path)}: {fit}{shown}", is_wrong=fit.is_wrong)

@@ -36,6 +36,7 @@ def test_summary_reads_plain_and_compressed_files(run, tmp_path):
     assert (code, err) == (0, "")
     assert json.loads(out) == {
         "lines": 14,
+        "other": 0,
         "failed": {"format": 4},
         "first_bad": {"format": {"file": str(tmp_path / "a.log"), "line": 3, "text": "bad"}},
         "requests": [

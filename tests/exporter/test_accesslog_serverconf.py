@@ -3,9 +3,10 @@
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.accesslog.infer import fit as fit_format
 from exporter.accesslog.serverconf import FILES, _included, read_server_config
 from foundation.errors import ConfigError
 
@@ -190,18 +191,52 @@ def test_infer_writes_a_file_once(infer, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("more", "want"),
+    ("more", "tail", "want"),
     [
-        (("--format", "common"), "  format: common\n"),
-        (("--format", "json"), "# 0% of the first 8 lines fit this format."),
-        (("--format", "common-timed", "--time-unit", "ms"), "  time_unit: ms\n"),
+        (("--format", "common"), "", "  format: common\n"),
+        (("--format", "common-timed", "--time-unit", "ms"), " 7", "  time_unit: ms\n"),
     ],
 )
-def test_infer_takes_what_is_known(infer, tmp_path, more, want):
-    (tmp_path / "access.log").write_text(COMMON_LINES)
+def test_infer_takes_what_is_known(infer, tmp_path, more, tail, want):
+    (tmp_path / "access.log").write_text(COMMON_LINES.replace("\n", f"{tail}\n"))
     code, out, err = infer(tmp_path / "access.log", *more)
     assert (code, err) == (0, "")
     assert want in out
+
+
+@settings(max_examples=30)
+@given(st.lists(st.booleans(), min_size=1, max_size=12))
+def test_a_format_that_is_named_and_fits_too_few_lines_is_refused_with_the_first(fits):
+    data = "".join('a - - [x] "GET / HTTP/1.1" 200 5\n' if fit else "bad\x1b\n" for fit in fits).encode()
+    guess = fit_format(data, "common")
+    assert bool(guess.misfit) == (sum(fits) < len(fits) / 2)
+    if guess.misfit:
+        first = fits.index(False) + 1
+        want = rf"{sum(fits)} of {len(fits)} lines fit the format; the first that does not: line {first}: bad\x1b"
+        assert guess.misfit == want
+
+
+@pytest.mark.parametrize(
+    ("format_", "data", "want"),
+    [
+        ("json", COMMON_LINES, "0 of 8 lines fit the format; the first that does not: line 1: 192.0.2.1 - -"),
+        ("pino", '{"msg": "up"}\n' * 3, 'none of the 3 lines is a request in the format; the first: {"msg": "up"}'),
+    ],
+)
+def test_infer_writes_nothing_in_a_format_that_does_not_fit(infer, tmp_path, format_, data, want):
+    log, output = tmp_path / "access.log", tmp_path / "exporter.yml"
+    log.write_text(data)
+    code, out, err = infer(log, "--format", format_, "--output", output)
+    assert (code, out, output.exists()) == (2, "", False)
+    assert err.startswith(f"exporter: --format: {log}: {want}")
+
+
+@pytest.mark.parametrize(
+    ("format_", "data"), [("common", ""), ("w3c", "#Version: 1.0\n#Fields: date time sc-status\n")]
+)
+def test_a_log_without_requests_yet_takes_any_format_that_is_named(infer, tmp_path, format_, data):
+    (tmp_path / "access.log").write_text(data)
+    assert infer(tmp_path / "access.log", "--format", format_)[0] == 0
 
 
 def test_infer_takes_the_format_from_one_place(infer, nginx, tmp_path):

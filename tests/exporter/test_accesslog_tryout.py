@@ -52,6 +52,11 @@ def test_directives_are_no_misfits_and_an_empty_file_is_said(tmp_path):
     assert findings(tmp_path, b"") == [Finding(f"{tmp_path}/access.log: empty, so the format was not tried")]
 
 
+def test_a_log_of_other_messages_alone_is_a_warning(tmp_path):
+    found = findings(tmp_path, b'{"msg": "up"}\n' * 3, format="pino")
+    assert found == [Finding(f"{tmp_path}/access.log: none of the 3 lines is a request in this format")]
+
+
 def test_a_number_without_a_unit_is_a_warning(tmp_path):
     line = b'a - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 1 "-" "c" 372\n'
     (finding,) = findings(tmp_path, line, format="combined-timed")

@@ -39,9 +39,13 @@ class Bad(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """Totals of one or more files: lines, the bad ones by reason, the others by method, route and code."""
+    """Totals of one or more files: lines, the bad ones by reason, the requests by method, route and code.
+
+    other: lines that are neither, as directives and a program's other messages.
+    """
 
     lines: int
+    other: int
     failed: dict[str, int]
     first_bad: dict[str, Bad]
     requests: list[Requests]
@@ -92,7 +96,8 @@ def summarize(tally: Tally, bad: BadLines, templates: Sequence[str]) -> Summary:
         total[1] += numbers[BYTES]
     requests = [Requests(*key, *total) for key, total in sorted(sums.items(), key=lambda item: _order(item[0]))]
     first = {reason: Bad(one.path, one.number or None, excerpt(one.text)) for reason, one in sorted(bad.first.items())}
-    return Summary(tally.lines, dict(sorted(bad.counts.items())), first, requests)
+    other = tally.lines - tally.requests - bad.counts.total()
+    return Summary(tally.lines, other, dict(sorted(bad.counts.items())), first, requests)
 
 
 def _order(key: tuple[str, str, str]) -> tuple[str, str, str]:
@@ -110,7 +115,8 @@ def as_table(summary: Summary) -> Iterable[str]:
         yield f"{count:>{widths[0]}}  {size:>{widths[1]}}  {code:<{widths[2]}}  {method:<{widths[3]}}  {route}"
     bad = sum(summary.failed.values())
     reasons = f" ({', '.join(f'{reason} {count}' for reason, count in summary.failed.items())})" if bad else ""
-    yield f"{summary.lines} lines, {bad} bad{reasons}"
+    other = f", {summary.other} neither requests nor bad" if summary.other else ""
+    yield f"{summary.lines} lines, {bad} bad{reasons}{other}"
     for reason, first in summary.first_bad.items():
         place = printable(first.file) if first.line is None else f"{printable(first.file)} line {first.line}"
         yield f"first of {reason}: {place}: {first.text}"
