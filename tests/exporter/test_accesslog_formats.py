@@ -269,9 +269,13 @@ def test_a_format_string_reads_its_servers_lines(text, line, want):
         ("%h %^XY %s", "neither Apache's, which has no %^XY,"),
         ("%t %s %ST %r", "can be Apache's and HAProxy's"),
         ("%ci %HM%HU %ST", "%HM%HU without anything between"),
-        ("%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru", "the format is Squid's"),
+        ("logformat referrer %ts.%03tu %>a %{Referer}>h %ru", "no status code"),
+        ("%>a %>Hs %rm %zz", "'%zz', which is no code of Squid's"),
+        ("%RESPONSE_CODE% %REQ(:PATH)% 5%", "'%', which is no operator of Envoy's"),
+        ('{"a": "%REQ(:PATH)%"}', "no status code (%RESPONSE_CODE%)"),
+        ("%>a %Ss%>Hs", "%Ss%>Hs without anything between"),
         ("%START_TIME% %PROTOCOL%", "no status code"),
-        ("%(h)s %(message)s %(s)s", "has '%(message)s ', which is not known"),
+        ("%(h)s %(message)s %(s)s", "has '%(message)s', which is not known"),
     ],
 )
 def test_what_is_no_format_is_refused(text, want):

@@ -43,7 +43,7 @@ def find_format(text: str, *, fields: UserPaths | None = None, time_unit: str | 
     Raises:
         ValueError: it is none of these; the text says what would be right.
     """
-    text = bare_format(text)
+    text = bare_format(text).strip("\r\n").removesuffix("\\n")  # the end of a line is none of its fields
     if make := STRUCTURED.get(text):
         paths = with_user_paths(fields or UserPaths(), time_unit)
         return make(text, paths)

@@ -21,6 +21,7 @@ Kind: TypeAlias = Literal[
     "code",
     "size",
     "duration",
+    "signed duration",
     "whole duration",
     "decimal duration",
     "unknown duration",
@@ -41,12 +42,15 @@ _DECIMAL = r"[0-9]{1,9}\.[0-9]{1,9}"
 _NUMBER = rf"{_WHOLE}(?:\.{_WHOLE})?"
 DURATION = f"(?P<duration>{_NUMBER}|-|)"
 _ONE_DURATION = f"(?:-?{_NUMBER}|-)"
+_CLF = "[^ ]*(?: [-+][0-9]{4})?"
+_PROTOCOL = r"(?:HTTP/[0-9.]+|[123](?:\.[01])?)"  # hypercorn has the number alone
 _STEPS = 3  # of a balancer: waiting, target, answering
 TAB = "\t"
 
 _FIXED: dict[Kind, str] = {
     "size": SIZE,
     "duration": DURATION,
+    "signed duration": f"(?P<duration>{_NUMBER}|-|)(?:-[0-9]+)?",  # a negative one is none
     "whole duration": f"(?P<duration>{_WHOLE}|-|)(?P<{UNITLESS}>(?:{_DECIMAL})?)",
     "decimal duration": f"(?P<duration>{_DECIMAL}|-|)(?P<{UNITLESS}>(?:{_WHOLE})?)",
     "unknown duration": f"(?P<duration>)(?P<{UNITLESS}>{_NUMBER}|-|)",
@@ -73,6 +77,8 @@ class Variable(NamedTuple):
     slashless: no slash is ever in it, so that a path may follow at once.
     slash: it begins with a slash, if it is not empty.
     quotable: it may have quotes around it, with blanks inside, and "" for one of them.
+    padded: on which side blanks make up its width, if it has one.
+    regex: of its text, where what follows does not decide where it ends.
     name: as the server calls it.
     """
 
@@ -84,6 +90,8 @@ class Variable(NamedTuple):
     slashless: bool = False
     slash: bool = False
     quotable: bool = False
+    padded: Literal["", "left", "right"] = ""
+    regex: str = ""
     name: str = ""
 
 
@@ -148,8 +156,14 @@ def _chosen(parts: Sequence[Part]) -> dict[int, Kind]:
         for field in _fields_of(part.kind):
             if field not in fields or part.rank > fields[field][1]:
                 fields[field] = (i, part.rank)
+    if whole := next((best for best in fields.values() if _kind(parts[best[0]]) == "request"), None):
+        fields |= {"method": whole, "target": whole}  # it gives both
     winners = {i for i, _ in fields.values()}
     return {i: part.kind if i in winners else _loser(parts, i, part) for i, part in _variables(parts)}
+
+
+def _kind(part: Part) -> Kind | None:
+    return part.kind if isinstance(part, Variable) else None
 
 
 def _loser(parts: Sequence[Part], i: int, part: Variable) -> Kind:
@@ -188,8 +202,17 @@ def _regexes(parts: Sequence[Part], chosen: dict[int, Kind], *, escapes: bool, s
             continue
         if escapes and chosen[i] == "any" and isinstance(after, str) and after.startswith(" ["):
             stop = "["  # a user's name may have blanks, rarely; it ends where the bracket of the time begins
-        made.append(_code(part) if glued and part.kind == "code" else _regex(part, chosen[i], stop, escapes, split))
+        regex = _code(part) if glued and part.kind == "code" else _regex(part, chosen[i], stop, escapes, split)
+        made.append(_padded(part, regex))
     return made
+
+
+def _padded(part: Variable, regex: str) -> str:
+    """With the blanks of a width; a field of one is never empty, so that it is clear where they end."""
+    if not part.padded:
+        return regex
+    regex = "[^ ]+" if regex == "[^ ]*" else regex
+    return f" *{regex}" if part.padded == "left" else f"{regex} *"
 
 
 def _with_blanks(parts: Sequence[Part], chosen: dict[int, Kind]) -> int | None:
@@ -221,7 +244,7 @@ def _stop(part: Variable, rest: Sequence[Part], kind: Kind) -> str:
         return "/"
     if kind == "code":
         return ""
-    names = f"${part.name}${following.name}" if part.name and following.name else "two variables"
+    names = f"{part.name}{following.name}" if part.name and following.name else "two variables"
     raise ValueError(
         f"the format has {names} without anything between them, so they cannot be separated; "
         "put a blank between them in the server's configuration"
@@ -240,6 +263,10 @@ def _regex(part: Variable, kind: Kind, stop: str, escapes: bool, split: bool) ->
 
     if part.quotable:
         return _quotable(kind, quotes=escapes)
+    if part.regex:
+        return f"(?P<instant>{part.regex})" if kind == "instant" else part.regex
+    if part.read_instant is instants.clf and stop == " ":  # its zone stands behind a blank
+        return f"(?P<instant>{_CLF})" if kind == "instant" else _CLF
     if kind in _FIXED:
         return _FIXED[kind]
     match kind:
@@ -264,7 +291,7 @@ def _regex(part: Variable, kind: Kind, stop: str, escapes: bool, split: bool) ->
         case "request" if not split:
             return text()
         case "request" if stop == " ":
-            return r"(?P<method>[^ ]+) (?P<target>[^ ?]*)(?:\?[^ ]*)?(?: HTTP/[0-9.]+)?"
+            return rf"(?P<method>[^ ]+) (?P<target>[^ ?]*)(?:\?[^ ]*)?(?: {_PROTOCOL})?"
         case "request":
             return rf"(?P<method>{text(' ')}) (?P<target>{text(' ', '?')})(?:\?{text(' ')})?(?: {text()})?"
         case _:

@@ -44,7 +44,15 @@ _FETCHES = {  # samples that say the same as a name
     "pathq": "HU",
     "url": "HU",
     "capture.req.uri": "HU",
+    "txn.status": "ST",
+    "bytes_out": "B",
+    "txn.timer.total": "Ta",
+    "txn.timer.user": "Tu",
+    "fc.timer.total": "Tt",
+    "res.timer.hdr": "Tr",
 }
+_SAME_TEXT = re.compile(r"(?:,\s*(?:lower|json(?:\([^)]*\))?))*\s*\Z")
+"""Converters that leave a path what it is."""
 _ROLES = {"ST": "code", "B": "size", "HM": "method", "HU": "target", "HP": "target", "HPO": "target", "r": "request"}
 _TIMES = ("Ta", "Tt", "Tu", "Tr")
 """What may be the whole time, the best first: active, with the idle time before, as the client saw it, the server's."""
@@ -151,7 +159,7 @@ def _pieces(text: str) -> Iterator[_Piece]:
         elif match[0] == "%%":
             yield _Piece(literal="%")
         else:
-            name = match["name"] or _FETCHES.get((match["fetch"] or "").strip().removesuffix(",lower"), "fetch")
+            name = match["name"] or _FETCHES.get(_SAME_TEXT.sub("", (match["fetch"] or "").strip()), "fetch")
             yield _Piece(name=name, quoted=quoted and name not in _NUMBERS and name not in _BARE)
     if text[end:]:
         yield _Piece(literal=text[end:])

@@ -12,6 +12,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from exporter.accesslog.formats.settings import setting
+from exporter.accesslog.formats.squid import is_squid
+
 _NGINX = re.compile(
     r"""\s+|\#[^\n]*
     |(?P<end>[;{}])
@@ -68,7 +71,7 @@ def bare_format(text: str) -> str:
         if more or len(words) < 3:
             raise ValueError("format: expected one directive, for example log_format main '$remote_addr ... $status';")
         return nginx_format(words)
-    if directive in ("logformat", "customlog"):
+    if directive in ("logformat", "customlog") and not is_squid(stripped):
         (words, *more) = apache_statements(stripped)
         found = None if more else apache_format(words) or USUAL.get(words[-1].text)
         if found is None:
@@ -76,7 +79,9 @@ def bare_format(text: str) -> str:
                 f'format: expected one directive with a format string, for example {words[0].text} "%h ..."'
             )
         return found
-    return _unquoted(stripped) if stripped[:1] in ("'", '"') else text
+    if stripped[:1] in ("'", '"'):
+        return _unquoted(stripped)
+    return text if (found := setting(stripped)) is None else found
 
 
 def nginx_format(words: list[Word]) -> str:

@@ -1,4 +1,4 @@
-"""Format strings with percent signs: whose are they? Apache, Tomcat, HAProxy, Envoy and gunicorn write such.
+"""Format strings with percent signs: whose are they? Apache, Tomcat, HAProxy, Squid, Envoy and gunicorn write such.
 
 The directives decide. `%b` is bytes to Apache and a backend to HAProxy, so a string that could be both is refused.
 """
@@ -18,12 +18,16 @@ from exporter.accesslog.formats.assemble import (
     REQUEST,
     SIZE_VARIABLE,
     TARGET,
+    WORDS,
     Part,
     Variable,
     assemble,
 )
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.envoy import envoy_format, is_envoy
 from exporter.accesslog.formats.servers import apache_parts, unknown_to_apache
+from exporter.accesslog.formats.squid import is_squid, squid_format
+from exporter.accesslog.formats.strftime import strftime_instant
 
 _HAPROXY_LINE = re.compile(r"\s*log-format\s+(?:\"(.*)\"|'(.*)'|(.*?))\s*", re.DOTALL)
 _TOMCAT_LINE = re.compile(r"\s*(?:<Valve\b.*?\b)?pattern=(?:\"([^\"]*)\"|'([^']*)').*", re.DOTALL)
@@ -31,10 +35,11 @@ _TOMCAT_WORDS = {
     "common": '%h %l %u %t "%r" %s %b',
     "combined": '%h %l %u %t "%r" %s %b "%{Referer}i" "%{User-Agent}i"',
 }
+_PROPERTY = re.compile(r"\s*(server\.tomcat|server\.undertow|quarkus\.http)\.access-?log\.pattern\s*[=:]\s*(.*?)\s*")
+_UNDERTOW = re.compile(r"%\{([iocrs]),([^}]*)\}")
 _TOMCAT_ONLY = re.compile(r"%F|%\{[^}]*\}[crs]")
 _LISTED = 4
 _APACHES_CODE = re.compile(r"%[!0-9,<>]*s")
-_SQUID = re.compile(r"%[-0-9.]*[<>]?Hs\b|%S[sh]\b")
 
 MICROS, MILLIS, SECONDS = (Variable("duration", UNITS_NS[unit]) for unit in ("us", "ms", "s"))
 
@@ -48,17 +53,18 @@ def percent_format(text: str, time_unit: str | None = None) -> Format:
     """The format of a string with percent signs. Raises ValueError."""
     if match := _HAPROXY_LINE.fullmatch(text):
         return haproxy.haproxy_format("haproxy", match[1] or match[2] or match[3] or "")
+    if is_squid(text):
+        return squid_format(text)
+    if match := _PROPERTY.fullmatch(text):
+        return _java(match[2], time_unit, undertow=match[1] != "server.tomcat")
     if match := _TOMCAT_LINE.fullmatch(text):
-        pattern = html.unescape(match[1] or match[2] or "")
-        return _tomcat(_TOMCAT_WORDS.get(pattern, pattern), time_unit)
-    if _ENVOY.search(text):
-        return assemble("envoy", _named_parts(_ENVOY, text, _envoy_variable))
-    if _GUNICORN.search(text):
-        return assemble("gunicorn", _named_parts(_GUNICORN, text.replace("%(t)s", "[%(t)s]"), _gunicorn_variable))
-    if _SQUID.search(text):
-        raise ValueError(
-            "the format is Squid's, whose strings are not known here; use squid, squid-combined or a regex"
-        )
+        return _java(html.unescape(match[1] or match[2] or ""), time_unit)
+    if is_envoy(text):
+        return envoy_format(text)
+    if _PYTHON.search(text):
+        return assemble("gunicorn", _named_parts(_PYTHON, text.replace("%(t)s", "[%(t)s]"), _python_variable))
+    if _UNDERTOW.search(text):
+        return _java(text, time_unit)
     if _is_haproxy(text):
         return haproxy.haproxy_format("haproxy", text)
     return _tomcat(text, time_unit) if _TOMCAT_ONLY.search(text) else assemble("apache", apache_parts(text))
@@ -87,6 +93,14 @@ def _listed(directives: list[str]) -> str:
     return ", ".join([*dict.fromkeys(directives)][:_LISTED])
 
 
+def _java(text: str, time_unit: str | None, *, undertow: bool = False) -> Format:
+    """The pattern of Tomcat, or of Undertow: only that has arguments without a letter behind, and its %D is ms."""
+    text = _TOMCAT_WORDS.get(text, text)
+    if undertow or _UNDERTOW.search(text):
+        return assemble("undertow", apache_parts(_UNDERTOW.sub(r"%{\2}\1", text), {"D": MILLIS}))
+    return _tomcat(text, time_unit)
+
+
 def _tomcat(text: str, time_unit: str | None) -> Format:
     """Tomcat's pattern, where %D is ms up to Tomcat 9 and us since Tomcat 10: only the user can know."""
     millis = Variable("duration", UNITS_NS[time_unit]) if time_unit else _TOMCAT_TIME
@@ -112,27 +126,9 @@ def _named_parts(grammar: re.Pattern[str], text: str, find: Callable[[re.Match[s
     return parts
 
 
-_ENVOY = re.compile(r"%([A-Z][A-Z0-9_]{2,})(?:\(((?:[^()]|\([^()]*\))*)\))?(?::[0-9]+)?%")
-_ENVOY_VARIABLES = {
-    "START_TIME": ISO_INSTANT,
-    "RESPONSE_CODE": CODE_VARIABLE,
-    "BYTES_SENT": SIZE_VARIABLE,
-    "DURATION": MILLIS,
-    "RESPONSE_DURATION": MILLIS._replace(rank=0),  # until the upstream's first byte
-}
-
-
-def _envoy_variable(match: re.Match[str]) -> Variable:
-    if match[1] in ("REQ", "PATH"):
-        header = (match[2] or "").upper()
-        return METHOD if header == ":METHOD" else TARGET if match[1] == "PATH" or ":PATH" in header else ANY
-    if match[1] == "START_TIME" and match[2]:
-        return ANY
-    return _ENVOY_VARIABLES.get(match[1], ANY)
-
-
-_GUNICORN = re.compile(r"%\((\w|\{[^}]*\}[ioe])\)s")
-_GUNICORN_VARIABLES = {
+_PYTHON = re.compile(r"%\((\w+|\{[^}]*\}[ioe])\)[-0-9.]*[sdf]")
+_PYTHON_TIME = strftime_instant("%Y-%m-%d %H:%M:%S %z") or ANY
+_PYTHON_VARIABLES = {
     "t": CLF_INSTANT,
     "r": REQUEST,
     "m": METHOD,
@@ -144,11 +140,24 @@ _GUNICORN_VARIABLES = {
     "L": SECONDS,
     "M": MILLIS,
     "T": SECONDS._replace(rank=0),  # whole seconds
+    "R": REQUEST._replace(rank=1),  # hypercorn's, as the next: without the query, and with it
+    "Uq": TARGET._replace(rank=2),
+    "time": _PYTHON_TIME,  # granian's, as the next
+    "method": METHOD,
+    "path": TARGET,
+    "status": CODE_VARIABLE,
+    "dt_ms": MILLIS,
+    **dict.fromkeys((*"hluqHfapS", "st", "addr", "query_string", "protocol", "scheme"), ANY),
 }
 
 
-def _gunicorn_variable(match: re.Match[str]) -> Variable:
-    return _GUNICORN_VARIABLES.get(match[1], ANY)
+def _python_variable(match: re.Match[str]) -> Variable:
+    """Of gunicorn, hypercorn and granian. Raises ValueError for a name that none of them has."""
+    if match[1].startswith("{"):
+        return Variable(item=WORDS)
+    if match[1] not in _PYTHON_VARIABLES:
+        raise ValueError(f"the format has {match[0]!r}, which is not known here")
+    return _PYTHON_VARIABLES[match[1]]
 
 
 _MORGAN = re.compile(r":([a-z][a-z-]*[a-z])(?:\[([^\]]*)\])?")

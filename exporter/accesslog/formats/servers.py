@@ -30,11 +30,13 @@ from exporter.accesslog.formats.assemble import (
     assemble,
 )
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.strftime import java_instant, strftime_instant
 
 _SECONDS, _MICROS = (Variable("duration", UNITS_NS[unit]) for unit in ("s", "us"))
 
 NGINX: dict[str, Variable] = {
     "request": REQUEST,
+    "request_line": REQUEST,  # of NGINX Unit
     "request_method": METHOD,
     "request_uri": TARGET,
     "uri": MADE_TARGET,
@@ -64,7 +66,7 @@ NGINX: dict[str, Variable] = {
 _LISTS = (  # what nginx has of each of several upstreams, or joins of several header lines
     (re.compile(r"upstream_\w*time\Z"), Variable(item=TIMES)),
     (re.compile(r"upstream_(?:bytes|\w*length)\w*\Z"), Variable(item=NUMBERS)),
-    (re.compile(r"(?:upstream|http|sent_http|sent_trailer)_\w+\Z"), Variable(item=WORDS)),
+    (re.compile(r"(?:upstream|http|sent_http|sent_trailer|header|response_header)_\w+\Z"), Variable(item=WORDS)),
 )
 _NGINX_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
@@ -72,7 +74,7 @@ _NGINX_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 def nginx_variable(name: str, variables: Mapping[str, Variable] = NGINX) -> Variable:
     """What the variable is; any text where nothing is known of it."""
     found = variables.get(name) or next((one for pattern, one in _LISTS if pattern.match(name)), ANY)
-    return found if found.name else found._replace(name=name)
+    return found if found.name else found._replace(name=f"${name}")
 
 
 def nginx_parts(text: str, variables: Mapping[str, Variable] = NGINX) -> list[Part]:
@@ -100,16 +102,23 @@ APACHE: dict[str, Variable] = {
     "O": SIZE_WITH_HEADERS,
     "D": _MICROS,
     "T": Variable("duration", rank=0),  # whole seconds
+    "Tf": Variable("duration"),  # aiohttp's
     **dict.fromkeys("ahvVApP", HOST),
 }
 _HEADERS = "ioenC"
 """Letters whose argument names what a client or a program has sent: any text, also several in a list."""
-_APACHE_DIRECTIVE = re.compile(r"%(?:%|[!0-9,<>]*(?:\{([^}]*)\})?(\^..|[A-Za-z]))")
+_APACHE_DIRECTIVE = re.compile(r"%(?:%|[!0-9,<>]*(?:\{([^}]*)\})?(\^..|Tf\b|[A-Za-z]))")
 _PLAIN_LETTERS = frozenset("aAbBDfFhHIklLmOpPqrRsStTuUvVX")
 _ARGUED_LETTERS = frozenset("aCcehiIlLnoOPprsStTvVx")
 """Of Apache, and of those that write as it does: Tomcat, Jetty, lighttpd, varnishncsa, Fastly."""
+_UNITS = UNITS_NS | {"fracsec": UNITS_NS["s"]}  # Tomcat's
+_CLF = "CLF"
+"""Jetty's argument for sizes that are a dash instead of 0."""
 _EXACT = {
     "Varnish:time_firstbyte": Variable("duration", rank=-1),
+    "duration": Variable("duration"),  # H2O's, as the next two
+    "total-time": Variable("duration", rank=2),
+    "response-time": Variable("duration", rank=-1),
     "time.elapsed": Variable("duration"),  # Fastly's, as the next two
     "time.elapsed.msec": Variable("duration", UNITS_NS["ms"]),
     "time.elapsed.usec": _MICROS,
@@ -131,8 +140,8 @@ def unknown_to_apache(text: str) -> list[str]:
 
 def _is_apache(match: re.Match[str]) -> bool:
     argument, letter = match[1], match[2]
-    if letter is None or letter.startswith("^"):
-        return letter in (None, "^ti", "^to", "^FB")
+    if letter is None or len(letter) > 1:
+        return letter in (None, "^ti", "^to", "^FB", "Tf")
     return letter in _PLAIN_LETTERS if argument is None else letter in _ARGUED_LETTERS and argument[:1] not in "+-"
 
 
@@ -166,15 +175,22 @@ def _literal(parts: list[Part], text: str) -> None:
 
 
 def _apache_variable(letter: str, argument: str | None) -> Variable:
-    if letter == "T" and argument in UNITS_NS:
-        return Variable("duration", UNITS_NS[argument])
+    if letter == "T" and argument in _UNITS:
+        return Variable("duration", _UNITS[argument])
     if letter == "t":
-        return EPOCH_INSTANT if argument in ("sec", "msec", "usec") else ANY
-    if argument is None:
+        return _instant((argument or "").removeprefix("begin:").removeprefix("end:"))
+    if argument is None or argument == _CLF:
         return APACHE.get(letter, ANY)
     if letter == "i" and argument.lower() == "host":
         return HOST
     return _EXACT.get(argument) or (Variable(item=WORDS) if letter in _HEADERS else ANY)
+
+
+def _instant(form: str) -> Variable:
+    """Of Apache's and lighttpd's forms, which are strftime's, and of Java's."""
+    if form in ("sec", "msec", "usec"):
+        return EPOCH_INSTANT
+    return (strftime_instant(form) if "%" in form else java_instant(form)) or ANY
 
 
 DIRECTIVE = b"#Fields:"
