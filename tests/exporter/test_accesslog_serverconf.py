@@ -1,13 +1,17 @@
 """The formats in servers' configurations, and what `infer` makes of them."""
 
+from contextlib import suppress
 from functools import partial
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.accesslog.formats.squid import BUILTIN
 from exporter.accesslog.infer import fit as fit_format
-from exporter.accesslog.serverconf import FILES, _included, read_server_config
+from exporter.accesslog.serverconf import read_server_config
+from exporter.accesslog.serverconf.read import FILES, _included
 from foundation.errors import ConfigError
 
 NGINX = r"""
@@ -122,7 +126,7 @@ def test_files_that_include_each_other_end(tmp_path):
 
 
 def test_the_number_of_files_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr("exporter.accesslog.serverconf.FILES", 3)
+    monkeypatch.setattr("exporter.accesslog.serverconf.read.FILES", 3)
     assert FILES > 3
     text = "log_format f{} '$status';"
     written(tmp_path, {"nginx.conf": "http { include c/*.conf; }"})
@@ -253,3 +257,101 @@ def test_infer_names_the_flag_that_it_has_and_the_first_line(infer, tmp_path):
         True,
     )
     assert infer(tmp_path / "access.log", "--format", "combind")[2].startswith("exporter: --format: format 'combind'")
+
+
+SQUID = """
+http_port 3128
+# logformat none %>Hs
+logformat timed %tl "%rm %ru HTTP/%rv" %>Hs %<st %6tr
+access_log daemon:/var/log/squid/timed.log logformat=timed
+access_log stdio:/var/log/squid/access.log squid
+access_log udp://192.0.2.1:514 timed
+access_log none
+include conf.d/*.conf
+"""
+LIGHTTPD = r"""
+server.modules += ( "mod_accesslog" )
+accesslog.filename = "/var/log/lighttpd/access.log"
+accesslog.format = "%h %V %u %t \"%r\" %>s %b %D"
+include "conf.d/*.conf"
+"""
+TOMCAT = """<Server><!-- <Valve className="x.AccessLogValve" pattern="common"/> -->
+<Valve className="org.apache.catalina.valves.AccessLogValve" directory="logs"
+       prefix="site." suffix=".txt" pattern="%h %l %u %t &quot;%r&quot; %s %b" /></Server>"""
+ENVOY = r"""
+static_resources:
+  listeners:
+  - access_log:
+    - name: envoy.access_loggers.file
+      typed_config:
+        path: /var/log/envoy.log
+        log_format:
+          text_format_source: {inline_string: "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %DURATION%\n"}
+    - name: envoy.access_loggers.stdout
+      typed_config: {log_format: {json_format: {code: "%RESPONSE_CODE%", verb: "%REQ(:METHOD)%"}}}
+"""
+GUNICORN = """
+bind = ':80'
+accesslog = '-'
+access_log_format = ('%(h)s "%(r)s" '
+                     '%(s)s %(b)s %(D)s')
+"""
+UNIT = r"""[Service]
+ExecStart=/usr/bin/varnishncsa -a -w /var/log/varnish/varnishncsa.log \
+  -F '%%h %%t "%%r" %%s %%b %%D'
+"""
+CLF = '192.0.2.1 - - [26/Nov/2026:05:06:27 +0000] "GET /a HTTP/1.1" 200 5'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "want"),
+    [
+        (
+            SQUID,
+            '26/Nov/2026:05:06:27 +0000 "GET http://h/a HTTP/1.1" 200 5    307',
+            "logformat timed %tl",
+        ),
+        (SQUID, "1795669587.918      7 192.0.2.1 TCP_MISS/200 5 GET http://h/a - NONE/- -", "squid"),
+        (LIGHTTPD, f"{CLF.replace(' - -', ' h -')} 307", '%h %V %u %t "%r" %>s %b %D'),
+        (TOMCAT, CLF, "<Valve className="),
+        (ENVOY, "GET /a 200 307", "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %DURATION%"),
+        (ENVOY, '{"verb":"GET","code":200}', '{"code": "%RESPONSE_CODE%"'),
+        ("meshConfig: {accessLogFormat: '%REQ(:PATH)% %RESPONSE_CODE%'}", "/a 200", "%REQ(:PATH)%"),
+        (GUNICORN, '192.0.2.1 "GET /a HTTP/1.1" 200 5 307', '%(h)s "%(r)s" %(s)s %(b)s %(D)s'),
+        (UNIT, f"{CLF.replace(' - -', '')} 307", '%h %t "%r" %s %b %D'),
+    ],
+)
+def test_the_format_is_found_in_the_configuration_of_each_server(infer, tmp_path, text, line, want):
+    (tmp_path / "a.conf").write_text(text)
+    (tmp_path / "a.log").write_text(f"{line}\n" * 3)
+    code, out, err = infer(tmp_path / "a.log", "--server-config", tmp_path / "a.conf")
+    assert (code, err) == (0, "")
+    assert yaml.safe_load(out)["accesslog"][0]["format"].startswith(want)
+    assert "# 100% of the first 3 lines fit" in out
+
+
+def test_squid_and_tomcat_name_the_format_of_each_log(tmp_path):
+    written(tmp_path, {"squid.conf": SQUID, "conf.d/a.conf": "access_log /var/log/squid/old.log common all\n"})
+    config = read_server_config(tmp_path / "squid.conf")
+    assert config.named_for("/var/log/squid/timed.log.1") == ['logformat timed %tl "%rm %ru HTTP/%rv" %>Hs %<st %6tr']
+    assert config.named_for("/var/log/squid/access.log") == ["squid"]
+    assert config.named_for("/var/log/squid/old.log") == [BUILTIN["common"]]
+    written(tmp_path, {"server.xml": TOMCAT})
+    assert len(read_server_config(tmp_path / "server.xml").named_for("/opt/tomcat/logs/site.2026-11-26.txt")) == 1
+
+
+@pytest.mark.parametrize(
+    "sign", ["AccessLogValve", "varnishncsa -F", "access_log_format =", "json_format:", "http_port"]
+)
+@given(text=st.text(st.sampled_from("{}[]'\"<>=#\\\n $a%&*:-"), max_size=40))
+def test_a_broken_configuration_of_any_server_is_no_crash(tmp_path_factory, sign, text):
+    path = tmp_path_factory.getbasetemp() / "fuzzed.conf"
+    path.write_text(f"{sign} {text}")
+    with suppress(ConfigError):
+        read_server_config(path)
+
+
+def test_a_tree_of_aliases_takes_no_longer_than_its_text(tmp_path):
+    aliases = "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}, *a{i - 1}]\n" for i in range(1, 60))
+    (tmp_path / "envoy.yaml").write_text(f"a0: &a0 {{text_format: '%RESPONSE_CODE%'}}\n{aliases}")
+    assert read_server_config(tmp_path / "envoy.yaml").every() == ["%RESPONSE_CODE%", "envoy"]

@@ -1,0 +1,55 @@
+"""What the configurations of Tomcat, Envoy, Istio, gunicorn, hypercorn and varnishncsa say of their logs."""
+
+import ast
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+import yaml
+
+from exporter.accesslog.formats.settings import envoy_formats, python_format, varnishncsa_format
+from exporter.accesslog.serverconf.model import NamedLog, ServerConfig
+
+_VALVE = re.compile(r"<Valve\b[^>]*\bAccessLogValve\b[^>]*>", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_ATTRIBUTE = re.compile(r"\b(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+
+
+def tomcat(text: str, config: ServerConfig) -> None:
+    """The access log valves of a server.xml, with their folders and dates in the names of files."""
+    for valve in _VALVE.findall(_COMMENT.sub("", text)):
+        has = {match[1]: match[2] or match[3] or "" for match in _ATTRIBUTE.finditer(valve)}
+        if "pattern" in has:
+            name = f"{has.get('prefix', 'access_log')}$date{has.get('suffix', '')}"
+            config.logs.append(NamedLog(name, valve))
+            config.add(valve)
+
+
+def envoy(text: str, config: ServerConfig) -> None:
+    """The formats of Envoy's or Istio's configuration, in YAML or JSON; Envoy's own where a log has none."""
+    with suppress(yaml.YAMLError, RecursionError):
+        for document in yaml.safe_load_all(text):
+            for format_ in envoy_formats(document):
+                config.add(format_)
+    config.add("envoy")
+
+
+def python(text: str, config: ServerConfig) -> None:
+    """`access_log_format` of a gunicorn.conf.py, or of hypercorn's."""
+    with suppress(SyntaxError, ValueError, RecursionError):
+        for statement in ast.parse(text).body:
+            if format_ := python_format(statement):
+                config.add(format_)
+    config.add("gunicorn")
+
+
+def varnishncsa(text: str, config: ServerConfig) -> None:
+    """The `-F` of a service that runs varnishncsa."""
+    for line in _joined(text):
+        if format_ := varnishncsa_format(line):
+            config.add(format_)
+    config.add("varnish")
+
+
+def _joined(text: str) -> Iterator[str]:
+    yield from re.sub(r"\\\r?\n", " ", text).splitlines()
