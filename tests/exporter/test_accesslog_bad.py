@@ -44,7 +44,7 @@ def test_both_engines_name_the_first_bad_line_of_each_reason(lines, piece_bytes)
     want = first_one_by_one(lines)
     assert tally_scalar(data, PRESETS["tab"], NONE).bad == want
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("exporter.accesslog.parse.columnar.PIECE_BYTES", piece_bytes)
+        patch.setattr("exporter.accesslog.parse.first_bad.PIECE_BYTES", piece_bytes)
         assert COLUMNAR.tally(data).bad == want
 
 
@@ -53,7 +53,7 @@ def test_the_search_for_the_first_bad_lines_ends_once_all_are_found(monkeypatch)
         yield data[: data.index(b"\n") + 1]
         pytest.fail("it goes on")
 
-    monkeypatch.setattr("exporter.accesslog.parse.columnar.pieces", first_piece)
+    monkeypatch.setattr("exporter.accesslog.parse.first_bad.pieces", first_piece)
     tally = COLUMNAR.tally(b"bad\n" + b"a\tGET /\t200\t5\nworse\n" * 9)
     assert (tally.failed, tally.bad) == ({"format": 10}, {"format": BadLine(1, b"bad")})
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.formats import PRESETS, find_format
-from exporter.accesslog.formats.envelope import OPENERS
+from exporter.accesslog.formats.envelope import OPENERS, PREFIXES, USUAL, Usual
 from exporter.accesslog.parse import opening
 from exporter.accesslog.parse.columnar import Columnar
 from exporter.accesslog.parse.reader import Reader
@@ -325,12 +325,81 @@ def test_what_an_envelope_may_hold_is_opened_alike_in_bulk(wrapper, data, monkey
     assert (got.lines, got.failed, got.hits) == (want.lines, want.failed, want.hits)
 
 
-@pytest.mark.parametrize("wrapper", [name for name in WRAPPERS if name not in ("journal-bytes", "syslog-5424-data")])
-@pytest.mark.parametrize("name", ["combined", "tab", "json", "logfmt"])
-def test_usual_lines_in_envelopes_are_not_opened_one_by_one(wrapper, name, monkeypatch):
-    line = next(
-        one for one in (SAMPLES / f"{name}.log").read_bytes().splitlines() if b"\\" not in one and one.isascii()
-    )
+@pytest.mark.parametrize("wrapper", [name for name, kind in KINDS.items() if kind in PREFIXES and "data" not in name])
+@pytest.mark.parametrize("name", ["combined", "tab", "logfmt"])
+def test_usual_lines_after_a_prefix_are_not_opened(wrapper, name):
+    line = next(one for one in (SAMPLES / f"{name}.log").read_bytes().splitlines() if one.isascii())
     data = (WRAPPERS[wrapper](line) + b"\n") * 30
     tally, odd = Columnar(PRESETS[name], EDGES, KINDS[wrapper]).take(data)
     assert (odd, sum(numbers[0] for numbers in tally.hits.values())) == (b"", 30)
+
+
+@pytest.mark.parametrize("wrapper", [name for name in WRAPPERS if name != "journal-bytes"])
+def test_usual_lines_in_envelopes_are_opened_many_at_once(wrapper):
+    lines = [line for line in (SAMPLES / "combined.log").read_bytes().splitlines() if line.isascii()]
+    assert USUAL[KINDS[wrapper]](b"".join(WRAPPERS[wrapper](line) + b"\n" for line in lines)) == Usual(
+        b"".join(line + b"\n" for line in lines)
+    )
+
+
+def opened_each(kind, piece):
+    """What the openers make of lines, if each is one line more of the log."""
+    opened = [OPENERS[kind](line) for line in piece[:-1].split(b"\n")]
+    if any(one is None or one.more for one in opened):
+        return None
+    lines, errors = (b"".join(one.text + b"\n" for one in opened if one.is_error == is_error) for is_error in (0, 1))
+    return Usual(lines, errors)
+
+
+FRAMES = [
+    '{"log":"%s\\n","stream":"stdout","time":"2026-11-22T06:30:48Z"}',
+    '{"log":"%s\\n","stream":"stderr","time":"2026-11-22T06:30:48Z"}',
+    '{"log":"%s\\n","stream":"stdout","attrs":{"tag":"web"},"time":"2026-11-22T06:30:48.5Z"}',
+    '{"stream":"stdout","log":"%s\\n","time":"2026-11-22T06:30:48Z"}',
+    '{"log":"%s\\n","stream":"stdout","time":"x\\n","stream":"stdout","time":"y"}',
+    '{"log":"%s\\n\\n","stream":"stdout","time":"2026-11-22T06:30:48Z"}',
+    '{"__CURSOR":"c","MESSAGE":"%s","__REALTIME_TIMESTAMP":"1"}',
+    '{ "_CMDLINE" : "a \\"b\\"", "MESSAGE" : "%s", "_PID" : "7" }',
+    '{"MESSAGE":"%s","MESSAGE":"x"}',
+    '{"MESSAGE":"%s","CODE_LINE":"7","CONTAINER_ID":"c","PRIORITY":"3"}',
+    '{"MESSAGE":"%s","_LINE_BREAK":"eof"}',
+    '{"_PID":7,"MESSAGE":"%s","__REALTIME_TIMESTAMP":null}',
+    "%s",
+]
+TEXTS = [
+    '192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET /a?q=1&b=2 HTTP/1.1" 200 5 "-" "curl"',
+    '192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET /a&b/é HTTP/1.1" 200 5 "-" "x<y>"',
+    '192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET /a\\x22 HTTP/1.1" 404 - "-" "a\\\\u0026b"',
+    '192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET /a\x7f HTTP/1.1" 200 5 "-" "\'"',
+]
+ESCAPES = [r"\u0026", r"\u00e9", r"\\", r"\"", r"\t", r"\/", r"\n", r"\u0041", r"\ud83d", "&", "\x7f", '"', "\\"]
+
+
+@pytest.mark.parametrize("kind", ["docker", "journal"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_escape_anywhere_is_opened_alike_many_at_once(kind, data):
+    frame, text, escaped = st.sampled_from(FRAMES), st.sampled_from(TEXTS), st.sampled_from(ESCAPES)
+    lines = []
+    for _ in range(data.draw(st.integers(1, 4))):
+        line = data.draw(frame) % json.dumps(data.draw(text), ensure_ascii=data.draw(st.booleans()))[1:-1]
+        if data.draw(st.booleans()):
+            at = data.draw(st.integers(0, 140))
+            line = line[:at] + data.draw(escaped) + line[at:]
+        lines.append(line)
+    piece = "\n".join([*lines, ""]).encode()
+    assert USUAL[kind](piece) in (None, opened_each(kind, piece))
+
+
+@pytest.mark.parametrize("wrapper", OUTSIDE)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_text_envelopes_are_opened_alike_many_at_once(wrapper, data):
+    good = [WRAPPERS[wrapper](COMBINED), WRAPPERS[wrapper](COMBINED, stream="stderr"), *OUTSIDE[wrapper].split(b"|")]
+    bad = st.sampled_from([b"\n", b"\r", b"\t", b"\x02", b'"', b"\\", b"\xef\xbb\xbf", b" ", b":", b"]", b"\xff"])
+    spoiled = st.builds(
+        lambda line, bad, at: line[:at] + bad + line[at:], st.sampled_from(good), bad, st.integers(0, 160)
+    )
+    lines = data.draw(st.lists(st.one_of(st.sampled_from(good), spoiled), min_size=1, max_size=4))
+    piece = b"".join(line + b"\n" for line in lines)
+    assert USUAL[KINDS[wrapper]](piece) in (None, opened_each(KINDS[wrapper], piece))

@@ -9,29 +9,26 @@ same tally of the same bytes; the differential tests hold them to it.
 import os
 import re
 import weakref
-from collections.abc import Set as AbstractSet
 from typing import NamedTuple, TypeAlias
 
 import duckdb
 import msgspec
 
 from exporter.accesslog.formats import Format
-from exporter.accesslog.formats.envelope import OPENERS, Envelope, Escaped, Prefix, wrapping
-from exporter.accesslog.formats.escaped import AMPERSAND
+from exporter.accesslog.formats.envelope import OPENERS, Envelope, prefix
 from exporter.accesslog.parse import columnar_sql
-from exporter.accesslog.parse.scalar import PIECE_BYTES, tally_normal
+from exporter.accesslog.parse.first_bad import first_bad
+from exporter.accesslog.parse.scalar import tally_normal
 from exporter.accesslog.tally import (
     BOM,
     BUCKETS,
     BYTES,
     COUNT,
     DURATION_NS,
-    BadLine,
     Buckets,
     Tally,
     known_code,
     normal,
-    pieces,
 )
 
 _MEMORY_LIMIT = "128MiB"
@@ -50,10 +47,6 @@ _MINDED = (b"\0", b"\x01", b"\r")
 _NOT_ASCII_LINE = re.compile(rb"^[^\n\x80-\xff]*+[\x80-\xff][^\n]*\n", re.MULTILINE)  # each line is looked at once
 _CODE = re.compile(r"[0-9]{3}")
 _BOM_LINE = re.compile(rb"^[^\n]*\xef\xbb\xbf[^\n]*\n", re.MULTILINE)
-_ESCAPING = ("docker", "journal")  # envelopes of JSON
-_SAMPLE_BYTES = 1 << 18
-_AMPERSAND, _ESCAPED_AMPERSAND = AMPERSAND.encode(), rb"\u0026"
-_AMPERSAND_LINE = re.compile(rb"^[^\n\x7f]*+\x7f[^\n]*\n", re.MULTILINE)
 _MINDED_LINE = re.compile(rb"^[^\n\0\x01\r]*+[\0\x01\r][^\n]*\n", re.MULTILINE)
 
 
@@ -84,7 +77,7 @@ class Columnar:
         if odd:
             tally.merge(tally_normal(odd, self._format, self._buckets))
             if tally.failed:
-                tally.bad = self._first_bad(whole, set(odd.split(b"\n")), tally.failed.keys())
+                tally.bad = first_bad(whole, odd, tally.failed.keys(), self._format, self._buckets)
         return tally
 
     def take(self, data: bytes) -> tuple[Tally, bytes]:
@@ -96,30 +89,8 @@ class Columnar:
             rest += _BOM_LINE.findall(data)
             data = _BOM_LINE.sub(b"", data)
         tally = Tally()
-        if self._envelope not in _ESCAPING:
-            rest.append(self._in_shapes(data, tally))
-            return tally, b"".join(rest)
-        if _AMPERSAND in data:
-            rest += _AMPERSAND_LINE.findall(data)
-            data = _AMPERSAND_LINE.sub(b"", data)
-        rest.append(_with_escapes(self._in_shapes(_without_escapes(data), tally)))
-        _unescape(tally)
+        rest.append(self._in_shapes(data, tally))
         return tally, b"".join(rest)
-
-    def _first_bad(self, data: bytes, odd: AbstractSet[bytes], reasons: AbstractSet[str]) -> dict[str, BadLine]:
-        """The first bad line of each reason: odd lines lost their places when equal ones were put together."""
-        first: dict[str, BadLine] = {}
-        before = 0
-        for piece in pieces(data, PIECE_BYTES):
-            lines = piece[:-1].split(b"\n")
-            numbers = [number for number, line in enumerate(lines) if line in odd]
-            ordered = b"".join(lines[number] + b"\n" for number in numbers)
-            for reason, bad in tally_normal(ordered, self._format, self._buckets).bad.items():
-                first.setdefault(reason, BadLine(before + numbers[bad.number - 1] + 1, bad.text))
-            if first.keys() == reasons:
-                break
-            before += len(lines)
-        return first
 
     def _in_shapes(self, data: bytes, tally: Tally) -> bytes:
         """Count the lines of the usual shapes; the others come back."""
@@ -140,7 +111,7 @@ class Columnar:
     def _shape_of(self, data: bytes) -> "_Shape | None":
         """The shape of these lines, by the first that has one; new ones are remembered."""
         if self._format.bulk and self._envelope is None:
-            return _shape(columnar_sql.decided(self._format, data[: data.find(b"\n")]), None) if data else None
+            return _shape(columnar_sql.decided(self._format, data[: data.find(b"\n")]), "") if data else None
         for line in data[: data.find(b"\n", _LOOK_BYTES) + 1 or None].split(b"\n")[:_LOOK_LINES]:
             if shape := self._shape_of_line(line):
                 return shape
@@ -149,19 +120,18 @@ class Columnar:
     def _shape_of_line(self, line: bytes) -> "_Shape | None":
         if known := next((shape for shape in self._shapes if shape.lines.fullmatch(line)), None):
             return known
-        inner, wrap = line, None
+        inner, start = line, None
         if self._envelope:
-            line_there = _with_escapes(line) if self._envelope in _ESCAPING else line
-            opened, wrap = OPENERS[self._envelope](line_there), wrapping(self._envelope, line_there)
-            if opened is None or opened.more or wrap is None:
+            opened, start = OPENERS[self._envelope](line), prefix(self._envelope, line)
+            if opened is None or opened.more or start is None:
                 return None
             inner = opened.text
         found = self._format if self._format.bulk else self._format.learn(inner) if self._format.learn else None
         if found is None:
             return None
         found = columnar_sql.decided(found, inner)
-        shape = _shape(msgspec.structs.replace(found, has_duration=self._format.has_duration), wrap)
-        if shape is None or not shape.lines.fullmatch(line):
+        shape = _shape(msgspec.structs.replace(found, has_duration=self._format.has_duration), start or "")
+        if not shape.lines.fullmatch(line):
             return None
         self._shapes = [shape, *self._shapes[: _SHAPES - 1]]
         return shape
@@ -193,28 +163,10 @@ class _Shape(NamedTuple):
     lines: re.Pattern[bytes]
 
 
-def _shape(format_: Format, wrap: Prefix | Escaped | None) -> _Shape | None:
-    """The shape of lines of the format in an envelope, if there is a regex of them."""
-    whole = columnar_sql.in_envelope(format_, wrap)
-    return _Shape(whole, re.compile((whole.pattern or "").encode())) if whole else None
-
-
-def _without_escapes(data: bytes) -> bytes:
-    """With one character for each escaped ampersand, where they are common: looking for them costs."""
-    if _ESCAPED_AMPERSAND not in data[:_SAMPLE_BYTES]:
-        return data
-    return data.replace(_ESCAPED_AMPERSAND, _AMPERSAND)
-
-
-def _with_escapes(data: bytes) -> bytes:
-    return data.replace(_AMPERSAND, _ESCAPED_AMPERSAND)
-
-
-def _unescape(tally: Tally) -> None:
-    """Give keys their ampersands, of which some may not have been escaped."""
-    for key in [key for key in tally.hits if _AMPERSAND in key[0] or _AMPERSAND in key[1]]:
-        method, target, code = (part.replace(_AMPERSAND, b"&") for part in key)
-        tally.merge(Tally(hits={(method, target, code): tally.hits.pop(key)}))
+def _shape(format_: Format, start: str) -> _Shape:
+    """The shape of lines of the format after what the regex `start` matches."""
+    pattern = f"{start}(?:{format_.pattern})" if start else format_.pattern or ""
+    return _Shape(msgspec.structs.replace(format_, pattern=pattern), re.compile(pattern.encode()))
 
 
 def _without_minded(data: bytes) -> tuple[bytes, list[bytes]]:

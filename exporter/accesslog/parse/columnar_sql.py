@@ -14,8 +14,6 @@ import msgspec
 
 from exporter.accesslog.formats import UNITLESS, Fields, Format
 from exporter.accesslog.formats.durations import MAX_DURATION_NS
-from exporter.accesslog.formats.envelope import Escaped, Prefix
-from exporter.accesslog.formats.escaped import in_json
 from exporter.accesslog.tally import Buckets
 
 BUFFER_BYTES = 4 << 20  # DuckDB's unit of work: several to a chunk, so that every core gets some
@@ -87,18 +85,6 @@ def _read(path: str, columns: Sequence[str], delimiter: str, *more: str) -> str:
         *more,
     )
     return f"read_csv('{path}', {', '.join(options)})"
-
-
-def in_envelope(format_: Format, wrap: Prefix | Escaped | None) -> Format | None:
-    """The format of whole lines, which have this one's inside; None where no regex is known for that."""
-    if wrap is None:
-        return format_
-    if isinstance(wrap, Prefix):
-        return msgspec.structs.replace(format_, pattern=f"{wrap.pattern}(?:{format_.pattern})")
-    inner = in_json(format_.pattern or "")
-    if inner is None:
-        return None
-    return msgspec.structs.replace(format_, pattern=f"{wrap.before}(?:{inner}){wrap.after}")
 
 
 def _extract(text: str, pattern: str, groups: Sequence[str]) -> str:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetting, Opened
-from exporter.accesslog.tally import BOM, NO_ANSWER, Key, Tally
+from exporter.accesslog.formats.envelope import OPENERS, USUAL, Envelope, EnvelopeSetting, Opened, Opener
+from exporter.accesslog.tally import BOM, NO_ANSWER, Key, Tally, pieces
 
 LINE_BYTES = 1 << 20
 """A line of more bytes is dropped and counted, as where a log is followed."""
@@ -22,6 +22,7 @@ DOCKER_PART_BYTES = 1 << 14
 
 _PATHS = 64  # whose envelope is remembered: more than stand in a rotation
 _SAMPLE_LINES = 50
+_PIECE_BYTES = 1 << 16  # opened at once if it is as usual
 _METHOD = re.compile(rb"[A-Za-z][A-Za-z-]{0,19}")
 
 Tallier = Callable[[bytes], Tally]
@@ -87,13 +88,14 @@ class Opening:
     def open(self, data: bytes, path: str, envelope: Envelope) -> Inside:
         """The lines inside of `data`, which are whole; a line that is in no envelope is read as it stands."""
         inside = _Joined(self.kept.parts, path, self._is_request if envelope == "docker" else None)
-        open_line = OPENERS[envelope]
-        for line in split(data):
-            opened = open_line(line)
-            if opened is None:
-                inside.lines.append(line)
+        data = data.removeprefix(BOM)
+        for piece in pieces(data if data.endswith(b"\n") else data + b"\n", _PIECE_BYTES) if data else ():
+            usual = None if self.waits(path) else USUAL[envelope](piece)
+            if usual is None:
+                inside.add_each(piece[:-1].split(b"\n"), OPENERS[envelope])
             else:
-                inside.add(opened)
+                inside.lines.append(usual.lines)
+                inside.errors.append(usual.errors)
         return inside.done()
 
     def finish(self, path: str) -> Inside:
@@ -114,7 +116,7 @@ class Opening:
 
 
 class _Joined:
-    """Lines as they come out, where parts wait for their ends in `parts`.
+    """Lines as they come out, with their ends, where parts wait for theirs in `parts`.
 
     is_whole: whether a part may be a line after all, where the envelope does not say that it goes on.
     """
@@ -123,14 +125,22 @@ class _Joined:
         self, parts: dict[tuple[str, str], bytes | None], path: str, is_whole: Callable[[bytes], bool] | None = None
     ) -> None:
         self.lines: list[bytes] = []
-        self._errors: list[bytes] = []
+        self.errors: list[bytes] = []
         self._too_long = 0
         self._parts, self._path, self._is_whole = parts, path, is_whole
+
+    def add_each(self, lines: list[bytes], open_line: Opener) -> None:
+        for line in lines:
+            opened = open_line(line)
+            if opened is None:
+                self.lines.append(line + b"\n")
+            else:
+                self.add(opened)
 
     def add(self, opened: Opened) -> None:
         key = self._path, opened.stream
         if not opened.more and key not in self._parts:
-            (self._errors if opened.is_error else self.lines).append(opened.text)
+            (self.errors if opened.is_error else self.lines).append(opened.text + b"\n")
             return
         before = self._parts.pop(key, b"")
         if before and self._is_whole and len(before) < DOCKER_PART_BYTES and self._is_whole(before):
@@ -149,11 +159,10 @@ class _Joined:
         if line is None:
             self._too_long += 1
         else:
-            (self._errors if opened.is_error else self.lines).append(line)
+            (self.errors if opened.is_error else self.lines).append(line + b"\n")
 
     def done(self) -> Inside:
-        lines, errors = (b"\n".join([*some, b""]) for some in (self.lines, self._errors))
-        return Inside(lines, errors, self._too_long)
+        return Inside(b"".join(self.lines), b"".join(self.errors), self._too_long)
 
 
 def split(data: bytes) -> list[bytes]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from exporter.accesslog.formats import Format, Unitless
-from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetting
+from exporter.accesslog.formats.envelope import OPENERS, PREFIXES, Envelope, EnvelopeSetting
 from exporter.accesslog.parse.opening import Inside, Kept, Opening, counted, split
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
@@ -131,7 +131,7 @@ class Reader:
         if len(data) < BULK_BYTES or not (format_.bulk or format_.learn) or format_.reshape is not None:
             return None
         envelope = self._opening.envelope(data, home)
-        if envelope is None or self._opening.waits(home):
+        if envelope is None or envelope not in PREFIXES or self._opening.waits(home):
             return None
         tally, odd = self._columnar_for(format_, envelope).take(data)
         open_line = OPENERS[envelope]
