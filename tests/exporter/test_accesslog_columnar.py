@@ -3,17 +3,19 @@
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.formats import PRESETS
 from exporter.accesslog.parse.columnar import Columnar
+from exporter.accesslog.parse.records import Records
 from exporter.accesslog.parse.scalar import tally_normal, tally_scalar
 from exporter.accesslog.tally import Buckets
 
 BUCKETS = Buckets((0.001, 0.1, 2.5))
-BULK = [name for name, one in PRESETS.items() if one.bulk or one.learn]
+BULK = [name for name, one in PRESETS.items() if one.bulk or one.learn or one.same_keys]
 
 HOSTILE = [
     b"",
@@ -63,7 +65,7 @@ GOOD = {name: (SAMPLES / f"{name}.log").read_bytes().splitlines() for name in BU
 
 @cache
 def engine(name):
-    return Columnar(PRESETS[name], BUCKETS)
+    return Records(PRESETS[name], BUCKETS) if PRESETS[name].same_keys else Columnar(PRESETS[name], BUCKETS)
 
 
 def lines_of(name: str) -> st.SearchStrategy[bytes]:
@@ -199,8 +201,6 @@ def test_lines_like_one_that_was_learned_mean_what_they_mean(name, data):
 @pytest.mark.parametrize("name", [name for name, one in PRESETS.items() if one.learn])
 def test_lines_with_names_take_the_columnar_way(name, monkeypatch):
     """A shape is learned from the lines, and everything of that shape is counted by it."""
-    shapes = [shape for line in GOOD[name] if (shape := PRESETS[name].learn(line))]
-    assert shapes
     line = next(line for line in GOOD[name] if PRESETS[name].learn(line))
     data = (line + b"\n") * 50
     want = tally_scalar(data, PRESETS[name], BUCKETS)
@@ -209,17 +209,27 @@ def test_lines_with_names_take_the_columnar_way(name, monkeypatch):
     assert sum(numbers[0] for numbers in want.hits.values()) == 50
 
 
-def test_several_shapes_in_one_chunk_are_all_counted(monkeypatch):
-    monkeypatch.setattr("exporter.accesslog.parse.columnar.WORTH_BYTES", 1)
+@pytest.mark.parametrize("name", [name for name, one in PRESETS.items() if one.same_keys])
+def test_lines_of_json_with_the_same_keys_are_read_together(name, monkeypatch):
+    line = next(line for line in GOOD[name] if PRESETS[name].same_keys(line))
+    data = (line + b"\n") * 50
+    want = tally_scalar(data, PRESETS[name], BUCKETS)
+    monkeypatch.setattr("exporter.accesslog.parse.records.tally_normal", None)
+    assert Records(PRESETS[name], BUCKETS).tally(data) == want
+    assert sum(numbers[0] for numbers in want.hits.values()) == 50
+
+
+def test_several_sets_of_keys_in_one_chunk_are_all_counted(monkeypatch):
+    monkeypatch.setattr("exporter.accesslog.parse.records.WORTH_BYTES", 1)
     lines = [b'{"method":"GET","uri":"/%d","status":200,"k%d":1}' % (i, i % 4) for i in range(40)]
     data = b"\n".join([*lines, b"junk", b'{"a":1}', b""])
     want = tally_scalar(data, PRESETS["json"], BUCKETS)
     seen = []
     monkeypatch.setattr(
-        "exporter.accesslog.parse.columnar.tally_normal",
+        "exporter.accesslog.parse.records.tally_normal",
         lambda rest, *more: seen.append(rest) or tally_normal(rest, *more),
     )
-    assert Columnar(PRESETS["json"], BUCKETS).tally(data) == want
+    assert Records(PRESETS["json"], BUCKETS).tally(data) == want
     assert set(b"".join(seen).splitlines()) == {b"junk", b'{"a":1}'}
 
 
@@ -250,3 +260,71 @@ def test_a_value_that_is_empty_here_and_not_in_the_learned_line_gives_way_alike(
         f'"{key}":{value},' if part.startswith(f'"{key}"') else f"{part}," for part in line[1:-1].split(",")
     )
     same_tally("json", f"{line}\n{{{changed[:-1]}}}\n".encode())
+
+
+NUMBERS = st.one_of(
+    st.integers(-3, 10**20), st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([0, 0.0, 1e15, 1e6, 1e9])
+)
+AS_TEXT = st.sampled_from(
+    ["", "-", "7", "0.5", ".5", "5.", "1.2.3", "1e3", " 1", "1_0", "0.1, 0.2", "12ms", "\u0665", "9" * 30]
+)
+
+
+@pytest.mark.parametrize("size_key", ["bytes", "size"])
+@pytest.mark.parametrize("duration_key", ["request_time", "duration_ms", "elapsed", "took_s"])
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_numbers_of_records_are_what_they_are_line_by_line(size_key, duration_key, data):
+    """Numbers and texts of numbers, as sizes and as times in a known unit, in none and in one that needs a point."""
+    plain = data.draw(st.sampled_from([(7, 0.25), ("7", "0.25"), (7, 3), ("7", "12ms")]))
+    kinds = [st.one_of(NUMBERS, AS_TEXT) if data.draw(st.booleans()) else st.just(one) for one in plain]
+    pairs = [plain, *data.draw(st.lists(st.tuples(*kinds), max_size=8))]
+    lines = [{"status": 200, "uri": "/a", size_key: size, duration_key: time} for size, time in pairs]
+    same_tally("json", b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+
+
+NESTED = {"req": {"method": "GET", "url": "/a?b"}, "res": {"statusCode": 200}, "took_ms": 5, "x": {"y": [1]}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"x": {"y": {"z": 1}}},
+        {"x": None},
+        {"req": {"method": "GET", "url": "/a", "originalUrl": "/c"}},
+        {"req": {"url": "/a"}},
+        {"req": None},
+        {"req": {"method": "GET", "url": "b"}},
+        {"req.method": "PUT"},
+        {"res": {"statusCode": "no"}},
+        {"method": "PUT"},
+        {"uri": "/before"},
+        {"more": 1},
+    ],
+)
+def test_a_record_of_other_keys_or_values_means_what_it_means_alone(change):
+    encode = msgspec.json.encode
+    lines = [encode(NESTED), encode(NESTED | change), encode(dict(reversed((NESTED | change).items())))]
+    same_tally("json", b"".join(line + b"\n" for line in lines))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"status":200,"uri":"/a","service":"shop"}{"status":200,"uri":"/a","service":"shop"}',
+        b'{"status":200,"uri":"/a",\n"service":"shop"}',
+        b'{"status":200,"uri":"/a","service":"shop",}',
+        b'{"status":200,"uri":"/a","service":"shop","status":404}',
+        b'{"status":200,"uri":"/a","service":"5ms"}',
+        b'{"status":200,"uri":"/a","service":"\\x22"}',
+        b'{"status":200,"uri":"/\\ud800","service":"shop"}',
+        b'{"status":200,"uri":"/\xff","service":"shop"}',
+        b'{"status":200,"uri":"/a","service":"shop","deep":%b}' % (b"[" * 2000 + b"]" * 2000),
+        b'{"status":200,"uri":"/a","service":"shop","big":1e400}',
+        b' {"uri":"/a","service":"shop","st\\u0061tus":200} \r',
+    ],
+)
+def test_json_that_is_odd_is_read_alike_in_bulk(line):
+    first = b'{"status":200,"uri":"/a","service":"shop"}'
+    assert PRESETS["json"].same_keys(first)
+    same_tally("json", b"\n".join([first, line, first, b"", line, b""]))

@@ -261,7 +261,7 @@ def test_durations_come_through_every_envelope():
         assert numbers[BUCKETS:] == [0, 1, 0, 0], wrapper
 
 
-BULK = sorted(name for name, one in PRESETS.items() if (one.bulk or one.learn) and not one.reshape)
+BULK = sorted(name for name, one in PRESETS.items() if (one.bulk or one.learn or one.same_keys) and not one.reshape)
 
 
 @cache

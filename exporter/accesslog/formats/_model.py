@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.same_keys import SameKeys
 from foundation.errors import BadRecord
 
 
@@ -60,6 +61,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     find_unitless: a line's number that is no duration only because its unit is not known.
     bulk: whether the columnar engine pays: there is a pattern, and its fields are plain numbers.
     learn: the format of all lines that have the shape of one, with a pattern that pays in bulk; None if that has none.
+    same_keys: how to read all lines of JSON with the keys of one; None if they must be read one at a time.
     columns: names of the fields of a line that are parted by tabs, where `request` is a method, a blank and a target.
     steps: how many numbers with blanks between them a duration is the sum of.
     directive: lines that start so are about the log, and neither requests nor bad.
@@ -77,6 +79,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     find_unitless: Callable[[bytes], Unitless | None] = no_unitless
     bulk: bool = False
     learn: "Callable[[bytes], Format | None] | None" = None
+    same_keys: Callable[[bytes], SameKeys | None] | None = None
     columns: tuple[str, ...] | None = None
     steps: int = 1
     directive: bytes | None = None

@@ -1,6 +1,7 @@
 """Where the fields of a request are in lines whose fields have names, and what applications usually call them."""
 
 from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -33,6 +34,25 @@ class FieldPaths(msgspec.Struct, frozen=True):
     duration_unit: str | None = None
     needs: tuple[tuple[str, ...], ...] = ()
     skips: bool = False
+
+
+Role: TypeAlias = Literal["method", "target", "code", "size", "duration", "request", "empty"]
+"""What a value is: one of the fields, a whole request line, or looked at and empty."""
+
+
+class Plan(NamedTuple):
+    """Where a record's fields are.
+
+    roles: what the values at some paths are.
+    looked: all paths that were looked at, whether something is there or not.
+    unit: what a bare duration counts; None if that is not known.
+    needs_point: whether that holds only for numbers with a point.
+    """
+
+    roles: Mapping[str, Role]
+    looked: frozenset[str]
+    unit: str | None
+    needs_point: bool = False
 
 
 class UserPaths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""Logs whose fields have names, in bulk: the shape of one line as a regex that reads all lines of that shape.
+"""Logs of logfmt, in bulk: the shape of one line as a regex that reads all lines of that shape.
 
 A program's lines have the same keys in the same order. From one of them comes a pattern that matches only lines of
 which the format would find the same fields at the same places: keys and empty values stand in it as they are, strings
@@ -6,29 +6,11 @@ have no escapes, and numbers are plain. Every other line is left to the format i
 """
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any
 
 from exporter.accesslog.formats._model import Fields, Format, complete
 from exporter.accesslog.formats.durations import SPAN_NS
-
-Role: TypeAlias = Literal["method", "target", "code", "size", "duration", "request", "empty"]
-"""What a value is: one of the fields, a whole request line, or looked at and empty."""
-
-
-class Plan(NamedTuple):
-    """Where a record's fields are.
-
-    roles: what the values at some paths are.
-    looked: all paths that were looked at, whether something is there or not.
-    unit: what a bare duration counts; None if that is not known.
-    needs_point: whether that holds only for numbers with a point.
-    """
-
-    roles: Mapping[str, Role]
-    looked: frozenset[str]
-    unit: str | None
-    needs_point: bool = False
+from exporter.accesslog.formats.field_paths import Plan, Role
 
 
 class Unshapely(Exception):  # noqa: N818, caught in this file
@@ -38,22 +20,9 @@ class Unshapely(Exception):  # noqa: N818, caught in this file
 _CHARACTER = r'[^"\\\x00-\x1f]'
 _STRING = f'"{_CHARACTER}*"'
 _NUMBER = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,17})?"
-_ATOM = f"(?:{_STRING}|{_NUMBER}|true|false|null)"
-
-
-def _list_of(item: str, start: str, end: str) -> str:
-    return rf"\{start}(?:{item}(?:, ?{item})*)?\{end}"
-
-
-_FLAT = f"(?:{_ATOM}|{_list_of(_ATOM, '[', ']')})"
-_NESTED = f"(?:{_FLAT}|{_list_of(f'{_STRING}: ?{_FLAT}', '{', '}')})"
-_CONTAINERS = {"[": _list_of(_NESTED, "[", "]"), "{": _list_of(f"{_STRING}: ?{_NESTED}", "{", "}")}
-"""Values in which no field is looked for: objects of lists, as a request's headers are, and not deeper."""
-
 _BARE = "[!#-~]"  # of a logfmt value without quotes
 _METHOD = "[A-Z][A-Z-]{0,19}"
 _TARGET = "(?:/|[a-zA-Z][a-zA-Z0-9+.-]*://)"
-_TOKEN = re.compile(rf"\s*({_STRING}|{_NUMBER}|true|false|null|[{{}}\[\]:,])")
 _SPAN = re.compile(rf"([0-9]+(?:\.[0-9]+)?)({'|'.join(SPAN_NS)})", re.ASCII)
 _PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _WORD = re.compile(rf'(?:([^\s="]+)=)?("{_CHARACTER}*"|{_BARE}*)', re.ASCII)
@@ -118,76 +87,6 @@ class _Values:
         return rf"(?P<duration>(?:0|[1-9][0-9]{{0,{digits - 1}}}){fraction})" + (span[2] if span else "")
 
 
-def json_shape(line: str, plan: Plan) -> tuple[str, int]:
-    """The pattern of a line of JSON, and what its duration counts. Raises Unshapely."""
-    values = _Values(plan)
-    tokens = _tokens(line)
-    pattern = _json_value(tokens, "", plan, values)
-    if tokens:
-        raise Unshapely
-    return pattern, values.unit_ns
-
-
-def _tokens(line: str) -> list[tuple[str, str]]:
-    """Each token with the blanks before it, the last first."""
-    found, end = [], 0
-    while match := _TOKEN.match(line, end):
-        found.append((line[end : match.start(1)], match[1]))
-        end = match.end()
-    if end < len(line):
-        raise Unshapely
-    return found[::-1]
-
-
-def _json_value(tokens: list[tuple[str, str]], path: str, plan: Plan, values: _Values) -> str:
-    blanks, text = _next(tokens)
-    start = f"{path}." if path else ""
-    if text == "{" and any(one.startswith(start) for one in plan.looked):
-        return re.escape(blanks) + _json_object(tokens, path, plan, values)
-    if text in _CONTAINERS:
-        _skip(tokens)
-        return re.escape(blanks) + _CONTAINERS[text]
-    if text.startswith('"'):
-        return re.escape(blanks) + values.quoted(path, text[1:-1])
-    is_word = text[0] in "tfn"
-    if plan.roles.get(path) is None:
-        return re.escape(blanks) + ("(?:true|false|null)" if is_word else f"(?:{_NUMBER}|null)")
-    return re.escape(blanks) + (text if is_word else values.number(plan.roles[path], text))
-
-
-def _json_object(tokens: list[tuple[str, str]], path: str, plan: Plan, values: _Values) -> str:
-    made, seen = [r"\{"], set[str]()
-    while True:
-        blanks, key = _next(tokens)
-        if key == "}" and not seen:
-            return f"{made[0]}{re.escape(blanks)}}}"
-        between, colon = _next(tokens)
-        if not key.startswith('"') or colon != ":" or key in seen or (path and "." in key):
-            raise Unshapely  # with a point in it, whether that is one step or two is for the format to say
-        seen.add(key)
-        inner = f"{path}.{key[1:-1]}" if path else key[1:-1]
-        made += [re.escape(f"{blanks}{key}{between}:"), _json_value(tokens, inner, plan, values)]
-        blanks, mark = _next(tokens)
-        made.append(re.escape(blanks + mark))
-        if mark == "}":
-            return "".join(made)
-        if mark != ",":
-            raise Unshapely
-
-
-def _next(tokens: list[tuple[str, str]]) -> tuple[str, str]:
-    if not tokens:
-        raise Unshapely
-    return tokens.pop()
-
-
-def _skip(tokens: list[tuple[str, str]]) -> None:
-    depth = 1
-    while depth:
-        _, token = _next(tokens)
-        depth += (token in ("{", "[")) - (token in ("}", "]"))
-
-
 def logfmt_shape(line: str, plan: Plan) -> tuple[str, int]:
     """The pattern of a logfmt line, and what its duration counts. Raises Unshapely."""
     values, made, seen, end = _Values(plan), [], set(), 0
@@ -210,15 +109,12 @@ def logfmt_shape(line: str, plan: Plan) -> tuple[str, int]:
         end += 1
 
 
-Shaper: TypeAlias = Callable[[str, Plan], tuple[str, int]]
-
-
-def shaped(name: str, line: bytes, plan: Plan, shape: Shaper, want: Fields) -> Format | None:
+def shaped(name: str, line: bytes, plan: Plan, want: Fields) -> Format | None:
     """The format of all lines of this one's shape, or None where there is none. `want`: the fields of this line."""
     if not line.isascii() or b"\\" in line:
         return None
     try:
-        pattern, unit_ns = shape(line.decode(), plan)
+        pattern, unit_ns = logfmt_shape(line.decode(), plan)
     except Unshapely:
         return None
     try:

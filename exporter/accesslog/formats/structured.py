@@ -1,7 +1,7 @@
 """Logs whose fields have names: JSON and logfmt.
 
 Of a field's paths the first is taken that a line has something at that can be the field: `status: "ok"` does not hide
-`status_code: 500`. In bulk, lines are read by the shape of one of them, see `learned`.
+`status_code: 500`. In bulk, lines are read as one of them is, see `same_keys` and `learned`.
 """
 
 import re
@@ -15,8 +15,9 @@ from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Fields, Format, Unitless
 from exporter.accesslog.formats.almost_json import repaired
 from exporter.accesslog.formats.durations import UNITS_NS, duration_ns, is_duration, is_number, unit_of_name
-from exporter.accesslog.formats.field_paths import FieldPaths
-from exporter.accesslog.formats.learned import Plan, Role, Shaper, is_plain, json_shape, logfmt_shape, shaped
+from exporter.accesslog.formats.field_paths import FieldPaths, Plan, Role
+from exporter.accesslog.formats.learned import is_plain, shaped
+from exporter.accesslog.formats.same_keys import Meaning, Request, SameKeys, same_keys
 from foundation.errors import BadRecord
 
 _REQUEST = re.compile(r"([A-Za-z][A-Za-z-]*) ([^ ]+)(?: .*)?", re.DOTALL)
@@ -32,12 +33,32 @@ Record = Mapping[str, Any]
 
 def json_format(name: str, paths: FieldPaths) -> Format:
     """A format of one JSON object a line."""
-    return _format(name, paths, read_json, json_shape)
+    find = _Finder(paths)
+
+    def same(line: bytes) -> SameKeys | None:
+        try:
+            record = _decode(line)
+            plan = _plan(record, paths, find) if record_fields(record, paths, find) else None
+        except (BadRecord, *_BROKEN):
+            return None
+        return same_keys(record, plan, _meaning(plan, paths, find)) if plan else None
+
+    return msgspec.structs.replace(_format(name, paths, read_json, find), same_keys=same)
 
 
 def logfmt_format(name: str, paths: FieldPaths) -> Format:
     """A format of `key=value key="quoted value"` lines."""
-    return _format(name, paths, read_logfmt, logfmt_shape)
+    find = _Finder(paths)
+
+    def learn(line: bytes) -> Format | None:
+        try:
+            record = read_logfmt(line)
+            fields, plan = record_fields(record, paths, find), _plan(record, paths, find)
+        except BadRecord:
+            return None
+        return shaped(name, line, plan, fields) if fields and plan else None
+
+    return msgspec.structs.replace(_format(name, paths, read_logfmt, find), learn=learn)
 
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -63,9 +84,7 @@ def read_logfmt(line: bytes) -> Record:
     return {key: quoted.replace('\\"', '"') if quoted else plain for key, quoted, plain in pairs}
 
 
-def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], shape: Shaper) -> Format:
-    find = _Finder(paths)
-
+def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], find: "_Finder") -> Format:
     def read_instant_s(line: bytes) -> float:
         try:
             _, value = find.first(read(line), paths.instants)
@@ -83,14 +102,6 @@ def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], shape
         text = _time_text(value)
         return Unitless(path, text) if _unit(path, value, paths) is None and is_number(text) else None
 
-    def learn(line: bytes) -> Format | None:
-        try:
-            record = read(line)
-            fields, plan = record_fields(record, paths, find), _plan(record, paths, find)
-        except BadRecord:
-            return None
-        return shaped(name, line, plan, shape, fields) if fields and plan else None
-
     return Format(
         name=name,
         second_look=lambda line: record_fields(read(line), paths, find),
@@ -98,7 +109,6 @@ def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], shape
         duration_unit_ns=1,
         has_duration=True,
         find_unitless=find_unitless,
-        learn=learn,
     )
 
 
@@ -168,6 +178,8 @@ def _plan(record: Record, paths: FieldPaths, find: "_Finder") -> Plan | None:
 
     def take(role: Role, candidates: tuple[str, ...]) -> str:
         path, value = find.first(record, candidates, _FITS[role])
+        if path in paths.ambiguous and not _FITS[role](value):
+            path = ""  # another program's word
         before = candidates[: candidates.index(path)] if path else candidates
         plain = not path or (path not in roles and is_plain(role, value))
         roles.update(dict.fromkeys(before, "empty"), **({path: role} if path else {}))
@@ -189,6 +201,26 @@ def _plan(record: Record, paths: FieldPaths, find: "_Finder") -> Plan | None:
     fields = (paths.requests, paths.methods, paths.targets, paths.codes, paths.sizes, paths.durations, *paths.needs)
     looked = frozenset(path for one in fields for path in one)
     return Plan(roles, looked, _unit(duration, _at(record, duration), paths), needs_point)
+
+
+def _meaning(plan: Plan, paths: FieldPaths, find: "_Finder") -> Meaning:
+    """What the values say that are where this plan has them."""
+    at: dict[Role, str] = {role: path for path, role in plan.roles.items() if role != "empty"}
+    duration = at.get("duration", "")
+
+    def request(values: Mapping[Role, Any]) -> Request | None:
+        if not all(_FITS[role](value) for role, value in values.items()):
+            return None
+        method, target = _request({at[role]: value for role, value in values.items()}, paths, find)
+        return _text(method), _text(target).partition(b"?")[0], _text(values["code"])
+
+    def read_duration_ns(value: Any) -> int | None:
+        if not _is_time(value):
+            raise BadRecord("time", f"{value!r} is not a time")
+        return _value_ns(duration, value, paths)
+
+    unit = UNITS_NS[plan.unit] if plan.unit else None
+    return Meaning(request, read_duration_ns, unit, plan.needs_point)
 
 
 ABSENT: tuple[str, Any] = ("", None)
@@ -278,12 +310,16 @@ def _text(value: Any) -> bytes:
 
 def _duration_ns(record: Record, paths: FieldPaths, find: _Finder) -> bytes:
     path, value = find.first(record, paths.durations, _is_time)
-    text = _time_text(value)
-    if not path or (path in paths.ambiguous and not is_duration(text)):
+    if not path or (path in paths.ambiguous and not is_duration(_time_text(value))):
         return b""
-    unit = _unit(path, value, paths)
-    found_ns = duration_ns(text, UNITS_NS[unit] if unit else None)
+    found_ns = _value_ns(path, value, paths)
     return b"" if found_ns is None else b"%d" % found_ns
+
+
+def _value_ns(path: str, value: Any, paths: FieldPaths) -> int | None:
+    """The duration at the path, None if it is none. Raises BadRecord."""
+    unit = _unit(path, value, paths)
+    return duration_ns(_time_text(value), UNITS_NS[unit] if unit else None)
 
 
 def _time_text(value: Any) -> bytes:

@@ -15,6 +15,7 @@ from foundation.errors import StoreError
 
 if TYPE_CHECKING:
     from exporter.accesslog.parse.columnar import Columnar
+    from exporter.accesslog.parse.records import Records
 
 BULK_BYTES = 2 << 20
 """From here on the columnar engine is quicker than the scalar one, which needs some 50 ms for it."""
@@ -38,6 +39,7 @@ class Reader:
         self._format = format_
         self._buckets = buckets
         self._columnar: dict[tuple[str | None, Envelope | None], Columnar] = {}
+        self._records: Records | None = None
         self._kept = _restored(kept)
         if envelope == "auto" and format_.own_regex is not None:
             envelope = "none"  # it was written for what the user sees, which is the whole line
@@ -143,8 +145,10 @@ class Reader:
         return tally
 
     def _tally(self, data: bytes, format_: Format) -> Tally:
-        if len(data) < BULK_BYTES or not (format_.bulk or format_.learn):
+        if len(data) < BULK_BYTES or not (format_.bulk or format_.learn or format_.same_keys):
             return tally_scalar(data, format_, self._buckets)
+        if format_.same_keys:
+            return self._records_for(format_).tally(data)
         return self._columnar_for(format_, None).tally(data)
 
     def _columnar_for(self, format_: Format, envelope: Envelope | None) -> "Columnar":
@@ -155,6 +159,13 @@ class Reader:
             self._columnar.clear()
             columnar = self._columnar[format_.pattern, envelope] = Columnar(format_, self._buckets, envelope)
         return columnar
+
+    def _records_for(self, format_: Format) -> "Records":
+        if self._records is None:
+            from exporter.accesslog.parse.records import Records  # noqa: PLC0415, nor NumPy
+
+            self._records = Records(format_, self._buckets)
+        return self._records
 
     def _parts(self, data: bytes, path: str) -> Iterator[tuple[Format, bytes]]:
         """The data between two announcements, each with its format."""
