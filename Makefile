@@ -54,7 +54,7 @@ e2e: $(VENV)/installed ## the slow tests and those with real servers
 	pytest -m '(e2e or slow) and not alone' $(SIDE_BY_SIDE)
 	pytest -m alone
 
-grid: $(VENV)/installed ## the alerts over scrape intervals, rhythms and outages, days of them; CELLS=batch for a part
+grid: $(VENV)/installed ## the alerts over scrape intervals, rhythms and outages, days of them; goes on where it ended; CELLS=batch for a part
 	python tests/alerts/grid.py $(CELLS)
 
 soak: $(VENV)/installed ## a day of simulated time, then a real hour (MINUTES=60): memory, descriptors, threads

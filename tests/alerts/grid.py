@@ -1,53 +1,36 @@
 """The alerts on a site's traffic over a grid of scrape intervals, evaluation intervals, traffic, rhythms and incidents.
 
 `python tests/alerts/grid.py` runs all of it by promtool and prints a table; `test_grid.py` runs a part.
-Every cell is one file of promtool's unit tests: its samples are drawn here, its alerts are what promtool computes.
+Sites of one evaluation interval stand side by side in one file of promtool's unit tests, as they do in one Prometheus:
+an evaluation costs more than a site in it. Their samples are drawn, their alerts are what promtool computes.
 """
 
+import argparse
+import hashlib
 import math
 import os
-import random
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
+from grid_cells import ALL
+from grid_site import DAY_S, HOUR_S, MINUTE_S, Cell, Scrape, patience_s, scrapes
+
 RULES = Path(__file__).resolve().parents[2] / "alerts" / "rules" / "site-log.yml"
-MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+BATCH = 12
+"""Sites in one file, at most: so much is lost when a run is interrupted."""
+UNDRAWN = re.compile("duration_seconds|response_bytes|rate10s|requests_other|log_(readable|last|lost|lag|lines_failed)")
+"""Rules on series that no cell has, which give nothing, and those for the boards alone."""
 Sample = tuple[dict[str, str], float]
 """Labels and value."""
-
-
-class Incident(NamedTuple):
-    """What befalls a site. kind: outage, errors, reset, gap, none; start and length in seconds."""
-
-    kind: str = "none"
-    start_s: int = 0
-    length_s: int = 0
-
-    def at(self, time_s: float) -> bool:
-        """Whether it lasts at that time."""
-        return self.start_s < time_s <= self.start_s + self.length_s
-
-
-class Cell(NamedTuple):
-    """One site in one Prometheus. Times in seconds; rate in requests/s, the mean over a whole rhythm."""
-
-    scrape_s: int
-    evaluate_s: int
-    rate: float
-    rhythm: str
-    length_s: int
-    incident: Incident = Incident()
-    exporters: int = 1
-
-    def __str__(self) -> str:
-        what = f"{self.incident.kind}-{self.incident.length_s // MINUTE_S}m" if self.incident.length_s else "healthy"
-        return f"{self.rhythm}-{self.rate:g}rps-every-{self.scrape_s}s-{self.evaluate_s}s-{what}-by-{self.exporters}"
 
 
 class Result(NamedTuple):
@@ -55,7 +38,7 @@ class Result(NamedTuple):
 
     Attributes:
         firing: evaluations by (alertname, severity), over all of the cell.
-        false_pages: evaluations of pages before the incident.
+        false_pages: evaluations of pages while nobody has to be woken.
         delay_s: until the first page, or None.
         coverage: the share of the time after the first page until the incident's end in which a page fired.
         recovery: evaluations by alertname from 20 minutes after the incident's end on.
@@ -68,53 +51,18 @@ class Result(NamedTuple):
     recovery: dict[str, float]
 
 
-RHYTHMS: dict[str, Callable[[float], float]] = {
-    "constant": lambda t: 1.0,
-    "tide": lambda t: 1 + 0.8 * math.sin(2 * math.pi * t / DAY_S),
-    "intermittent": lambda t: 5 / 3 if t % 300 < 180 else 0.0,
-    "half-hours": lambda t: 2.0 if t % HOUR_S < 1800 else 0.0,
-    "batch": lambda t: 12.0 if t % HOUR_S < 300 else 0.0,
-    "nightly": lambda t: 48.0 if (t + DAY_S / 2) % DAY_S < 1800 else 0.0,
-    # Two shifts a day, one ten times as busy as the other, and an odd day two weeks after the first.
-    "shifts": lambda t: (10.0 if t % DAY_S > DAY_S / 2 else 1.0) * (3 if 14 <= t // DAY_S < 15 else 1),
-}
-
-
-def counts(cell: Cell, *, failing: bool | None) -> Iterator[int | None]:
-    """The counter at each scrape, of requests that fail, that do not, or of all; None where there is no sample."""
-    draw = random.Random(f"{cell.rhythm} {cell.rate} {cell.scrape_s}")
-    total = 0
-    for time_s in range(0, cell.length_s + 1, cell.scrape_s):
-        incident = cell.incident.kind if cell.incident.at(time_s) else ""
-        mean = cell.rate * RHYTHMS[cell.rhythm](time_s) * cell.scrape_s
-        arrived = poisson(draw, mean) if incident != "outage" else 0
-        if failing in (None, incident == "errors"):
-            total += arrived
-        if incident == "reset" and cell.incident.start_s >= time_s - cell.scrape_s:
-            total = 0
-        yield None if incident == "gap" else total
-
-
-def poisson(draw: random.Random, mean: float) -> int:
-    """A number of arrivals; beyond 50 the normal distribution is near enough."""
-    if mean > 50:
-        return max(0, round(draw.gauss(mean, math.sqrt(mean))))
-    number, left = 0, draw.expovariate(1.0)
-    while left < mean:
-        number, left = number + 1, left + draw.expovariate(1.0)
-    return number
-
-
-def questions(cell: Cell) -> dict[str, str]:
+def questions(cell: Cell, source: str) -> dict[str, str]:
     """What is asked at the end of the cell: PromQL by the name of the answer."""
     end = cell.length_s
     start, length = cell.incident.start_s or end, cell.incident.length_s or MINUTE_S
     after = max(0, end - start - length)
-    firing, pages = 'ALERTS{alertstate="firing"}', 'ALERTS{alertstate="firing", severity="page"}'
+    quiet = start if cell.incident.alarming else end
+    firing = f'ALERTS{{alertstate="firing", source="{source}"}}'
+    pages = f'ALERTS{{alertstate="firing", severity="page", source="{source}"}}'
     meanwhile = f"[{length}s:{cell.evaluate_s}s]{_offset(after)}"
     return {
         "firing": f"sum by (alertname, severity) (count_over_time({firing}[{end}s]))",
-        "before": f"sum by (alertname) (count_over_time({pages}[{start}s]{_offset(end - start)}))",
+        "false": f"sum by (alertname) (count_over_time({pages}[{quiet}s]{_offset(end - quiet)}))",
         "first": f"min_over_time(timestamp(sum({pages})){meanwhile})",
         "during": f"count_over_time(sum({pages}){meanwhile})",
         "recovery": f"sum by (alertname) (count_over_time({firing}[{max(cell.evaluate_s, after - 20 * MINUTE_S)}s]))",
@@ -125,44 +73,82 @@ def _offset(seconds: int) -> str:
     return f" offset {seconds}s" if seconds else ""
 
 
-def promtool_file(cell: Cell, asked: Iterable[str], rules: Path) -> str:
-    """The cell as a file of unit tests. It expects no answer, so that promtool prints those there are."""
-    lines = [f"rule_files: ['{rules}']", f"evaluation_interval: {cell.evaluate_s}s", "tests:"]
-    lines += [f"  - interval: {cell.scrape_s}s", "    input_series:"]
-    series = {
-        'tidewatch_http_requests_total{%s, code="200"}': counts(cell, failing=False),
-        'tidewatch_http_requests_total{%s, code="500"}': counts(cell, failing=True),
-        "tidewatch_log_lines_total{%s}": counts(cell, failing=None),
-    }
-    for name, values in series.items():
-        text = " ".join("_" if value is None else str(value) for value in values)
+def promtool_file(cells: Sequence[Cell], asked: Sequence[Mapping[str, str]], rules: Path) -> Iterator[str]:
+    """Lines of a file of unit tests. It expects no answer, so that promtool prints those there are."""
+    interval_s = math.gcd(*(cell.scrape_s for cell in cells))
+    groups = ", ".join(group["name"] for group in yaml.safe_load(rules.read_text("utf-8"))["groups"])
+    yield from (f"rule_files: ['{rules}']", f"group_eval_order: [{groups}]")  # else in any, another each time
+    yield from (f"evaluation_interval: {cells[0].evaluate_s}s", "tests:")
+    yield from (f"  - interval: {interval_s}s", "    input_series:")
+    for number, cell in enumerate(cells):
         for exporter in range(cell.exporters):
-            labels = f'job="exporter", instance="e{exporter}", source="site"'
-            lines += [f"      - series: '{name % labels}'", f"        values: '{text}'"]
-    lines += ["    promql_expr_test:"]
-    for question in asked:
-        lines += [f"      - expr: '{question}'", f"        eval_time: {cell.length_s}s"]
-    return "\n".join(lines) + "\n"
+            labels = f'job="exporter", instance="e{number}-{exporter}", source="site{number}"'
+            good, failed, lines = _values(scrapes(cell, exporter), cell.scrape_s // interval_s)
+            yield from _series(f'tidewatch_http_requests_total{{{labels}, code="200"}}', good)
+            yield from _series(f'tidewatch_http_requests_total{{{labels}, code="500"}}', failed)
+            yield from _series(f"tidewatch_log_lines_total{{{labels}}}", lines)
+    yield "    promql_expr_test:"
+    for cell, exprs in zip(cells, asked, strict=True):
+        for expr in exprs.values():
+            yield from (f"      - expr: '{expr}'", f"        eval_time: {cell.length_s}s")
 
 
-def measure(cell: Cell, rules: Path = RULES) -> Result:
-    """Run the cell. Raises AssertionError with what promtool says if it does not run."""
-    return _result(cell, answers(cell, questions(cell), rules))
+def _values(drawn: Iterable[Scrape], every: int) -> Iterator[str]:
+    """The three counters, each with a sample at every so many intervals."""
+    between = f" _x{every - 1} " if every > 1 else " "
+    return (between.join(values) for values in zip(*drawn, strict=True))
 
 
-def answers(cell: Cell, asked: Mapping[str, str], rules: Path = RULES) -> dict[str, list[Sample]]:
-    """What PromQL asked at the end of the cell answers, by name. Raises AssertionError as `measure` does."""
+def _series(name: str, values: str) -> Iterator[str]:
+    yield from (f"      - series: '{name}'", f"        values: '{values}'")
+
+
+def drawn_rules(rules: Path, folder: Path) -> Path:
+    """The rules on what is drawn, in a file of that folder."""
+    file = yaml.safe_load(rules.read_text("utf-8"))
+    for group in file["groups"]:
+        group["rules"] = [one for one in group["rules"] if not UNDRAWN.search(f"{one.get('record')} {one['expr']}")]
+    path = folder / rules.name
+    path.write_text(yaml.safe_dump(file), "utf-8")
+    return path
+
+
+def answers(
+    cells: Sequence[Cell], ask: Callable[[Cell, str], Mapping[str, str]], rules: Path = RULES
+) -> list[dict[str, list[Sample]]]:
+    """What PromQL asked at the end of each cell answers, by name.
+
+    Args:
+        cells: of one evaluation interval.
+        ask: PromQL by name for a cell and its `source`.
+        rules: the file of rules.
+
+    Raises:
+        AssertionError: with what promtool says, if it does not run.
+    """
+    asked = [ask(cell, f"site{number}") for number, cell in enumerate(cells)]
     with tempfile.TemporaryDirectory(prefix="grid-") as folder:
-        path = Path(folder, "cell.yml")
-        path.write_text(promtool_file(cell, asked.values(), rules), "utf-8")
+        path = Path(folder, "cells.yml")
+        lines = promtool_file(cells, asked, drawn_rules(rules, Path(folder)))
+        path.write_text("\n".join(lines) + "\n", "utf-8")
         done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     assert "FAILED:" in said or "SUCCESS" in said, said[:2000]
-    names = {question: name for name, question in asked.items()}
-    got: dict[str, list[Sample]] = {name: [] for name in asked}
-    for expr, samples in re.findall(r'expr: "(.+)", time: .*\n\s+exp: nil\n\s+got: (.*)', said):
-        got[names[expr.replace('\\"', '"')]] = _samples(samples)
-    return got
+    found = re.findall(r'expr: "(.+)", time: .*\n\s+exp: nil\n\s+got: (.*)', said)
+    got = {expr.replace('\\"', '"'): _samples(samples) for expr, samples in found}
+    return [{name: got.get(expr, []) for name, expr in exprs.items()} for exprs in asked]
+
+
+def _samples(text: str) -> list[Sample]:
+    """The samples that promtool printed."""
+    samples = re.findall(r"\{([^}]*)\} ([0-9.E+-]+)", text)
+    return [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), float(value)) for labels, value in samples]
+
+
+def measure(cells: Sequence[Cell], rules: Path = RULES) -> dict[Cell, Result]:
+    """Run cells of one evaluation interval. Raises AssertionError as `answers` does."""
+    got = answers(cells, questions, rules)
+    return {cell: _result(cell, answer) for cell, answer in zip(cells, got, strict=True)}
 
 
 def _result(cell: Cell, got: Mapping[str, list[Sample]]) -> Result:
@@ -172,95 +158,97 @@ def _result(cell: Cell, got: Mapping[str, list[Sample]]) -> Result:
     left_s = incident.start_s + incident.length_s - first if first is not None else 0.0
     return Result(
         firing={(labels["alertname"], labels["severity"]): value for labels, value in got["firing"]},
-        false_pages=sum(value for _, value in got["before"]),
+        false_pages=sum(value for _, value in got["false"]),
         delay_s=None if first is None else first - incident.start_s,
         coverage=min(1.0, during / max(1.0, left_s // cell.evaluate_s)),
         recovery={labels["alertname"]: value for labels, value in got["recovery"]},
     )
 
 
-def _samples(text: str) -> list[Sample]:
-    """The samples that promtool printed."""
-    samples = re.findall(r"\{([^}]*)\} ([0-9.E+-]+)", text)
-    return [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), float(value)) for labels, value in samples]
+def tickets_s(cell: Cell, result: Result) -> dict[str, float]:
+    """How long each ticket fired, in seconds by alertname."""
+    firing = result.firing.items()
+    return {name: number * cell.evaluate_s for (name, severity), number in firing if severity == "ticket"}
 
 
-PAUSES_S = {"intermittent": 120, "half-hours": 1800, "batch": 3300, "nightly": 84_600}
+def faults(cell: Cell, result: Result) -> list[str]:
+    """The laws that do not hold."""
+    broken = []
+    if result.false_pages:
+        broken.append("false page")
+    if cell.incident.alarming and cell.incident.length_s > patience_s(cell):
+        if result.delay_s is None or result.delay_s > patience_s(cell):
+            broken.append("late or no page")
+        if result.coverage < 1:
+            broken.append("page ended early")
+    harmless = cell.incident.length_s and not cell.incident.alarming
+    if harmless and tickets_s(cell, result).keys() - {"SiteTrafficUnknown"}:
+        broken.append("false ticket")
+    return [*broken, *(f"{name} after it" for name in sorted(result.recovery))]
 
 
-def patience_s(cell: Cell) -> float:
-    """How long a site may be dead, at most, before it pages.
+def batches(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """Cells that are run together, in order: of one evaluation interval, and in one order of length."""
+    rank = {cell: number for number, cell in enumerate(dict.fromkeys(cells))}
+    together: defaultdict[tuple[int, ...], list[list[Cell]]] = defaultdict(list)
+    for cell in rank:
+        order = sum(cell.length_s > limit_s for limit_s in (12 * HOUR_S, 7 * DAY_S))
+        fits = (cell.evaluate_s, order, order and cell.scrape_s % 15 and cell.scrape_s)
+        if not together[fits] or len(together[fits][-1]) == BATCH:
+            together[fits].append([])
+        together[fits][-1].append(cell)
+    found = [batch for several in together.values() for batch in several]
+    return sorted(found, key=lambda batch: rank[batch[0]])
 
-    Two minutes or four scrapes, or the longest usual pause and two scrapes, or until 15 requests are missing; and an
-    evaluation.
-    """
-    usual_s = max(2 * MINUTE_S, 4 * cell.scrape_s, PAUSES_S.get(cell.rhythm, 0) + 2 * cell.scrape_s, 15 / cell.rate)
-    return usual_s + cell.evaluate_s
+
+OUTPUT = Path(".tidewatch", "grid.md")
+HEAD = "| cell | false pages | false tickets | paged after | paged until its end | laws broken |\n"
+HEAD += "|---|---|---|---|---|---|\n"
 
 
-def hours(number: float) -> int:
-    """In seconds."""
-    return round(number * HOUR_S)
-
-
-DEAD = Incident("outage", hours(3), hours(5 / 6))
-ILL = Incident("errors", hours(2), hours(0.5))
-QUICK = [
-    *(Cell(60, 60, 10, rhythm, hours(8)) for rhythm in ("tide", "intermittent", "half-hours", "batch")),
-    *(Cell(60, 60, rate, "constant", hours(5), DEAD) for rate in (1, 100, 10_000)),
-    Cell(60, 60, 0.05, "constant", hours(20), Incident("outage", hours(12), hours(6))),
-    Cell(61, 30, 10, "constant", hours(5), DEAD),
-    Cell(30, 30, 10, "intermittent", hours(5), DEAD),
-    Cell(15, 15, 100, "constant", hours(3.5), Incident("outage", hours(2), hours(0.5))),
-    *(Cell(60, 60, rate, "constant", hours(4), ILL) for rate in (0.05, 8 / 60, 100)),
-    Cell(15, 15, 8 / 60, "constant", hours(3), Incident("errors", hours(1.5), hours(0.5))),
-    Cell(60, 60, 10, "constant", hours(6), Incident("reset", hours(3), 60)),
-    Cell(60, 60, 10, "constant", hours(6), Incident("gap", hours(3), hours(0.5))),
-    Cell(60, 60, 10, "constant", hours(5), DEAD, exporters=2),
-]
-"""What `make test` runs."""
-
-INTERVALS_S = (10, 15, 30, 60, 61)
-ALL = [
-    *QUICK,
-    *(Cell(60, 60, 10, rhythm, 30 * DAY_S) for rhythm in RHYTHMS),
-    *(Cell(s, s, 10, rhythm, hours(12)) for s in (10, 15, 30, 61) for rhythm in RHYTHMS),
-    *(
-        Cell(scrape_s, evaluate_s, 10, "constant", hours(4), Incident("outage", hours(2.5), hours(5 / 6)))
-        for scrape_s in INTERVALS_S
-        for evaluate_s in sorted({scrape_s, scrape_s // 2, 7, 13, 30})
-    ),
-    Cell(2, 2, 100, "constant", hours(2), Incident("outage", hours(1.5), hours(0.25))),
-    *(
-        Cell(60, 60, rate, "constant", start_s + length_s + hours(3), Incident("outage", start_s, length_s))
-        for rate in (0.05, 1, 100, 10_000)
-        for start_s, length_s in ((hours(6), 60), (hours(6), hours(6)), (hours(26), 3 * DAY_S))
-    ),
-    *(Cell(60, 60, rate, "tide", 3 * DAY_S, Incident("outage", hours(30), hours(6))) for rate in (1, 100)),
-    *(Cell(s, s, rate, "constant", hours(5), ILL) for s in INTERVALS_S for rate in (0.05, 1, 100, 10_000)),
-]
-"""What `make grid` runs."""
+def begun_table(path: Path, rules: Path) -> str:
+    """The table that an interrupted run of these rules left there, or an empty one, which is written."""
+    head = f"<!-- {rules.name} {hashlib.sha256(rules.read_bytes()).hexdigest()} -->\n{HEAD}"
+    if not path.exists() or not path.read_text("utf-8").startswith(head):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(head, "utf-8")
+    return path.read_text("utf-8")
 
 
 def row(cell: Cell, result: Result) -> str:
-    """One line of the table in docs/alerts.md."""
+    """One line of the table."""
     delay = "-" if result.delay_s is None else f"{result.delay_s:.0f} s of {patience_s(cell):.0f}"
-    coverage = f"{result.coverage:.0%}" if cell.incident.kind in ("outage", "errors") else "-"
-    healthy = not cell.incident.length_s
-    tickets = sum(value for (_, severity), value in result.firing.items() if severity == "ticket") if healthy else 0
-    false = f"{result.false_pages:.0f} | {tickets * cell.evaluate_s / MINUTE_S:.0f} min"
-    return f"| {cell} | {false} | {delay} | {coverage} | {', '.join(sorted(result.recovery)) or '-'} |"
+    coverage = f"{result.coverage:.0%}" if cell.incident.alarming and result.delay_s is not None else "-"
+    tickets = {} if cell.incident.alarming else tickets_s(cell, result)
+    text = ", ".join(f"{name} {seconds / MINUTE_S:.0f} min" for name, seconds in sorted(tickets.items()))
+    broken = ", ".join(faults(cell, result))
+    return f"| {cell} | {result.false_pages:.0f} | {text or 0} | {delay} | {coverage} | {broken or '-'} |\n"
 
 
-def main() -> None:
-    """Run the cells whose names hold an argument, or all, and print the table."""
-    cells = [cell for cell in dict.fromkeys(ALL) if not sys.argv[1:] or any(word in str(cell) for word in sys.argv[1:])]
-    print("| cell | false pages | false tickets | paged after | paged until its end | fires 20 min after it |")
-    print("|---|---|---|---|---|---|")
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for cell, result in zip(cells, pool.map(measure, cells), strict=True):
-            print(row(cell, result), flush=True)
+def main() -> int:
+    """Run the cells whose names hold a word, or all. 1 where a law is broken."""
+    parser = argparse.ArgumentParser(description="the alerts over scrape intervals, traffic, rhythms and incidents")
+    parser.add_argument("words", nargs="*", help="run the cells whose names hold one of them")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="the table; a row that it has is not run again")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="promtools at a time")
+    given = parser.parse_args()
+    known = begun_table(given.output, RULES)
+    cells = [cell for cell in ALL if not given.words or any(word in str(cell) for word in given.words)]
+    left = batches(cell for cell in cells if f"| {cell} |" not in known)
+    began_s = time.monotonic()
+    with ThreadPoolExecutor(given.jobs) as pool, given.output.open("a", encoding="utf-8") as table:
+        done = 0
+        for future in as_completed(pool.submit(measure, batch) for batch in left):
+            rows = [row(cell, result) for cell, result in future.result().items()]
+            table.writelines(rows)
+            table.flush()
+            done += len(rows)
+            took = f"{(time.monotonic() - began_s) / MINUTE_S:.0f} min"
+            print(f"{done} of {sum(map(len, left))} cells after {took}", file=sys.stderr)
+    rows = given.output.read_text("utf-8").splitlines()[3:]
+    print(HEAD + "\n".join(rows))
+    return int(not all(line.endswith("| - |") for line in rows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

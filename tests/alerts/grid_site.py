@@ -1,0 +1,131 @@
+"""A site as Prometheus sees it: scrapes of its counters, over a rhythm and through incidents. Pure."""
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+
+
+class Incident(NamedTuple):
+    """What befalls a site. Start and length in seconds.
+
+    Attributes:
+        kind: what happens.
+            `outage`: no requests. `errors`: all requests fail.
+            `gap`: Prometheus is away and the counters go on; a clock that is set back looks the same.
+            `step`: the clock is set forward: time passes without requests and without samples.
+            `restart`: the exporter is away, and begins at 0. `reset`: it begins at 0, and no scrape fails.
+    """
+
+    kind: str = "none"
+    start_s: int = 0
+    length_s: int = 0
+
+    def at(self, time_s: float) -> bool:
+        """Whether it lasts at that time."""
+        return self.start_s < time_s <= self.start_s + self.length_s
+
+    @property
+    def alarming(self) -> bool:
+        """Whether somebody has to be woken."""
+        return self.kind in {"outage", "errors"}
+
+    def __str__(self) -> str:
+        if not self.length_s:
+            return "healthy"
+        days, minutes = divmod(self.length_s // MINUTE_S, DAY_S // MINUTE_S)
+        length = f"{days}d" if days else f"{minutes}m" if minutes else f"{self.length_s}s"
+        return f"{self.kind}-{length}"
+
+
+class Cell(NamedTuple):
+    """One site in one Prometheus. Times in seconds; rate in requests/s, the mean over a whole rhythm.
+
+    Attributes:
+        incident: what is to page, or not to.
+        exporters: each reads as much of the traffic; what befalls an exporter befalls the first one alone.
+        also: what happens besides.
+    """
+
+    scrape_s: int
+    evaluate_s: int
+    rate: float
+    rhythm: str
+    length_s: int
+    incident: Incident = Incident()
+    exporters: int = 1
+    also: Incident = Incident()
+
+    def __str__(self) -> str:
+        what = f"{self.incident}-with-{self.also}" if self.also.length_s else f"{self.incident}"
+        if not self.incident.length_s:
+            what += f"-{self.length_s // DAY_S}d" if self.length_s >= DAY_S else f"-{self.length_s // HOUR_S}h"
+        return f"{self.rhythm}-{self.rate:g}rps-every-{self.scrape_s}s-{self.evaluate_s}s-{what}-by-{self.exporters}"
+
+
+RHYTHMS: dict[str, Callable[[float], float]] = {
+    "constant": lambda t: 1.0,
+    "tide": lambda t: 1 + 0.8 * math.sin(2 * math.pi * t / DAY_S),
+    # Half of the day next to nothing; it is seen first at noon.
+    "nights": lambda t: max(0.002, 3.1 * math.sin(2 * math.pi * (t + DAY_S / 4) / DAY_S)),
+    "intermittent": lambda t: 5 / 3 if t % 300 < 180 else 0.0,
+    "half-hours": lambda t: 2.0 if t % HOUR_S < 1800 else 0.0,
+    "batch": lambda t: 12.0 if t % HOUR_S < 300 else 0.0,
+    "nightly": lambda t: 48.0 if (t + DAY_S / 2) % DAY_S < 1800 else 0.0,
+    # Two shifts a day, one ten times as busy as the other, and an odd day two weeks after the first.
+    "shifts": lambda t: (10.0 if t % DAY_S > DAY_S / 2 else 1.0) * (3 if 14 <= t // DAY_S < 15 else 1),
+}
+PAUSES_S = {"intermittent": 120, "half-hours": 1800, "batch": 3300, "nightly": 84_600}
+
+
+def patience_s(cell: Cell) -> float:
+    """How long a site may be dead, at most, before it pages.
+
+    Two minutes or four scrapes, or the longest usual pause and two scrapes, or until 15 requests are missing; and an
+    evaluation.
+    """
+    usual_s = max(2 * MINUTE_S, 4 * cell.scrape_s, PAUSES_S.get(cell.rhythm, 0) + 2 * cell.scrape_s, 15 / cell.rate)
+    return usual_s + cell.evaluate_s
+
+
+class Scrape(NamedTuple):
+    """Counters as promtool writes them: requests that succeed, that fail, log lines. `_` is no sample."""
+
+    good: str
+    failed: str
+    lines: str
+
+
+def scrapes(cell: Cell, exporter: int = 0) -> Iterator[Scrape]:
+    """What Prometheus stores of one exporter, from 0 to the end of the cell."""
+    draw = random.Random(f"{cell.rhythm} {cell.rate} {cell.scrape_s} {exporter or ''}")
+    incidents = [one for one in (cell.incident, cell.also) if not exporter or one.alarming]
+    good = failed = 0
+    down = False
+    for time_s in range(0, cell.length_s + 1, cell.scrape_s):
+        now = {one.kind for one in incidents if one.at(time_s)}
+        mean = cell.rate * RHYTHMS[cell.rhythm](time_s) * cell.scrape_s
+        arrived = poisson(draw, mean) if now.isdisjoint({"outage", "step"}) else 0
+        if "errors" in now:
+            failed += arrived
+        else:
+            good += arrived
+        if not now.isdisjoint({"reset", "restart"}):
+            good = failed = 0
+        if now.isdisjoint({"gap", "step", "restart"}):
+            yield Scrape(str(good), str(failed), str(good + failed))
+        else:
+            yield Scrape(*["stale" if "restart" in now and not down else "_"] * 3)
+        down = "restart" in now
+
+
+def poisson(draw: random.Random, mean: float) -> int:
+    """A number of arrivals; beyond 50 the normal distribution is near enough."""
+    if mean > 50:
+        return max(0, round(draw.gauss(mean, math.sqrt(mean))))
+    number, left = 0, draw.expovariate(1.0)
+    while left < mean:
+        number, left = number + 1, left + draw.expovariate(1.0)
+    return number
