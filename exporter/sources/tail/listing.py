@@ -70,13 +70,17 @@ class Listing:
 
     def beside(self, home: str, target: str) -> list[Found]:
         """Files that may hold what once stood at `home` (a symlink to `target` perhaps), the oldest first."""
+        found = {file.id: file for file in map(find, self.inodes_beside(home, target)) if file is not None}
+        return sorted(found.values(), key=lambda file: (file.mtime_ns, generation_order(file.name)))
+
+    def inodes_beside(self, home: str, target: str) -> dict[str, int]:
+        """By path, as for `beside`: where they change, a file that was moved may have been seen nowhere."""
         paths = self._beginning_like(home)
         if target != home:
             directory, name = os.path.split(target)
             series = [other for other in self._list(directory) if same_series(other, name)]
             paths += [*self._beginning_like(target), *(os.path.join(directory, other) for other in series)]
-        found = {file.id: file for file in map(find, dict.fromkeys(paths)) if file is not None}
-        return sorted(found.values(), key=lambda file: (file.mtime_ns, generation_order(file.name)))
+        return {path: self._list(os.path.dirname(path))[os.path.basename(path)] for path in paths}
 
     def by_id(self, wanted: FileId, directories: Iterable[str]) -> Found | None:
         """The file with this identity, under whatever name."""

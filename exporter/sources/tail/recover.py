@@ -18,6 +18,7 @@ from foundation.errors import SourceError
 log = logging.getLogger(__name__)
 
 _MOST_REFUSED = 10_000  # files found unfit and not opened again until they change; then all are tried once more
+_MOST_LOOKS = 4  # at files that are being moved and compressed while we look
 _SECOND_NS = 1_000_000_000  # compressors give their output the time of their input, some of them in whole seconds
 
 
@@ -64,7 +65,7 @@ class Recovery:
         if mark.home in self._busy:
             raise NotYet
         try:
-            return self._seek(mark, target, listing)
+            return self._seek_steadily(mark, target, listing)
         except (NotYet, OutOfFilesError) as exc:
             self._busy.add(mark.home)  # what may be this copy is nothing else until then
             if isinstance(exc, NotYet):
@@ -142,6 +143,16 @@ class Recovery:
         if known is None or not _is_same_inode(known, file.path):
             mark = self._book.new_mark(home, "copy")
             self._book.keep(_bound(mark, file, _generation(file.path), packed=is_packed(file.path)))
+
+    def _seek_steadily(self, mark: Mark, target: str, listing: Listing) -> bool:
+        """As `seek`, again where files are moved or compressed meanwhile. Raises NotYet, OutOfFilesError."""
+        for _ in range(_MOST_LOOKS):
+            if self._seek(mark, target, listing):
+                return True
+            before, listing = listing, Listing()
+            if before.inodes_beside(mark.home, target) == listing.inodes_beside(mark.home, target):
+                return False
+        raise NotYet
 
     def _seek(self, mark: Mark, target: str, listing: Listing) -> bool:
         at_home = find(mark.home)

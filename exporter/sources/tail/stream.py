@@ -173,14 +173,17 @@ class Stream(Position):
         status = os.fstat(self.fd)
         if self._looked and (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns):
             return
-        if status.st_size < self.offset or not self._same_content():
+        if len(self._head) < HEAD_BYTES:  # read before it is seen that nothing changed, not after
+            head = self._pread(0, HEAD_BYTES)
+            status = os.fstat(self.fd)
+        else:
+            head = self._head
+        if status.st_size < self.offset or not head.startswith(self._head) or not self._same_content():
             raise Replaced
         if self._looked and not self.offset and self.size < NEAR_BYTES:
             self.young_since_ns = self.mtime_ns
         self.quiet_since_s, self._looked = now_s, True
-        self.size, self.mtime_ns = status.st_size, status.st_mtime_ns
-        if len(self._head) < HEAD_BYTES:
-            self._head = self._pread(0, HEAD_BYTES)
+        self.size, self.mtime_ns, self._head = status.st_size, status.st_mtime_ns, head
 
     def _same_content(self) -> bool:
         return (
