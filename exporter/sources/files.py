@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Protocol
 
@@ -51,11 +51,14 @@ class Readable(Protocol):
 
 
 @contextmanager
-def open_plain(path: str) -> Iterator[tuple[Readable, IO[bytes]]]:
-    """Open `path` (`-`: standard input) for reading decompressed; beside it the raw file. Raises SourceError."""
+def open_plain(path: str, opener: Callable[[str, int], int] | None = None) -> Iterator[tuple[Readable, IO[bytes]]]:
+    """Open `path` (`-`: standard input) for reading decompressed; beside it the raw file. Raises SourceError.
+
+    `opener`: as for `open`; what it raises is passed on.
+    """
     with ExitStack() as stack:
         try:
-            raw = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))  # noqa: PTH123, `-` is no path
+            raw = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb", opener=opener))
             start, whole = _begun(raw)
         except OSError as exc:
             raise cannot_open(path, exc) from exc

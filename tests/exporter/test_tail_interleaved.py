@@ -5,6 +5,7 @@ others at once or some calls later; every number is tried.
 """
 
 import fcntl
+import gzip
 import os
 from contextlib import contextmanager
 
@@ -112,10 +113,30 @@ def deleted(site):
     return [lambda: site.write(2), site.log.unlink, site.log.touch, lambda: site.write(2)]
 
 
-ROTATIONS = [renamed, renamed_and_packed, deleted, copied, copied_and_packed]
+def copied_over(site):
+    """The one copy there is, a file that stays the same, is overwritten each time."""
+    return [
+        lambda: site.write(2),
+        lambda: site.path("access.log.1").write_bytes(b""),
+        lambda: site.path("access.log.1").write_bytes(site.log.read_bytes()),
+        lambda: os.truncate(site.log, 0),
+        lambda: site.write(2),
+    ]
 
 
-def interleave(folder, pattern, rotation, size, *, at, gap):
+def packed_over(site):
+    return [
+        lambda: site.write(2),
+        lambda: site.path("access.log.1.gz").write_bytes(gzip.compress(site.log.read_bytes())),
+        lambda: os.truncate(site.log, 0),
+        lambda: site.write(2),
+    ]
+
+
+ROTATIONS = [renamed, renamed_and_packed, deleted, copied, copied_and_packed, copied_over, packed_over]
+
+
+def interleave(folder, pattern, rotation, size, *, at, gap, again):
     """The site after two rotations, the second while it is read; and how many calls the reader made meanwhile."""
     site = Site(folder)
     site.write(size)
@@ -126,7 +147,11 @@ def interleave(folder, pattern, rotation, size, *, at, gap):
     site.write(size)
     site.read()
     writer = Writer(rotation(site), at, gap)
+    if again:
+        site.stop()
     with taking_turns(writer):
+        if again:
+            site.start(pattern)
         for _ in range(TAKES):
             site.read()
     writer.finish()
@@ -137,19 +162,35 @@ def interleave(folder, pattern, rotation, size, *, at, gap):
 
 
 @pytest.mark.parametrize("rotation", ROTATIONS)
-@pytest.mark.parametrize("pattern", ["access.log"])
+@pytest.mark.parametrize("pattern", ["access.log", "access.log*"])
 @pytest.mark.parametrize("size", [5, 25, 60])
 @pytest.mark.parametrize("gap", [0, 1, 3])
 def test_every_line_comes_once_whenever_the_log_is_rotated(tmp_path, pattern, rotation, size, gap):
+    wrong, calls = tried(tmp_path, pattern, rotation, size, gap=gap, again=False)
+    assert not wrong
+    assert calls > 3 * TAKES
+
+
+@pytest.mark.parametrize("rotation", [rotation for rotation in ROTATIONS if rotation is not deleted])
+@pytest.mark.parametrize("pattern", ["access.log", "access.log*"])
+@pytest.mark.parametrize("size", [5, 25, 60])
+@pytest.mark.parametrize("gap", [0, 1, 3])
+def test_nor_does_one_come_twice_where_the_reader_starts_again_meanwhile(tmp_path, pattern, rotation, size, gap):
+    wrong, calls = tried(tmp_path, pattern, rotation, size, gap=gap, again=True)
+    assert not wrong
+    assert calls > 3 * TAKES
+
+
+def tried(tmp_path, pattern, rotation, size, *, gap, again):
+    """What was wrong, and how many calls there were, each tried."""
     at, wrong = 0, []
     while True:
         folder = tmp_path / str(at)
         folder.mkdir()
-        site, calls = interleave(folder, pattern, rotation, size, at=at, gap=gap)
+        site, calls = interleave(folder, pattern, rotation, size, at=at, gap=gap, again=again)
         if sorted(site.got.splitlines()) != sorted(site.wrote.splitlines()) or site.totals.lost_bytes:
             wrong.append((at, len(site.got) - len(site.wrote), site.totals.rotations, site.totals.lost_bytes))
         if calls < at:
             break
         at += 1
-    assert not wrong
-    assert at > TAKES
+    return wrong, at

@@ -11,14 +11,16 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from exporter.sources.files import compression, open_plain, pieces
 from exporter.sources.tail.identity import HEAD_BYTES, NEAR_BYTES, generation
+from exporter.sources.tail.listing import Found
 from exporter.sources.tail.mark import Mark, NotYet
-from exporter.sources.tail.stream import Packed, Position, Stream, open_regular
+from exporter.sources.tail.stream import Packed, Position, Stream, open_found
 from foundation.errors import SourceError
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]
 """Work that pauses before each piece, and returns its result."""
 
+_MAGIC_BYTES = 8
 _MOST_BEGUN = 4
 """Files looked into at a time, each with what its unpacker needs; others wait."""
 
@@ -50,23 +52,22 @@ class Print(NamedTuple):
         return self.whole and self.size <= stream.size and stream.holds(self.head, self.tail, self.size)
 
 
-def fingerprint(path: str, may_be_known: Callable[[bytes, int], bool]) -> Steps[Print]:
-    """Look at the file at `path`, all of it where it is compressed. Raises SourceError, also while it is incomplete.
+def fingerprint(file: Found, may_be_known: Callable[[bytes, int], bool]) -> Steps[Print]:
+    """Look at `file`, all of it where it is compressed. Raises Moved; SourceError, also while it is incomplete.
 
     `may_be_known`: whether something that begins with these bytes (at most HEAD_BYTES), and is at least so long, is
     known; where it is not, the rest is not looked at.
     """
-    with open_plain(path) as (plain, raw):
+    with open_plain(file.path, lambda _, __: open_found(file)[0]) as (plain, raw):
         fd = raw.fileno()
-        version = generation(fd)
-        if not is_packed(path):
-            size = os.fstat(fd).st_size
+        size, version = os.fstat(fd).st_size, generation(fd)
+        if compression(os.pread(fd, _MAGIC_BYTES, 0)) is None:
             tail = os.pread(fd, min(size, NEAR_BYTES), max(0, size - NEAR_BYTES))
             return Print(os.pread(fd, HEAD_BYTES, 0), tail, size, version, packed=False)
         yield
         head = tail = b""
         size = 0
-        for piece in pieces(plain, 1 << 20, path):
+        for piece in pieces(plain, 1 << 20, file.path):
             head = (head + piece)[:HEAD_BYTES] if len(head) < HEAD_BYTES else head
             tail = (tail + piece)[-NEAR_BYTES:]
             size += len(piece)
@@ -76,13 +77,13 @@ def fingerprint(path: str, may_be_known: Callable[[bytes, int], bool]) -> Steps[
         return Print(head, tail, size, version, packed=True)
 
 
-def open_copy(mark: Mark, path: str) -> Steps[Position]:
-    """The file at `path` at the position of `mark`. Raises SourceError, Replaced if it holds other content."""
-    if not is_packed(path):
-        return Stream(mark, path)
+def open_copy(mark: Mark, file: Found) -> Steps[Position]:
+    """`file` at the position of `mark`. Raises SourceError, Moved, Replaced if it holds other content."""
+    if not is_packed(file):
+        return Stream(mark, file)
     if mark.offset:
         yield
-    copy = Packed(mark, path)
+    copy = Packed(mark, file)
     try:
         yield from copy.reach(mark)
     except BaseException:
@@ -117,16 +118,16 @@ class Looks:
             del self._prints[key]
         self._wanted.clear()
 
-    def fingerprint(self, key: Hashable, path: str, may_be_known: Callable[[bytes, int], bool]) -> Print:
+    def fingerprint(self, key: Hashable, file: Found, may_be_known: Callable[[bytes, int], bool]) -> Print:
         """See `fingerprint`. Raises NotYet too. `key`: which content it is, the same as long as it is the same."""
         self._wanted.add(key)
         if key not in self._prints:
-            self._prints[key] = self._result(key, lambda: fingerprint(path, may_be_known))
+            self._prints[key] = self._result(key, lambda: fingerprint(file, may_be_known))
         return self._prints[key]
 
-    def open_copy(self, key: Hashable, mark: Mark, path: str) -> Position:
+    def open_copy(self, key: Hashable, mark: Mark, file: Found) -> Position:
         """See `open_copy`. Raises NotYet too. `key`: as for `fingerprint`."""
-        return self._result((key, mark.offset, mark.head), lambda: open_copy(mark, path))
+        return self._result((key, mark.offset, mark.head), lambda: open_copy(mark, file))
 
     def close(self) -> None:
         """Give up everything begun."""
@@ -151,12 +152,12 @@ class Looks:
                 raise NotYet
 
 
-def is_packed(path: str) -> bool:
-    """Whether the file at `path` is compressed. Raises SourceError."""
-    fd, _ = open_regular(path)
+def is_packed(file: Found) -> bool:
+    """Whether `file` is compressed. Raises SourceError, Moved."""
+    fd, _ = open_found(file)
     try:
-        return compression(os.pread(fd, 8, 0)) is not None
+        return compression(os.pread(fd, _MAGIC_BYTES, 0)) is not None
     except OSError as exc:
-        raise SourceError(f"{path}: {exc.strerror}") from exc
+        raise SourceError(f"{file.path}: {exc.strerror}") from exc
     finally:
         os.close(fd)

@@ -75,6 +75,13 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
         """The mark of content whose file is gone; it can only be found again by content."""
         return msgspec.structs.replace(self, device=0, inode=0)
 
+    def is_unchanged(self, size: int, mtime_ns: int) -> bool:
+        """Whether a file that is not followed was not written to since, as far as its size and time show it.
+
+        Of a compressed one, `self.size` is that of its content.
+        """
+        return mtime_ns == self.mtime_ns and (self.packed or size == self.size)
+
     def may_begin(self, head: bytes, size: int) -> bool:
         """Whether content that begins with `head`, and is at least so long, may be just what was read."""
         if size > self.offset or not self.head_size:
@@ -92,6 +99,10 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class NotYet(Exception):  # noqa: N818, an event too
     """What a file is cannot be told yet: looking into it takes longer than is allowed at a time, or it has to wait."""
+
+
+class Moved(Exception):  # noqa: N818, as below
+    """At the path stands another file by now than the one that was found there, or none."""
 
 
 class Replaced(Exception):  # noqa: N818, an event, and no one's fault

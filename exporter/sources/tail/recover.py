@@ -11,14 +11,14 @@ from exporter.sources.tail.book import Book
 from exporter.sources.tail.copies import Looks, Print, is_packed
 from exporter.sources.tail.identity import HEAD_BYTES, FileId, generation
 from exporter.sources.tail.listing import Found, Listing, find, rotated_from
-from exporter.sources.tail.mark import Mark, NotYet, Replaced
-from exporter.sources.tail.stream import Position, Stream, open_regular
+from exporter.sources.tail.mark import Mark, Moved, NotYet, Replaced
+from exporter.sources.tail.stream import Position, Stream, open_found
 from foundation.errors import SourceError
 
 log = logging.getLogger(__name__)
 
 _MOST_REFUSED = 10_000  # files found unfit and not opened again until they change; then all are tried once more
-_MOST_LOOKS = 4  # at files that are being moved and compressed while we look
+MOST_LOOKS = 4  # at files that are being moved and compressed while we look
 _SECOND_NS = 1_000_000_000  # compressors give their output the time of their input, some of them in whole seconds
 
 
@@ -55,6 +55,10 @@ class Recovery:
                     position.end_carry()
         self._disordered &= {home for home, _ in self._undecided.values()} | self._busy
 
+    def wait(self, home: str) -> None:
+        """Judge nothing of `home` in this scan any more: where a file of it is, is not known yet."""
+        self._busy.add(home)
+
     def seek(self, mark: Mark, target: str, listing: Listing) -> bool:
         """Look for a copy of the file behind `mark`, and have its rest read. Returns whether there is one.
 
@@ -67,7 +71,7 @@ class Recovery:
         try:
             return self._seek_steadily(mark, target, listing)
         except (NotYet, OutOfFilesError) as exc:
-            self._busy.add(mark.home)  # what may be this copy is nothing else until then
+            self.wait(mark.home)  # what may be this copy is nothing else until then
             if isinstance(exc, NotYet):
                 self._disorder(mark.home)
             raise
@@ -111,6 +115,23 @@ class Recovery:
         Where files are known to have been moved away from `home`, a plain one is no copy in the making: logs of a
         few different lines look so alike that one could be taken for a copy of another.
         """
+        for _ in range(MOST_LOOKS):
+            try:
+                return self._take_in(file, home)
+            except Moved:
+                moved = Listing().by_id(file.id, [os.path.dirname(file.path)])
+                if moved is None:  # what it held may stand in another file by now, which is found for itself
+                    return True
+                file = moved
+        return False
+
+    def note(self, file: Found, home: str) -> None:
+        """Leave a copy of what is known unread, now and later. Raises SourceError, Moved."""
+        if not self._is_known(file):
+            mark = self._book.new_mark(home, "copy")
+            self._book.keep(_bound(mark, file, _generation(file), packed=is_packed(file)))
+
+    def _take_in(self, file: Found, home: str) -> bool:
         if (0, file) in self._refused:
             return False
         try:
@@ -137,16 +158,9 @@ class Recovery:
             return False
         return True
 
-    def note(self, file: Found, home: str) -> None:
-        """Leave a file unread, now and later. Raises SourceError."""
-        known = self._book.mark_of(file.id)
-        if known is None or not _is_same_inode(known, file.path):
-            mark = self._book.new_mark(home, "copy")
-            self._book.keep(_bound(mark, file, _generation(file.path), packed=is_packed(file.path)))
-
     def _seek_steadily(self, mark: Mark, target: str, listing: Listing) -> bool:
         """As `seek`, again where files are moved or compressed meanwhile. Raises NotYet, OutOfFilesError."""
-        for _ in range(_MOST_LOOKS):
+        for _ in range(MOST_LOOKS):
             if self._seek(mark, target, listing):
                 return True
             before, listing = listing, Listing()
@@ -169,6 +183,8 @@ class Recovery:
                 copy = self._open_copy(msgspec.structs.replace(mark, role="cut"), file)
             except OutOfFilesError:
                 raise  # it may be the one
+            except Moved:
+                continue  # the next listing has it
             except (Replaced, SourceError):
                 self._refused.add((mark.key, file))
                 continue
@@ -181,13 +197,19 @@ class Recovery:
         return False
 
     def _is_known(self, file: Found, *, but: Mark | None = None) -> bool:
-        """Whether the file is being read, was read, or (without `but`) is known for a copy. Raises SourceError."""
+        """Whether the file is being read, was read, or (without `but`) is known for a copy.
+
+        A file that was written over holds other content by now, and is not known. Raises SourceError, Moved.
+        """
         if file.id in self._book.open_ids():
             return True
         mark = self._book.mark_of(file.id)
         if mark is None or (but is not None and (mark.key == but.key or mark.role == "copy")):
             return False
-        return _is_same_inode(mark, file.path)
+        if _is_same(mark, file):
+            return True
+        self._book.release(file.id)
+        return False
 
     def _claimed(self, file: Found, home: str, *, plain_too: bool) -> bool:
         """Whether the file holds what is known: a copy of an open file, or of one that we have read to its end."""
@@ -218,8 +240,8 @@ class Recovery:
     def _read_whole(self, file: Found, home: str) -> None:
         """Read a generation once if it is a copy, and as long as it grows if it was renamed."""
         stream = self._emptied(home)
-        if stream is None and not is_packed(file.path):
-            self._book.streams.append(Stream(self._book.new_mark_before(home, file.mtime_ns), file.path))
+        if stream is None and not is_packed(file):
+            self._book.streams.append(Stream(self._book.new_mark_before(home, file.mtime_ns), file))
             return
         copy = self._open_copy(self._book.new_mark(home, "cut"), file)
         if stream is not None:  # an unfinished line goes on in the next copy, and from the last one in the live file
@@ -249,11 +271,11 @@ class Recovery:
                 size <= stream.size_now() and stream.holds(head, b"", size) for stream in streams
             )
 
-        return self._looks.fingerprint((home, *file[1:]), file.path, may_be_known)
+        return self._looks.fingerprint((home, *file[1:]), file, may_be_known)
 
     def _open_copy(self, mark: Mark, file: Found) -> Position:
         """Raises SourceError, Replaced, NotYet."""
-        return self._looks.open_copy((mark.home, *file[1:]), mark, file.path)
+        return self._looks.open_copy((mark.home, *file[1:]), mark, file)
 
     def _emptied(self, home: str) -> Stream | None:
         """The file at `home`, if it was emptied, not moved, and is unread since: what we find came before it."""
@@ -275,17 +297,32 @@ def _bound(mark: Mark, file: Found, version: int, *, packed: bool) -> Mark:
     device, inode = file.id
     size = mark.size if mark.role == "done" else file.size
     return msgspec.structs.replace(
-        mark, path=file.path, device=device, inode=inode, generation=version, packed=packed, size=size
+        mark,
+        path=file.path,
+        device=device,
+        inode=inode,
+        generation=version,
+        packed=packed,
+        size=size,
+        mtime_ns=file.mtime_ns,
     )
 
 
-def _is_same_inode(mark: Mark, path: str) -> bool:
-    """Whether the file with the identity of `mark` is the same file still. Raises SourceError."""
-    return not mark.generation or _generation(path) in (0, mark.generation)
+def _is_same(mark: Mark, file: Found) -> bool:
+    """Whether `file`, which has the identity of `mark`, holds what it held. Raises SourceError, Moved."""
+    unchanged = mark.is_unchanged(file.size, file.mtime_ns)
+    if unchanged or mark.packed or mark.role == "copy":
+        return unchanged and (not mark.generation or _generation(file) in (0, mark.generation))
+    try:
+        Stream(mark, file).close()
+    except Replaced:
+        return False
+    return True
 
 
-def _generation(path: str) -> int:
-    fd, _ = open_regular(path)
+def _generation(file: Found) -> int:
+    """Raises SourceError, Moved."""
+    fd, _ = open_found(file)
     try:
         return generation(fd)
     finally:

@@ -7,6 +7,7 @@ each time: a restart is nothing but a long time between two scans.
 import itertools
 import logging
 import os
+from contextlib import suppress
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -16,9 +17,9 @@ from exporter.sources.tail.book import Book, Kind
 from exporter.sources.tail.copies import Looks, is_packed
 from exporter.sources.tail.identity import FileId
 from exporter.sources.tail.listing import Found, Listing, find, rotated_from
-from exporter.sources.tail.mark import Limits, Mark, NotYet, Replaced, Role
+from exporter.sources.tail.mark import Limits, Mark, Moved, NotYet, Replaced, Role
 from exporter.sources.tail.names import Bases
-from exporter.sources.tail.recover import Recovery
+from exporter.sources.tail.recover import MOST_LOOKS, Recovery
 from exporter.sources.tail.stream import Position, Stream
 from foundation.errors import SourceError
 
@@ -195,9 +196,10 @@ class Scanner:
             self._take_extra(file, home)
         elif known.role in ("done", "copy"):
             seen = known if known.role == "done" else msgspec.structs.replace(known, offset=known.size)
-            if not self._resume(seen, file, "live"):
-                self._book.release(file.id)
-                self._begin(home, file)
+            with suppress(Moved):  # the next scan will see how
+                if not self._resume(seen, file, "live"):
+                    self._book.release(file.id)
+                    self._begin(home, file)
 
     def _take_extra(self, file: Found, home: str) -> None:
         """A file that a pattern matches, and that is not followed but read once: rotated from a home, or compressed."""
@@ -206,6 +208,8 @@ class Scanner:
                 self._recovery.note(file, home)
             elif not self._recovery.take_in(file, home):
                 return
+        except Moved:
+            return
         except SourceError as exc:
             self._book.fails(file.path, exc)
             return
@@ -218,15 +222,18 @@ class Scanner:
             self._wait_for(home, file)
             return
         try:
-            if is_packed(file.path):
+            if is_packed(file):
                 self._take_extra(file, home)
                 return
-            stream = Stream(self._book.new_mark(home, "live"), file.path)
+            stream = Stream(self._book.new_mark(home, "live"), file)
             if home in self._old and not self._from_start:
                 stream.start_at_end(self._limits)
         except OutOfFilesError as exc:
             self._book.starve(exc)
             self._wait_for(home, file)
+            return
+        except Moved:
+            self._old.discard(home)  # what stands there by now, the next scan finds
             return
         except SourceError as exc:
             self._book.fails(file.path, exc)
@@ -248,13 +255,13 @@ class Scanner:
         self._old.discard(home)
 
     def _resume(self, mark: Mark, file: Found, role: Role) -> bool:
-        """Read on in `file` from `mark`; False if it holds other content now."""
+        """Read on in `file` from `mark`; False if it holds other content now. Raises Moved."""
         try:
-            if not mark.head_size and is_packed(file.path):
+            if not mark.head_size and is_packed(file):
                 self._book.drop(mark.key)
                 self._take_extra(file, mark.home)
                 return True
-            stream = Stream(msgspec.structs.replace(mark, role=role), file.path)
+            stream = Stream(msgspec.structs.replace(mark, role=role), file)
             if not mark.head_size and mark.offset:  # it had to be waited for
                 stream.start_at_end(self._limits, mark.offset)
         except Replaced:
@@ -262,9 +269,6 @@ class Scanner:
         except SourceError as exc:
             self._book.fails(file.path, exc)
             self._book.unread[file.id] = max(0, file.size - mark.offset)
-            return True
-        if stream.id != file.id:  # rotated just now: the next scan will see how
-            stream.close()
             return True
         self._book.drop(mark.key)
         self._book.streams.append(stream)
@@ -277,17 +281,21 @@ class Scanner:
             return
         file = find(mark.path)
         if file is None or file.id != mark.id:
-            file = listing.by_id(mark.id, [os.path.dirname(mark.path)])
+            directory = [os.path.dirname(mark.path)]
+            file = listing.by_id(mark.id, directory) or Listing().by_id(mark.id, directory)
         if file is None and mark.role == "copy":
             self._book.drop(mark.key)
         elif file is None:
             self._book.keep(mark.nowhere())
         elif mark.role == "copy":
-            if file.size != mark.size:  # in the making, or no copy after all: it will be judged again
-                self._book.drop(mark.key)
+            if not mark.is_unchanged(file.size, file.mtime_ns):  # in the making, or no copy after all
+                self._book.drop(mark.key)  # it will be judged again
+        elif mark.packed and not mark.is_unchanged(file.size, file.mtime_ns):
+            self._book.keep(mark.nowhere())
         elif not mark.packed and file.path != mark.home and file.size > mark.offset:
-            if not self._resume(mark, file, "old"):
-                self._book.keep(mark.nowhere())
+            with suppress(Moved):
+                if not self._resume(mark, file, "old"):
+                    self._book.keep(mark.nowhere())
         elif not mark.packed and file.size < mark.offset:
             self._book.keep(mark.nowhere())
         elif file.path != mark.path:
@@ -295,6 +303,17 @@ class Scanner:
 
     def _place(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
         """Find the file of a mark again, by its identity or by its content."""
+        for _ in range(MOST_LOOKS):
+            try:
+                self._place_once(mark, at_home, listing)
+            except Moved:
+                at_home, listing = at_home and find(mark.home), Listing()
+            else:
+                return
+        self._recovery.wait(mark.home)
+
+    def _place_once(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
+        """Raises Moved."""
         if mark.role == "cut":
             self._judge_cut(mark, listing)
             return
@@ -321,7 +340,9 @@ class Scanner:
         for file in listing.beside(mark.home, target):
             if file.id == mark.id:
                 return file
-        return listing.by_id(mark.id, map(os.path.dirname, (mark.path, mark.home, target)))
+        directories = [os.path.dirname(path) for path in (mark.path, mark.home, target)]
+        file = listing.by_id(mark.id, directories)
+        return Listing().by_id(mark.id, directories) if file is None and at_home is not None else file
 
     def _replaced(self, mark: Mark, file: Found, at_home: Found | None, listing: Listing) -> None:
         """The inode is there, with other content: cut off and written anew, or used again for another file."""

@@ -6,7 +6,6 @@ Blocking; one thread at a time.
 
 import errno
 import os
-import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,7 +13,8 @@ from contextlib import ExitStack
 from exporter.sources.files import cannot_open, open_plain, pieces
 from exporter.sources.lines import Cut, cut_lines, first_lines
 from exporter.sources.tail.identity import HEAD_BYTES, NEAR_BYTES, FileId, digest, generation
-from exporter.sources.tail.mark import Limits, Mark, Replaced
+from exporter.sources.tail.listing import Found
+from exporter.sources.tail.mark import Limits, Mark, Moved, Replaced
 from foundation.errors import SourceError
 
 _LARGEST_BLOCK = 1 << 16  # of a file system; holes end where a block begins
@@ -130,11 +130,11 @@ class Position(ABC):
 class Stream(Position):
     """An open plain file."""
 
-    def __init__(self, mark: Mark, path: str) -> None:
-        """Opens `path` for the position in `mark`. Raises SourceError, Replaced if it holds other content."""
-        self.fd, status = open_regular(path)
+    def __init__(self, mark: Mark, file: Found) -> None:
+        """Opens `file` for the position in `mark`. Raises SourceError, Moved, Replaced if it holds other content."""
+        self.fd, status = open_found(file)
         try:
-            super().__init__(mark, path, status, generation(self.fd))
+            super().__init__(mark, file.path, status, generation(self.fd))
             self._verify(mark, status)
         except BaseException:
             os.close(self.fd)
@@ -255,13 +255,14 @@ class Packed(Position):
 
     packed = True
 
-    def __init__(self, mark: Mark, path: str) -> None:
-        """Opens `path`; `reach` goes to the position. Raises SourceError."""
+    def __init__(self, mark: Mark, file: Found) -> None:
+        """Opens `file`; `reach` goes to the position. Raises SourceError, Moved."""
         self._stack = ExitStack()
         try:
-            plain, raw = self._stack.enter_context(open_plain(path))
-            super().__init__(mark, path, os.fstat(raw.fileno()), generation(raw.fileno()))
-            self._pieces = pieces(plain, 1 << 20, path)
+            plain, raw = self._stack.enter_context(open_plain(file.path, lambda _, __: open_found(file)[0]))
+            super().__init__(mark, file.path, os.fstat(raw.fileno()), generation(raw.fileno()))
+            self.mtime_ns = file.mtime_ns
+            self._pieces = pieces(plain, 1 << 20, file.path)
         except BaseException:
             self._stack.close()
             raise
@@ -313,14 +314,16 @@ class Packed(Position):
         self._stack.close()
 
 
-def open_regular(path: str) -> tuple[int, os.stat_result]:
-    """A descriptor of the regular file at `path`, and its status. Raises SourceError."""
+def open_found(file: Found) -> tuple[int, os.stat_result]:
+    """A descriptor of `file`, and its status. Raises SourceError, Moved."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # O_NONBLOCK: a FIFO would hold us for ever
+        fd = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # O_NONBLOCK: a FIFO would hold us for ever
+    except FileNotFoundError as exc:
+        raise Moved from exc
     except OSError as exc:
-        raise cannot_open(path, exc) from exc
+        raise cannot_open(file.path, exc) from exc
     status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode):
+    if FileId.of(status) != file.id:
         os.close(fd)
-        raise SourceError(f"{path}: not a regular file, so it cannot be followed")
+        raise Moved
     return fd, status
