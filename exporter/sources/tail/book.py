@@ -235,9 +235,11 @@ class Book:
         self._failing &= there
 
     def _forget_oldest(self) -> None:
-        idle = [key for key, mark in self.marks.items() if mark.role in ("done", "copy")]
-        for key in sorted(idle)[: -self._limits.marks]:
-            self.drop(key)
+        """Remember content that is in no file any more only so long; a file that is there would be read again."""
+        idle = [mark for mark in self.marks.values() if mark.role in ("done", "copy")]
+        for there, most in ((False, self._limits.marks), (True, self._limits.files)):
+            for key in sorted(mark.key for mark in idle if bool(mark.inode) is there)[:-most]:
+                self.drop(key)
 
 
 def decode(saved: bytes) -> State:

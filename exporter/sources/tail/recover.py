@@ -131,6 +131,20 @@ class Recovery:
             mark = self._book.new_mark(home, "copy")
             self._book.keep(_bound(mark, file, _generation(file), packed=is_packed(file)))
 
+    def leave(self, file: Found, home: str) -> None:
+        """Leave what is old unread, in this file and in copies of it. Raises SourceError, Moved."""
+        if self._is_known(file):
+            return
+        if is_packed(file):
+            self.note(file, home)
+            return
+        stream = Stream(self._book.new_mark(home, "done"), file)
+        try:
+            stream.start_behind(file.size)
+            self._book.keep(stream.mark())
+        finally:
+            stream.close()
+
     def _take_in(self, file: Found, home: str) -> bool:
         if (0, file) in self._refused:
             return False

@@ -205,7 +205,7 @@ class Scanner:
         """A file that a pattern matches, and that is not followed but read once: rotated from a home, or compressed."""
         try:
             if file.path in self._old and not self._from_start:
-                self._recovery.note(file, home)
+                self._recovery.leave(file, home)
             elif not self._recovery.take_in(file, home):
                 return
         except Moved:

@@ -161,6 +161,11 @@ class Stream(Position):
         self.offset = size - len(before) + len(lines)
         self._near = lines[-NEAR_BYTES:]
 
+    def start_behind(self, size: int) -> None:
+        """Take the first `size` bytes for read. Raises SourceError."""
+        self.offset = self.size = size
+        self._near = self._pread(max(0, size - NEAR_BYTES), min(size, NEAR_BYTES))
+
     def begin_again(self, key: int) -> None:
         """The file has new content: read it from its start, under a new key."""
         self.key, self._looked = key, False
