@@ -38,8 +38,13 @@ class RotatedLog(RuleBasedStateMachine):
     hold_up_s = float("inf")
     rounds = 1  # until everything is read that can be
 
-    @initialize(pattern=st.sampled_from(["access.log", "access.log*"]), style=st.sampled_from(["move", "copy", "both"]))
-    def begin(self, pattern, style):
+    @initialize(
+        pattern=st.sampled_from(["access.log", "access.log*"]),
+        style=st.sampled_from(["move", "copy", "both"]),
+        old=st.lists(st.integers(0, 60), max_size=4),
+        from_start=st.booleans(),
+    )
+    def begin(self, pattern, style, old=(), *, from_start=True):
         self.style = style
         self.folder = Path(tempfile.mkdtemp(prefix="tail-model-"))
         self.log = self.folder / "access.log"
@@ -55,7 +60,12 @@ class RotatedLog(RuleBasedStateMachine):
         self.old = None
         self.files = []
         self.tail = None
+        self.from_start = from_start
         self.create()
+        if not from_start:
+            self.leave_old("access.log", old[:1])
+        if not from_start or pattern == "access.log":
+            self.leave_old("access.log.{}", old[1:])
         self.start()
 
     def teardown(self):
@@ -73,6 +83,11 @@ class RotatedLog(RuleBasedStateMachine):
             if self.old:
                 self.old[0].close()
             shutil.rmtree(self.folder)
+
+    def leave_old(self, name, counts):
+        """Lines that stand there at the first start, and must never be given out."""
+        for number, count in enumerate(counts, 1):
+            (self.folder / name.format(number)).write_bytes(b"".join(self.next_line() for _ in range(count)))
 
     # What a writer does.
 
@@ -224,7 +239,7 @@ class RotatedLog(RuleBasedStateMachine):
     def start(self, *, read=True):
         self.starved = False
         limits = Limits(grace_s=GRACE_S, hold_up_s=self.hold_up_s)
-        self.tail = Follower([self.pattern], from_start=True, saved=self.saved, limits=limits)
+        self.tail = Follower([self.pattern], from_start=self.from_start, saved=self.saved, limits=limits)
         self.now_s += 2.0
         self.tail.begin(self.now_s, time.time())
         self.commit()

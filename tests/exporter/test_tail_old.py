@@ -38,13 +38,14 @@ def test_of_an_old_file_that_grows_only_the_growth_is_read(site, restart):
     site.check(rotations={})
 
 
-def test_more_old_files_than_are_remembered_of_those_gone_stay_unread(site):
+@pytest.mark.parametrize("from_start", [False, True])
+def test_more_old_files_than_are_remembered_of_those_gone_are_not_read_later(site, from_start):
     limits = msgspec.structs.replace(LIMITS, marks=3)
     for number in range(9, 0, -1):
         site.write(1, to=site.path(f"access.log.{number}"))
     site.write(3)
-    site.start("access.log*", from_start=False, limits=limits)
-    site.wrote = b""
+    site.start("access.log*", from_start=from_start, limits=limits)
+    site.wrote = site.wrote if from_start else b""
     for extra in range(2):
         for number in range(9 + extra, 0, -1):
             site.path(f"access.log.{number}").rename(site.path(f"access.log.{number + 1}"))

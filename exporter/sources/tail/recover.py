@@ -98,7 +98,7 @@ class Recovery:
         for home, since_ns in (*self._missed_before, *self._missed.items()):
             target = target_of(home)
             for file in listing.beside(home, target):
-                if rotated_from(file, home, target) and _not_before(file, since_ns):
+                if rotated_from(file, home, target) and not_before(file, since_ns):
                     self._undecided[file.id] = home, since_ns
         for file_id, (home, _) in list(self._undecided.items()):
             found = next((file for file in listing.beside(home, target_of(home)) if file.id == file_id), None)
@@ -187,7 +187,7 @@ class Recovery:
         for file in listing.beside(mark.home, target):
             if at_home is not None and file.id == at_home.id:
                 continue
-            if not _not_before(file, mark.mtime_ns) or (mark.key, file) in self._refused:
+            if not not_before(file, mark.mtime_ns) or (mark.key, file) in self._refused:
                 continue
             try:
                 if self._is_known(file, but=mark):
@@ -302,7 +302,8 @@ class Recovery:
         return stream
 
 
-def _not_before(file: Found, since_ns: int) -> bool:
+def not_before(file: Found, since_ns: int) -> bool:
+    """Whether the file was written to at a Unix time (in ns) or later, as far as whole seconds show it."""
     return file.mtime_ns // _SECOND_NS >= since_ns // _SECOND_NS
 
 

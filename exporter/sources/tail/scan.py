@@ -19,7 +19,7 @@ from exporter.sources.tail.identity import FileId
 from exporter.sources.tail.listing import Found, Listing, find, rotated_from
 from exporter.sources.tail.mark import Limits, Mark, Moved, NotYet, Replaced, Role
 from exporter.sources.tail.names import Bases
-from exporter.sources.tail.recover import MOST_LOOKS, Recovery
+from exporter.sources.tail.recover import MOST_LOOKS, Recovery, not_before
 from exporter.sources.tail.stream import Position, Stream
 from foundation.errors import SourceError
 
@@ -83,8 +83,8 @@ class Scanner:
         for stream in list(self._book.streams):
             self._see_cut(stream)  # first of all: what was cut off stands in copies, which are no new files
         homes, extras, self._whole = self._sort()
-        if first and self._from_start:
-            self._report_older(homes, listing)
+        if first:
+            self._leave_older(homes, listing)
         self._leave(homes)
         for mark in sorted(
             self._book.marks.values(), key=lambda mark: -mark.offset
@@ -144,15 +144,22 @@ class Scanner:
                 extras.append((file, base))
         return homes, sorted(extras, key=lambda extra: extra[0].mtime_ns), complete
 
-    def _report_older(self, homes: dict[str, Found], listing: Listing) -> None:
-        """Log which logs were rotated before the first run: what no pattern matches of that is not read."""
+    def _leave_older(self, homes: dict[str, Found], listing: Listing) -> None:
+        """What was rotated before the first run, and no pattern matches, is not read: say so, and remember the newest.
+
+        Those are as young as the log itself, and would be taken for what comes next of it.
+        """
         for home in sorted(homes.keys() & self._old):
             target = _target(home)
-            beside = (file for file in listing.beside(home, target) if file.path not in self._old)
-            older = sum(rotated_from(file, home, target) for file in beside)
-            if older:
+            beside = [file for file in listing.beside(home, target) if file.path not in self._old]
+            older = [file for file in beside if rotated_from(file, home, target)]
+            if older and self._from_start:
                 text = "%s: followed for the first time; not read: %d files rotated from it before, which %s* matches"
-                log.info(text, home, older, home)
+                log.info(text, home, len(older), home)
+            for file in older:
+                if not_before(file, homes[home].mtime_ns):
+                    with suppress(Moved, SourceError):
+                        self._recovery.leave(file, home)
 
     def _leave(self, homes: dict[str, Found]) -> None:
         """Streams whose home holds another file now are old."""
