@@ -74,6 +74,10 @@ def test_a_value_or_a_name_may_tell_the_unit(name, amount, unit, blank):
         ],
         *[
             ("durationNanos", "ns"),
+            ("response.timeMs", "ms"),
+            ("http.took_MS", "ms"),
+            ("elapsed.MS", "ms"),
+            ("log.tookItems", None),
             ("duration_usec", "us"),
             ("took", None),
             ("items", None),

@@ -31,7 +31,7 @@ _ENDINGS = {
 }
 UNIT_ENDINGS = {ending: unit for unit, endings in _ENDINGS.items() for ending in endings}
 """What the names of fields end in, and the unit that it means."""
-_LAST_WORD = re.compile(r"[_.\- ]([A-Za-z]+)\Z|(?<=[a-z0-9])([A-Z]{2}|[A-Z][a-z]+)\Z")
+_LAST_WORD = re.compile(r"[_.\- ]([A-Za-z][a-z]*|[A-Z]+)\Z|(?<=[a-z0-9])([A-Z]{2}|[A-Z][a-z]+)\Z")
 
 
 def unit_of_name(name: str) -> str | None:
