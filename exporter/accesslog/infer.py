@@ -48,7 +48,7 @@ _MOST_LEFT_OUT = 6
 
 _ORDER = (
     *("tab-timed", "tab", "traefik", "ingress-nginx", "squid-combined", "combined-timed", "vhost-combined", "combined"),
-    *("gunicorn", "common-timed", "vhost-common", "haproxy", "haproxy-clf", "squid", "envoy", "uvicorn"),
+    *("gunicorn", "common-timed", "vhost-common", "haproxy", "haproxy-clf", "squid", "envoy", "uvicorn", "gin", "php-fpm"),
     *("morgan-tiny", "morgan-short", "morgan-dev", "common", "alb", "elb", "s3", "w3c", "cloudfront", "caddy"),
     *("traefik-json", "cloudflare", "envoy-json"),
     *("gcp", "fastly", "pino", "lograge-json", "json", "lograge", "logfmt"),

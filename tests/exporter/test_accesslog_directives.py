@@ -566,12 +566,13 @@ STRINGS = {  # a string with the directive in it, whose line is `GET / 200` and 
     "gunicorn": "%(m)s %(U)s %(s)s {}",
     "hypercorn": "%(m)s %(U)s %(s)s {}",
     "granian": "%(method)s %(path)s %(status)d {}",
+    "PHP-FPM": 'access.format = "%m %r %s {}"',
     "morgan": ":method :url :status {}",
     "IIS": "#Fields: cs-method cs-uri-stem sc-status {}",
 }
 UNIT_ROWS = [
     (server, directive, unit)
-    for row in re.findall(r"^\| ([A-Za-z, 2]+) \| (`.*`) \| (.*) \|$", DOCS.read_text(), re.MULTILINE)
+    for row in re.findall(r"^\| ([A-Za-z, 2-]+) \| (`.*`) \| (.*) \|$", DOCS.read_text(), re.MULTILINE)
     for server in row[0].split(", ")
     if server in STRINGS
     for directive in re.findall(r"`([^`]+)`", row[1])

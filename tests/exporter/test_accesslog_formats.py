@@ -76,6 +76,8 @@ WANT = {
     },
     "ingress-nginx": {"GET /a 200": [1, 2314, 305_000_000], "GET /b 499": [1, 0, 1_000_000_000], "  400": [1, 0, 0]},
     "gunicorn": {"GET /a 200": [1, 2314]},
+    "gin": {"GET /a 200": [1, 0, 850_123], "POST /b 500": [1, 0, 62_500_000_000], "GET /c 404": [1, 0, 0]},
+    "php-fpm": {"GET /a 200": [1, 0, 12_345_000], "POST /b 500": [1, 0, 1_203_500_000]},
     "uvicorn": {"GET /a 200": [1, 0], "POST /b 500": [1, 0], "GET /c 404": [1, 0]},
     "morgan-tiny": {"GET /a 200": [1, 2314, 3_141_000], "POST /b 500": [1, 0, 1_203_500_000], "GET /c 000": [1, 0, 0]},
     "morgan-short": {"GET /a 200": [1, 2314, 3_141_000], "POST /b 500": [1, 0, 1_203_500_000]},
@@ -115,7 +117,9 @@ TIMELESS = ("tab", "tab-timed", "uvicorn", "morgan-tiny", "morgan-short", "morga
 @pytest.mark.parametrize("name", sorted(set(PRESETS) - set(TIMELESS)))
 def test_a_line_tells_its_own_time(name):
     lines = (SAMPLES / f"{name}.log").read_bytes().splitlines()
-    line = next(line for line in lines if re.search(rb"22.Nov|11-22[T\t]|179532904[89]|2026-11-22 06:30:48 1", line))
+    line = next(
+        line for line in lines if re.search(rb"22.Nov|11-22[T\t]|2026/11/22 |179532904[89]|2026-11-22 06:30:48 1", line)
+    )
     assert int(PRESETS[name].read_instant_s(line)) == 1795329048
 
 

@@ -132,8 +132,8 @@ _RFC_5424 = re.compile(
 )
 _COLOUR = r"(?:\x1b\[[0-9;]*m)?"
 _CADDY_START = (
-    r"[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
-    rf"\t{_COLOUR}[A-Z]+{_COLOUR}\t[^\t]*\t[^\t]*\t"
+    r"[0-9][0-9T:/. Z+-]*"
+    rf"\t{_COLOUR}[A-Za-z]+{_COLOUR}\t[^\t]*\t[^\t]*\t"
 )
 _CADDY = re.compile(rf"{_CADDY_START}(\{{.*)".encode(), re.DOTALL)
 

@@ -15,6 +15,7 @@ from exporter.accesslog.formats.assemble import (
     CODE_VARIABLE,
     ISO_INSTANT,
     METHOD,
+    QUERY,
     REQUEST,
     SIZE_VARIABLE,
     TARGET,
@@ -36,6 +37,8 @@ _TOMCAT_WORDS = {
     "combined": '%h %l %u %t "%r" %s %b "%{Referer}i" "%{User-Agent}i"',
 }
 _PROPERTY = re.compile(r"\s*(server\.tomcat|server\.undertow|quarkus\.http)\.access-?log\.pattern\s*[=:]\s*(.*?)\s*")
+_PHP_LINE = re.compile(r"\s*access\.format\s*=\s*(?:\"(.*)\"|'(.*)'|(.*?))\s*", re.DOTALL)
+_PHP = re.compile(r"%\{(mili|milliseconds|micro|microseconds|seconds|kilo|kilobytes|mega|megabytes|bytes)\}[dM]")
 _UNDERTOW = re.compile(r"%\{([iocrs]),([^}]*)\}")
 _TOMCAT_ONLY = re.compile(r"%F|%\{[^}]*\}[crs]")
 _LISTED = 4
@@ -53,6 +56,8 @@ def percent_format(text: str, time_unit: str | None = None) -> Format:
     """The format of a string with percent signs. Raises ValueError."""
     if match := _HAPROXY_LINE.fullmatch(text):
         return haproxy.haproxy_format("haproxy", match[1] or match[2] or match[3] or "")
+    if (match := _PHP_LINE.fullmatch(text)) or _PHP.search(text):
+        return assemble("php-fpm", php_parts((match[1] or match[2] or match[3] or "") if match else text))
     if is_squid(text):
         return squid_format(text)
     if match := _PROPERTY.fullmatch(text):
@@ -93,6 +98,37 @@ def _listed(directives: list[str]) -> str:
     return ", ".join([*dict.fromkeys(directives)][:_LISTED])
 
 
+_PHP_UNITS = {"mili": "ms", "milliseconds": "ms", "micro": "us", "microseconds": "us", "seconds": "s", "": "s"}
+_PHP_DIRECTIVE = re.compile(r"%(?:\{([^}]*)\})?([A-Za-z%])")
+_PHP_VARIABLES = {
+    "r": TARGET,
+    "m": METHOD,
+    "Q": QUERY,  # the question mark, if there is a query
+    "q": QUERY,
+    "s": CODE_VARIABLE,
+    "l": ANY,  # the bytes that came
+    **dict.fromkeys("CefMnopPRu", ANY),
+}
+
+
+def php_parts(text: str) -> list[Part]:
+    """PHP-FPM's `access.format` in parts. Raises ValueError."""
+    return _named_parts(_PHP_DIRECTIVE, text.replace('\\"', '"'), _php_variable)
+
+
+def _php_variable(match: re.Match[str]) -> Part:
+    argument, letter = match[1] or "", match[2]
+    if letter == "%":
+        return "%"
+    if letter in "tT":
+        return (strftime_instant(argument) if argument else CLF_INSTANT) or ANY
+    if letter == "d" and argument in _PHP_UNITS:
+        return Variable("duration", UNITS_NS[_PHP_UNITS[argument]])
+    if letter not in _PHP_VARIABLES:
+        raise ValueError(f"the format has {match[0]!r}, which is not known here")
+    return _PHP_VARIABLES[letter]
+
+
 def _java(text: str, time_unit: str | None, *, undertow: bool = False) -> Format:
     """The pattern of Tomcat, or of Undertow: only that has arguments without a letter behind, and its %D is ms."""
     text = _TOMCAT_WORDS.get(text, text)
@@ -110,7 +146,7 @@ def _tomcat(text: str, time_unit: str | None) -> Format:
 _TOMCAT_TIME = Variable("unknown duration", rank=-1, name="%D, which is ms up to Tomcat 9 and us since Tomcat 10")
 
 
-def _named_parts(grammar: re.Pattern[str], text: str, find: Callable[[re.Match[str]], Variable]) -> list[Part]:
+def _named_parts(grammar: re.Pattern[str], text: str, find: Callable[[re.Match[str]], Part]) -> list[Part]:
     """Literal texts and variables in turn. Raises ValueError for a percent sign that begins nothing of the grammar."""
     parts: list[Part] = []
     end = 0

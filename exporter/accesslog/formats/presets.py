@@ -11,7 +11,9 @@ from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.field_paths import GENERIC
 from exporter.accesslog.formats.haproxy import HTTPLOG_CLF, haproxy_format, httplog_format
 from exporter.accesslog.formats.known_fields import CADDY, CLOUDFLARE, ENVOY, FASTLY, GCP, LOGRAGE, PINO, TRAEFIK
+from exporter.accesslog.formats.percents import php_parts
 from exporter.accesslog.formats.servers import NGINX, nginx_parts, w3c_format
+from exporter.accesslog.formats.strftime import strftime_instant
 from exporter.accesslog.formats.structured import json_format, logfmt_format
 from foundation.errors import BadRecord
 
@@ -84,6 +86,11 @@ _ENVOY = (
     rf'\[(?P<instant>[^\]]*)\] {_QUOTED_REQUEST} {CODE} (?:-|[A-Za-z][A-Za-z,]*) (?:(?:"[^"]*"|[^ "0-9][^ "]*) ){{0,4}}'
     rf"[0-9]+ {SIZE} {_NUMBER}(?: .*)?"
 )
+_GIN_TIME = strftime_instant("%Y/%m/%d - %H:%M:%S") or ISO_INSTANT
+_GIN = (
+    rf"\[GIN\] (?P<instant>[0-9/]+ - [0-9:]+) \|{_COLOUR} {CODE} {_COLOUR}\|(?:{_COLOUR})? *(?P<duration>[0-9][^ |]*) ?"
+    rf"{_COLOUR}\| *[^ |]* *\|{_COLOUR} (?P<method>[^ |\x1b]*) *{_COLOUR} +\"(?P<target>[^\"?]*)(?:\?[^\"]*)?\".*"
+)
 _MS = UNITS_NS["ms"]
 
 
@@ -119,6 +126,11 @@ _PROGRAMS = (
     regex_format("morgan-tiny", f"(?P<method>[A-Z-]+) {_TARGET} {_TINY}", duration_unit_ns=_MS),
     regex_format(
         "morgan-short", f"[^ ]* [^ ]* (?P<method>[A-Z-]+) {_TARGET} HTTP/[0-9.]+ {_TINY}", duration_unit_ns=_MS
+    ),
+    assemble("php-fpm", php_parts('%R - %u %t "%m %r%Q%q" %s %f %{mili}d %{kilo}M %C%%')),
+    _among(
+        regex_format("gin", _GIN, duration_unit_ns=None, read_instant=_GIN_TIME.read_instant, bulk=False),
+        r"\[GIN-debug\].*|\[GIN\] .*panic recovered.*",
     ),
     regex_format("morgan-dev", _DEV, (rf"{_COLOUR}{_DEV}",), duration_unit_ns=_MS),
     _among(
