@@ -15,11 +15,12 @@ import msgspec
 from exporter.accesslog.aside import set_aside
 from exporter.accesslog.bad import BadLines
 from exporter.accesslog.explain import explain
-from exporter.accesslog.flags import Reading, chosen_source, format_or_tab, make_source, proposed
+from exporter.accesslog.flags import Reading, chosen_source, make_source, proposed, with_guess_or_tab
 from exporter.accesslog.formats import UNITS_NS
 from exporter.accesslog.formats.envelope import EnvelopeSetting
-from exporter.accesslog.infer import propose, sample
+from exporter.accesslog.infer import sample
 from exporter.accesslog.kept.cli import routes as routes_command
+from exporter.accesslog.proposal import propose
 from exporter.accesslog.report.backfill import Backfill
 from exporter.accesslog.report.ganglia import Ganglia
 from exporter.accesslog.report.qps import Reporter, follow
@@ -252,7 +253,7 @@ def qps_command(
 ) -> None:
     """Print requests per second by route and code every 10 seconds, following the log through its rotations."""
     start_logging("warn", "logfmt")
-    reading = reading._replace(format=reading.format or format_or_tab(log, reading.envelope))
+    reading = reading if reading.format else with_guess_or_tab(log, reading)
     source = make_source([LineFile(log)], reading)
     source = msgspec.structs.replace(source, from_="start" if from_start else "end")
     gmond = Ganglia(ganglia, interval_s) if ganglia else None

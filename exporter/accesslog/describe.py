@@ -19,12 +19,14 @@ class Description(NamedTuple):
     found: how many of its fields have a meaning.
     left_out: numbers that may be durations, with where they stand and some of them.
     seconds: the durations that are taken for seconds only because of their three decimals, likewise; empty if none.
+    no_sizes: where no field is known to be the answer's bytes, the whole numbers that may be, likewise; else None.
     """
 
     format: str
     found: int
     left_out: tuple[str, ...]
     seconds: str
+    no_sizes: tuple[str, ...] | None
 
 
 class _Token(NamedTuple):
@@ -79,6 +81,7 @@ _CLF_DATE = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _EPOCH = re.compile(r"1\d{9}(?:\.\d{1,6})?|1\d{12}")
 _INTEGER = re.compile(r"\d{1,15}")
+_SIZE_WITH_UNIT = re.compile(r"\d{1,15}(B)")
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 _NGINX_TIME = re.compile(r"(?:\d{1,7}\.\d{3}|-)(?:(?:, ?| : )(?:\d{1,7}\.\d{3}|-))*")  # nginx writes three decimals
 _WITH_UNIT = re.compile(r"\d{1,9}(?:\.\d{1,9})?(s|ms|us|ns)")
@@ -182,7 +185,8 @@ def _described(rows: Sequence[Sequence[_Token]]) -> Description | None:
     literals = "".join(token.gap + token.key for token in rows[0])
     if not literals.isascii() or "$" in literals:
         return None
-    return Description(text, len(names), tuple(_left_out(columns, names)), _seconds(columns, names))
+    no_sizes = None if "body_bytes_sent" in names.values() else tuple(_may_be_sizes(columns, names))
+    return Description(text, len(names), tuple(_left_out(columns, names)), _seconds(columns, names), no_sizes)
 
 
 def _column(number: int, tokens: Sequence[_Token]) -> _Column:
@@ -198,6 +202,8 @@ def _variable(column: _Column, name: str | None) -> tuple[str, str]:
     if name.startswith("duration_") and column.all(_WITH_UNIT):
         unit = name.removeprefix("duration_")
         return f"${{{name}}}", unit
+    if name == "body_bytes_sent" and column.all(_SIZE_WITH_UNIT):
+        return "${body_bytes_sent}", "B"
     if name == "request_uri" and column.all(_HOST_AND_PATH):
         return "$host$request_uri", ""
     return f"${name}", ""
@@ -259,13 +265,10 @@ def _status(columns: Sequence[_Column], roles: dict[int, str]) -> _Column | None
 
 
 def _size(columns: Sequence[_Column], roles: dict[int, str]) -> _Column | None:
-    """The number behind the status; elsewhere only if no other number can be meant."""
+    """The number behind the status, or one that has its unit: elsewhere it may be anything else."""
     status = _at(roles, "status")
-    numbers = [c for c in columns if c.number > status >= 0 and c.all(_INTEGER) and not c.all(_EPOCH) and not c.key]
-    others = [c for c in numbers if not c.all(_STATUS)]
-    if adjacent := _first(c for c in numbers if c.number == status + 1):
-        return adjacent
-    return others[0] if len(others) == 1 else None
+    behind = (c for c in columns if c.number == status + 1 and c.all(_INTEGER) and not c.all(_EPOCH) and not c.key)
+    return _first(behind) or _first(c for c in columns if c.all(_SIZE_WITH_UNIT))
 
 
 _FINDERS: tuple[tuple[str, _Find], ...] = (
@@ -326,6 +329,12 @@ def _left_out(columns: Sequence[_Column], roles: dict[int, str]) -> Iterator[str
         if column.number in roles or column.number < _at(roles, "status") or len(spread) < min(2, len(column.filled)):
             continue
         if column.all(_NUMBER) and not column.all(_EPOCH) and not _CODES.issuperset(column.filled):
+            yield _shown(column, f"$field{column.number}")
+
+
+def _may_be_sizes(columns: Sequence[_Column], roles: dict[int, str]) -> Iterator[str]:
+    for column in columns:
+        if column.number not in roles and column.all(_INTEGER) and not column.all(_EPOCH):
             yield _shown(column, f"$field{column.number}")
 
 

@@ -1,12 +1,14 @@
 """The source that a batch tool is to read: from its flags, from a configuration file, or guessed."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from exporter.accesslog.bad import excerpt
+from exporter.accesslog.formats import UserPaths
 from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.infer import ENOUGH, SAMPLE_LINES, Guess, fit, infer, refusal, sample, seconds_guessed
 from exporter.accesslog.serverconf import read_server_config
@@ -26,12 +28,13 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class Reading(NamedTuple):
-    """What flags say of how lines are read. `format`: None where it is to be guessed."""
+    """What flags say of how lines are read. `format`: None where it is to be guessed; `fields`: of a guess only."""
 
     format: str | None
     envelope: EnvelopeSetting
     time_unit: TimeUnit | None
     routes: tuple[str, ...]
+    fields: UserPaths | None = None
 
 
 def configured(path: Path, name: str | None) -> Source:
@@ -68,7 +71,7 @@ def chosen_source(
         if reading.format is None:
             file, data = first_sample(files, enough)
             guess = guessed(file.path, data, reading.envelope)
-            reading = reading._replace(format=guess.format)
+            reading = reading._replace(format=guess.format, fields=guess.fields)
             if reading.time_unit is None and (seconds := seconds_guessed(data, guess)):
                 wrong = "if that is wrong, add --time-unit ms (or us, ns)"
                 echo(f"exporter: {printable(file.path)}: taken for seconds: {printable(seconds)}; {wrong}", err=True)
@@ -85,13 +88,13 @@ def make_source(files: Sequence[LineFile], reading: Reading) -> Source:
 
     Raises ConfigError, and SourceError where no file can be read.
     """
-    format_ = reading.format
-    if format_ is None:
+    if reading.format is None:
         file, data = first_sample(files)
-        format_ = guessed(file.path, data, reading.envelope).format
+        guess = guessed(file.path, data, reading.envelope)
+        reading = reading._replace(format=guess.format, fields=guess.fields)
     paths = tuple(file.path for file in files)
     try:
-        return Source(source="log", paths=paths, **reading._replace(format=format_)._asdict())
+        return Source(source="log", paths=paths, **reading._asdict())
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
 
@@ -113,15 +116,13 @@ def first_sample(files: Sequence[LineFile], enough: int = SAMPLE_LINES) -> tuple
     return files[0], b""
 
 
-def format_or_tab(log: str, envelope: EnvelopeSetting) -> str:
-    """The format that a log's first lines fit; `tab` where there are none yet, or they fit nothing known."""
-    if not Path(log).is_file():  # a pipe can be read only once, and is not followed
-        return "tab"
-    try:
-        guess = infer(sample(log), envelope)
-    except SourceError:
-        return "tab"
-    return guess.format if guess else "tab"
+def with_guess_or_tab(log: str, reading: Reading) -> Reading:
+    """With the format that a log's first lines fit; `tab` where there are none yet, or they fit nothing known."""
+    guess = None
+    if Path(log).is_file():  # a pipe can be read only once, and is not followed
+        with suppress(SourceError):
+            guess = infer(sample(log), reading.envelope)
+    return reading._replace(format=guess.format if guess else "tab", fields=guess.fields if guess else None)
 
 
 def guessed(log: str, data: bytes, envelope: EnvelopeSetting) -> Guess:

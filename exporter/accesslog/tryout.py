@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from exporter.accesslog.bad import BadLines
-from exporter.accesslog.infer import SAMPLE_LINES, unitless
+from exporter.accesslog.infer import SAMPLE_LINES
 from exporter.accesslog.parse.reader import Reader
+from exporter.accesslog.proposal import unitless
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Buckets, Tally
 from exporter.sources.linefile import LineFile

@@ -5,7 +5,8 @@ import json
 import pytest
 import yaml
 
-from exporter.accesslog.infer import infer, propose
+from exporter.accesslog.infer import infer
+from exporter.accesslog.proposal import propose
 
 TAB = "192.0.2.1\tGET /users/7\t200\t5"
 COMBINED = '192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl"'

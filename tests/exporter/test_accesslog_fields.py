@@ -4,13 +4,16 @@ import json
 from functools import cache
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.formats import find_format
-from exporter.accesslog.infer import infer, propose, refusal
+from exporter.accesslog.infer import infer, refusal
 from exporter.accesslog.parse.columnar import Columnar
+from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.parse.scalar import tally_scalar
+from exporter.accesslog.proposal import propose
 from exporter.accesslog.tally import BUCKETS, BYTES, DURATION_NS, Buckets
 
 EDGES = Buckets((1.0,))
@@ -154,3 +157,104 @@ def test_durations_that_name_units_of_their_own_are_read_as_written(texts):
     assert timed(got)[0] == len(texts)
     bare = data.replace(texts[0].encode(), b"12")
     assert timed(tally_scalar(bare, find_format(guess.format), EDGES))[0] == len(texts) - 1
+
+
+OWN = {
+    "method": ("httpMethod", "verb", "reqMethod", "properties.httpMethod", "request_method"),
+    "path": ("requestUri", "resourcePath", "reqPath", "properties.requestUri", "requested_uri"),
+    "code": ("httpStatus", "StatusCode", "rspCode", "properties.httpStatusCode", "status"),
+    "bytes": ("sentBytes", "rspContentLen_bytes", "properties.responseBytes", "bytes"),
+    "duration": ("http.duration_ms", "took_ms", "req.elapsedMs", "properties.responseTimeMs", "latencyMs"),
+}
+NOISE = {
+    "referer": "/x",
+    "referrer_url": "https://www.example.org/x",
+    "id": 200,
+    "receivedBytes": 99,
+    "requestSize": 7,
+    "db_ms": 3,
+    "upstream.latency_ms": 5,
+    "msg": "GET it",
+    "port": 443,
+    "level": "info",
+    "tls": True,
+    "n": None,
+}
+
+
+def nested(pairs):
+    """The pairs as an object, with one object inside for each name before a point."""
+    tree = {}
+    for path, value in pairs:
+        *steps, last = path.split(".")
+        inside = tree
+        for step in steps:
+            inside = inside.setdefault(step, {})
+        inside[last] = value
+    return tree
+
+
+@given(data=st.data())
+def test_unusual_names_are_found_or_nothing_is_read_into_them(data):
+    names = {field: data.draw(st.sampled_from(some)) for field, some in OWN.items()}
+    noise = data.draw(st.lists(st.sampled_from(sorted(NOISE)), unique=True))
+    rows = [("GET", "/users/1", "200", 5, 12), ("POST", "/b?x=1", "404", 0, 7)]
+    lines = []
+    for row in rows:
+        values = dict(zip(names.values(), row, strict=True)) | {name: NOISE[name] for name in noise}
+        order = data.draw(st.permutations(sorted(values)))
+        lines.append(json.dumps(nested((name, values[name]) for name in order)).encode())
+    log = b"\n".join(lines)
+    guess = infer(log)
+    if guess is None:
+        assert refusal(log)
+        return
+    tally = Reader(guess.parsed(), Buckets((1.0,))).read(log)
+    assert tally.failed == {}
+    assert set(tally.hits) == {(b"GET", b"/users/1", b"200"), (b"POST", b"/b", b"404")}
+    assert sum(numbers[BYTES] for numbers in tally.hits.values()) in (5, 0)
+    assert sum(numbers[DURATION_NS] for numbers in tally.hits.values()) in (19_000_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "want"),
+    [
+        (
+            {"httpMethod": "GET", "resourcePath": "/a", "status": "200", "responseLength": "5"},
+            {"method": "httpMethod", "path": "resourcePath", "code": "status", "bytes": "responseLength"},
+        ),
+        (
+            {"p": {"httpMethod": "GET", "requestUri": "/a", "httpStatus": 200, "sentBytes": 5, "receivedBytes": 9}},
+            {"method": "p.httpMethod", "path": "p.requestUri", "code": "p.httpStatus", "bytes": "p.sentBytes"},
+        ),
+        (
+            {"first": {"requestLine": "GET /a HTTP/1.1"}, "rsp": {"statusCode": 200}},
+            {"request": "first.requestLine", "code": "rsp.statusCode"},
+        ),
+        ({"method": "GET", "path": "/a", "status": 200, "http": {"duration_ms": 5}}, {"duration": "http.duration_ms"}),
+        ({"method": "GET", "path": "/a", "status": 200, "db": {"time_ms": 5}}, None),
+        ({"a": "GET", "b": "/a", "c": 200}, False),
+        ({"httpMethod": "GET", "page": "/a", "httpStatus": 200}, False),
+        ({"httpMethod": "GET", "uri": "/a", "httpStatus": 200, "grpcStatus": 200}, False),
+    ],
+)
+def test_the_proposal_names_the_fields_that_it_found(line, want):
+    data = json.dumps(line).encode() + b"\n"
+    guess = infer(data)
+    if want is False:
+        assert guess is None
+        return
+    text = propose("a.log", data, guess)
+    assert yaml.safe_load(text)["accesslog"][0].get("fields") == want
+    assert ("# The names in `fields` are found by what they say" in text) == (want is not None)
+
+
+def test_every_tool_reads_the_fields_that_infer_proposes(run, tmp_path):
+    line = {"httpMethod": "GET", "resourcePath": "/a", "httpStatus": "200", "sentBytes": "5", "http": {"took_ms": 7}}
+    log = tmp_path / "a.log"
+    log.write_text(f"{json.dumps(line)}\n" * 2)
+    assert "  bytes=5  duration=0.007s\n" in run("explain", log)[1]
+    assert json.loads(run("summary", "--json", log)[1])["requests"][0]["count"] == 2
+    assert "/a\t200\t" in run("qps", log, "--once", "--from-start", "--interval", "0.1")[1]
+    run("infer", log, "--output", tmp_path / "exporter.yml")
+    assert run("check", tmp_path / "exporter.yml")[0] == 0

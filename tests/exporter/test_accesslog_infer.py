@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import find_format
-from exporter.accesslog.infer import Guess, infer, propose, refusal
+from exporter.accesslog.infer import Guess, infer, refusal
 from exporter.accesslog.parse.reader import Reader
+from exporter.accesslog.proposal import propose
 from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets
 
 CLF, ISO, AGENT = "22/Nov/2026:06:30:48 +0000", "2026-11-22T06:30:48+00:00", "Mozilla/5.0 (X11; Linux x86_64), like"
@@ -173,6 +174,34 @@ def test_hostile_lines_are_described_in_linear_time(unit):
     list(describe(data))
     guess = infer(data)
     assert guess is None or guess.fits >= 0.6
+
+
+@pytest.mark.parametrize(
+    ("line", "want"),
+    [
+        ('[{i}] "GET /a" 200 /srv/a.php 12.{i} 2048', "(others: $field0 (1, 2), $field5 (2048))"),
+        ('x "GET /a" 200 - {i}x', "right behind the status.\n"),
+    ],
+)
+def test_numbers_that_may_be_bytes_are_not_taken_for_them(line, want):
+    data = "\n".join(line.format(i=i) for i in (1, 2)).encode()
+    guess = infer(data)
+    assert read(data, guess)[1] == 0
+    assert "# Bytes are not counted: no number is " in propose("a.log", data, guess)
+    assert want in propose("a.log", data, guess)
+
+
+def test_bytes_may_have_their_unit():
+    line = '"GET http://h/a HTTP/1.1" from 192.0.2.1:1 - 200 5B in 1.5ms'
+    data = f"{line}\n{line}\n".encode()
+    assert read(data, infer(data)) == (2, 10, 3 * MILLIS, 2)
+    assert "Bytes are not counted" not in propose("a.log", data, infer(data))
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=8))
+def test_blank_lines_hide_no_format(blanks):
+    data = "".join(f'{COMMON} 200 3 "-" "curl"\n' + "\n" * count for count in blanks).encode()
+    assert infer(data) == Guess("combined", 1.0)
 
 
 def test_what_stands_in_quotes_is_a_request_only_with_a_method():

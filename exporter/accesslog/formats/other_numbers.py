@@ -28,7 +28,7 @@ def other_numbers(name: str, lines: Iterable[bytes]) -> dict[str, list[str]]:
             record = READERS[name](line.rstrip(b"\r\n"))
         except BadRecord:
             continue
-        for path, value in _leaves(record, "", _DEEPEST):
+        for path, value in leaves(record):
             words = _HUMP.sub("_", path).lower()
             if path in _KNOWN or isinstance(value, bool) or value in (None, "", "-") or _OTHER_WORDS.search(words):
                 continue
@@ -40,10 +40,11 @@ def other_numbers(name: str, lines: Iterable[bytes]) -> dict[str, list[str]]:
     return {path: texts for path, texts in values.items() if len(texts) > 1 or len(found[path]) == 1}
 
 
-def _leaves(record: Mapping[str, Any], start: str, depth: int) -> Iterator[tuple[str, Any]]:
+def leaves(record: Mapping[str, Any], start: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, Any]]:
+    """Each path at which a record has neither an object nor a list, and what is there."""
     for key, value in record.items():
         if isinstance(value, Mapping):
             if depth > 1:
-                yield from _leaves(value, f"{start}{key}.", depth - 1)
+                yield from leaves(value, f"{start}{key}.", depth - 1)
         elif not isinstance(value, list):
             yield f"{start}{key}", value
