@@ -12,13 +12,14 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import duckdb
 import numpy as np
 
+from exporter import duck
 from exporter.hosting.bulk import TABLES, Columns
 from foundation.errors import StoreError
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 _SQL_TYPES = {"account_name": "VARCHAR", "workload": "DOUBLE"}  # every other column is a BIGINT
 MAX_CELLS = 500_000  # decisions x servers that routing is tested on; more would cost time and tell nothing new
-MEMORY_LIMIT = "1GB"  # beyond it DuckDB works from disk
+MEMORY_BYTES = 1 << 30  # beyond it DuckDB works from disk
 
 
 class Window(NamedTuple):
@@ -73,7 +74,7 @@ class DuckEngine:
     """DuckDB in this process, over columns in memory."""
 
     def __init__(self, tables: Mapping[str, Columns]) -> None:
-        self._db = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "preserve_insertion_order": False})
+        self._db = duck.connect(memory_bytes=MEMORY_BYTES, preserve_insertion_order=False)
         for name, columns in TABLES.items():
             typed = ", ".join(f"{column} {_SQL_TYPES.get(column, 'BIGINT')}" for column in columns)
             self._db.execute(f"CREATE TABLE {name} ({typed})")

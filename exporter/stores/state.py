@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import duckdb
 
+from exporter import duck
 from foundation.errors import StoreError
 
 MEMORY_MB = 384  # with the interpreter and the file's buffers below 700 MiB; beyond it DuckDB works from disk
@@ -68,8 +69,8 @@ class Database:
             raise StoreError(f"{path.parent}: {exc.strerror}") from exc
         _check_file(path)
         try:
-            self._db = duckdb.connect(
-                str(path.absolute()), config={"memory_limit": f"{memory_mb}MB", "temp_directory": f"{path}.tmp"}
+            self._db = duck.connect(
+                str(path.absolute()), memory_bytes=memory_mb * 1_000_000, temp_directory=f"{path}.tmp"
             )
         except duckdb.Error as exc:
             raise StoreError(_why_not(path, str(exc))) from exc
@@ -126,6 +127,7 @@ class Database:
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        duck.check_room()
         with self._errors():
             cursor = self._db.cursor()
             self._cursors.add(cursor)

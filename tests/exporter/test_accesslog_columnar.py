@@ -13,6 +13,7 @@ from exporter.accesslog.parse.columnar import Columnar
 from exporter.accesslog.parse.records import Records
 from exporter.accesslog.parse.scalar import tally_normal, tally_scalar
 from exporter.accesslog.tally import Buckets
+from foundation import memory
 
 BUCKETS = Buckets((0.001, 0.1, 2.5))
 BULK = [name for name, one in PRESETS.items() if one.bulk or one.learn or one.same_keys]
@@ -122,6 +123,20 @@ TAB_LINE = GOOD["tab"][0]
 )
 def test_the_columnar_engine_takes_odd_chunks(data):
     assert engine("tab").tally(data) == tally_scalar(data, PRESETS["tab"], BUCKETS)
+
+
+@pytest.mark.parametrize("begins", [False, True], ids=["from-the-start", "later"])
+def test_without_memory_for_duckdb_the_same_is_counted(monkeypatch, caplog, begins):
+    columnar = Columnar(PRESETS["tab"], BUCKETS)
+    data = b"\n".join([*GOOD["tab"], b"junk", b""])
+    want = tally_scalar(data, PRESETS["tab"], BUCKETS)
+    if begins:
+        assert columnar.tally(data) == want
+    monkeypatch.setattr(memory, "left", lambda: memory.Left(1 << 20, None))
+    assert columnar.tally(data) == columnar.tally(data) == want
+    monkeypatch.undo()
+    assert columnar.tally(data) == want
+    assert caplog.text.count("read more slowly, without DuckDB: Cannot allocate memory") == 1
 
 
 def test_many_lines_take_the_columnar_way(monkeypatch):

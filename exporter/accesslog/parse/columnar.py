@@ -6,6 +6,7 @@ scalar engine. If DuckDB cannot account for each line of a chunk, the whole chun
 same tally of the same bytes; the differential tests hold them to it.
 """
 
+import logging
 import os
 import re
 import weakref
@@ -14,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 import duckdb
 import msgspec
 
+from exporter import duck
 from exporter.accesslog.formats import Format
 from exporter.accesslog.formats.envelope import OPENERS, Envelope, prefix
 from exporter.accesslog.parse import columnar_sql
@@ -30,8 +32,11 @@ from exporter.accesslog.tally import (
     known_code,
     normal,
 )
+from foundation.errors import StoreError
 
-_MEMORY_LIMIT = "128MiB"
+log = logging.getLogger(__name__)
+
+_MEMORY_BYTES = 128 << 20
 
 _SHAPES = 8
 """Kinds of lines that one log may have, and be quick: a program's requests, and some other messages."""
@@ -59,10 +64,8 @@ class Columnar:
         self._envelope = envelope
         self._shapes: list[_Shape] = []
         self._buckets = buckets
-        # DuckDB must not remember a file: it is another one under the same name each time.
-        self._db = duckdb.connect(
-            config={"memory_limit": _MEMORY_LIMIT, "temp_directory": "", "enable_external_file_cache": False}
-        )
+        self._db: duckdb.DuckDBPyConnection | None = None
+        self._has_complained = False
         self._chunk = os.memfd_create("tidewatch-chunk", os.MFD_CLOEXEC)  # a file that is only memory
         self._path = f"/proc/self/fd/{self._chunk}"
         weakref.finalize(self, os.close, self._chunk)
@@ -137,7 +140,9 @@ class Columnar:
         return shape
 
     def _rows(self, data: bytes, shape: "_Shape") -> list[_Row] | None:
-        """The groups of a chunk; None where DuckDB does not take it or loses a line of it."""
+        """The groups of a chunk; None where DuckDB has too little memory, does not take it or loses a line of it."""
+        if not self._is_open():
+            return None
         os.ftruncate(self._chunk, len(data))
         if os.pwrite(self._chunk, data, 0) < len(data):
             return None
@@ -148,10 +153,25 @@ class Columnar:
                 return rows
         return self._ask(columnar_sql.by_regex(self._path, shape.format, self._buckets), lines)
 
+    def _is_open(self) -> bool:
+        """Whether there is a database and memory for a chunk."""
+        try:
+            if self._db is not None:
+                duck.check_room()
+            else:  # DuckDB must not remember a file: it is another one under the same name each time
+                self._db = duck.connect(memory_bytes=_MEMORY_BYTES, temp_directory="", enable_external_file_cache=False)
+        except StoreError as exc:
+            if not self._has_complained:
+                log.warning("logs are read more slowly, without DuckDB: %s", exc)
+            self._has_complained = True
+            return False
+        return True
+
     def _ask(self, sql: str, lines: int) -> list[_Row] | None:
+        assert self._db is not None
         try:
             rows: list[_Row] = self._db.execute(sql).fetchall()
-        except duckdb.Error:
+        except (duckdb.Error, MemoryError):
             return None
         return rows if sum(row[4] for row in rows) == lines else None
 
