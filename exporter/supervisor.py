@@ -3,6 +3,7 @@
 A source that ends by an unexpected error is counted, its traceback logged once, and it is built anew and goes on from
 its last commit, after a wait that grows while it keeps failing. What its state holds meanwhile is shown to nobody: it
 may be half counted. What the user can mend is another thing while a source has never run: that ends the process.
+So does memory that runs out: what else fails then is not known, and a process that begins anew goes on from its commit.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from exporter.catalogue import Family
 from foundation.clock import Clock
-from foundation.errors import TidewatchError
+from foundation.errors import OUT_OF_MEMORY, StoreError, TidewatchError, is_out_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,8 @@ class Supervisor(Generic[R]):
             try:
                 await runner.run()
             except Exception as exc:
+                if is_out_of_memory(exc):
+                    raise StoreError(OUT_OF_MEMORY) from exc
                 has_begun = has_begun or runner.begun.is_set()
                 if not has_begun and _is_for_the_user(exc):
                     raise

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE})
 _PASSING_WORDS = tuple(os.strerror(number) for number in sorted(_PASSING))
 
+OUT_OF_MEMORY = "out of memory: give it more than its limit (ulimit -v, a control group) or the machine leaves it"
+_NO_MEMORY_WORDS = ("can't start new thread", "failed to map segment")  # Python's and the loader's, who have no types
+
 
 class TidewatchError(Exception):
     """Something the user can act on; its text is all they see: one line, or one line for each argument."""
@@ -63,6 +66,15 @@ def may_pass(exc: Exception) -> bool:
     if isinstance(exc, OSError):
         return exc.errno in _PASSING
     return any(words in str(exc) for words in _PASSING_WORDS)
+
+
+def is_out_of_memory(exc: BaseException) -> bool:
+    """Whether it, or each error of a group, says that memory ran out: for data, a thread's stack or a library."""
+    if isinstance(exc, BaseExceptionGroup):
+        return all(is_out_of_memory(one) for one in exc.exceptions)
+    if isinstance(exc, RuntimeError | ImportError):
+        return any(words in str(exc) for words in _NO_MEMORY_WORDS)
+    return isinstance(exc, MemoryError)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from types import TracebackType
 
 import click
 
-from foundation.errors import StoreError, TidewatchError, in_words
+from foundation.errors import OUT_OF_MEMORY, StoreError, TidewatchError, in_words, is_out_of_memory
 from foundation.terminal import echo, printable
 
 INTERRUPTED = 130  # by Ctrl-C
@@ -31,7 +31,10 @@ def run_command(name: str, command: Callable[..., object]) -> None:
         code = command(standalone_mode=False)
     except click.Abort:
         sys.exit(INTERRUPTED)
-    except RuntimeError as exc:
+    except (MemoryError, RuntimeError, ImportError, BaseExceptionGroup) as exc:
+        if is_out_of_memory(exc):
+            echo(f"{name}: {OUT_OF_MEMORY}", err=True)
+            sys.exit(StoreError.exit_code)
         if str(exc) != _DUCKDB_INTERRUPTED:
             raise
         sys.exit(INTERRUPTED)

@@ -9,7 +9,7 @@ import pytest
 from exporter.catalogue import Metric
 from exporter.supervisor import Supervisor
 from foundation.clock import SystemClock
-from foundation.errors import ConfigError, StoreError
+from foundation.errors import ConfigError, StoreError, ungrouped
 
 READ = Metric("read_total", "counter", "", ("source",))
 
@@ -27,6 +27,8 @@ class Source:
             self.begun.set()
         if word in {"refused", "trouble"}:
             raise StoreError("the state cannot be had")
+        if word == "greedy":
+            raise ExceptionGroup("", [MemoryError()])
         if word == "calm":
             self.clock.now_s += 1000
         if word in {"bug", "calm"}:
@@ -91,6 +93,13 @@ async def test_a_source_that_fails_is_built_anew_and_the_others_never_notice(cap
         assert supervisor._clock.waits_s == [1, 2, 4]
     assert caplog.text.count("source bad failed") == 1
     assert caplog.text.count("Traceback") == 1
+
+
+async def test_memory_that_runs_out_ends_the_process_with_one_line():
+    async with running({"greedy": ["calm", "greedy"], "good": []}) as (_, task):
+        await asyncio.wait([task])
+        with pytest.raises(StoreError, match="out of memory"), ungrouped():
+            task.result()
 
 
 async def test_the_waits_grow_to_a_minute_and_begin_anew_after_a_calm_time():

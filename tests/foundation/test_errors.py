@@ -5,7 +5,7 @@ import errno
 
 import pytest
 
-from foundation.errors import ConfigError, SourceError, StoreError, may_pass, ungrouped
+from foundation.errors import ConfigError, SourceError, StoreError, is_out_of_memory, may_pass, ungrouped
 
 
 async def fail(exc):
@@ -43,3 +43,21 @@ async def test_a_bug_beside_a_known_error_stays_visible():
 )
 def test_what_may_pass_is_what_something_has_run_out_of(exc, want):
     assert may_pass(exc) is want
+
+
+@pytest.mark.parametrize(
+    ("exc", "want"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("can't start new thread"), True),
+        (ImportError("lib.so: failed to map segment from shared object"), True),
+        (ExceptionGroup("", [ExceptionGroup("", [MemoryError()]), MemoryError()]), True),
+        (ExceptionGroup("", [MemoryError(), ZeroDivisionError()]), False),
+        (RuntimeError("another"), False),
+        (ImportError("no such module"), False),
+        (OSError(), False),
+    ],
+    ids=["data", "thread", "library", "group", "mixed", "runtime", "import", "other"],
+)
+def test_what_says_that_memory_has_run_out(exc, want):
+    assert is_out_of_memory(exc) is want

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from foundation.errors import ConfigError, SourceError
+from foundation.errors import OUT_OF_MEMORY, ConfigError, SourceError
 from foundation.program import run_command
 
 
@@ -37,8 +37,10 @@ def fail(exc):
         (lambda: fail(ConfigError("a\n\x1b[2Jb: gone")), (2, "tool: a\\n\\x1b[2Jb: gone\n")),
         (lambda: fail(KeyboardInterrupt()), (130, "\n")),
         (lambda: fail(RuntimeError("Query interrupted")), (130, "")),
+        (lambda: fail(MemoryError()), (5, f"tool: {OUT_OF_MEMORY}\n")),
+        (lambda: fail(ExceptionGroup("", [RuntimeError("can't start new thread")])), (5, f"tool: {OUT_OF_MEMORY}\n")),
     ],
-    ids=["well", "own-code", "error", "two-problems", "hostile-name", "interrupted", "in-duckdb"],
+    ids=["well", "own-code", "error", "two-problems", "hostile-name", "interrupted", "in-duckdb", "memory", "threads"],
 )
 def test_how_a_command_ends(capsys, callback, want):
     code, out, err = run(capsys, callback, "--form", "a")
