@@ -4,8 +4,10 @@ import asyncio
 import io
 import os
 import select
+import signal
 import subprocess
 import sys
+import time
 
 import msgspec
 import pytest
@@ -48,6 +50,31 @@ def test_slices_of_any_size_amount_to_the_whole(lines, after):
         total.merge(tally)
         rest = rest[taken_bytes:]
     assert total == tally_normal(data, format_, BUCKETS)
+
+
+def test_the_timer_of_regexes_ends_when_none_are_tried():
+    tally_normal(b"GET / 200\n", custom_format(REGEX), BUCKETS)
+    assert signal.getitimer(signal.ITIMER_VIRTUAL)[1] > 0
+    until_s = time.process_time() + 5.0
+    while signal.getitimer(signal.ITIMER_VIRTUAL)[1] > 0 and time.process_time() < until_s:
+        pass
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
+
+
+@pytest.mark.slow
+def test_a_process_that_has_tried_regexes_ends_in_order():
+    """The interpreter takes its signal handlers away before the process ends; from then on, a ring would be fatal."""
+    program = (
+        "import time\n"
+        "from exporter.accesslog.formats.custom import custom_format\n"
+        "class Late:\n"
+        "    def __del__(self):\n"
+        "        until = time.process_time() + 0.2\n"
+        "        while time.process_time() < until: pass\n"
+        "import sys; sys.late = Late()\n"
+        "custom_format('(?P<code>x)').second_look(b'x')\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_nothing_is_no_lines():
