@@ -8,6 +8,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from operator import add
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -88,8 +89,12 @@ class Tally(msgspec.Struct):
             self.failed[reason] = self.failed.get(reason, 0) + count
         for key, numbers in other.hits.items():
             mine = self.hits.get(key)
-            # a log may announce that its lines have a time no more, or have one from now on
-            self.hits[key] = [a + b for a, b in zip_longest(mine or (), numbers, fillvalue=0)]
+            if mine is None:
+                self.hits[key] = numbers.copy()
+            elif len(mine) == len(numbers):
+                self.hits[key] = list(map(add, mine, numbers))
+            else:  # a log may announce that its lines have a time no more, or have one from now on
+                self.hits[key] = [a + b for a, b in zip_longest(mine, numbers, fillvalue=0)]
 
 
 class Buckets:

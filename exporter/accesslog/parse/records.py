@@ -201,7 +201,7 @@ def _units(values: list[Any], column: Column, meaning: Meaning) -> npt.NDArray[n
     elif meaning.needs_point and set(map(type, values)) != {float}:
         return None
     try:
-        return np.array(list(map(float, values)))
+        return np.array(list(map(float, values)) if column.is_text else values, np.float64)
     except (ValueError, OverflowError):
         return None
 
