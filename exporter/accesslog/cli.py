@@ -4,7 +4,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, get_args
@@ -23,8 +23,9 @@ from exporter.accesslog.kept.cli import routes as routes_command
 from exporter.accesslog.proposal import propose
 from exporter.accesslog.report.backfill import Backfill
 from exporter.accesslog.report.ganglia import Ganglia
+from exporter.accesslog.report.pair import Job, Pair
 from exporter.accesslog.report.qps import Reporter, follow
-from exporter.accesslog.report.summary import CHUNK_BYTES, as_table, new_reader, summarize, tally_file
+from exporter.accesslog.report.summary import CHUNK_BYTES, as_table, summarize, tally_file
 from exporter.accesslog.source import TimeUnit
 from exporter.accesslog.tally import Tally
 from exporter.checkpoint import STATE_DIR
@@ -127,12 +128,13 @@ def summary(
         aside = stack.enter_context(set_aside(aside_path)) if aside_path else None
         files = [LineFile(log, chunk_bytes=CHUNK_BYTES, on_too_long=aside) for log in logs]
         source = make_source(files, reading)
-        reader = new_reader(source.parsed_format(), source.envelope)
+        job = Job(source, timed=False)
+        pair = stack.enter_context(closing(Pair(job.reader(), job)))
         tally, bad, trouble = Tally(), BadLines(), list[TidewatchError]()
         progress = stack.enter_context(_progress(files))
         for file in files:
             try:
-                tally_file(file, reader, tally, bad, progress, aside=aside)
+                tally_file(file, pair, tally, bad, progress, aside=aside)
             except SourceError as exc:
                 trouble.append(exc)
             else:

@@ -18,15 +18,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from exporter.accesslog.bad import BadLines
 from exporter.accesslog.formats import find_format
-from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.parse.scalar import tally_scalar
+from exporter.accesslog.report.pair import Job, Pair
 from exporter.accesslog.report.summary import CHUNK_BYTES, tally_file
-from exporter.accesslog.source import BUCKETS_S
+from exporter.accesslog.source import BUCKETS_S, Source
 from exporter.accesslog.tally import Buckets, Tally
 from exporter.sources.linefile import LineFile
 
@@ -159,7 +160,9 @@ def used_cpu_s():
 
 def in_bulk(path, name):
     file = LineFile(str(path), chunk_bytes=CHUNK_BYTES)
-    tally_file(file, Reader(find_format(name), BUCKETS, envelope="auto"), Tally(), BadLines(), lambda: None)
+    job = Job(Source(source="bench", paths=(str(path),), format=name), timed=True)
+    with closing(Pair(job.reader(), job)) as pair:
+        tally_file(file, pair, Tally(), BadLines(), lambda: None)
 
 
 def by_mtail(path, program, folder):

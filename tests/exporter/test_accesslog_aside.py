@@ -13,6 +13,7 @@ from exporter.accesslog.bad import BadLines
 from exporter.accesslog.formats import PRESETS
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.report.backfill import Backfill
+from exporter.accesslog.report.pair import Pair
 from exporter.accesslog.report.summary import tally_file
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import COUNT, Buckets, Tally
@@ -35,7 +36,7 @@ def aside_of(name, data, folder, line_bytes):
     (folder / "access.log").write_bytes(data)
     aside, tally, bad = [], Tally(), BadLines()
     file = LineFile(str(folder / "access.log"), chunk_bytes=64, line_bytes=line_bytes, on_too_long=aside.append)
-    tally_file(file, Reader(PRESETS[name], NONE), tally, bad, lambda: None, aside=aside.append)
+    tally_file(file, Pair(Reader(PRESETS[name], NONE)), tally, bad, lambda: None, aside=aside.append)
     return b"".join(aside), tally, bad
 
 

@@ -12,6 +12,7 @@ from exporter.accesslog.parse.columnar import Columnar
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.report.backfill import Backfill
+from exporter.accesslog.report.pair import Pair
 from exporter.accesslog.report.summary import tally_file
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import COUNT, BadLine, Buckets, Tally
@@ -79,7 +80,7 @@ def test_the_numbers_of_a_file_add_up_whatever_its_bytes(tmp_path_factory, data,
     path.write_bytes(data)
     tally, bad = Tally(), BadLines()
     file = LineFile(str(path), chunk_bytes=16, line_bytes=40)
-    tally_file(file, Reader(PRESETS[name], NONE), tally, bad, lambda: None)
+    tally_file(file, Pair(Reader(PRESETS[name], NONE)), tally, bad, lambda: None)
     requests = sum(numbers[COUNT] for numbers in tally.hits.values())
     directives = sum(line.startswith(PRESETS[name].directive or b"\n") for line in data.split(b"\n"))
     assert tally.lines == file.lines == data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
@@ -93,7 +94,7 @@ def test_lines_keep_their_numbers_beside_those_that_are_too_long(tmp_path, chunk
     path.write_bytes(b"a\tGET /\t200\t5\n" + b"x" * 50 + b"\nbad\n" + b"y" * 50 + b"\n\n")
     bad = BadLines()
     file = LineFile(str(path), chunk_bytes=chunk_bytes, line_bytes=20)
-    tally_file(file, Reader(PRESETS["tab"], NONE), Tally(), bad, lambda: None)
+    tally_file(file, Pair(Reader(PRESETS["tab"], NONE)), Tally(), bad, lambda: None)
     assert bad.counts == {"format": 1, "blank": 1, "too_long": 2}
     assert {reason: one.number for reason, one in bad.first.items()} == {"format": 3, "blank": 5, "too_long": 2}
     assert bad.first["too_long"].text.startswith(b"xxx")

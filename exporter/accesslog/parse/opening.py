@@ -81,6 +81,10 @@ class Opening:
         """The envelope of the log at `path`, as far as it has been found."""
         return self.envelope(b"", path)
 
+    def is_settled(self, path: str) -> bool:
+        """Whether the envelope of the log at `path` will not change any more."""
+        return self._setting != "auto" or path in self.kept.envelopes
+
     def waits(self, path: str) -> bool:
         """Whether a part of a line waits for its end."""
         return any(one == path for one, _ in self.kept.parts)

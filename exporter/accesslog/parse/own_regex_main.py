@@ -55,7 +55,7 @@ def _format(regex: str, duration_unit_ns: int | None) -> Format:
     return msgspec.structs.replace(custom_format(regex), duration_unit_ns=duration_unit_ns)
 
 
-def _depend_on(parent: int) -> None:
+def depend_on(parent: int) -> None:
     """End with the exporter, however that ends; and not by the Ctrl-C that ends it in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(AttributeError):  # not on Linux: the end of the questions is seen, if later
@@ -72,7 +72,7 @@ def _be_modest() -> None:
 
 
 if __name__ == "__main__":
-    _depend_on(int(sys.argv[1]))
+    depend_on(int(sys.argv[1]))
     _be_modest()
     with contextlib.suppress(BrokenPipeError):
         serve(sys.stdin.buffer, sys.stdout.buffer)

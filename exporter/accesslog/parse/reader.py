@@ -36,7 +36,7 @@ class Reader:
         self, format_: Format, buckets: Buckets, kept: bytes | None = None, *, envelope: EnvelopeSetting = "none"
     ) -> None:
         """`kept`: the `kept` of an earlier reader of the same log. `envelope`: what the lines are in."""
-        self._format = format_
+        self.format = format_
         self._buckets = buckets
         self._columnar: dict[tuple[str | None, Envelope | None], Columnar] = {}
         self._records: Records | None = None
@@ -48,7 +48,7 @@ class Reader:
     @property
     def own_regex(self) -> Format | None:
         """The format, if it is the user's own regex: then `read` belongs in the main thread, or `OwnRegex` does it."""
-        return self._format if self._format.own_regex is not None else None
+        return self.format if self.format.own_regex is not None else None
 
     @property
     def kept(self) -> bytes | None:
@@ -67,6 +67,15 @@ class Reader:
         if tally.bad and inside.lines.count(b"\n") != data.count(b"\n"):  # parts joined, or errors between the lines
             tally.bad = {reason: bad._replace(number=0) for reason, bad in tally.bad.items()}
         return tally
+
+    def go_on_from(self, kept: bytes | None) -> None:
+        """Forget what was read, and remember what another reader of the same log has `kept`. Raises StoreError."""
+        other = _restored(kept)
+        self._kept.envelopes, self._kept.parts, self._kept.lines = other.envelopes, other.parts, other.lines
+
+    def knows_envelope(self, path: str) -> bool:
+        """Whether it is settled what the lines of the log at `path` are in."""
+        return self._opening.is_settled(path)
 
     def finish(self, path: str = "") -> Tally:
         """Count the lines whose ends never came, where nothing more is to come of the file."""
@@ -114,11 +123,11 @@ class Reader:
 
     def _try(self, data: bytes) -> Tally:
         """What the format makes of lines, of which nothing is remembered."""
-        return Reader(self._format, self._buckets).read(data)
+        return Reader(self.format, self._buckets).read(data)
 
     def _read(self, data: bytes, path: str) -> Tally:
-        if self._format.reshape is None:
-            return self._tally(data, self._format)
+        if self.format.reshape is None:
+            return self._tally(data, self.format)
         tally = Tally()
         for format_, part in self._parts(data, path):
             tally.merge(self._tally(part, format_))
@@ -129,7 +138,7 @@ class Reader:
 
         Parts of lines must be joined in their order, and so must what a directive of the log changes.
         """
-        format_ = self._format
+        format_ = self.format
         if len(data) < BULK_BYTES or not (format_.bulk or format_.learn) or format_.reshape is not None:
             return None
         envelope = self._opening.envelope(data, home)
@@ -188,9 +197,9 @@ class Reader:
 
     def _announced_format(self, path: str) -> Format:
         line = self._kept.lines.get(path)
-        if line is None or self._format.reshape is None:
-            return self._format
-        return self._format.reshape(line) or self._format
+        if line is None or self.format.reshape is None:
+            return self.format
+        return self.format.reshape(line) or self.format
 
 
 def _restored(kept: bytes | None) -> _Kept:

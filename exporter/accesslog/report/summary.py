@@ -6,11 +6,9 @@ import msgspec
 
 from exporter.accesslog.aside import Aside, read_each
 from exporter.accesslog.bad import BadLines, excerpt
-from exporter.accesslog.formats import Format
-from exporter.accesslog.formats.envelope import EnvelopeSetting
-from exporter.accesslog.parse.reader import Reader
+from exporter.accesslog.report.pair import Pair
 from exporter.accesslog.routes import Router
-from exporter.accesslog.tally import BYTES, COUNT, Buckets, Tally, pieces
+from exporter.accesslog.tally import BYTES, COUNT, Tally, pieces
 from exporter.sources.linefile import LineFile
 from foundation.terminal import printable
 
@@ -53,7 +51,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 def tally_file(
     file: LineFile,
-    reader: Reader,
+    pair: Pair,
     tally: Tally,
     bad: BadLines,
     progress: Callable[[], None],
@@ -64,11 +62,14 @@ def tally_file(
 
     `aside` takes every bad line; that costs speed, as lines are then read one at a time.
     """
+    reader = pair.reader
     try:
         for data in file:
+            if not aside:
+                pair.start(file.raw_total)
             before = file.lines_before
-            for piece in pieces(data, _PIECE_BYTES) if reader.own_regex else (data,):
-                found = read_each(reader, piece, file.path, aside) if aside else reader.read(piece, file.path)
+            for piece in pieces(data, _PIECE_BYTES) if reader.format.own_regex else (data,):
+                found = read_each(reader, piece, file.path, aside) if aside else pair.read(piece, file.path)
                 bad.add(found, file.path, lines_before=before)
                 tally.merge(found)
                 if piece is not data:  # of several
@@ -120,8 +121,3 @@ def as_table(summary: Summary) -> Iterable[str]:
     for reason, first in summary.first_bad.items():
         place = printable(first.file) if first.line is None else f"{printable(first.file)} line {first.line}"
         yield f"first of {reason}: {place}: {first.text}"
-
-
-def new_reader(format_: Format, envelope: EnvelopeSetting) -> Reader:
-    """A reader for totals, which need no histogram."""
-    return Reader(msgspec.structs.replace(format_, has_duration=False), Buckets((1.0,)), envelope=envelope)

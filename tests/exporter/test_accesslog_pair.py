@@ -1,0 +1,153 @@
+"""Two processes make of a log what one makes, whatever stands at the cut and whatever becomes of the second."""
+
+import io
+import json
+import os
+import signal
+import threading
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exporter.accesslog.bad import BadLines
+from exporter.accesslog.formats.envelope import OPENERS
+from exporter.accesslog.report import pair as module
+from exporter.accesslog.report.pair import Job, Pair
+from exporter.accesslog.report.pair_main import serve
+from exporter.accesslog.report.summary import tally_file
+from exporter.accesslog.source import Source
+from exporter.accesslog.tally import Tally
+from exporter.sources.linefile import LineFile
+
+RECORD = b'{"method":"GET","uri":"/a","status":200,"bytes":7,"request_time":0.25}'
+
+
+class Beside:
+    """What `Popen` gives, with the process's work in a thread."""
+
+    def __init__(self, *_, **__):
+        (there, here), (back, forth) = os.pipe(), os.pipe()
+        self.stdin, self.stdout = open(here, "wb"), open(back, "rb")  # noqa: PTH123, SIM115, closed by the pair
+        self._pipes = open(there, "rb"), open(forth, "wb")  # noqa: PTH123, SIM115, closed in the thread
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        with self._pipes[0], self._pipes[1]:
+            serve(*self._pipes)
+
+    def kill(self):
+        self.stdin.close()
+
+    def wait(self):
+        self._thread.join()
+
+
+def job(format_="json", **more):
+    return Job(Source(source="log", paths=("log",), format=format_, **more), timed=True)
+
+
+@pytest.fixture
+def pairing(monkeypatch):
+    """Pieces of any size are worth sending."""
+    monkeypatch.setattr(module, "WORTH_BYTES", 0)
+    monkeypatch.setattr(module, "_PIECE_BYTES", 0)
+    monkeypatch.setattr(module, "BULK_BYTES", 0)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+
+
+def started(one):
+    """A pair whose process is there."""
+    pair = Pair(one.reader(), one)
+    pair.start(1)
+    while not pair._can_ask():
+        pass
+    return pair
+
+
+def docker(text, end="\\n", stream="stdout"):
+    return f'{{"log":{json.dumps(text)[:-1]}{end}","stream":"{stream}","time":"2026-11-22T06:30:48Z"}}'.encode()
+
+
+def inner(line):
+    opened = OPENERS["docker"](line)
+    return line, opened.text if opened else line
+
+
+TEXT = RECORD.decode()
+BARE = st.sampled_from([RECORD, RECORD.replace(b"GET", b"PUT"), b"junk", b"", b'{"status":"no"}'])
+IN_DOCKER = st.sampled_from(
+    [docker(TEXT), docker(TEXT[:20], ""), docker(TEXT[20:]), docker("[error]", stream="stderr"), docker("bad"), b"none"]
+)
+
+
+@pytest.mark.parametrize("kind", ["bare", "docker"])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_pair_makes_what_one_reader_makes(kind, data, monkeypatch, pairing):
+    """Chunk after chunk, with bad lines in either half, and with lines whose parts stand on both sides of the cut."""
+    monkeypatch.setattr(module.subprocess, "Popen", Beside)
+    monkeypatch.setattr("exporter.accesslog.parse.opening._SAMPLE_LINES", 2)
+    first, line = (RECORD, BARE) if kind == "bare" else (docker(TEXT), IN_DOCKER)
+    chunks = data.draw(st.lists(st.lists(line, min_size=1, max_size=8), min_size=1, max_size=4))
+    one = job(envelope=data.draw(st.sampled_from(["auto", "none" if kind == "bare" else "docker"])))
+    pair, reader = started(one), one.reader()
+    try:
+        for lines in [*([[first]] if data.draw(st.booleans()) else []), *chunks]:
+            piece = b"\n".join([*lines, b""])
+            got, want = pair.read(piece, "log"), reader.read(piece, "log")
+            assert (got.lines, got.hits, got.failed) == (want.lines, want.hits, want.failed)
+            assert pair.reader.kept == reader.kept
+            assert {reason: bad.text for reason, bad in got.bad.items()} == {
+                reason: bad.text for reason, bad in want.bad.items()
+            }
+            for reason, bad in got.bad.items():
+                assert bad.number in (0, want.bad[reason].number) or bad.text.endswith(inner(lines[bad.number - 1]))
+    finally:
+        pair.close()
+
+
+def tallied(path, pair):
+    tally, bad = Tally(), BadLines()
+    tally_file(LineFile(str(path), chunk_bytes=4096), pair, tally, bad, lambda: None)
+    return tally, bad.counts, bad.first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_process_takes_half_of_a_file_and_may_be_killed(is_killed, tmp_path, pairing):
+    path = tmp_path / "access.log"
+    path.write_bytes(b"GET /a 200\njunk\n" * 5000)
+    one = job(r"(?P<method>\S+) (?P<path>\S+) (?P<code>\d+)")
+    pair = started(one)
+    try:
+        if is_killed:
+            os.kill(pair._process.pid, signal.SIGKILL)
+        assert tallied(path, pair) == tallied(path, Pair(one.reader()))
+        assert (pair._process is None) == is_killed
+    finally:
+        pair.close()
+
+
+@pytest.mark.parametrize("format_", ["combined", "w3c"])
+def test_what_more_than_one_core_reads_anyway_or_in_order_is_read_alone(format_, pairing):
+    one = job(format_)
+    pair = Pair(one.reader(), one)
+    pair.start(1 << 40)
+    assert pair._process is None
+
+
+def test_a_small_file_and_a_single_core_need_no_process(monkeypatch):
+    pair = Pair(job().reader(), job())
+    pair.start(module.WORTH_BYTES - 1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
+    pair.start(1 << 40)
+    assert pair._process is None
+
+
+def test_a_message_that_is_cut_off_is_none():
+    pipe = io.BytesIO()
+    module.send(pipe, 7)
+    assert module.receive(io.BytesIO(pipe.getvalue()), int) == 7
+    assert [module.receive(io.BytesIO(pipe.getvalue()[:end]), int) for end in (0, 3, 4)] == [None, None, None]
