@@ -1,5 +1,6 @@
 """The panels of service levels: what `alerts/slo.yml` promises of sites, with its own limits as thresholds."""
 
+from alerts.slo.indicators import site_panels
 from alerts.slo.model import Objective, ServiceLevels
 from alerts.slo.rules import LOW, TIERS, WINDOWS_S
 from dashboards import style
@@ -17,6 +18,7 @@ def rows(levels: ServiceLevels) -> list[style.Row]:
         style.Row(
             f"Service level: {objective.objective:g} % within {objective.window_words} ({objective.name})",
             [bad_share(objective), budget_left(objective), burn_rate(objective), worst_sources(objective)],
+            ids=site_panels(objective),
         )
         for objective in of_sites
     ]

@@ -6,6 +6,7 @@ stands for, so that the bound against chance in `rules` means the same for all o
 """
 
 from typing import NamedTuple
+from zlib import crc32
 
 from alerts.slo.counters import Counter, Matcher, parse_counter
 from alerts.slo.model import Indicator, Objective
@@ -24,6 +25,7 @@ class Events(NamedTuple):
     events, bad: PromQL; bad may hold EVENTS, which stands for the recording of the former.
     failed: what bad ones did, after a percentage.
     board: the dashboard's uid.
+    burn_panel, budget_panel: the ids of its panels that show how quickly the budget goes, and what is left; 0: none.
     pages: whether short windows mean anything.
     budget: PromQL of the share that is left of a billing cycle's budget, where the exporter reckons one.
     """
@@ -33,8 +35,16 @@ class Events(NamedTuple):
     bad: str
     failed: str
     board: str
+    burn_panel: int = 0
+    budget_panel: int = 0
     pages: bool = True
     budget: str = ""
+
+
+def site_panels(objective: Objective) -> range:
+    """The ids of an objective's row on the board of sites, and of its panels: the same whatever the others are."""
+    first = 1000 + 10 * (crc32(objective.name.encode()) % 100_000)
+    return range(first, first + 5)
 
 
 def events_of(objective: Objective) -> Events:
@@ -42,13 +52,13 @@ def events_of(objective: Objective) -> Events:
     indicator = objective.indicator
     if indicator.kind == "ratio":
         return _ratio(indicator)
-    if indicator.kind == "latency":
-        return _latency(indicator)
+    if indicator.kind == "latency" or set(indicator.measures) & _REQUESTS.keys():
+        _, _, budget, burn, _ = site_panels(objective)
+        of_site = _latency(indicator) if indicator.kind == "latency" else _availability(indicator)
+        return of_site._replace(burn_panel=burn, budget_panel=budget)
     if indicator.measures == ("hosting",):
         return _hosting(indicator)
-    if indicator.measures == ("stores",):
-        return _stores(indicator)
-    return _availability(indicator)
+    return _stores(indicator)
 
 
 def good_and_total(indicator: Indicator) -> tuple[Counter, Counter, bool]:
@@ -126,6 +136,8 @@ def _hosting(indicator: Indicator) -> Events:
         f"sum by ({by}) (delta({down}[5m])) / {HEARTBEAT_S}\nand on ({by})\n{EVENTS}",
         "of the time down",
         "tidewatch-hosting",
+        burn_panel=17,
+        budget_panel=9,
         budget=f"min by ({by}) ({_where(indicator, 'tidewatch_hosting_sla_budget_remaining_ratio')})",
     )
 
@@ -142,6 +154,8 @@ def _stores(indicator: Indicator) -> Events:
         f"sum by ({', '.join(by)}) ({down}) / {share}\nand on ({', '.join(by)})\n{EVENTS}",
         "of business time down",
         "tidewatch-stores",
+        burn_panel=17 if indicator.per_store else 14,
+        budget_panel=17 if indicator.per_store else 14,
         pages=False,
     )
 

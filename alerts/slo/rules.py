@@ -24,6 +24,7 @@ from foundation.output import replacing
 RULES_FILE = RULES / "slo.yml"
 RUNBOOKS = "http://127.0.0.1:8094/runbooks#"
 BOARDS = "http://127.0.0.1:3000/d/"
+ON_BOARDS = frozenset({"source", "account_id"})  # labels by which the boards choose what they show
 INTERVAL = "30s"
 BASE_S = 300  # what the recorded increases are over
 LOW = Decimal("0.25")  # of the budget
@@ -162,6 +163,7 @@ def _alerts(objective: Objective, events: Events, names: Names) -> Iterator[dict
             events,
             alert,
             f"{remaining} < {limit}{seen}",
+            panel=events.budget_panel,
             severity="ticket",
             keep="15m",
             slo=objective.name,
@@ -179,6 +181,7 @@ def _burn(objective: Objective, events: Events, names: Names, tier: Tier) -> dic
         tier.alert,
         f"{ratio} > {limit}\nand\n{names.read(f'bad_events:ratio{tier.short}')} > {limit}\nand\n"
         f"  {whole}\n*\n  ({beyond_chance})\n>\n  {-math.log(tier.chance):.2f}",
+        panel=events.burn_panel,
         severity=tier.severity,
         keep=tier.keep,
         slo=objective.name,
@@ -199,12 +202,23 @@ def _lasts(objective: Objective, tier: Tier) -> str:
 
 
 def _alert(
-    events: Events, name: str, expr: str, *, severity: str, keep: str, slo: str, words: str, description: str
+    events: Events,
+    name: str,
+    expr: str,
+    *,
+    panel: int,
+    severity: str,
+    keep: str,
+    slo: str,
+    words: str,
+    description: str,
 ) -> dict[str, Any]:
     of = {"source": "{{ $labels.source }}", "account_id": "account {{ $labels.account_id }}"}
     of["store_id"] = "store {{ $labels.store_id }}"
     subject = ", ".join(of.get(label, f"{label} {{{{ $labels.{label} }}}}") for label in events.by)
-    link = f"{BOARDS}{events.board}" + ("?var-source={{ $labels.source | urlquery }}" if "source" in events.by else "")
+    asked = [f"viewPanel={panel}"] if panel else []
+    asked += [f"var-{label}={{{{ $labels.{label} | urlquery }}}}" for label in events.by if label in ON_BOARDS]
+    link = f"{BOARDS}{events.board}" + (f"?{'&'.join(asked)}" if asked else "")
     return {
         "alert": name,
         "expr": _block(expr),

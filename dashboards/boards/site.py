@@ -47,6 +47,7 @@ def board() -> style.Board:
             style.Row("How long do they take?", [latency_from_plan_and_send(), latency_by_log(), latency_spread()]),
             style.Row("What is firing?", [alerts_over_time(), alerts_now()]),
         ],
+        unused=range(8, 13),
     )
 
 

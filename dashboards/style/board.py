@@ -1,5 +1,6 @@
 """The finished board: rows of panels to Grafana's JSON model."""
 
+import itertools
 import json
 import string
 from collections.abc import Iterable, Sequence
@@ -13,10 +14,11 @@ TAG = "tidewatch"  # the dropdown of each board lists the boards that carry it
 
 
 class Row(NamedTuple):
-    """A question, and the panels that answer it."""
+    """A question, and the panels that answer it. ids: of the heading and of them, where no order gives them."""
 
     title: str
     panels: Sequence[PanelBuilder]
+    ids: Sequence[int] = ()
 
 
 class Board(NamedTuple):
@@ -29,10 +31,11 @@ class Board(NamedTuple):
     rows: Sequence[Row]
     since: str = "now-30m"
     refresh: str = "10s"
+    unused: Sequence[int] = ()  # ids that no panel gets, so that those after them, which links name, stay
 
 
 def to_json(board: Board) -> dict[str, Any]:
-    """The board as Grafana's JSON model, panels and queries numbered in their order."""
+    """The board as Grafana's JSON model; queries, and panels that have no id of their own, numbered in their order."""
     built = (
         build_dashboard.Dashboard(board.title)
         .uid(board.uid)
@@ -50,11 +53,15 @@ def to_json(board: Board) -> dict[str, Any]:
     for variable in board.variables:
         built = built.with_variable(variable)
     for row in board.rows:
-        built = built.with_row(build_dashboard.Row(row.title))
-        for panel in row.panels:
+        heading, panels = build_dashboard.Row(row.title), list(row.panels)
+        if row.ids:
+            heading = heading.id(row.ids[0])
+            panels = [panel.id(number) for panel, number in zip(panels, row.ids[1:], strict=True)]
+        built = built.with_row(heading)
+        for panel in panels:
             built = built.with_panel(panel)
     model = built.build()
-    _number(model.panels or [])
+    _number(model.panels or [], board.unused)
     found: dict[str, Any] = json.loads(json.dumps(model, cls=JSONEncoder))
     return found
 
@@ -64,10 +71,12 @@ def rendered(board: Board) -> str:
     return json.dumps(to_json(board), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _number(panels: Iterable[dashboard.Panel | dashboard.RowPanel]) -> None:
-    """Give ids from 1 to panels, and A, B, C to their queries: the SDK leaves both empty, and links need them."""
-    for number, panel in enumerate(panels, start=1):
-        panel.id_val = number
+def _number(panels: Sequence[dashboard.Panel | dashboard.RowPanel], unused: Iterable[int]) -> None:
+    """Give ids from 1 to panels without one, and A, B, C to queries: the SDK leaves both empty, and links need them."""
+    taken = {*unused, *(panel.id_val for panel in panels)}
+    free = (number for number in itertools.count(1) if number not in taken)
+    for panel in panels:
+        panel.id_val = panel.id_val or next(free)
         for letter, target in zip(string.ascii_uppercase, getattr(panel, "targets", None) or [], strict=False):
             target.ref_id = letter
 

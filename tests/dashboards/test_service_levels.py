@@ -5,6 +5,7 @@ import pytest
 from alerts.slo.model import Indicator, Objective, ServiceLevels, read_service_levels
 from alerts.slo.rules import group
 from dashboards import style
+from dashboards.boards import site
 from dashboards.service_levels import rows
 
 SITE = Objective(name="quick", objective=99.5, window=7 * 86_400, indicator=Indicator(kind="latency", threshold=0.25))
@@ -31,6 +32,29 @@ def test_each_objective_of_sites_has_its_row_and_no_other():
         24,
         24,
     ]
+
+
+def test_ids_of_panels_are_the_same_whatever_is_promised(monkeypatch):
+    """They are in the links of alerts, and in people's bookmarks."""
+
+    def ids(*objectives):
+        monkeypatch.setattr(site, "read_service_levels", lambda: ServiceLevels(objectives=objectives))
+        found = {panel["id"]: panel["title"] for panel in style.to_json(site.board())["panels"]}
+        assert len(found) == len(style.to_json(site.board())["panels"])
+        return found
+
+    committed = ids(*read_service_levels().objectives)
+    more = ids(*reversed(LEVELS.objectives))
+    assert committed.items() <= more.items()
+    assert len(more) == len(committed) + 5
+    assert ids(LEVELS.objectives[-1]).items() <= committed.items()
+
+
+def test_the_alerts_of_an_objective_of_sites_open_its_panels():
+    _, _, left, burn, _ = [panel["id"] for panel in panels(ServiceLevels(objectives=(SITE,)))]
+    links = {r["alert"]: r["annotations"]["dashboard_url"] for r in group(SITE)["rules"] if "alert" in r}
+    for alert, link in links.items():
+        assert f"?viewPanel={burn if alert.startswith('SloBurn') else left}&var-source=" in link
 
 
 def test_thresholds_are_those_of_the_objective():
