@@ -6,7 +6,17 @@ from dashboards.style import Text, query
 SOURCE = 'source=~"$source"'
 LOST = f"tidewatch_log_lost_bytes_total{{{SOURCE}}}"
 LATENESS = f"trafficgen_send_lateness_seconds_bucket{{{SOURCE}}}"
+SYSTEMS = {"accesslog": "log", "hosting": "hosting", "releases": "release_log"}
+"""Those that follow logs, and how their metrics are called."""
 SCRAPED = 'job=~"$job", instance=~"$instance"'
+
+
+def of_each_system(question: str, metric: str) -> str:
+    """`question` of the metric of each system that follows logs, told apart by the label `system`."""
+    return " or ".join(
+        f'label_replace({question.format(f"{metric.format(part)}{{{SOURCE}}}")}, "system", "{system}", "", "")'
+        for system, part in SYSTEMS.items()
+    )
 
 
 def board() -> style.Board:
@@ -18,7 +28,11 @@ def board() -> style.Board:
         variables=[
             style.label_variable("job", "Job", "up"),
             style.label_variable("instance", "Instance", 'up{job=~"$job"}'),
-            style.label_variable("source", "Source", '{__name__=~"tidewatch_log_lines_total|tidewatch_stats_up"}'),
+            style.label_variable(
+                "source",
+                "Source",
+                '{__name__=~"tidewatch_log_lines_total|tidewatch_stats_up|tidewatch_(hosting|release_log)_readable"}',
+            ),
             style.window_variable(),
         ],
         rows=[
@@ -34,9 +48,14 @@ def board() -> style.Board:
                 ],
             ),
             style.Row("Is everything scraped?", [targets_over_time(), scrape_durations(), samples_per_scrape()]),
-            style.Row("Is every line read?", [lines_read(), lag_by_source(), failed_lines(), lost_and_rotated()]),
+            style.Row(
+                "Is every line read, and what was counted kept?",
+                [lines_read(), lag_by_source(), failed_lines(), lost_and_rotated(), logs_readable(), state_kept()],
+            ),
             style.Row("Is every stats page read?", [stats_pages_over_time(), stats_fetch_durations()]),
-            style.Row("Does the traffic generator keep its plan?", [send_lateness(), planned_rate()]),
+            style.Row(
+                "Does the traffic generator keep its plan?", [send_lateness(), planned_rate(), generator_saturated()]
+            ),
             style.Row("What does it cost?", [cpu_by_job(), memory_by_job(), collect_durations(), versions()]),
         ],
     )
@@ -156,7 +175,10 @@ def lag_by_source() -> style.PanelBuilder:
         Text(
             "Bytes behind", "Bytes in each log that are not read yet. Peaks after a restart are right, growth is not."
         ),
-        query(f"max by (source) (tidewatch_log_lag_bytes{{{SOURCE}}})", "{{source}}"),
+        query(
+            of_each_system("max by (source) ({})", "tidewatch_{}_lag_bytes"),
+            "{{source}} {{system}}",
+        ),
         unit="bytes",
     )
 
@@ -189,11 +211,39 @@ def lost_and_rotated() -> style.PanelBuilder:
             "{{source}} {{kind}}",
         ),
         query(
-            f"sum by (source) (increase(tidewatch_log_lost_bytes_total{{{SOURCE}}}[$window]))", "{{source}} lost bytes"
+            of_each_system("sum by (source) (increase({}[$window]))", "tidewatch_{}_lost_bytes_total"),
+            "{{source}} {{system}} lost bytes",
         ),
         unit="short",
         colours={"/lost bytes$/": "red"},
     )
+
+
+def logs_readable() -> style.PanelBuilder:
+    """When could which log be read?"""
+    return style.state_timeline(
+        Text("Logs that can be read", "One band a log, of every system: whether the file at its path can be opened."),
+        query(of_each_system("min by (source) ({})", "tidewatch_{}_readable"), "{{source}} {{system}}"),
+        states=style.GOOD_BAD,
+        width=12,
+    ).id(28)
+
+
+def state_kept() -> style.PanelBuilder:
+    """How old is what a restart begins from?"""
+    return style.timeseries(
+        Text(
+            "Age of the state on disk",
+            "Time since counts and positions were last written. While lines are read it stays below a few seconds; "
+            "a restart reads again what came since then.",
+            "the exporter keeps no state (`state_dir`), or has written none yet.",
+        ),
+        query(
+            f"time() - max by (instance) (tidewatch_checkpoint_last_commit_timestamp_seconds{{{SCRAPED}}} > 0)",
+            "{{instance}}",
+        ),
+        unit="s",
+    ).id(29)
 
 
 def stats_pages_over_time() -> style.PanelBuilder:
@@ -252,6 +302,20 @@ def planned_rate() -> style.PanelBuilder:
         query(f"sum(rate(trafficgen_sent_requests_total{{{SOURCE}}}[$window]))", "sent over the window"),
         unit="reqps",
     )
+
+
+def generator_saturated() -> style.PanelBuilder:
+    """When was the generator the limit?"""
+    return style.timeseries(
+        Text(
+            "Generator saturated",
+            "Share of the time in which the generator itself was the limit. Discard what was measured in it.",
+            "no traffic generator is scraped.",
+        ),
+        query(f"max by (source) (avg_over_time(trafficgen_saturated{{{SOURCE}}}[$window]))", "{{source}}"),
+        unit="percentunit",
+        height=6,
+    ).id(30)
 
 
 def cpu_by_job() -> style.PanelBuilder:
