@@ -37,7 +37,10 @@ def run_checks() -> int:
 
 def complaint(call: list[str]) -> str:
     """Run one check; what it says if it fails, else nothing."""
-    done = subprocess.run(call, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    try:
+        done = subprocess.run(call, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return f"{' '.join(call)}: no result within {TIMEOUT_S} s"
     return f"{' '.join(call)}: exit {done.returncode}\n{done.stdout}{done.stderr}".rstrip() if done.returncode else ""
 
 

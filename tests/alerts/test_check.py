@@ -36,6 +36,12 @@ def test_one_failing_check_fails_the_whole_and_shows_its_words(monkeypatch, tmp_
     assert "exit 3\nbad rule" in done.stderr
 
 
+@pytest.mark.slow
+def test_a_check_that_takes_too_long_has_failed(monkeypatch):
+    monkeypatch.setattr(check, "TIMEOUT_S", 0.05)
+    assert check.complaint(["sleep", "60"]) == "sleep 60: no result within 0.05 s"
+
+
 def test_the_files_ship_with_the_demos_two_second_scrapes():
     """The exact literals that a deployment replaces."""
     text = (HERE / "prometheus.yml").read_text() + (HERE / "alertmanager.yml").read_text()
