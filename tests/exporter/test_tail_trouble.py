@@ -1,8 +1,11 @@
 """Files that are gone, barred, no files at all, or too many for the descriptors there are."""
 
+import gzip
 import os
 
+import msgspec
 import pytest
+from rotated import LIMITS, keep_times
 
 from exporter.sources.tail.mark import Limits
 
@@ -62,3 +65,30 @@ def test_descriptors_are_bounded_and_no_line_is_lost_by_it(site):
             site.read()
             assert site.tail.open_files <= 5
     site.check(rotations={})
+
+
+@pytest.mark.parametrize("pattern", ["site-*.log", "site-*.log*"])
+@pytest.mark.parametrize("stays", [False, True])
+def test_compressed_copies_of_files_that_wait_for_a_descriptor_are_no_new_files(site, pattern, stays):
+    """The compressor works while the file is still there, and some keep it."""
+    logs = [site.path(f"site-{number}.log") for number in range(8)]
+    for log in logs:
+        site.write(to=log)
+    site.start(pattern, limits=msgspec.structs.replace(LIMITS, open_files=4))
+    for _ in range(4):
+        site.read()
+    for log in logs:
+        log.rename(f"{log}.1")
+        site.write(2, to=log)
+    for log in logs:
+        rotated = log.with_name(f"{log.name}.1")
+        packed = log.with_name(f"{log.name}.1.gz")
+        packed.write_bytes(gzip.compress(rotated.read_bytes()))
+        keep_times(rotated, packed)
+    for _ in range(4):
+        site.read()
+    for log in logs if not stays else []:
+        log.with_name(f"{log.name}.1").unlink()
+    for _ in range(8):
+        site.read()
+    site.check(rotations={"rename": 8})

@@ -86,6 +86,10 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
         """Whether content that begins with `head`, and is at least so long, may be just what was read."""
         if size > self.offset or not self.head_size:
             return False
+        return self.may_go_on(head)
+
+    def may_go_on(self, head: bytes) -> bool:
+        """Whether content that begins with `head` may be what was read, and more."""
         return len(head) < self.head_size or digest(head[: self.head_size]) == self.head
 
     def fits(self, head: bytes, before: bytes | None = None) -> bool:

@@ -192,7 +192,7 @@ class Recovery:
             try:
                 if self._is_known(file, but=mark):
                     continue
-                if mark.head_size < HEAD_BYTES and self._claimed(file, mark.home, plain_too=False):
+                if mark.head_size < HEAD_BYTES and self._claimed(file, mark.home, plain_too=False, but=mark):
                     continue  # a short head fits many a file
                 copy = self._open_copy(msgspec.structs.replace(mark, role="cut"), file)
             except OutOfFilesError:
@@ -225,10 +225,13 @@ class Recovery:
         self._book.release(file.id)
         return False
 
-    def _claimed(self, file: Found, home: str, *, plain_too: bool) -> bool:
-        """Whether the file holds what is known: a copy of an open file, or of one that we have read to its end."""
+    def _claimed(self, file: Found, home: str, *, plain_too: bool, but: Mark | None = None) -> bool:
+        """Whether the file holds what is known: a copy of a file that is followed, or of one read to its end.
+
+        `but`: what is sought, whose copy it may be.
+        """
         looks = self._fingerprint(file, home)
-        if (plain_too or looks.packed) and self._copies_open(looks, home):
+        if (plain_too or looks.packed) and (self._copies_open(looks, home) or self._copies_closed(looks, home, but)):
             self.note(file, home)
             return True
         if file.id in self._book.open_ids():  # claimed as the copy of a file that turned out to be cut off
@@ -250,6 +253,32 @@ class Recovery:
                 return True
             self._look_again(stream)  # where it is cut off between the two, it is by now known what the copy is
         return False
+
+    def _copies_closed(self, looks: Print, home: str, but: Mark | None) -> bool:
+        """As `_copies_open`, of files that wait for a descriptor to be read on. Raises NotYet, Moved, SourceError."""
+        for mark in self._waiting(home):
+            at = find(mark.path)
+            there = at is not None and at.id == mark.id
+            if not there and but is None:
+                raise NotYet  # otherwise the others are still being sought, too
+            if at is None or not there or not mark.may_go_on(looks.head):
+                continue
+            try:
+                stream = Stream(mark, at)
+            except Replaced:
+                continue
+            try:
+                stream.size = at.size
+                if looks.begins(stream):
+                    return True
+            finally:
+                stream.close()
+        return False
+
+    def _waiting(self, home: str) -> list[Mark]:
+        """The closed files of a home that are followed as well."""
+        marks = self._book.marks.values()
+        return [mark for mark in marks if mark.home == home and mark.role in ("live", "old") and mark.inode]
 
     def _read_whole(self, file: Found, home: str) -> None:
         """Read a generation once if it is a copy, and as long as it grows if it was renamed."""
@@ -281,8 +310,10 @@ class Recovery:
 
         def may_be_known(head: bytes, size: int) -> bool:
             streams = (s for s in self._book.streams if s.home == home)
-            return any(mark.may_begin(head, size) for mark in self._read_before(home)) or any(
-                size <= stream.size_now() and stream.holds(head, b"", size) for stream in streams
+            return (
+                any(mark.may_begin(head, size) for mark in self._read_before(home))
+                or any(mark.may_go_on(head) for mark in self._waiting(home))
+                or any(size <= stream.size_now() and stream.holds(head, b"", size) for stream in streams)
             )
 
         return self._looks.fingerprint((home, *file[1:]), file, may_be_known)
