@@ -194,6 +194,7 @@ def nested(pairs):
     return tree
 
 
+@settings(max_examples=30)
 @given(data=st.data())
 def test_unusual_names_are_found_or_nothing_is_read_into_them(data):
     names = {field: data.draw(st.sampled_from(some)) for field, some in OWN.items()}

@@ -121,7 +121,7 @@ def record_fields(record: Record, paths: FieldPaths, find: "_Finder") -> Fields 
             raise BadRecord("format", f"there is no {' or '.join(need)}")
     method, target = _request(record, paths, find)
     path, code = find.first(record, paths.codes, _is_code)
-    if not (path or paths.needs or find.empty(record, paths.codes)):
+    if not (path or paths.needs or find.has(record, paths.codes)):
         raise BadRecord("format", f"none of {', '.join(paths.codes)} is there")
     size, duration = find.first(record, paths.sizes, _is_size)[1], _duration_ns(record, paths, find)
     return Fields(_text(method), _text(target).partition(b"?")[0], _text(code), _text(size), duration)
@@ -261,10 +261,6 @@ class _Finder:
                 return path, value
             found = found if found[0] else (path, value)
         return found
-
-    def empty(self, record: Record, paths: tuple[str, ...]) -> bool:
-        """Whether one of the paths is there, with nothing at it."""
-        return any(path in record for path in self._possible(record)[paths])
 
     def has(self, record: Record, paths: tuple[str, ...]) -> bool:
         """Whether one of the paths is there, with something or nothing at it."""
