@@ -363,7 +363,7 @@ def test_a_named_format_takes_a_unit_from_the_user_once():
 
 
 def test_a_regex_without_end_is_ended():
-    slow = custom_format(r"(?P<code>\d+) (a*)*b")
+    slow = custom_format(r"(?P<code>\d+) (a*)*(?!c)b")  # what RE2 does not take
     tally = tally_scalar(b"200 " + b"a" * 40 + b"\n200 ab\n", slow, NONE)
     assert (tally.failed, tally.hits) == ({"slow": 1}, {(b"", b"", b"200"): [1, 0, 0]})
     assert LIMIT_S < 1

@@ -33,7 +33,8 @@ from exporter.accesslog.tally import Buckets, Tally, normal
 from foundation.clock import SystemClock
 
 REGEX = r"(?P<method>\S+) (?P<path>\S+) (?P<code>\d+)"
-EXPLODES = r"(?P<method>\S+) (?P<path>(?:a+)+)b (?P<code>\d+)"
+BACKTRACKS = r"(?P<method>\S+) (?P<path>(?:a+)+)b (?P<code>\d+)"
+EXPLODES = r"(?P<method>\S+) (?P<path>(?:a+)+)(?!c)b (?P<code>\d+)"  # RE2, which knows better, does not take it
 BUCKETS = Buckets((0.1, 1.0))
 HOSTILE = b"GET " + b"a" * 40 + b"X 200\n"
 LINES = st.lists(st.sampled_from([b"GET / 200", b"GET /a 404", b"", b"junk", b"GET / 20", b"\xff \r 200"]), max_size=20)

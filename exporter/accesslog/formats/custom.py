@@ -3,6 +3,9 @@
 `re` backtracks: three `.*` in a pattern make a long line take minutes. Its matcher looks for signals now and then, so
 a timer can end it, but only in the main thread of a process, and nothing else runs there meanwhile. The batch tools
 read such logs so; the daemon has a process of its own for it (`parse.own_regex`).
+
+Lines that take longest are mostly such as do not match. So after a first look RE2 is asked whether the line can match,
+and for some lines after it before `re` is: a flood of them costs a hundredth of the limit each.
 """
 
 import atexit
@@ -23,7 +26,11 @@ DURATIONS = {"duration": None, **{f"duration_{unit}": unit for unit in UNITS_NS}
 GROUPS = ("method", "path", "request", "code", "bytes", *DURATIONS, "time")
 LIMIT_S = 0.05
 """Processor time that one line may take: a thousand times what a good pattern needs. Some take half as much more."""
-_RING_S = LIMIT_S / 2
+_LIMIT_RINGS = 12
+_RING_S = LIMIT_S / _LIMIT_RINGS  # about the tick of the system's clock, which makes it no shorter
+_LOOK_RINGS = 1
+_SUSPECTS = 100
+"""Lines after one that took long, for which RE2 is asked first."""
 
 _REQUEST = re.compile(rb"([^ ]*) ([^ ]*)(?: .*)?", re.DOTALL)
 
@@ -46,7 +53,7 @@ def custom_format(pattern: str) -> Format:
     if len(durations) > 1:
         raise ValueError(f"format: the regex has the groups {' and '.join(durations)}; only one can be the time taken")
     unit = DURATIONS[durations[0]] if durations else None
-    match = _limited(compiled.fullmatch)
+    match = _Limited(compiled.fullmatch, pattern)
 
     def second_look(line: bytes) -> Fields:
         groups = _groups(match, line)
@@ -90,33 +97,59 @@ def _groups(match: Callable[[bytes], re.Match[bytes] | None], line: bytes) -> di
     return found.groupdict()
 
 
-def _limited(match: Callable[[bytes], re.Match[bytes] | None]) -> Callable[[bytes], re.Match[bytes] | None]:
-    def limited(line: bytes) -> re.Match[bytes] | None:
+class _Limited:
+    """Matches whole lines, each within its limit."""
+
+    def __init__(self, match: Callable[[bytes], re.Match[bytes] | None], pattern: str) -> None:
+        self._match = match
+        self._pattern = pattern
+        self._cannot_match: Callable[[bytes], bool] | None = None
+        self._suspects = 0
+
+    def __call__(self, line: bytes) -> re.Match[bytes] | None:
+        """The match, if any. Raises BadRecord for a line that takes too long, or too much memory."""
         try:
-            _timer.start()
-            try:
-                return match(line)
-            finally:
-                _timer.stop()
+            if not self._suspects:
+                try:
+                    return self._try(line, _LOOK_RINGS)
+                except _TooSlow:
+                    self._suspects = _SUSPECTS
+            return self._suspect(line)
         except _TooSlow:
             raise BadRecord("slow", f"the regex took more than {LIMIT_S} s of processor time for the line") from None
         except MemoryError:
             raise BadRecord("slow", "the regex took more memory for the line than the process may have") from None
 
-    return limited
+    def _suspect(self, line: bytes) -> re.Match[bytes] | None:
+        if self._cannot_match is None:
+            from exporter.accesslog.formats.linear import CannotMatch  # noqa: PLC0415, DuckDB, which few logs need
+
+            self._cannot_match = CannotMatch(self._pattern)
+        if self._cannot_match(line):
+            self._suspects = _SUSPECTS
+            return None
+        self._suspects -= 1
+        return self._try(line, _LIMIT_RINGS)
+
+    def _try(self, line: bytes, rings: int) -> re.Match[bytes] | None:
+        try:
+            _timer.start(rings)
+            return self._match(line)
+        finally:
+            _timer.stop()
 
 
 class _Timer:
-    """Raises _TooSlow in the main thread where `LIMIT_S` of processor time go by between `start` and `stop`.
+    """Raises _TooSlow in the main thread where so many times `_RING_S` of processor time go by from `start` to `stop`.
 
     It rings all the time that lines are tried, as setting it costs more than most lines do, and ends when none are.
     """
 
     def __init__(self) -> None:
-        self._line = self._seen = self._rings = 0
+        self._line = self._seen = self._rings = self._most = 0
         self._running = self._is_set = False
 
-    def start(self) -> None:
+    def start(self, rings: int) -> None:
         if threading.get_ident() != threading.main_thread().ident:
             raise RuntimeError("a regex of the user's own must be tried in the main thread")
         if not self._is_set:
@@ -125,6 +158,7 @@ class _Timer:
             signal.setitimer(signal.ITIMER_VIRTUAL, _RING_S, _RING_S)
             atexit.register(self._end)  # the interpreter takes its handlers away, and then a ring is fatal
         self._line += 1
+        self._most = rings
         self._running = True
 
     def stop(self) -> None:
@@ -137,7 +171,7 @@ class _Timer:
             return
         if not self._running:
             self._end()
-        elif self._rings * _RING_S >= LIMIT_S:
+        elif self._rings >= self._most:
             raise _TooSlow
 
     def _end(self) -> None:
