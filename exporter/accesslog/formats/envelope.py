@@ -7,6 +7,7 @@ None for a line that is not in its envelope.
 import re
 from collections.abc import Callable
 from datetime import datetime
+from itertools import repeat
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -168,42 +169,53 @@ OPENERS: dict[Envelope, Opener] = {
 }
 
 
-class Usual(NamedTuple):
-    """What was in envelopes: whole lines, and those of the standard error."""
+Lines: TypeAlias = list[bytes] | list[str]
 
-    lines: bytes
-    errors: bytes = b""
+
+class Usual(NamedTuple):
+    """What was in envelopes: lines, and those of the standard error, all of which lack what `end` has."""
+
+    lines: Lines
+    errors: Lines
+    end: str
+
+
+def joined(lines: Lines, end: str) -> bytes:
+    """The lines as they stand in a log."""
+    if not lines:
+        return b""
+    if isinstance(lines[0], str):
+        return end.join([*lines, ""]).encode()
+    return end.encode().join([*lines, b""])
 
 
 def _usual_docker(piece: bytes) -> Usual | None:
     try:
         records = list(map(_docker.decode, piece[:-1].split(b"\n")))
-        lines = [record.log for record in records if record.stream == "stdout"]
-        errors = [record.log for record in records if record.stream == "stderr"]
-        return Usual(_whole(lines), _whole(errors))
-    except (*_BROKEN, ValueError):
+    except _BROKEN:
         return None
+    lines = [record.log for record in records if record.stream == "stdout"]
+    errors = [record.log for record in records if record.stream == "stderr"]
+    return Usual(lines, errors, "") if _are_whole(lines) and _are_whole(errors) else None
 
 
-def _whole(texts: list[str]) -> bytes:
-    """Texts that are one line each, with its end. Raises ValueError for others."""
-    joined = "".join(texts)
-    if {text[-1:] for text in texts} - {"\n"} or joined.count("\n") > len(texts):
-        raise ValueError("a text is less than a line, or more")
-    return joined.encode()
+def _are_whole(texts: list[str]) -> bool:
+    """Whether each is one line, with its end: the first line feed is the last character of each."""
+    return all(texts) and sum(map(str.find, texts, repeat("\n"))) == sum(map(len, texts)) - len(texts)
 
 
 def _usual_journal(piece: bytes) -> Usual | None:
     try:
         records = list(map(_journal.decode, piece[:-1].split(b"\n")))
-        parts = {record.partial for record in records} | {record.line_break for record in records}
-        texts = [record.message or "" for record in records]
-        joined = "\n".join(texts).encode()  # type: ignore[arg-type]  # raises TypeError where one is a list
-    except (*_BROKEN, TypeError):
+    except (*_BROKEN, ValueError):
         return None
+    parts = {record.partial for record in records} | {record.line_break for record in records}
     if parts & {"true", "line-max"} or any(record.container_id is not None for record in records):
         return None
-    return Usual(joined + b"\n") if joined.count(b"\n") == len(texts) - 1 else None
+    texts = [record.message or "" for record in records]
+    if any(isinstance(text, list) or "\n" in text for text in texts):
+        return None
+    return Usual(texts, [], "\n")  # type: ignore[arg-type]  # no list is left
 
 
 _CRI_LINE = re.compile(rf"^{_ISO} (stdout|stderr) F(?::[^ \n]*)?(?: (.*))?\n".encode(), re.MULTILINE)
@@ -219,7 +231,7 @@ def _usual_cri(piece: bytes) -> Usual | None:
     if len(found) < piece.count(b"\n"):
         return None
     lines, errors = ([text for one, text in found if one == stream] for stream in (b"stdout", b"stderr"))
-    return Usual(b"\n".join([*lines, b""]), b"\n".join([*errors, b""]))
+    return Usual(lines, errors, "\n")
 
 
 def _usual_text(*kinds: re.Pattern[bytes]) -> Callable[[bytes], Usual | None]:
@@ -229,7 +241,7 @@ def _usual_text(*kinds: re.Pattern[bytes]) -> Callable[[bytes], Usual | None]:
         for kind in kinds:
             texts = kind.findall(piece)
             if len(texts) == piece.count(b"\n"):  # each took one line, as each starts where one does
-                return Usual(b"\n".join([*texts, b""]))
+                return Usual(texts, [], "\n")
         return None
 
     return usual

@@ -49,7 +49,7 @@ class SameKeys(NamedTuple):
     request: what they say; None where the line is to be read by itself.
     """
 
-    decode: Callable[[bytes], Any]
+    decode: Callable[[bytes | str], Any]
     values: Callable[[Any], tuple[Any, ...]]
     request: Callable[[tuple[Any, ...]], Request | None]
     size: Column | None

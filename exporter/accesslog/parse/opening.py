@@ -5,12 +5,21 @@ come yet, and which envelope was found at which path.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
 
-from exporter.accesslog.formats.envelope import OPENERS, USUAL, Envelope, EnvelopeSetting, Opened, Opener
+from exporter.accesslog.formats.envelope import (
+    OPENERS,
+    USUAL,
+    Envelope,
+    EnvelopeSetting,
+    Lines,
+    Opened,
+    Opener,
+    joined,
+)
 from exporter.accesslog.tally import BOM, NO_ANSWER, Key, Tally, pieces
 
 LINE_BYTES = 1 << 20
@@ -91,23 +100,19 @@ class Opening:
 
     def open(self, data: bytes, path: str, envelope: Envelope) -> Inside:
         """The lines inside of `data`, which are whole; a line that is in no envelope is read as it stands."""
-        inside = _Joined(self.kept.parts, path, self._is_request if envelope == "docker" else None)
-        data = data.removeprefix(BOM)
-        for piece in pieces(data if data.endswith(b"\n") else data + b"\n", _PIECE_BYTES) if data else ():
-            usual = None if self.waits(path) else USUAL[envelope](piece)
-            if usual is None:
-                inside.add_each(piece[:-1].split(b"\n"), OPENERS[envelope])
-            else:
-                inside.lines.append(usual.lines)
-                inside.errors.append(usual.errors)
-        return inside.done()
+        inside = self.begin(path, envelope)
+        lines = b"".join(joined(lines, end) for lines, end in inside.each(data))
+        return Inside(lines, b"".join(inside.errors), inside.too_long)
+
+    def begin(self, path: str, envelope: Envelope) -> "Stream":
+        """What opens lines of the log at `path`, some at a time."""
+        return Stream(self.kept.parts, path, envelope, self._is_request if envelope == "docker" else None)
 
     def finish(self, path: str) -> Inside:
         """Lines whose end never came; nothing more is to come of the file."""
-        inside = _Joined(self.kept.parts, path)
-        for key in [key for key in self.kept.parts if key[0] == path]:
-            inside.add(Opened(b"", stream=key[1], is_error=key[1] == "stderr"))
-        return inside.done()
+        inside = Stream(self.kept.parts, path)
+        lines = b"".join(inside.finish())
+        return Inside(lines, b"".join(inside.errors), inside.too_long)
 
     def _is_request(self, line: bytes) -> bool:
         return bool(self._try_format(line + b"\n").hits)
@@ -119,32 +124,61 @@ class Opening:
             del envelopes[next(iter(envelopes))]
 
 
-class _Joined:
-    """Lines as they come out, with their ends, where parts wait for theirs in `parts`.
+class Stream:
+    """Lines as they come out, where parts wait for their ends in `parts`.
 
-    is_whole: whether a part may be a line after all, where the envelope does not say that it goes on.
+    errors: lines of the standard error so far; too_long: how many lines were, so far.
     """
 
     def __init__(
-        self, parts: dict[tuple[str, str], bytes | None], path: str, is_whole: Callable[[bytes], bool] | None = None
+        self,
+        parts: dict[tuple[str, str], bytes | None],
+        path: str,
+        envelope: Envelope | None = None,
+        is_whole: Callable[[bytes], bool] | None = None,
     ) -> None:
-        self.lines: list[bytes] = []
+        """`is_whole`: whether a part may be a line after all, where the envelope does not say that it goes on."""
         self.errors: list[bytes] = []
-        self._too_long = 0
-        self._parts, self._path, self._is_whole = parts, path, is_whole
+        self.too_long = 0
+        self._lines: list[bytes] = []
+        self._parts, self._path, self._envelope, self._is_whole = parts, path, envelope, is_whole
 
-    def add_each(self, lines: list[bytes], open_line: Opener) -> None:
+    def each(self, data: bytes) -> Iterator[tuple[Lines, str]]:
+        """The lines inside of `data`, which are whole, some at a time, and what end they lack."""
+        assert self._envelope is not None
+        data = data.removeprefix(BOM)
+        for piece in pieces(data if data.endswith(b"\n") else data + b"\n", _PIECE_BYTES) if data else ():
+            waits = any(path == self._path for path, _ in self._parts)
+            usual = None if waits else USUAL[self._envelope](piece)
+            if usual is None:
+                yield self._each(piece[:-1].split(b"\n"), OPENERS[self._envelope]), ""
+            else:
+                self.errors.append(joined(usual.errors, usual.end))
+                yield usual.lines, usual.end
+
+    def _each(self, lines: list[bytes], open_line: Opener) -> list[bytes]:
         for line in lines:
             opened = open_line(line)
             if opened is None:
-                self.lines.append(line + b"\n")
+                self._lines.append(line + b"\n")
             else:
-                self.add(opened)
+                self._add(opened)
+        return self._taken()
 
-    def add(self, opened: Opened) -> None:
+    def _taken(self) -> list[bytes]:
+        lines, self._lines = self._lines, []
+        return lines
+
+    def finish(self) -> list[bytes]:
+        """Lines whose end never came."""
+        for key in [key for key in self._parts if key[0] == self._path]:
+            self._add(Opened(b"", stream=key[1], is_error=key[1] == "stderr"))
+        return self._taken()
+
+    def _add(self, opened: Opened) -> None:
         key = self._path, opened.stream
         if not opened.more and key not in self._parts:
-            (self.errors if opened.is_error else self.lines).append(opened.text + b"\n")
+            (self.errors if opened.is_error else self._lines).append(opened.text + b"\n")
             return
         before = self._parts.pop(key, b"")
         if before and self._is_whole and len(before) < DOCKER_PART_BYTES and self._is_whole(before):
@@ -161,12 +195,9 @@ class _Joined:
 
     def _put(self, line: bytes | None, opened: Opened) -> None:
         if line is None:
-            self._too_long += 1
+            self.too_long += 1
         else:
-            (self.errors if opened.is_error else self.lines).append(line + b"\n")
-
-    def done(self) -> Inside:
-        return Inside(b"".join(self.lines), b"".join(self.errors), self._too_long)
+            (self.errors if opened.is_error else self._lines).append(line + b"\n")
 
 
 def split(data: bytes) -> list[bytes]:

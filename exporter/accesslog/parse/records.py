@@ -4,7 +4,8 @@ A line whose values are not plain is handed to the scalar engine, and so is one 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -12,23 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.accesslog.formats import Format
-from exporter.accesslog.formats.durations import MAX_DURATION_NS
+from exporter.accesslog.formats.envelope import Lines
 from exporter.accesslog.formats.same_keys import Column, Meaning, Request, SameKeys
-from exporter.accesslog.parse.first_bad import first_bad
 from exporter.accesslog.parse.scalar import PIECE_BYTES, tally_normal
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, normal, pieces
+from exporter.accesslog.tally import BOM, BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, pieces
 from foundation.errors import BadRecord
 
 WORTH_BYTES = 1 << 19
 """Lines with other keys are read in bulk too from here on."""
 _KINDS = 8
 """Sets of keys that one log may have, and be quick."""
-_LOOK_LINES, _LOOK_BYTES = 20, 1 << 16  # where keys are looked for
+_LOOK_LINES = 20  # where keys are looked for
+_LINES = 1000  # read at a time
 
 _NONE, _ODD = -1, -2  # a line without a duration, and one that is not plain
 _PLACES = 1 << 15  # from where on they are not kept
 _LONG = 19  # digits that may not fit 64 bits
-_SUM = 1 << 62  # what no sum of a chunk reaches
+_MOST = 1 << 38  # what 16 million lines have together fits 64 bits
 _BROKEN = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _DECIMALS = re.compile(r"[0-9.]+", re.ASCII)
@@ -49,26 +50,42 @@ class Records:
 
     def tally(self, data: bytes) -> Tally:
         """Count the lines of `data`, which are whole."""
-        whole = odd = normal(data)
+        whole = data if data.endswith(b"\n") or not data else data + b"\n"
+        return self.tally_each(piece[:-1].split(b"\n") for piece in pieces(whole, PIECE_BYTES))
+
+    def tally_each(self, each: Iterable[Lines]) -> Tally:
+        """Count lines that come some at a time, with or without their ends; fewer than 16 million."""
+        left = iter(each)
+        first: Lines = next(left, [])
+        if first and _line(first[0]).startswith(BOM):
+            first = [_line(first[0]).removeprefix(BOM), *map(_line, first[1:])]
         tally = Tally()
-        for _ in range(_KINDS):
-            kind = self._kind_of(odd)
-            if kind is None:
+        odd = self._read(chain([first], left), first, tally)
+        for _ in range(_KINDS - 1):
+            if sum(map(len, odd.lines)) < WORTH_BYTES or self._kind_of(odd.lines) is None:
                 break
-            found = _read(odd, *kind)
-            tally.merge(_sums(found, self._buckets if self._format.has_duration else None))
-            odd = found.odd
-            if len(odd) < WORTH_BYTES:
-                break
-        if odd:
-            tally.merge(tally_normal(odd, self._format, self._buckets))
-            if tally.failed:
-                tally.bad = first_bad(whole, odd, tally.failed.keys(), self._format, self._buckets)
+            some = (odd.lines[at : at + _LINES] for at in range(0, len(odd.lines), _LINES))
+            still = self._read(some, odd.lines, tally)
+            odd = _Odd(still.lines, [odd.places[at] for at in still.places])
+        if odd.lines:
+            alone = tally_normal(b"".join(line + b"\n" for line in odd.lines), self._format, self._buckets)
+            tally.merge(alone)
+            tally.bad = {one: bad._replace(number=odd.places[bad.number - 1] + 1) for one, bad in alone.bad.items()}
         return tally
 
-    def _kind_of(self, data: bytes) -> "_Kind | None":
+    def _read(self, each: Iterable[Lines], first: Lines, tally: Tally) -> "_Odd":
+        """Add plain lines with the keys of one of the first to the tally; the others come back."""
+        kind = self._kind_of(first)
+        if kind is None:
+            lines = [_line(line) for some in each for line in some]
+            return _Odd(lines, range(len(lines)))
+        found = _read(each, *kind)
+        tally.merge(_sums(found, self._buckets if self._format.has_duration else None))
+        return found.odd
+
+    def _kind_of(self, lines: Lines) -> "_Kind | None":
         """The keys of the first line that is plain."""
-        for line in data[: data.find(b"\n", _LOOK_BYTES) + 1 or None].split(b"\n")[:_LOOK_LINES]:
+        for line in map(_line, lines[:_LOOK_LINES]):
             if known := next((kind for kind in self._known if _is_of(line, kind.keys)), None):
                 return known
             if keys := self._learn(line):
@@ -77,14 +94,27 @@ class Records:
         return None
 
 
+class _Odd(NamedTuple):
+    """Lines that are not plain, and the places of each among all lines."""
+
+    lines: list[bytes]
+    places: Sequence[int]
+
+
+def _line(line: bytes | str) -> bytes:
+    """The line without its end."""
+    line = line.encode() if isinstance(line, str) else line
+    return line.removesuffix(b"\n").removesuffix(b"\r")
+
+
 class _Found(NamedTuple):
-    """Plain lines: their requests, and of each its place among these, bytes and nanoseconds; and the other lines."""
+    """Plain lines: their requests, and of each its place among these, bytes and nanoseconds; the other lines."""
 
     requests: list[Request]
     places: _Numbers
     sizes: _Numbers
     durations_ns: _Numbers
-    odd: bytes
+    odd: "_Odd"
 
 
 class _Kind(NamedTuple):
@@ -114,36 +144,39 @@ def _is_of(line: bytes, kind: SameKeys) -> bool:
         return False
 
 
-def _read(data: bytes, keys: SameKeys, places: _Places) -> _Found:
-    """Read lines that went through `normal`."""
+def _read(each: Iterable[Lines], keys: SameKeys, places: _Places) -> _Found:
+    """Read lines, with or without their ends."""
     if len(places) > _PLACES:
         places.clear()
         places.requests.clear()
-    most = _SUM // (len(data) + 1)  # there are fewer lines than bytes
     columns: list[_Numbers] = []
     odd: list[bytes] = []
-    for piece in pieces(data, PIECE_BYTES):
-        lines = piece[:-1].split(b"\n")
+    odd_at: list[int] = []
+    before = 0
+    for lines in each:
         records, failed = _decoded(lines, keys.decode)
         numbers = np.empty((3, len(records)), np.int64)
         numbers[0] = np.fromiter(map(places.__getitem__, map(keys.values, records)), np.int64, len(records))
-        numbers[1] = _sizes(records, keys.size, most)
-        numbers[2] = _durations_ns(records, keys.duration, keys.meaning, min(most, MAX_DURATION_NS))
+        numbers[1] = _sizes(records, keys.size)
+        numbers[2] = _durations_ns(records, keys.duration, keys.meaning)
         plain = np.min(numbers, axis=0, initial=0) > _ODD
         if failed or not plain.all():
             is_plain = iter(plain.tolist())
-            odd += [line for number, line in enumerate(lines) if number in failed or not next(is_plain)]
+            at = [number for number in range(len(lines)) if number in failed or not next(is_plain)]
+            odd += [_line(lines[number]) for number in at]
+            odd_at += [before + number for number in at]
             numbers = numbers[:, plain]
         columns.append(numbers)
-    joined = np.concatenate(columns, axis=1) if columns else np.empty((3, 0), np.int64)
-    return _Found(list(places.requests), joined[0], joined[1], joined[2], b"".join(line + b"\n" for line in odd))
+        before += len(lines)
+    found = np.concatenate(columns, axis=1) if columns else np.empty((3, 0), np.int64)
+    return _Found(list(places.requests), found[0], found[1], found[2], _Odd(odd, odd_at))
 
 
-def _decoded(lines: list[bytes], decode: Callable[[bytes], Any]) -> tuple[list[Any], set[int]]:
+def _decoded(lines: Lines, decode: Callable[[bytes | str], Any]) -> tuple[list[Any], set[int]]:
     """The lines that can be decoded, and the numbers of the others."""
     records: list[Any] = []
     failed: set[int] = set()
-    left = iter(lines)
+    left: Iterator[bytes | str] = iter(lines)
     while True:
         try:
             records.extend(map(decode, left))
@@ -153,7 +186,7 @@ def _decoded(lines: list[bytes], decode: Callable[[bytes], Any]) -> tuple[list[A
             return records, failed
 
 
-def _sizes(records: list[Any], column: Column | None, most: int) -> _Numbers | int:
+def _sizes(records: list[Any], column: Column | None) -> _Numbers | int:
     if column is None:
         return 0
     values = list(map(column.get, records))
@@ -162,8 +195,8 @@ def _sizes(records: list[Any], column: Column | None, most: int) -> _Numbers | i
     try:
         found = np.array(values, np.int64)
     except OverflowError:
-        found = np.array([value if 0 <= value <= most else _ODD for value in values], np.int64)
-    found[(found < 0) | (found > most)] = _ODD
+        found = np.array([value if 0 <= value <= _MOST else _ODD for value in values], np.int64)
+    found[(found < 0) | (found > _MOST)] = _ODD
     return found
 
 
@@ -175,20 +208,20 @@ def _whole(texts: list[str]) -> list[int]:
     return [int(text) if len(text) < _LONG and _DIGITS.fullmatch(text) else _ODD for text in texts]
 
 
-def _durations_ns(records: list[Any], column: Column | None, meaning: Meaning, most: int) -> _Numbers | int:
+def _durations_ns(records: list[Any], column: Column | None, meaning: Meaning) -> _Numbers | int:
     """The scalar engine's arithmetic, step by step, so that floating point comes out the same."""
     if column is None or (meaning.unit_ns is None and not column.is_text):
         return _NONE
     values = list(map(column.get, records))
     units = _units(values, column, meaning)
     if meaning.unit_ns is None or units is None:
-        return np.array([_duration_ns(value, meaning, most) for value in values], np.int64)
+        return np.array([_duration_ns(value, meaning) for value in values], np.int64)
     with np.errstate(over="ignore"):  # infinity is not plain
         exact_ns = units * meaning.unit_ns + 0.5
-    plain = (units >= 0) & (exact_ns <= most)
+    plain = (units >= 0) & (exact_ns <= _MOST)
     found = np.where(plain, exact_ns, 0).astype(np.int64)
     for number in np.flatnonzero(~plain).tolist():
-        found[number] = _duration_ns(values[number], meaning, most)
+        found[number] = _duration_ns(values[number], meaning)
     return found
 
 
@@ -206,14 +239,14 @@ def _units(values: list[Any], column: Column, meaning: Meaning) -> npt.NDArray[n
         return None
 
 
-def _duration_ns(value: Any, meaning: Meaning, most: int) -> int:
+def _duration_ns(value: Any, meaning: Meaning) -> int:
     try:
         found_ns = meaning.duration_ns(value)
     except BadRecord:
         return _ODD
     if found_ns is None:
         return _NONE
-    return found_ns if found_ns <= most else _ODD
+    return found_ns if found_ns <= _MOST else _ODD
 
 
 def _sums(found: _Found, buckets: Buckets | None) -> Tally:
