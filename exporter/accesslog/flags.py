@@ -164,15 +164,16 @@ def _configured_there(
 ) -> Guess:
     """The format that the server's configuration names for the log, else the one there that fits best."""
     config = read_server_config(server)
-    formats = config.named_for(log) or config.every()
-    guesses, refused = [], ""
-    for text in formats:
-        try:
-            guesses.append(fit(data, text, time_unit, envelope))
-        except ValueError as exc:
-            refused = refused or f"; {exc}"
-    best = max(guesses, key=lambda guess: guess.fits, default=None)
-    if best is not None and (best.fits >= ENOUGH or not data):
-        return best
+    best, refused = None, ""
+    for formats in (config.named_for(log), config.every()):  # a part of a site may have a format of its own
+        guesses = []
+        for text in formats:
+            try:
+                guesses.append(fit(data, text, time_unit, envelope))
+            except ValueError as exc:
+                refused = refused or f"; {exc}"
+        best = max(guesses, key=lambda guess: guess.fits, default=best)
+        if best is not None and (best.fits >= ENOUGH or not data):
+            return best
     fits = f"; the best of them fits {best.fits:.0%}: {best.format}" if best else refused
     raise ConfigError(f"{log}: its lines fit no format of {server}{fits}")

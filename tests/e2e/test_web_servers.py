@@ -14,6 +14,7 @@ from web_servers import BODY, SLOW_S, servers, site
 from exporter.accesslog.formats import find_format
 from exporter.accesslog.infer import infer
 from exporter.accesslog.parse.reader import Reader
+from exporter.accesslog.serverconf import ServerConfig, read_server_config
 from exporter.accesslog.tally import BYTES, COUNT, DURATION_NS, NS, Buckets
 
 pytestmark = pytest.mark.e2e
@@ -90,10 +91,19 @@ def lines_of(kind):
 
 
 class Ran(NamedTuple):
-    """A server's log, and of each known request the bytes of the whole answer and the seconds that it took."""
+    """What came of a server.
+
+    log: its log; own: another one, in a format of its user's, if it has that.
+    answers: of each known request the bytes of the whole answer and the seconds that it took.
+    folder: where its logs were.
+    config: what its configuration says of them.
+    """
 
     log: bytes
+    own: bytes
     answers: dict[Request, tuple[int, float]]
+    folder: Path
+    config: ServerConfig | None
 
 
 def ask(port, raw, leave_after_s=None):
@@ -126,7 +136,10 @@ def run(server, kind):
             time.sleep(2 * SLOW_S)  # until it has heard that the client is gone; its log shows nothing before its end
     finally:
         server.end()
-    return Ran(b"".join(server.lines()), answers)
+    own, config = server.folder / "own.log", None
+    if server.name not in ("caddy", "varnishd"):  # these say it elsewhere
+        config = read_server_config(server.folder / "conf")
+    return Ran(b"".join(server.lines()), own.read_bytes() if own.exists() else b"", answers, server.folder, config)
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +215,27 @@ def test_infer_knows_the_log(server):
     assert guess.format == (kind.guess or guess.format)
     tally = Reader(find_format(guess.format), Buckets((1.0,))).read(ran.log)
     assert (tally.failed, sum(numbers[COUNT] for numbers in tally.hits.values())) == ({}, lines_of(kind))
+
+
+def test_the_configuration_says_how_the_log_reads(server):
+    kind, ran = server
+    if ran.config is None:
+        return
+    (format_,) = ran.config.named_for(str(ran.folder / "access.log")) or ran.config.every()  # HAProxy names no file
+    tally = Reader(find_format(format_), Buckets((0.1, 1.0))).read(ran.log)
+    assert (tally.failed, tally.hits) == ({}, read(kind, ran.log).hits)
+
+
+def test_a_format_of_ones_own_counts_what_the_native_one_counts(ran):
+    if "squid" not in ran:
+        pytest.skip("squid is not installed")
+    squid = ran["squid"]
+    (format_,) = squid.config.named_for(str(squid.folder / "own.log"))
+    tally = Reader(find_format(format_), Buckets((0.1, 1.0))).read(squid.own)
+    assert (tally.failed, tally.requests) == ({}, lines_of(KINDS["squid"]))
+    native = read(KINDS["squid"], squid.log).hits
+    assert {key: numbers for key, numbers in tally.hits.items() if key in native} == {
+        key: numbers for key, numbers in native.items() if key in tally.hits
+    }
+    for known in KNOWN:
+        assert tally.hits[key_of(KINDS["squid"], known)][COUNT] == 1

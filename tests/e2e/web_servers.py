@@ -259,8 +259,10 @@ backend back
 
 
 def squid(program, folder, port, site_port):
-    """Squid as an accelerator, with its native log."""
+    """Squid as an accelerator, with its native log, and one in a format of its user's."""
     text = f"""
+logformat own [%{{%Y-%m-%dT%H:%M:%S%z}}tl] %6tr %>a:%>p "%rm %>ru HTTP/%rv" %03>Hs %<st "%{{User-Agent}}>h" %Ss:%Sh
+access_log stdio:{folder}/own.log logformat=own
 http_port 127.0.0.1:{port} accel defaultsite=127.0.0.1
 cache_peer 127.0.0.1 parent {site_port} 0 no-query originserver
 http_access allow all

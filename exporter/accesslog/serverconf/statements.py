@@ -15,6 +15,7 @@ Take = Callable[[list[Word], ServerConfig], str]
 
 _NO_FILES = ("off", "syslog:", "memory:", "|")
 _SQUIDS_FILE = re.compile(r"(?:(?:daemon|stdio):)?(/.*)")
+_GLOBAL = "accesslog.format"
 _LIGHTTPD = re.compile(r'^\s*(accesslog\.(?:format|filename)|include)\s*(?::?=)?\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 
 
@@ -92,8 +93,11 @@ def lighttpd(words: list[Word], config: ServerConfig) -> str:
     match [word.text for word in words]:
         case ["include", pattern]:
             return pattern
-        case ["accesslog.format", text]:
+        case ["accesslog.format", text] if config.formats.get(_GLOBAL, "lighttpd") == "lighttpd":
+            config.formats[_GLOBAL] = text
+        case ["accesslog.format", text]:  # of a part of the site
             config.add(text)
         case ["accesslog.filename", path] if not path.startswith(_NO_FILES):
-            config.formats.setdefault("lighttpd", "lighttpd")  # what it writes if nothing else is set
+            config.formats.setdefault(_GLOBAL, "lighttpd")  # what it writes if nothing else is set
+            config.logs.append(NamedLog(path, _GLOBAL))
     return ""
