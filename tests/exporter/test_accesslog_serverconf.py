@@ -360,8 +360,8 @@ def test_a_tree_of_aliases_takes_no_longer_than_its_text(tmp_path):
 def test_a_part_of_a_site_may_have_a_format_of_its_own(infer, tmp_path):
     log = tmp_path / "shop.log"
     log.write_text(f"{CLF}\n" * 3)
-    part = f'$HTTP["host"] == "shop" {{ accesslog.format = "%h %l %u %t \\"%r\\" %s %b"\n accesslog.filename = "{log}" }}\n'
-    (tmp_path / "lighttpd.conf").write_text(LIGHTTPD + part.replace("{ ", "{\n"))
+    part = '$HTTP["host"] == "shop" {\naccesslog.format = "%h %l %u %t \\"%r\\" %s %b"\n'
+    (tmp_path / "lighttpd.conf").write_text(f'{LIGHTTPD}{part}accesslog.filename = "{log}"\n}}\n')
     assert "%h %l %u %t" in infer(log, "--server-config", tmp_path / "lighttpd.conf")[1]
     assert read_server_config(tmp_path / "lighttpd.conf").named_for("/var/log/lighttpd/access.log") == [
         '%h %V %u %t "%r" %>s %b %D'

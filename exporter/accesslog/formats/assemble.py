@@ -21,7 +21,6 @@ Kind: TypeAlias = Literal[
     "code",
     "size",
     "duration",
-    "signed duration",
     "whole duration",
     "decimal duration",
     "unknown duration",
@@ -40,7 +39,7 @@ SIZE = "(?P<size>[0-9]{1,15}|-|)"
 _WHOLE = "[0-9]{1,9}"
 _DECIMAL = r"[0-9]{1,9}\.[0-9]{1,9}"
 _NUMBER = rf"{_WHOLE}(?:\.{_WHOLE})?"
-DURATION = f"(?P<duration>{_NUMBER}|-|)"
+DURATION = f"(?P<duration>{_NUMBER}|-|)(?:-{_NUMBER})?"  # a negative one is none
 _ONE_DURATION = f"(?:-?{_NUMBER}|-)"
 _CLF = "[^ ]*(?: [-+][0-9]{4})?"
 _PROTOCOL = r"(?:HTTP/[0-9.]+|[123](?:\.[01])?)"  # hypercorn has the number alone
@@ -50,7 +49,6 @@ TAB = "\t"
 _FIXED: dict[Kind, str] = {
     "size": SIZE,
     "duration": DURATION,
-    "signed duration": f"(?P<duration>{_NUMBER}|-|)(?:-[0-9]+)?",  # a negative one is none
     "whole duration": f"(?P<duration>{_WHOLE}|-|)(?P<{UNITLESS}>(?:{_DECIMAL})?)",
     "decimal duration": f"(?P<duration>{_DECIMAL}|-|)(?P<{UNITLESS}>(?:{_WHOLE})?)",
     "unknown duration": f"(?P<duration>)(?P<{UNITLESS}>{_NUMBER}|-|)",
@@ -216,13 +214,19 @@ def _padded(part: Variable, regex: str) -> str:
 
 
 def _with_blanks(parts: Sequence[Part], chosen: dict[int, Kind]) -> int | None:
-    """Which of the texts without quotes may have blanks: the only one, as what is beside it decides where it ends."""
+    """Which of the texts without quotes may have blanks: only one, as what is beside it decides where it ends."""
     bare = [
         i
         for i, part in _variables(parts)
         if chosen[i] == "list" and part.item == WORDS and _is_between_blanks(parts, i)
     ]
+    if len(bare) > 1:  # an address or a referrer has none
+        bare = [i for i in bare if "user-agent" in _name(parts[i])]
     return bare[0] if len(bare) == 1 else None
+
+
+def _name(part: Part) -> str:
+    return part.name.lower().replace("_", "-") if isinstance(part, Variable) else ""
 
 
 def _is_between_blanks(parts: Sequence[Part], i: int) -> bool:

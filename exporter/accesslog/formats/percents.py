@@ -204,7 +204,8 @@ _MORGAN_VARIABLES = {
     "response-time": MILLIS,
     "total-time": MILLIS._replace(rank=2),  # also the body
 }
-_MORGAN_DATES = {"clf": CLF_INSTANT, "iso": ISO_INSTANT}
+_WEB = strftime_instant("%a, %d %b %Y %H:%M:%S GMT") or ANY
+_MORGAN_DATES = {"clf": CLF_INSTANT, "iso": ISO_INSTANT, "web": _WEB, "": _WEB}
 
 
 def is_morgan(text: str) -> bool:

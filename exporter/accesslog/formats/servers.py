@@ -80,7 +80,7 @@ def nginx_variable(name: str, variables: Mapping[str, Variable] = NGINX) -> Vari
 def nginx_parts(text: str, variables: Mapping[str, Variable] = NGINX) -> list[Part]:
     """`$remote_addr - $remote_user [$time_local] "$request" $status ...` in parts; unknown variables are any text."""
     parts: list[Part] = []
-    end = 0
+    end, text = 0, text.replace("\\t", "\t")
     for match in _NGINX_VARIABLE.finditer(text):
         if match.start() > end:
             parts.append(text[end : match.start()])
@@ -160,7 +160,7 @@ def apache_parts(text: str, own: Mapping[str, Variable] | None = None) -> list[P
             parts.append(CLF_INSTANT)
             _literal(parts, "]")
         else:
-            parts.append((own or {}).get(match[2]) or _apache_variable(match[2], match[1]))
+            parts.append((own or {}).get(match[2]) or _apache_variable(match[2], match[1], match[0]))
     _literal(parts, text[end:])
     return parts
 
@@ -174,7 +174,9 @@ def _literal(parts: list[Part], text: str) -> None:
         parts.append(text)
 
 
-def _apache_variable(letter: str, argument: str | None) -> Variable:
+def _apache_variable(letter: str, argument: str | None, whole: str) -> Variable:
+    if letter == "s" and argument is None:  # of a redirect within the server the last, unless the first is asked for
+        return CODE_VARIABLE._replace(rank=2 if ">" in whole else 0 if "<" in whole else 1)
     if letter == "T" and argument in _UNITS:
         return Variable("duration", _UNITS[argument])
     if letter == "t":
@@ -183,7 +185,7 @@ def _apache_variable(letter: str, argument: str | None) -> Variable:
         return APACHE.get(letter, ANY)
     if letter == "i" and argument.lower() == "host":
         return HOST
-    return _EXACT.get(argument) or (Variable(item=WORDS) if letter in _HEADERS else ANY)
+    return _EXACT.get(argument) or (Variable(item=WORDS, name=whole) if letter in _HEADERS else ANY)
 
 
 def _instant(form: str) -> Variable:

@@ -32,7 +32,7 @@ BUILTIN = {
 }
 """The formats that squid.conf may name without defining them; `referrer` and `useragent` have no status code."""
 
-_MILLIS = Variable("signed duration", UNITS_NS["ms"])
+_MILLIS = Variable("duration", UNITS_NS["ms"])
 _KNOWN = {  # what the client sent goes before what Squid made of it
     ">Hs": CODE_VARIABLE,
     "Hs": CODE_VARIABLE,
@@ -118,4 +118,4 @@ def _variable(match: re.Match[str]) -> Variable:
     width = match["width"].partition(".")[0]
     if width and not width.startswith("0"):
         found = found._replace(padded="right" if match["left"] else "left")
-    return found._replace(name=f"%{code}")
+    return found._replace(name=f"%{code}" if not argument else f"%{{{argument}}}{code}")
