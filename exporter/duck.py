@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from foundation import memory
+from exporter import memory
 from foundation.errors import StoreError
 
 ADDRESS_BYTES = 384 << 20

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter import memory
 from exporter.accesslog.formats import PRESETS
 from exporter.accesslog.parse.columnar import Columnar
 from exporter.accesslog.parse.records import Records
 from exporter.accesslog.parse.scalar import tally_normal, tally_scalar
 from exporter.accesslog.tally import Buckets
-from foundation import memory
 
 BUCKETS = Buckets((0.001, 0.1, 2.5))
 BULK = [name for name, one in PRESETS.items() if one.bulk or one.learn or one.same_keys]

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter import memory
 from exporter.accesslog.formats import custom
 from exporter.accesslog.formats.custom import custom_format
 from exporter.accesslog.formats.linear import CannotMatch
 from exporter.accesslog.parse.scalar import tally_normal
 from exporter.accesslog.tally import Buckets
-from foundation import memory
 
 BUCKETS = Buckets((0.1, 1.0))
 BACKTRACKS = r"(?P<method>\S+) (?P<path>(?:a+)+)b (?P<code>\d+)"

@@ -2,8 +2,7 @@
 
 import pytest
 
-from exporter import duck
-from foundation import memory
+from exporter import duck, memory
 from foundation.errors import StoreError, may_pass
 
 MIB = 1 << 20

@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from foundation import memory
+from exporter import memory
 
 MIB = 1 << 20
 
