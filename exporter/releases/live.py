@@ -25,7 +25,8 @@ from exporter.releases.metrics import families
 from exporter.releases.parse import LineSplitter, check_time, parse_line
 from exporter.releases.pieces import Pieces, restore
 from exporter.releases.source import Source, read_token
-from exporter.releases.state import Stream, StreamState, Turn
+from exporter.releases.state import StreamState
+from exporter.releases.stream import Stream, Turn
 from exporter.releases.tally import Tally
 from exporter.sources.tail import Limits, Tail, TailStatus
 from foundation.clock import Clock

@@ -14,7 +14,8 @@ from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Moments, p_values, q_values, rate_ratios
-from exporter.releases.state import OTHER_BUILD, OTHER_CODE, SILENT_BINS, Stream
+from exporter.releases.state import OTHER_BUILD, OTHER_CODE
+from exporter.releases.stream import SILENT_BINS, Stream
 from exporter.sources.tail import TailStatus
 from exporter.sources.tail.metrics import families as log_families
 

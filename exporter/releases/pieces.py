@@ -10,7 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from exporter.releases.compare.detectors import Alert, DetectorState
-from exporter.releases.state import Stream, StreamState
+from exporter.releases.state import StreamState
+from exporter.releases.stream import Stream
 
 _COUNTS, _JUDGED, _SECOND = "stream", "judged", "second/"
 _Second = dict[str, dict[int, int]]

@@ -38,7 +38,8 @@ from ports import free_ports
 from exporter.releases.compare.settings import Settings
 from exporter.releases.metrics import families
 from exporter.releases.pieces import Pieces
-from exporter.releases.state import Limits, Stream
+from exporter.releases.state import Limits
+from exporter.releases.stream import Stream
 
 BATCH = 1000  # records to a request
 POOL = 400  # different batches

@@ -24,7 +24,8 @@ from exporter.releases.compare.mean_threshold import MeanThreshold
 from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.settings import Settings
-from exporter.releases.state import Limits, Stream
+from exporter.releases.state import Limits
+from exporter.releases.stream import Stream
 
 RATES = (0.01, 0.06, 0.11, 1.0)
 RATIOS = (1.25, 2.0, 5.0)

@@ -11,7 +11,8 @@ from exporter.releases.bulk.grid import MARGIN_BINS, blocks
 from exporter.releases.bulk.reading import Reading
 from exporter.releases.compare.settings import Settings
 from exporter.releases.report import analyse
-from exporter.releases.state import Limits, Stream
+from exporter.releases.state import Limits
+from exporter.releases.stream import Stream
 
 LEAP = 20 * MARGIN_BINS
 

@@ -11,7 +11,8 @@ from ingesting import LINES, WANT, counted, live, send, urls
 from exporter.checkpoint import Changes, Checkpoint
 from exporter.releases.compare.settings import Settings
 from exporter.releases.pieces import Pieces
-from exporter.releases.state import Limits, Stream, StreamState
+from exporter.releases.state import Limits, StreamState
+from exporter.releases.stream import Stream
 from foundation.clock import SystemClock
 
 KEY = {"Idempotency-Key": "batch-1"}

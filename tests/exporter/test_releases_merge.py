@@ -14,7 +14,8 @@ from exporter.releases.compare.settings import Settings
 from exporter.releases.compare.statistics import p_values
 from exporter.releases.metrics import families
 from exporter.releases.parse import LineSplitter
-from exporter.releases.state import Limits, Stream
+from exporter.releases.state import Limits
+from exporter.releases.stream import Stream
 from exporter.releases.tally import Tally
 
 OLD, NEW = "5.1", "5.2"

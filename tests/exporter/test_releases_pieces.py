@@ -9,7 +9,8 @@ from exporter.checkpoint import Changes
 from exporter.releases.compare.settings import Settings
 from exporter.releases.ingest.answers import KEYS_REMEMBERED, Answer, Answers
 from exporter.releases.pieces import Pieces, restore
-from exporter.releases.state import Limits, Stream, StreamState
+from exporter.releases.state import Limits, StreamState
+from exporter.releases.stream import Stream
 
 LIMITS = Limits(lateness_s=30, max_codes=40)
 TAKE = st.tuples(

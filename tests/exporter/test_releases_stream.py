@@ -17,7 +17,8 @@ from exporter.releases.compare.settings import Settings
 from exporter.releases.compare.statistics import log_evidence
 from exporter.releases.metrics import families
 from exporter.releases.report import analyse
-from exporter.releases.state import OTHER_BUILD, OTHER_CODE, Limits, Stream, StreamState, Taken
+from exporter.releases.state import OTHER_BUILD, OTHER_CODE, Limits, StreamState
+from exporter.releases.stream import Stream, Taken
 
 OLD, NEW = "5.1", "5.2"
 LIMITS = Limits(lateness_s=30, max_codes=40)

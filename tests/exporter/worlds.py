@@ -11,7 +11,7 @@ import msgspec
 from exporter import accesslog, hosting, releases
 from exporter.accesslog.state import Traffic
 from exporter.hosting.state import Ledger
-from exporter.releases.state import Stream
+from exporter.releases.stream import Stream
 from exporter.system import Context
 from foundation.grammar import Address
 

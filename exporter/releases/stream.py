@@ -1,0 +1,322 @@
+"""A running comparison: counts as they come in, bins as they close, alerts as they turn. Pure: no I/O, no clock.
+
+A bin is due once the stream's newest time is `lateness_s` past its end; until then records may come in any order. A
+record for a bin that is due is counted as late and changes nothing else. Closing a bin takes milliseconds, so a caller
+that others wait for closes a few at a time (`most_bins`); when they are closed has no influence on what comes out. All
+that must outlive a restart is in `StreamState`; the same records in the same bins give the same state, whatever the
+order and the cuts.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import repeat
+from typing import NamedTuple
+
+import numpy as np
+
+from exporter.releases.compare.detectors import Bins, Change, Counts, Detector, DetectorState
+from exporter.releases.compare.pair import Pair
+from exporter.releases.compare.presence import Presence
+from exporter.releases.compare.settings import Settings, choose_baseline, make_detectors
+from exporter.releases.parse import DAY_S
+from exporter.releases.state import OTHER_BUILD, OTHER_CODE, Limits, StreamState
+
+WINDOW_BINS = 30
+SILENT_BINS = 5
+ALERTS_KEPT = 1000
+FOLLOWS_S = 3600.0  # a stream that is further behind the clock is a replay
+
+
+class Turn(NamedTuple):
+    """A change of one candidate's alerts."""
+
+    build: str
+    change: Change
+
+
+class Taken(NamedTuple):
+    """What became of some records."""
+
+    accepted: int
+    late: int
+
+
+class Stream:
+    """One source's running comparison."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        limits: Limits,
+        *,
+        baseline: str | None = None,
+        state: StreamState | None = None,
+    ) -> None:
+        """`state` is an earlier run's."""
+        self.settings = settings
+        self.touched: set[int] = set()
+        """Seconds of open bins whose counts changed; for who writes the state down, and empties this."""
+        self._empty = 0  # bins without records, closed one after the other
+        self._enough_empty = max(settings.bins, WINDOW_BINS)  # after so many, further ones change nothing
+        self._limits = limits
+        self._named_baseline = baseline
+        self._expected: frozenset[str] = frozenset()
+        self.state = state or StreamState()
+        self._detectors: dict[str, list[Detector]] = {}
+        self._places = {code: place for place, code in enumerate(self.state.codes)}
+        self._choose_baseline()
+        for build in self.state.detectors:
+            self.detectors(build)
+        self.state.detectors = {}  # it lives in the detectors now
+
+    def expect(self, builds: Sequence[str], codes: Sequence[int]) -> None:
+        """Builds and codes that are known beforehand: born at 0, and never folded."""
+        self._expected = frozenset(builds)
+        for build in builds:
+            self.state.totals.setdefault(build, dict.fromkeys(self.state.codes, 0))
+            self.state.first_s.setdefault(build, 0)
+        for code in codes:
+            self._know(code)
+        self._choose_baseline()
+
+    def take(
+        self, counts: Mapping[tuple[int, str, int], int], most_bins: int | None = None
+    ) -> tuple[Taken, list[Turn]]:
+        """Count records by (time, build, code), and close the bins that they make due, `most_bins` at most."""
+        state = self.state
+        accepted = late = 0
+        for (time_s, build, code), count in counts.items():
+            placed = self._place(time_s)
+            if state.due_s is not None and placed < state.due_s:
+                late += count
+                continue
+            accepted += count
+            self._count(placed, *self._fold(build, code, count), count)
+        state.accepted += accepted
+        state.late += late
+        if state.newest_s is not None:
+            self._make_due(state.newest_s - self._limits.lateness_s)
+        return Taken(accepted, late), self.close(most_bins)
+
+    def flush(self, most_bins: int | None = None) -> list[Turn]:
+        """Make every bin due that has records: the stream ended, or was quiet for longer than records are late."""
+        if self.state.newest_s is not None:
+            self._make_due(self.state.newest_s + self.settings.bin_s)
+        return self.close(most_bins)
+
+    def tick(self, now_s: float, most_bins: int | None = None) -> list[Turn]:
+        """Close the bins with records, once `now_s`, Unix time, is `lateness_s` past their end.
+
+        Only for a stream that keeps the time of this machine. Of a replay of older times, and of clock times, nobody
+        can know how far they have come; their last bins wait for the next record.
+        """
+        newest = self.state.newest_s
+        if newest is None or not newest <= now_s < newest + FOLLOWS_S:
+            return []
+        bin_s = self.settings.bin_s
+        end_s = newest // bin_s * bin_s + bin_s
+        return self.flush(most_bins) if now_s >= end_s + self._limits.lateness_s else []
+
+    def behind(self) -> int:
+        """Bins that are due and not closed."""
+        due, closed = self.state.due_s, self.state.closed_to_s
+        return 0 if due is None or closed is None else (due - closed) // self.settings.bin_s
+
+    def close(self, most_bins: int | None = None) -> list[Turn]:
+        """Close bins that are due, `most_bins` at most, in the order of time."""
+        state, bin_s = self.state, self.settings.bin_s
+        if state.closed_to_s is None:
+            state.closed_to_s = self._first_bin()
+            state.began_s = None if state.closed_to_s is None else state.closed_to_s + bin_s
+        turns: list[Turn] = []
+        while self.behind() and (most_bins is None or most_bins > 0):
+            start_s = self._after_gap()
+            seconds = [second for second in range(start_s, start_s + bin_s) if second in state.open]
+            self._empty = 0 if seconds else self._empty + 1
+            turns += self._close_one(start_s, seconds)
+            state.closed_to_s = start_s + bin_s
+            most_bins = most_bins and most_bins - 1
+        return turns
+
+    def codes(self) -> list[int]:
+        """The codes compared, in the order in which they were first seen; the folded ones are not."""
+        return self.state.codes
+
+    def detectors(self, build: str) -> list[Detector]:
+        """The detectors of one candidate."""
+        if build not in self._detectors:
+            made = make_detectors(self.settings, max(self._limits.max_codes, len(self.state.codes)))
+            for detector, state in zip(made, self.state.detectors.get(build, ()), strict=False):
+                detector.restore(state)
+            self._detectors[build] = made
+        return self._detectors[build]
+
+    def memory(self) -> dict[str, list[DetectorState]]:
+        """What the detectors must remember, by candidate."""
+        return {build: [detector.saved() for detector in made] for build, made in self._detectors.items()}
+
+    def recent(self, build: str) -> Pair[Counts]:
+        """Counts in the last bins. (bins, codes) each."""
+        rows = self.state.windows.get(build, [])
+        counts = np.zeros((len(rows), len(self.state.codes)), np.int64)
+        for i, row in enumerate(rows):
+            counts[i, : len(row)] = row
+        return Pair(baseline=counts[1::2], candidate=counts[::2])
+
+    def candidates(self) -> list[str]:
+        """The builds compared with the baseline."""
+        apart = (self.state.baseline, OTHER_BUILD, *self.state.retired)
+        return [build for build in self.state.totals if build not in apart]
+
+    def _place(self, time_s: int) -> int:
+        """A clock time on the day that brings it nearest to the newest; others as they are."""
+        newest = self.state.newest_s
+        if newest is None or time_s >= DAY_S:
+            return time_s
+        return time_s + max(0, round((newest - time_s) / DAY_S)) * DAY_S
+
+    def _fold(self, build: str, code: int, count: int) -> tuple[str, int]:
+        totals = self.state.totals
+        if build not in totals:
+            if len(totals) >= self._limits.max_builds and not self._make_room():
+                self.state.folded["build"] = self.state.folded.get("build", 0) + count
+                build = OTHER_BUILD
+            if build not in totals:
+                totals[build] = dict.fromkeys(self.state.codes, 0)
+                self._choose_baseline()
+        if code not in self._places:
+            if len(self._places) >= self._limits.max_codes:
+                self.state.folded["code"] = self.state.folded.get("code", 0) + count
+                return build, OTHER_CODE
+            self._know(code)
+        return build, code
+
+    def _know(self, code: int) -> None:
+        if code not in self._places:
+            self._places[code] = len(self.state.codes)
+            self.state.codes.append(code)
+        for totals in self.state.totals.values():
+            totals.setdefault(code, 0)
+
+    def _count(self, time_s: int, build: str, code: int, count: int) -> None:
+        state = self.state
+        totals = state.totals[build]
+        totals[code] = totals.get(code, 0) + count
+        by_code = state.open.setdefault(time_s, {}).setdefault(build, {})
+        by_code[code] = by_code.get(code, 0) + count
+        self.touched.add(time_s)
+        if state.newest_s is None or time_s > state.newest_s:
+            state.newest_s = time_s
+        state.first_s[build] = min(time_s, state.first_s.get(build, time_s))
+        state.last_s[build] = max(time_s, state.last_s.get(build, time_s))
+
+    def _choose_baseline(self) -> None:
+        """Keep the baseline up to date; a new one makes every comparison begin anew."""
+        builds = [build for build in self.state.totals if build not in (OTHER_BUILD, *self.state.retired)]
+        named = self._named_baseline
+        chosen = choose_baseline(builds) if named is None else named if named in self.state.totals else None
+        if chosen != self.state.baseline:
+            self.state.baseline = chosen
+            self.state.windows.clear()
+            self.state.detectors.clear()
+            self._detectors.clear()
+
+    def _make_due(self, end_s: int) -> None:
+        """Every whole bin before `end_s` is due."""
+        due = end_s // self.settings.bin_s * self.settings.bin_s
+        self.state.due_s = due if self.state.due_s is None else max(due, self.state.due_s)
+
+    def _first_bin(self) -> int | None:
+        """Start of the first bin that was ever due and had records; None before."""
+        first = min(self.state.open, default=None)
+        if first is None or self.state.due_s is None or first >= self.state.due_s:
+            return None
+        return first // self.settings.bin_s * self.settings.bin_s
+
+    def _after_gap(self) -> int:
+        """Start of the next bin to step through: a jump ahead is stepped through at its two ends only."""
+        state, bin_s = self.state, self.settings.bin_s
+        assert state.closed_to_s is not None
+        assert state.due_s is not None
+        if self._empty < self._enough_empty:
+            return state.closed_to_s
+        ahead = min(min(state.open, default=state.due_s), state.due_s) // bin_s * bin_s
+        return max(state.closed_to_s, min(ahead - self._enough_empty * bin_s, state.due_s - bin_s))
+
+    def _close_one(self, start_s: int, seconds: Sequence[int]) -> list[Turn]:
+        """Compare, in one bin, the builds that were there for all of it: others had less time for errors."""
+        state = self.state
+        rows = [state.open.pop(second) for second in seconds]
+        there = {build: self._columns(rows, build) for build in state.totals if self._there(build, start_s)}
+        for build, counts in there.items():
+            records = int(counts.sum())
+            state.spoken[build] = [*state.spoken.get(build, ()), records][-SILENT_BINS:]
+            if seconds:  # where nobody sends, the stream has stalled, and no build has gone
+                state.presence.setdefault(build, Presence()).step(records)
+        self._retire()
+        base = there.get(state.baseline or OTHER_BUILD)
+        if state.baseline is None or base is None:
+            return []
+        if state.presence.get(state.baseline, Presence()).gone:
+            there = {build: counts[:0] for build, counts in there.items()}
+        turns: list[Turn] = []
+        for build in self.candidates():
+            if build in there:
+                closed = Bins.one(start_s, self.settings.bin_s, Pair(there[state.baseline], there[build]))
+                turns += self._compare(build, closed)
+        state.alerts += [(build, alert) for build, (_, alert) in turns]
+        del state.alerts[:-ALERTS_KEPT]
+        return turns
+
+    def _retire(self) -> None:
+        """Compare builds that have gone for long no more, and those that are back again, from the beginning."""
+        state = self.state
+        bins = self._limits.retired_s // self.settings.bin_s
+        old = {build for build, presence in state.presence.items() if presence.gone and presence.quiet >= bins}
+        if old == set(state.retired):
+            return
+        for build in old.difference(state.retired):
+            state.windows.pop(build, None)
+            self._detectors.pop(build, None)
+        state.retired = [build for build in state.retired if build in old] + sorted(old.difference(state.retired))
+        self._choose_baseline()
+
+    def _make_room(self) -> bool:
+        """Forget the build that has retired first, its counts too; whether there was one."""
+        state = self.state
+        build = next((one for one in state.retired if one not in (*self._expected, self._named_baseline)), None)
+        if build is None:
+            return False
+        state.retired.remove(build)
+        for kept in (state.totals, state.first_s, state.last_s, state.spoken, state.presence):
+            kept.pop(build, None)
+        state.transitions = {key: count for key, count in state.transitions.items() if key[0] != build}
+        return True
+
+    def _there(self, build: str, start_s: int) -> bool:
+        """Whether a build was there for a whole bin; one that came in the stream's first bin was there before."""
+        first_s, began_s = self.state.first_s.get(build), self.state.began_s
+        return first_s is not None and (first_s <= start_s or (began_s is not None and first_s < began_s))
+
+    def _compare(self, build: str, closed: Bins) -> list[Turn]:
+        """What one candidate's bin changes. Alerts of mean-threshold are only counted: it alarms all the time."""
+        turns: list[Turn] = []
+        for detector in self.detectors(build):
+            changes = detector.step(closed, self.state.codes)
+            for kind, alert in changes:
+                key = (build, alert.code, detector.name, kind)
+                self.state.transitions[key] = self.state.transitions.get(key, 0) + 1
+            if detector.name != "mean-threshold":
+                turns += [Turn(build, change) for change in changes]
+        window = self.state.windows.setdefault(build, [])
+        window += [counts.sum(0).tolist() for counts in (closed.counts.candidate, closed.counts.baseline)]
+        del window[: -2 * WINDOW_BINS]
+        return turns
+
+    def _columns(self, rows: Sequence[Mapping[str, Mapping[int, int]]], build: str) -> Counts:
+        """One build's counts. (seconds, codes)."""
+        counts = np.zeros((len(rows), len(self.state.codes) + 1), np.int64)  # the last column: folded codes
+        for i, row in enumerate(rows):
+            by_code = row.get(build)
+            if by_code:
+                counts[i, list(map(self._places.get, by_code, repeat(-1)))] = list(by_code.values())
+        return counts[:, :-1]
