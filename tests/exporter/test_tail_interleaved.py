@@ -13,7 +13,7 @@ import pytest
 from rotated import Site, compress
 
 CALLS = [(os, name) for name in ("stat", "lstat", "fstat", "open", "pread", "lseek", "scandir")] + [(fcntl, "ioctl")]
-TAKES = 3  # rounds of the reader in which the writer may have its turns
+TAKES = 2  # rounds of the reader in which the writer may have its turns
 
 
 class Writer:
@@ -133,7 +133,59 @@ def packed_over(site):
     ]
 
 
-ROTATIONS = [renamed, renamed_and_packed, deleted, copied, copied_and_packed, copied_over, packed_over]
+def behind_a_link(site):
+    """As the kubelet: the log is a link, and what it leads to is rotated in its own directory, and compressed later."""
+    pod = site.path("pod")
+    log = pod / "0.log"
+
+    def older():
+        return sorted(path for path in pod.iterdir() if path != log and path.suffix != ".gz")
+
+    def pack():
+        for path in older()[:-1]:
+            compress(path)
+
+    def rename():
+        log.rename(pod / f"0.log.20261126-0000{len(list(pod.iterdir())):02}")
+
+    if not pod.exists():
+        pod.mkdir()
+        site.log.rename(log)
+        site.log.symlink_to(log)
+    return [
+        lambda: site.write(2),
+        pack,
+        rename,
+        lambda: site.write(2, to=older()[-1]),
+        log.touch,
+        lambda: site.write(2),
+    ]
+
+
+def switched(site):
+    """The log is a link that leads to another file each time."""
+
+    def switch():
+        name = site.path(f"part-{len(list(site.folder.iterdir()))}.log")
+        name.touch()
+        link = site.path("link")
+        link.symlink_to(name)
+        link.replace(site.log)
+
+    return [lambda: site.write(2), switch, lambda: site.write(2)]
+
+
+ROTATIONS = [
+    renamed,
+    renamed_and_packed,
+    deleted,
+    copied,
+    copied_and_packed,
+    copied_over,
+    packed_over,
+    behind_a_link,
+    switched,
+]
 
 
 def interleave(folder, pattern, rotation, size, *, at, gap, again):
@@ -163,7 +215,7 @@ def interleave(folder, pattern, rotation, size, *, at, gap, again):
 
 @pytest.mark.parametrize("rotation", ROTATIONS)
 @pytest.mark.parametrize("pattern", ["access.log", "access.log*"])
-@pytest.mark.parametrize("size", [5, 25, 60])
+@pytest.mark.parametrize("size", [5, 60])
 @pytest.mark.parametrize("gap", [0, 1, 3])
 def test_every_line_comes_once_whenever_the_log_is_rotated(tmp_path, pattern, rotation, size, gap):
     wrong, calls = tried(tmp_path, pattern, rotation, size, gap=gap, again=False)
@@ -173,7 +225,7 @@ def test_every_line_comes_once_whenever_the_log_is_rotated(tmp_path, pattern, ro
 
 @pytest.mark.parametrize("rotation", [rotation for rotation in ROTATIONS if rotation is not deleted])
 @pytest.mark.parametrize("pattern", ["access.log", "access.log*"])
-@pytest.mark.parametrize("size", [5, 25, 60])
+@pytest.mark.parametrize("size", [5, 60])
 @pytest.mark.parametrize("gap", [0, 1, 3])
 def test_nor_does_one_come_twice_where_the_reader_starts_again_meanwhile(tmp_path, pattern, rotation, size, gap):
     wrong, calls = tried(tmp_path, pattern, rotation, size, gap=gap, again=True)
