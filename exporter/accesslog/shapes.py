@@ -15,11 +15,23 @@ _KINDS = re.compile(
     |(?P<uuid>[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})
     |(?P<hash>(?=[a-fA-F]*[0-9])[0-9a-fA-F]{16,})
     |(?P<ulid>(?=[A-Z]*[0-9])[0-7][0-9A-HJKMNP-TV-Z]{25}|(?=[a-z]*[0-9])[0-7][0-9a-hjkmnp-tv-z]{25})
-    |(?P<date>[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:[T_ ][0-9:.]+(?:Z|[+-][0-9:]+)?)?)?)""",
+    |(?P<date>[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:[T_ ][0-9:.]+(?:Z|[+-][0-9:]+)?)?)?)
+    |(?P<digest>[a-z0-9]{3,8}:[0-9a-fA-F]{32,})
+    |(?P<short>(?=[a-f]*[0-9][0-9a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{7,15})
+    |(?P<jwt>eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)
+    |(?P<email>[A-Za-z0-9._+-]+(?:@|%40)(?![0-9]x\.)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})
+    |(?P<numbers>(?![0-9]{1,3}(?:\.[0-9]{1,3}){1,2}\Z)[-+]?[0-9]+(?:(?:[-+.,:;_x]|%2[Cc])+[0-9]+)*)
+    |(?P<ip>(?=[0-9a-fA-F]*:[0-9a-fA-F]*:)(?=[^0-9]*[0-9])[0-9a-fA-F:.]+)""",
     re.VERBOSE,
 )
+_NAMES = {"digest": "hash", "short": "hash", "jwt": "token", "numbers": "id", "ip": "id"}
+"""What kinds are shown as, if not by their own names. Versions (`1.2`, `1.2.3`) are no numbers: there are few."""
 _EXTENSION = re.compile(r"[A-Za-z][A-Za-z0-9]{0,9}")
 _FILE_HASH = re.compile(r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}")  # main.3f9a8b7c.js
+_COUNTED = re.compile(r"(?<=[-_:])[0-9]{4,}(?=[-_:]|\Z)")  # ORD-2026-00123
+_BUILT = re.compile(  # index-BxK3v9aQ.js, not part-Chapter1.html
+    r"(.*[a-z0-9]-)(?![A-Z]?[a-z]+[0-9]+\Z)(?=[A-Za-z_-]*[0-9])(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{8}", re.DOTALL
+)
 _TOKEN = re.compile(r"[A-Za-z0-9_=~-]+")
 _LEAST_TOKEN, _SHORT_TOKEN, _LONG_TOKEN = 10, 16, 20  # characters
 _TURNS = {_SHORT_TOKEN: 0.7, _LONG_TOKEN: 0.55}
@@ -29,7 +41,7 @@ _LONG_TURNS = 0.45
 
 
 def guess_route(path: str) -> str:
-    """The path with its ids replaced by `{id}`, `{uuid}`, `{hash}`, `{ulid}`, `{date}` and `{token}`."""
+    """The path with its ids replaced by `{id}`, `{uuid}`, `{hash}`, `{ulid}`, `{date}`, `{email}` and `{token}`."""
     return "/".join(map(_segment, path.split("/")))
 
 
@@ -40,17 +52,23 @@ def _segment(text: str) -> str:
         return f"{{{kind}}}"
     stem, dot, rest = text.partition(".")
     if not dot or not _EXTENSION.fullmatch(rest.rpartition(".")[2]):
-        return text
-    if kind := _kind(stem):
-        return f"{{{kind}}}.{rest}"
+        return _COUNTED.sub("{id}", text)
     parts = rest.split(".")
     middle = ["{hash}" if _FILE_HASH.fullmatch(part) else part for part in parts[:-1]]
-    return ".".join([stem, *middle, parts[-1]])
+    kind = _kind(stem)
+    return ".".join([f"{{{kind}}}" if kind else _stem(stem), *middle, parts[-1]])
+
+
+def _stem(text: str) -> str:
+    """The name of a file without its extension: what a build or a count has put behind a sign."""
+    if match := _BUILT.fullmatch(text):
+        return f"{match[1]}{{hash}}"
+    return _COUNTED.sub("{id}", text)
 
 
 def _kind(text: str) -> str | None:
     if match := _KINDS.fullmatch(text):
-        return match.lastgroup
+        return _NAMES.get(str(match.lastgroup), match.lastgroup)
     return "token" if _TOKEN.fullmatch(text) and (_is_random(text) or _is_base64_text(text)) else None
 
 
