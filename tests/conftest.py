@@ -127,7 +127,7 @@ class Certificates:
         self.made = {}
 
     def __call__(self, name, *, by=None, san="DNS:localhost,IP:127.0.0.1", expired=False, passphrase=None):
-        """(certificate, key) of `name`, signed `by` another name or by itself; `expired` ones by themselves."""
+        """(certificate, key) of `name`, signed `by` a name, a pair or itself; `expired` ones by themselves."""
         wanted = (name, by, san, expired, passphrase)
         if wanted not in self.made:
             cert, key = (self.folder / f"{len(self.made)}-{name}.{ending}" for ending in ("crt", "key"))
@@ -136,7 +136,7 @@ class Certificates:
             command += ["-subj", f"/CN={name}", "-days", "2", "-keyout", key, "-out", cert]
             command += ["-addext", f"subjectAltName={san}"] if san else []
             if by is not None:
-                ca, ca_key = self(by, san=None)
+                ca, ca_key = self(by, san=None) if isinstance(by, str) else by
                 command += ["-CA", ca, "-CAkey", ca_key]
             subprocess.run(command, check=True, capture_output=True)
             if expired:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 
 from exporter.keeper import Ended, Keeper
 from exporter.statefile import StateFile, Unavailable
+from foundation.clock import SystemClock
 from foundation.errors import StoreError
 
 
@@ -127,6 +128,32 @@ async def test_nothing_is_written_while_nothing_changes(world):
         assert world.checkpoint.writes == 1
 
 
+async def test_only_who_waits_hastens_a_commit(tmp_path, faulty_checkpoint):
+    """And one commit only: what comes after it is gathered again, on a clock that stands still."""
+
+    class Still(SystemClock):
+        async def sleep_until(self, due_s):
+            await asyncio.get_running_loop().create_future()
+
+    world = World(tmp_path, faulty_checkpoint, Still())
+    async with world.running():
+        await world.count("a")
+        world.keeper.touch()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert world.keeper._dirty.is_set(), "a commit has begun that was not due"
+
+
+async def test_who_goes_before_the_commit_is_not_missed(world):
+    async with world.running():
+        waiting = asyncio.create_task(world.keeper.written())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await world.count("a")
+    assert world.kept().values == {"a": 1, "total": 1}
+
+
 async def test_what_is_counted_at_the_end_is_written_at_the_end(world):
     async with world.running():
         world.counts.add("a")
@@ -184,7 +211,8 @@ async def test_what_is_acknowledged_by_the_last_commit_outlives_a_power_cut(worl
         waiting = asyncio.create_task(world.keeper.written(synced=True))
         await asyncio.sleep(0)
         task.cancel()
-    await waiting
+    async with asyncio.timeout(20):  # or the last commit wakes nobody
+        await waiting
     assert world.checkpoint.synced_writes == world.checkpoint.writes - 1 > 0
 
 
@@ -231,8 +259,9 @@ async def test_who_waits_when_the_last_commit_fails_is_told(world, caplog):
     with pytest.raises(StoreError):
         await waiting
     assert "the last counts could not be put away" in caplog.text
-    with pytest.raises(StoreError, match="ended"):
-        await world.keeper.written()
+    async with asyncio.timeout(20):  # or it waits for a commit that does not come
+        with pytest.raises(StoreError, match="ended"):
+            await world.keeper.written()
 
 
 @pytest.mark.parametrize("turns", range(10))
@@ -317,6 +346,16 @@ async def test_an_error_in_counting_ends_the_block_and_nothing_of_it_is_written(
             task.result()
     assert caught.group_contains(ZeroDivisionError)
     assert world.kept().values == {"a": 1, "total": 1}
+
+
+async def test_an_error_in_counting_ends_the_block_also_where_no_commit_is_due(world):
+    async with world.running() as task:
+        with pytest.raises(ZeroDivisionError), world.keeper.counting():
+            world.counts.values["total"] = 2 // 0
+        await asyncio.wait([task], timeout=20)
+        assert task.done(), "the block goes on"
+        with pytest.raises(ExceptionGroup):
+            task.result()
 
 
 async def test_an_error_in_telling_the_changes_ends_the_block_and_wakes_who_waits(world, monkeypatch):

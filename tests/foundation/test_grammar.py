@@ -137,6 +137,7 @@ def test_the_halves_of_an_address(read, text, want):
         ("user@host:80", "a name or an IP address"),
         ("*:80", "a name or an IP address"),
         ("a" * 64 + ":80", "a name or an IP address"),
+        (".".join(["a" * 63] * 3 + ["a" * 62]) + ":80", "a name or an IP address"),  # one character too long
     ],
 )
 def test_an_address_that_cannot_be_is_refused_with_the_remedy(text, remedy):
@@ -306,3 +307,22 @@ def test_a_size_may_be_bounded():
 @given(st.integers(0, MAX_SIZE_BYTES))
 def test_a_size_as_written_is_read_back(size):
     assert size_bytes(format_size(size)) == size
+
+
+def test_the_longest_name_is_taken():
+    assert host_port(".".join(["a" * 63] * 3 + ["a" * 61]) + ":80").port == 80
+
+
+def test_a_number_that_only_rounding_makes_0_is_no_duration():
+    with pytest.raises(ValueError, match="invalid duration"):
+        duration_s("1e-1000", zero=True)
+
+
+def test_nothing_is_0_bytes():
+    assert format_size(0) == "0B"
+
+
+def test_what_is_quoted_of_long_text_is_short():
+    with pytest.raises(ValueError, match="invalid duration") as caught:
+        duration_s("x" * 1000)
+    assert len(str(caught.value)) < 200

@@ -5,12 +5,14 @@ import errno
 import logging
 import socket
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
 
 from foundation.errors import SourceError
-from foundation.listen import BusyError, Limits, Slots, connections, http_server, listen, serve
+from foundation.listen import BusyError, Limits, Slots, State, connections, http_server, listen, serve
+from foundation.listen import slots as slots_module
 from foundation.listen import sockets as sockets_module
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -33,9 +35,11 @@ class Server:
         app.router.add_get("/", self.page)
         app.router.add_post("/", self.take)
         app.router.add_get("/work", self.work)
+        app.router.add_post("/work", self.work)
         app.router.add_get("/big", self.big)
         app.router.add_get("/slot", self.slot)
         app.router.add_get("/bug", self.bug)
+        app.router.add_get("/broken", self.broken)
         app.router.add_get("/gone", self.gone)
         self.address = await serve(app, ("127.0.0.1", 0), self.stack, **settings)
 
@@ -66,6 +70,9 @@ class Server:
     async def bug(self, _):
         raise ValueError("a bug")
 
+    async def broken(self, _):
+        raise web.RequestPayloadError("the body is not what it says")
+
     async def gone(self, request):
         """What asyncio makes of a file for a client that has just gone."""
         response = web.StreamResponse()
@@ -84,6 +91,15 @@ class Server:
     def after(self, seconds):
         """As if so much time had passed since now."""
         self.table.sweep(asyncio.get_running_loop().time() + seconds)
+
+    def protocol(self):
+        """What speaks with the only client."""
+        (connection,) = self.table.open
+        return connection._protocol
+
+    def standing(self):
+        """How the only client stands now."""
+        return self.protocol().standing(asyncio.get_running_loop().time())
 
     async def ask(self, path="/"):
         """The status of one request on a connection of its own, and its body."""
@@ -123,6 +139,16 @@ class Client(asyncio.Protocol):
         self.transport.resume_reading()
         await settle()
         return not self.closed.is_set()
+
+
+async def until(what, is_so):
+    """Wait until it is so; `what`, for the case that it never is."""
+    try:
+        async with asyncio.timeout(20):
+            while not is_so():
+                await settle()
+    except TimeoutError:
+        pytest.fail(f"not within 20 s: {what}")
 
 
 async def settle():
@@ -183,6 +209,32 @@ async def test_a_large_body_has_longer_by_its_size(started):
     assert await client.is_open()
     started.after(41)
     assert not await client.is_open()
+
+
+async def test_a_body_has_the_time_of_its_own_bytes_alone(started):
+    size = 1 << 20
+    client = await started.client(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+    await client.say(b"x" * size)
+    await until("the first answer", lambda: client.received.endswith(b"%d" % size))
+    await client.say(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+    standing = started.standing()
+    assert standing.state is State.BODY
+    assert standing.due_s - standing.since_s == pytest.approx(Limits().body_s, abs=1.0)
+
+
+async def test_a_body_that_nobody_reads_is_not_the_client_s_to_send(started):
+    client = await started.client(b"POST /work HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (16 << 20))
+    client.transport.write(b"x" * (16 << 20))
+    await until("the server reads no more", lambda: started.protocol()._reading_paused)
+    assert started.standing().state is State.WORK
+
+
+async def test_what_aiohttp_hands_on_to_itself_comes_from_no_client(started):
+    await started.client(HEAD + b"\r\n")
+    before = started.standing()
+    started.protocol().data_received(b"")
+    assert started.standing() == before
+    assert before.state is State.IDLE
 
 
 async def test_while_the_server_works_nobody_is_late(started):
@@ -340,6 +392,66 @@ async def test_a_fault_of_ours_is_one_traceback(started, caplog):
         assert await started.ask("/bug") == (500, "Internal Server Error\n")
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert "ValueError: a bug" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /bug HTTP/1.1\r\nHost: x\r\n\r\n", 500),
+        (b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ],
+    ids=["of-ours", "of-the-client"],
+)
+async def test_after_a_fault_the_connection_ends(started, sent, status):
+    client = await started.client(sent)
+    await until("the end of the connection", client.closed.is_set)
+    assert int(client.received.split()[1]) == status
+
+
+async def test_what_a_client_sends_makes_no_long_answer_and_no_long_line(started, caplog):
+    client = await started.client(b"GET / HTTP/1.1\r\n" + b"(" * 2000 + b": x\r\n\r\n")
+    await until("the end of the connection", client.closed.is_set)
+    assert 0 < len(client.received.partition(b"\r\n\r\n")[2]) < 200
+    assert max(len(record.getMessage()) for record in caplog.records) < 300
+
+
+async def test_a_client_that_has_gone_already_is_no_reason_to_rest(started):
+    listener = sockets_module._Listener(lambda _: None, "x:1", None, Limits())
+    errors = iter([ConnectionAbortedError(), ConnectionAbortedError(), BlockingIOError()])
+
+    def accept():
+        raise next(errors)
+
+    started.table.limit = 1000
+    listener._accept(SimpleNamespace(accept=accept))
+    assert (listener._resting, list(errors)) == ({}, [])
+
+
+async def test_who_waits_for_a_slot_hears_at_once_of_a_free_one(monkeypatch):
+    monkeypatch.setattr(slots_module, "_LOOK_S", 1000.0)
+    slots = Slots(1)
+
+    async def take():
+        async with slots.slot(SimpleNamespace(protocol=None)):
+            pass
+
+    async with slots.slot(SimpleNamespace(protocol=None)):
+        waiting = asyncio.create_task(take())
+        await settle()
+        assert not waiting.done()
+    await until("the free slot is taken", waiting.done)
+    await waiting
+
+
+def test_an_answer_gives_its_slot_up_once_it_has_waited_and_the_oldest_first(monkeypatch):
+    closed = []
+    monkeypatch.setattr(slots_module, "connections", lambda: SimpleNamespace(close=lambda one, _: closed.append(one)))
+    slots, young, old = Slots(3), SimpleNamespace(stalled_s=10.0), SimpleNamespace(stalled_s=9.0)
+    slots._taken = {1: young, 2: old, 3: None}
+    slots._cut_stalled(9.0 + slots_module.STALL_S / 2)
+    assert closed == []
+    slots._cut_stalled(11.0)
+    assert closed == [old]
 
 
 async def test_who_asks_and_does_not_read_loses_the_slot_to_who_does(started, monkeypatch):

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -132,6 +133,16 @@ def test_there_are_never_more_than_the_limit_and_what_is_guaranteed(clients, whe
     run(scene)
 
 
+def test_one_that_is_gone_is_counted_off_once():
+    def scene(table, now_s):
+        client, other = (Client(table, State.IDLE, now_s) for _ in range(2))
+        for _ in range(2):
+            table.remove(client.connection)
+        assert (list(table.open), table.by_server) == ([other.connection], {"a:1": 1})
+
+    run(scene)
+
+
 def test_a_server_whose_connections_are_all_at_work_does_not_shut_the_others():
     def scene(table, now_s):
         while table.admits("busy:1"):
@@ -212,6 +223,21 @@ def test_connections_leave_the_descriptors_that_others_need(reserved, files):
         assert most + min(reserved, files // 2) < files
     assert most <= max_connections(reserved, files + 1)
     assert most >= max_connections(reserved + 1, files)
+
+
+def test_whatever_is_reserved_a_quarter_is_for_connections():
+    assert max_connections(5000, 1024) == 256
+
+
+def test_what_is_cut_before_its_protocol_comes_is_closed_when_it_does():
+    ends, transport = [], Transport()
+    connection = Connection(
+        SimpleNamespace(shutdown=ends.append), lambda _: None, where="s", peer="p", limits=Limits(), now_s=0.0
+    )
+    connection.cut()
+    assert len(ends) == 1
+    connection.made(transport, None)
+    assert transport.aborted
 
 
 def test_the_usual_limit_leaves_half_to_a_program_that_follows_logs():

@@ -121,6 +121,14 @@ def test_what_every_answer_carries(policy):
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 
+def test_what_a_prepared_answer_is_given_is_not_given_to_the_next(policy):
+    guard = Guard(policy())
+    guard.headers_for("text/plain")["X-Own"] = "1"
+    headers = guard.headers_for("text/plain")
+    assert "X-Own" not in headers
+    assert (headers["Content-Type"], headers["Server"]) == ("text/plain", "tidewatch")
+
+
 def test_the_rate_is_held(policy, monkeypatch):
     now_s = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now_s[0])

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 import threading
 
 import bcrypt
@@ -109,30 +110,55 @@ def stuck(monkeypatch):
     return event
 
 
+async def refused(checks, sender):
+    """Whatever it is that comes from there is not even waited for."""
+    async with asyncio.timeout(20):  # or it waits with the others
+        with pytest.raises(TooBusyError):
+            await checks.check(USERS, "alice", "wonder", sender)
+
+
 async def test_one_is_checked_at_a_time_and_past_the_bound_none_waits(checks, stuck):
     waiting = [
         asyncio.ensure_future(checks.check(USERS, "alice", str(number), f"192.0.2.{number}"))
         for number in range(MAX_WAITING)
     ]
     await asyncio.sleep(0)
-    with pytest.raises(TooBusyError):
-        await checks.check(USERS, "alice", "wonder", "198.51.100.1")
+    await refused(checks, "198.51.100.1")
     stuck.set()
     assert await asyncio.gather(*waiting) == [False] * MAX_WAITING
     assert stuck.most == [1]
     assert not await checks.check(USERS, "alice", "again", "198.51.100.1")
+    assert len(checks._waiting) == 0  # nobody is remembered who does not wait
 
 
 async def test_one_address_leaves_room_for_others(checks, stuck):
     waiting = [asyncio.ensure_future(checks.check(USERS, "a", str(n), "192.0.2.1")) for n in range(MAX_WAITING_OF_ONE)]
     await asyncio.sleep(0)
-    with pytest.raises(TooBusyError):
-        await checks.check(USERS, "a", "x", "192.0.2.1")
+    await refused(checks, "192.0.2.1")
     waiting.append(asyncio.ensure_future(checks.check(USERS, "a", "x", "192.0.2.2")))
     await asyncio.sleep(0)
     assert not waiting[-1].done()
     stuck.set()
     await asyncio.gather(*waiting)
+
+
+async def test_what_waits_when_they_are_closed_is_not_checked(checks, stuck):
+    waiting = [asyncio.ensure_future(checks.check(USERS, "a", str(n), "192.0.2.1")) for n in range(2)]
+    await asyncio.sleep(0)
+    checks.close()
+    try:
+        await asyncio.wait(waiting[1:], timeout=10)
+        assert waiting[1].cancelled(), "it still waits for its turn"
+    finally:
+        stuck.set()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_checks_give_way_to_everything_else(checks):
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert await asyncio.get_running_loop().run_in_executor(checks._thread, niceness) == module._NICENESS
 
 
 @pytest.mark.parametrize(

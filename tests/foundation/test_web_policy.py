@@ -11,9 +11,10 @@ import pytest
 import uvloop
 from aiohttp import web
 
+from foundation.config import MAX_CONFIG_BYTES
 from foundation.errors import ConfigError
 from foundation.listen import serve as listen_and_serve
-from foundation.web import WebPolicy
+from foundation.web import Status, WebPolicy
 from foundation.web import policy as module
 
 HASH = "$2b$04$abcdefghijklmnopqrstuO64R4VFVGNxw8JsxX2LfUdyT7kInfCw2"
@@ -73,6 +74,14 @@ async def serve(policy):
     app.router.add_get("/", hello)
     address = await listen_and_serve(app, ("127.0.0.1", 0), stack, ssl_context=policy.ssl_context)
     return stack, address.port
+
+
+async def soon(what, waiting):
+    """What comes of `waiting`; `what` it is, for the case that it never comes."""
+    try:
+        return await asyncio.wait_for(waiting, 20)
+    except TimeoutError:
+        pytest.fail(f"not within 20 s: {what}")
 
 
 async def ask(port, context):
@@ -328,7 +337,7 @@ async def test_the_timer_looks_by_itself(files, monkeypatch):
     monkeypatch.setattr(policy, "refresh", look)
     with policy:
         files.write("allowed_hosts: [bbb]")
-        await seen.wait()
+        await soon("both policies see the new file", seen.wait())
 
 
 async def test_the_timer_outlives_a_bug(files, monkeypatch):
@@ -343,8 +352,59 @@ async def test_the_timer_outlives_a_bug(files, monkeypatch):
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     monkeypatch.setattr(policy, "refresh", look)
     with policy:
-        await looks.get()
-        await looks.get()
+        await soon("a look", looks.get())
+        await soon("a look after the one that failed", looks.get())
+
+
+async def test_a_policy_that_is_closed_looks_no_more(monkeypatch):
+    monkeypatch.setattr(module, "LOOK_S", 1000.0)
+    with WebPolicy(None) as policy:
+        timer = policy._timer
+        assert not timer.cancelled()
+    assert timer.cancelled()
+
+
+def test_the_time_of_the_rules_in_force_is_reported(files):
+    times = iter([5.0, 9.0])
+    files.write("allowed_hosts: [a]")
+    policy = WebPolicy(files.path, now=lambda: next(times))
+    assert policy.statuses() == [Status(str(files.path), True, 5.0)]
+    files.write("allowed_hosts: [b]")
+    policy.refresh()
+    assert policy.statuses() == [Status(str(files.path), True, 9.0)]
+    files.write("allowed_hosts: {}")
+    policy.refresh()
+    assert policy.statuses() == [Status(str(files.path), False, 9.0)]
+    policy.close()
+
+
+def test_a_file_that_is_too_large_is_refused(files):
+    files.write("#" * (MAX_CONFIG_BYTES + 1))
+    with pytest.raises(ConfigError, match="larger than 4 MiB"):
+        WebPolicy(files.path)
+
+
+async def test_an_authority_that_another_has_signed_is_trusted_if_the_file_names_it(files, client, certificates):
+    between = certificates("between", by="ca", san=None)
+    shutil.copy(between[0], files.path.with_name("clients.crt"))
+    files.verify()
+    policy = WebPolicy(files.path)
+    server, port = await serve(policy)
+    async with server:
+        assert await ask(port, client(certificates("client", by=between))) == "server"
+    policy.close()
+
+
+async def test_who_may_come_without_a_certificate_needs_no_name(files, client):
+    files.trust("one")
+    files.tls(
+        "  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: clients.crt\n  client_allowed_sans: [one]\n"
+    )
+    policy = WebPolicy(files.path)
+    server, port = await serve(policy)
+    async with server:
+        assert await ask(port, client()) == "server"
+    policy.close()
 
 
 def test_a_server_that_names_a_file_has_its_rules_and_the_allowed_hosts_of_all(files):
@@ -354,6 +414,8 @@ def test_a_server_that_names_a_file_has_its_rules_and_the_allowed_hosts_of_all(f
     assert own.hosts == ("ours", "theirs")
     assert main.of(None) is main
     assert main.of(str(files.path)) is own
+    assert own.passwords is main.passwords
+    assert own.refused is main.refused
     assert [status.file for status in main.statuses()] == [str(files.path)]
     with pytest.raises(ConfigError, match=r"none\.yml: No such file"):
         main.of(str(files.path.with_name("none.yml")))
