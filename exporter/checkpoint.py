@@ -23,6 +23,7 @@ from typing import NoReturn, Self
 
 import msgspec
 
+from exporter.layout import DamagedError, check_version, check_whole, code, is_damage, migrate
 from exporter.statefile import StateFile, Unavailable
 from foundation.clock import Clock
 from foundation.errors import StoreError
@@ -35,20 +36,6 @@ STATE_DIR = ".tidewatch/state"
 REASONS = ("damaged", "full", "gone", "locked", "write")
 """What may go wrong: damaged and set aside, disk full, deleted while in use, locked by another process, not written."""
 
-_MIGRATIONS = (
-    (
-        "CREATE TABLE IF NOT EXISTS state (scope TEXT, key TEXT, value BLOB, PRIMARY KEY (scope, key)) WITHOUT ROWID",
-        "CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value REAL) WITHOUT ROWID",
-        "CREATE TABLE set_aside (scope TEXT, key TEXT, value BLOB, time_s REAL, reason TEXT)",
-    ),
-)
-"""Statements that lead from one version of the file's layout (`PRAGMA user_version`) to the next; 0: empty, or the
-first layout, which had no number."""
-
-_LAYOUT = (
-    "SELECT scope, key, value FROM state LIMIT 0",
-    "SELECT scope, key, value, time_s, reason FROM set_aside LIMIT 0",
-)
 _SAY_AGAIN_S = 60.0  # a full disk fails every commit; once a minute is enough to read about it
 _MOST_ASIDE = 100_000  # values kept to be looked at; the oldest go first
 
@@ -219,7 +206,7 @@ class Checkpoint:
             try:
                 self._db = self._open()
             except sqlite3.Error as exc:
-                if not _is_damage(exc):
+                if not is_damage(exc):
                     raise
                 self._set_aside(exc)
                 self._file.take()
@@ -230,49 +217,28 @@ class Checkpoint:
         db = sqlite3.connect(self.path, check_same_thread=False, timeout=1.0, isolation_level=None)
         try:
             version: int = db.execute("PRAGMA user_version").fetchone()[0]
-            self._see_that_it_is_ours(version)
+            check_version(self.path, version)
+            self._check_not_emptied()
             if not self._checked:
-                _see_that_it_is_whole(db)
+                check_whole(db)
             db.execute("PRAGMA journal_mode=WAL")
-            self._migrate(db, version)
+            migrate(db, version, self._clock.wall())
         except BaseException:
             db.close()
             raise
         self._checked = True  # opened again after an error, it is enough that SQLite finds no fault on the way
         return db
 
-    def _see_that_it_is_ours(self, version: int) -> None:
-        if version > len(_MIGRATIONS):
-            raise StoreError(
-                f"{self.path}: a newer version of Tidewatch wrote it (layout {version}, this one knows "
-                f"{len(_MIGRATIONS)}); start the newer one, or give this one a state_dir of its own"
-            )
+    def _check_not_emptied(self) -> None:
         if self._file.was_emptied():
-            raise _DamagedError("the file is empty")
-
-    def _migrate(self, db: sqlite3.Connection, version: int) -> None:
-        try:
-            if version < len(_MIGRATIONS):
-                db.execute("BEGIN IMMEDIATE")
-                for statements in _MIGRATIONS[version:]:
-                    for statement in statements:
-                        db.execute(statement)
-                db.execute("INSERT OR IGNORE INTO about VALUES ('created', ?)", (self._clock.wall(),))
-                db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
-                db.execute("COMMIT")
-            for query in _LAYOUT:
-                db.execute(query)
-        except sqlite3.OperationalError as exc:
-            if _code(exc) == sqlite3.SQLITE_ERROR:  # what is there is none of the layouts that we had
-                raise _DamagedError(f"no state file of Tidewatch: {exc}") from exc
-            raise
+            raise DamagedError("the file is empty")
 
     def _give_up_on(self, exc: sqlite3.Error) -> NoReturn:
         """Raise what an error of SQLite means; the connection is closed unless it is known to be good."""
-        if _is_damage(exc):
+        if is_damage(exc):
             self._set_aside(exc)
             raise Unavailable("damaged", f"{self.path}: {exc}") from exc
-        reason = {sqlite3.SQLITE_FULL: "full", sqlite3.SQLITE_BUSY: "locked"}.get(_code(exc), "write")
+        reason = {sqlite3.SQLITE_FULL: "full", sqlite3.SQLITE_BUSY: "locked"}.get(code(exc), "write")
         if reason == "write":
             self._disconnect()
         raise Unavailable(reason, f"{self.path}: {exc}") from exc
@@ -306,23 +272,3 @@ class Checkpoint:
         if now_s - self._said_s.get(what, float("-inf")) >= _SAY_AGAIN_S:
             self._said_s[what] = now_s
             log.log(level, "%s", text)
-
-
-class _DamagedError(sqlite3.DatabaseError):
-    """A file that SQLite opens, and that is not whole, or none of ours."""
-
-
-def _see_that_it_is_whole(db: sqlite3.Connection) -> None:
-    verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise _DamagedError(verdict)
-
-
-def _code(exc: sqlite3.Error) -> int:
-    """SQLite's primary result code; 0 where the module raised by itself."""
-    return getattr(exc, "sqlite_errorcode", 0) & 0xFF
-
-
-def _is_damage(exc: sqlite3.Error) -> bool:
-    """Whether the file itself is broken, and not the disk, the rights or a neighbour in the way."""
-    return isinstance(exc, _DamagedError) or _code(exc) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
