@@ -67,6 +67,15 @@ async def test_the_same_idempotency_key_counts_once_also_over_a_restart(start_re
     assert counted(system) == WANT
 
 
+async def test_without_a_key_what_is_sent_again_counts_again(start_releases):
+    system = await start_releases()
+    async with ClientSession() as client:
+        for _ in range(2):
+            async with client.post(urls(system)[0], data=LINES) as response:
+                assert (await response.json())["taken"] == 3
+    assert counted(system) == {key: 2 * count for key, count in WANT.items()}
+
+
 async def test_a_key_that_comes_again_with_other_records_is_no_repetition(start_releases):
     system = await start_releases()
     headers = {"Idempotency-Key": "batch-1"}
