@@ -13,7 +13,7 @@ from alerts.export.site import Site, literal
 from alerts.rulefiles import Rule
 
 _MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"(.*)"', re.DOTALL)
-_OF_TARGETS = frozenset({"job", "instance"})
+_OF_TARGETS = frozenset({"job", "instance", "others"})
 """Labels that alerts have from what they are about; the others of a matcher are in the rules."""
 
 

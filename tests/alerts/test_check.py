@@ -78,9 +78,9 @@ def matches(matchers, labels):
     import re
 
     for matcher in matchers:
-        name, operator, value = re.fullmatch(r'(\w+)(=~|=)"(.*)"', matcher).groups()
+        name, operator, value = re.fullmatch(r'(\w+)(=~|!=|=)"(.*)"', matcher).groups()
         have = labels.get(name, "")
-        if not (re.fullmatch(value, have) if operator == "=~" else have == value):
+        if bool(re.fullmatch(value, have) if operator == "=~" else have == value) == (operator == "!="):
             return False
     return True
 

@@ -113,6 +113,7 @@ async def test_an_alertmanager_with_other_names_mutes_what_follows_and_nothing_o
         {"alertname": "LogStalled", "source": "wiki", **ours},
         {"alertname": "LogAndStatsDisagree", "source": "wiki", **ours},
         {"alertname": "TargetDown", "job": 'a"bXc.d', "severity": "page"},
+        {"alertname": "TargetDown", "job": 'a"b\\c.d', "others": "up", "instance": "b", "severity": "page"},
         *of_others,
     ]
     got = rules(tmp_path, "--job", 'a"b\\c.d', "--source", "shop|blog")

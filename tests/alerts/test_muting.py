@@ -18,6 +18,7 @@ TREE = (  # a cause by its name and more of its labels, and all that it mutes of
         {*TRAFFIC, "SiteErrorRatioChanged", "LogStalled", "StatsPageUnreachable"},
     ),
     ("TargetDown", {"job": "other"}, set()),
+    ("TargetDown", {"job": "exporter", "others": "up"}, set()),
     ("LogUnreadable", {"system": "accesslog"}, {*TRAFFIC, "LogStalled", "LogBehind", "LogAndStatsDisagree"}),
     ("LogUnreadable", {"system": "hosting"}, {"HostingLogStalled"}),
     ("LogUnreadable", {"system": "releases"}, {"ReleaseStreamStalled"}),
