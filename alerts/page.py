@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from alerts.changes import Filter, Known, loudness
+from alerts.markdown import Block, blocks
 from alerts.notifications import Alert
 from alerts.planned import Next
 from foundation.page import render
@@ -119,7 +120,7 @@ class Heading(NamedTuple):
     level: int
     title: str
     anchor: str
-    text: str
+    blocks: list[Block]
 
 
 def anchor(heading: str) -> str:
@@ -128,9 +129,9 @@ def anchor(heading: str) -> str:
 
 
 def runbooks_page(markdown: str) -> str:
-    """Markdown as its own text, but with headings that links can name; good enough to read at night."""
+    """Markdown with headings that links can name, paragraphs and lists; good enough to read at night."""
     before, *parts = re.split(r"^(#{1,6}) (.+)\n?", markdown, flags=re.MULTILINE)
-    headings = [Heading(0, "", "", before)]
+    headings = [Heading(0, "", "", list(blocks(before)))]
     for marks, title, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-        headings.append(Heading(len(marks), title, anchor(title), text))
+        headings.append(Heading(len(marks), title, anchor(title), list(blocks(text))))
     return render("alerts", "runbooks.html", headings=headings)
