@@ -5,9 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from functools import wraps
 from pathlib import Path
-from typing import Any, get_args
 
 import click
 import msgspec
@@ -16,10 +14,10 @@ from exporter.accesslog.aside import set_aside
 from exporter.accesslog.bad import BadLines
 from exporter.accesslog.explain import explain
 from exporter.accesslog.flags import Reading, chosen_source, make_source, proposed, with_guess_or_tab
-from exporter.accesslog.formats import UNITS_NS
 from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.infer import sample
 from exporter.accesslog.kept.cli import routes as routes_command
+from exporter.accesslog.options import ENVELOPE, TIME_UNIT, config_options, format_options, set_aside_option
 from exporter.accesslog.proposal import propose
 from exporter.accesslog.report.backfill import Backfill
 from exporter.accesslog.report.ganglia import Ganglia
@@ -42,73 +40,6 @@ from foundation.terminal import echo, printable
 
 EXPLAIN_BYTES = 256 << 20
 """Of a log's first lines, however many are wanted."""
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-_ENVELOPE = click.option(
-    "--envelope",
-    type=click.Choice(get_args(EnvelopeSetting)),
-    default="auto",
-    show_default=True,
-    help="What the log's lines are in.",
-)
-_TIME_UNIT = click.option("--time-unit", type=click.Choice(list(UNITS_NS)), help="What the log's durations are in.")
-
-
-def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how lines are read, which the command takes as one `reading`."""
-
-    @wraps(command)
-    def with_reading(
-        *,
-        format_: str | None,
-        envelope: EnvelopeSetting,
-        time_unit: TimeUnit | None,
-        routes: tuple[str, ...],
-        **others: Any,
-    ) -> Any:
-        return command(reading=Reading(format_, envelope, time_unit, routes), **others)
-
-    return _with(
-        with_reading,
-        click.option(
-            "--format", "format_", metavar="F", help="The log's format, as in the configuration; else a guess."
-        ),
-        _ENVELOPE,
-        _TIME_UNIT,
-        click.option(
-            "--route", "routes", multiple=True, metavar="TEMPLATE", help="A route, as /users/{id}; repeatable."
-        ),
-    )
-
-
-def set_aside_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option that keeps the bad lines."""
-    option = click.option(
-        "--set-aside",
-        "aside_path",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Write all bad lines to this new file.",
-    )
-    return _with(command, option)
-
-
-def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that take a source of the configuration."""
-    return _with(
-        command,
-        click.option(
-            "--config.file", "config_file", type=click.Path(path_type=Path), help="Take the source from here."
-        ),
-        click.option("--source", "name", metavar="NAME", help="Which source of the configuration; else the only one."),
-    )
-
-
-def _with(command: Callable[..., Any], *options: Decorator) -> Callable[..., Any]:
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @click.command()
@@ -162,8 +93,8 @@ def _say_if_empty(file: LineFile) -> None:
 @click.command("infer")
 @click.argument("log", metavar="LOG")
 @click.option("--format", "format_", metavar="F", help="The log's format, where it is known; else a guess.")
-@_ENVELOPE
-@_TIME_UNIT
+@ENVELOPE
+@TIME_UNIT
 @click.option(
     "--server-config",
     "server",

@@ -1,0 +1,80 @@
+"""The options that the batch tools for access logs share."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from exporter.accesslog.flags import Reading
+from exporter.accesslog.formats import UNITS_NS
+from exporter.accesslog.formats.envelope import EnvelopeSetting
+from exporter.accesslog.source import TimeUnit
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+ENVELOPE = click.option(
+    "--envelope",
+    type=click.Choice(get_args(EnvelopeSetting)),
+    default="auto",
+    show_default=True,
+    help="What the log's lines are in.",
+)
+TIME_UNIT = click.option("--time-unit", type=click.Choice(list(UNITS_NS)), help="What the log's durations are in.")
+
+
+def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how lines are read, which the command takes as one `reading`."""
+
+    @wraps(command)
+    def with_reading(
+        *,
+        format_: str | None,
+        envelope: EnvelopeSetting,
+        time_unit: TimeUnit | None,
+        routes: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        return command(reading=Reading(format_, envelope, time_unit, routes), **others)
+
+    return _with(
+        with_reading,
+        click.option(
+            "--format", "format_", metavar="F", help="The log's format, as in the configuration; else a guess."
+        ),
+        ENVELOPE,
+        TIME_UNIT,
+        click.option(
+            "--route", "routes", multiple=True, metavar="TEMPLATE", help="A route, as /users/{id}; repeatable."
+        ),
+    )
+
+
+def set_aside_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option that keeps the bad lines."""
+    option = click.option(
+        "--set-aside",
+        "aside_path",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Write all bad lines to this new file.",
+    )
+    return _with(command, option)
+
+
+def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that take a source of the configuration."""
+    return _with(
+        command,
+        click.option(
+            "--config.file", "config_file", type=click.Path(path_type=Path), help="Take the source from here."
+        ),
+        click.option("--source", "name", metavar="NAME", help="Which source of the configuration; else the only one."),
+    )
+
+
+def _with(command: Callable[..., Any], *options: Decorator) -> Callable[..., Any]:
+    for option in reversed(options):
+        command = option(command)
+    return command
