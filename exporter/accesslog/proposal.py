@@ -75,7 +75,8 @@ def propose(
         width=110,
         allow_unicode=True,
     )
-    fits = f"{guess.fits:.0%} of the first {tally.lines} lines fit this format" if data else "The log is empty"
+    share = tally.requests / max(1, tally.requests + sum(tally.failed.values()))
+    fits = f"{share:.0%} of the first {tally.lines} lines fit this format" if data else "The log is empty"
     guess = guess._replace(seconds="") if time_unit else guess
     notes = _notes(log, data, guess, reader, tally)
     if once:

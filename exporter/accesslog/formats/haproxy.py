@@ -263,11 +263,16 @@ _MESSAGES = re.compile(
 )
 
 
+_HEADER = re.compile(rb"\A(?:<[0-9]{1,3}>)?[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} (?:[^ ]+ )?haproxy\[[0-9]+\]: ")
+"""Of syslog, which `log stdout local0` writes too, so that in a container it is inside of another envelope."""
+
+
 def httplog_format(name: str) -> Format:
     """`option httplog`, and `option httpslog`, which has more at the end."""
     made = haproxy_format(name, HTTPLOG, more=True)
 
     def second_look(line: bytes) -> Fields | None:
+        line = _HEADER.sub(b"", line, count=1)
         try:
             return made.second_look(line)
         except BadRecord:
@@ -277,7 +282,10 @@ def httplog_format(name: str) -> Format:
                 raise BadRecord("format", reason) from None
             raise
 
-    return msgspec.structs.replace(made, second_look=second_look)
+    def read_instant_s(line: bytes) -> float:
+        return made.read_instant_s(_HEADER.sub(b"", line, count=1))
+
+    return msgspec.structs.replace(made, second_look=second_look, read_instant_s=read_instant_s)
 
 
 def without_codes(line: bytes) -> str | None:
