@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 _PROC = Path("/proc/self")
 _GROUPS = Path("/sys/fs/cgroup")
+_NO_LIMIT_BYTES = 1 << 62
 
 
 class Left(NamedTuple):
@@ -65,10 +66,16 @@ def _in_groups(top: Path, path: str, names: tuple[str, str, str]) -> Iterator[in
         if not folder.is_relative_to(top):
             return
         try:
-            most, used = ((folder / name).read_text("ascii").strip() for name in (limit, usage))
-            stat = dict(line.split() for line in (folder / "memory.stat").read_text("ascii").splitlines())
-            of_files = sum(int(stat.get(f"{prefix}{kind}_file", 0)) for kind in ("active", "inactive"))
-            if most != "max":
-                yield int(most) - int(used) + of_files
+            most = _bytes(folder / limit)
+            if most is not None:
+                stat = dict(line.split() for line in (folder / "memory.stat").read_text("ascii").splitlines())
+                of_files = sum(int(stat.get(f"{prefix}{kind}_file", 0)) for kind in ("active", "inactive"))
+                yield most - int((folder / usage).read_text("ascii")) + of_files
         except (OSError, ValueError):  # not there, or not as any kernel writes it
             continue
+
+
+def _bytes(file: Path) -> int | None:
+    """A limit; None where it is none, which version 1 writes as more than any machine has."""
+    text = file.read_text("ascii").strip()
+    return None if text == "max" or int(text) >= _NO_LIMIT_BYTES else int(text)

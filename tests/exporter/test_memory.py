@@ -49,6 +49,13 @@ def test_version_1_has_other_names(tmp_path):
     assert left(tmp_path, "8:pids:/x\n4:memory,hugetlb:/a\n0::/\n") == 47
 
 
+@pytest.mark.parametrize(("names", "limit"), [(V2, "max"), (V1, (1 << 63) - 4096)])
+def test_a_group_without_a_limit_leaves_what_there_is(tmp_path, names, limit):
+    group(tmp_path / "groups/a", names, limit, 50)
+    group(tmp_path / "groups/memory/a", names, limit, 50)
+    assert left(tmp_path, "4:memory:/a\n0::/a\n") is None
+
+
 @pytest.mark.parametrize("text", ["", "0::/a\n", "4:memory:/a\n", "nonsense\n"])
 def test_what_is_not_there_is_no_limit(tmp_path, text):
     assert left(tmp_path, text) is None
