@@ -298,6 +298,26 @@ def test_numbers_of_records_are_what_they_are_line_by_line(size_key, duration_ke
     same_tally("json", b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
 
 
+@pytest.mark.parametrize("first", [(7, 0.25), ("7", "0.25")])
+@pytest.mark.parametrize(
+    "change",
+    [(-1, 0.25), (2**62, 0.25), (2**70, 0.25), (7, -0.25), (7, 3), (7, 0), (7, 1e6), (7, 1e300)],
+)
+def test_numbers_that_are_odd_are_read_alike_in_bulk(first, change):
+    """The unit of nginx's times holds for numbers with a point; a size is not negative; not every sum fits 64 bits."""
+    kind = type(first[0])
+    changed = tuple(map(kind, change)) if kind is str else change
+    lines = [{"status": 200, "uri": "/a", "bytes": size, "request_time": time} for size, time in (first, changed)]
+    same_tally("json", b"".join(msgspec.json.encode(line) + b"\n" for line in lines * 3))
+
+
+@pytest.mark.parametrize("start", [b"\xef\xbb\xbf", b""])
+def test_a_byte_order_mark_may_stand_before_the_first_record_only(start):
+    line = b'{"status":200,"uri":"/a"}\n'
+    assert tally_scalar(start + line + line, PRESETS["json"], BUCKETS).failed == {}
+    same_tally("json", start + line + line + b"\xef\xbb\xbf" + line)
+
+
 NESTED = {"req": {"method": "GET", "url": "/a?b"}, "res": {"statusCode": 200}, "took_ms": 5, "x": {"y": [1]}}
 
 
