@@ -12,6 +12,7 @@ from exporter.accesslog.formats.custom import custom_format
 from exporter.accesslog.formats.linear import CannotMatch
 from exporter.accesslog.parse.scalar import tally_normal
 from exporter.accesslog.tally import Buckets
+from foundation.errors import BadRecord
 
 BUCKETS = Buckets((0.1, 1.0))
 BACKTRACKS = r"(?P<method>\S+) (?P<path>(?:a+)+)b (?P<code>\d+)"
@@ -82,6 +83,23 @@ def test_a_flood_of_lines_that_backtrack_is_bad_by_their_format_and_soon(monkeyp
     monkeypatch.setattr(custom, "_LIMIT_RINGS", 10_000)
     tally = tally_normal((HOSTILE * 3 + b"GET aab 200\n") * 100, custom_format(BACKTRACKS), BUCKETS)
     assert (tally.failed, tally.hits) == ({"format": 300}, {(b"GET", b"aa", b"200"): [100, 0, 0]})
+
+
+def test_after_a_line_that_took_long_re2_is_asked_first_for_a_while():
+    limited = custom._Limited(re.compile(b"(a+)+b").fullmatch, "(a+)+b")
+    for line, matches, suspects in (
+        (b"a" * 40, False, custom._SUSPECTS),
+        (b"aab", True, custom._SUSPECTS - 1),
+        (b"a" * 40, False, custom._SUSPECTS),
+    ):
+        assert (limited(line) is not None, limited._suspects) == (matches, suspects)
+
+
+def test_so_it_is_where_re2_knows_nothing():
+    limited = custom._Limited(re.compile(b"(a+)+(?!c)b").fullmatch, "(a+)+(?!c)b")
+    with pytest.raises(BadRecord, match="of processor time"):
+        limited(b"a" * 40)
+    assert limited._suspects == custom._SUSPECTS - 1
 
 
 def test_usual_lines_ask_nobody(monkeypatch):
