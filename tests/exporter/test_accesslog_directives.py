@@ -2,6 +2,7 @@
 # ruff: noqa: E501, strings and lines stand as in manuals
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,12 @@ T = "[22/Nov/2026:06:30:48 +0000]"
 AT_S = 1795329048
 
 
+find = cache(find_format)  # it takes longer than a line
+
+
 def read(text, line, **more):
     """The key of a line's one request, its bytes, and its nanoseconds, None where it was not timed."""
-    tally = Reader(find_format(text, **more), Buckets((1.0,))).read(line.encode())
+    tally = Reader(find(text, **more), Buckets((1.0,))).read(line.encode())
     assert tally.failed == {}
     ((key, numbers),) = tally.hits.items()
     timed = sum(numbers[BUCKETS:])
@@ -926,7 +930,7 @@ def test_a_directive_counts_what_the_documentation_says(server, directive, unit,
     key, _, duration_ns = read(text, line)
     assert key == "GET / 200"
     assert duration_ns == (amount * UNITS_NS[unit] if unit in UNITS_NS else None)
-    found = find_format(text).find_unitless(line.encode())
+    found = find(text).find_unitless(line.encode())
     assert (found.text if found else None) == (str(amount).encode() if unit == "not known" else None)
     for told in UNITS_NS if unit == "not known" else ():
         assert read(text, line, time_unit=told)[2] == amount * UNITS_NS[told]

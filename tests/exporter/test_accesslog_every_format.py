@@ -134,7 +134,7 @@ JUNK = st.sampled_from([b"junk\n", b"\n", b"\x00\xff\n", b"  \n", b'{"a": \n', b
 
 
 @every_format
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_every_line_is_a_request_a_bad_line_or_another_message(name, data):
     format_ = PRESETS[name]
