@@ -31,6 +31,9 @@ def read(text, line, **more):
 
 ROWS = [
     pytest.param(
+        "%rm %ru %>ru %>Hs", "GET http://h/made http://h/sent 200", ("GET http://h/sent 200", 0, None), id="squid-sent"
+    ),
+    pytest.param(
         'LogFormat "%h %l %u %t \\"%r\\" %>s %b" common',
         f'a - - {T} "GET /a HTTP/1.1" 200 5',
         ("GET /a 200", 5, None),

@@ -233,7 +233,7 @@ def test_unusual_names_are_found_or_nothing_is_read_into_them(data):
             {"request": "first.requestLine", "code": "rsp.statusCode"},
         ),
         ({"method": "GET", "path": "/a", "status": 200, "http": {"duration_ms": 5}}, {"duration": "http.duration_ms"}),
-        ({"method": "GET", "path": "/a", "status": 200, "db": {"time_ms": 5}}, None),
+        ({"method": "GET", "path": "/a", "status": 200, "db": {"duration_ms": 5}}, None),
         ({"a": "GET", "b": "/a", "c": 200}, False),
         ({"httpMethod": "GET", "page": "/a", "httpStatus": 200}, False),
         ({"httpMethod": "GET", "uri": "/a", "httpStatus": 200, "grpcStatus": 200}, False),
