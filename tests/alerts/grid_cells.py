@@ -16,6 +16,7 @@ QUICK = [
     *(Cell(60, 60, 10, rhythm, hours(8)) for rhythm in ("tide", "intermittent", "half-hours", "batch")),
     *(Cell(60, 60, rate, "constant", hours(4), DEAD) for rate in (1, 100, 10_000)),
     Cell(60, 60, 0.05, "constant", hours(20), Incident("outage", hours(12), hours(5))),
+    Cell(60, 60, 10, "nights", hours(18)),
     Cell(61, 30, 10, "constant", hours(4), DEAD),
     Cell(30, 30, 10, "intermittent", hours(4), DEAD),
     Cell(15, 15, 100, "constant", hours(3.5), Incident("outage", hours(2), hours(0.5))),
@@ -51,12 +52,13 @@ HARD = [
 """Restarts, lost samples and clocks that are set, on a site that lives and on a dead one."""
 
 LONG = (hours(48), hours(6)), (hours(48), 3 * DAY_S)
+LONG_NIGHTLY = ((hours(48), hours(84)),)  # until its hour, for it lives only when a request comes
 ALL = [
     *QUICK,
     *(
         Cell(60, 60, 10, rhythm, start_s + length_s + hours(3), Incident("outage", start_s, length_s))
         for rhythm in RHYTHMS
-        for start_s, length_s in LONG
+        for start_s, length_s in (LONG_NIGHTLY if rhythm == "nightly" else LONG)
     ),
     *(Cell(60, 60, 10, rhythm, 30 * DAY_S) for rhythm in RHYTHMS),
     *HARD,

@@ -68,8 +68,8 @@ class Cell(NamedTuple):
 RHYTHMS: dict[str, Callable[[float], float]] = {
     "constant": lambda t: 1.0,
     "tide": lambda t: 1 + 0.8 * math.sin(2 * math.pi * t / DAY_S),
-    # Half of the day next to nothing; it is seen first at noon.
-    "nights": lambda t: max(0.002, 3.1 * math.sin(2 * math.pi * (t + DAY_S / 4) / DAY_S)),
+    # By night a thousandth of what comes by day; it is seen first at noon.
+    "nights": lambda t: 1.001 + math.sin(2 * math.pi * (t + DAY_S / 4) / DAY_S),
     "intermittent": lambda t: 5 / 3 if t % 300 < 180 else 0.0,
     "half-hours": lambda t: 2.0 if t % HOUR_S < 1800 else 0.0,
     "batch": lambda t: 12.0 if t % HOUR_S < 300 else 0.0,
@@ -77,17 +77,6 @@ RHYTHMS: dict[str, Callable[[float], float]] = {
     # Two shifts a day, one ten times as busy as the other, and an odd day two weeks after the first.
     "shifts": lambda t: (10.0 if t % DAY_S > DAY_S / 2 else 1.0) * (3 if 14 <= t // DAY_S < 15 else 1),
 }
-PAUSES_S = {"intermittent": 120, "half-hours": 1800, "batch": 3300, "nightly": 84_600}
-
-
-def patience_s(cell: Cell) -> float:
-    """How long a site may be dead, at most, before it pages.
-
-    Two minutes or four scrapes, or the longest usual pause and two scrapes, or until 15 requests are missing; and an
-    evaluation.
-    """
-    usual_s = max(2 * MINUTE_S, 4 * cell.scrape_s, PAUSES_S.get(cell.rhythm, 0) + 2 * cell.scrape_s, 15 / cell.rate)
-    return usual_s + cell.evaluate_s
 
 
 class Scrape(NamedTuple):
@@ -119,6 +108,30 @@ def scrapes(cell: Cell, exporter: int = 0) -> Iterator[Scrape]:
         else:
             yield Scrape(*["stale" if "restart" in now and not down else "_"] * 3)
         down = "restart" in now
+
+
+def usual_pause_s(cell: Cell) -> int:
+    """From one scrape that shows a request to the next, at most, in the two days before the incident."""
+    start_s = cell.incident.start_s or cell.length_s
+    longest_s, last_s, lines = 0, 0, ""
+    for number, scrape in enumerate(scrapes(cell._replace(length_s=start_s, incident=Incident(), also=Incident()))):
+        time_s = number * cell.scrape_s
+        if scrape.lines == lines:
+            continue
+        if last_s >= start_s - 2 * DAY_S:
+            longest_s = max(longest_s, time_s - last_s)
+        last_s, lines = time_s, scrape.lines
+    return longest_s
+
+
+def patience_s(cell: Cell) -> float:
+    """How long a site may be dead, at most, before it pages.
+
+    Two minutes or four scrapes, or the longest usual pause and two scrapes, or until 15 requests are missing; and an
+    evaluation.
+    """
+    usual_s = max(2 * MINUTE_S, 4 * cell.scrape_s, usual_pause_s(cell) + 2 * cell.scrape_s, 15 / cell.rate)
+    return usual_s + cell.evaluate_s
 
 
 def poisson(draw: random.Random, mean: float) -> int:
