@@ -32,8 +32,9 @@ def unpack(encoding, packed, cut):
     for start in range(0, len(packed), cut):
         rest = packed[start : start + cut]
         while True:
-            piece, rest = unpacker.step(rest)
+            before, (piece, rest) = rest, unpacker.step(rest)
             assert len(piece) <= bodies.SLICE_BYTES
+            assert piece or len(rest) < max(1, len(before)), "nothing is unpacked, and nothing taken"
             if not piece and not rest:
                 break
             found += piece
