@@ -95,6 +95,7 @@ class Site:
         """What the monitoring tells of itself."""
         behind = max(0, 1200 - abs(second - 1100) * 8) * 4000 + self.draw.uniform(0, 9000)
         self.values['tidewatch_log_lag_bytes{source="site"}'] = behind
+        self.values['tidewatch_log_readable{source="site"}'] = 0 if 900 < second < 930 else 1
         self.add('tidewatch_log_lines_total{source="site"}', lines)
         self.add('tidewatch_log_lines_failed_total{source="site",reason="fields"}', lines * 0.0002)
         self.add('tidewatch_log_lost_bytes_total{source="site"}', 0)
