@@ -358,6 +358,19 @@ pytest.mark.timeout(300)(TestManyRotatedLogs)  # under 20 s on a quiet machine
 pytest.mark.slow(TestManyHurriedLogs)
 
 
+def test_a_closed_file_that_is_moved_on_holds_up_no_other():
+    """It is empty and has no descriptor; under the name that it had stands the copy of the next generation."""
+    log = RotatedLog()
+    log.begin(pattern="access.log", style="both")
+    log.stop(killed=False)
+    log.rename(finish=False, read_in_gap=False)
+    log.start_again(read=False)
+    log.truncate(count=1)
+    log.copytruncate()
+    log.read_without_descriptors(left=1)
+    log.teardown()
+
+
 def test_a_rotated_file_stays_one_though_the_next_could_not_be_opened_and_is_gone():
     """No file that is known stands at the log's path then; what stood there before is no log of its own."""
     log = RotatedLog()

@@ -332,6 +332,8 @@ class Scanner:
         unchanged = (file.size, file.mtime_ns) == (mark.offset, mark.mtime_ns)
         if role == mark.role and (self._book.full or (unchanged and self._book.crowded)):
             self._book.unread[file.id] = max(0, file.size - mark.offset)
+            if file.path != mark.path:
+                self._book.keep(msgspec.structs.replace(mark, path=file.path))
             return  # its turn comes when it has grown, and another has been read to its end
         if not self._resume(mark, file, role):
             self._replaced(mark, file, at_home, listing)
