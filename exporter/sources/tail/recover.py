@@ -123,6 +123,7 @@ class Recovery:
                 if moved is None:  # what it held may stand in another file by now, which is found for itself
                     return True
                 file = moved
+        self._disorder(home)
         return False
 
     def note(self, file: Found, home: str) -> None:
@@ -258,10 +259,11 @@ class Recovery:
         """As `_copies_open`, of files that wait for a descriptor to be read on. Raises NotYet, Moved, SourceError."""
         for mark in self._waiting(home):
             at = find(mark.path)
-            there = at is not None and at.id == mark.id
-            if not there and but is None:
-                raise NotYet  # otherwise the others are still being sought, too
-            if at is None or not there or not mark.may_go_on(looks.head):
+            if at is None or at.id != mark.id:
+                if but is None:
+                    raise NotYet
+                continue  # the others are still being sought, too
+            if not mark.may_go_on(looks.head):
                 continue
             try:
                 stream = Stream(mark, at)
