@@ -1,5 +1,7 @@
 """The provisioning files say what docker-compose and the demo rely on."""
 
+import json
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,8 @@ import yaml
 
 import dashboards
 
-FOLDER = Path(dashboards.__file__).parent / "grafana" / "provisioning"
+HERE = Path(dashboards.__file__).parent
+FOLDER = HERE / "grafana" / "provisioning"
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +44,55 @@ def test_grafanas_scrape_interval_is_prometheuss(datasources):
 def test_grafana_expands_plain_variables_only(datasources):
     """Grafana knows ${NAME}, and would take ${NAME:-default} as it stands."""
     assert [":-" in one["url"] for one in datasources.values()] == [False, False]
+
+
+@pytest.fixture(scope="module")
+def settings():
+    parser = ConfigParser(interpolation=None)
+    parser.read_string((HERE / "grafana" / "grafana.ini").read_text())
+    return {f"{section} {key}": value for section in parser.sections() for key, value in parser[section].items()}
+
+
+def test_grafana_opens_on_a_board_of_ours(settings):
+    folder, _, name = settings["dashboards default_home_dashboard_path"].rpartition("/")
+    assert folder == "${TIDEWATCH_BOARDS}", "what Grafana itself expands"
+    assert json.loads((HERE / "json" / name).read_text())["uid"] == name.removesuffix(".json")
+
+
+def test_anybody_may_look_and_nobody_can_log_in(settings):
+    said = {key: value for key, value in settings.items() if key.startswith(("auth", "security disable_initial"))}
+    assert said == {
+        "auth disable_login": "true",
+        "auth disable_login_form": "true",
+        "auth.anonymous enabled": "true",
+        "auth.anonymous org_role": "Viewer",
+        "auth.basic enabled": "false",
+        "security disable_initial_admin_creation": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("analytics reporting_enabled", "false"),
+        ("analytics check_for_updates", "false"),
+        ("analytics check_for_plugin_updates", "false"),
+        ("news news_feed_enabled", "false"),
+        ("plugins plugin_admin_enabled", "false"),
+        ("plugins preinstall_disabled", "true"),
+        ("plugins public_key_retrieval_disabled", "true"),
+        ("security disable_gravatar", "true"),
+        ("snapshots external_enabled", "false"),
+        ("log level", "warn"),
+    ],
+)
+def test_grafana_calls_nobody_and_logs_little(settings, key, value):
+    assert settings[key] == value
+
+
+def test_every_folder_that_grafana_looks_for_is_there():
+    """It logs an error for each that is not, and for a file that is not YAML."""
+    assert {folder.name for folder in FOLDER.iterdir()} == {"alerting", "dashboards", "datasources", "plugins"}
+    for file in (path for path in FOLDER.rglob("*") if path.is_file()):
+        assert file.suffix == ".yml"
+        assert yaml.safe_load(file.read_text())["apiVersion"] == 1

@@ -1,6 +1,7 @@
 """What docker-compose.yml promises, as far as it can be read: safe services, pinned versions, one configuration."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,26 @@ def test_the_containers_run_with_the_flags_of_the_demo(service, part):
     assert shared
     for flag in shared:
         assert flag.replace(" ", "=") in ours
+
+
+def test_grafana_has_the_same_settings_in_a_container_and_in_the_demo():
+    """Both read one file, and neither sets anything more than where it listens, where things are, and how it logs."""
+    service = SERVICES["grafana"]
+    mounts = dict(volume.split(":")[:2] for volume in service["volumes"])
+    assert mounts["./dashboards/grafana/grafana.ini"] == "/etc/grafana/grafana.ini"
+    assert not [name for name in service["environment"] if name.startswith("GF_")]
+    command = parse_procfile((ROOT / "Procfile").read_text()).processes["grafana"]
+    variables = dict(re.findall(r"([A-Z_]+)=(\S+)", command))
+    assert variables.keys() == service["environment"].keys()
+    words = shlex.split(command.replace("$PWD", str(ROOT)))
+    assert words[words.index("--config") + 1] == str(ROOT / "dashboards/grafana/grafana.ini")
+    own = {word.removeprefix("cfg:").partition("=")[0] for word in words if word.startswith("cfg:")}
+    places = {"server.http_addr", "server.http_port", "paths.data", "paths.plugins", "paths.provisioning"}
+    assert own == places | {"log.mode", "log.console.format"}
+    in_container = {mounts[f"./dashboards/{name}"] for name in ("json", "grafana/provisioning")}
+    assert in_container == {service["environment"]["TIDEWATCH_BOARDS"], "/etc/grafana/provisioning"}
+    docs = (ROOT / "docs/dashboards.md").read_text()
+    assert all(f"`{place}`" in docs for place in (*in_container, "/etc/grafana/grafana.ini"))
 
 
 def test_every_service_answers_under_the_name_that_others_know(tmp_path):
