@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -24,6 +25,7 @@ from typing import NoReturn
 
 from family import adopt_orphans, end_all, end_with_parent
 from honcho.environ import parse_procfile
+from optional import GRAFANA, NotThere, find_grafana, last_words, may_end
 from passing import Passing
 from planned import announcement, as_lines, early
 from ports import free_ports, holder, is_taken
@@ -32,6 +34,7 @@ from alerts.render import render, substitute
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 60
+OPTIONAL_WITHIN_S = 20  # after the others; Grafana makes its database at the first start
 STOP_WITHIN_S = 8  # honcho itself kills what has not ended after 5 s
 
 
@@ -66,10 +69,10 @@ SERVICES = (
 )
 PROGRAMS = {  # in the Procfile -> how it is called on machines, the first that is on PATH is taken
     "alertmanager": ("alertmanager", "prometheus-alertmanager"),
-    "grafana-server": ("grafana server", "grafana-server"),
     "python": (shlex.quote(sys.executable),),
 }
-OPTIONAL = {"grafana"}
+OPTIONAL = {GRAFANA: "Grafana"}
+"""Parts that the others do not need, with what people call them: they may be absent, and end."""
 
 
 class StackError(Exception):
@@ -92,19 +95,34 @@ class Stack:
         state: Path,
         *,
         on_free_ports: bool = False,
-        without: tuple[str, ...] = (),
+        without: Collection[str] = (),
         faults_early: bool = False,
     ) -> None:
         self.state = state.resolve()
-        commands = early(_commands()) if faults_early else _commands()
-        self.commands = {n: c for n, c in commands.items() if n not in without}
-        self.services = [s for s in SERVICES if s.part in self.commands]
+        self.left_out: dict[str, str] = {}  # optional parts that do not run, by name, and why
+        commands = {n: c for n, c in self._found().items() if n not in without}
+        self.commands = early(commands) if faults_early else commands
         ports = [s.port for s in SERVICES]
         chosen = free_ports(len(ports)) if on_free_ports else ports
         self.ports = dict(zip(ports, chosen, strict=True))
         self._honcho: subprocess.Popen[bytes] | None = None
         self._passing: Passing | None = None
         self.planned_from_s = 0.0  # Unix time
+
+    @property
+    def services(self) -> list[Service]:
+        """The addresses of the parts that run."""
+        return [s for s in SERVICES if s.part in self.commands and s.part not in self.left_out]
+
+    def _found(self) -> dict[str, str]:
+        """The Procfile's parts with the programs of this machine; what is optional and absent is left out."""
+        commands = {}
+        for name, command in parse_procfile((ROOT / "Procfile").read_text("utf-8")).processes.items():
+            try:
+                commands[name] = _command(name, command)
+            except NotThere as reason:
+                self.left_out[name] = str(reason)
+        return commands
 
     def address(self, part: str) -> str:
         """The base URL of a part, such as http://127.0.0.1:8080; the first, where it has several."""
@@ -115,8 +133,16 @@ class Stack:
         return f"http://127.0.0.1:{self.ports[service.port]}"
 
     def look_for_free_ports(self) -> None:
-        """Raise StackError, naming who wants the port and who holds it, if any port is taken."""
+        """Raise StackError, naming who wants the port and who holds it, if any port is taken.
+
+        An optional part whose port is taken is left out.
+        """
         taken = [s for s in self.services if is_taken(self.ports[s.port])]
+        for service in [s for s in taken if s.part in OPTIONAL]:
+            taken.remove(service)
+            del self.commands[service.part]
+            port = self.ports[service.port]
+            self.left_out[service.part] = f"its port {port} is held by {holder(port)}"
         if taken:
             lines = [f"port {self.ports[s.port]} ({s.title}) is held by {holder(self.ports[s.port])}" for s in taken]
             raise StackError("\n".join([*lines, "end that, and start again"]))
@@ -155,6 +181,7 @@ class Stack:
                 stdout=stdout,
                 stderr=stdout,
                 stdin=subprocess.DEVNULL,
+                env={k: v for k, v in os.environ.items() if not k.startswith("GF_")},  # would override our settings
                 start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the parts in order
                 preexec_fn=end_with_parent,  # noqa: PLW1509, no thread runs here
             )
@@ -163,19 +190,39 @@ class Stack:
         """Whether a part has ended, and with it all others."""
         return self._honcho is not None and self._honcho.poll() is not None
 
+    def lost(self) -> list[str]:
+        """A line for each optional part that has ended since the last call; the others go on."""
+        lines = []
+        for name in OPTIONAL.keys() & self.commands.keys() - self.left_out.keys():
+            if words := last_words(name, self.state / "run"):
+                self.left_out[name] = words
+                lines.append(f"demo: the others go on without {OPTIONAL[name]}: {words}")
+        return lines
+
     def silent(self) -> list[Service]:
         """The services that do not answer yet."""
         return [s for s in self.services if s.health and not _answers(self.url(s) + s.health)]
 
     def wait_until_ready(self) -> None:
-        """Return once every service answers. Raises StackError when a part ends first, or after a minute."""
-        deadline = time.monotonic() + READY_WITHIN_S
+        """Return once every service answers; an optional one only for a while, and unless it ends.
+
+        Raises StackError when a part that is needed ends first, or after a minute.
+        """
+        begin = time.monotonic()
+        needed_s = 0.0  # how long the others took
         while silent := self.silent():
+            self.lost()
+            waited_s = time.monotonic() - begin
+            needed = [s for s in silent if s.part not in OPTIONAL]
             if self.ended():
                 raise StackError("a part ended while the others started; its last words stand above")
-            if time.monotonic() > deadline:
-                names = ", ".join(f"{s.title} at {self.url(s)}{s.health}" for s in silent)
+            if needed and waited_s > READY_WITHIN_S:
+                names = ", ".join(f"{s.title} at {self.url(s)}{s.health}" for s in needed)
                 raise StackError(f"no answer after {READY_WITHIN_S} s from {names}")
+            if needed:
+                needed_s = waited_s
+            elif waited_s > needed_s + OPTIONAL_WITHIN_S:
+                return
             time.sleep(0.1)
 
     def stop(self, *, quietly: bool = False) -> None:
@@ -189,19 +236,19 @@ class Stack:
         end_all(grace_s=3)
 
 
-def _commands() -> dict[str, str]:
-    """The Procfile's parts with the programs of this machine; an optional part that is not installed is left out."""
-    commands = {}
-    for name, command in parse_procfile((ROOT / "Procfile").read_text("utf-8")).processes.items():
-        match = re.fullmatch(r"((?:\w+=\S* )*)(\S+)(.*)", command)
-        assert match, f"Procfile: {name}: variables, a program, arguments"
-        variables, program, arguments = match.groups()
-        found = next((p for p in PROGRAMS.get(program, (program,)) if shutil.which(shlex.split(p)[0])), None)
-        if found:
-            commands[name] = f"{variables}exec {found}{arguments}"
-        elif name not in OPTIONAL:
-            raise StackError(f"{program} is not on PATH: `make system-packages` installs it on Debian and Ubuntu")
-    return commands
+def _command(name: str, command: str) -> str:
+    """A part's command with the program of this machine. Raises NotThere and StackError."""
+    match = re.fullmatch(r"((?:\w+=\S* )*)(\S+)(.*)", command)
+    assert match, f"Procfile: {name}: variables, a program, arguments"
+    variables, program, arguments = match.groups()
+    if name == GRAFANA:
+        grafana = find_grafana()
+        home = shlex.quote(str(grafana.home))
+        return may_end(name, f"{variables}{grafana.program}{arguments.replace('/usr/share/grafana', home)}")
+    found = next((p for p in PROGRAMS.get(program, (program,)) if shutil.which(shlex.split(p)[0])), None)
+    if not found:
+        raise StackError(f"{program} is not on PATH: `make system-packages` installs it on Debian and Ubuntu")
+    return f"{variables}exec {found}{arguments}"
 
 
 def _answers(url: str) -> bool:
@@ -216,8 +263,10 @@ def _banner(stack: Stack) -> str:
     rows = [(s.title, _page(stack, s), s.about) for s in stack.services if s.health]
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
     lines = [f"  {title:<{widths[0]}}  {url:<{widths[1]}}  {about}".rstrip() for title, url, about in rows]
+    absent = [f"Without {OPTIONAL[name]}: {why}." for name, why in stack.left_out.items()]
+    absent += [f"{s.title} does not answer yet." for s in stack.silent()]
     planned = as_lines(stack.planned_from_s)
-    return "\n".join(["", "Tidewatch runs. Ctrl-C stops it.", *lines, "", *planned, ""])
+    return "\n".join(["", "Tidewatch runs. Ctrl-C stops it.", *lines, *absent, "", *planned, ""])
 
 
 def _page(stack: Stack, service: Service) -> str:
@@ -245,7 +294,8 @@ def _check(stack: Stack, output: Path, arguments: list[str]) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    without = ("traffic",) if options.check or options.without_traffic else ()
+    without = {"traffic"} if options.check or options.without_traffic else set()
+    without |= OPTIONAL.keys() if options.check else set()  # it is not asked anything
     state = options.state / "check" if options.check else options.state
     stack = Stack(
         state, on_free_ports=options.free_ports, without=without, faults_early=options.check or options.without_traffic
@@ -264,6 +314,8 @@ def _run(options: argparse.Namespace) -> int:
             return _check(stack, output, options.arguments)
         print(_banner(stack), flush=True)
         while not stack.ended():
+            for line in stack.lost():
+                print(line, flush=True)
             time.sleep(0.1)
         raise StackError("a part ended, and the others were stopped with it; the line `stopped` above tells which")
     except Stopped as stop:

@@ -1,10 +1,13 @@
 """The demo's promises about its processes: they start together, and none outlives the others."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 
 import pytest
 import stack as stack_module
@@ -23,28 +26,83 @@ def test_a_taken_port_tells_who_wants_it_and_who_holds_it(tmp_path):
     assert f"port {stack.ports[9090]} (Prometheus) is held by pid {os.getpid()} (" in str(caught.value)
 
 
-def test_a_grafana_on_the_machine_joins(tmp_path, monkeypatch):
-    program = tmp_path / "bin" / "grafana"
-    program.parent.mkdir()
-    program.touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+STAND_IN = """\
+#!{python}
+import http.server, json, os, pathlib, sys
+state = next(word for word in sys.argv if "paths.data" in word).partition("=")[2]
+pathlib.Path(state).with_suffix(".json").write_text(json.dumps([sys.argv[1:], dict(os.environ)]))
+if {ends}:
+    sys.exit("\\x1b[31mError:\\x1b[0m Could not find config defaults")
+handler = type("Handler", (http.server.BaseHTTPRequestHandler,), dict(
+    do_GET=lambda self: (self.send_response(200), self.end_headers()), log_message=lambda *_: None))
+port = int(next(word for word in sys.argv if "http_port" in word).partition("=")[2])
+http.server.HTTPServer(("127.0.0.1", port), handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def grafana(tmp_path, monkeypatch):
+    """Puts a stand-in for Grafana on PATH, one that ends at once or stays."""
+
+    def put(*, ends):
+        program = tmp_path / "with grafana" / "bin" / "grafana"
+        (tmp_path / "with grafana" / "conf").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "with grafana" / "conf" / "defaults.ini").touch()
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(STAND_IN.format(python=sys.executable, ends=ends))
+        program.chmod(0o755)
+        return tmp_path / "with grafana"
+
+    monkeypatch.setenv("PATH", str(tmp_path / "with grafana" / "bin"), prepend=os.pathsep)
+    monkeypatch.setenv("GF_AUTH_ANONYMOUS_ORG_ROLE", "Admin")
+    return put
+
+
+def test_a_grafana_on_the_machine_joins(tmp_path, grafana):
+    home = grafana(ends=False)
     stack = Stack(tmp_path / "state", on_free_ports=True)
     stack.prepare()
     procfile = parse_procfile((tmp_path / "state/run/Procfile").read_text())
     command = procfile.processes["grafana"]
-    assert "exec grafana server --homepath" in command
+    assert f"grafana server --homepath '{home}' --config" in command
     assert f"http_port={stack.ports[3000]}" in command
     assert f"PROMETHEUS_URL={stack.address('prometheus')} " in command
 
 
-def test_stops_on_request_and_starts_again_in_the_same_folder(tmp_path):
+def test_a_grafana_whose_port_is_taken_is_left_out(tmp_path, grafana):
+    """By the distribution's own service, for one."""
+    grafana(ends=False)
+    stack = Stack(tmp_path / "state", on_free_ports=True)
+    with socket.create_server(("127.0.0.1", stack.ports[3000])):
+        stack.look_for_free_ports()
+    assert f"its port {stack.ports[3000]} is held by pid {os.getpid()} (" in stack.left_out["grafana"]
+    stack.prepare()
+    assert "grafana" not in parse_procfile((tmp_path / "state/run/Procfile").read_text()).processes
+
+
+def test_stops_on_request_and_starts_again_in_the_same_folder(tmp_path, grafana):
+    """With a Grafana that ends at once, then with one that is killed later: the others go on."""
     folder = tmp_path / "a folder, with blanks"
-    for _ in range(2):
+    for ends in (True, False):
+        grafana(ends=ends)
         demo = start_demo(folder)
         pids = demo.pids
+        wait_for_word(folder, "Tidewatch runs")
+        if ends:
+            assert "Without Grafana: it ended with exit code 1: Error: Could not find config defaults (" in said(folder)
+        else:
+            assert "Without Grafana" not in said(folder)
+            os.kill(demo.pid("grafana"), signal.SIGKILL)
+            wait_for_word(folder, "demo: the others go on without Grafana: it ended with exit code 137")
+            with urllib.request.urlopen(f"{demo.addresses['prometheus']}/-/ready") as answer:
+                assert answer.status == 200
         assert demo.end(signal.SIGINT) == 0
         assert not wait_until_gone(pids, 0.5)
-    output = (folder / "output").read_text()
+    arguments, environment = json.loads((folder / "grafana.json").read_text())
+    assert arguments[0] == "server"
+    assert "GF_AUTH_ANONYMOUS_ORG_ROLE" not in environment
+    assert environment["TIDEWATCH_BOARDS"] == str(ROOT / "dashboards/json")
+    output = said(folder)
     assert "/?range=300" in output
     assert "TRACEBACK" not in output.upper()
     assert "trying again" not in output
@@ -52,6 +110,18 @@ def test_stops_on_request_and_starts_again_in_the_same_folder(tmp_path):
     assert "stopping" not in before, "what the parts say of the end"
     assert closing.count("\n") == 1
     assert "leaked" not in output
+
+
+def said(folder):
+    """What the demo has written to the terminal."""
+    return (folder / "output").read_text()
+
+
+def wait_for_word(folder, word):
+    deadline = time.monotonic() + WITHIN_S
+    while word not in said(folder):
+        assert time.monotonic() < deadline, said(folder)
+        time.sleep(0.05)
 
 
 def test_a_page_that_a_release_lacks_is_not_linked_to(tmp_path, monkeypatch):
