@@ -8,10 +8,10 @@ from exporter.accesslog.bad import BadLines, excerpt
 from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import PRESETS, Format, UserPaths, find_format
 from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetting
-from exporter.accesslog.formats.haproxy import without_codes
-from exporter.accesslog.formats.other_numbers import READERS
-from exporter.accesslog.formats.own_fields import own_duration, own_fields
+from exporter.accesslog.formats.keyed.other_numbers import READERS
+from exporter.accesslog.formats.keyed.own_fields import own_duration, own_fields
 from exporter.accesslog.formats.presets import TIMED
+from exporter.accesslog.formats.strings.haproxy import without_codes
 from exporter.accesslog.labels import is_method
 from exporter.accesslog.parse.opening import split
 from exporter.accesslog.parse.reader import Reader

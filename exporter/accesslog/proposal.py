@@ -9,7 +9,7 @@ import yaml
 
 from exporter.accesslog.formats import Unitless
 from exporter.accesslog.formats.envelope import OPENERS
-from exporter.accesslog.formats.other_numbers import READERS, other_numbers
+from exporter.accesslog.formats.keyed.other_numbers import READERS, other_numbers
 from exporter.accesslog.formats.presets import TIMED
 from exporter.accesslog.infer import Guess, is_timed, opened
 from exporter.accesslog.labels import is_success

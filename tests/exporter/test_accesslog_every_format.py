@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.accesslog.bad import BadLines
 from exporter.accesslog.formats import PRESETS, UNITS_NS, complete, find_format
-from exporter.accesslog.formats.field_paths import GENERIC
+from exporter.accesslog.formats.keyed.field_paths import GENERIC
 from exporter.accesslog.infer import infer
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.proposal import propose

@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.accesslog.formats import find_format
-from exporter.accesslog.formats.pasted import bare_format
+from exporter.accesslog.formats.strings.pasted import bare_format
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets
 

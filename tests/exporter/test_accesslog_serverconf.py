@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.accesslog.formats.squid import BUILTIN
+from exporter.accesslog.formats.strings.squid import BUILTIN
 from exporter.accesslog.infer import fit as fit_format
 from exporter.accesslog.serverconf import read_server_config
 from exporter.accesslog.serverconf.read import FILES, _included

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from exporter.accesslog.formats.durations import UNITS_NS
-from exporter.accesslog.formats.same_keys import SameKeys
+from exporter.accesslog.formats.keyed.same_keys import SameKeys
 from foundation.errors import BadRecord
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from exporter.accesslog.formats import Format
 from exporter.accesslog.formats.envelope import Lines
-from exporter.accesslog.formats.same_keys import Column, Meaning, Request, SameKeys
+from exporter.accesslog.formats.keyed.same_keys import Column, Meaning, Request, SameKeys
 from exporter.accesslog.parse.scalar import PIECE_BYTES, tally_normal
 from exporter.accesslog.tally import BOM, BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, pieces
 from foundation.errors import BadRecord

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from exporter.accesslog.formats.pasted import USUAL
+from exporter.accesslog.formats.strings.pasted import USUAL
 from exporter.sources.tail.names import is_rotation
 
 _VARIABLE = re.compile(r"\\\$\\\{\w+\\\}|\\\$\w+")

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import yaml
 
-from exporter.accesslog.formats.settings import envoy_formats, python_format, varnishncsa_format
+from exporter.accesslog.formats.strings.settings import envoy_formats, python_format, varnishncsa_format
 from exporter.accesslog.serverconf.model import NamedLog, ServerConfig
 
 _VALVE = re.compile(r"<Valve\b[^>]*\bAccessLogValve\b[^>]*>", re.DOTALL)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from exporter.accesslog.formats.pasted import Word, apache_statements, nginx_statements
+from exporter.accesslog.formats.strings.pasted import Word, apache_statements, nginx_statements
 from exporter.accesslog.serverconf import programs, statements
 from exporter.accesslog.serverconf.model import ServerConfig
 from foundation.errors import ConfigError, in_words

@@ -6,9 +6,9 @@ Each function takes a statement's words, and gives the pattern of the files that
 import re
 from collections.abc import Callable, Iterator
 
-from exporter.accesslog.formats.pasted import Word, apache_format, nginx_format
-from exporter.accesslog.formats.settings import unescaped
-from exporter.accesslog.formats.squid import BUILTIN
+from exporter.accesslog.formats.strings.pasted import Word, apache_format, nginx_format
+from exporter.accesslog.formats.strings.settings import unescaped
+from exporter.accesslog.formats.strings.squid import BUILTIN
 from exporter.accesslog.serverconf.model import NamedLog, ServerConfig
 
 Take = Callable[[list[Word], ServerConfig], str]

@@ -13,11 +13,11 @@ import msgspec
 
 from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Fields, Format, Unitless
-from exporter.accesslog.formats.almost_json import repaired
 from exporter.accesslog.formats.durations import UNITS_NS, duration_ns, is_duration, is_number, unit_of_name
-from exporter.accesslog.formats.field_paths import FieldPaths, Plan, Role
-from exporter.accesslog.formats.learned import is_plain, shaped
-from exporter.accesslog.formats.same_keys import Meaning, Request, SameKeys, same_keys
+from exporter.accesslog.formats.keyed.almost_json import repaired
+from exporter.accesslog.formats.keyed.field_paths import FieldPaths, Plan, Role
+from exporter.accesslog.formats.keyed.learned import is_plain, shaped
+from exporter.accesslog.formats.keyed.same_keys import Meaning, Request, SameKeys, same_keys
 from foundation.errors import BadRecord
 
 _REQUEST = re.compile(r"([A-Za-z][A-Za-z-]*) ([^ ]+)(?: .*)?", re.DOTALL)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from exporter.accesslog.formats.durations import unit_of_name
-from exporter.accesslog.formats.field_paths import UserPaths
-from exporter.accesslog.formats.other_numbers import READERS, leaves
+from exporter.accesslog.formats.keyed.field_paths import UserPaths
+from exporter.accesslog.formats.keyed.other_numbers import READERS, leaves
 from foundation.errors import BadRecord
 
 _HUMP = re.compile("(?<=[a-z0-9])(?=[A-Z])")

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from exporter.accesslog.formats.settings import setting
-from exporter.accesslog.formats.squid import is_squid
+from exporter.accesslog.formats.strings.settings import setting
+from exporter.accesslog.formats.strings.squid import is_squid
 
 _NGINX = re.compile(
     r"""\s+|\#[^\n]*

@@ -10,7 +10,7 @@ from typing import Any
 
 from exporter.accesslog.formats._model import Fields, Format, complete
 from exporter.accesslog.formats.durations import SPAN_NS
-from exporter.accesslog.formats.field_paths import Plan, Role
+from exporter.accesslog.formats.keyed.field_paths import Plan, Role
 
 
 class Unshapely(Exception):  # noqa: N818, caught in this file

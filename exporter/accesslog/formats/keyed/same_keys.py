@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from exporter.accesslog.formats.field_paths import Plan, Role
+from exporter.accesslog.formats.keyed.field_paths import Plan, Role
 
 Request: TypeAlias = tuple[bytes, bytes, bytes]
 """Method, target without its query, and code."""

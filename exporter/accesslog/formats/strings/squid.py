@@ -8,7 +8,8 @@ A code may have an encoding, a width, which blanks make up, and an argument befo
 import re
 
 from exporter.accesslog.formats._model import Format
-from exporter.accesslog.formats.assemble import (
+from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.strings.assemble import (
     ANY,
     CLF_INSTANT,
     CODE_VARIABLE,
@@ -22,8 +23,7 @@ from exporter.accesslog.formats.assemble import (
     Variable,
     assemble,
 )
-from exporter.accesslog.formats.durations import UNITS_NS
-from exporter.accesslog.formats.strftime import strftime_instant
+from exporter.accesslog.formats.strings.strftime import strftime_instant
 
 BUILTIN = {
     "squid": "squid",

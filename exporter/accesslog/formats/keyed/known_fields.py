@@ -3,7 +3,7 @@
 A format's `needs` are what only its program writes, so that `infer` finds the name that knows the unit.
 """
 
-from exporter.accesslog.formats.field_paths import FieldPaths
+from exporter.accesslog.formats.keyed.field_paths import FieldPaths
 
 CADDY = FieldPaths(
     methods=("request.method",),

@@ -1,0 +1,1 @@
+"""Format strings of servers, `'$remote_addr ...'` or `"%h ..."`, to regexes. Pure."""
