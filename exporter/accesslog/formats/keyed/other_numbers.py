@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from exporter.accesslog.formats.keyed.field_paths import GENERIC
-from exporter.accesslog.formats.keyed.structured import read_json, read_logfmt
+from exporter.accesslog.formats.keyed.records import read_json, read_logfmt
 from foundation.errors import BadRecord
 
 READERS = {"json": read_json, "logfmt": read_logfmt}
