@@ -10,10 +10,11 @@ from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.keyed.field_paths import UserPaths, with_user_paths
 from exporter.accesslog.formats.keyed.structured import json_format, logfmt_format
 from exporter.accesslog.formats.presets import ALIASES, PRESETS, preset
-from exporter.accesslog.formats.strings.assemble import Variable, assemble
+from exporter.accesslog.formats.strings.assemble import assemble
 from exporter.accesslog.formats.strings.pasted import bare_format
 from exporter.accesslog.formats.strings.percents import is_morgan, is_tomcat, morgan_format, percent_format
 from exporter.accesslog.formats.strings.servers import DIRECTIVE, IIS_TIME, nginx_parts, w3c_format
+from exporter.accesslog.formats.strings.variables import Variable
 
 __all__ = [
     "ALIASES",

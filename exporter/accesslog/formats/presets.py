@@ -10,11 +10,13 @@ from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.keyed.field_paths import GENERIC
 from exporter.accesslog.formats.keyed.known_fields import CADDY, CLOUDFLARE, ENVOY, FASTLY, GCP, LOGRAGE, PINO, TRAEFIK
 from exporter.accesslog.formats.keyed.structured import json_format, logfmt_format
-from exporter.accesslog.formats.strings.assemble import CODE, DURATION, ISO_INSTANT, SIZE, Variable, assemble
+from exporter.accesslog.formats.strings.assemble import assemble
 from exporter.accesslog.formats.strings.haproxy import HTTPLOG_CLF, haproxy_format, httplog_format
 from exporter.accesslog.formats.strings.percents import php_parts
+from exporter.accesslog.formats.strings.regexes import CODE, DURATION, SIZE
 from exporter.accesslog.formats.strings.servers import NGINX, nginx_parts, w3c_format
 from exporter.accesslog.formats.strings.strftime import strftime_instant
+from exporter.accesslog.formats.strings.variables import ISO_INSTANT, Variable
 from foundation.errors import BadRecord
 
 # `ip TAB METHOD target TAB code TAB bytes`. A request that has no method and target, as a server may log what it could

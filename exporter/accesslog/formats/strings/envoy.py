@@ -9,7 +9,9 @@ from exporter.accesslog.formats._model import Format
 from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.keyed.field_paths import FieldPaths
 from exporter.accesslog.formats.keyed.structured import json_format
-from exporter.accesslog.formats.strings.assemble import (
+from exporter.accesslog.formats.strings.assemble import assemble
+from exporter.accesslog.formats.strings.strftime import strftime_instant
+from exporter.accesslog.formats.strings.variables import (
     ANY,
     CODE_VARIABLE,
     ISO_INSTANT,
@@ -18,9 +20,7 @@ from exporter.accesslog.formats.strings.assemble import (
     TARGET,
     Part,
     Variable,
-    assemble,
 )
-from exporter.accesslog.formats.strings.strftime import strftime_instant
 
 _OPERATOR = re.compile(r"%([A-Z][A-Z0-9_]{2,})(?:\(((?:[^()]|\([^()]*\))*)\))?(?::[0-9]+)?%")
 _MILLIS = Variable("duration", UNITS_NS["ms"])

@@ -14,7 +14,7 @@ import msgspec
 from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Fields, Format, InstantReader, no_instant, regex_format
 from exporter.accesslog.formats.durations import UNITS_NS
-from exporter.accesslog.formats.strings.assemble import CODE
+from exporter.accesslog.formats.strings.regexes import CODE
 from foundation.errors import BadRecord
 
 HTTPLOG = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r"

@@ -10,7 +10,12 @@ from collections.abc import Callable
 from exporter.accesslog.formats._model import Format
 from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.strings import haproxy
-from exporter.accesslog.formats.strings.assemble import (
+from exporter.accesslog.formats.strings.assemble import assemble
+from exporter.accesslog.formats.strings.envoy import envoy_format, is_envoy
+from exporter.accesslog.formats.strings.servers import apache_parts, unknown_to_apache
+from exporter.accesslog.formats.strings.squid import is_squid, squid_format
+from exporter.accesslog.formats.strings.strftime import strftime_instant
+from exporter.accesslog.formats.strings.variables import (
     ANY,
     CLF_INSTANT,
     CODE_VARIABLE,
@@ -23,12 +28,7 @@ from exporter.accesslog.formats.strings.assemble import (
     WORDS,
     Part,
     Variable,
-    assemble,
 )
-from exporter.accesslog.formats.strings.envoy import envoy_format, is_envoy
-from exporter.accesslog.formats.strings.servers import apache_parts, unknown_to_apache
-from exporter.accesslog.formats.strings.squid import is_squid, squid_format
-from exporter.accesslog.formats.strings.strftime import strftime_instant
 
 _HAPROXY_LINE = re.compile(r"\s*log-format\s+(?:\"(.*)\"|'(.*)'|(.*?))\s*", re.DOTALL)
 _TOMCAT_LINE = re.compile(r"\s*(?:<Valve\b.*?\b)?pattern=(?:\"([^\"]*)\"|'([^']*)').*", re.DOTALL)

@@ -8,7 +8,9 @@ import msgspec
 from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Format
 from exporter.accesslog.formats.durations import UNITS_NS
-from exporter.accesslog.formats.strings.assemble import (
+from exporter.accesslog.formats.strings.assemble import assemble
+from exporter.accesslog.formats.strings.strftime import java_instant, strftime_instant
+from exporter.accesslog.formats.strings.variables import (
     ANY,
     CLF_INSTANT,
     CODE_VARIABLE,
@@ -28,9 +30,7 @@ from exporter.accesslog.formats.strings.assemble import (
     WORDS,
     Part,
     Variable,
-    assemble,
 )
-from exporter.accesslog.formats.strings.strftime import java_instant, strftime_instant
 
 _SECONDS, _MICROS = (Variable("duration", UNITS_NS[unit]) for unit in ("s", "us"))
 

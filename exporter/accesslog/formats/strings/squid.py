@@ -9,7 +9,9 @@ import re
 
 from exporter.accesslog.formats._model import Format
 from exporter.accesslog.formats.durations import UNITS_NS
-from exporter.accesslog.formats.strings.assemble import (
+from exporter.accesslog.formats.strings.assemble import assemble
+from exporter.accesslog.formats.strings.strftime import strftime_instant
+from exporter.accesslog.formats.strings.variables import (
     ANY,
     CLF_INSTANT,
     CODE_VARIABLE,
@@ -21,9 +23,7 @@ from exporter.accesslog.formats.strings.assemble import (
     WORDS,
     Part,
     Variable,
-    assemble,
 )
-from exporter.accesslog.formats.strings.strftime import strftime_instant
 
 BUILTIN = {
     "squid": "squid",
