@@ -1,21 +1,19 @@
 """Prometheus' HTTP API as far as boards need it: read only, bounded in time and size."""
 
 import asyncio
-import os
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import aiohttp
 import msgspec
 
+from dashboards import peer
 from dashboards.promql import Span
 from foundation.config import parse_config
 from foundation.errors import ConfigError, SourceError
 from foundation.keys import duration
 from foundation.secret import shown_url
 
-TIMEOUT_S = 15.0
-MAX_ANSWER_BYTES = 32 << 20  # a panel of 10,000 series over 1500 points is a mistake of the panel
 MAX_AT_ONCE = 8  # a page of 25 panels must not be 60 queries at the same moment
 FALLBACK_SCRAPE_S = 15.0  # what Grafana takes for a Prometheus that does not say
 
@@ -89,41 +87,23 @@ class Prometheus:
 
     async def _ask(self, method: str, path: str, form: Mapping[str, str]) -> msgspec.Raw:
         """The `data` of one answer."""
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        async with self._turns:
+            got = await peer.ask(
+                self._session,
+                method,
+                self.url + path,
+                peer="Prometheus",
+                shown=self.shown,
+                params=form if method == "GET" else None,
+                data=form if method == "POST" else None,
+            )
         try:
-            async with (
-                self._turns,
-                self._session.request(
-                    method,
-                    self.url + path,
-                    params=form if method == "GET" else None,
-                    data=form if method == "POST" else None,
-                    timeout=timeout,
-                    allow_redirects=False,
-                ) as response,
-            ):
-                body = await _bounded(response)
-                status = response.status
-        except TimeoutError as exc:
-            raise SourceError(f"Prometheus at {self.shown} did not answer within {TIMEOUT_S:g} s") from exc
-        except aiohttp.ClientError as exc:
-            raise SourceError(f"Prometheus cannot be reached at {self.shown}: {shown_url(_reason(exc))}") from exc
-        try:
-            answer = msgspec.json.decode(body, type=_Answer)
+            answer = msgspec.json.decode(got.body, type=_Answer)
         except msgspec.DecodeError as exc:
-            raise SourceError(f"{self.shown} answered {status} and not as Prometheus does") from exc
+            raise SourceError(f"{self.shown} answered {got.status} and not as Prometheus does") from exc
         if answer.status != "success":
             raise SourceError(f"Prometheus refuses the query: {answer.error}")
         return answer.data
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for piece in response.content.iter_chunked(1 << 16):
-        body += piece
-        if len(body) > MAX_ANSWER_BYTES:
-            raise SourceError(f"the answer is larger than {MAX_ANSWER_BYTES >> 20} MiB: too many series")
-    return bytes(body)
 
 
 def _read(raw: msgspec.Raw, kind: Any) -> Any:
@@ -139,12 +119,6 @@ def _series(raw: msgspec.Raw) -> list[Series]:
         return [Series(pair=_read(data.result, tuple[float, str]))]
     found: list[Series] = _read(data.result, list[Series])
     return found
-
-
-def _reason(exc: aiohttp.ClientError) -> str:
-    """The system's own words where there are any: aiohttp repeats the address around them."""
-    inner = getattr(exc, "os_error", None)
-    return (os.strerror(inner.errno) if inner and inner.errno else "") or str(exc) or type(exc).__name__
 
 
 def scrape_interval_s(config: str) -> float:
