@@ -219,11 +219,14 @@ def _alert(
     asked = [f"viewPanel={panel}"] if panel else []
     asked += [f"var-{label}={{{{ $labels.{label} | urlquery }}}}" for label in events.by if label in ON_BOARDS]
     link = f"{BOARDS}{events.board}" + (f"?{'&'.join(asked)}" if asked else "")
+    labels = {"severity": severity, "slo": slo, "via": "exporter"}
+    if "system" not in events.by:  # a label of the counters stays what it is, or two budgets would be one alert
+        labels["system"] = events.board.removeprefix("tidewatch-")
     return {
         "alert": name,
         "expr": _block(expr),
         "keep_firing_for": keep,
-        "labels": {"severity": severity, "slo": slo, "via": "exporter"},
+        "labels": labels,
         "annotations": {
             "summary": f"{subject}: {words}" if subject else words,
             "description": description,

@@ -50,6 +50,7 @@ OF_OTHERS = {  # what is not the exporter's: the type by name
     ),
 }
 OF_ANYBODY = {"up", "process_start_time_seconds"}
+SYSTEMS = {"site", "generator", "hosting", "stores", "releases", "itself"}
 COUNTER_FUNCTIONS = {"rate", "increase", "irate", "resets"}
 NOT_ON_BOTH = {  # functions that only one of 2.42 and 3.x knows, or that stand behind a flag
     "holt_winters",
@@ -227,6 +228,17 @@ def test_an_alert_says_how_loud_what_and_where_to_look():
     assert offenders(ALERTS, lambda alert: alert.labels.get("severity") not in RECEIVERS) == []
     assert offenders(ALERTS, lambda alert: alert.annotations.keys() != want) == []
     assert offenders(ALERTS, lambda alert: "\n" in alert.annotations["summary"]) == []
+
+
+def test_an_alert_names_the_system_whose_board_shows_it():
+    """By it the boards choose what is theirs; a log of the exporter is on the board "Tidewatch itself", too."""
+    assert {alert.labels.get("system") for alert in ALERTS} == SYSTEMS
+
+    def wrong(alert):
+        uid = link_of(alert)[0]["uid"].removeprefix("tidewatch-")
+        return alert.labels["system"] != uid and uid != "itself"
+
+    assert offenders(ALERTS, wrong) == []
 
 
 def test_the_summary_tells_the_value_where_there_is_one():
