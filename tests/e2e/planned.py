@@ -27,12 +27,12 @@ PLANNED = (
         HALF_AN_HOUR_S,
     ),
     Planned("hosting", "server 2 of the web host is silent", "HostingServerSilent", 780, 150, HALF_AN_HOUR_S),
-    Planned("stores", "three stores are offline", "StoreOffline", 1020, 360, None),
+    Planned("stores", "three stores are offline", "StoreOffline", 1020, 360, HALF_AN_HOUR_S),
 )
 EARLY = {
     "errors": ("at 10m for 45s every 30m", "at 45s for 45s every 6m"),
     "hosting": (' --fault "server=2 silent at 13m for 150s every 30m"', ""),
-    "stores": (' --speed 60 --paced 24 --fault "3 stores at 64h for 6h"', " --speed 3600"),
+    "stores": (' --every 1m --fault "3 stores at 17m for 6m every 30m"', " --speed 3600"),
 }
 """Per part what the check has in place of the demo's flags: faults within its two minutes, by chance or early."""
 

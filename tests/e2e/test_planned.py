@@ -13,14 +13,13 @@ from planned import PLANNED, announcement, as_lines, early
 from alerts.planned import Planned, read_planned
 from trafficgen.feeds.hosting import parse_fault as parse_hosting
 from trafficgen.feeds.releases import parse_regression
-from trafficgen.feeds.stores import parse_fault as parse_stores
+from trafficgen.feeds.stores import parse_repeated
 from trafficgen.scenario.scenario import read_scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = parse_procfile((ROOT / "Procfile").read_text()).processes
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 TIMES = {planned.part: (planned.at_s, planned.for_s, planned.every_s) for planned in PLANNED}
-HOUR_S = 3600
 
 
 def flags(command):
@@ -41,11 +40,9 @@ def test_the_feeds_fail_when_the_plan_says(commands):
     times = (fault.start_m, fault.stop_m - fault.start_m, fault.every_m)
     assert tuple(time * minutes for time in times) == TIMES["hosting"]
     stores = flags(commands["stores"])
-    paced_from = int(stores["--hours"]) - int(stores["--paced"])
-    outage = parse_stores(stores["--fault"], 0, paced_from)
-    hour_s = HOUR_S / float(stores["--speed"])
-    first_poll_s = (outage.start_s // HOUR_S - paced_from + 1) * hour_s  # an hour's polls come when it is over
-    assert (first_poll_s, (outage.stop_s - outage.start_s) // HOUR_S * hour_s, None) == TIMES["stores"]
+    outage = parse_repeated(stores["--fault"], 0, 60)
+    assert (outage.start_s, outage.stop_s - outage.start_s, outage.every_s) == TIMES["stores"]
+    assert stores["--every"] == "1m", "half an hour has several polls before, in and after it"
 
 
 def test_the_site_fails_when_the_plan_says():

@@ -57,15 +57,16 @@ def test_a_truth_of_any_content_is_named(tmp_path, tree):
         group._truth()
 
 
-WHOLE = b'{"seed":1,"stores":2,"start":3,"hours":4,"polls":5}'
+WHOLE = b'{"seed":1,"stores":2,"start":3,"end":4,"polls":5,"by_store":{"8":{"outages":[[6,7]]}}}'
 WRONG = [b"[" * 100_000, b"\xff", b"{}", b"7", WHOLE.replace(b"4", b"1e999"), WHOLE.replace(b"2", b"9" * 400)]
-WRONG += [WHOLE.replace(b"4", text) for text in (b"-1", b"NaN", b"true", b'"4"', b"[]")]
+WRONG += [WHOLE.replace(b"4", text) for text in (b"-1", b"NaN", b"true", b'"4"', b"[]", b"2", b"9000000000")]
+WRONG += [WHOLE.replace(b"[6,7]", text) for text in (b"6", b"[6]", b'["6",7]', b"[6,7,8]")]
 
 
 @pytest.mark.parametrize("tree", WRONG, ids=range(len(WRONG)))
 def test_a_feed_begins_anew_where_its_truth_cannot_be(tmp_path, tree):
     (tmp_path / "truth.json").write_bytes(WHOLE)
-    assert _earlier(tmp_path).hours == 4
+    assert _earlier(tmp_path).end == 4
     (tmp_path / "truth.json").write_bytes(tree)
     assert _earlier(tmp_path) is None
 

@@ -3,13 +3,14 @@
 import csv
 import json
 import threading
-from itertools import count
+from itertools import count, pairwise
 
 import pytest
 from click.testing import CliRunner
 
 from foundation.errors import ConfigError
 from trafficgen.feeds import stores as feed
+from trafficgen.feeds.stores import Written, parse_repeated
 from trafficgen.feeds.stores_world import HOUR_S, Planned, Store, World, business, down_s
 
 START_S = 1_700_006_400 // HOUR_S * HOUR_S
@@ -82,10 +83,10 @@ class StopAfter(threading.Event):
 
 def test_a_stopped_feed_goes_on_where_it_was(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    feed.run_live(whole, World(4, 5, START_S), (0, 0), 1e6, StopAfter(12))
+    feed.run_live(whole, World(4, 5, START_S), Written(START_S, 0), 1e6, StopAfter(12))
     for _ in range(2):
         found = feed._earlier(parts)
-        done = (found.hours, found.polls) if found else (0, 0)
+        done = Written(found.end, found.polls) if found else Written(START_S, 0)
         feed.run_live(parts, World(4, 5, START_S), done, 1e6, StopAfter(6))
     assert {p.name: p.read_text() for p in whole.iterdir()} == {p.name: p.read_text() for p in parts.iterdir()}
     assert len(list(whole.glob("polls-*.csv"))) == 6
@@ -133,12 +134,111 @@ def test_hours_that_cannot_be_are_refused(tmp_path, words):
 
 def test_hours_before_the_paced_ones_come_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(feed.time, "time", lambda: START_S + 72 * HOUR_S + 5.0)
-    feed.run_live(tmp_path, World(4, 5, START_S), (0, 0), 1e6, StopAfter(1), paced=24)
+    feed.run_live(tmp_path, World(4, 5, START_S), Written(START_S, 0), 1e6, StopAfter(1), paced=24)
     assert [path.name for path in tmp_path.glob("polls-*")] == [f"polls-{START_S}.csv"]
     truth = json.loads((tmp_path / "truth.json").read_text())
     assert (truth["hours"], truth["polls"]) == (48, len(read(tmp_path / f"polls-{START_S}.csv")))
-    feed.run_live(tmp_path, World(4, 5, START_S), (48, truth["polls"]), 1e6, StopAfter(4), paced=24)
+    done = Written(START_S + 48 * HOUR_S, truth["polls"])
+    feed.run_live(tmp_path, World(4, 5, START_S), done, 1e6, StopAfter(4), paced=24)
     assert len(list(tmp_path.glob("polls-*"))) == 3
+
+
+NOW_S = START_S + 72 * HOUR_S + 1000  # a demo is started at any moment of an hour
+STORES = 12
+REPEATED = "3 stores at 17m for 6m every 30m"
+
+
+def every_minute(folder, minutes, monkeypatch, *, begin_s=NOW_S, world=None, done=None):
+    """A feed that polls every minute for so long, without waiting; its world."""
+    now = [begin_s]
+
+    class Clock(threading.Event):
+        def wait(self, timeout=None):
+            now[0] += timeout
+            return now[0] >= begin_s + minutes * 60
+
+    monkeypatch.setattr(feed.time, "time", lambda: now[0])
+    world = world or World(4, STORES, START_S, parse_repeated(REPEATED, begin_s, 60))
+    feed.run_every(folder, world, done or Written(START_S, 0), 60, Clock())
+    return world
+
+
+@pytest.mark.slow
+def test_a_feed_that_polls_every_minute_goes_on_for_hours(tmp_path, monkeypatch):
+    """Each minute brings polls, and each half hour the planned outage; what is older comes at once."""
+    world = every_minute(tmp_path, 90, monkeypatch)
+    files = sorted(tmp_path.glob("polls-*.csv"))
+    assert files[0].name == f"polls-{START_S}.csv"
+    assert [len(read(file)) > 5 for file in files[1:]] == [True] * 90
+    begins = [int(file.stem.removeprefix("polls-")) for file in files[1:]]
+    assert begins == list(range(begins[0], begins[0] + 90 * 60, 60))
+    hit = next(store for store in world.stores if (NOW_S + 17 * 60, NOW_S + 23 * 60) in store.outages)
+    planned = [(begin, end) for begin, end in hit.outages if end - begin == 360]
+    assert planned[:3] == [(NOW_S + at * 60, NOW_S + (at + 6) * 60) for at in range(17, 90, 30)]
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    assert truth["polls"] == sum(len(read(file)) for file in files)
+    assert truth["end"] == begins[-1] + 60
+
+
+@pytest.mark.slow
+def test_no_outage_but_the_planned_one_is_seen_by_two_polls(tmp_path, monkeypatch):
+    """Two polls in a row call a store offline: an alert that nobody announced."""
+    world = every_minute(tmp_path, 120, monkeypatch)
+    planned = {(NOW_S + at * 60, NOW_S + (at + 6) * 60) for at in range(17, 120, 30)}
+    lasting = {outage for store in world.stores for outage in store.outages if outage[1] - outage[0] > 45}
+    assert {outage for outage in lasting if NOW_S - 27 * HOUR_S < outage[0] < NOW_S + 120 * 60} == planned
+    short = [
+        o for store in world.stores for o in store.outages if NOW_S <= o[0] < NOW_S + 120 * 60 and o not in planned
+    ]
+    assert len(short) > STORES, "so that the board moves between the planned ones, too"
+    moments = {}
+    for begin_s in range(NOW_S, NOW_S + 120 * 60, 60):
+        for store_id, _, at_us in world.polls_within(begin_s, 60):
+            moments.setdefault(store_id, []).append(at_us / 1e6)
+    assert min(b - a for times in moments.values() for a, b in pairwise(times)) > 45
+
+
+@pytest.mark.slow
+def test_a_stopped_feed_of_every_minute_keeps_what_was_true(tmp_path, monkeypatch):
+    """Its next plan begins anew; the outages of the first run stay in the truth."""
+    every_minute(tmp_path, 40, monkeypatch)
+    before = feed._earlier(tmp_path)
+    again_s = NOW_S + 5 * HOUR_S
+    world = World(4, STORES, START_S, parse_repeated(REPEATED, again_s, 60))
+    world.resume({store_id: store.outages for store_id, store in before.by_store.items()}, before.end)
+    every_minute(tmp_path, 40, monkeypatch, begin_s=again_s, world=world, done=Written(before.end, before.polls))
+    after = feed._earlier(tmp_path)
+    for store_id, store in before.by_store.items():
+        kept = after.by_store[store_id].outages
+        assert store.outages == kept[: len(store.outages)]
+        assert all(begin >= before.end for begin, _ in kept[len(store.outages) :])
+    hit = [
+        store
+        for store in after.by_store.values()
+        if (again_s + 17 * 60, again_s + 23 * 60) in map(tuple, store.outages)
+    ]
+    assert len(hit) == 3
+    assert after.polls == sum(len(read(file)) for file in tmp_path.glob("polls-*.csv"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--every", "1m", "--speed", "60"),
+        ("--every", "1m", "--paced", "24"),
+        ("--every", "5s"),
+        ("--every", "2h"),
+        ("--every", "1m", "--fault", "3 stores at 17m for 6m every 8m"),
+        ("--every", "1m", "--fault", "3 stores at 17m for 0s"),
+        ("--speed", "60", "--fault", "3 stores at 90m for 6h"),
+        ("--speed", "60", "--fault", "3 stores at 170h for 6h every 30h"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(tmp_path, words):
+    result = CliRunner().invoke(feed.command, ["--output", str(tmp_path / "out"), *words])
+    assert result.exit_code
+    assert words[-2] in result.output + str(result.exception) or words[0] in result.output + str(result.exception)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
