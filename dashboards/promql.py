@@ -8,7 +8,7 @@ from dashboards.model import Variable
 
 ALL_CHOICE = "$__all"  # Grafana's own name for the choice "All"
 MAX_POINTS = 1500  # more than a screen has columns; Prometheus refuses above 11,000
-_USE = re.compile(r"\$(?:(?P<plain>\w+)|\{(?P<braced>\w+)(?::\w+)?\})")
+_USE = re.compile(r"\$(?:(?P<plain>[^\W\d]\w*)|\{(?P<braced>[^\W\d]\w*)(?::\w+)?\})")  # $1 is label_replace's
 _PLAIN = re.compile(r"[\w./-]*\Z", re.ASCII)  # characters that mean themselves in a string and in a regex but for "."
 
 

@@ -22,6 +22,7 @@ WINDOW = Variable(name="window", type="custom")
         ('a{b=~"${window:regex}"}', 'a{b=~"1m"}'),
         ('a{b=~"x$"}', 'a{b=~"x$"}'),
         ("$window$window", "1m1m"),
+        ('label_replace(a, "b", "$1 ${2}", "c", "(.+) (.+)")', 'label_replace(a, "b", "$1 ${2}", "c", "(.+) (.+)")'),
     ],
 )
 def test_variables_are_replaced_in_grafanas_spellings(expr, want):
