@@ -21,6 +21,7 @@ from dashboards.style.panels import (
 )
 from dashboards.style.queries import (
     ALL,
+    KEPT,
     Query,
     Variable,
     choice_variable,
@@ -34,6 +35,7 @@ __all__ = [
     "ALL",
     "CODE_COLOURS",
     "GOOD_BAD",
+    "KEPT",
     "TAG",
     "Board",
     "PanelBuilder",

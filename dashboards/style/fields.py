@@ -46,7 +46,7 @@ DataPanel = TypeVar(
     table_builder.Panel,
     timeseries_builder.Panel,
 )
-States: TypeAlias = Mapping[int, tuple[str, str]]
+States: TypeAlias = Mapping[int, tuple[str, str]] | Mapping[str, tuple[str, str]]
 """Value of a series to (its name, its colour)."""
 Steps: TypeAlias = Sequence[tuple[float | None, str]]
 """Thresholds: (from this value, this colour), ascending, the first from None."""

@@ -223,6 +223,7 @@ def table(
     columns: Mapping[str, str],
     units: Mapping[str, str] | None = None,
     states: Mapping[str, States] | None = None,
+    links: Mapping[str, Mapping[str, str]] | None = None,
     width: int = 24,
     height: int = 8,
 ) -> PanelBuilder:
@@ -235,6 +236,7 @@ def table(
             The rest is hidden.
         units: heading to unit.
         states: heading to the names and colours of values.
+        links: heading to the addresses that its cells open, by what the links say.
         width: of 24.
         height: in grid rows.
     """
@@ -247,6 +249,9 @@ def table(
         panel = panel.override_by_name(heading, [dashboard.DynamicConfigValue("unit", unit)])
     for heading, named in (states or {}).items():
         panel = panel.override_by_name(heading, _named_cells(named))
+    for heading, opened in (links or {}).items():
+        data_links = [{"title": title, "url": url} for title, url in opened.items()]
+        panel = panel.override_by_name(heading, [dashboard.DynamicConfigValue("links", data_links)])
     return panel
 
 

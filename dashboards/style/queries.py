@@ -8,6 +8,7 @@ from dashboards.style._sdk import build_dashboard, build_prometheus, common, das
 DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 ALL = ".+"  # what "All" stands for in a query: any value, but not the absence of the label
 WINDOWS = ("10s", "1m", "10m")
+KEPT = "${__url_time_range}&${datasource:queryparam}"  # what a link between boards takes along
 
 Query: TypeAlias = build_prometheus.Dataquery
 Variable: TypeAlias = (

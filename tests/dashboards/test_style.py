@@ -49,3 +49,17 @@ def test_colours_and_looks_of_one_series_are_one_override():
         ("byRegexp", "/^5/", 1),
         ("byName", "sent", 2),
     ]
+
+
+def test_a_column_opens_its_links_and_names_its_words():
+    states = {"Severity": {"page": ("page", "red")}}
+    links = {"System": {"Open its board": f"/d/a?{style.KEPT}"}}
+    panel = style.table(Text("t", "."), query("a"), columns={"system": "System"}, states=states, links=links)
+    found = {
+        one["matcher"]["options"]: {part["id"]: part["value"] for part in one["properties"]}
+        for one in style.to_json(board(panel))["panels"][1]["fieldConfig"]["overrides"]
+    }
+    assert found["System"]["links"] == [
+        {"title": "Open its board", "url": "/d/a?${__url_time_range}&${datasource:queryparam}"}
+    ]
+    assert found["Severity"]["mappings"][0]["options"]["page"]["text"] == "page"
