@@ -1,0 +1,195 @@
+"""The front page: is each system well, since when, what fires, and where to look."""
+
+from dashboards import style, systems
+from dashboards.style import Text, query
+
+TRAFFIC = "sum by (source) (rate({}[$__rate_interval]))"
+LOGGED, COUNTED = "tidewatch_http_requests_total", "tidewatch_stats_responses_total"
+SUBJECTS = {  # labels that say what an alert is about, and the word before their values
+    "source": "",
+    "server": "server ",
+    "account_id": "account ",
+    "store_id": "store ",
+    "build": "build ",
+    "candidate": "build ",
+    "code": "code ",
+    "slo": "",
+    "part": "",
+    "reason": "",
+    "job": "",
+    "instance": "",
+}
+MOST = 50  # alerts of one severity in the table
+SEVERITIES = {"page": ("page", "red"), "ticket": ("ticket", "orange"), "info": ("info", "blue")}
+TITLES = {system.name: (system.title, "text") for system in systems.SYSTEMS}
+TO_BOARD = {"System": {"Open its board": f"/d/tidewatch-${{__value.raw}}?{style.KEPT}"}}
+
+
+def board() -> style.Board:
+    """The table of contents."""
+    return style.Board(
+        uid="tidewatch",
+        title="Tidewatch",
+        description="The front page: each system, whether it is well, since when, what fires, and where to look.",
+        variables=[],
+        rows=[
+            style.Row("Is everything well?", [states_now(), firing_now()]),
+            style.Row("Since when?", [states_over_time()]),
+            style.Row(
+                "The figure to know of each",
+                [
+                    failed_requests(),
+                    unsent_requests(),
+                    promises_broken(),
+                    stores_down(),
+                    codes_worse(),
+                    targets_down(),
+                ],
+            ),
+        ],
+    )
+
+
+def states_now() -> style.PanelBuilder:
+    """One row a system."""
+    return style.table(
+        Text(
+            "Systems",
+            "The worst that fires decides the state. No data: it was measured within a day and is not now. No rules: "
+            "its rules are not loaded, so nobody would know. Absent: this Prometheus has no series of it. "
+            "What no alert ended is counted for a day at most. "
+            "A name opens the system's board.",
+        ),
+        query(systems.state(), instant=True, form="table"),
+        query(systems.since(), instant=True, form="table"),
+        query(systems.firing(), instant=True, form="table"),
+        columns={"system": "System", "Value #A": "State", "Value #B": "For", "Value #C": "Alerts"},
+        units={"For": "s"},
+        states={"State": systems.STATES, "System": TITLES},
+        links=TO_BOARD,
+        width=10,
+        height=9,
+    )
+
+
+def firing_now() -> style.PanelBuilder:
+    """What fires, of what, for how long."""
+    age = f"time() - ALERTS_FOR_STATE{{{systems.OURS}}} and ignoring (alertstate) ALERTS{{{systems.FIRING}, "
+    return style.table(
+        Text(
+            "Firing now",
+            f"Alerts with what they are about, and for how long; the {MOST} newest of each severity.",
+            "no alert fires.",
+        ),
+        query(about(f'bottomk by (severity) ({MOST}, {age}severity!="none"}})'), instant=True, form="table"),
+        columns={"severity": "Severity", "system": "System", "alertname": "Alert", "about": "About", "Value": "For"},
+        units={"For": "s"},
+        states={"Severity": SEVERITIES, "System": TITLES},
+        links=TO_BOARD,
+        width=14,
+        height=9,
+    )
+
+
+def about(alerts: str) -> str:
+    """The alerts with a label `about` made of the labels that say what each is about."""
+    worded = alerts
+    for label, word in SUBJECTS.items():
+        if word:
+            worded = f'label_replace({worded}, "{label}", "{word}$1", "{label}", "(.+)")'
+    names = ", ".join(f'"{label}"' for label in SUBJECTS)
+    return f'label_replace(label_join({worded}, "about", " ", {names}), "about", "$1", "about", " *(.*?) *")'
+
+
+def states_over_time() -> style.PanelBuilder:
+    """When was which system well?"""
+    return style.state_timeline(
+        Text("Systems over time", "One band a system, in the state that it was in."),
+        query(systems.state(), "{{system}}"),
+        states=systems.STATES,
+    )
+
+
+def failed_requests() -> style.PanelBuilder:
+    """Of the sites."""
+    failed = TRAFFIC.format(f'{LOGGED}{{code=~"5.."}}'), TRAFFIC.format(f'{COUNTED}{{code=~"5.."}}')
+    every = TRAFFIC.format(LOGGED), TRAFFIC.format(COUNTED)
+    of_source = [f"({bad} or 0 * {all_of})" for bad, all_of in zip(failed, every, strict=True)]
+    return style.stat(
+        Text(
+            "Site: server errors", "Share of requests answered with a 5xx, of all sites together, by log or stats page."
+        ),
+        query(f"sum({' or '.join(of_source)}) / (sum({' or '.join(every)}) > 0)", "failed"),
+        unit="percentunit",
+        steps=((None, "green"), (0.0001, "orange"), (0.01, "red")),
+    )
+
+
+def unsent_requests() -> style.PanelBuilder:
+    """Of the traffic generator."""
+    return style.stat(
+        Text(
+            "Generator: not sent",
+            "Share of the planned requests that the load generator did not send.",
+            "no load generator is scraped.",
+        ),
+        query(
+            "1 - sum(rate(trafficgen_sent_requests_total[$__rate_interval])) "
+            "/ (sum(rate(trafficgen_planned_requests_total[$__rate_interval])) > 0)",
+            "not sent",
+        ),
+        unit="percentunit",
+        steps=((None, "green"), (0.001, "orange"), (0.01, "red")),
+    )
+
+
+def promises_broken() -> style.PanelBuilder:
+    """Of the web hosts."""
+    return style.stat(
+        Text(
+            "Hosting: promises broken",
+            "Accounts with more downtime in the billing cycle than is allowed.",
+            "no web host is followed.",
+        ),
+        query('sum(tidewatch_hosting_sla_accounts{verdict="violated"})', "accounts"),
+        unit="short",
+        steps=((None, "green"), (1, "red")),
+    )
+
+
+def stores_down() -> style.PanelBuilder:
+    """Of the stores."""
+    return style.stat(
+        Text("Stores: offline", "Stores that are down within their business hours.", "no stores are followed."),
+        query("sum(tidewatch_stores_offline)", "stores"),
+        unit="short",
+        steps=((None, "green"), (1, "red")),
+    )
+
+
+def codes_worse() -> style.PanelBuilder:
+    """Of the releases."""
+    return style.stat(
+        Text(
+            "Releases: codes worse",
+            "Error codes of which the evidence says that the candidate build has more.",
+            "no error stream is read.",
+        ),
+        query(
+            'sum(max by (source, candidate, code) (tidewatch_release_alert_active{detector="evidence"})) '
+            "or 0 * sum(tidewatch_release_records_total)",
+            "codes",
+        ),
+        unit="short",
+        steps=((None, "green"), (1, "red")),
+    )
+
+
+def targets_down() -> style.PanelBuilder:
+    """Of the monitoring."""
+    return style.stat(
+        Text("Itself: targets down", "Targets that Prometheus could not scrape last time."),
+        query("count(up == 0) or 0 * count(up)", "targets"),
+        unit="short",
+        steps=((None, "green"), (1, "red")),
+    )
