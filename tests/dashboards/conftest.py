@@ -58,13 +58,22 @@ class Site:
         self.add('trafficgen_planned_requests_total{source="site"}', planned)
         self.add('trafficgen_sent_requests_total{source="site"}', planned * 0.999)
         self.add('trafficgen_dropped_requests_total{source="site",reason="timeout"}', planned * 0.001)
-        self.values['trafficgen_planned_rate{source="site"}'] = planned / seconds
+        self.add('trafficgen_own_fault_requests_total{source="site"}', 0)
+        self.add('trafficgen_connects_total{source="site"}', 1 if second % 60 < seconds else 0)
+        gauges = {"planned_rate": planned / seconds, "saturated": 0, "connections": 12, "in_flight_requests": 2}
+        for name, value in gauges.items():
+            self.values[f'trafficgen_{name}{{source="site"}}'] = value
+        for phase in ("calm", "surge"):
+            self.values[f'trafficgen_phase_info{{source="site",phase="{phase}"}}'] = int(
+                (phase == "surge") == (900 < second < 1300)
+            )
         for (route, code), share in shares.items():
             count = planned * 0.999 * share
             labels = f'{{source="site",method="GET",route="{route}",code="{code}"}}'
             self.add(f"tidewatch_http_requests_total{labels}", count)
             self.add(f"tidewatch_http_response_bytes_total{labels}", count * 210)
             self.add(f'tidewatch_stats_responses_total{{source="site",code="{code}"}}', count)
+            self.add(f'trafficgen_responses_total{{source="site",target="{route}",code="{code}"}}', count)
         middle = 0.06 if failing(second) else 0.0016 + rate_at(second) / 90_000
         self.observe("tidewatch_http_request_duration_seconds", 'source="site",method="GET",route="/"', middle, planned)
         self.observe("trafficgen_request_duration_seconds", 'source="site",from="plan"', middle * 1.35, planned)
@@ -105,6 +114,8 @@ class Site:
         self.values['tidewatch_stats_fetch_duration_seconds{source="site"}'] = 0.002 * self.draw.uniform(0.8, 1.6)
         self.values['tidewatch_build_info{job="exporter",instance="127.0.0.1:8090",version="0.1.0",python="3.13"}'] = 1
         self.values["prometheus_notifications_alertmanagers_discovered"] = 1
+        for system in ("site", "generator", "itself"):
+            self.values[f'system_rules:tidewatch:loaded{{system="{system}"}}'] = 1
         for system in ("accesslog", "stats"):
             labels = f'{{job="exporter",instance="127.0.0.1:8090",system="{system}"}}'
             self.values[f"tidewatch_system_up{labels}"] = 1

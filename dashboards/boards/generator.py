@@ -1,0 +1,308 @@
+"""The load generator: does what was planned arrive, where is it lost, and is the generator or the site the limit?"""
+
+from dashboards import style
+from dashboards.style import Text, query
+
+SITE = 'source=~"$source"'
+PLANNED = f"sum(rate(trafficgen_planned_requests_total{{{SITE}}}[$window]))"
+SENT = f"sum(rate(trafficgen_sent_requests_total{{{SITE}}}[$window]))"
+LOGGED = f"sum(rate(tidewatch_http_requests_total{{{SITE}}}[$window]))"
+COUNTED = f"sum(rate(tidewatch_stats_responses_total{{{SITE}}}[$window]))"
+NOT_ON_THE_SITE = "the site has no access log or no stats page that is read; then what it would show is not known."
+
+
+def board() -> style.Board:
+    """The table of contents."""
+    return style.Board(
+        uid="tidewatch-generator",
+        title="Load generator",
+        description="Planned, sent, logged and counted side by side; what is lost between them; who is the limit.",
+        variables=[style.label_variable("source", "Site", "trafficgen_planned_rate"), style.window_variable()],
+        rows=[
+            style.Row(
+                "Does what was planned arrive?",
+                [
+                    rate("Planned", PLANNED, "Requests a second that were due by the plan."),
+                    rate("Sent", SENT, "Requests a second that were written to a connection."),
+                    rate("Logged", LOGGED, "Requests a second in the site's access log.", NOT_ON_THE_SITE),
+                    rate("Counted", COUNTED, "Responses a second on the site's stats page.", NOT_ON_THE_SITE),
+                    share("Not sent", SENT, PLANNED, "Share of the plan that was not sent: the generator's fault."),
+                    share(
+                        "Not logged",
+                        LOGGED,
+                        SENT,
+                        "Share of what was sent that the log does not show; below 0, others send, too.",
+                        NOT_ON_THE_SITE,
+                    ),
+                    share(
+                        "Not counted",
+                        COUNTED,
+                        SENT,
+                        "Share of what was sent that the stats page does not count; below 0, others send, too.",
+                        NOT_ON_THE_SITE,
+                    ),
+                    saturated_now(),
+                    four_measures(),
+                    differences(),
+                ],
+            ),
+            style.Row("Does the rate follow the plan?", [rate_against_plan(), jitter(), phases()]),
+            style.Row("What is lost, and why?", [dropped(), unanswered(), answers()]),
+            style.Row("Is the generator the limit?", [lateness(), saturated(), own_fault(), connections()]),
+            style.Row("How long do answers take?", [latency(), spread()]),
+        ],
+    )
+
+
+def rate(title: str, expr: str, description: str, may_be_empty: str = "") -> style.PanelBuilder:
+    """One of the four measures, as a figure."""
+    return style.stat(Text(title, description, may_be_empty), query(expr, title.lower()), unit="reqps", width=3)
+
+
+def share(title: str, part: str, whole: str, description: str, may_be_empty: str = "") -> style.PanelBuilder:
+    """What is missing of it in the next measure, as a figure."""
+    return style.stat(
+        Text(title, description, may_be_empty),
+        query(f"1 - {part} / ({whole} > 0)", title.lower()),
+        unit="percentunit",
+        steps=((None, "blue"), (-0.001, "green"), (0.001, "orange"), (0.01, "red")),
+        width=3,
+        spark=False,
+    )
+
+
+def saturated_now() -> style.PanelBuilder:
+    """Can the run be believed?"""
+    return style.stat(
+        Text(
+            "Saturated",
+            "Share of the window in which the generator itself was the limit; discard what was measured in it.",
+        ),
+        query(f"max(avg_over_time(trafficgen_saturated{{{SITE}}}[$window]))", "saturated"),
+        unit="percentunit",
+        steps=((None, "green"), (0.01, "orange"), (0.5, "red")),
+        width=3,
+        spark=False,
+    )
+
+
+def four_measures() -> style.PanelBuilder:
+    """Where two lines part, requests are lost between them."""
+    return style.timeseries(
+        Text(
+            "Planned, sent, logged and counted",
+            "Four measures of one traffic: the plan, what was sent, the access log, the stats page. They lie on each "
+            "other; where two part, requests are lost, or not counted, between them.",
+            NOT_ON_THE_SITE,
+        ),
+        query(COUNTED, "counted by the stats page"),
+        query(LOGGED, "in the access log"),
+        query(SENT, "sent"),
+        query(PLANNED, "planned"),
+        unit="reqps",
+        height=10,
+        colours={
+            "counted by the stats page": "purple",
+            "in the access log": "blue",
+            "sent": "green",
+            "planned": "orange",
+        },
+        looks={  # four lines on each other stay visible: wide and pale below, thin and dashed on top
+            "counted by the stats page": {"lineWidth": 7, "fillOpacity": 0},
+            "in the access log": {"lineWidth": 4, "fillOpacity": 0},
+            "sent": {"lineWidth": 2, "fillOpacity": 0},
+            "planned": {"lineWidth": 1, "fillOpacity": 0, "lineStyle": {"fill": "dash", "dash": [8, 6]}},
+        },
+    )
+
+
+def differences() -> style.PanelBuilder:
+    """The same four, each less the one before it."""
+    return style.timeseries(
+        Text(
+            "Lost between them",
+            "Requests a second that one measure has and the next has not. Short spikes either way are scrapes at "
+            "different moments; a line that stays above 0 is a loss, below 0 somebody else sends, too.",
+            NOT_ON_THE_SITE,
+        ),
+        query(f"{PLANNED} - {SENT}", "planned, not sent"),
+        query(f"{SENT} - {LOGGED}", "sent, not logged"),
+        query(f"{SENT} - {COUNTED}", "sent, not counted"),
+        query(f"{LOGGED} - {COUNTED}", "logged, not counted"),
+        unit="reqps",
+        height=10,
+        colours={
+            "planned, not sent": "orange",
+            "sent, not logged": "blue",
+            "sent, not counted": "purple",
+            "logged, not counted": "red",
+        },
+    )
+
+
+def rate_against_plan() -> style.PanelBuilder:
+    """The plan of each second, and what came of it."""
+    return style.timeseries(
+        Text(
+            "Rate against plan",
+            "The rate drawn for each second, and what was sent over the window: the first, smoothed.",
+        ),
+        query(f"sum(trafficgen_planned_rate{{{SITE}}})", "planned for this second"),
+        query(SENT, "sent over the window"),
+        unit="reqps",
+        width=8,
+        colours={"planned for this second": "orange", "sent over the window": "green"},
+    )
+
+
+def jitter() -> style.PanelBuilder:
+    """How much the plan shakes."""
+    drawn = f"trafficgen_planned_rate{{{SITE}}}[$window]"
+    mean = f"(avg by (source) (avg_over_time({drawn})) > 0)"
+    return style.timeseries(
+        Text(
+            "Jitter of the plan",
+            "How far the drawn rate lies above and below its mean in the window, by site. `--jitter 0.2` stays within "
+            "20 %; a window that holds a step of the plan shows the step, too.",
+        ),
+        query(f"max by (source) (max_over_time({drawn})) / {mean} - 1", "{{source}} highest"),
+        query(f"min by (source) (min_over_time({drawn})) / {mean} - 1", "{{source}} lowest"),
+        unit="percentunit",
+        width=8,
+    )
+
+
+def phases() -> style.PanelBuilder:
+    """Which part of the plan was on when?"""
+    return style.state_timeline(
+        Text("Phases of the plan", "One band a phase, on while the plan is in it."),
+        query(f"max by (phase) (trafficgen_phase_info{{{SITE}}})", "{{phase}}"),
+        states={0: ("off", "text"), 1: ("on", "blue")},
+        width=8,
+    )
+
+
+def dropped() -> style.PanelBuilder:
+    """Planned and never sent."""
+    return style.timeseries(
+        Text(
+            "Dropped before they were sent",
+            "Planned requests that were never sent, by reason: `behind` is the generator, others are the site.",
+            "nothing was dropped since the run began.",
+        ),
+        query(f"sum by (reason) (rate(trafficgen_dropped_requests_total{{{SITE}}}[$window]))", "{{reason}}"),
+        unit="reqps",
+        width=8,
+    )
+
+
+def unanswered() -> style.PanelBuilder:
+    """Sent and never answered."""
+    return style.timeseries(
+        Text(
+            "Sent and not answered",
+            "Requests that were sent and got no answer, by reason: look at the site at this time.",
+            "every request was answered since the run began.",
+        ),
+        query(f"sum by (reason) (rate(trafficgen_errors_total{{{SITE}}}[$window]))", "{{reason}}"),
+        unit="reqps",
+        width=8,
+    )
+
+
+def answers() -> style.PanelBuilder:
+    """What came back."""
+    return style.timeseries(
+        Text("Answers by code", "Answers a second by status code, as the generator got them."),
+        query(f"sum by (code) (rate(trafficgen_responses_total{{{SITE}}}[$window]))", "{{code}}"),
+        unit="reqps",
+        width=8,
+        colours=style.CODE_COLOURS,
+    )
+
+
+def lateness() -> style.PanelBuilder:
+    """How late requests leave."""
+    buckets = f"sum by (le) (rate(trafficgen_send_lateness_seconds_bucket{{{SITE}}}[$window]))"
+    return style.timeseries(
+        Text(
+            "Send lateness",
+            "How long after its planned time a request is sent. Tens of milliseconds mean that the generator's machine "
+            "is overloaded, and that its latencies are its own.",
+        ),
+        *(query(f"histogram_quantile({q}, {buckets})", f"p{name}") for q, name in ((0.99, "99"), (0.5, "50"))),
+        unit="s",
+        width=6,
+    )
+
+
+def saturated() -> style.PanelBuilder:
+    """When was the generator the limit?"""
+    return style.timeseries(
+        Text(
+            "Generator saturated",
+            "Share of the time in which the generator itself was the limit. Discard what was measured in it.",
+        ),
+        query(f"max by (source) (avg_over_time(trafficgen_saturated{{{SITE}}}[$window]))", "{{source}}"),
+        unit="percentunit",
+        width=6,
+        most=1,
+    )
+
+
+def own_fault() -> style.PanelBuilder:
+    """What the generator has to answer for."""
+    return style.timeseries(
+        Text(
+            "Its own fault",
+            "Requests a second that left over 0.1 s late, or not at all, because the generator itself was the limit.",
+        ),
+        query(f"sum by (source) (rate(trafficgen_own_fault_requests_total{{{SITE}}}[$window]))", "{{source}}"),
+        unit="reqps",
+        width=6,
+    )
+
+
+def connections() -> style.PanelBuilder:
+    """What is open, and waited for."""
+    return style.timeseries(
+        Text(
+            "Connections and requests in flight",
+            "Open connections, and requests sent and not answered yet. Both climb where the site answers too slowly.",
+        ),
+        query(f"sum(trafficgen_connections{{{SITE}}})", "connections"),
+        query(f"sum(trafficgen_in_flight_requests{{{SITE}}})", "in flight"),
+        query(f"sum(rate(trafficgen_connects_total{{{SITE}}}[$window]))", "connected a second"),
+        unit="short",
+        width=6,
+    )
+
+
+def latency() -> style.PanelBuilder:
+    """What visitors feel (from the plan) and what the server takes (from the send)."""
+    buckets = f"sum by (le, from) (rate(trafficgen_request_duration_seconds_bucket{{{SITE}}}[$window]))"
+    return style.timeseries(
+        Text(
+            "Latency as clients see it",
+            "Quantiles over the window, from the time each request was planned (what a visitor feels) and from when it "
+            "was sent. When the two part, requests wait before they are sent.",
+        ),
+        *(
+            query(f"histogram_quantile({quantile}, {buckets})", f"p{name} from {{{{from}}}}")
+            for quantile, name in ((0.99, "99"), (0.5, "50"))
+        ),
+        unit="s",
+    )
+
+
+def spread() -> style.PanelBuilder:
+    """All of the distribution: two humps hide in any quantile."""
+    buckets = f'trafficgen_request_duration_seconds_bucket{{{SITE}, from="plan"}}'
+    return style.heatmap(
+        Text(
+            "Spread of latency",
+            "Requests by time taken since planned: two bands are two kinds of requests, a climbing band is a queue.",
+        ),
+        query(f"sum by (le) (increase({buckets}[$__rate_interval]))", "{{le}}", form="heatmap"),
+        unit="s",
+    )
