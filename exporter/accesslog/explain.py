@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.accesslog.bad import BadLines
-from exporter.accesslog.formats.envelope import OPENERS, Envelope
+from exporter.accesslog.formats.envelope import Chain, open_all, setting_of
 from exporter.accesslog.labels import Labeller
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Source
@@ -20,8 +20,8 @@ def explain(data: bytes, source: Source, path: str) -> Iterator[str]:
     """
     format_ = source.parsed_format()
     reader = Reader(format_, Buckets(source.buckets), envelope=source.envelope)
-    if envelope := reader.look(data):
-        yield f"lines are in the envelope: {envelope}"
+    if envelopes := reader.look(data):
+        yield f"lines are in the envelope: {setting_of(envelopes)}"
     labeller = Labeller(source)
     labeller.earn(Reader(format_, Buckets(source.buckets), envelope=source.envelope).read(data).hits)
     bad = BadLines()
@@ -50,13 +50,13 @@ def explain(data: bytes, source: Source, path: str) -> Iterator[str]:
         for reason, count in tally.failed.items():
             yield f'    bad      {metrics.LINES_FAILED.name}{{source="{source.source}",reason="{reason}"}} +{count}'
         if not tally.hits and not tally.failed:
-            yield f"    {_nothing(line, envelope)}"
+            yield f"    {_nothing(line, envelopes)}"
     if bad.counts:
         yield bad.in_words()
 
 
-def _nothing(line: bytes, envelope: Envelope | None) -> str:
-    opened = OPENERS[envelope](line.rstrip(b"\n")) if envelope else None
+def _nothing(line: bytes, envelopes: Chain) -> str:
+    opened = open_all(envelopes, line.rstrip(b"\n"))
     if opened and opened.more:
         return "a part of a line that goes on"
     if opened and opened.is_error:

@@ -7,13 +7,13 @@ from typing import NamedTuple, TypeAlias
 from exporter.accesslog.bad import BadLines, excerpt
 from exporter.accesslog.describe import describe
 from exporter.accesslog.formats import PRESETS, Format, UserPaths, find_format
-from exporter.accesslog.formats.envelope import OPENERS, Envelope, EnvelopeSetting
+from exporter.accesslog.formats.envelope import LOOSE, EnvelopeSetting, setting_of
 from exporter.accesslog.formats.keyed.other_numbers import READERS
 from exporter.accesslog.formats.keyed.own_fields import own_duration, own_fields
 from exporter.accesslog.formats.presets import TIMED
 from exporter.accesslog.formats.strings.haproxy import without_codes
 from exporter.accesslog.labels import is_method
-from exporter.accesslog.parse.opening import split
+from exporter.accesslog.parse.opening import nested, split
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import TimeUnit
 from exporter.accesslog.tally import BUCKETS, COUNT, NO_ANSWER, Buckets, Tally
@@ -173,23 +173,24 @@ def _is_directive(line: bytes, format_: Format) -> bool:
 
 
 def _views(data: bytes, setting: EnvelopeSetting) -> Views:
-    """What the lines may be: what is inside of each envelope that most of them are in, and last the whole lines.
+    """What the lines may be: what is inside of the envelopes that most of them are in, and the whole lines.
 
-    The order matters: in whole lines a format may be found by luck.
+    The order matters: in whole lines a format may be found by luck, and in loose envelopes too.
     """
     if setting == "none":
         return [(setting, data)]
     if setting != "auto":
         return [(setting, opened(data, setting))]
-    lines = split(data)
-    least = ENOUGH * max(1, len(lines))
-    inside = [one for one, opened in OPENERS.items() if sum(opened(line) is not None for line in lines) >= least]
-    return [*((one, opened(data, one)) for one in inside), (None, data)]
+    found = list(nested(split(data), ENOUGH))
+    certain = [one for one in reversed(found) if LOOSE.isdisjoint(one)]
+    loose = [one for one in found if not LOOSE.isdisjoint(one)]
+    inside = [[(setting_of(one), opened(data, setting_of(one))) for one in some] for some in (certain, loose)]
+    return [*inside[0], (None, data), *inside[1]]
 
 
-def opened(data: bytes, envelope: Envelope) -> bytes:
-    """The lines inside of an envelope; those of the standard error only where all went there."""
-    reader = Reader(_ANY, Buckets((1.0,)), envelope=envelope)
+def opened(data: bytes, setting: EnvelopeSetting) -> bytes:
+    """The lines inside of envelopes; those of the standard error only where all went there."""
+    reader = Reader(_ANY, Buckets((1.0,)), envelope=setting)
     inside, rest = reader.open(data), reader.unfinished()
     return inside.lines + rest.lines or inside.errors + rest.errors
 

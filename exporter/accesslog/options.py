@@ -3,23 +3,33 @@
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from exporter.accesslog.flags import Reading
 from exporter.accesslog.formats import UNITS_NS
-from exporter.accesslog.formats.envelope import EnvelopeSetting
+from exporter.accesslog.formats.envelope import EnvelopeSetting, chain
 from exporter.accesslog.source import TimeUnit
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+
+def _envelope(_: click.Context, _param: click.Parameter, value: str) -> EnvelopeSetting:
+    try:
+        chain(value)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
+    return value
+
+
 ENVELOPE = click.option(
     "--envelope",
-    type=click.Choice(get_args(EnvelopeSetting)),
+    metavar="NAME[+NAME]",
+    callback=_envelope,
     default="auto",
     show_default=True,
-    help="What the log's lines are in.",
+    help="What the log's lines are in: none, or docker, cri, syslog, journal, caddy, console, shipper, text.",
 )
 TIME_UNIT = click.option("--time-unit", type=click.Choice(list(UNITS_NS)), help="What the log's durations are in.")
 

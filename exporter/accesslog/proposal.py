@@ -8,7 +8,7 @@ import msgspec
 import yaml
 
 from exporter.accesslog.formats import Unitless
-from exporter.accesslog.formats.envelope import OPENERS
+from exporter.accesslog.formats.envelope import OPENERS, chain
 from exporter.accesslog.formats.keyed.other_numbers import READERS, other_numbers
 from exporter.accesslog.formats.presets import TIMED
 from exporter.accesslog.infer import Guess, is_timed, opened
@@ -99,7 +99,8 @@ def _notes(log: str, data: bytes, guess: Guess, reader: Reader, tally: Tally) ->
 
 
 def _not_there(data: bytes, guess: Guess) -> str:
-    if guess.envelope not in OPENERS or not data or any(map(OPENERS[guess.envelope], split(data))):
+    outermost = chain(guess.envelope or "none")[:1]
+    if not data or all(any(map(OPENERS[one], split(data))) for one in outermost):
         return ""
     return f"# None of the first lines is in the envelope {guess.envelope}.\n"
 
@@ -144,7 +145,7 @@ def _field_wanted(data: bytes, guess: Guess) -> str:
     """What may be the duration in lines with names, where it is not found under a usual one."""
     if guess.format not in READERS:
         return ""
-    inside = opened(data, guess.envelope) if guess.envelope in OPENERS else data
+    inside = opened(data, guess.envelope) if guess.envelope else data
     found = other_numbers(guess.format, split(inside))
     shown = [f"{path} ({', '.join(texts[:_EXAMPLES])})" for path, texts in found.items()]
     if not shown:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from exporter.accesslog.formats import Format, UserPaths, find_format
-from exporter.accesslog.formats.envelope import EnvelopeSetting
+from exporter.accesslog.formats.envelope import EnvelopeSetting, chain
 from exporter.accesslog.routes import Router, compile_template
 from foundation.keys import Name, duration
 
@@ -76,6 +76,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def __post_init__(self) -> None:
         self.parsed_format()
+        chain(self.envelope)
         for template in self.routes:
             compile_template(template)
         if not all(a < b <= _LONGEST_S for a, b in zip((0.0, *self.buckets), self.buckets, strict=False)):

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.formats import PRESETS, find_format
-from exporter.accesslog.formats.envelope import OPENERS, PREFIXES, USUAL, joined
+from exporter.accesslog.formats.envelope import OPENERS, PREFIXES, USUAL, chain, joined
+from exporter.accesslog.infer import infer
 from exporter.accesslog.parse import opening
 from exporter.accesslog.parse.columnar import Columnar
 from exporter.accesslog.parse.reader import Reader
@@ -52,11 +53,17 @@ WRAPPERS = {
     "syslog-no-host": syslog(b"Nov  2 06:30:48 haproxy[1278]: "),
     "syslog-priority": syslog(b"<134>Nov 22 06:30:48 2001:db8::1 haproxy[1278]: "),
     "syslog-iso": syslog(b"2026-11-22T06:30:48.123456+01:00 web-1 docker/web[7]: "),
+    "console-compose": syslog(b"web-1  | "),
+    "console-colours": syslog(b"\x1b[36mweb-1  |\x1b[0m "),
+    "console-kubectl": syslog(b"[pod/web-5d9f/nginx] "),
+    "console-times": syslog(b"2026-11-22T06:30:48.123456789Z "),
+    "shipper-log": lambda text, **_: json.dumps({"date": 1764225048.5, "log": text.decode()}).encode(),
+    "shipper-message": lambda text, **_: json.dumps({"log": {"offset": 1}, "message": text.decode()}).encode(),
     "syslog-5424": syslog(b"<165>1 2026-11-22T06:30:48.003Z web-1 app 7 ID47 - "),
     "syslog-5424-data": syslog(rb'<165>1 - - app - - [x@1 a="b \" ] \] c"][y@2 status="500"] ' + b"\xef\xbb\xbf"),
 }
 KINDS = {name: name.split("-")[0] for name in WRAPPERS}
-TEXT_ONLY = ("docker", "docker-attributes", "journal")
+TEXT_ONLY = ("docker", "docker-attributes", "journal", "shipper-log", "shipper-message")
 """Envelopes that hold text: what was not UTF-8 is lost before it gets here."""
 
 
@@ -94,7 +101,7 @@ def test_a_log_amounts_to_the_same_in_any_envelope(wrapper, data):
     assert read(wrapped, PRESETS[name], KINDS[wrapper]) == read(raw, PRESETS[name], "none")
 
 
-@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("wrapper", sorted({*WRAPPERS} - {"console-colours", "console-kubectl", "shipper-message"}))
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_envelope_is_found(wrapper, name):
     lines = (SAMPLES / f"{name}.log").read_bytes().splitlines()
@@ -102,6 +109,120 @@ def test_the_envelope_is_found(wrapper, name):
         lines = [line.decode("utf-8", "replace").encode() for line in lines]
     wrapped = b"".join(WRAPPERS[wrapper](line) + b"\n" for line in lines)
     assert read(wrapped, PRESETS[name]) == read(b"\n".join(lines), PRESETS[name], "none")
+
+
+NESTED = {
+    "docker+syslog": ("docker", "syslog-3164"),
+    "syslog+docker": ("syslog-5424", "docker"),
+    "journal+cri": ("journal", "cri"),
+    "cri+docker+syslog": ("cri", "docker", "syslog-iso"),
+    "console+console": ("console-compose", "console-times"),
+    "docker+shipper": ("docker", "shipper-log"),
+}
+
+
+def wrapped_in(names, text):
+    for name in reversed(names):
+        text = WRAPPERS[name](text)
+    return text
+
+
+@pytest.mark.parametrize("setting", NESTED)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_a_log_amounts_to_the_same_in_envelopes_in_envelopes(setting, data):
+    name = data.draw(st.sampled_from(FORMATS))
+    lines = [line.decode("utf-8", "replace").encode().removeprefix(BOM_UTF8) for line in data.draw(lines_of(name))]
+    wrapped = b"".join(wrapped_in(NESTED[setting], line) + b"\n" for line in lines)
+    raw = b"".join(line + b"\n" for line in lines)
+    assert read(wrapped, PRESETS[name], setting) == read(raw, PRESETS[name], "none")
+
+
+@pytest.mark.parametrize("setting", NESTED)
+@pytest.mark.parametrize("name", ["combined", "json", "pino", "logfmt", "uvicorn", "squid", "tab"])
+def test_envelopes_in_envelopes_are_found(setting, name):
+    lines = (SAMPLES / f"{name}.log").read_bytes().splitlines()
+    wrapped = b"".join(wrapped_in(NESTED[setting], line) + b"\n" for line in lines)
+    assert read(wrapped, PRESETS[name]) == read(b"\n".join(lines), PRESETS[name], "none")
+
+
+def test_parts_are_joined_at_every_depth_over_batches_and_restarts():
+    parts = [(b"GET /a", "P"), (b" HTTP/1.1", "P"), (b" 200", "F")]
+    lines = [docker(cri(text, tag=tag)) for text, tag in parts]
+    lines = [part for line in lines for part in (line[:40] + rb'","stream":"stdout","time":"t"}', line)][1::2]
+    kept, total, format_ = None, Tally(), find_format("$request $status")
+    for line in lines:
+        reader = Reader(format_, EDGES, kept, envelope="docker+cri")
+        total.merge(reader.read(line + b"\n", "p"))
+        kept = reader.kept
+    assert total.hits == {(b"GET", b"/a", b"200"): [1, 0, 0]}
+    assert kept is None
+    reader = Reader(format_, EDGES, envelope="docker+cri")
+    reader.read(lines[0] + b"\n", "p")
+    assert reader.finish("p").failed == {"format": 1}
+
+
+def test_the_standard_error_stays_so_in_what_is_inside():
+    data = docker(b"Nov 22 06:30:48 web: no request", stream="stderr") + b"\n"
+    assert read(data, PRESETS["combined"], "docker+syslog") == Tally(lines=1)
+
+
+@pytest.mark.parametrize(
+    "setting", ["", "dockr", "docker+", "docker+none", "auto+docker", "docker+syslog+cri+journal", "docker,syslog"]
+)
+def test_what_is_no_envelope_is_refused(setting):
+    with pytest.raises(ValueError, match=r"invalid envelope .*expected auto, none, or at most 3 of"):
+        chain(setting)
+
+
+JSON = b'{"method":"GET","path":"/a?b=c","status":200,"bytes":5,"duration_ms":12}'
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"2026-11-22T06:30:48.000Z INFO ",
+        b"2026-11-22 06:30:48,669 [http-8080-exec-1] INFO  c.e.Access - ",
+        b"[web-1] access: ",
+        b"I1122 06:30:48.000000 7 server.go:12] {} ",
+        b"web-1  | ",
+        b"level=info msg=",
+    ],
+)
+def test_json_behind_any_text_is_found(start):
+    data = (start + JSON + b"\n") * 3 + start + b"no request\n"
+    want = {(b"GET", b"/a", b"200"): [3, 15, 36_000_000, 0, 3, 0, 0]}
+    guess = infer(data)
+    assert (guess.format, guess.envelope) in (("json", "text"), ("json", "console"))
+    for reader in (Reader(PRESETS["json"], EDGES, envelope="auto"), Reader(PRESETS["json"], EDGES, envelope="text")):
+        tally = reader.read(data)
+        assert (tally.hits, tally.failed) == (want, {"format": 1})
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"log": "", "message": "LINE"},
+        {"log": "LINE\n"},
+        {"log": "LINE", "stream": "stdout", "kubernetes": {"pod_name": "web-1"}},
+        {"@timestamp": "2026-11-22T06:30:48Z", "message": "LINE", "log": {"file": {"path": "/a"}}},
+        {"textPayload": "LINE", "insertId": "x"},
+        {"short_message": "LINE", "version": "1.1"},
+        {"level": "info", "message": "LINE"},
+    ],
+    ids=["empty", "newline", "kubernetes", "filebeat", "gcp", "gelf", "winston"],
+)
+def test_what_shippers_make_of_a_line_is_found(record):
+    line = json.dumps(record).encode().replace(b"LINE", COMBINED.replace(b'"', rb"\""))
+    guess = infer((line + b"\n") * 3)
+    assert (guess.format, guess.envelope) == ("combined", "shipper")
+    assert read(line + b"\n", PRESETS["combined"]).hits == {(b"GET", b"/a", b"200"): [1, 5, 0]}
+
+
+def test_parts_that_a_shipper_passes_on_are_joined():
+    lines = [{"log": "GET /a", "logtag": "P"}, {"log": " HTTP/1.1 200", "logtag": "F"}]
+    data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    assert read(data, find_format("$request $status"), "shipper").hits == {(b"GET", b"/a", b"200"): [1, 0, 0]}
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -794,6 +794,11 @@ LOGS = [
         (2, 10, None, 1),
         id="nul",
     ),
+    pytest.param(
+        ['{"level": "info", "message": "GET /a 200 5 - 1.234 ms", "timestamp": "2026"}'],
+        (1, 5, 1_234_000, 0),
+        id="json-winston-morgan",
+    ),
 ]
 """Each log as its lines or its bytes, and: requests, bytes, nanoseconds (None where nothing is timed), bad lines."""
 
@@ -815,9 +820,6 @@ def test_what_infer_finds_counts_what_the_lines_say(log, want):
 @pytest.mark.parametrize(
     "line",
     [
-        pytest.param(
-            b'{"level": "info", "message": "GET /a 200 5 - 1.234 ms", "timestamp": "2026"}\n', id="json-winston-morgan"
-        ),
         pytest.param(b"#Fields: date time c-ip\n2026-11-22 06:30:48 1.1.1.1\n", id="w3c-smtp"),
         pytest.param(
             b'Started GET "/a" for 127.0.0.1 at 2026-11-22 06:30:48 +0000\nCompleted 200 OK in 12ms (Views: 1.0ms)\n',

@@ -6,48 +6,26 @@ None for a line that is not in its envelope.
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from itertools import repeat
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from exporter.accesslog.formats import instants
+from exporter.accesslog.formats.envelopes.loose import (
+    CONSOLE_START,
+    TEXT_START,
+    open_console,
+    open_shipper,
+    open_text,
+    shipped_lines,
+)
+from exporter.accesslog.formats.envelopes.opened import COLOUR as _COLOUR
+from exporter.accesslog.formats.envelopes.opened import ISO as _ISO
+from exporter.accesslog.formats.envelopes.opened import Opened, Opener
 
-Envelope: TypeAlias = Literal["docker", "cri", "syslog", "journal", "caddy"]
-EnvelopeSetting: TypeAlias = Literal["auto", "none", "docker", "cri", "syslog", "journal", "caddy"]
-
-
-class Opened(NamedTuple):
-    """What an envelope holds.
-
-    text: the line inside, or a part of it, without its line feed; a carriage return before that stays.
-    more: the line goes on in a later one of the same `stream`.
-    stream: which of several streams in one file it belongs to.
-    is_error: the program wrote it to its standard error.
-    instant: when the runtime got it, as the envelope has it; empty where it does not say so.
-    """
-
-    text: bytes
-    more: bool = False
-    stream: str = ""
-    is_error: bool = False
-    instant: bytes = b""
-
-    def instant_s(self) -> float:
-        """The instant in Unix seconds. Raises ValueError where year or zone are missing."""
-        if self.instant.isdigit():
-            return instants.epoch(self.instant)
-        moment = datetime.fromisoformat(_NANOSECONDS.sub(rb"\1", self.instant).decode("ascii", "replace"))
-        if moment.tzinfo is None:
-            raise ValueError("the envelope's time has no zone")
-        return moment.timestamp()
-
-
-Opener: TypeAlias = Callable[[bytes], Opened | None]
-
-_NANOSECONDS = re.compile(rb"(\.[0-9]{6})[0-9]+")  # Python knows six places
-_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+Envelope: TypeAlias = Literal["docker", "cri", "journal", "caddy", "syslog", "console", "shipper", "text"]
+Chain: TypeAlias = tuple[Envelope, ...]
+"""Envelopes in envelopes, the outermost first; none where lines stand as they are."""
 
 
 class _Docker(msgspec.Struct, gc=False):
@@ -131,7 +109,6 @@ _RFC_5424 = re.compile(
     + rf"{_DATA.replace(')*', ')*+')}(?: (?:{_BOM})?(?P<text>.*))?".encode(),
     re.DOTALL,
 )
-_COLOUR = r"(?:\x1b\[[0-9;]*m)?"
 _CADDY_START = (
     r"[0-9][0-9T:/. Z+-]*"
     rf"\t{_COLOUR}[A-Za-z]+{_COLOUR}\t[^\t]*\t[^\t]*\t"
@@ -166,7 +143,60 @@ OPENERS: dict[Envelope, Opener] = {
     "journal": open_journal,
     "caddy": open_caddy,
     "syslog": open_syslog,
+    "console": open_console,
+    "shipper": open_shipper,
+    "text": open_text,
 }
+LOOSE = frozenset[Envelope](("console", "shipper", "text"))
+"""Opened only where whole lines are no requests."""
+
+DEEPEST = 3
+"""Envelopes in each other at most."""
+
+EnvelopeSetting: TypeAlias = str
+"""`auto`, `none`, or the names of a `Chain` with a plus sign between them."""
+
+
+def chain(setting: EnvelopeSetting) -> Chain:
+    """The envelopes that a setting names. Raises ValueError for what is no setting."""
+    names = () if setting in ("auto", "none") else tuple(setting.split("+"))
+    known = tuple(one for one in OPENERS if one in names)
+    if len(names) > DEEPEST or not set(names) <= set(known):
+        raise ValueError(
+            f"invalid envelope {setting!r}: expected auto, none, or at most {DEEPEST} of {', '.join(OPENERS)} with a "
+            "plus sign between them, for example docker+syslog"
+        )
+    return tuple(next(one for one in known if one == name) for name in names)
+
+
+def setting_of(chain: Chain) -> EnvelopeSetting:
+    """The setting that names these envelopes."""
+    return "+".join(chain) or "none"
+
+
+def open_all(chain: Chain, line: bytes) -> Opened | None:
+    """What is in a line's innermost envelope, with the outermost time; None where it is not even in the outermost."""
+    found = None
+    for envelope in chain:
+        inner = OPENERS[envelope](line if found is None else found.text)
+        if inner is None:
+            break
+        before = found or Opened(b"")
+        found = inner._replace(
+            is_error=inner.is_error or before.is_error, instant=_readable(before.instant) or inner.instant
+        )
+        if inner.more:
+            break
+    return found
+
+
+def _readable(instant: bytes) -> bytes:
+    """The instant, if it can be read."""
+    try:
+        Opened(b"", instant=instant).instant_s()
+    except ValueError:
+        return b""
+    return instant
 
 
 Lines: TypeAlias = list[bytes] | list[str]
@@ -221,6 +251,8 @@ def _usual_journal(piece: bytes) -> Usual | None:
 _CRI_LINE = re.compile(rf"^{_ISO} (stdout|stderr) F(?::[^ \n]*)?(?: (.*))?\n".encode(), re.MULTILINE)
 _CADDY_LINE = re.compile(rf"^{_CADDY_START}(\{{.*)\n".encode(), re.MULTILINE)
 _RFC_3164_LINE = re.compile(rf"^{_STAMP} (?:{_HOST} )?{_TAG}(?: (.*))?\n".encode(), re.MULTILINE)
+_CONSOLE_LINE = re.compile(rf"^{CONSOLE_START}(.*)\n".encode(), re.MULTILINE)
+_TEXT_LINE = re.compile(rf'^{TEXT_START}(\{{ ?".*\}})[ \t\r]*\n'.encode(), re.MULTILINE)
 _RFC_5424_LINE = re.compile(
     rf"^{_RFC_5424_START}{_DATA.replace(')*', ')*+')}(?: (?:{_BOM})?(.*))?\n".encode(), re.MULTILINE
 )
@@ -247,17 +279,25 @@ def _usual_text(*kinds: re.Pattern[bytes]) -> Callable[[bytes], Usual | None]:
     return usual
 
 
+def _usual_shipper(piece: bytes) -> Usual | None:
+    texts = shipped_lines(piece[:-1].split(b"\n"))
+    return None if texts is None else Usual(texts, [], "\n")
+
+
 USUAL: dict[Envelope, Callable[[bytes], Usual | None]] = {
     "docker": _usual_docker,
     "cri": _usual_cri,
     "journal": _usual_journal,
     "caddy": _usual_text(_CADDY_LINE),
     "syslog": _usual_text(_RFC_3164_LINE, _RFC_5424_LINE),
+    "console": _usual_text(_CONSOLE_LINE),
+    "shipper": _usual_shipper,
+    "text": _usual_text(_TEXT_LINE),
 }
 """Many lines at once, whole ones: as the openers, but several times as quick. None where a line is not as usual."""
 
 
-PREFIXES = frozenset[Envelope](("cri", "caddy", "syslog"))
+PREFIXES = frozenset[Envelope](("cri", "caddy", "syslog", "console"))
 """Envelopes that are text before a line, which is as it was: one regex reads both."""
 
 
@@ -272,6 +312,8 @@ def prefix(envelope: Envelope, line: bytes) -> str | None:
         return rf"{_ISO} stdout F(?::[^ ]*)? "
     if envelope == "caddy":
         return _CADDY_START
+    if envelope == "console":
+        return CONSOLE_START
     if envelope != "syslog":
         return None
     if match := _RFC_3164.fullmatch(line):

@@ -11,16 +11,20 @@ from typing import NamedTuple
 import msgspec
 
 from exporter.accesslog.formats.envelope import (
+    DEEPEST,
+    LOOSE,
     OPENERS,
     USUAL,
+    Chain,
     Envelope,
     EnvelopeSetting,
     Lines,
-    Opened,
-    Opener,
+    chain,
     joined,
+    setting_of,
 )
-from exporter.accesslog.tally import BOM, NO_ANSWER, Key, Tally, pieces
+from exporter.accesslog.formats.envelopes.opened import Opened, Opener
+from exporter.accesslog.tally import BOM, COUNT, NO_ANSWER, Key, Tally, pieces
 
 LINE_BYTES = 1 << 20
 """A line of more bytes is dropped and counted, as where a log is followed."""
@@ -73,36 +77,50 @@ class Opening:
         self._try_format = try_format
         self.kept = kept or Kept()
 
-    def envelope(self, data: bytes, path: str) -> Envelope | None:
-        """The envelope of the log at `path`; where it is not known yet, these lines decide, if they can."""
-        if self._setting == "none":
-            return None
+    def envelopes(self, data: bytes, path: str) -> Chain:
+        """The envelopes of the log at `path`; where they are not known yet, these lines decide, if they can."""
         if self._setting != "auto":
-            return self._setting
+            return chain(self._setting)
         known = self.kept.envelopes.get(path)
         if known is None:
             known, is_sure = decide(first_lines(data), self._try_format)
             if is_sure:
                 self._remember(path, known)
-        return known if known in OPENERS else None
+        return chain(known)
 
-    def known(self, path: str) -> Envelope | None:
-        """The envelope of the log at `path`, as far as it has been found."""
-        return self.envelope(b"", path)
+    def known(self, path: str) -> Chain:
+        """The envelopes of the log at `path`, as far as they have been found."""
+        return self.envelopes(b"", path)
 
     def is_settled(self, path: str) -> bool:
-        """Whether the envelope of the log at `path` will not change any more."""
+        """Whether the envelopes of the log at `path` will not change any more."""
         return self._setting != "auto" or path in self.kept.envelopes
 
     def waits(self, path: str) -> bool:
         """Whether a part of a line waits for its end."""
-        return any(one == path for one, _ in self.kept.parts)
+        return any(one.partition("\0")[0] == path for one, _ in self.kept.parts)
 
-    def open(self, data: bytes, path: str, envelope: Envelope) -> Inside:
+    def open(self, data: bytes, path: str, envelopes: Chain) -> Inside:
         """The lines inside of `data`, which are whole; a line that is in no envelope is read as it stands."""
-        inside = self.begin(path, envelope)
-        lines = b"".join(joined(lines, end) for lines, end in inside.each(data))
-        return Inside(lines, b"".join(inside.errors), inside.too_long)
+        inside = Inside(data, b"", 0)
+        for depth, envelope in enumerate(envelopes):
+            inside = self._open_more(inside, _at_depth(path, depth), envelope)
+        return inside
+
+    def _open_more(self, inside: Inside, path: str, envelope: Envelope, *, ends: bool = False) -> Inside:
+        """What is in one envelope more. What came from the standard error stays so."""
+        found = Inside(b"", b"", inside.too_long)
+        for data, place, is_error in ((inside.lines, path, False), (inside.errors, f"{path}{_OF_ERRORS}", True)):
+            stream = self.begin(place, envelope)
+            lines = b"".join(joined(lines, end) for lines, end in stream.each(data))
+            lines += b"".join(stream.finish()) if ends else b""
+            errors = b"".join(stream.errors)
+            found = Inside(
+                found.lines + (b"" if is_error else lines),
+                found.errors + (lines if is_error else b"") + errors,
+                found.too_long + stream.too_long,
+            )
+        return found
 
     def begin(self, path: str, envelope: Envelope) -> "Stream":
         """What opens lines of the log at `path`, some at a time."""
@@ -110,9 +128,10 @@ class Opening:
 
     def finish(self, path: str) -> Inside:
         """Lines whose end never came; nothing more is to come of the file."""
-        inside = Stream(self.kept.parts, path)
-        lines = b"".join(inside.finish())
-        return Inside(lines, b"".join(inside.errors), inside.too_long)
+        inside = Inside(b"", b"", 0)
+        for depth, envelope in enumerate(self.known(path) or ("docker",)):
+            inside = self._open_more(inside, _at_depth(path, depth), envelope, ends=True)
+        return inside
 
     def _is_request(self, line: bytes) -> bool:
         return bool(self._try_format(line + b"\n").hits)
@@ -122,6 +141,14 @@ class Opening:
         envelopes[path] = envelope
         while len(envelopes) > _PATHS:
             del envelopes[next(iter(envelopes))]
+
+
+_OF_ERRORS = "\0errors"
+
+
+def _at_depth(path: str, depth: int) -> str:
+    """Where parts wait that are inside of so many envelopes."""
+    return f"{path}\0{depth}" if depth else path
 
 
 class Stream:
@@ -171,6 +198,7 @@ class Stream:
 
     def finish(self) -> list[bytes]:
         """Lines whose end never came."""
+        self._is_whole = None
         for key in [key for key in self._parts if key[0] == self._path]:
             self._add(Opened(b"", stream=key[1], is_error=key[1] == "stderr"))
         return self._taken()
@@ -217,23 +245,46 @@ def first_lines(data: bytes) -> bytes:
     return data[:end]
 
 
+def nested(lines: list[bytes], least: float) -> Iterator[Chain]:
+    """The envelopes that lines may be in, those with fewer first; `least`: the share of lines that must be in each."""
+    some: list[tuple[Chain, list[bytes]]] = [((), lines)]
+    for _ in range(DEEPEST):
+        deeper: list[tuple[Chain, list[bytes]]] = []
+        for outer, texts in some:
+            for envelope, open_line in OPENERS.items():
+                inner = [found.text for text in texts if (found := open_line(text)) is not None]
+                if inner and len(inner) >= least * len(texts):
+                    deeper.append(((*outer, envelope), inner))
+        yield from (one for one, _ in deeper)
+        some = deeper
+
+
 def decide(sample: bytes, try_format: Tallier) -> tuple[EnvelopeSetting, bool]:
-    """The envelope of a log that begins so, and whether that is sure: whether any line fits the format.
+    """The envelopes of a log that begins so, and whether that is sure: whether any line fits the format.
 
     A format that was written for the whole line keeps its meaning: an envelope is opened only if every request that is
-    found in the whole lines is found inside of them too, the same.
+    found in the whole lines is found inside of them too, the same; a loose one only if more lines are read then.
     """
-    whole = _requests(try_format(sample))
-    seems: EnvelopeSetting = "none"
-    for envelope, open_line in OPENERS.items():
-        if not any(open_line(line) for line in split(sample)):
+    whole = _requests(outside := try_format(sample))
+    lines = split(sample)
+    seems: Chain = ()
+    best: Chain = ()
+    best_score = _score(outside)
+    for envelopes in nested(lines, 1 / max(1, len(lines))):
+        is_loose = not LOOSE.isdisjoint(envelopes)
+        seems = seems or (() if is_loose else envelopes)
+        inside = Opening("none", try_format).open(sample, "", envelopes)
+        tally = try_format(inside.lines + inside.errors)
+        hits = _requests(tally)
+        if not hits or not all(_holds(hits.get(key, []), numbers) for key, numbers in whole.items()):
             continue
-        seems = envelope if seems == "none" else seems
-        inside = Opening("none", try_format).open(sample, "", envelope)
-        hits = _requests(try_format(inside.lines + inside.errors))
-        if hits and all(_holds(hits.get(key, []), numbers) for key, numbers in whole.items()):
-            return envelope, True
-    return ("none", True) if whole else (seems, False)
+        if _score(tally) > best_score or not (best or is_loose):
+            best, best_score = envelopes, _score(tally)
+    return (setting_of(best), True) if best or whole else (setting_of(seems), False)
+
+
+def _score(tally: Tally) -> int:
+    return sum(numbers[COUNT] for numbers in _requests(tally).values()) - sum(tally.failed.values())
 
 
 def _requests(tally: Tally) -> dict[Key, list[int]]:

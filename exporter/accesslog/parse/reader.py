@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from exporter.accesslog.formats import Format, Unitless
-from exporter.accesslog.formats.envelope import OPENERS, PREFIXES, Envelope, EnvelopeSetting
+from exporter.accesslog.formats.envelope import OPENERS, PREFIXES, Chain, Envelope, EnvelopeSetting, open_all
 from exporter.accesslog.parse.opening import Inside, Kept, Opening, counted, split
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import Buckets, Tally
@@ -85,15 +85,14 @@ class Reader:
         """The lines whose ends never came."""
         return self._opening.finish(path)
 
-    def look(self, data: bytes, path: str = "") -> Envelope | None:
+    def look(self, data: bytes, path: str = "") -> Chain:
         """Find out what the lines are in, if it is not known yet. All lines that are there say more than the first."""
-        return self._opening.envelope(data, path)
+        return self._opening.envelopes(data, path)
 
     def open(self, data: bytes, path: str = "", home: str | None = None) -> Inside:
         """The lines inside of the envelope, or `data` where there is none."""
         home = path if home is None else home
-        envelope = self._opening.envelope(data, home)
-        return self._opening.open(data, home, envelope) if envelope else Inside(data, b"", 0)
+        return self._opening.open(data, home, self._opening.envelopes(data, home))
 
     def count(self, inside: Inside, path: str = "") -> Tally:
         """Count what came out of the envelope."""
@@ -108,17 +107,15 @@ class Reader:
 
     def envelope_instant_s(self, line: bytes, path: str = "") -> float:
         """When the line's envelope says that it was written, Unix seconds. Raises ValueError where it does not."""
-        envelope = self._opening.known(path)
-        opened = OPENERS[envelope](line) if envelope else None
+        opened = open_all(self._opening.known(path), line)
         if opened is None:
             raise ValueError("the line is in no envelope")
         return opened.instant_s()
 
     def find_unitless(self, line: bytes, path: str = "") -> Unitless | None:
         """A line's number that is no duration only because nobody knows its unit."""
-        envelope = self._opening.known(path)
         line = line.rstrip(b"\r\n")
-        opened = OPENERS[envelope](line) if envelope else None
+        opened = open_all(self._opening.known(path), line)
         return self._announced_format(path).find_unitless(opened.text if opened else line)
 
     def _try(self, data: bytes) -> Tally:
@@ -139,18 +136,20 @@ class Reader:
         Parts of lines must be joined in their order, and so must what a directive of the log changes.
         """
         format_ = self.format
-        if len(data) >= BULK_BYTES and format_.same_keys and (envelope := self._opening.envelope(data, home)):
-            return self._records_in(data, home, envelope)
-        if len(data) < BULK_BYTES or not (format_.bulk or format_.learn) or format_.reshape is not None:
+        if len(data) < BULK_BYTES or len(envelopes := self._opening.envelopes(data, home)) != 1:
             return None
-        envelope = self._opening.envelope(data, home)
-        if envelope is None or envelope not in PREFIXES or self._opening.waits(home):
+        envelope = envelopes[0]
+        if format_.same_keys:
+            return self._records_in(data, home, envelope)
+        if not (format_.bulk or format_.learn) or format_.reshape is not None:
+            return None
+        if envelope not in PREFIXES or self._opening.waits(home):
             return None
         tally, odd = self._columnar_for(format_, envelope).take(data)
         open_line = OPENERS[envelope]
         if any((opened := open_line(line)) and opened.more for line in split(odd)):
             return None
-        rest = self.count(self._opening.open(odd, home, envelope))
+        rest = self.count(self._opening.open(odd, home, envelopes))
         rest.bad = {reason: bad._replace(number=0) for reason, bad in rest.bad.items()}
         tally.merge(rest)
         return tally
