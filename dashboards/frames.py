@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -12,6 +13,7 @@ from dashboards.promql import Span
 
 MAX_LINES = 200  # more cannot be told apart, and would make the page slow
 _LEGEND = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
+VALUE = "Value"  # the heading of a query's values; "Value #A" where a panel has several queries
 Cell = str | float | None
 
 
@@ -21,6 +23,8 @@ class Line(msgspec.Struct, frozen=True):
     name: str
     ref: str
     values: list[float | None]
+    labels: Labels = {}
+    odd: dict[int, str] = {}  # place to "NaN", "+Inf" or "-Inf", where values has None because JSON has no such number
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -32,6 +36,7 @@ class Frame(msgspec.Struct, frozen=True):
     lines: list[Line] = []
     columns: list[str] = []
     rows: list[list[Cell]] = []
+    numeric: list[bool] = []  # whether a column holds numbers; "NaN", "+Inf" and "-Inf" in it are numbers too
     left_out: int = 0  # lines beyond MAX_LINES
 
     @property
@@ -46,6 +51,11 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def odd_number(text: str) -> str:
+    """NaN and the infinities as Prometheus writes them; empty for a number that JSON can carry."""
+    return "" if math.isfinite(float(text)) else text
+
+
 def legend(pattern: str, labels: Labels) -> str:
     """The series' name by the pattern ("{{code}} of {{route}}"); by its labels where there is none."""
     if pattern and pattern != "__auto":
@@ -57,10 +67,10 @@ def legend(pattern: str, labels: Labels) -> str:
 def frame(panel: Panel, asked: Span, answers: Sequence[tuple[Target, list[Series]]]) -> Frame:
     """What `panel` shows of the answers to its targets."""
     if panel.type == "table":
-        columns, rows = table(panel.transformations, answers)
-        return Frame(asked.start_s, asked.step_s, asked.points, columns=columns, rows=rows)
+        columns, rows, numeric = table(panel.transformations, answers)
+        return Frame(asked.start_s, asked.step_s, asked.points, columns=columns, rows=rows, numeric=numeric)
     found = [
-        Line(legend(target.legend_format, one.labels), target.ref_id, on_axis(one, asked))
+        _line(target, one, asked)
         for target, series in answers
         for one in (sorted(series, key=_bound) if target.format == "heatmap" else series)
     ]
@@ -71,13 +81,23 @@ def frame(panel: Panel, asked: Span, answers: Sequence[tuple[Target, list[Series
     )
 
 
+def _line(target: Target, one: Series, asked: Span) -> Line:
+    pairs = [(0, one.pair[1])] if one.pair else [(_place(time_s, asked), text) for time_s, text in one.pairs]
+    odd = {place: text for place, text in pairs if odd_number(text)}
+    return Line(legend(target.legend_format, one.labels), target.ref_id, on_axis(one, asked), one.labels, odd)
+
+
+def _place(time_s: float, asked: Span) -> int:
+    return round((time_s - asked.start_s) / asked.step_s)
+
+
 def on_axis(series: Series, asked: Span) -> list[float | None]:
     """The series' values, one for each step of the span."""
     if series.pair is not None:
         return [number(series.pair[1])]
     values: list[float | None] = [None] * asked.points
     for time_s, text in series.pairs:
-        place = round((time_s - asked.start_s) / asked.step_s)
+        place = _place(time_s, asked)
         if 0 <= place < asked.points:
             values[place] = number(text)
     return values
@@ -88,7 +108,7 @@ def apart(cumulative: Sequence[Line]) -> list[Line]:
     found, below = [], [0.0] * (len(cumulative[0].values) if cumulative else 0)
     for line in cumulative:
         values = [None if v is None else max(0.0, v - b) for v, b in zip(line.values, below, strict=True)]
-        found.append(Line(line.name, line.ref, values))
+        found.append(Line(line.name, line.ref, values, line.labels))
         below = [b if v is None else v for v, b in zip(line.values, below, strict=True)]
     return found
 
@@ -107,31 +127,54 @@ def _has_bounds(series: Iterable[Series]) -> bool:
 
 def table(
     steps: Sequence[Transformation], answers: Sequence[tuple[Target, list[Series]]]
-) -> tuple[list[str], list[list[Cell]]]:
-    """Headings and rows, by the transformations that `style.table` writes: merge, filter by name, organize."""
+) -> tuple[list[str], list[list[Cell]], list[bool]]:
+    """Headings, rows, and which columns are numbers, by the transformations that `style.table` writes.
+
+    These are merge, filterFieldsByName, organize and sortBy. Without sortBy the rows have the answer's order.
+    """
     records = _records(answers)
     names = list(dict.fromkeys(name for record in records for name in record))
-    renamed: Mapping[str, str] = {}
+    numbers = {name for name in names if name == VALUE or name.startswith(f"{VALUE} #")}
+    renamed: dict[str, str] = {}
     for step in steps:
         if step.id == "filterFieldsByName":
             wanted = step.options.get("include", {}).get("names", names)
-            names = [name for name in names if name in wanted]
+            names = [name for name in names if renamed.get(name, name) in wanted]
         elif step.id == "organize":
             hidden, order = step.options.get("excludeByName", {}), step.options.get("indexByName", {})
-            renamed = step.options.get("renameByName", {})
             names = sorted((name for name in names if not hidden.get(name)), key=lambda n: order.get(n, len(order)))
+            renamed |= step.options.get("renameByName", {})
+        elif step.id == "sortBy":
+            records = _sorted(records, step.options.get("sort", []), {renamed.get(name, name): name for name in names})
     rows = [[record.get(name) for name in names] for record in records]
-    return [renamed.get(name, name) for name in names], sorted(rows, key=lambda row: [str(cell) for cell in row])
+    return [renamed.get(name) or name for name in names], rows, [name in numbers for name in names]
+
+
+def _sorted(
+    records: list[dict[str, Cell]], by: Iterable[Mapping[str, Any]], names: Mapping[str, str]
+) -> list[dict[str, Cell]]:
+    """The records by the first of the fields that they have; empty cells last."""
+    for one in by:
+        if name := names.get(one.get("field", "")):
+            full = [record for record in records if record.get(name) is not None]
+            empty = [record for record in records if record.get(name) is None]
+            full.sort(key=lambda record: _sort_key(record[name]), reverse=bool(one.get("desc")))
+            return full + empty
+    return records
+
+
+def _sort_key(cell: Cell) -> tuple[bool, float, str]:
+    return (isinstance(cell, str), 0.0, cell) if isinstance(cell, str) else (False, cell or 0.0, "")
 
 
 def _records(answers: Sequence[tuple[Target, list[Series]]]) -> list[dict[str, Cell]]:
     """One record a label set; the values of several targets stand side by side, as "Value #A" and so on."""
     merged: dict[tuple[tuple[str, str], ...], dict[str, Cell]] = {}
     for target, series in answers:
-        heading = "Value" if len(answers) == 1 else f"Value #{target.ref_id}"
+        heading = VALUE if len(answers) == 1 else f"{VALUE} #{target.ref_id}"
         for one in series:
             labels: dict[str, Cell] = {key: value for key, value in one.labels.items() if key != "__name__"}
             record = merged.setdefault(tuple(sorted(one.labels.items())), labels)
             last = one.pair or (one.pairs[-1] if one.pairs else None)
-            record[heading] = number(last[1]) if last else None
+            record[heading] = (odd_number(last[1]) or number(last[1])) if last else None
     return list(merged.values())

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from foundation.errors import ConfigError
+from foundation.grammar import duration_s
 
 JSON_DIR = Path(__file__).parent / "json"
 MAY_BE_EMPTY = "May be empty: "  # starts the sentence of a description that says when no data is right
@@ -56,6 +57,16 @@ class Panel(msgspec.Struct, frozen=True, rename="camel"):
     field_config: dict[str, Any] = {}
     options: dict[str, Any] = {}
     panels: list["Panel"] = []
+    max_data_points: int | None = None
+    interval: str | None = None
+
+    @property
+    def least_step_s(self) -> float:
+        """The panel's own shortest step ("Min interval"); 0 where it has none that is a plain duration."""
+        try:
+            return duration_s(self.interval or "0s", zero=True)
+        except ValueError:  # a variable, such as $window
+            return 0
 
     @property
     def may_be_empty(self) -> str:
@@ -96,6 +107,25 @@ class Variable(msgspec.Struct, frozen=True, rename="camel"):
         return value if isinstance(value, str) else (value[0] if value else "")
 
 
+class Annotation(msgspec.Struct, frozen=True, rename="camel"):
+    """One query whose samples mark times on the panels."""
+
+    name: str
+    expr: str = ""
+    enable: bool = True
+    hide: bool = False
+    icon_color: str = "red"
+    title_format: str = ""
+    text_format: str = ""
+    tag_keys: str = ""
+    use_value_for_time: bool = False
+    filter: dict[str, Any] = {}
+
+
+class _Annotations(msgspec.Struct, frozen=True, rename={"queries": "list"}):
+    queries: list[Annotation] = []
+
+
 class _Templating(msgspec.Struct, frozen=True, rename={"variables": "list"}):
     variables: list[Variable] = []
 
@@ -113,6 +143,7 @@ class Board(msgspec.Struct, frozen=True):
     refresh: str = ""
     time: _Time = _Time()
     templating: _Templating = _Templating()
+    annotations: _Annotations = _Annotations()
     panels: list[Panel] = []
 
     @property
@@ -138,16 +169,20 @@ class BoardFile(NamedTuple):
     text: bytes
 
 
+def read_file(text: bytes) -> BoardFile:
+    """One board out of its file's text. Raises msgspec.DecodeError."""
+    return BoardFile(msgspec.json.decode(text, type=Board), text)
+
+
 def load_files(folder: Path) -> dict[str, BoardFile]:
     """Read every board of `folder`, by uid, in the order of their titles. Raises ConfigError with the file's name."""
     found = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            text = path.read_bytes()
-            board = msgspec.json.decode(text, type=Board)
+            file = read_file(path.read_bytes())
         except (OSError, msgspec.DecodeError) as exc:
             raise ConfigError(f"{path}: not a board: {exc}") from exc
-        found[board.uid] = BoardFile(board, text)
+        found[file.board.uid] = file
     if not found:
         raise ConfigError(f"{folder}: no boards here (*.json); `python -m dashboards build` writes them")
     return dict(sorted(found.items(), key=lambda item: item[1].board.title))

@@ -1,5 +1,6 @@
 """Variables of a board to PromQL that Prometheus reads, with Grafana's rules. Pure: no I/O, no clock."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -25,15 +26,39 @@ class Span(NamedTuple):
         return (self.end_s - self.start_s) // self.step_s + 1
 
 
-def span(end_s: float, range_s: int, points: int, scrape_interval_s: float) -> Span:
-    """The range that ends at `end_s`, in at most `points` steps, none shorter than a scrape."""
-    wanted = max(range_s / max(min(points, MAX_POINTS), 2), scrape_interval_s, 1)
-    step_s = next((step for step in _STEPS_S if step >= wanted), -(-int(wanted) // 86400) * 86400)
+def span(end_s: float, range_s: int, points: int, scrape_interval_s: float, least_s: float = 0) -> Span:
+    """The range that ends at `end_s`, in steps as Grafana's Prometheus data source takes them.
+
+    The range over `points` is rounded to the nearest step of a list, so there may be more points than `points`.
+
+    Args:
+        end_s: Unix seconds.
+        range_s: How far back the range goes.
+        points: A panel's `maxDataPoints`, or its width in pixels; at most MAX_POINTS are asked for.
+        scrape_interval_s: No step is shorter.
+        least_s: The panel's own shortest step ("Min interval").
+    """
+    least = max(math.ceil(scrape_interval_s), math.ceil(least_s), 1)
+    step_s = max(_rounded_s(range_s / max(min(points, MAX_POINTS), 2)), least)
+    while range_s / step_s > MAX_POINTS:
+        step_s = next(step for step, _ in _STEPS_S if step > step_s)
     end = int(end_s) // step_s * step_s
     return Span(end - range_s // step_s * step_s, end, step_s)
 
 
-_STEPS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+def _rounded_s(wanted_s: float) -> int:
+    return next((step for step, up_to in _STEPS_S if wanted_s <= up_to), _YEAR_S)
+
+
+_HOUR_S, _DAY_S = 3600, 86400
+_YEAR_S = 365 * _DAY_S
+# Grafana's steps, each with the longest wanted one that is rounded to it.
+_STEPS_S = (
+    *((1, 1.5), (2, 3.5), (5, 7.5), (10, 12.5), (15, 17.5), (20, 25), (30, 45)),
+    *((60, 90), (120, 210), (300, 450), (600, 750), (900, 1050), (1200, 1500), (1800, 2700)),
+    *((_HOUR_S, 5400), (2 * _HOUR_S, 9000), (3 * _HOUR_S, 16200), (6 * _HOUR_S, 32400), (12 * _HOUR_S, _DAY_S)),
+    *((_DAY_S, 7 * _DAY_S), (7 * _DAY_S, 21 * _DAY_S), (30 * _DAY_S, 42 * _DAY_S)),
+)
 
 
 def rate_interval_s(step_s: float, scrape_interval_s: float) -> int:

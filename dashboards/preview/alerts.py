@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 
 _ORDER = {"page": 0, "critical": 0, "ticket": 1, "warning": 1, "info": 2}
+_SAID_APART = {"alertname", "severity"}
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 Labels = Mapping[str, str]
@@ -27,6 +28,7 @@ def _told(alert: Mapping[str, Any], silenced: Sequence[Labels]) -> dict[str, Any
         "severity": labels.get("severity", ""),
         "summary": notes.get("summary", ""),
         "description": notes.get("description", ""),
+        "labels": {name: value for name, value in labels.items() if name not in _SAID_APART},
         "since": alert.get("activeAt", ""),
         "runbook": notes.get("runbook_url", ""),
         "silenced": any(labels.items() <= dict(one).items() for one in silenced),

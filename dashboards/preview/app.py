@@ -18,9 +18,10 @@ from aiohttp import web
 from dashboards import asking
 from dashboards.model import Board, BoardFile, Panel
 from dashboards.preview import alerts as alert_list
-from dashboards.preview.asked import Asked, read
+from dashboards.preview.asked import Asked, read, renamed
+from dashboards.preview.marks import POINTS, marks
 from dashboards.prometheus import FALLBACK_SCRAPE_S, Prometheus
-from dashboards.promql import Span, span
+from dashboards.promql import Span, built_in, span, substitute
 from foundation.errors import BadRecord, SourceError
 from foundation.web import Guard
 from foundation.web.headers import STRICT_CSP
@@ -71,6 +72,7 @@ class Preview:
         app.router.add_get("/api/boards/{uid}", self._board)
         app.router.add_get("/api/boards/{uid}/variables", self._variables)
         app.router.add_get("/api/boards/{uid}/panels/{id}", self._panel)
+        app.router.add_get("/api/boards/{uid}/annotations", self._annotations)
         app.router.add_get("/api/alerts", self._alerts)
         app.router.add_static("/static", STATIC)
         return app
@@ -81,7 +83,11 @@ class Preview:
     async def _grafanas_address(self, request: web.Request) -> web.Response:
         """Links in alerts lead to /d/<uid>?var-...: they work here too."""
         query = [("board", self._known_board(request).uid)]
-        query += [(name, value) for name, value in request.query.items() if name.startswith("var-")]
+        query += [
+            (name, value)
+            for name, value in request.query.items()
+            if name.startswith("var-") or name in {"from", "to", "viewPanel"}
+        ]
         raise web.HTTPFound(f"/?{urlencode(query)}")
 
     async def _board(self, request: web.Request) -> web.Response:
@@ -89,17 +95,33 @@ class Preview:
         return web.Response(body=text, content_type="application/json")
 
     async def _variables(self, request: web.Request) -> web.Response:
-        board, asked = self._known_board(request), read(request.query.items(), self._now())
+        board = self._known_board(request)
+        asked = renamed(read(request.query.items(), self._now()), board)
         found = await asking.resolve(self._prometheus, board, asked.chosen, await self._span(asked), strict=False)
         return _json({"offers": found.offers, "chosen": found.chosen})
 
     async def _panel(self, request: web.Request) -> web.Response:
         board = self._known_board(request)
         panel = self._known_panel(board, request)
-        asked = read(request.query.items(), self._now())
-        scrape_s, around = await self._scrape_s(), await self._span(asked)
-        found = await self._resolved(board, asked, around)
+        asked = renamed(read(request.query.items(), self._now()), board)
+        found = await self._resolved(board, asked)
+        scrape_s = await self._scrape_s()
+        points = panel.max_data_points or asked.points
+        around = span(asked.end_s, asked.range_s, points, scrape_s, panel.least_step_s)
         return _json(await asking.ask(self._prometheus, panel, found.texts, around, scrape_s))
+
+    async def _annotations(self, request: web.Request) -> web.Response:
+        """What the board's annotation queries mark."""
+        board = self._known_board(request)
+        asked = renamed(read(request.query.items(), self._now()), board)
+        found = await self._resolved(board, asked)
+        scrape_s = await self._scrape_s()
+        around = span(asked.end_s, asked.range_s, POINTS, scrape_s)
+        queries = [query for query in board.annotations.queries if query.enable and query.expr]
+        texts = {**built_in(around, scrape_s), **found.texts}
+        exprs = [substitute(query.expr, texts) for query in queries]
+        answers = await asyncio.gather(*(self._prometheus.range(expr, around) for expr in exprs))
+        return _json([marks(query, answer, around.step_s) for query, answer in zip(queries, answers, strict=True)])
 
     async def _alerts(self, _: web.Request) -> web.Response:
         active = await self._prometheus.alerts()
@@ -129,8 +151,9 @@ class Preview:
         except SourceError:  # the queries themselves will say what is wrong
             return FALLBACK_SCRAPE_S
 
-    async def _resolved(self, board: Board, asked: Asked, around: Span) -> asking.Resolved:
+    async def _resolved(self, board: Board, asked: Asked) -> asking.Resolved:
         """The variables, kept for a moment: a page of 25 panels asks 25 times."""
+        around = await self._span(asked)
         chosen = (f"{name}={value}" for name in sorted(asked.chosen) for value in asked.chosen[name])
         key = ("variables", board.uid, str(asked.range_s), *chosen)
         found: asking.Resolved = await self._remember(

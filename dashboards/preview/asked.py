@@ -4,12 +4,14 @@ from collections.abc import Iterable
 
 import msgspec
 
+from dashboards.model import Board
 from foundation.errors import BadRecord
 
 MIN_RANGE_S, MAX_RANGE_S = 60, 400 * 86400  # a minute; a year and a month, for reports of a year
 MIN_POINTS, MAX_POINTS = 10, 1500
 MAX_PARAMETERS = 100
 MAX_VALUE_CHARS = 500
+OLD_NAME = "source"
 FUTURE_S = 86400  # how far ahead of our clock a range may end: clocks differ, days do not
 
 
@@ -44,7 +46,21 @@ def read(parameters: Iterable[tuple[str, str]], now_s: float) -> Asked:
     return Asked(range_s, end_s, points, chosen)
 
 
+def renamed(asked: Asked, board: Board) -> Asked:
+    """The request with an old name of a variable taken for what it means today.
+
+    Every board's first variable was once called `source`: such addresses are in bookmarks and in sent notifications.
+    """
+    first = next((variable.name for variable in board.variables if variable.type == "query"), "")
+    if OLD_NAME not in asked.chosen or any(variable.name == OLD_NAME for variable in board.variables):
+        return asked
+    chosen = {name: values for name, values in asked.chosen.items() if name != OLD_NAME}
+    if first:
+        chosen.setdefault(first, asked.chosen[OLD_NAME])
+    return msgspec.structs.replace(asked, chosen=chosen)
+
+
 def _whole(name: str, text: str, least: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 15 and least <= int(text) <= most):
-        raise BadRecord("parameters", f"{name}: {text[:50]!r} is not a whole number from {least} to {most}")
+        raise BadRecord("parameters", f"invalid {name} {text[:50]!r}: expected a whole number from {least} to {most}")
     return int(text)

@@ -83,7 +83,31 @@ def test_a_table_merges_its_queries_shows_its_columns_and_renames_them():
         ),
         (Target(expr="y", ref_id="B"), [series({"host": "a"}, pair=(1, "6"))]),
     ]
-    assert table(steps, answers) == (["Host", "Value #B", "Value #A"], [["a", 6, 5], ["b", None, 7]])
+    columns, rows, numeric = table(steps, answers)
+    assert (columns, numeric) == (["Host", "Value #B", "Value #A"], [False, True, True])
+    assert rows == [["b", None, 7], ["a", 6, 5]], "in the answer's order, as Grafana shows them"
+
+
+@pytest.mark.parametrize(
+    ("sort", "want"),
+    [
+        ([{"field": "Value"}], ["b", "a", "c"]),
+        ([{"field": "Value", "desc": True}], ["a", "b", "c"]),
+        ([{"field": "gone"}, {"field": "host", "desc": True}], ["c", "b", "a"]),
+    ],
+)
+def test_a_table_is_sorted_where_the_board_says_so_empty_cells_last(sort, want):
+    answers = [(Target(expr="x", ref_id="A"), [series({"host": h}, pair=p) for h, p in HOSTS])]
+    _, rows, _ = table([Transformation("sortBy", {"fields": {}, "sort": sort})], answers)
+    assert [row[0] for row in rows] == want
+
+
+HOSTS = [("c", None), ("a", (1, "7")), ("b", (1, "-7"))]
+
+
+def test_a_cell_keeps_numbers_that_json_does_not_have():
+    answers = [(Target(expr="x", ref_id="A"), [series({"host": "NaN"}, pair=(1, "NaN"))])]
+    assert table([], answers) == (["host", "Value"], [["NaN", "NaN"]], [False, True])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The preview answers for the boards' own queries and for nothing else, and says what is wrong in one line."""
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -64,18 +65,26 @@ async def prometheus():
     return FakePrometheus()
 
 
-@pytest.fixture
-async def page(prometheus):
-    """A client of the preview's application."""
+@contextlib.asynccontextmanager
+async def client(prometheus, *boards):
+    """A client of the preview's application, for the given boards or for the project's own."""
     server = await prometheus.start()
-    boards = model.load_files(model.JSON_DIR)
+    files = {board["uid"]: model.read_file(json.dumps(board).encode()) for board in boards}
     async with new_session() as session:
         policy = WebPolicy(None, ["Board.Example.com"])
-        preview = Preview(boards, Prometheus(str(server.make_url("")), session), now=lambda: NOW_S)
+        asked = Prometheus(str(server.make_url("")), session)
+        preview = Preview(files or model.load_files(model.JSON_DIR), asked, now=lambda: NOW_S)
         async with TestClient(TestServer(preview.app(Guard(policy)))) as client:
             yield client
     policy.close()
     await server.close()
+
+
+@pytest.fixture
+async def page(prometheus):
+    """A client of the preview's application."""
+    async with client(prometheus) as ready:
+        yield ready
 
 
 async def told(page: TestClient[Any, Any], url: str) -> tuple[int, Any]:
@@ -95,9 +104,9 @@ async def test_the_boards_are_listed_and_given_as_their_files(page):
 async def test_a_panel_asks_its_own_queries_with_the_choices_in_them(page, prometheus):
     status, frame = await told(page, f"{PANEL}?range=600&points=100&var-source=site&var-window=10s")
     assert status == 200
-    assert (frame["step_s"], frame["points"]) == (10, 61)
+    assert (frame["step_s"], frame["points"]) == (5, 121)
     assert frame["lines"][0]["name"] == "counted by the stats page"
-    assert frame["lines"][0]["values"] == [1.5, *[None] * 60]
+    assert frame["lines"][0]["values"] == [1.5, *[None] * 120]
     assert [form["query"] for form in prometheus.asked] == [
         'sum(rate(tidewatch_stats_responses_total{source=~"site"}[10s]))',
         'sum(rate(tidewatch_http_requests_total{source=~"site"}[10s]))',
@@ -111,6 +120,64 @@ async def test_several_values_and_all_are_choices_too(page, prometheus):
     assert (await told(page, f"{PANEL}?var-source=$__all"))[0] == 200
     sources = [form["query"].split('"')[1] for form in prometheus.asked]
     assert sources == ["(site|shop)"] * 4 + [".+"] * 4
+
+
+async def test_a_panels_own_resolution_goes_before_the_pages_width(prometheus):
+    panel = {"id": 7, "type": "status-history", "maxDataPoints": 60, "targets": [{"expr": "up", "refId": "A"}]}
+    slow = panel | {"id": 8, "interval": "10m"}
+    async with client(prometheus, {"uid": "one", "title": "One", "panels": [panel, slow]}) as page:
+        points = [(await told(page, f"/api/boards/one/panels/{n}?range=3600&points=900"))[1]["points"] for n in (7, 8)]
+    assert points == [61, 7]
+
+
+async def test_numbers_that_json_does_not_have_reach_the_page(page, prometheus):
+    _, frame = await told(page, f"{PANEL}?range=600&points=100")
+    assert frame["lines"][0]["odd"] == {"120": "+Inf"}
+    assert frame["lines"][0]["labels"] == {"code": "200"}
+
+
+ANNOTATION = {"name": "Firing", "expr": 'ALERTS{site=~"$site"}', "iconColor": "orange", "titleFormat": "{{code}}"}
+SITE = {"name": "site", "type": "query", "query": "label_values(up, site)", "includeAll": True, "multi": True}
+MARKED = {
+    "uid": "marked",
+    "title": "Marked",
+    "templating": {"list": [SITE | {"current": {"value": "$__all"}}]},
+    "annotations": {"list": [ANNOTATION, ANNOTATION | {"name": "Off", "enable": False}]},
+    "panels": [{"id": 1, "type": "timeseries", "targets": [{"expr": 'up{site=~"$site"}', "refId": "A"}]}],
+}
+
+
+async def test_annotations_are_asked_as_grafana_asks_them_with_the_choices_in_them(prometheus):
+    async with client(prometheus, MARKED) as page:
+        status, [got] = await told(page, "/api/boards/marked/annotations?range=3600&var-site=shop")
+    assert status == 200
+    assert [form["query"] for form in prometheus.asked] == ['ALERTS{site=~"shop"}']
+    assert prometheus.asked[0]["step"] == "30"
+    end_s = NOW_S // 30 * 30
+    marks = [{"start_s": at, "end_s": at, "title": "200", "text": "", "tags": []} for at in (end_s - 3600, end_s)]
+    assert got == {"name": "Firing", "colour": "orange", "panels": [], "exclude": False, "marks": marks, "left_out": 0}
+
+
+@pytest.mark.parametrize(
+    ("query", "want"),
+    [
+        ("var-source=shop", 'up{site=~"shop"}'),  # what the boards' first variables were once called
+        ("var-source=shop&var-site=site", 'up{site=~"site"}'),
+        ("var-source=$__all", 'up{site=~".+"}'),
+    ],
+)
+async def test_an_old_address_chooses_by_the_boards_first_variable(prometheus, query, want):
+    async with client(prometheus, MARKED) as page:
+        assert (await told(page, f"/api/boards/marked/panels/1?{query}"))[0] == 200
+        assert (await told(page, f"/api/boards/marked/variables?{query}"))[0] == 200
+        assert (await told(page, "/api/boards/marked/panels/1?var-source=other"))[0] == 400
+    assert [form["query"] for form in prometheus.asked] == [want]
+
+
+async def test_an_old_address_opens_a_board_without_variables(prometheus):
+    panels = [{"id": 1, "type": "stat", "targets": [{"expr": "up", "refId": "A"}]}]
+    async with client(prometheus, {"uid": "home", "title": "Home", "panels": panels}) as page:
+        assert (await told(page, "/api/boards/home/panels/1?var-source=shop"))[0] == 200
 
 
 HOSTILE = {

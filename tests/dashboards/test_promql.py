@@ -80,8 +80,25 @@ def test_a_range_is_aligned_bounded_and_never_finer_than_the_scrape(end, range_s
     assert got.start_s % got.step_s == got.end_s % got.step_s == 0
     assert end - got.step_s < got.end_s <= end
     assert got.step_s >= scrape_s
-    assert got.points <= MAX_POINTS + 1
+    assert got.points <= MAX_POINTS + 1 or got.step_s == 365 * 86400
     assert got.end_s - got.start_s <= range_s < got.end_s - got.start_s + got.step_s
+
+
+@pytest.mark.parametrize(
+    ("range_s", "points", "least_s", "want_s"),
+    [
+        (1800, 1200, 0, 2),  # 1.5 s, and no finer than the scrape
+        (1800, 520, 0, 2),  # 3.46 s are nearer to 2 than to 5: more points than asked for
+        (1800, 510, 0, 5),
+        (86400, 120, 0, 600),
+        (86400, 114, 0, 900),
+        (1800, 120, 60, 60),
+        (7 * 86400, 100, 0, 7200),
+        (30 * 86400, 24, 0, 86400),
+    ],
+)
+def test_steps_are_those_that_grafana_takes(range_s, points, least_s, want_s):
+    assert span(1.7e9, range_s, points, 2, least_s).step_s == want_s
 
 
 @pytest.mark.parametrize(("step", "scrape", "want"), [(1, 2, 8), (60, 2, 62), (15, 15, 60), (2, 0.5, 2)])
