@@ -26,9 +26,8 @@ from foundation.terminal import echo
 from foundation.web import Guard, WebPolicy
 from foundation.web import metrics as web_metrics
 from foundation.web.bodies import BodyError, aside, whole_body
-from foundation.web.headers import STRICT_CSP
+from foundation.web.headers import PAGE_CSP
 
-_CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'"
 MAX_BODY_BYTES = 1 << 20  # Alertmanager's messages are some kB; a group of thousands of alerts still fits
 SHUTDOWN_S = 5.0  # for requests in flight
 
@@ -238,7 +237,7 @@ async def _page(request: web.Request) -> web.Response:
     known = list(receiver.changes)
     planned = receiver.planned()
     html = await asyncio.to_thread(alerts_page, known, asked, words, heartbeat_silent=silent, planned=planned)
-    return web.Response(text=html, content_type="text/html", headers={"Content-Security-Policy": _CSP})
+    return _as_html(html)
 
 
 async def _notifications(request: web.Request) -> web.Response:
@@ -248,7 +247,11 @@ async def _notifications(request: web.Request) -> web.Response:
 
 async def _runbooks(_request: web.Request) -> web.Response:
     text = await asyncio.to_thread(runbooks)
-    return web.Response(text=runbooks_page(text), content_type="text/html", headers={"Content-Security-Policy": _CSP})
+    return _as_html(runbooks_page(text))
+
+
+def _as_html(html: str) -> web.Response:
+    return web.Response(text=html, content_type="text/html", headers={"Content-Security-Policy": PAGE_CSP})
 
 
 async def _metrics(request: web.Request) -> web.Response:

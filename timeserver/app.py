@@ -5,7 +5,7 @@ the request factory, where a request begins, and the access logger, where it is 
 and on nothing else, so no handler, error or odd method can be counted twice or missed.
 
 The address alone decides the answer; any method gets it (a HEAD without the body, as HTTP has it), except TRACE, whose
-answer with 200 would have to be the request itself.
+answer with 200 would have to be the request itself. A browser gets plain text as a page.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from aiohttp.http import RawRequestMessage
 from prometheus_client import CollectorRegistry
 
 from foundation.web import Guard
+from foundation.web.headers import PAGE_CSP
 from timeserver import pages
 from timeserver.counters import METHODS, Counters
 from timeserver.log_format import Served
@@ -30,6 +31,8 @@ from timeserver.log_format import Served
 LINGER_S = 5.0  # how long an unread request body may hold its connection
 MALFORMED_METHOD = "UNKNOWN"  # aiohttp's name for the method of what it could not read
 NO_ROUTE = "-"
+TEXT = "text/plain; charset=utf-8"
+_PAGE_HEADERS = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": PAGE_CSP}
 _ALLOW = ", ".join(sorted(METHODS - {hdrs.METH_CONNECT, hdrs.METH_TRACE}))
 
 
@@ -37,7 +40,7 @@ class Answer(NamedTuple):
     """What a page says."""
 
     body: bytes
-    content_type: str = "text/plain; charset=utf-8"
+    content_type: str = TEXT
     status: int = HTTPStatus.OK
 
 
@@ -102,6 +105,11 @@ def _handler(
             response.headers[hdrs.ALLOW] = _ALLOW
             return response
         body, content_type, status = pages_by_route.get(request.route, _not_found)(request)
+        if content_type == TEXT and pages.wants_html(request.headers.get(hdrs.ACCEPT, "")):
+            page = pages.as_html(request.route, body.decode())
+            response = web.Response(body=page, status=status, headers=_PAGE_HEADERS)
+            guard.finish(response.headers)
+            return response
         return web.Response(body=body, status=status, headers=guard.headers_for(content_type))
 
     return handle

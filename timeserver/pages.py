@@ -1,4 +1,4 @@
-"""What the service routes say: /stats, /metrics. Pure but for reading the counts they are given."""
+"""What the service routes say, and any answer as a page. Pure but for reading the counts they are given."""
 
 import itertools
 from collections.abc import Iterable
@@ -10,12 +10,21 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from foundation.page import render
 from foundation.web import WebPolicy
 from foundation.web import metrics as web_metrics
 from timeserver.access_log import AccessLog
 from timeserver.counters import DURATION_BOUNDS_S, Counters
 
 JSON = "application/json"
+_TITLES = {"/": "The time of day", "/stats": "Requests by status code"}
+_LINKS = (
+    ("/", "the time of day"),
+    ("/fail", "an answer of 500"),
+    ("/missing", "an answer of 404"),
+    ("/stats", "what was answered"),
+    ("/metrics", "the same and more for Prometheus"),
+)
 
 
 def stats_text(counters: Counters, unix_s: int) -> str:
@@ -35,6 +44,17 @@ def _stats(counters: Counters, unix_s: int) -> dict[str, int]:
 def wants_json(accept: str, format_parameter: str | None) -> bool:
     """Whether the client asked for JSON, by `?format=json` or by naming it in Accept."""
     return format_parameter == "json" if format_parameter else JSON in accept.lower()
+
+
+def wants_html(accept: str) -> bool:
+    """Whether the client is a browser that opens the address: it alone names this type."""
+    return "text/html" in accept
+
+
+def as_html(route: str, text: str) -> bytes:
+    """An answer of plain text as a page."""
+    title = _TITLES.get(route, "Time server")
+    return render("timeserver", "page.html", route=route, title=title, text=text.strip(), links=_LINKS).encode()
 
 
 def metrics_page(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:

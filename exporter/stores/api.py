@@ -16,22 +16,23 @@ from aiohttp import web
 from exporter.stores.jobs import TooManyJobs
 from exporter.stores.live import Live
 from exporter.stores.load import Input
-from exporter.stores.openapi import DOCUMENT, PAGE, SCRIPT
+from exporter.stores.openapi import DOCUMENT, SCRIPT
 from exporter.stores.parse import MAX_ID_CHARS
 from exporter.stores.render import to_json
 from exporter.stores.uploads import new_upload
 from foundation.errors import BadRecord, SourceError, StoreError
 from foundation.jsonread import read_json
 from foundation.jsonslices import ArraySlices
+from foundation.page import render
 from foundation.web import Guard, WebPolicy
 from foundation.web.bodies import BodyError, aside, body_pieces, whole_body
-from foundation.web.headers import STRICT_CSP
+from foundation.web.headers import PAGE_CSP
 
 MAX_POLLS_BYTES = 256 << 20  # unpacked; about 4 million polls, on their way to a file
 MAX_JSON_BYTES = 32 << 20  # the same as JSON
 MAX_QUESTION_BYTES = 64 << 10
 UPLOADS = 4  # at a time
-_CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'; connect-src 'self'; script-src 'self'"
+_CSP = f"{PAGE_CSP}; connect-src 'self'; script-src 'self'"
 
 
 class JsonPoll(msgspec.Struct):
@@ -66,7 +67,7 @@ def build_api(live: Live) -> web.Application:
     router.add_post("/polls", api.polls)
     router.add_get("/stores/{store_id}", api.store)
     router.add_get("/openapi.json", _constant(msgspec.json.encode(DOCUMENT), "application/json"))
-    router.add_get("/", _constant(PAGE.encode(), "text/html"))
+    router.add_get("/", _constant(render("exporter.stores", "page.html").encode(), "text/html"))
     router.add_get("/page.js", _constant(SCRIPT.encode(), "text/javascript"))
     return app
 

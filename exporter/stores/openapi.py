@@ -1,4 +1,4 @@
-"""The API's OpenAPI document and its small page. Constants."""
+"""The API's OpenAPI document, and the script of its page (`templates/page.html`). Constants."""
 
 from typing import Any
 
@@ -125,21 +125,6 @@ DOCUMENT: dict[str, Any] = {
         },
     },
 }
-
-PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Stores: uptime within business hours</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;margin:3rem auto;max-width:46rem;padding:0 1rem}
-code{background:#8882;padding:.1rem .3rem}input,button{font:inherit;padding:.2rem .6rem}</style>
-<h1>Stores: uptime within business hours</h1>
-<p><button id="make">Make a report</button> <span id="state" role="status"></span></p>
-<form id="store"><label>One store: <input name="id" required maxlength="200" placeholder="store_id"></label>
-<button>Show</button></form>
-<ul><li><code>GET /trigger_report</code>, then <code>GET /get_report/{report_id}</code> until it is 200
-<li><code>POST /polls</code> with CSV or JSON
-<li><a href="/openapi.json">the API as an OpenAPI document</a></ul>
-<script src="/page.js"></script></html>
-"""
 
 SCRIPT = """'use strict';
 const state = document.getElementById('state');

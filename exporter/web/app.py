@@ -23,7 +23,7 @@ from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
 from foundation.clock import Clock
 from foundation.listen import BusyError, Slots
 from foundation.page import render
-from foundation.web.headers import STRICT_CSP
+from foundation.web.headers import PAGE_CSP
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,6 @@ PUT_AWAY_S = 0.5  # a disk in trouble holds no scrape up for longer
 TIMEOUT_MARGIN_S = 0.5  # as blackbox_exporter: the answer must travel too
 GZIP_LEVEL = 1  # level 9 costs fifty times as much for a fifth less
 MAX_REQUEST_BYTES = 64 << 10
-_CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'"
 
 VERSION = version("tidewatch")  # read once: a scrape must not need a descriptor for it
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -204,7 +203,7 @@ def _landing(paths: list[str], describe: Callable[[], Iterator[tuple[str, str]]]
     async def landing(_: web.Request) -> web.Response:
         sources = list(describe())
         page = render("exporter.web", "landing.html", version=VERSION, paths=paths, sources=sources)
-        return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": _CSP})
+        return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": PAGE_CSP})
 
     return landing
 

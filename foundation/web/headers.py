@@ -8,6 +8,9 @@ SERVER = "tidewatch"  # no version: it would say which faults to try
 STRICT_CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """Nothing is loaded and nobody may frame it. A page adds what it needs: `f"{STRICT_CSP}; style-src 'self'"`."""
 
+PAGE_CSP = f"{STRICT_CSP}; style-src 'unsafe-inline'"
+"""Of a page of `foundation.page`, which carries its stylesheet."""
+
 DEFAULTS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "deny",

@@ -213,3 +213,26 @@ async def test_every_answer_carries_the_headers_of_the_policy(site, sent):
     assert "Server: tidewatch\r\n" in head
     assert "X-Content-Type-Options: nosniff\r\n" in head
     assert "frame-ancestors 'none'" in head
+
+
+@pytest.mark.parametrize("target", ["/", "/fail", "/missing<b>", "/stats"])
+async def test_a_browser_gets_the_same_answer_as_a_page(site, target):
+    """The same status, counted and logged alike; who does not ask for a page by name gets plain text."""
+    plain = await site.ask(target, Accept="*/*")
+    status, page = await site.ask(target, Accept="text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+    assert status == plain[0]
+    assert page.startswith("<!doctype html>")
+    assert "<b>Tidewatch</b>" in page
+    assert "missing<b>" not in page
+    if target != "/stats":
+        assert [line.split("\t")[2] for line in site.lines] == [str(status)] * 2
+        assert site.lines[1].split()[-1] == str(len(page.encode()))
+        assert not plain[1].startswith("<")
+
+
+async def test_a_page_has_the_headers_of_every_answer_and_a_policy_for_its_stylesheet(site):
+    answer = await site.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n")
+    head = answer.decode().partition("\r\n\r\n")[0]
+    assert "Content-Type: text/html; charset=utf-8" in head
+    assert re.search("Content-Security-Policy: default-src 'none';.*; style-src 'unsafe-inline'\r\n", head)
+    assert "X-Content-Type-Options: nosniff" in head
