@@ -87,12 +87,18 @@ class Variable(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     type: str
     label: str = ""
+    description: str = ""
     query: str = ""
     current: Option | None = None
     options: list[Option] = []
     include_all: bool = False
     all_value: str = ".+"
     multi: bool = False
+
+    @property
+    def may_be_empty(self) -> str:
+        """When it is right that nothing is offered; empty when it never is."""
+        return self.description.partition(MAY_BE_EMPTY)[2]
 
     @property
     def label_values(self) -> tuple[str, str] | None:
@@ -149,7 +155,7 @@ class Board(msgspec.Struct, frozen=True):
     @property
     def variables(self) -> list[Variable]:
         """The reader's choices, the datasource apart: here there is one Prometheus."""
-        return [variable for variable in self.templating.variables if variable.type != "datasource"]
+        return [one for one in self.templating.variables if one.type not in {"datasource", "constant"}]
 
     def every_panel(self) -> Iterator[Panel]:
         """All panels and row headings, those inside of collapsed rows too."""

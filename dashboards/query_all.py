@@ -53,9 +53,15 @@ async def _board(prometheus: Prometheus, board: Board, asked: Span, scrape_inter
     except SourceError as exc:
         return [Outcome(board.uid, "(variables)", "", status="error", detail=str(exc))]
     without = [
-        Outcome(board.uid, f"(variable {name})", "", status="empty", detail="it offers no value")
-        for name, offers in resolved.offers.items()
-        if not offers
+        Outcome(
+            board.uid,
+            f"(variable {variable.name})",
+            "",
+            status="may be empty" if variable.may_be_empty else "empty",
+            detail=variable.may_be_empty or "it offers no value",
+        )
+        for variable in board.variables
+        if not resolved.offers[variable.name]
     ]
     asks = [(panel, target) for panel in board.every_panel() for target in panel.targets]
     outcomes = await asyncio.gather(

@@ -8,7 +8,6 @@ from dashboards.style import Text, query
 
 NO_RULES = "the rules of service levels (alerts/rules/slo.yml) are not loaded, or nothing that they count is measured."
 WORST = 10
-BURN_COLOURS = ("red", "orange", "yellow", "blue")  # from the shortest window to the longest
 
 
 def rows(levels: ServiceLevels) -> list[style.Row]:
@@ -36,7 +35,7 @@ def bad_share(objective: Objective) -> style.PanelBuilder:
         query(f"max({_recorded(objective, 'bad_events:ratio_window')})", "bad"),
         unit="percentunit",
         height=8,
-        steps=((None, "green"), (float(objective.allowed), "red")),
+        steps=((None, style.GOOD), (float(objective.allowed), style.BAD)),
     )
 
 
@@ -52,7 +51,7 @@ def budget_left(objective: Objective) -> style.PanelBuilder:
         query(f"min({_recorded(objective, 'budget:remaining_window')})", "left"),
         unit="percentunit",
         height=8,
-        steps=((None, "red"), (0, "orange"), (float(LOW), "green")),
+        steps=((None, style.BAD), (0, style.WARNING), (float(LOW), style.GOOD)),
     )
 
 
@@ -75,7 +74,7 @@ def burn_rate(objective: Objective) -> style.PanelBuilder:
         ),
         unit="short",
         width=10,
-        colours={f"over {window}": colour for window, colour in zip(_long_windows(), BURN_COLOURS, strict=True)},
+        colours={f"over {window}": colour for window, colour in zip(_long_windows(), style.SHORT_TO_LONG, strict=True)},
     )
 
 
@@ -93,14 +92,14 @@ def worst_sources(objective: Objective) -> style.PanelBuilder:
             instant=True,
         ),
         unit="percentunit",
-        steps=((None, "red"), (0, "orange"), (float(LOW), "green")),
+        steps=((None, style.BAD), (0, style.WARNING), (float(LOW), style.GOOD)),
         most=1,
         width=6,
     )
 
 
 def _recorded(objective: Objective, metric: str) -> str:
-    return f'slo_source:tidewatch_slo_{metric}{{slo="{objective.name}", source=~"$source"}}'
+    return f'slo_source:tidewatch_slo_{metric}{{slo="{objective.name}", source=~"$site"}}'
 
 
 def _long_windows() -> list[str]:

@@ -42,7 +42,7 @@ ABSENT, WELL, UNWATCHED, SILENT, TICKET, PAGE = range(6)
 STATES = {
     PAGE: ("pages", "red"),
     TICKET: ("tickets", "orange"),
-    SILENT: ("no data", "purple"),
+    SILENT: ("silent", "purple"),
     UNWATCHED: ("no rules", "purple"),
     WELL: ("well", "green"),
     ABSENT: ("absent", "text"),

@@ -11,7 +11,7 @@ import yaml
 
 from alerts.export import formats
 from alerts.export.inhibition import InhibitRule, inhibit_rules
-from alerts.export.rewrite import DEMO_GRAFANA, Exported, exported, notes
+from alerts.export.rewrite import DEMO_GRAFANA, DEMO_RUNBOOKS, Exported, exported, notes
 from alerts.export.runbooks import RUNBOOKS_FILE, page
 from alerts.export.site import Site
 from alerts.export.write import write
@@ -72,7 +72,7 @@ def _texts(format_: str, wanted: dict[str, RuleFile], site: Site) -> tuple[forma
         return formats.inhibition(rules), Exported({}, {})
     result = exported(wanted, site)
     if format_ == "mixin":
-        return formats.mixin(wanted, site, _boards(wanted)), result
+        return formats.mixin(wanted, site, _boards(wanted, site)), result
     return (formats.rules if format_ == "rules" else formats.prometheusrules)(result.files), result
 
 
@@ -80,8 +80,9 @@ def _alerts(wanted: dict[str, RuleFile]) -> list[Rule]:
     return [rule for file in wanted.values() for group in file.groups for rule in group.rules if rule.alert]
 
 
-def _boards(wanted: dict[str, RuleFile]) -> dict[str, Any]:
-    """The dashboards that the alerts of these files link to, by file name."""
+def _boards(wanted: dict[str, RuleFile], site: Site) -> dict[str, Any]:
+    """The dashboards that the alerts of these files link to, by file name, with the address of the site's runbooks."""
     links = {rule.annotations["dashboard_url"].removeprefix(f"{DEMO_GRAFANA}/d/") for rule in _alerts(wanted)}
     names = sorted({f"{link.partition('?')[0]}.json" for link in links})
-    return {name: json.loads((files("dashboards") / "json" / name).read_text("utf-8")) for name in names}
+    texts = {name: (files("dashboards") / "json" / name).read_text("utf-8") for name in names}
+    return {name: json.loads(text.replace(DEMO_RUNBOOKS, site.runbooks or "")) for name, text in texts.items()}

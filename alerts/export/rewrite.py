@@ -23,6 +23,7 @@ ADAPTIVE = ("site.now", "LogStalled")
 """A group and an alert that choose the shortest range with scrapes enough, up to so many seconds between two."""
 LONGEST_S = 75
 DEMO_GRAFANA = "http://127.0.0.1:3000"
+DEMO_RUNBOOKS = "http://127.0.0.1:8094/runbooks"
 
 Changes = dict[float, float]
 """Durations that grew, in seconds: old to new."""

@@ -24,7 +24,11 @@ from foundation.output import replacing
 RULES_FILE = RULES / "slo.yml"
 RUNBOOKS = "http://127.0.0.1:8094/runbooks#"
 BOARDS = "http://127.0.0.1:3000/d/"
-ON_BOARDS = frozenset({"source", "account_id"})  # labels by which the boards choose what they show
+VARIABLES = {  # board to label to the variable that chooses by it
+    "tidewatch-site": {"source": "site"},
+    "tidewatch-hosting": {"source": "host", "account_id": "account"},
+    "tidewatch-stores": {"source": "inbox", "store_id": "store"},
+}
 INTERVAL = "30s"
 BASE_S = 300  # what the recorded increases are over
 LOW = Decimal("0.25")  # of the budget
@@ -217,7 +221,8 @@ def _alert(
     of["store_id"] = "store {{ $labels.store_id }}"
     subject = ", ".join(of.get(label, f"{label} {{{{ $labels.{label} }}}}") for label in events.by)
     asked = [f"viewPanel={panel}"] if panel else []
-    asked += [f"var-{label}={{{{ $labels.{label} | urlquery }}}}" for label in events.by if label in ON_BOARDS]
+    chosen = VARIABLES[events.board]
+    asked += [f"var-{chosen[label]}={{{{ $labels.{label} | urlquery }}}}" for label in events.by if label in chosen]
     link = f"{BOARDS}{events.board}" + (f"?{'&'.join(asked)}" if asked else "")
     labels = {"severity": severity, "slo": slo, "via": "exporter"}
     if "system" not in events.by:  # a label of the counters stays what it is, or two budgets would be one alert

@@ -3,7 +3,7 @@
 from dashboards import style
 from dashboards.style import Text, query
 
-SITE = 'source=~"$source"'
+SITE = 'source=~"$site"'
 PLANNED = f"sum(rate(trafficgen_planned_requests_total{{{SITE}}}[$window]))"
 SENT = f"sum(rate(trafficgen_sent_requests_total{{{SITE}}}[$window]))"
 LOGGED = f"sum(rate(tidewatch_http_requests_total{{{SITE}}}[$window]))"
@@ -17,7 +17,8 @@ def board() -> style.Board:
         uid="tidewatch-generator",
         title="Load generator",
         description="Planned, sent, logged and counted side by side; what is lost between them; who is the limit.",
-        variables=[style.label_variable("source", "Site", "trafficgen_planned_rate"), style.window_variable()],
+        head=style.Head("generator", {"source": "Site", "job": "Job"}, chosen='source=~"$site|"'),
+        variables=[style.label_variable("site", "Site", "trafficgen_planned_rate", "source"), style.window_variable()],
         rows=[
             style.Row(
                 "Does what was planned arrive?",
@@ -65,9 +66,8 @@ def share(title: str, part: str, whole: str, description: str, may_be_empty: str
         Text(title, description, may_be_empty),
         query(f"1 - {part} / ({whole} > 0)", title.lower()),
         unit="percentunit",
-        steps=((None, "blue"), (-0.001, "green"), (0.001, "orange"), (0.01, "red")),
+        steps=((None, style.INFO), (-0.001, style.GOOD), (0.001, style.WARNING), (0.01, style.BAD)),
         width=3,
-        spark=False,
     )
 
 
@@ -80,9 +80,8 @@ def saturated_now() -> style.PanelBuilder:
         ),
         query(f"max(avg_over_time(trafficgen_saturated{{{SITE}}}[$window]))", "saturated"),
         unit="percentunit",
-        steps=((None, "green"), (0.01, "orange"), (0.5, "red")),
+        steps=((None, style.GOOD), (0.01, style.WARNING), (0.5, style.BAD)),
         width=3,
-        spark=False,
     )
 
 
@@ -102,10 +101,10 @@ def four_measures() -> style.PanelBuilder:
         unit="reqps",
         height=10,
         colours={
-            "counted by the stats page": "purple",
-            "in the access log": "blue",
-            "sent": "green",
-            "planned": "orange",
+            "counted by the stats page": style.COUNTED,
+            "in the access log": style.LOGGED,
+            "sent": style.SENT,
+            "planned": style.PLANNED,
         },
         looks={  # four lines on each other stay visible: wide and pale below, thin and dashed on top
             "counted by the stats page": {"lineWidth": 7, "fillOpacity": 0},
@@ -132,10 +131,10 @@ def differences() -> style.PanelBuilder:
         unit="reqps",
         height=10,
         colours={
-            "planned, not sent": "orange",
-            "sent, not logged": "blue",
-            "sent, not counted": "purple",
-            "logged, not counted": "red",
+            "planned, not sent": style.WARNING,
+            "sent, not logged": style.LOGGED,
+            "sent, not counted": style.COUNTED,
+            "logged, not counted": style.BAD,
         },
     )
 
@@ -151,7 +150,7 @@ def rate_against_plan() -> style.PanelBuilder:
         query(SENT, "sent over the window"),
         unit="reqps",
         width=8,
-        colours={"planned for this second": "orange", "sent over the window": "green"},
+        colours={"planned for this second": style.PLANNED, "sent over the window": style.SENT},
     )
 
 
@@ -177,7 +176,7 @@ def phases() -> style.PanelBuilder:
     return style.state_timeline(
         Text("Phases of the plan", "One band a phase, on while the plan is in it."),
         query(f"max by (phase) (trafficgen_phase_info{{{SITE}}})", "{{phase}}"),
-        states={0: ("off", "text"), 1: ("on", "blue")},
+        states={0: ("off", style.NEUTRAL), 1: ("on", style.INFO)},
         width=8,
     )
 

@@ -20,9 +20,9 @@ SUBJECTS = {  # labels that say what an alert is about, and the word before thei
     "instance": "",
 }
 MOST = 50  # alerts of one severity in the table
-SEVERITIES = {"page": ("page", "red"), "ticket": ("ticket", "orange"), "info": ("info", "blue")}
-TITLES = {system.name: (system.title, "text") for system in systems.SYSTEMS}
-TO_BOARD = {"System": {"Open its board": f"/d/tidewatch-${{__value.raw}}?{style.KEPT}"}}
+SEVERITIES = {str(rank): named for rank, named in enumerate(style.SEVERITIES.values(), start=1)}
+TITLES = {system.name: (system.title, style.NEUTRAL) for system in systems.SYSTEMS}
+TO_BOARD = {"Open its board": f"/d/tidewatch-${{__value.raw}}?{style.KEPT}"}
 
 
 def board() -> style.Board:
@@ -55,7 +55,7 @@ def states_now() -> style.PanelBuilder:
     return style.table(
         Text(
             "Systems",
-            "The worst that fires decides the state. No data: it was measured within a day and is not now. No rules: "
+            "The worst that fires decides the state. Silent: it was measured within a day and is not now. No rules: "
             "its rules are not loaded, so nobody would know. Absent: this Prometheus has no series of it. "
             "What no alert ended is counted for a day at most. "
             "A name opens the system's board.",
@@ -63,10 +63,13 @@ def states_now() -> style.PanelBuilder:
         query(systems.state(), instant=True, form="table"),
         query(systems.since(), instant=True, form="table"),
         query(systems.firing(), instant=True, form="table"),
-        columns={"system": "System", "Value #A": "State", "Value #B": "For", "Value #C": "Alerts"},
-        units={"For": "s"},
-        states={"State": systems.STATES, "System": TITLES},
-        links=TO_BOARD,
+        columns={
+            "system": style.Column("System", states=TITLES, opens=TO_BOARD),
+            "Value #A": style.Column("State", states=systems.STATES, cell=style.PILL),
+            "Value #B": style.Column("For", "dtdurations", decimals=1),
+            "Value #C": style.Column("Alerts"),
+        },
+        sort=(("State", True), ("System", False)),
         width=10,
         height=9,
     )
@@ -81,11 +84,17 @@ def firing_now() -> style.PanelBuilder:
             f"Alerts with what they are about, and for how long; the {MOST} newest of each severity.",
             "no alert fires.",
         ),
-        query(about(f'bottomk by (severity) ({MOST}, {age}severity!="none"}})'), instant=True, form="table"),
-        columns={"severity": "Severity", "system": "System", "alertname": "Alert", "about": "About", "Value": "For"},
-        units={"For": "s"},
-        states={"Severity": SEVERITIES, "System": TITLES},
-        links=TO_BOARD,
+        query(
+            loudest_first(about(f'bottomk by (severity) ({MOST}, {age}severity!="none"}})')), instant=True, form="table"
+        ),
+        columns={
+            "severity": style.Column("Severity", states=SEVERITIES, cell=style.PILL, width=90),
+            "system": style.Column("System", states=TITLES, opens=TO_BOARD),
+            "alertname": style.Column("Alert", runbook=True),
+            "about": style.Column("About"),
+            "Value": style.Column("For", "dtdurations", decimals=1),
+        },
+        sort=(("Severity", False), ("For", False)),
         width=14,
         height=9,
     )
@@ -99,6 +108,13 @@ def about(alerts: str) -> str:
             worded = f'label_replace({worded}, "{label}", "{word}$1", "{label}", "(.+)")'
     names = ", ".join(f'"{label}"' for label in SUBJECTS)
     return f'label_replace(label_join({worded}, "about", " ", {names}), "about", "$1", "about", " *(.*?) *")'
+
+
+def loudest_first(alerts: str) -> str:
+    """The alerts with a number as their severity: names would put info before page."""
+    for rank, (name, _) in SEVERITIES.items():
+        alerts = f'label_replace({alerts}, "severity", "{rank}", "severity", "{name}")'
+    return alerts
 
 
 def states_over_time() -> style.PanelBuilder:
@@ -121,7 +137,7 @@ def failed_requests() -> style.PanelBuilder:
         ),
         query(f"sum({' or '.join(of_source)}) / (sum({' or '.join(every)}) > 0)", "failed"),
         unit="percentunit",
-        steps=((None, "green"), (0.0001, "orange"), (0.01, "red")),
+        steps=((None, style.GOOD), (0.0001, style.WARNING), (0.01, style.BAD)),
     )
 
 
@@ -139,7 +155,7 @@ def unsent_requests() -> style.PanelBuilder:
             "not sent",
         ),
         unit="percentunit",
-        steps=((None, "green"), (0.001, "orange"), (0.01, "red")),
+        steps=((None, style.GOOD), (0.001, style.WARNING), (0.01, style.BAD)),
     )
 
 
@@ -152,8 +168,8 @@ def promises_broken() -> style.PanelBuilder:
             "no web host is followed.",
         ),
         query('sum(tidewatch_hosting_sla_accounts{verdict="violated"})', "accounts"),
-        unit="short",
-        steps=((None, "green"), (1, "red")),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.BAD)),
     )
 
 
@@ -162,8 +178,8 @@ def stores_down() -> style.PanelBuilder:
     return style.stat(
         Text("Stores: offline", "Stores that are down within their business hours.", "no stores are followed."),
         query("sum(tidewatch_stores_offline)", "stores"),
-        unit="short",
-        steps=((None, "green"), (1, "red")),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.BAD)),
     )
 
 
@@ -180,8 +196,8 @@ def codes_worse() -> style.PanelBuilder:
             "or 0 * sum(tidewatch_release_records_total)",
             "codes",
         ),
-        unit="short",
-        steps=((None, "green"), (1, "red")),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.BAD)),
     )
 
 
@@ -190,6 +206,6 @@ def targets_down() -> style.PanelBuilder:
     return style.stat(
         Text("Itself: targets down", "Targets that Prometheus could not scrape last time."),
         query("count(up == 0) or 0 * count(up)", "targets"),
-        unit="short",
-        steps=((None, "green"), (1, "red")),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.BAD)),
     )

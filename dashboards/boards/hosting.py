@@ -3,14 +3,21 @@
 from dashboards import style
 from dashboards.style import Text, query
 
-HOST = 'source=~"$source"'
-ACCOUNT = 'source=~"$source", account_id=~"$account_id"'
+HOST = 'source=~"$host"'
+ACCOUNT = 'source=~"$host", account_id=~"$account"'
+SERVER = 'source=~"$host", server=~"$server"'
 REMAINING = f"min by (source, account_id) (tidewatch_hosting_sla_budget_remaining_ratio{{{ACCOUNT}}})"
 DOWNTIME = f"max by (source, account_id) (tidewatch_hosting_account_downtime_seconds{{{ACCOUNT}}})"
 DECISIONS = f'tidewatch_hosting_routing_decisions_total{{{HOST}, kind!="stay"}}'
-SERVER_STATES = {1: ("up", "green"), 2: ("overload", "orange"), 3: ("silent", "purple")}
-ACCOUNT_STATES = SERVER_STATES | {4: ("unrouted", "blue"), 5: ("unknown", "text")}
+SERVER_STATES = {1: ("up", style.GOOD), 2: ("overload", style.BAD), 3: ("silent", style.UNKNOWN)}
+ACCOUNT_STATES = SERVER_STATES | {4: ("unrouted", style.INFO), 5: ("unknown", style.ABSENT)}
+MINUTES = "suffix:min"
+ALLOWED = f"max(tidewatch_hosting_sla_allowed_downtime_seconds{{{HOST}}}) / 60"
+ONE_ACCOUNT = style.Detail("Only this account", "tidewatch-hosting", "account", "account_id", keep=("host", "window"))
+ONE_SERVER = style.Detail("Only this server", "tidewatch-hosting", "server", "server", keep=("host", "window"))
 WORST = 20  # accounts a panel; more rows than this are not read
+MOST_LINES = 10  # accounts a chart; more lines than this are not told apart
+LEFT = ((None, style.BAD), (0, style.WARNING), (0.5, style.GOOD))
 
 
 def board() -> style.Board:
@@ -20,12 +27,22 @@ def board() -> style.Board:
         title="Hosting SLA",
         description="A web host's promise: downtime of its customers against the cycle's allowance, and its causes.",
         variables=[
-            style.label_variable("source", "Host", "tidewatch_hosting_watermark_timestamp_seconds"),
+            style.host_variable(),
             style.label_variable(
-                "account_id", "Account", 'tidewatch_hosting_account_downtime_seconds{source=~"$source"}'
+                "account", "Account", f"tidewatch_hosting_account_downtime_seconds{{{HOST}}}", "account_id"
             ),
+            style.label_variable("server", "Server", f"tidewatch_hosting_server_state{{{HOST}}}"),
             style.window_variable(),
         ],
+        head=style.Head(
+            "hosting",
+            {"source": "Host", "account_id": "Account", "server": "Server", "slo": "Service level"},
+            chosen='source=~"$host|", account_id=~"$account|", server=~"$server|"',
+            details={
+                "account_id": ONE_ACCOUNT._replace(by="Account"),
+                "server": ONE_SERVER._replace(by="Server"),
+            },
+        ),
         rows=[
             style.Row(
                 "Now",
@@ -43,10 +60,10 @@ def board() -> style.Board:
 def promises_broken() -> style.PanelBuilder:
     """Accounts above the allowance."""
     return style.stat(
-        Text("Promises broken", "Accounts with more downtime in this cycle than is allowed; the table names them."),
-        query(f'sum(tidewatch_hosting_sla_accounts{{{HOST}, verdict="violated"}})', "accounts"),
-        unit="short",
-        steps=((None, "green"), (1, "red")),
+        Text("Promises broken", "Chosen accounts with more downtime in this cycle than allowed; the table names them."),
+        query(f"sum({REMAINING} < bool 0)", "accounts"),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.BAD)),
     )
 
 
@@ -56,17 +73,17 @@ def budget_of_the_worst() -> style.PanelBuilder:
         Text("Worst budget left", "Share of the allowed downtime that the worst account has left."),
         query(f"min({REMAINING})", "left"),
         unit="percentunit",
-        steps=((None, "red"), (0, "orange"), (0.5, "green")),
+        steps=LEFT,
     )
 
 
 def accounts_down() -> style.PanelBuilder:
     """Accounts whose site is down now."""
     return style.stat(
-        Text("Sites down", "Accounts whose server was overloaded or silent in the last accounted minute."),
-        query(f'sum(tidewatch_hosting_accounts{{{HOST}, state=~"overload|silent"}})', "sites"),
-        unit="short",
-        steps=((None, "green"), (1, "red")),
+        Text("Sites down", "Chosen accounts whose server was overloaded or silent in the last accounted minute."),
+        query(f'sum(tidewatch_hosting_account_state{{{ACCOUNT}, state=~"overload|silent"}})', "sites"),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.BAD)),
     )
 
 
@@ -74,9 +91,9 @@ def servers_down() -> style.PanelBuilder:
     """Servers down now."""
     return style.stat(
         Text("Servers down", "Servers that were overloaded or silent in the last accounted minute."),
-        query(f'sum(tidewatch_hosting_server_state{{{HOST}, state!="up"}})', "servers"),
-        unit="short",
-        steps=((None, "green"), (1, "red")),
+        query(f'sum(tidewatch_hosting_server_state{{{SERVER}, state!="up"}})', "servers"),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.BAD)),
     )
 
 
@@ -87,9 +104,9 @@ def allowed() -> style.PanelBuilder:
             "Allowed downtime",
             "0.1 % of the billing cycle, 41.76 minutes in 29 days. More breaks the promise.",
         ),
-        query(f"max(tidewatch_hosting_sla_allowed_downtime_seconds{{{HOST}}})", "allowed"),
-        unit="s",
-        spark=False,
+        query(ALLOWED, "allowed"),
+        unit=MINUTES,
+        decimals=1,
     )
 
 
@@ -101,29 +118,32 @@ def last_line_age() -> style.PanelBuilder:
             "Time since a line was last read. Servers log every minute.",
         ),
         query(f"time() - min(tidewatch_hosting_last_line_timestamp_seconds{{{HOST}}})", "ago"),
-        unit="s",
-        steps=((None, "green"), (120, "orange"), (180, "red")),
+        unit="dtdurations",
+        steps=((None, style.GOOD), (120, style.WARNING), (180, style.BAD)),
     )
 
 
 def standings() -> style.PanelBuilder:
     """The live twin of the report's table."""
     name = f"max by (source, account_id, account_name) (tidewatch_hosting_account_info{{{ACCOUNT}}})"
+    named = f"* on (source, account_id) group_left (account_name) {name}"
     return style.table(
         Text(
             "Accounts",
             "Downtime of each account in this cycle, to the second, and what is left of its allowance. The report "
             "(`exporter hosting report`) lists the outages behind it.",
         ),
-        query(f"{DOWNTIME} * on (source, account_id) group_left (account_name) {name}", instant=True, form="table"),
-        query(f"{REMAINING} * on (source, account_id) group_left (account_name) {name}", instant=True, form="table"),
+        query(f"{DOWNTIME} / 60 {named}", instant=True, form="table"),
+        query(f"{REMAINING} {named}", instant=True, form="table"),
         columns={
-            "account_id": "Account",
-            "account_name": "Name",
-            "Value #A": "Downtime",
-            "Value #B": "Allowance left",
+            "account_id": style.Column("Account", detail=ONE_ACCOUNT._replace(by="Account"), width=90),
+            "account_name": style.Column("Name"),
+            "Value #A": style.Column("Downtime", MINUTES, decimals=1, width=110),
+            "Value #B": style.Column(
+                "Allowance left", "percentunit", steps=LEFT, cell=style.PILL, decimals=0, width=120
+            ),
         },
-        units={"Downtime": "s", "Allowance left": "percentunit"},
+        sort=(("Allowance left", False), ("Downtime", True)),
         width=12,
         height=10,
     )
@@ -136,11 +156,13 @@ def downtime_over_time() -> style.PanelBuilder:
             "Downtime in the cycle",
             "Downtime so far of the worst accounts. A late line can take some back.",
         ),
-        query(f"topk({WORST}, {DOWNTIME})", "account {{account_id}}"),
-        query(f"max(tidewatch_hosting_sla_allowed_downtime_seconds{{{HOST}}})", "allowed"),
-        unit="s",
-        colours={"allowed": "red"},
+        query(f"topk({MOST_LINES}, {DOWNTIME}) / 60", "account {{account_id}}"),
+        query(ALLOWED, "allowed"),
+        unit=MINUTES,
+        colours={"allowed": style.BAD},
+        looks={"allowed": style.DASHED},
         height=10,
+        detail=ONE_ACCOUNT,
     )
 
 
@@ -156,6 +178,7 @@ def worst_accounts() -> style.PanelBuilder:
         Text("Worst accounts", "State of the accounts with the least left of their allowance. One row an account."),
         query(f"{state} and on (source, account_id) bottomk({WORST}, {REMAINING})", "account {{account_id}}"),
         states=ACCOUNT_STATES,
+        detail=ONE_ACCOUNT,
     )
 
 
@@ -165,12 +188,13 @@ def servers_over_time() -> style.PanelBuilder:
         "tidewatch_hosting_server_state",
         [name for name, _ in SERVER_STATES.values()],
         by="source, server",
-        matchers=HOST,
+        matchers=SERVER,
     )
     return style.state_timeline(
         Text("Servers", "One band a server: up, overloaded (workload above 1.0), or silent (no heartbeat)."),
         query(state, "server {{server}}"),
         states=SERVER_STATES,
+        detail=ONE_SERVER,
     )
 
 
@@ -178,8 +202,10 @@ def workloads() -> style.PanelBuilder:
     """Workload by server, and the limit."""
     return style.timeseries(
         Text("Workload", "Workload in each server's last heartbeat. Above 1 every site on the server is down."),
-        query(f"max by (source, server) (tidewatch_hosting_server_workload_ratio{{{HOST}}})", "server {{server}}"),
+        query(f"max by (source, server) (tidewatch_hosting_server_workload_ratio{{{SERVER}}})", "server {{server}}"),
         unit="percentunit",
+        limits=((1, style.BAD),),
+        detail=ONE_SERVER,
     )
 
 
@@ -188,12 +214,12 @@ def downtime_by_server() -> style.PanelBuilder:
     return style.bargauge(
         Text("Downtime by server and cause", "Time that each server was overloaded or silent in this cycle."),
         query(
-            f'max by (source, server, state) (tidewatch_hosting_server_state_seconds{{{HOST}, state!="up"}})',
+            f'max by (source, server, state) (tidewatch_hosting_server_state_seconds{{{SERVER}, state!="up"}}) / 60',
             "server {{server}} {{state}}",
             instant=True,
         ),
-        unit="s",
-        steps=((None, "orange"),),
+        unit=MINUTES,
+        detail=ONE_SERVER,
     )
 
 
@@ -205,11 +231,13 @@ def burning() -> style.PanelBuilder:
             "Downtime in the last hour",
             "What the last hour cost the worst accounts. Above the line, and three minutes, it alerts.",
         ),
-        query(f"topk({WORST}, max by (source, account_id) (delta({down}[1h])))", "account {{account_id}}"),
-        query(f"0.02 * max(tidewatch_hosting_sla_allowed_downtime_seconds{{{HOST}}})", "2 % of the allowance"),
-        unit="s",
-        colours={"2 % of the allowance": "red"},
+        query(f"topk({MOST_LINES}, max by (source, account_id) (delta({down}[1h]))) / 60", "account {{account_id}}"),
+        query(f"0.02 * {ALLOWED}", "2 % of the allowance"),
+        unit=MINUTES,
+        colours={"2 % of the allowance": style.BAD},
+        looks={"2 % of the allowance": style.DASHED},
         width=24,
+        detail=ONE_ACCOUNT,
     )
 
 
@@ -241,7 +269,7 @@ def decisions() -> style.PanelBuilder:
             "no route has been accounted yet.",
         ),
         query(f"sum by (kind) (rate(tidewatch_hosting_routing_decisions_total{{{HOST}}}[$window]))", "{{kind}}"),
-        unit="short",
+        unit="cps",
     )
 
 
@@ -250,7 +278,7 @@ def events_read() -> style.PanelBuilder:
     return style.timeseries(
         Text("Events read", "Events a second, by kind. Heartbeats should be steady."),
         query(f"sum by (event) (rate(tidewatch_hosting_events_total{{{HOST}}}[$window]))", "{{event}}"),
-        unit="short",
+        unit="eps",
         width=8,
     )
 
@@ -261,7 +289,7 @@ def failed_lines() -> style.PanelBuilder:
         Text("Lines not understood", "Lines a second that are no event, by reason; `restating` ones came late."),
         query(f"sum by (reason) (rate(tidewatch_hosting_lines_failed_total{{{HOST}}}[$window]))", "{{reason}}"),
         query(f"sum(rate(tidewatch_hosting_restating_events_total{{{HOST}}}[$window]))", "restating"),
-        unit="short",
+        unit="cps",
         width=8,
     )
 

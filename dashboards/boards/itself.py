@@ -35,6 +35,11 @@ def board() -> style.Board:
             ),
             style.window_variable(),
         ],
+        head=style.Head(
+            "itself",
+            {"job": "Job", "instance": "Instance", "source": "Source", "part": "Part"},
+            chosen='job=~"$job|", instance=~"$instance|", source=~"$source|"',
+        ),
         rows=[
             style.Row(
                 "Now",
@@ -66,8 +71,8 @@ def targets_down() -> style.PanelBuilder:
     return style.stat(
         Text("Targets down", "Targets that Prometheus could not scrape last time; see which in the timeline below."),
         query(f"count(up{{{SCRAPED}}} == 0) or vector(0)", "down"),
-        unit="short",
-        steps=((None, "green"), (1, "red")),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.BAD)),
     )
 
 
@@ -76,8 +81,8 @@ def systems_silent() -> style.PanelBuilder:
     return style.stat(
         Text("Systems failing", "Systems of the exporter that could not expose their metrics at the last scrape."),
         query(f"count(tidewatch_system_up{{{SCRAPED}}} == 0) or vector(0)", "failing"),
-        unit="short",
-        steps=((None, "green"), (1, "red")),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.BAD)),
     )
 
 
@@ -90,7 +95,7 @@ def behind() -> style.PanelBuilder:
         ),
         query(f"max(tidewatch_log_lag_bytes{{{SOURCE}}})", "lag"),
         unit="bytes",
-        steps=((None, "green"), (10e6, "orange"), (100e6, "red")),
+        steps=((None, style.GOOD), (10e6, style.WARNING), (100e6, style.BAD)),
     )
 
 
@@ -104,7 +109,7 @@ def lost_in_an_hour() -> style.PanelBuilder:
         ),
         query(f"sum(increase({LOST}[1h]))", "lost"),
         unit="bytes",
-        steps=((None, "green"), (1, "red")),
+        steps=((None, style.GOOD), (1, style.BAD)),
     )
 
 
@@ -118,7 +123,7 @@ def share_of_bad_lines() -> style.PanelBuilder:
             "bad",
         ),
         unit="percentunit",
-        steps=((None, "green"), (0.0001, "orange"), (0.01, "red")),
+        steps=((None, style.GOOD), (0.0001, style.WARNING), (0.01, style.BAD)),
     )
 
 
@@ -127,9 +132,8 @@ def alertmanagers_known() -> style.PanelBuilder:
     return style.stat(
         Text("Alertmanagers", "Alertmanagers that Prometheus sends alerts to. At zero, nobody is told of anything."),
         query("max(prometheus_notifications_alertmanagers_discovered)", "known"),
-        unit="short",
-        steps=((None, "red"), (1, "green")),
-        spark=False,
+        unit="none",
+        steps=((None, style.BAD), (1, style.GOOD)),
     )
 
 
@@ -145,9 +149,16 @@ def targets_over_time() -> style.PanelBuilder:
 def scrape_durations() -> style.PanelBuilder:
     """How long scrapes take."""
     return style.timeseries(
-        Text("Scrape duration", "Time each target took to answer. Near the scrape interval, samples go missing."),
+        Text(
+            "Scrape duration",
+            "Time each target took to answer. Near the interval (dashed), samples go missing.",
+            "the dashed line needs a Prometheus that scrapes itself.",
+        ),
         query(f"max by (job) (scrape_duration_seconds{{{SCRAPED}}})", "{{job}}"),
+        query('min(prometheus_target_interval_length_seconds{quantile="0.5"})', "interval"),
         unit="s",
+        colours={"interval": style.BAD},
+        looks={"interval": style.DASHED},
     )
 
 
@@ -165,7 +176,7 @@ def lines_read() -> style.PanelBuilder:
     return style.timeseries(
         Text("Lines read", "Log lines a second, good and bad, by source."),
         query(f"sum by (source) (rate(tidewatch_log_lines_total{{{SOURCE}}}[$window]))", "{{source}}"),
-        unit="short",
+        unit="cps",
     )
 
 
@@ -195,7 +206,7 @@ def failed_lines() -> style.PanelBuilder:
             f"sum by (source, reason) (rate(tidewatch_log_lines_failed_total{{{SOURCE}}}[$window]))",
             "{{source}} {{reason}}",
         ),
-        unit="short",
+        unit="cps",
     )
 
 
@@ -204,7 +215,8 @@ def lost_and_rotated() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Rotations and loss",
-            "Rotations in the window by kind (lines), and bytes lost (red). A rename loses nothing; a truncation may.",
+            "Rotations in the window by kind (left), and bytes lost (right, red). A rename loses nothing, a "
+            "truncation may.",
         ),
         query(
             f"sum by (source, kind) (increase(tidewatch_log_rotations_total{{{SOURCE}}}[$window]))",
@@ -215,7 +227,8 @@ def lost_and_rotated() -> style.PanelBuilder:
             "{{source}} {{system}} lost bytes",
         ),
         unit="short",
-        colours={"/lost bytes$/": "red"},
+        colours={"/lost bytes$/": style.BAD},
+        units={"/lost bytes$/": "bytes"},
     )
 
 
@@ -287,6 +300,7 @@ def send_lateness() -> style.PanelBuilder:
             for quantile, name in ((0.99, "99"), (0.5, "50"))
         ),
         unit="s",
+        width=8,
     )
 
 
@@ -301,6 +315,7 @@ def planned_rate() -> style.PanelBuilder:
         query(f"sum(trafficgen_planned_rate{{{SOURCE}}})", "planned for this second"),
         query(f"sum(rate(trafficgen_sent_requests_total{{{SOURCE}}}[$window]))", "sent over the window"),
         unit="reqps",
+        width=8,
     )
 
 
@@ -314,7 +329,8 @@ def generator_saturated() -> style.PanelBuilder:
         ),
         query(f"max by (source) (avg_over_time(trafficgen_saturated{{{SOURCE}}}[$window]))", "{{source}}"),
         unit="percentunit",
-        height=6,
+        most=1,
+        width=8,
     ).id(30)
 
 
@@ -324,7 +340,6 @@ def cpu_by_job() -> style.PanelBuilder:
         Text("Processor", "Cores in use by process. At 1 a Python process is full: give the exporter fewer sources."),
         query(f"sum by (job) (rate(process_cpu_seconds_total{{{SCRAPED}}}[$__rate_interval]))", "{{job}}"),
         unit="short",
-        width=8,
     )
 
 
@@ -334,7 +349,6 @@ def memory_by_job() -> style.PanelBuilder:
         Text("Memory", "Resident memory by process. It should be flat; growth comes with the number of series."),
         query(f"sum by (job) (process_resident_memory_bytes{{{SCRAPED}}})", "{{job}}"),
         unit="bytes",
-        width=8,
     )
 
 
@@ -347,7 +361,6 @@ def collect_durations() -> style.PanelBuilder:
             "{{system}}",
         ),
         unit="s",
-        width=8,
     )
 
 
@@ -360,6 +373,12 @@ def versions() -> style.PanelBuilder:
             instant=True,
             form="table",
         ),
-        columns={"job": "Job", "instance": "Instance", "version": "Version", "python": "Python"},
-        height=5,
+        columns={
+            "job": style.Column("Job"),
+            "instance": style.Column("Instance"),
+            "version": style.Column("Version"),
+            "python": style.Column("Python"),
+        },
+        sort=(("Job", False), ("Instance", False)),
+        width=12,
     )

@@ -3,21 +3,22 @@
 from dashboards import style
 from dashboards.style import Text, query
 
-SOURCE = 'source=~"$source"'
+SOURCE = 'source=~"$stream"'
 PAIR = f'{SOURCE}, candidate=~"$candidate", code=~"$code"'
 ERRORS = f'tidewatch_release_errors_total{{{SOURCE}, code=~"$code"}}'
 ACTIVE = f"tidewatch_release_alert_active{{{PAIR}, "
 CODE = "max by (source, candidate, code)"
-BY_RATIO = (
-    (None, "#2166ac"),
-    (-1.5, "#67a9cf"),
-    (-0.75, "#b8d8ea"),
-    (-0.001, "#d8d8d8"),  # exactly 0: not certain
-    (0.001, "#fbc4a8"),
-    (0.75, "#ef8a62"),
-    (1.5, "#b2182b"),
+BY_RATIO = (  # of log2 of the ratio
+    style.Band(style.LOWEST, "better, a quarter or less", style.BETTER[2]),
+    style.Band(-2, "better, a half or less", style.BETTER[1]),
+    style.Band(-1, "a little better", style.BETTER[0]),
+    style.Band(-0.001, "not certain", style.SAME),  # exactly 0
+    style.Band(0.001, "a little worse", style.WORSE[0]),
+    style.Band(1, "worse, \N{MULTIPLICATION SIGN}2 or more", style.WORSE[1]),
+    style.Band(2, "worse, \N{MULTIPLICATION SIGN}4 or more", style.WORSE[2]),
 )
-THRESHOLD = {"threshold": {"lineStyle": {"fill": "dash", "dash": [8, 6]}, "fillOpacity": 0}}
+MOST_CODES = 20  # rows that can be told apart
+ONE_CODE = style.Detail("Only this code", "tidewatch-releases", "code", "code", keep=("stream", "candidate", "window"))
 
 
 def board() -> style.Board:
@@ -27,11 +28,17 @@ def board() -> style.Board:
         title="Releases",
         description="Error codes of a candidate build against the baseline's at the same time, and what is proven.",
         variables=[
-            style.label_variable("source", "Stream", "tidewatch_release_records_total"),
+            style.stream_variable(),
             style.label_variable("candidate", "Candidate", f"tidewatch_release_log_evidence{{{SOURCE}}}"),
             style.label_variable("code", "Code", f"tidewatch_release_log_evidence{{{SOURCE}}}"),
             style.window_variable(),
         ],
+        head=style.Head(
+            "releases",
+            {"source": "Stream", "candidate": "Candidate", "code": "Code", "build": "Build"},
+            chosen='source=~"$stream|", candidate=~"$candidate|", code=~"$code|"',
+            details={"code": ONE_CODE._replace(by="Code")},
+        ),
         rows=[
             style.Row("Now", [codes_worse(), codes_rising(), builds_silent(), last_record(), refused()]),
             style.Row("Which code is worse?", [ratio_by_code(), comparison()]),
@@ -49,8 +56,8 @@ def codes_worse() -> style.PanelBuilder:
             "Codes worse", "Error codes of which the evidence says that the candidate has more. One is reason to act."
         ),
         query(f'sum({CODE} ({ACTIVE}detector="evidence"}}))', "worse"),
-        unit="short",
-        steps=((None, "green"), (1, "red")),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.BAD)),
         width=5,
     )
 
@@ -60,8 +67,8 @@ def codes_rising() -> style.PanelBuilder:
     return style.stat(
         Text("Codes rising", "Error codes whose rate in the candidate has changed lately, by the onset detector."),
         query(f'sum({CODE} ({ACTIVE}detector="onset"}}))', "rising"),
-        unit="short",
-        steps=((None, "green"), (1, "orange")),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.WARNING)),
         width=5,
     )
 
@@ -73,8 +80,8 @@ def builds_silent() -> style.PanelBuilder:
             "Builds silent", "Builds that sent nothing in the last five bins while others did: healthy, or not running?"
         ),
         query(f"sum(min by (source, build) (tidewatch_release_build_silent{{{SOURCE}}}))", "silent"),
-        unit="short",
-        steps=((None, "green"), (1, "orange")),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.WARNING)),
         width=5,
     )
 
@@ -84,8 +91,8 @@ def last_record() -> style.PanelBuilder:
     return style.stat(
         Text("Last record", "Time since the last record of any build. When it grows, nothing is being compared."),
         query(f"time() - max(tidewatch_release_last_record_timestamp_seconds{{{SOURCE}}} > 0)", "ago"),
-        unit="s",
-        steps=((None, "green"), (15, "orange"), (60, "red")),
+        unit="dtdurations",
+        steps=((None, style.GOOD), (15, style.WARNING), (60, style.BAD)),
         width=5,
     )
 
@@ -101,26 +108,34 @@ def refused() -> style.PanelBuilder:
             "refused",
         ),
         unit="percentunit",
-        steps=((None, "green"), (0.0001, "orange"), (0.01, "red")),
+        steps=((None, style.GOOD), (0.0001, style.WARNING), (0.01, style.BAD)),
     )
 
 
 def ratio_by_code() -> style.PanelBuilder:
     """Code by time: the candidate's rate over the baseline's."""
     window = f'{{{PAIR}, window="recent"}}'
+    most = f"topk({MOST_CODES}, {CODE} (tidewatch_release_log_evidence{{{PAIR}}} @ end()))"
     ratio, low, high = (f"{CODE} (tidewatch_release_rate_ratio{end}{window})" for end in ("", "_lower", "_upper"))
     return style.status_history(
         Text(
             "Candidate against baseline, by code",
-            "log2 of the rate ratio over the last 30 bins: blue is better, red is worse, grey where the exact 95 % "
-            "interval holds 1, so that nothing can be said. An empty cell has no errors in either build.",
+            "The ratio of rates over the last 30 bins, of the codes with the most evidence: blue is better, red is "
+            "worse, grey where the exact 95 % interval holds 1, so that nothing can be said. An empty cell has no "
+            "errors in either build.",
             "no code has come from both builds yet.",
         ),
         query(
-            f"(log2(clamp({ratio}, 0.0625, 16)) and ({low} > 1 or {high} < 1)) or 0 * clamp({ratio}, 0, 16)", "{{code}}"
+            style.in_numeric_order(
+                f"((log2(clamp({ratio}, 0.0625, 16)) and ({low} > 1 or {high} < 1)) or 0 * clamp({ratio}, 0, 16)) "
+                f"and on (source, candidate, code) {most}",
+                "code",
+            ),
+            "{{code}}",
         ),
-        steps=BY_RATIO,
-        height=16,
+        bands=BY_RATIO,
+        height=14,
+        detail=ONE_CODE,
     )
 
 
@@ -131,7 +146,7 @@ def comparison() -> style.PanelBuilder:
         Text(
             "All codes, since the start",
             "The ratio and its exact 95 % interval; q is the p-value corrected for looking at many codes. "
-            "Sort by evidence: what is above the threshold is proven.",
+            "The codes with the most evidence stand first: what is above the threshold is proven.",
             "no two builds have been seen yet.",
         ),
         query(f'{by} (tidewatch_release_rate_ratio{{{PAIR}, window="all"}})', instant=True, form="table"),
@@ -141,16 +156,18 @@ def comparison() -> style.PanelBuilder:
         query(f"{by} (tidewatch_release_log_evidence{{{PAIR}}})", instant=True, form="table"),
         query(f'{by} ({ACTIVE}detector="evidence"}})', instant=True, form="table"),
         columns={
-            "code": "Code",
-            "candidate": "Candidate",
-            "Value #A": "Ratio",
-            "Value #B": "At least",
-            "Value #C": "At most",
-            "Value #D": "q",
-            "Value #E": "Log evidence",
-            "Value #F": "Verdict",
+            "code": style.Column("Code", detail=ONE_CODE._replace(by="Code")),
+            "candidate": style.Column("Candidate"),
+            "Value #F": style.Column(
+                "Verdict", states={0: ("not proven", style.SAME), 1: ("worse", style.BAD)}, cell=style.PILL
+            ),
+            "Value #A": style.Column("Ratio", decimals=2),
+            "Value #B": style.Column("At least", decimals=2, steps=((None, style.NEUTRAL), (1, style.BAD))),
+            "Value #C": style.Column("At most", decimals=2, steps=((None, style.GOOD), (1, style.NEUTRAL))),
+            "Value #D": style.Column("q", decimals=4),
+            "Value #E": style.Column("Log evidence", decimals=1),
         },
-        states={"Verdict": {0: ("not proven", "text"), 1: ("worse", "red")}},
+        sort=(("Verdict", True), ("Log evidence", True)),
         height=10,
     )
 
@@ -167,8 +184,10 @@ def evidence() -> style.PanelBuilder:
         query(f"topk(10, {CODE} (tidewatch_release_log_evidence{{{PAIR}}}))", "{{code}}"),
         query(f"max(tidewatch_release_log_evidence_threshold{{{SOURCE}}})", "threshold"),
         unit="short",
-        colours={"threshold": "red"},
-        looks=THRESHOLD,
+        colours={"threshold": style.BAD},
+        looks={"threshold": style.DASHED},
+        height=9,
+        detail=ONE_CODE,
     )
 
 
@@ -184,8 +203,10 @@ def onset() -> style.PanelBuilder:
         query(f"topk(10, {CODE} (tidewatch_release_onset_score{{{PAIR}}}))", "{{code}}"),
         query(f"max(tidewatch_release_onset_threshold{{{SOURCE}}})", "threshold"),
         unit="short",
-        colours={"threshold": "red"},
-        looks=THRESHOLD,
+        colours={"threshold": style.BAD},
+        looks={"threshold": style.DASHED},
+        height=9,
+        detail=ONE_CODE,
     )
 
 
@@ -198,16 +219,28 @@ def alerts_over_time() -> style.PanelBuilder:
             "no code was worse in the range.",
         ),
         query(f'max by (code, detector) ({ACTIVE}detector=~"evidence|onset"}}) == 1', "{{code}} {{detector}}"),
-        states={1: ("worse", "red")},
+        states={1: ("worse", style.BAD)},
+        detail=ONE_CODE,
     )
 
 
 def counts_by_code() -> style.PanelBuilder:
     """Where the errors are."""
     return style.heatmap(
-        Text("Errors by code", "Errors a second of all builds, one row a code. A row that lights up is where to look."),
-        query(f"sum by (code) (rate({ERRORS}[$window]))", "{{code}}"),
-        unit="short",
+        Text(
+            "Errors by code",
+            f"Errors a second of all builds, a row for each of the {MOST_CODES} codes with the most. A row that lights "
+            "up is where to look.",
+        ),
+        query(
+            style.in_numeric_order(
+                f"sum by (code) (rate({ERRORS}[$window])) "
+                f"and on (code) topk({MOST_CODES}, sum by (code) (increase({ERRORS}[$__range] @ end())))",
+                "code",
+            ),
+            "{{code}}",
+        ),
+        unit="cps",
         height=12,
     )
 
@@ -220,7 +253,7 @@ def errors_by_build() -> style.PanelBuilder:
             "Errors a second, all chosen codes. If one build is up in all codes alike, it has more users, or retries.",
         ),
         query(f"sum by (build) (rate({ERRORS}[$window]))", "{{build}}"),
-        unit="short",
+        unit="cps",
         height=12,
     )
 
@@ -236,6 +269,8 @@ def storms() -> style.PanelBuilder:
         ),
         query(f"topk(10, {CODE} (tidewatch_release_dispersion_ratio{{{PAIR}}}))", "{{code}}"),
         unit="short",
+        width=24,
+        detail=ONE_CODE,
     )
 
 
@@ -244,7 +279,8 @@ def records_taken() -> style.PanelBuilder:
     return style.timeseries(
         Text("Records taken", "Records a second that were taken into the counts, by stream."),
         query(f"sum by (source) (rate(tidewatch_release_records_total{{{SOURCE}}}[$window]))", "{{source}}"),
-        unit="short",
+        unit="cps",
+        width=8,
     )
 
 
@@ -254,7 +290,8 @@ def records_refused() -> style.PanelBuilder:
         Text("Records not counted", "By reason; late is for a bin that was closed, other is folded past the caps."),
         query(f"sum by (reason) (rate(tidewatch_release_records_failed_total{{{SOURCE}}}[$window]))", "{{reason}}"),
         query(f"sum(rate(tidewatch_release_folded_records_total{{{SOURCE}}}[$window]))", "folded into other"),
-        unit="short",
+        unit="cps",
+        width=8,
     )
 
 
@@ -271,6 +308,7 @@ def behind() -> style.PanelBuilder:
             "{{source}}",
         ),
         unit="s",
+        width=8,
     )
 
 

@@ -4,12 +4,13 @@ from alerts.slo.model import read_service_levels
 from dashboards import service_levels, style
 from dashboards.style import Text, query
 
-SITE = 'source=~"$source"'
-LOGGED = 'tidewatch_http_requests_total{source=~"$source"}'
-LOGGED_5XX = 'tidewatch_http_requests_total{source=~"$source", code=~"5.."}'
-FROM_PLAN = 'trafficgen_request_duration_seconds_bucket{source=~"$source", from="plan"}'
-COUNTED = 'tidewatch_stats_responses_total{source=~"$source"}'
-FIRING = 'ALERTS{alertstate="firing", severity!="none"}'  # severity none is the watchdog, which always fires
+SITE = 'source=~"$site"'
+ROUTE = 'source=~"$site", route=~"$route"'
+LOGGED = f"tidewatch_http_requests_total{{{ROUTE}}}"
+LOGGED_5XX = f'tidewatch_http_requests_total{{{ROUTE}, code=~"5.."}}'
+FROM_PLAN = f'trafficgen_request_duration_seconds_bucket{{{SITE}, from="plan"}}'
+COUNTED = f"tidewatch_stats_responses_total{{{SITE}}}"
+ONE_ROUTE = style.Detail("Only this route", "tidewatch-site", "route", "route", keep=("site", "window"))
 NO_TIMES = "the access log has no times (format tab); use tab-timed, json or a format with a duration."
 
 SHARE_OF_5XX = (  # `> 0` keeps a quiet site from dividing by zero; `or` makes "no request failed" a 0, not a hole
@@ -24,9 +25,17 @@ def board() -> style.Board:
         title="Site traffic",
         description="One site's traffic: planned and sent, seen by the log and the stats page, and what of it fails.",
         variables=[
-            style.label_variable("source", "Site", '{__name__=~"tidewatch_http_requests_total|tidewatch_stats_up"}'),
+            style.site_variable(),
+            style.label_variable(
+                "route",
+                "Route",
+                f"tidewatch_http_requests_total{{{SITE}}}",
+                all_value=".*",
+                may_be_empty="no access log is read.",
+            ),
             style.window_variable(),
         ],
+        head=style.Head("site", {"source": "Site", "slo": "Service level", "code": "Code"}, chosen='source=~"$site|"'),
         rows=[
             style.Row(
                 "Now",
@@ -36,7 +45,6 @@ def board() -> style.Board:
                     slowest_hundredth(),
                     response_bytes_rate(),
                     last_line_age(),
-                    alerts_firing(),
                 ],
             ),
             *service_levels.rows(read_service_levels()),
@@ -45,9 +53,8 @@ def board() -> style.Board:
                 "What are the answers?", [rate_by_code(), requests_by_route(), share_of_errors(), errors_by_route()]
             ),
             style.Row("How long do they take?", [latency_from_plan_and_send(), latency_by_log(), latency_spread()]),
-            style.Row("What is firing?", [alerts_over_time(), alerts_now()]),
         ],
-        unused=range(8, 13),
+        unused=range(7, 13),
     )
 
 
@@ -57,6 +64,7 @@ def request_rate() -> style.PanelBuilder:
         Text("Requests", "Requests a second in the access log. A sudden fall means no visitors, or no monitoring."),
         query(f"sum(rate({LOGGED}[$window]))", "requests"),
         unit="reqps",
+        width=5,
     )
 
 
@@ -66,7 +74,8 @@ def share_of_server_errors() -> style.PanelBuilder:
         Text("Server errors", "Share of requests answered 5xx. Any at all is a reason to look at the panels below."),
         query(SHARE_OF_5XX, "5xx"),
         unit="percentunit",
-        steps=((None, "green"), (0.0001, "orange"), (0.01, "red")),
+        steps=((None, style.GOOD), (0.0001, style.WARNING), (0.01, style.BAD)),
+        width=5,
     )
 
 
@@ -83,6 +92,7 @@ def slowest_hundredth() -> style.PanelBuilder:
             "p99",
         ),
         unit="s",
+        width=5,
     )
 
 
@@ -90,8 +100,9 @@ def response_bytes_rate() -> style.PanelBuilder:
     """Bytes served a second."""
     return style.stat(
         Text("Served", "Response bytes a second, as the access log gives them."),
-        query('sum(rate(tidewatch_http_response_bytes_total{source=~"$source"}[$window]))', "bytes"),
+        query(f"sum(rate(tidewatch_http_response_bytes_total{{{ROUTE}}}[$window]))", "bytes"),
         unit="Bps",
+        width=5,
     )
 
 
@@ -101,20 +112,9 @@ def last_line_age() -> style.PanelBuilder:
         Text(
             "Last line read", "Seconds since a line was read from the log; when this grows, the rates above are stale."
         ),
-        query('time() - max(tidewatch_log_last_line_timestamp_seconds{source=~"$source"})', "age"),
-        unit="s",
-        steps=((None, "green"), (60, "orange"), (300, "red")),
-        spark=False,
-    )
-
-
-def alerts_firing() -> style.PanelBuilder:
-    """How many alerts want attention."""
-    return style.stat(
-        Text("Alerts firing", "Alerts that want attention now; which ones stands at the end of this board."),
-        query(f"count({FIRING}) or vector(0)", "alerts"),
-        unit="short",
-        steps=((None, "green"), (1, "red")),
+        query(f"time() - max(tidewatch_log_last_line_timestamp_seconds{{{SITE}}})", "age"),
+        unit="dtdurations",
+        steps=((None, style.GOOD), (60, style.WARNING), (300, style.BAD)),
     )
 
 
@@ -124,20 +124,21 @@ def planned_sent_logged_counted() -> style.PanelBuilder:
         Text(
             "Planned, sent, logged and counted",
             "Four measures of one traffic: the generator's plan, what it sent, the access log, the stats page. "
-            "They lie on each other; where two lines part, requests are lost, or uncounted, between them.",
+            "They lie on each other; where two lines part, requests are lost, or uncounted, between them. "
+            "Always of all routes: nobody else knows them.",
         ),
         query(f"sum(rate({COUNTED}[$window]))", "counted by the stats page"),
-        query(f"sum(rate({LOGGED}[$window]))", "in the access log"),
+        query(f"sum(rate(tidewatch_http_requests_total{{{SITE}}}[$window]))", "in the access log"),
         query(f"sum(rate(trafficgen_sent_requests_total{{{SITE}}}[$window]))", "sent"),
         query(f"sum(rate(trafficgen_planned_requests_total{{{SITE}}}[$window]))", "planned"),
         unit="reqps",
         width=16,
         height=10,
         colours={
-            "counted by the stats page": "purple",
-            "in the access log": "blue",
-            "sent": "green",
-            "planned": "orange",
+            "counted by the stats page": style.COUNTED,
+            "in the access log": style.LOGGED,
+            "sent": style.SENT,
+            "planned": style.PLANNED,
         },
         looks={  # four lines on each other stay visible: wide and pale below, thin and dashed on top
             "counted by the stats page": {"lineWidth": 7, "fillOpacity": 0},
@@ -183,6 +184,7 @@ def requests_by_route() -> style.PanelBuilder:
         query(f"sum by (route) (rate({LOGGED}[$window]))", "{{route}}"),
         unit="reqps",
         stacked=True,
+        detail=ONE_ROUTE,
     )
 
 
@@ -196,7 +198,7 @@ def share_of_errors() -> style.PanelBuilder:
             "no request has been answered with an error code since the exporter started.",
         ),
         query(
-            'sum by (code) (rate(tidewatch_http_requests_total{source=~"$source", code=~"[45].."}[$window])) '
+            f'sum by (code) (rate(tidewatch_http_requests_total{{{ROUTE}, code=~"[45].."}}[$window])) '
             f"/ on () group_left () (sum(rate({LOGGED}[$window])) > 0)",
             "{{code}}",
         ),
@@ -215,6 +217,7 @@ def errors_by_route() -> style.PanelBuilder:
         ),
         query(f"sum by (route, code) (rate({LOGGED_5XX}[$window]))", "{{route}} {{code}}"),
         unit="reqps",
+        detail=ONE_ROUTE,
     )
 
 
@@ -247,7 +250,7 @@ def latency_by_log() -> style.PanelBuilder:
         *(
             query(
                 f"histogram_quantile({quantile}, sum by (le) "
-                '(rate(tidewatch_http_request_duration_seconds_bucket{source=~"$source"}[$window])))',
+                f"(rate(tidewatch_http_request_duration_seconds_bucket{{{ROUTE}}}[$window])))",
                 f"p{name}",
             )
             for quantile, name in ((0.99, "99"), (0.9, "90"), (0.5, "50"))
@@ -272,32 +275,4 @@ def latency_spread() -> style.PanelBuilder:
         ),
         unit="s",
         width=8,
-    )
-
-
-def alerts_over_time() -> style.PanelBuilder:
-    """When did each alert fire?"""
-    return style.state_timeline(
-        Text(
-            "Alerts over time",
-            "One band an alert, pending or firing. Watchdog fires always: without its band, alerting itself is down.",
-            "no rules are loaded.",
-        ),
-        query(
-            'max by (alertname) (ALERTS{alertstate="firing", severity!="none"} * 2 '
-            'or ALERTS{alertstate="pending", severity!="none"} or ALERTS{severity="none"} * 3)',
-            "{{alertname}}",
-        ),
-        states={1: ("pending", "orange"), 2: ("firing", "red"), 3: ("alive", "green")},
-        width=14,
-    )
-
-
-def alerts_now() -> style.PanelBuilder:
-    """The alerts that fire now."""
-    return style.table(
-        Text("Firing now", "Alerts that fire at the end of the range, by severity.", "nothing is wrong."),
-        query(f"max by (alertname, severity, job) ({FIRING})", instant=True, form="table"),
-        columns={"severity": "Severity", "alertname": "Alert", "job": "Job"},
-        width=10,
     )

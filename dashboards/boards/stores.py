@@ -3,9 +3,13 @@
 from dashboards import style
 from dashboards.style import Text, query
 
-SOURCE = 'source=~"$source"'
-WINDOW = f'{SOURCE}, window="$span"'
-STATES = {1: ("up", "green"), 2: ("down", "red"), 3: ("unknown", "purple"), 4: ("closed", "text")}
+SOURCE = 'source=~"$inbox"'
+STORE = 'source=~"$inbox", store_id=~"$store"'
+SPAN = 'window="$span"'
+WINDOW = f"{SOURCE}, {SPAN}"
+STATES = {1: ("up", style.GOOD), 2: ("down", style.BAD), 3: ("unknown", style.ABSENT), 4: ("closed", style.NEUTRAL)}
+COLOURS = {"up": style.GOOD, "down": style.BAD, "unknown": style.ABSENT, "closed": style.NEUTRAL}
+ONE_STORE = style.Detail("Only this store", "tidewatch-stores", "store", "store_id", keep=("inbox", "span", "window"))
 BANDS = ("0 %", "below 50 %", "50 to 90 %", "90 to 99 %", "99 to 100 %", "100 %", "none")
 WORST = 20  # stores a panel; more rows than this are not read
 NO_SINGLE = "single stores are exposed only with `per_store: true`."
@@ -18,10 +22,23 @@ def board() -> style.Board:
         title="Stores",
         description="Uptime of stores within their business hours, from hourly polls, and the evidence behind it.",
         variables=[
-            style.label_variable("source", "Stores", "tidewatch_store_polls_total"),
+            style.inbox_variable(),
+            style.label_variable(
+                "store",
+                "Store",
+                f'{{__name__=~"tidewatch_store_state|tidewatch_store_offline_seconds", {SOURCE}}}',
+                "store_id",
+                may_be_empty=NO_SINGLE,
+            ),
             style.choice_variable("span", "Last", ("hour", "day", "week"), "day"),
             style.window_variable(),
         ],
+        head=style.Head(
+            "stores",
+            {"source": "Stores of", "store_id": "Store", "slo": "Service level"},
+            chosen='source=~"$inbox|", store_id=~"$store|"',
+            details={"store_id": ONE_STORE._replace(by="Store")},
+        ),
         rows=[
             style.Row("Now", [offline(), silent(), uptime(), coverage(), ingest_age(), reports_running()]),
             style.Row("Which stores are down?", [states(), longest(), by_zone()]),
@@ -38,8 +55,8 @@ def offline() -> style.PanelBuilder:
     return style.stat(
         Text("Stores offline", "Open stores that two polls in a row found inactive; the table names the worst."),
         query(f"sum(tidewatch_stores_offline{{{SOURCE}}})", "stores"),
-        unit="short",
-        steps=((None, "green"), (1, "orange")),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.WARNING)),
     )
 
 
@@ -48,8 +65,8 @@ def silent() -> style.PanelBuilder:
     return style.stat(
         Text("Stores not polled", "Open stores that should have been polled in the last two and a half hours."),
         query(f"sum(tidewatch_stores_silent{{{SOURCE}}})", "stores"),
-        unit="short",
-        steps=((None, "green"), (1, "orange")),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.WARNING)),
     )
 
 
@@ -59,7 +76,7 @@ def uptime() -> style.PanelBuilder:
         Text("Uptime", "Uptime of all stores over their known business time, in the span chosen above."),
         query(f"min(tidewatch_store_uptime_ratio{{{WINDOW}}})", "uptime"),
         unit="percentunit",
-        steps=((None, "red"), (0.9, "orange"), (0.95, "green")),
+        steps=((None, style.BAD), (0.9, style.WARNING), (0.95, style.GOOD)),
     )
 
 
@@ -69,7 +86,7 @@ def coverage() -> style.PanelBuilder:
         Text("Observed", "Share of business time within 90 minutes of a poll; the rest is assumed or unknown."),
         query(f"min(tidewatch_store_coverage_ratio{{{WINDOW}}})", "observed"),
         unit="percentunit",
-        steps=((None, "red"), (0.8, "orange"), (0.9, "green")),
+        steps=((None, style.BAD), (0.8, style.WARNING), (0.9, style.GOOD)),
     )
 
 
@@ -78,8 +95,9 @@ def ingest_age() -> style.PanelBuilder:
     return style.stat(
         Text("Last new polls", "Time since polls came in that were new. They come every hour."),
         query(f"time() - min(tidewatch_store_last_ingest_timestamp_seconds{{{SOURCE}}})", "ago"),
-        unit="s",
-        steps=((None, "green"), (4500, "orange"), (9000, "red")),
+        unit="dtdurations",
+        decimals=1,
+        steps=((None, style.GOOD), (4500, style.WARNING), (9000, style.BAD)),
     )
 
 
@@ -88,8 +106,8 @@ def reports_running() -> style.PanelBuilder:
     return style.stat(
         Text("Reports wanted", "Reports that were asked for and are not made yet."),
         query(f"sum(tidewatch_store_reports_running{{{SOURCE}}})", "reports"),
-        unit="short",
-        steps=((None, "green"), (10, "orange")),
+        unit="none",
+        steps=((None, style.GOOD), (10, style.WARNING)),
     )
 
 
@@ -102,7 +120,7 @@ def states() -> style.PanelBuilder:
         ),
         query(f"sum by (state) (tidewatch_stores{{{SOURCE}}})", "{{state}}"),
         unit="short",
-        colours={"up": "green", "down": "red", "unknown": "purple", "closed": "text"},
+        colours=COLOURS,
         width=8,
     )
 
@@ -115,9 +133,18 @@ def longest() -> style.PanelBuilder:
             "For how long. `exporter stores report --explain STORE` shows the polls behind it.",
             "no store is offline.",
         ),
-        query(f"max by (store_id) (tidewatch_store_offline_seconds{{{SOURCE}}})", instant=True, form="table"),
-        columns={"store_id": "Store", "Value": "Offline for"},
-        units={"Offline for": "s"},
+        query(f"max by (store_id) (tidewatch_store_offline_seconds{{{STORE}}})", instant=True, form="table"),
+        columns={
+            "store_id": style.Column("Store", detail=ONE_STORE._replace(by="Store")),
+            "Value": style.Column(
+                "Offline for",
+                "dtdurations",
+                decimals=1,
+                steps=((None, style.WARNING), (7200, style.BAD)),
+                cell=style.PILL,
+            ),
+        },
+        sort=(("Offline for", True),),
         width=8,
     )
 
@@ -147,25 +174,33 @@ def bands() -> style.PanelBuilder:
 def time_by_state() -> style.PanelBuilder:
     """Where business time goes."""
     return style.timeseries(
-        Text("Business time", "Time of all stores in the span, by state; assumed is a part of up and down."),
-        query(f"sum by (state) (tidewatch_store_time_seconds{{{WINDOW}}})", "{{state}}"),
-        unit="s",
-        colours={"up": "green", "down": "red", "unknown": "purple", "assumed": "blue"},
+        Text(
+            "Business time",
+            "Share of the business time of all stores in the span, by state; assumed is a part of up and down.",
+        ),
+        query(
+            f"sum by (state) (tidewatch_store_time_seconds{{{WINDOW}}}) / on () group_left () "
+            f'(sum(tidewatch_store_time_seconds{{{WINDOW}, state=~"up|down|unknown"}}) > 0)',
+            "{{state}}",
+        ),
+        unit="percentunit",
+        colours=COLOURS | {"assumed": style.INFO},
     )
 
 
 def single() -> style.PanelBuilder:
     """The worst stores over time."""
     state = style.state_number(
-        "tidewatch_store_state", [name for name, _ in STATES.values()], by="source, store_id", matchers=SOURCE
+        "tidewatch_store_state", [name for name, _ in STATES.values()], by="source, store_id", matchers=STORE
     )
     # `@ end()`: the same stores at every step.
-    down = f'max by (source, store_id) (tidewatch_store_state_seconds{{{WINDOW}, state="down"}} @ end())'
+    down = f'max by (source, store_id) (tidewatch_store_state_seconds{{{STORE}, {SPAN}, state="down"}} @ end())'
     return style.status_history(
         Text("The worst stores", f"State of the {WORST} stores with the most downtime in the span.", NO_SINGLE),
         query(f"{state} and on (source, store_id) topk({WORST}, {down})", "{{store_id}}"),
         states=STATES,
         height=10,
+        detail=ONE_STORE,
     )
 
 
@@ -173,20 +208,29 @@ def report_rows() -> style.PanelBuilder:
     """The CSV, as far as it is read."""
 
     def time(state: str, window: str) -> str:
-        chosen = f'{SOURCE}, state="{state}", window="{window}"'
+        chosen = f'{STORE}, state="{state}", window="{window}"'
         return f"max by (source, store_id) (tidewatch_store_state_seconds{{{chosen}}})"
 
     worst = f"topk({WORST}, {time('down', 'week')})"
-    columns = [(state, window) for state in ("up", "down") for window in ("hour", "day", "week")]
-    headings = [f"{state.capitalize()}, last {window}" for state, window in columns]
+    asked = [(state, window) for window in ("hour", "day", "week") for state in ("up", "down")]
+    columns = {"store_id": style.Column("Store", detail=ONE_STORE._replace(by="Store"))}
+    for letter, (state, window) in zip("ABCDEF", asked, strict=True):
+        steps = ((None, style.GOOD), (1e-9, style.BAD)) if state == "down" else ()
+        unit = "suffix:min" if window == "hour" else "suffix:h"
+        heading = f"{state.capitalize()}, last {window}"
+        columns[f"Value #{letter}"] = style.Column(heading, unit, decimals=1, steps=steps)
     return style.table(
         Text("Their report", f"The {WORST} stores with the most downtime in the last week.", NO_SINGLE),
         *(
-            query(f"{time(*column)} and on (source, store_id) {worst}", instant=True, form="table")
-            for column in columns
+            query(
+                f"{time(state, window)} / {60 if window == 'hour' else 3600} and on (source, store_id) {worst}",
+                instant=True,
+                form="table",
+            )
+            for state, window in asked
         ),
-        columns={"store_id": "Store", **{f"Value #{chr(65 + n)}": heading for n, heading in enumerate(headings)}},
-        units=dict.fromkeys(headings, "s"),
+        columns=columns,
+        sort=(("Down, last week", True),),
         height=10,
     )
 
@@ -195,10 +239,11 @@ def poll_rows() -> style.PanelBuilder:
     """What comes in."""
     return style.timeseries(
         Text(
-            "Rows of polls", "Rows each second by what became of them; reasons of invalid ones stand in `quarantine`."
+            "Rows of polls in an hour",
+            "Rows in the last hour by what became of them; reasons of invalid ones stand in `quarantine`.",
         ),
-        query(f"sum by (result) (rate(tidewatch_store_polls_total{{{SOURCE}}}[$window]))", "{{result}}"),
-        unit="ops",
+        query(f"sum by (result) (increase(tidewatch_store_polls_total{{{SOURCE}}}[1h]))", "{{result}}"),
+        unit="short",
         width=8,
     )
 
@@ -226,10 +271,13 @@ def newest() -> style.PanelBuilder:
 def reports() -> style.PanelBuilder:
     """Do they succeed?"""
     return style.timeseries(
-        Text("Reports", "Reports that ended, each second; the reason of a failed one stands in its answer."),
-        query(f"sum by (status) (rate(tidewatch_store_reports_total{{{SOURCE}}}[$window]))", "{{status}}"),
-        unit="ops",
-        colours={"complete": "green", "failed": "red"},
+        Text(
+            "Reports in an hour",
+            "Reports that ended in the last hour; a failed one's reason stands in its answer.",
+        ),
+        query(f"sum by (status) (increase(tidewatch_store_reports_total{{{SOURCE}}}[1h]))", "{{status}}"),
+        unit="short",
+        colours={"complete": style.GOOD, "failed": style.BAD},
         width=8,
     )
 
@@ -249,9 +297,12 @@ def durations() -> style.PanelBuilder:
 def inbox() -> style.PanelBuilder:
     """What happens to files."""
     return style.timeseries(
-        Text("Files of the inbox", "Files each second; one that failed lies in `failed/` beside its reason."),
-        query(f"sum by (result) (rate(tidewatch_store_inbox_files_total{{{SOURCE}}}[$window]))", "{{result}}"),
-        unit="ops",
-        colours={"done": "green", "failed": "red"},
+        Text(
+            "Files in an hour",
+            "Files of the inbox in the last hour; failed ones lie in `failed/` beside the reason.",
+        ),
+        query(f"sum by (result) (increase(tidewatch_store_inbox_files_total{{{SOURCE}}}[1h]))", "{{result}}"),
+        unit="short",
+        colours={"done": style.GOOD, "failed": style.BAD},
         width=8,
     )

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from dashboards.style._sdk import JSONEncoder, build_dashboard, dashboard
 from dashboards.style.fields import PanelBuilder
-from dashboards.style.queries import DATASOURCE, Variable
-
-TAG = "tidewatch"  # the dropdown of each board lists the boards that carry it
+from dashboards.style.head import Head, annotation, head
+from dashboards.style.links import RUNBOOKS, TAG, of_board
+from dashboards.style.queries import Variable, datasource_variable, runbooks_constant
 
 
 class Row(NamedTuple):
@@ -29,6 +29,7 @@ class Board(NamedTuple):
     description: str
     variables: Sequence[Variable]
     rows: Sequence[Row]
+    head: Head | None = None  # whose alerts it shows first, and marks
     since: str = "now-30m"
     refresh: str = "10s"
     unused: Sequence[int] = ()  # ids that no panel gets, so that those after them, which links name, stay
@@ -46,13 +47,13 @@ def to_json(board: Board) -> dict[str, Any]:
         .time(board.since, "now")
         .refresh(board.refresh)
         .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
-        .annotation(_firing_alerts())
-        .link(_board_dropdown())
-        .with_variable(build_dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
+        .variables([datasource_variable(), *board.variables, runbooks_constant(RUNBOOKS)])
     )
-    for variable in board.variables:
-        built = built.with_variable(variable)
-    for row in board.rows:
+    for link in of_board(board.uid, board.variables):
+        built = built.link(link)
+    if board.head:
+        built = built.annotation(annotation(board.head.system))
+    for row in [*([Row(*head(board.head))] if board.head else []), *board.rows]:
         heading, panels = build_dashboard.Row(row.title), list(row.panels)
         if row.ids:
             heading = heading.id(row.ids[0])
@@ -62,8 +63,21 @@ def to_json(board: Board) -> dict[str, Any]:
             built = built.with_panel(panel)
     model = built.build()
     _number(model.panels or [], board.unused)
-    found: dict[str, Any] = json.loads(json.dumps(model, cls=JSONEncoder))
-    return found
+    return _without_placement(json.loads(json.dumps(model, cls=JSONEncoder)))
+
+
+def _without_placement(model: dict[str, Any]) -> dict[str, Any]:
+    """`model` less what the SDK sets of itself: in versions between 12.3 and 13 such links show nowhere."""
+    placed = [*model["links"], *(model.get("annotations", {}).get("list") or [])]
+    settings = [panel.get("fieldConfig", {}) for panel in model["panels"]]
+    placed += [link for one in settings for link in one.get("defaults", {}).get("links", [])]
+    for one in placed:
+        one.pop("placement", None)
+    for one in settings:
+        for override in one.get("overrides", []):
+            for link in (link for prop in override["properties"] if prop["id"] == "links" for link in prop["value"]):
+                link.pop("placement", None)
+    return model
 
 
 def rendered(board: Board) -> str:
@@ -81,32 +95,6 @@ def _number(panels: Sequence[dashboard.Panel | dashboard.RowPanel], unused: Iter
             target.ref_id = letter
 
 
-def _firing_alerts() -> build_dashboard.AnnotationQuery:
-    return (
-        build_dashboard.AnnotationQuery()
-        .name("Firing alerts")
-        .datasource(DATASOURCE)
-        .enable(enable=True)
-        .icon_color("red")
-        .expr('ALERTS{alertstate="firing", severity!="none"}')
-        .title_format("{{alertname}}")
-        .text_format("{{severity}}")
-        .tag_keys("severity")
-    )
-
-
-def _board_dropdown() -> build_dashboard.DashboardLink:
-    return (
-        build_dashboard.DashboardLink("Tidewatch")
-        .type(dashboard.DashboardLinkType.DASHBOARDS)
-        .tags([TAG])
-        .as_dropdown(as_dropdown=True)
-        .include_vars(include_vars=True)
-        .keep_time(keep_time=True)
-    )
-
-
 def round_trip(model: dict[str, Any]) -> dict[str, Any]:
     """The JSON after Grafana's own model has read it: a key that it does not know is lost on the way."""
-    found: dict[str, Any] = json.loads(json.dumps(dashboard.Dashboard.from_json(model), cls=JSONEncoder))
-    return found
+    return _without_placement(json.loads(json.dumps(dashboard.Dashboard.from_json(model), cls=JSONEncoder)))

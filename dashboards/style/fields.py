@@ -20,6 +20,8 @@ from dashboards.style._sdk import (
     text_builder,
     timeseries_builder,
 )
+from dashboards.style.colours import ABSENT, States, Steps
+from dashboards.style.links import Detail, of_series
 from dashboards.style.queries import DATASOURCE, Query
 
 PanelBuilder: TypeAlias = (
@@ -46,13 +48,8 @@ DataPanel = TypeVar(
     table_builder.Panel,
     timeseries_builder.Panel,
 )
-States: TypeAlias = Mapping[int, tuple[str, str]] | Mapping[str, tuple[str, str]]
-"""Value of a series to (its name, its colour)."""
-Steps: TypeAlias = Sequence[tuple[float | None, str]]
-"""Thresholds: (from this value, this colour), ascending, the first from None."""
-
-GOOD_BAD: States = {1: ("up", "green"), 0: ("down", "red")}
-CODE_COLOURS = {"/^2/": "green", "/^3/": "blue", "/^4/": "orange", "/^5/": "red"}
+DASHED: Mapping[str, Any] = {"lineStyle": {"fill": "dash", "dash": [8, 6]}, "fillOpacity": 0}
+"""How a line looks that is a limit."""
 
 
 class Text(NamedTuple):
@@ -67,23 +64,41 @@ class Text(NamedTuple):
         return f"{self.description}\n\n{MAY_BE_EMPTY}{self.may_be_empty}" if self.may_be_empty else self.description
 
 
-def dressed(panel: DataPanel, told: Text, queries: Sequence[Query], *, unit: str, width: int, height: int) -> DataPanel:
-    """What all panels have in common."""
+def dressed(
+    panel: DataPanel,
+    told: Text,
+    queries: Sequence[Query],
+    *,
+    unit: str,
+    width: int,
+    height: int,
+    detail: Detail | None = None,
+) -> DataPanel:
+    """What all panels have in common. A table has no unit of its own: it would format identifiers, too."""
     panel = panel.title(told.title).description(told.told()).datasource(DATASOURCE).span(width).height(height)
-    panel = panel.unit(unit).no_value("no data")
+    panel = panel.no_value("no data")
+    if unit:
+        panel = panel.unit(unit)
+    if detail:
+        panel = panel.data_links([of_series(detail)])
     for one in queries:
         panel = panel.with_target(one)
     return panel
 
 
 def series_overrides(
-    panel: timeseries_builder.Panel, colours: Mapping[str, str], looks: Mapping[str, Mapping[str, Any]]
+    panel: timeseries_builder.Panel,
+    colours: Mapping[str, str],
+    looks: Mapping[str, Mapping[str, Any]],
+    units: Mapping[str, str],
 ) -> timeseries_builder.Panel:
-    """Colours and `custom` settings for series by name or /regex/."""
-    for name in {**colours, **looks}:
+    """Colours, `custom` settings and units (with an axis of their own) for series by name or /regex/."""
+    for name in {**colours, **looks, **units}:
         settings = [dashboard.DynamicConfigValue(f"custom.{key}", value) for key, value in looks.get(name, {}).items()]
         if name in colours:
             settings.append(dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colours[name]}))
+        if name in units:
+            settings.append(dashboard.DynamicConfigValue("unit", units[name]))
         regex = name.startswith("/")
         panel = panel.override_by_regexp(name, settings) if regex else panel.override_by_name(name, settings)
     return panel
@@ -108,8 +123,15 @@ def by_threshold() -> build_dashboard.FieldColor:
     return build_dashboard.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS)
 
 
+def by_name() -> build_dashboard.FieldColor:
+    """Colour by the names of states; by thresholds, a state timeline would merge what differs and forget the names."""
+    return build_dashboard.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC)
+
+
 def mappings(states: States) -> list[dashboard.ValueMapping]:
     """Values to the names and colours of states."""
+    if not states:
+        return []
     named = {
         str(value): dashboard.ValueMappingResult(text=name, color=colour, index=place)
         for place, (value, (name, colour)) in enumerate(states.items())
@@ -117,11 +139,33 @@ def mappings(states: States) -> list[dashboard.ValueMapping]:
     return [dashboard.ValueMap(options=named)]
 
 
-def list_legend() -> build_common.VizLegendOptions:
-    """A legend in one line, without figures."""
+def absent() -> dashboard.ValueMapping:
+    """What is not known is grey, not the colour of the lowest threshold."""
+    grey = dashboard.ValueMappingResult(text="no data", color=ABSENT, index=99)
+    return dashboard.SpecialValueMap(
+        options=dashboard.DashboardSpecialValueMapOptions(match=dashboard.SpecialValueMatch.NULL_AND_NAN, result=grey)
+    )
+
+
+def list_legend(calcs: Sequence[str] = ()) -> build_common.VizLegendOptions:
+    """A legend in a line or two."""
     return (
         build_common.VizLegendOptions()
         .display_mode(common.LegendDisplayMode.LIST)
         .placement(common.LegendPlacement.BOTTOM)
         .show_legend(show_legend=True)
+        .calcs(list(calcs))
+    )
+
+
+def table_legend() -> build_common.VizLegendOptions:
+    """A legend at the right, which shows a row for every few pixels of height; the largest first."""
+    return (
+        build_common.VizLegendOptions()
+        .display_mode(common.LegendDisplayMode.TABLE)
+        .placement(common.LegendPlacement.RIGHT)
+        .show_legend(show_legend=True)
+        .calcs(["lastNotNull", "max"])
+        .sort_by("Last *")
+        .sort_desc(sort_desc=True)
     )

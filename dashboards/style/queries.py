@@ -1,4 +1,4 @@
-"""What boards ask: queries and the variables in them."""
+"""What boards ask: queries and the variables in them. A variable's name means one thing on every board."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -9,10 +9,14 @@ DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 ALL = ".+"  # what "All" stands for in a query: any value, but not the absence of the label
 WINDOWS = ("10s", "1m", "10m")
 KEPT = "${__url_time_range}&${datasource:queryparam}"  # what a link between boards takes along
+LONGEST_CODE = 5  # digits of the codes that are put in the order of their numbers
 
 Query: TypeAlias = build_prometheus.Dataquery
 Variable: TypeAlias = (
-    build_dashboard.QueryVariable | build_dashboard.DatasourceVariable | build_dashboard.CustomVariable
+    build_dashboard.QueryVariable
+    | build_dashboard.DatasourceVariable
+    | build_dashboard.CustomVariable
+    | build_dashboard.ConstantVariable
 )
 
 
@@ -35,22 +39,46 @@ def state_number(metric: str, states: Sequence[str], *, by: str, matchers: str =
     return f"sum by ({by}) ({parts})"
 
 
-def label_variable(name: str, title: str, metric: str, label: str = "") -> Variable:
-    """A choice among the values that `label` (by default `name`) has on `metric`; starts at All."""
+def in_numeric_order(expr: str, label: str) -> str:
+    """PromQL whose series come in the order of the number in `label`, where Prometheus would put 10 before 2.
+
+    Results of a range come sorted by their labels: numbers with zeros before them, then others.
+    """
+    padded = expr
+    for digits in range(1, LONGEST_CODE + 1):
+        zeros = "0" * (LONGEST_CODE - digits)
+        padded = f'label_replace({padded}, "_order", "{zeros}$1", "{label}", "([0-9]{{{digits}}})")'
+    return f'label_replace({padded}, "_order", "~$1", "{label}", "([^0-9].*)")'
+
+
+def label_variable(
+    name: str, title: str, metric: str, label: str = "", *, all_value: str = ALL, may_be_empty: str = ""
+) -> Variable:
+    """A choice among the values that `label` (by default `name`) has on `metric`; starts at All.
+
+    Args:
+        name: what queries call it.
+        title: what readers call it.
+        metric: a selector.
+        label: whose values are offered.
+        all_value: what All stands for; ".*" where series may lack the label.
+        may_be_empty: when it is right that nothing is offered.
+    """
     asked = f"label_values({metric}, {label or name})"
-    return (
+    variable = (
         build_dashboard.QueryVariable(name)
         .label(title)
         .datasource(DATASOURCE)
         .query(asked)
         .definition(asked)
         .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
+        .sort(dashboard.VariableSort.NATURAL_ASC)
         .multi(multi=True)
         .include_all(include_all=True)
-        .all_value(ALL)
+        .all_value(all_value)
         .current(dashboard.VariableOption(selected=True, text="All", value="$__all"))
     )
+    return variable.description(f"May be empty: {may_be_empty}") if may_be_empty else variable
 
 
 def choice_variable(name: str, title: str, values: Sequence[str], first: str) -> Variable:
@@ -67,3 +95,38 @@ def choice_variable(name: str, title: str, values: Sequence[str], first: str) ->
 def window_variable() -> Variable:
     """`$window`: how far back each rate looks; short shows steps, long shows trends."""
     return choice_variable("window", "Rate over", WINDOWS, "1m")
+
+
+def site_variable() -> Variable:
+    """`$site`: a site that is measured, by its access log or its stats page."""
+    return label_variable("site", "Site", '{__name__=~"tidewatch_http_requests_total|tidewatch_stats_up"}', "source")
+
+
+def host_variable() -> Variable:
+    """`$host`: a web host, by its logs."""
+    return label_variable("host", "Host", "tidewatch_hosting_watermark_timestamp_seconds", "source")
+
+
+def stream_variable() -> Variable:
+    """`$stream`: a stream of errors of releases."""
+    return label_variable("stream", "Stream", "tidewatch_release_records_total", "source")
+
+
+def inbox_variable() -> Variable:
+    """`$inbox`: a set of stores, by where its polls come in."""
+    return label_variable("inbox", "Stores of", "tidewatch_store_polls_total", "source")
+
+
+def datasource_variable() -> Variable:
+    """`$datasource`: the Prometheus that is asked, at first the one that is Grafana's default."""
+    return (
+        build_dashboard.DatasourceVariable("datasource")
+        .label("Data source")
+        .type("prometheus")
+        .current(dashboard.VariableOption(selected=True, text="default", value="default"))
+    )
+
+
+def runbooks_constant(address: str) -> Variable:
+    """`$runbooks`: where the runbooks are; not shown."""
+    return build_dashboard.ConstantVariable("runbooks").label("Runbooks").value(address)

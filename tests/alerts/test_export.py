@@ -137,6 +137,7 @@ def test_the_mixin_evaluates_to_the_same_rules(folders):
     assert {board["uid"] + ".json" for board in mixin["grafanaDashboards"].values()} == mixin[
         "grafanaDashboards"
     ].keys()
+    assert "127.0.0.1" not in str(mixin["grafanaDashboards"]), "runbooks are where --runbooks says"
 
 
 def test_whoever_imports_the_mixin_may_set_its_names_and_links(folders):

@@ -136,7 +136,7 @@ def test_an_empty_page_says_so():
 
 def test_runbooks_keep_their_text_and_headings_get_anchors():
     html = runbooks_page("# A\n\n### LogStalled\n\n1 < 2 &\n`<x>` **y**\n")
-    assert '<h3 id="logstalled"><span id="LogStalled">LogStalled</span></h3>' in html, "a link may name the alert itself"
+    assert '<h3 id="logstalled"><span id="LogStalled">LogStalled</span></h3>' in html, "by its name, too"
     assert "<p>1 &lt; 2 &amp; <code>&lt;x&gt;</code> <strong>y</strong></p>" in html
 
 

@@ -24,7 +24,7 @@ groups:
     rules:
       - alert: SiteServerErrors
         expr: vector(1)
-        labels: {severity: page, source: site}
+        labels: {severity: page, source: site, system: site}
         annotations: {summary: "site answered 12 requests with a 5xx in 5 minutes"}
       - alert: Watchdog
         expr: vector(1)
@@ -129,7 +129,8 @@ class Site:
             self.add(f"process_cpu_seconds_total{labels}", seconds * self.draw.uniform(0.02, 0.05) * (port % 5 + 1))
         self.values['ALERTS{alertname="Watchdog",alertstate="firing",severity="none"}'] = 1
         for state, begin, end in (("pending", 1440, 1470), ("firing", 1470, 1700)):
-            series = f'ALERTS{{alertname="SiteServerErrors",alertstate="{state}",severity="page",source="site"}}'
+            labels = f'alertname="SiteServerErrors",alertstate="{state}",severity="page",source="site",system="site"'
+            series = f"ALERTS{{{labels}}}"
             self.values[series] = 1 if begin <= second < end else math.inf  # inf: no sample now
 
 

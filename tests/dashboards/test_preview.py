@@ -102,7 +102,7 @@ async def test_the_boards_are_listed_and_given_as_their_files(page):
 
 
 async def test_a_panel_asks_its_own_queries_with_the_choices_in_them(page, prometheus):
-    status, frame = await told(page, f"{PANEL}?range=600&points=100&var-source=site&var-window=10s")
+    status, frame = await told(page, f"{PANEL}?range=600&points=100&var-site=site&var-window=10s")
     assert status == 200
     assert (frame["step_s"], frame["points"]) == (5, 121)
     assert frame["lines"][0]["name"] == "counted by the stats page"
@@ -116,8 +116,8 @@ async def test_a_panel_asks_its_own_queries_with_the_choices_in_them(page, prome
 
 
 async def test_several_values_and_all_are_choices_too(page, prometheus):
-    assert (await told(page, f"{PANEL}?var-source=site&var-source=shop"))[0] == 200
-    assert (await told(page, f"{PANEL}?var-source=$__all"))[0] == 200
+    assert (await told(page, f"{PANEL}?var-site=site&var-site=shop"))[0] == 200
+    assert (await told(page, f"{PANEL}?var-site=$__all"))[0] == 200
     sources = [form["query"].split('"')[1] for form in prometheus.asked]
     assert sources == ["(site|shop)"] * 4 + [".+"] * 4
 
@@ -183,9 +183,9 @@ async def test_an_old_address_opens_a_board_without_variables(prometheus):
 HOSTILE = {
     "a query of one's own": (f"{PANEL}?query=up", 400),
     "an expr of one's own": (f"{PANEL}?expr=up", 400),
-    "a value that is not offered": (f"{PANEL}?var-source=other", 400),
-    "a way out of the matcher": (f'{PANEL}?var-source=site"}})+or+up%23', 400),
-    "a regex": (f"{PANEL}?var-source=.%2A", 400),
+    "a value that is not offered": (f"{PANEL}?var-site=other", 400),
+    "a way out of the matcher": (f'{PANEL}?var-site=site"}})+or+up%23', 400),
+    "a regex": (f"{PANEL}?var-site=.%2A", 400),
     "a window of one's own": (f"{PANEL}?var-window=1y", 400),
     "two windows": (f"{PANEL}?var-window=1m&var-window=10m", 400),
     "All where it is not offered": (f"{PANEL}?var-window=$__all", 400),
@@ -196,8 +196,8 @@ HOSTILE = {
     "more points than a screen has": (f"{PANEL}?points=100000", 400),
     "an end in the far future": (f"{PANEL}?end=99999999999", 400),
     "a parameter twice": (f"{PANEL}?range=60&range=600", 400),
-    "a parameter that is a book": (f"{PANEL}?var-source={'x' * 3000}", 400),
-    "hundreds of parameters": (f"{PANEL}?{'&'.join(['var-source=site'] * 101)}", 400),
+    "a parameter that is a book": (f"{PANEL}?var-site={'x' * 3000}", 400),
+    "hundreds of parameters": (f"{PANEL}?{'&'.join(['var-site=site'] * 101)}", 400),
     "a panel that is not there": ("/api/boards/tidewatch-site/panels/999", 404),
     "a row": ("/api/boards/tidewatch-site/panels/1", 404),
     "a panel that is no number": ("/api/boards/tidewatch-site/panels/9e9", 404),
@@ -299,15 +299,15 @@ async def test_panels_asked_together_share_one_look_at_the_variables(page, prome
 
 async def test_a_choice_that_is_gone_gives_way_to_the_first_one(page):
     """A bookmark may outlive a source."""
-    status, answer = await told(page, "/api/boards/tidewatch-site/variables?var-source=gone&var-window=10m")
+    status, answer = await told(page, "/api/boards/tidewatch-site/variables?var-site=gone&var-window=10m")
     assert status == 200
     assert answer["chosen"] == {"source": ["$__all"], "window": ["10m"]}
     assert answer["offers"] == {"source": ["shop", "site"], "window": ["10s", "1m", "10m"]}
 
 
 async def test_addresses_of_boards_in_grafana_lead_to_the_same_boards_here(page):
-    response = await page.get("/d/tidewatch-site?var-source=shop&orgId=1", allow_redirects=False)
-    assert (response.status, response.headers["Location"]) == (302, "/?board=tidewatch-site&var-source=shop")
+    response = await page.get("/d/tidewatch-site?var-site=shop&orgId=1", allow_redirects=False)
+    assert (response.status, response.headers["Location"]) == (302, "/?board=tidewatch-site&var-site=shop")
     assert (await page.get("/d/other")).status == 404
 
 

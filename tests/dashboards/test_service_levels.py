@@ -54,7 +54,7 @@ def test_the_alerts_of_an_objective_of_sites_open_its_panels():
     _, _, left, burn, _ = [panel["id"] for panel in panels(ServiceLevels(objectives=(SITE,)))]
     links = {r["alert"]: r["annotations"]["dashboard_url"] for r in group(SITE)["rules"] if "alert" in r}
     for alert, link in links.items():
-        assert f"?viewPanel={burn if alert.startswith('SloBurn') else left}&var-source=" in link
+        assert f"?viewPanel={burn if alert.startswith('SloBurn') else left}&var-site=" in link
 
 
 def test_thresholds_are_those_of_the_objective():

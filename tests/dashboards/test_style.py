@@ -52,14 +52,14 @@ def test_colours_and_looks_of_one_series_are_one_override():
 
 
 def test_a_column_opens_its_links_and_names_its_words():
-    states = {"Severity": {"page": ("page", "red")}}
-    links = {"System": {"Open its board": f"/d/a?{style.KEPT}"}}
-    panel = style.table(Text("t", "."), query("a"), columns={"system": "System"}, states=states, links=links)
+    named = {"page": ("page", "red")}
+    links = {"Open its board": f"/d/a?{style.KEPT}"}
+    column = style.Column("System", states=named, opens=links)
+    panel = style.table(Text("t", "."), query("a"), columns={"system": column}, sort=[("System", False)])
     found = {
         one["matcher"]["options"]: {part["id"]: part["value"] for part in one["properties"]}
         for one in style.to_json(board(panel))["panels"][1]["fieldConfig"]["overrides"]
     }
-    assert found["System"]["links"] == [
-        {"title": "Open its board", "url": "/d/a?${__url_time_range}&${datasource:queryparam}"}
-    ]
-    assert found["Severity"]["mappings"][0]["options"]["page"]["text"] == "page"
+    [link] = found["System"]["links"]
+    assert (link["title"], link["url"]) == ("Open its board", "/d/a?${__url_time_range}&${datasource:queryparam}")
+    assert found["System"]["mappings"][0]["options"]["page"]["text"] == "page"

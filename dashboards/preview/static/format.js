@@ -68,6 +68,7 @@ const UNITS = {
   eps: (v) => per(v, "/s"),
   s: seconds,
   ms: (v) => seconds(v / 1e3),
+  dtdurations: seconds,
   m: (v) => seconds(v * 60),
   h: (v) => seconds(v * 3600),
   d: (v) => seconds(v * 86400),
