@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from foundation.grammar import Address
 from foundation.listen.connection import Connection, Standing, State
@@ -28,6 +29,8 @@ Problem: TypeAlias = Callable[[int, str], web.Response]
 """Makes the answer to a request that cannot be handled: status, and what is wrong in one line."""
 
 _MAX_SHOWN_CHARS = 100
+_FRAME_BYTES = 1 << 20
+"""What may come around a body's chunks (sizes, extensions, trailers), beside eight bytes for each of its own."""
 _CLIENTS_FAULT = (HttpProcessingError, web.RequestPayloadError, web.PayloadAccessError, ConnectionError)
 
 
@@ -42,7 +45,7 @@ class HttpProtocol(web.RequestHandler):
     What aiohttp keeps to itself and is read here: the number of requests, those that wait, and the one in hand.
     """
 
-    __slots__ = ("_asked_s", "_body_bytes", "_header_s", "_heard_s", "_problem", "connection")
+    __slots__ = ("_asked_s", "_body", "_body_bytes", "_header_s", "_heard_s", "_problem", "connection")
 
     def __init__(self, manager: web.Server, problem: Problem, connection: Connection, **settings: Any) -> None:
         super().__init__(manager, **settings)
@@ -50,6 +53,7 @@ class HttpProtocol(web.RequestHandler):
         self.connection = connection
         self._heard_s = self._asked_s = self._header_s = connection.came_s
         self._body_bytes = 0
+        self._body: StreamReader = EMPTY_PAYLOAD
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -67,6 +71,14 @@ class HttpProtocol(web.RequestHandler):
         super().data_received(data)
         if not data:  # aiohttp goes on with what it has
             return
+        if self._request_count != before and not self._body.is_eof():
+            self._messages.pop()  # the parser's error, which aiohttp takes for a request after this one
+            self._request_count = before
+            self._give_body_up("the body is not in chunks as HTTP/1.1 has them")
+        elif self._request_count != before:
+            self._body = self._messages[-1][1]
+        elif self._body_bytes > 8 * self._body.total_bytes + _FRAME_BYTES and not self._body.is_eof():
+            self._give_body_up("too much comes around the chunks of the body")
         self._heard_s = now_s = self._loop.time()
         if self._request_count != before:
             self._asked_s, self._header_s, self._body_bytes = now_s, inf, 0
@@ -74,6 +86,12 @@ class HttpProtocol(web.RequestHandler):
             self._body_bytes += len(data)
         elif self._header_s == inf:
             self._header_s = now_s
+
+    def _give_body_up(self, why: str) -> None:
+        """Let whoever reads the body know at once that it never ends, and take nothing more."""
+        self._body.set_exception(web.RequestPayloadError(why))
+        self._body.feed_eof()
+        self.close()
 
     def pause_writing(self) -> None:
         """The client does not read as fast as we write."""

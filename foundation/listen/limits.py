@@ -10,7 +10,7 @@ OWN_FILES = 64
 _MIN_CONNECTIONS = 16
 
 
-class Limits(msgspec.Struct, frozen=True):
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How long the client of one server may take. Exceeding a limit closes the connection."""
 
     handshake_s: float = 10.0

@@ -367,6 +367,36 @@ async def test_what_is_not_http_is_answered_and_is_one_line_in_the_log(started, 
     assert [record.exc_info for record in caplog.records] == [None]
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param([b"zz\r\n"], id="no-size"),
+        pytest.param([b"-1\r\n"], id="negative"),
+        pytest.param([b"f" * 20 + b"\r\n"], id="huge"),
+        pytest.param([b"3\r\nabc\r\n", b"qq\r\n"], id="the-second"),
+        pytest.param([b"3\r\nabcX"], id="longer-than-it-says"),
+        pytest.param([b"0\r\n" + b"a: b\r\n" * 20_000], id="trailers"),
+        pytest.param([b"3;" + b"x" * 600_000, b"x" * 600_000], id="an-extension-without-end"),
+    ],
+)
+async def test_a_body_that_can_never_be_whole_is_refused_at_once(started, caplog, sent):
+    client = await started.client(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for piece in sent:
+        await client.say(piece)
+    await until("the end of the connection", client.closed.is_set)
+    assert client.received.count(b"HTTP/1.1 400") == 1
+    assert client.received.split()[1] == b"400"
+    assert [record.exc_info for record in caplog.records] == [None]
+
+
+async def test_a_body_in_the_smallest_chunks_is_taken(started):
+    client = await started.client(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(10):
+        await client.say(b"1\r\na\r\n" * 30_000)
+    await client.say(b"0\r\n\r\n")
+    await until("the answer", lambda: client.received.endswith(b"300000"))
+
+
 async def test_a_client_that_goes_in_the_middle_leaves_no_trace(started, caplog):
     for sent in (
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
