@@ -11,24 +11,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import AsyncExitStack
 
-import msgspec
-
 from exporter.catalogue import Family
 from exporter.checkpoint import Checkpoint
 from exporter.keeper import Keeper
 from exporter.releases.ingest.allowance import Allowance
-from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Answers, Refused, Remembered, is_answer
+from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Refused, Remembered
 from exporter.releases.ingest.bodies import Body
 from exporter.releases.ingest.http import Ingest
 from exporter.releases.ingest.tcp import LineServer
+from exporter.releases.kept import Kept
 from exporter.releases.metrics import families
 from exporter.releases.parse import LineSplitter, check_time, parse_line
-from exporter.releases.pieces import Pieces, restore
 from exporter.releases.source import Source, read_token
-from exporter.releases.state import StreamState
 from exporter.releases.stream import Stream, Turn
 from exporter.releases.tally import Tally
-from exporter.sources.tail import Limits, Tail, TailStatus
+from exporter.sources.tail import Tail, TailStatus
 from foundation.clock import Clock
 from foundation.errors import BadRecord, StoreError
 from foundation.grammar import Address
@@ -42,19 +39,9 @@ COMMIT_S = 0.5
 """What a TCP sender loses at most by a kill, beside what is on its way."""
 PIECE_LINES = 1000
 """Lines counted at a time before others get their turn: a few milliseconds, also where each is bad in its own way."""
-BATCH_BYTES = 1 << 15
-"""Of a followed log, about as much as some `PIECE_LINES`."""
-LINE_BYTES = 1 << 17
-"""A longer line of a followed log is dropped unread."""
 BINS_AT_ONCE = 4
 """Bins closed at a time; with 200 codes and 10 builds one takes up to ten milliseconds."""
 DRAIN_S = 5.0
-TAIL, FAILED = "tail", "failed"
-"""The keeper's keys for the log's position and the lines not taken; others are of `Pieces` and of `Answers`."""
-NO_LOG = b"none"
-"""The position where no log was followed yet: one that is added later is read on top of what was counted."""
-IN_ORDER_S = 60.0
-"""How long older lines, out of copies of the log, go before newer ones; those that come after a newer one are late."""
 
 
 class Live:
@@ -70,8 +57,8 @@ class Live:
         self._source = source
         self._policy = policy
         self._clock = clock
+        self._kept = Kept(source, clock, {})
         self._keeper = Keeper(checkpoint, f"releases/{source.source}", clock, self._changes, COMMIT_S)
-        self._resume({})
         self._tally = Tally()
         self._allowance = Allowance(source.max_records_per_s)
         self._taken_s = clock.monotonic()  # when records came last
@@ -86,11 +73,13 @@ class Live:
     async def run(self) -> None:
         """Listen and follow until cancelled; then answer those who wait, and put away the rest."""
         token = read_token(self._source.token_file)
-        self._resume(await self._keeper.load())
+        self._kept = Kept(self._source, self._clock, await self._keeper.load())
+        self._keeper.set_aside(self._kept.unreadable)
         self._see_to_bins()
+        tail = self._kept.tail
         try:
-            if self._tail is not None:
-                await self._tail.begin()
+            if tail is not None:
+                await tail.begin()
             async with self._keeper.keeping(), asyncio.TaskGroup() as group:
                 closing = group.create_task(self._close_bins())
                 try:
@@ -99,36 +88,8 @@ class Live:
                     async with self._keeper.whole:  # what is half counted is counted to its end
                         closing.cancel()
         finally:
-            if self._tail is not None:
-                await self._tail.close()
-
-    def _resume(self, saved: dict[str, bytes]) -> None:
-        """Go on from what was saved; what cannot be read of it begins anew.
-
-        Counts without the position in the log do so too: its lines would be counted twice. Answers stay.
-        """
-        self._answers = Answers(saved)
-        unreadable = dict(self._answers.unreadable)
-        self._position = saved.get(TAIL, NO_LOG)
-        try:
-            self._tail = self._new_tail(None if saved and TAIL not in saved else self._position)
-        except StoreError as exc:
-            unreadable |= {key: f"{TAIL}: {exc}" for key in saved if key == TAIL or self._counted_in_log(key)}
-            saved = {key: value for key, value in saved.items() if key not in unreadable}
-            self._position = NO_LOG
-            self._tail = self._new_tail(NO_LOG)
-        try:
-            failed = msgspec.msgpack.decode(saved[FAILED], type=dict[str, int]) if FAILED in saved else {}
-        except msgspec.MsgspecError as exc:
-            failed, unreadable[FAILED] = {}, str(exc)
-        self.failed = Counter(failed)
-        self.stream, bad = restore(saved, self._new_stream)
-        self._pieces = Pieces(self.stream, saved.keys() - bad.keys())
-        self._keeper.set_aside(unreadable | bad)
-
-    def _counted_in_log(self, key: str) -> bool:
-        """Whether what the keeper has under this key may hold lines of a log."""
-        return bool(self._source.paths) and not is_answer(key)
+            if tail is not None:
+                await tail.close()
 
     def take_lines(self, lines: list[bytes]) -> tuple[int, int]:
         """Count lines; (taken, late)."""
@@ -136,7 +97,7 @@ class Live:
         with self._keeper.counting():
             tally.add_lines(lines, self._horizon_s())
             counts, tally.counts = tally.counts, Counter()
-            self.failed += tally.failed
+            self.failed.update(tally.failed)
             tally.failed.clear()
             tally.set_aside.clear()
             taken, turns = self.stream.take(counts, BINS_AT_ONCE)
@@ -170,12 +131,22 @@ class Live:
 
     def remembered(self, key: str) -> Remembered | None:
         """The answer that this idempotency key was given."""
-        return self._answers.get(key)
+        return self._kept.answers.get(key)
+
+    @property
+    def stream(self) -> Stream:
+        """The comparison."""
+        return self._kept.stream
+
+    @property
+    def failed(self) -> Counter[str]:
+        """Lines not taken, by reason."""
+        return self._kept.failed
 
     @property
     def log_status(self) -> TailStatus | None:
         """How the reading of the followed log goes; None where there is none, or before it began."""
-        return None if self._tail is None else self._tail.status
+        return None if self._kept.tail is None else self._kept.tail.status
 
     async def synced(self) -> None:
         """Wait until all that was taken is where no power cut undoes it."""
@@ -210,33 +181,11 @@ class Live:
             refused_count = body.line_count - taken - late + body.bad_count
             answer = Answer(taken, late, refused_count, sorted(told, key=lambda one: one.line)[:REFUSED_TOLD])
             if key is not None:
-                self._answers.add(key, body.checksum, answer)
+                self._kept.answers.add(key, body.checksum, answer)
         return answer
 
-    def _new_stream(self, state: StreamState | None) -> Stream:
-        source = self._source
-        stream = Stream(source.compare, source.limits, baseline=source.baseline, state=state)
-        stream.expect(source.builds, source.codes)
-        return stream
-
-    def _new_tail(self, position: bytes | None) -> Tail | None:
-        """What follows the logs, if there are any. Raises StoreError where that is no position, or one is missing."""
-        if position is None and self._source.paths:
-            raise StoreError("there is no position for these counts")
-        limits = Limits(line_bytes=LINE_BYTES, batch_bytes=BATCH_BYTES, hold_up_s=IN_ORDER_S)
-        saved = None if position in {None, NO_LOG} else position
-        tail = Tail(self._source.paths, from_start=True, clock=self._clock, saved=saved, limits=limits)
-        return tail if self._source.paths else None
-
     def _changes(self, everything: bool) -> tuple[dict[str, bytes], list[str]]:  # noqa: FBT001, the keeper's question
-        """Counts, answers and position of one moment: a batch is counted as soon as it is out of the tail's hands."""
-        puts, gone = self._pieces.changes(everything=everything)
-        answers, forgotten = self._answers.changes(everything=everything)
-        puts |= answers | {FAILED: msgspec.msgpack.encode(dict(self.failed))}
-        if self._tail is not None:
-            self._position = self._tail.saved_state()
-        puts[TAIL] = self._position
-        return puts, gone + forgotten
+        return self._kept.changes(everything)
 
     def _see_to_bins(self) -> None:
         """Where more is due than was closed on the way: let it be closed, and nothing be taken before."""
@@ -291,8 +240,8 @@ class Live:
                 stack.push_async_callback(lines.drain, DRAIN_S)
                 group.create_task(lines.run())
             group.create_task(self._tick())
-            if self._tail is not None:
-                group.create_task(self._follow(self._tail))
+            if self._kept.tail is not None:
+                group.create_task(self._follow(self._kept.tail))
             self.begun.set()
 
     async def _listen_http(self, where: Address, token: str | None, stack: AsyncExitStack) -> int:

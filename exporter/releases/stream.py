@@ -16,9 +16,10 @@ import numpy as np
 from exporter.releases.compare.detectors import Bins, Change, Counts, Detector, DetectorState
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.presence import Presence
-from exporter.releases.compare.settings import Settings, choose_baseline, make_detectors
+from exporter.releases.compare.settings import Settings, make_detectors
 from exporter.releases.parse import DAY_S
-from exporter.releases.state import OTHER_BUILD, OTHER_CODE, Limits, StreamState
+from exporter.releases.roster import Roster
+from exporter.releases.state import OTHER_BUILD, Limits, StreamState
 
 WINDOW_BINS = 30
 SILENT_BINS = 5
@@ -58,25 +59,17 @@ class Stream:
         self._empty = 0  # bins without records, closed one after the other
         self._enough_empty = max(settings.bins, WINDOW_BINS)  # after so many, further ones change nothing
         self._limits = limits
-        self._named_baseline = baseline
-        self._expected: frozenset[str] = frozenset()
         self.state = state or StreamState()
         self._detectors: dict[str, list[Detector]] = {}
-        self._places = {code: place for place, code in enumerate(self.state.codes)}
-        self._choose_baseline()
+        self._roster = Roster(self.state, limits, baseline, self._begin_anew)
+        self._roster.choose_baseline()
         for build in self.state.detectors:
             self.detectors(build)
         self.state.detectors = {}  # it lives in the detectors now
 
     def expect(self, builds: Sequence[str], codes: Sequence[int]) -> None:
         """Builds and codes that are known beforehand: born at 0, and never folded."""
-        self._expected = frozenset(builds)
-        for build in builds:
-            self.state.totals.setdefault(build, dict.fromkeys(self.state.codes, 0))
-            self.state.first_s.setdefault(build, 0)
-        for code in codes:
-            self._know(code)
-        self._choose_baseline()
+        self._roster.expect(builds, codes)
 
     def take(
         self, counts: Mapping[tuple[int, str, int], int], most_bins: int | None = None
@@ -90,7 +83,7 @@ class Stream:
                 late += count
                 continue
             accepted += count
-            self._count(placed, *self._fold(build, code, count), count)
+            self._count(placed, *self._roster.fold(build, code, count), count)
         state.accepted += accepted
         state.late += late
         if state.newest_s is not None:
@@ -164,8 +157,7 @@ class Stream:
 
     def candidates(self) -> list[str]:
         """The builds compared with the baseline."""
-        apart = (self.state.baseline, OTHER_BUILD, *self.state.retired)
-        return [build for build in self.state.totals if build not in apart]
+        return self._roster.candidates()
 
     def _place(self, time_s: int) -> int:
         """A clock time on the day that brings it nearest to the newest; others as they are."""
@@ -173,29 +165,6 @@ class Stream:
         if newest is None or time_s >= DAY_S:
             return time_s
         return time_s + max(0, round((newest - time_s) / DAY_S)) * DAY_S
-
-    def _fold(self, build: str, code: int, count: int) -> tuple[str, int]:
-        totals = self.state.totals
-        if build not in totals:
-            if len(totals) >= self._limits.max_builds and not self._make_room():
-                self.state.folded["build"] = self.state.folded.get("build", 0) + count
-                build = OTHER_BUILD
-            if build not in totals:
-                totals[build] = dict.fromkeys(self.state.codes, 0)
-                self._choose_baseline()
-        if code not in self._places:
-            if len(self._places) >= self._limits.max_codes:
-                self.state.folded["code"] = self.state.folded.get("code", 0) + count
-                return build, OTHER_CODE
-            self._know(code)
-        return build, code
-
-    def _know(self, code: int) -> None:
-        if code not in self._places:
-            self._places[code] = len(self.state.codes)
-            self.state.codes.append(code)
-        for totals in self.state.totals.values():
-            totals.setdefault(code, 0)
 
     def _count(self, time_s: int, build: str, code: int, count: int) -> None:
         state = self.state
@@ -208,17 +177,6 @@ class Stream:
             state.newest_s = time_s
         state.first_s[build] = min(time_s, state.first_s.get(build, time_s))
         state.last_s[build] = max(time_s, state.last_s.get(build, time_s))
-
-    def _choose_baseline(self) -> None:
-        """Keep the baseline up to date; a new one makes every comparison begin anew."""
-        builds = [build for build in self.state.totals if build not in (OTHER_BUILD, *self.state.retired)]
-        named = self._named_baseline
-        chosen = choose_baseline(builds) if named is None else named if named in self.state.totals else None
-        if chosen != self.state.baseline:
-            self.state.baseline = chosen
-            self.state.windows.clear()
-            self.state.detectors.clear()
-            self._detectors.clear()
 
     def _make_due(self, end_s: int) -> None:
         """Every whole bin before `end_s` is due."""
@@ -246,7 +204,7 @@ class Stream:
         """Compare, in one bin, the builds that were there for all of it: others had less time for errors."""
         state = self.state
         rows = [state.open.pop(second) for second in seconds]
-        there = {build: self._columns(rows, build) for build in state.totals if self._there(build, start_s)}
+        there = {build: self._columns(rows, build) for build in state.totals if self._roster.there(build, start_s)}
         for build, counts in there.items():
             records = int(counts.sum())
             state.spoken[build] = [*state.spoken.get(build, ()), records][-SILENT_BINS:]
@@ -269,33 +227,15 @@ class Stream:
 
     def _retire(self) -> None:
         """Compare builds that have gone for long no more, and those that are back again, from the beginning."""
-        state = self.state
-        bins = self._limits.retired_s // self.settings.bin_s
-        old = {build for build, presence in state.presence.items() if presence.gone and presence.quiet >= bins}
-        if old == set(state.retired):
-            return
-        for build in old.difference(state.retired):
-            state.windows.pop(build, None)
+        for build in self._roster.retire(self._limits.retired_s // self.settings.bin_s):
+            self.state.windows.pop(build, None)
             self._detectors.pop(build, None)
-        state.retired = [build for build in state.retired if build in old] + sorted(old.difference(state.retired))
-        self._choose_baseline()
 
-    def _make_room(self) -> bool:
-        """Forget the build that has retired first, its counts too; whether there was one."""
-        state = self.state
-        build = next((one for one in state.retired if one not in (*self._expected, self._named_baseline)), None)
-        if build is None:
-            return False
-        state.retired.remove(build)
-        for kept in (state.totals, state.first_s, state.last_s, state.spoken, state.presence):
-            kept.pop(build, None)
-        state.transitions = {key: count for key, count in state.transitions.items() if key[0] != build}
-        return True
-
-    def _there(self, build: str, start_s: int) -> bool:
-        """Whether a build was there for a whole bin; one that came in the stream's first bin was there before."""
-        first_s, began_s = self.state.first_s.get(build), self.state.began_s
-        return first_s is not None and (first_s <= start_s or (began_s is not None and first_s < began_s))
+    def _begin_anew(self) -> None:
+        """Forget what was compared with another baseline."""
+        self.state.windows.clear()
+        self.state.detectors.clear()
+        self._detectors.clear()
 
     def _compare(self, build: str, closed: Bins) -> list[Turn]:
         """What one candidate's bin changes. Alerts of mean-threshold are only counted: it alarms all the time."""
@@ -318,5 +258,5 @@ class Stream:
         for i, row in enumerate(rows):
             by_code = row.get(build)
             if by_code:
-                counts[i, list(map(self._places.get, by_code, repeat(-1)))] = list(by_code.values())
+                counts[i, list(map(self._roster.places.get, by_code, repeat(-1)))] = list(by_code.values())
         return counts[:, :-1]
