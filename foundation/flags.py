@@ -1,4 +1,4 @@
-"""Flags that several commands have, and types of flags that take an address, a duration, an instant or a size.
+"""Flags that several commands have, and types of flags that take an address, a duration or an instant.
 
 A flag's default may be the value itself, or text, which is read like the user's. Without a metavar, help shows the
 type's own name, as in `--timeout DURATION`.
@@ -12,7 +12,6 @@ from typing import Any, TypeVar, Unpack
 import click
 
 from foundation.grammar import (
-    MAX_SIZE_BYTES,
     Address,
     DurationBounds,
     duration_s,
@@ -20,7 +19,6 @@ from foundation.grammar import (
     host_port,
     instant_or_word,
     port,
-    size_bytes,
     time_zone,
 )
 
@@ -163,12 +161,3 @@ class ZoneType(_Grammar):
 
     def __init__(self, local: Callable[[], tzinfo] | None = None) -> None:
         super().__init__(lambda text: local() if local and text == "local" else time_zone(text))
-
-
-class SizeType(_Grammar):
-    """A size to bytes."""
-
-    name = "SIZE"
-
-    def __init__(self, *, least_bytes: int = 0, most_bytes: int = MAX_SIZE_BYTES) -> None:
-        super().__init__(lambda text: size_bytes(text, least_bytes=least_bytes, most_bytes=most_bytes))

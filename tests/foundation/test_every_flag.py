@@ -1,4 +1,4 @@
-"""Every flag of every command that takes an address, a duration, an instant or a size takes the common grammar."""
+"""Every flag of every command that takes an address, a duration or an instant takes the common grammar."""
 
 import re
 from datetime import UTC
@@ -15,7 +15,7 @@ from dashboards.cli import main as dashboards
 from exporter.daemon import Config
 from exporter.stats.collector import cli as collector
 from exporter.stats.plot import cli as plot
-from foundation.flags import AddressType, DurationType, InstantType, SizeType
+from foundation.flags import AddressType, DurationType, InstantType
 
 ROOTS = {
     "timeserver": timeserver.cli.command,
@@ -33,7 +33,6 @@ VECTORS = {
         ("2026-11-01T00:00:00Z", "2026-11-01", "2026-11-01 01:00+01:00", "1793491200"),
         ("", "noon", "2026-13-01"),
     ),
-    SizeType: (("64KiB", "65536", "64k"), ("", "64 parsecs", "-1")),
 }
 SMALL = {"step_s", "scrape_interval", "jitter_interval"}
 """Flags whose range has no hour in it are tried with the refusals alone."""
@@ -78,7 +77,7 @@ def test_a_flag_takes_and_refuses_what_the_grammar_does(name, option):
                 len(good) if kind is AddressType else 1
             )
         for text in bad:
-            with pytest.raises(click.BadParameter, match=r"invalid (duration|address|time|size) .*: expected "):
+            with pytest.raises(click.BadParameter, match=r"invalid (duration|address|time) .*: expected "):
                 option.type.convert(text, option, context)
 
 

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from foundation.flags import AddressType, DurationType, InstantType, SizeType, ZoneType
+from foundation.flags import AddressType, DurationType, InstantType, ZoneType
 
 
 @click.command()
@@ -18,7 +18,6 @@ from foundation.flags import AddressType, DurationType, InstantType, SizeType, Z
 @click.option("--since", type=InstantType(zone_of="tz"))
 @click.option("--as-of", type=InstantType(words=("now", "max")), default="max")
 @click.option("--strict", type=InstantType(zone=None))
-@click.option("--body", type=SizeType(most_bytes=1 << 20), default=4096)
 def command(**values):
     for name, value in values.items():
         click.echo(f"{name}={value!r}")
@@ -33,7 +32,6 @@ def test_defaults_are_read_as_the_users_text_is():
     assert "listen=Address(host='127.0.0.1', port=8090)" in got
     assert "timeout=10.0" in got
     assert "as_of='max'" in got
-    assert "body=4096" in got
 
 
 @pytest.mark.parametrize(
@@ -47,7 +45,6 @@ def test_defaults_are_read_as_the_users_text_is():
         (["--since", "2026-11-22", "--tz", "UTC"], f"since={datetime(2026, 11, 22, tzinfo=UTC)!r}"),
         (["--since", "2026-11-22", "--tz", "local"], f"since={datetime(2026, 11, 22, tzinfo=UTC)!r}"),
         (["--as-of", "2026-11-22"], f"as_of={datetime(2026, 11, 22, tzinfo=UTC)!r}"),
-        (["--body", "64KiB"], "body=65536"),
     ],
 )
 def test_flags_read_the_grammars(args, want):
@@ -66,7 +63,6 @@ def test_flags_read_the_grammars(args, want):
         (["--tz", "Mars"], "'--tz': invalid time zone 'Mars': expected UTC or a name, for example Europe/Berlin"),
         (["--tz", "../etc/passwd"], "'--tz': invalid time zone '../etc/passwd'"),
         (["--tz", "Europe"], "'--tz': invalid time zone 'Europe'"),
-        (["--body", "2MiB"], "'--body': invalid size '2MiB': expected 0B to 1MiB"),
     ],
 )
 def test_flags_refuse_in_the_grammars_words(args, want):
@@ -77,5 +73,5 @@ def test_flags_refuse_in_the_grammars_words(args, want):
 
 def test_help_names_the_grammar():
     got = run("--help").output
-    for part in ("--listen HOST:PORT", "--timeout DURATION", "--since TIME", "--body SIZE", "[default: 10s]"):
+    for part in ("--listen HOST:PORT", "--timeout DURATION", "--since TIME", "[default: 10s]"):
         assert part in got
