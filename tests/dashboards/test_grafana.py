@@ -24,7 +24,7 @@ def test_boards_are_read_only():
     [provider] = yaml.safe_load((FOLDER / "dashboards/tidewatch.yml").read_text())["providers"]
     assert provider["allowUiUpdates"] is False
     assert provider["disableDeletion"] is True
-    assert provider["folderUid"] == "tidewatch"
+    assert provider["folderUid"] not in {path.stem for path in (HERE / "json").iterdir()}, "or Grafana drops that board"
 
 
 def test_datasources_have_fixed_uids_and_cannot_be_edited(datasources):
@@ -53,10 +53,10 @@ def settings():
     return {f"{section} {key}": value for section in parser.sections() for key, value in parser[section].items()}
 
 
-def test_grafana_opens_on_a_board_of_ours(settings):
+def test_grafana_opens_on_home(settings):
     folder, _, name = settings["dashboards default_home_dashboard_path"].rpartition("/")
     assert folder == "${TIDEWATCH_BOARDS}", "what Grafana itself expands"
-    assert json.loads((HERE / "json" / name).read_text())["uid"] == name.removesuffix(".json")
+    assert json.loads((HERE / "json" / name).read_text())["uid"] == "tidewatch"
 
 
 def test_anybody_may_look_and_nobody_can_log_in(settings):

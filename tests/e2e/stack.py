@@ -54,7 +54,7 @@ SERVICES = (
     Service(
         8000, "preview", "Dashboards (preview)", "/-/healthy", ("/?range=300",), "the boards, drawn without Grafana"
     ),
-    Service(3000, "grafana", "Grafana", "/api/health", ("/d/tidewatch-site?from=now-5m&to=now",), "the same boards"),
+    Service(3000, "grafana", "Grafana", "/api/health", ("/d/tidewatch?from=now-5m&to=now",), "the same boards"),
     Service(9090, "prometheus", "Prometheus", "/-/ready", ("/alerts", "/classic/alerts"), "rules and alerts"),
     Service(9093, "alertmanager", "Alertmanager", "/-/ready", ("/#/alerts",), "who is told"),
     Service(
