@@ -119,3 +119,50 @@ def query_all(*, prometheus: str, folder: Path, uids: tuple[str, ...], range_s: 
     echo(as_table(outcomes))
     if not all(outcome.good for outcome in outcomes):
         raise SystemExit(1)
+
+
+@main.command("grafana-check")
+@click.argument("url")
+@click.option(
+    "--width",
+    "width_px",
+    type=click.IntRange(320, 8000),
+    default=1600,
+    show_default=True,
+    metavar="PX",
+    help="Width of the window: it decides how many points each panel asks for.",
+)
+@click.option(
+    "--range",
+    "range_s",
+    type=DurationType(least_s=60, most_s=366 * 86_400, whole=True),
+    help="Time up to now that is asked about.  [default: each board's own]",
+)
+@click.option("--board", "uids", multiple=True, metavar="UID", help="Only this board.  [default: all]")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Holds a token of a service account with the role Viewer.  [default: ask as anybody]",
+)
+def grafana_check(
+    *,
+    url: str,
+    width_px: int,
+    range_s: int | None,
+    uids: tuple[str, ...],
+    token_file: Path | None,
+) -> None:
+    """Look at every board of a running Grafana through its API, and exit 1 when something needs somebody.
+
+    URL is the address of Grafana's start page. Every query is asked with the resolution that its panel has at the
+    width; a panel that says when it may be empty is let off.
+    """
+    import asyncio
+
+    from dashboards.grafana_check import as_table, look
+
+    looked = asyncio.run(look(url, token_file, uids, width_px=width_px, range_s=range_s))
+    echo(as_table(looked, width_px))
+    if not all(finding.good for finding in looked.findings):
+        raise SystemExit(1)

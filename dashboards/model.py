@@ -35,6 +35,7 @@ class Target(msgspec.Struct, frozen=True, rename="camel"):
     legend_format: str = ""
     instant: bool = False
     format: str = "time_series"
+    interval: str = ""
 
 
 class Transformation(msgspec.Struct, frozen=True):

@@ -46,6 +46,11 @@ def span(end_s: float, range_s: int, points: int, scrape_interval_s: float, leas
     return Span(end - range_s // step_s * step_s, end, step_s)
 
 
+def step_s(range_s: int, points: int, least_s: float) -> float:
+    """The step that Grafana's page works out for a panel of so many points, none shorter than `least_s`."""
+    return max(_rounded_s(range_s / max(points, 1)), least_s)
+
+
 def _rounded_s(wanted_s: float) -> int:
     return next((step for step, up_to in _STEPS_S if wanted_s <= up_to), _YEAR_S)
 

@@ -15,6 +15,7 @@ import msgspec
 from dashboards import asking
 from dashboards.frames import Frame
 from dashboards.model import Board, Panel, Target, load
+from dashboards.outcomes import in_columns
 from dashboards.prometheus import Prometheus
 from dashboards.promql import Span, span
 from foundation.errors import ConfigError, SourceError
@@ -106,9 +107,7 @@ def as_table(outcomes: Sequence[Outcome]) -> str:
     head = ("board", "panel", "query", "series", "points", "status", "")
     ordered = sorted(outcomes, key=lambda outcome: not outcome.good)
     rows = [(o.board, o.panel, o.ref, str(o.series), str(o.points), o.status, o.detail) for o in ordered]
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(6)]
-    padded = [[*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[6]] for row in [head, *rows]]
-    lines = ["  ".join(cells).rstrip() for cells in padded]
+    lines = in_columns(head, rows)
     bad = sum(not outcome.good for outcome in outcomes)
     panels = len({(outcome.board, outcome.panel) for outcome in outcomes})
     return "\n".join([*lines, f"{panels} panels, {len(outcomes)} queries, {bad} of them need somebody"])
