@@ -30,6 +30,7 @@ def _told(alert: Mapping[str, Any], silenced: Sequence[Labels]) -> dict[str, Any
         "description": notes.get("description", ""),
         "labels": {name: value for name, value in labels.items() if name not in _SAID_APART},
         "since": alert.get("activeAt", ""),
+        "board": notes.get("dashboard_url", ""),
         "runbook": notes.get("runbook_url", ""),
         "silenced": any(labels.items() <= dict(one).items() for one in silenced),
     }

@@ -111,13 +111,13 @@ class Preview:
         return _json(await asking.ask(self._prometheus, panel, found.texts, around, scrape_s))
 
     async def _annotations(self, request: web.Request) -> web.Response:
-        """What the board's annotation queries mark."""
+        """What the board's annotation queries mark, those that are off too: the page switches them on and off."""
         board = self._known_board(request)
         asked = renamed(read(request.query.items(), self._now()), board)
         found = await self._resolved(board, asked)
         scrape_s = await self._scrape_s()
         around = span(asked.end_s, asked.range_s, POINTS, scrape_s)
-        queries = [query for query in board.annotations.queries if query.enable and query.expr]
+        queries = [query for query in board.annotations.queries if query.expr]
         texts = {**built_in(around, scrape_s), **found.texts}
         exprs = [substitute(query.expr, texts) for query in queries]
         answers = await asyncio.gather(*(self._prometheus.range(expr, around) for expr in exprs))

@@ -49,9 +49,12 @@ def read(parameters: Iterable[tuple[str, str]], now_s: float) -> Asked:
 def renamed(asked: Asked, board: Board) -> Asked:
     """The request with an old name of a variable taken for what it means today.
 
-    Every board's first variable was once called `source`: such addresses are in bookmarks and in sent notifications.
+    Every board called its variable for the label `source` by that name: such addresses are in bookmarks and in sent
+    notifications. Where no variable offers that label, the board's first one is meant.
     """
-    first = next((variable.name for variable in board.variables if variable.type == "query"), "")
+    queries = [variable for variable in board.variables if variable.type == "query"]
+    labelled = (one.name for one in queries if one.label_values and one.label_values[1] == OLD_NAME)
+    first = next(labelled, queries[0].name if queries else "")
     if OLD_NAME not in asked.chosen or any(variable.name == OLD_NAME for variable in board.variables):
         return asked
     chosen = {name: values for name, values in asked.chosen.items() if name != OLD_NAME}

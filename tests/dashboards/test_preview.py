@@ -142,7 +142,7 @@ MARKED = {
     "uid": "marked",
     "title": "Marked",
     "templating": {"list": [SITE | {"current": {"value": "$__all"}}]},
-    "annotations": {"list": [ANNOTATION, ANNOTATION | {"name": "Off", "enable": False}]},
+    "annotations": {"list": [ANNOTATION, {"name": "Annotations & Alerts", "builtIn": 1}]},
     "panels": [{"id": 1, "type": "timeseries", "targets": [{"expr": 'up{site=~"$site"}', "refId": "A"}]}],
 }
 
@@ -172,6 +172,16 @@ async def test_an_old_address_chooses_by_the_boards_first_variable(prometheus, q
         assert (await told(page, f"/api/boards/marked/variables?{query}"))[0] == 200
         assert (await told(page, "/api/boards/marked/panels/1?var-source=other"))[0] == 400
     assert [form["query"] for form in prometheus.asked] == [want]
+
+
+async def test_an_old_address_chooses_by_the_variable_for_the_label_that_it_named(prometheus):
+    job = SITE | {"name": "job", "query": "label_values(up, job)", "current": {"value": "$__all"}}
+    stream = job | {"name": "stream", "query": 'label_values(a{job=~"$job"}, source)'}
+    panels = [{"id": 1, "type": "stat", "targets": [{"expr": 'up{job=~"$job", source=~"$stream"}', "refId": "A"}]}]
+    board = {"uid": "itself", "title": "Itself", "templating": {"list": [job, stream]}, "panels": panels}
+    async with client(prometheus, board) as page:
+        assert (await told(page, "/api/boards/itself/panels/1?var-source=shop"))[0] == 200
+    assert [form["query"] for form in prometheus.asked] == ['up{job=~".+", source=~"shop"}']
 
 
 async def test_an_old_address_opens_a_board_without_variables(prometheus):
@@ -294,15 +304,17 @@ async def test_panels_asked_together_share_one_look_at_the_variables(page, prome
     data = prometheus.data
     prometheus.data = lambda path, form: seen.append(path) or data(path, form)
     await asyncio.gather(*(told(page, PANEL) for _ in range(5)))
-    assert len([path for path in seen if path.endswith("/values")]) == 1
+    labels = [path.split("/")[-2] for path in seen if path.endswith("/values")]
+    assert labels == ["source", "route"], "each once"
 
 
 async def test_a_choice_that_is_gone_gives_way_to_the_first_one(page):
     """A bookmark may outlive a source."""
     status, answer = await told(page, "/api/boards/tidewatch-site/variables?var-site=gone&var-window=10m")
     assert status == 200
-    assert answer["chosen"] == {"source": ["$__all"], "window": ["10m"]}
-    assert answer["offers"] == {"source": ["shop", "site"], "window": ["10s", "1m", "10m"]}
+    assert answer["chosen"] == {"site": ["$__all"], "route": ["$__all"], "window": ["10m"]}
+    assert answer["offers"]["site"] == ["shop", "site"]
+    assert answer["offers"]["window"] == ["10s", "1m", "10m"]
 
 
 async def test_addresses_of_boards_in_grafana_lead_to_the_same_boards_here(page):

@@ -1,53 +1,82 @@
-// The strip above the board: which alerts fire, how bad, since when.
+// The line above the board: how many alerts fire and which is the worst; it opens to all of them.
 
 import { ask } from "./ask.js";
-import { make } from "./dom.js";
+import { anchor, make } from "./dom.js";
+import { plainLinks } from "./grafana/links.js";
 
-// Draws the strip of firing alerts anew; it never fails, it says what it does not know.
+// Draws the line of firing alerts anew, open if it was open; it never fails, it says what it does not know.
 export async function alerts(box) {
   try {
     const firing = await ask("api/alerts");
-    const shown = firing.slice(0, 6).map((alert) =>
-      make(
-        "div",
-        {
-          class: `alert ${["page", "critical"].includes(alert.severity) ? "page" : ""} ${alert.silenced ? "silenced" : ""}`,
-          title: alert.description,
-        },
-        make("b", {}, alert.name),
-        make("span", { class: "what" }, alert.summary),
-        make(
-          "span",
-          { class: "meta" },
-          [alert.severity, since(alert.since), alert.silenced ? "silenced" : ""].filter(Boolean).join(" · "),
-        ),
-        /^https?:\/\//.test(alert.runbook)
-          ? make(
-              "a",
-              {
-                class: "meta",
-                href: alert.runbook,
-                rel: "noreferrer",
-                "aria-label": `Runbook of ${alert.name}`,
-              },
-              "runbook",
-            )
-          : null,
-      ),
-    );
-    if (firing.length > 6) shown.push(make("div", { class: "alert" }, `and ${firing.length - 6} more`));
-    box.replaceChildren(...(shown.length ? shown : [make("div", { class: "quiet" }, "No alert is firing")]));
+    if (!firing.length) box.replaceChildren(make("p", { class: "quiet" }, "No alert is firing"));
+    else draw(box, firing);
   } catch (error) {
-    box.replaceChildren(make("div", { class: "quiet unknown" }, `Alerts are not known: ${error.message}`));
+    box.replaceChildren(make("p", { class: "quiet unknown" }, `Alerts are not known: ${error.message}`));
   }
+}
+
+const grave = ({ severity }) => ["page", "critical"].includes(severity);
+
+function draw(box, firing) {
+  const loud = firing.filter((alert) => !alert.silenced);
+  const [worst] = firing;
+  const line = make(
+    "summary",
+    {},
+    make("b", {}, counted(loud, firing.length - loud.length)),
+    make("span", { class: "what" }, `${worst.name}: ${worst.summary}`),
+    make("span", { class: "meta" }, since(worst.since)),
+  );
+  const list = make("ul", {}, ...firing.map(item));
+  const kind = loud.some(grave) ? "page" : loud.length ? "" : "silenced";
+  const old = box.querySelector("details");
+  if (!old) return box.replaceChildren(make("details", { class: `alerts ${kind}` }, line, list));
+  const focused = old.contains(document.activeElement);
+  old.className = `alerts ${kind}`;
+  old.replaceChildren(line, list);
+  if (focused) line.focus({ preventScroll: true });
+}
+
+function counted(loud, silenced) {
+  const pages = loud.filter(grave).length;
+  const said = loud.length === 1 ? "1 alert fires" : `${loud.length} alerts fire`;
+  return [said, pages ? `${pages} of them ${pages === 1 ? "pages" : "page"}` : "", silenced ? `${silenced} silenced` : ""]
+    .filter(Boolean)
+    .join(", ");
+}
+
+function item(alert) {
+  const labels = Object.entries(alert.labels || {}).map(([name, value]) => `${name}=${value}`);
+  const links = plainLinks(
+    [
+      { title: "board", url: alert.board },
+      { title: "runbook", url: alert.runbook },
+    ],
+    { range: {}, variables: {} },
+  );
+  return make(
+    "li",
+    { class: `alert ${grave(alert) ? "page" : ""} ${alert.silenced ? "silenced" : ""}`, title: alert.description },
+    make("b", {}, alert.name),
+    make("span", { class: "what" }, alert.summary),
+    make("span", { class: "meta" }, labels.join(" ")),
+    make(
+      "span",
+      { class: "meta" },
+      [alert.severity, since(alert.since), alert.silenced ? "silenced" : ""].filter(Boolean).join(" · "),
+    ),
+    ...links.map((link) => {
+      const node = anchor(link);
+      node.setAttribute("aria-label", `${link.title} of ${alert.name}`);
+      return node;
+    }),
+  );
 }
 
 function since(stamp) {
   const s = Math.max(0, (Date.now() - Date.parse(stamp)) / 1000);
   if (!Number.isFinite(s)) return "";
-  return s < 100
-    ? `for ${Math.round(s)} s`
-    : s < 6000
-      ? `for ${Math.round(s / 60)} min`
-      : `for ${Math.round(s / 3600)} h`;
+  if (s < 100) return `for ${Math.round(s)} s`;
+  if (s < 6000) return `for ${Math.round(s / 60)} min`;
+  return s < 172800 ? `for ${Math.round(s / 3600)} h` : `for ${Math.round(s / 86400)} d`;
 }

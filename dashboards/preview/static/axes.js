@@ -1,10 +1,23 @@
 // One time axis for every panel that has one: the same labels, the same crosshair, drag to zoom. uPlot does the rest.
 
-import { make } from "./dom.js";
-import { clock, day, theme } from "./format.js";
+import { faded, ink, make, themeName } from "./dom.js";
+import { named } from "./grafana/colours.js";
+import { cut } from "./grafana/cut.js";
+import { isoTime } from "./grafana/units.js";
 
 const SHARED = "board";
-const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
+const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
+const two = (n) => String(n).padStart(2, "0");
+
+function clock(s, withSeconds) {
+  const d = new Date(s * 1000);
+  return `${two(d.getHours())}:${two(d.getMinutes())}${withSeconds ? ":" + two(d.getSeconds()) : ""}`;
+}
+
+function day(s) {
+  const d = new Date(s * 1000);
+  return `${two(d.getMonth() + 1)}/${two(d.getDate())}`;
+}
 
 function timeLabels(_, splits, __, ___, increment) {
   return splits.map((s, i) => {
@@ -16,9 +29,9 @@ function timeLabels(_, splits, __, ___, increment) {
 
 export function timeAxis() {
   return {
-    stroke: theme("soft"),
+    stroke: ink("soft"),
     font: FONT,
-    grid: { stroke: theme("grid"), width: 1 },
+    grid: { stroke: ink("grid"), width: 1 },
     ticks: { show: false },
     values: timeLabels,
     size: 26,
@@ -28,38 +41,52 @@ export function timeAxis() {
 }
 
 const BINARY = Array.from({ length: 51 }, (_, i) => 2 ** i);
+const BYTES = new Set(["bytes", "bits", "kbytes", "mbytes", "gbytes", "binBps", "binbps"]);
 
-export function valueAxis(format, unit) {
+// An axis of values: `text(value, decimals)` writes a tick.
+export function valueAxis(scale, text, { unit, side = 3, label, grid = true }) {
   return {
-    stroke: theme("soft"),
+    scale,
+    side,
+    label: label || undefined,
+    labelSize: label ? 20 : undefined,
+    labelFont: FONT,
+    stroke: ink("soft"),
     font: FONT,
-    grid: { stroke: theme("grid"), width: 1 },
+    grid: { show: grid, stroke: ink("grid"), width: 1 },
     ticks: { show: false },
     gap: 6,
     space: 28,
-    values: (_, splits) => splits.map(format),
+    values: (_, splits, __, ___, step) => splits.map((value) => (value === null ? null : text(value, places(step)))),
     size: (self, values) =>
-      Math.max(34, 14 + 6.3 * Math.max(0, ...(values || []).map((v) => String(v ?? "").length))),
-    ...(["bytes", "binBps"].includes(unit) ? { incrs: BINARY } : {}),
+      Math.max(34, 14 + 6.6 * Math.max(0, ...(values || []).map((v) => String(v ?? "").length))),
+    ...(BYTES.has(unit) ? { incrs: BINARY } : {}),
   };
 }
 
+// The decimals that a tick's step has; undefined where it is whole.
+function places(step) {
+  const [, fraction = ""] = String(Math.round(step * 1e6) / 1e6).split(".");
+  return fraction.length || undefined;
+}
+
 // The rows' names, every so many of them where the box is too low for all.
-export function names(rows, height) {
+export function names(rows, box) {
   const longest = Math.max(0, ...rows.map((name) => name.length));
-  const width = Math.min(220, 16 + 6.4 * longest);
-  const most = Math.floor((width - 16) / 6.4);
-  const every = Math.max(1, Math.ceil((rows.length * 15) / Math.max(1, height - 40)));
+  const most = Math.max(8, Math.floor(Math.min(box.clientWidth * 0.4, 240) / 6.6) - 2);
+  const width = 18 + 6.6 * Math.min(longest, most);
+  const every = Math.max(1, Math.ceil((rows.length * 15) / Math.max(1, box.clientHeight - 40)));
   const shown = rows.map((_, i) => i).filter((i) => i % every === 0);
+  const short = cut(rows, most);
   return {
-    stroke: theme("text"),
+    stroke: ink("text"),
     font: FONT,
     grid: { show: false },
     ticks: { show: false },
     gap: 8,
     size: width,
     splits: () => shown.map((i) => i + 0.5),
-    values: () => shown.map((i) => (rows[i].length > most ? rows[i].slice(0, most - 1) + "…" : rows[i])),
+    values: () => shown.map((i) => short[i]),
   };
 }
 
@@ -67,10 +94,11 @@ export function times(frame) {
   return Array.from({ length: frame.points }, (_, i) => frame.start_s + i * frame.step_s);
 }
 
-// Options that every chart over time shares. `zoom(start, end)` is called after a drag.
-export function base(box, frame, zoom) {
+// Options that every chart over time shares. `page.zoom(start, end)` is called after a drag, `page.back()` after a
+// double click.
+export function base(box, frame, page, { regions = true } = {}) {
   const first = frame.start_s,
-    final = frame.start_s + (frame.points - 1) * frame.step_s;
+    final = frame.start_s + Math.max(1, frame.points - 1) * frame.step_s;
   return {
     width: Math.max(60, box.clientWidth),
     height: Math.max(40, box.clientHeight),
@@ -81,6 +109,7 @@ export function base(box, frame, zoom) {
       drag: { x: true, y: false, setScale: false },
       points: { size: 6, width: 1.5 },
       y: false,
+      bind: { dblclick: () => () => page.back() },
     },
     select: { show: true },
     scales: { x: { time: true, range: () => [first, final] } },
@@ -91,11 +120,59 @@ export function base(box, frame, zoom) {
           const from = u.posToVal(u.select.left, "x"),
             to = u.posToVal(u.select.left + u.select.width, "x");
           u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-          zoom(from, to);
+          page.zoom(from, to);
         },
       ],
+      draw: [(u) => paintMarks(u, page.marks, regions)],
+      ready: [(u) => pinMarks(u, page.marks)],
     },
   };
+}
+
+// Annotations as Grafana paints them: a dashed line at the start, one at the end of a region, and the region between.
+function paintMarks(u, found, regions) {
+  const ratio = window.devicePixelRatio || 1;
+  const { left, top, width, height } = u.bbox;
+  u.ctx.save();
+  u.ctx.beginPath();
+  u.ctx.rect(left, top, width, height);
+  u.ctx.clip();
+  u.ctx.lineWidth = 2 * ratio;
+  u.ctx.setLineDash([5 * ratio, 5 * ratio]);
+  for (const { start_s: start, end_s: end, colour } of found) {
+    const shade = named(colour, themeName());
+    u.ctx.strokeStyle = shade;
+    const [from, to] = [start, end].map((s) => u.valToPos(s, "x", true));
+    for (const x of end > start ? [from, to] : [from]) {
+      u.ctx.beginPath();
+      u.ctx.moveTo(x, top);
+      u.ctx.lineTo(x, top + height);
+      u.ctx.stroke();
+    }
+    u.ctx.fillStyle = faded(shade, 0.1);
+    if (end > start && regions) u.ctx.fillRect(from, top, to - from, height);
+  }
+  u.ctx.restore();
+}
+
+// Below the time axis' line, a mark that says on focus and under the pointer what it is.
+function pinMarks(u, found) {
+  const wide = u.over.clientWidth;
+  for (const { start_s: start, end_s: end, colour, title, text, tags } of found) {
+    const [from, to] = [start, end].map((s) => u.valToPos(s, "x"));
+    if (to < 0 || from > wide) continue;
+    const said = [`${isoTime(start * 1000)}${end > start ? ` to ${isoTime(end * 1000)}` : ""}`, title, text, ...tags];
+    const pin = make("div", {
+      class: end > start ? "mark region" : "mark",
+      role: "img",
+      "aria-label": said.filter(Boolean).join(", "),
+      title: said.filter(Boolean).join("\n"),
+      "--colour": named(colour, themeName()),
+    });
+    pin.style.left = `${Math.max(0, from)}px`;
+    if (end > start) pin.style.width = `${Math.min(wide, to) - Math.max(0, from)}px`;
+    u.over.append(pin);
+  }
 }
 
 // A tooltip that follows the cursor; `lines(index, u)` gives nodes, or nothing to hide it.
@@ -114,10 +191,7 @@ export function tooltip(box, lines) {
         const found = here && left >= 0 && idx !== null && idx !== undefined ? lines(idx, u) : null;
         tip.hidden = !found;
         if (!found) return;
-        tip.replaceChildren(
-          make("div", { class: "when" }, `${day(u.data[0][idx])} ${clock(u.data[0][idx], true)}`),
-          ...found,
-        );
+        tip.replaceChildren(make("div", { class: "when" }, isoTime(u.data[0][idx] * 1000)), ...found);
         const width = tip.offsetWidth,
           x = left + u.over.offsetLeft;
         tip.style.left = `${x + width + 18 > box.clientWidth ? Math.max(0, x - width - 12) : x + 14}px`;
@@ -125,4 +199,12 @@ export function tooltip(box, lines) {
       },
     },
   };
+}
+
+export function tipLine(colour, name, value) {
+  return make("div", { class: "line" }, swatchOf(colour), make("span", {}, name), make("b", {}, value));
+}
+
+function swatchOf(colour) {
+  return colour ? make("span", { class: "swatch", "--colour": colour }) : null;
 }

@@ -1,9 +1,12 @@
 // One panel: its frame, its title, what it says of itself, and the drawing inside.
 
-import { heatmap, history, timeline } from "./panels/bands.js";
+import { anchor, make } from "./dom.js";
+import { fields } from "./grafana/field.js";
+import { heatmap } from "./panels/heatmap.js";
+import { history, timeline } from "./panels/bands.js";
+import { table } from "./panels/table.js";
 import { draw as timeseries } from "./panels/timeseries.js";
-import { barGauge, gauge, histogram, stat, table, text } from "./panels/values.js";
-import { make } from "./dom.js";
+import { barGauge, gauge, histogram, stat, text } from "./panels/values.js";
 
 const KINDS = {
   timeseries,
@@ -16,30 +19,38 @@ const KINDS = {
   "state-timeline": timeline,
   "status-history": history,
 };
+const FIGURES = ["stat", "gauge", "bargauge"]; // these show "no data" as a figure with a colour
+const TRANSFORMATIONS = ["merge", "filterFieldsByName", "organize", "sortBy"];
 
 export class Panel {
-  // `board.ask(points)` gives the panel's frame, `board.zoom(from, to)` narrows the board's range.
-  constructor(model, place, board) {
-    this.model = model;
-    this.board = board;
+  // `item` is {model, id, place, scope} of the layout. `board` has ask(points, scope), zoom(from, to), back(),
+  // scope(own), marks(id), links(found).
+  constructor({ model, id, place, scope, title }, board) {
+    Object.assign(this, { model, scope, board });
     this.frame = null;
     this.chart = null;
     this.turn = 0;
     this.hidden = new Set();
+    this.turned = { at: 0 };
+    this.sorted = null;
     this.body = make("div", { class: "body" });
     this.note = make("span", { class: "note" });
     this.error = make("p", { class: "error", role: "alert", hidden: true });
-    const title = make(
-      "header",
-      {},
-      make("h3", {}, model.title || ""),
-      model.description ? this.about() : null,
-      this.note,
-    );
+    const { x, y, w, h } = place;
     this.node = make(
       "section",
-      { class: "panel", "data-panel": model.id, "data-state": "new", "aria-label": model.title, ...place },
-      title,
+      {
+        class: "panel",
+        id: `panel-${id}`,
+        "data-panel": model.id,
+        "data-state": "new",
+        "aria-label": title,
+        "--x": x + 1,
+        "--y": y + 1,
+        "--w": w,
+        "--h": h,
+      },
+      this.head(title),
       this.body,
       this.error,
     );
@@ -47,31 +58,40 @@ export class Panel {
     this.watch.observe(this.body);
   }
 
-  about() {
+  head(title) {
+    const links = this.board.links(this.model.links || [], this.scope);
+    return make(
+      "header",
+      {},
+      make("h3", { title }, title),
+      this.model.description ? this.about(title) : null,
+      ...links.map((link) => anchor(link)),
+      this.note,
+    );
+  }
+
+  about(title) {
     const queries = (this.model.targets || []).map((target) => make("code", {}, target.expr));
     const paragraphs = this.model.description.split(/\n{2,}/).map((paragraph) => make("p", {}, paragraph));
     return make(
       "details",
       { class: "about" },
-      make("summary", { "aria-label": `About ${this.model.title}` }, "i"),
+      make("summary", { "aria-label": `About ${title}` }, "i"),
       make("div", {}, ...paragraphs, ...queries),
     );
   }
 
   async refresh() {
     if (this.model.type === "text") {
-      text(this.body, this.model);
+      text(this.body, this.model, null, this.page());
       this.node.dataset.state = "drawn";
       return;
     }
     const turn = ++this.turn;
     this.node.classList.add("loading");
     try {
-      const points = Math.max(
-        10,
-        Math.min(1500, Math.round((this.body.clientWidth || 600) * (this.coarse() ? 0.2 : 1))),
-      );
-      const frame = await this.board.ask(points);
+      const points = Math.max(10, Math.min(1500, this.body.clientWidth || 600));
+      const frame = await this.board.ask(points, this.scope);
       if (turn !== this.turn) return;
       this.frame = frame;
       this.fail("");
@@ -83,39 +103,59 @@ export class Panel {
     }
   }
 
-  // Cells want to be seen: a fifth as many steps as pixels.
-  coarse() {
-    return ["heatmap", "status-history"].includes(this.model.type);
+  // What a drawing knows of the page and asks of it.
+  page() {
+    const style = getComputedStyle(this.body);
+    const inner = (whole, ...sides) => whole - sides.reduce((sum, side) => sum + parseFloat(style[side]), 0);
+    return {
+      fields: this.frame ? fields(this.model, this.frame) : [],
+      width: inner(this.body.clientWidth, "paddingLeft", "paddingRight"),
+      height: inner(this.body.clientHeight, "paddingTop", "paddingBottom"),
+      marks: this.board.marks(this.model.id),
+      hidden: this.hidden,
+      turned: this.turned,
+      sorted: this.sorted,
+      zoom: this.board.zoom,
+      back: this.board.back,
+      scope: () => this.board.scope(this.scope),
+      plainLinks: (found) => this.board.links(found, this.scope),
+      toggle: (name) => {
+        if (!this.hidden.delete(name)) this.hidden.add(name);
+        this.redraw();
+      },
+      turn: (at) => {
+        this.turned.at = at;
+        this.redraw();
+      },
+      sort: (by) => {
+        this.sorted = by;
+        this.redraw();
+      },
+    };
   }
 
   redraw() {
     if (!this.frame) return;
     const kept = this.keep();
     const { lines = [], rows = [], left_out: leftOut = 0 } = this.frame;
-    this.note.textContent = leftOut ? `${leftOut} more series are not drawn` : "";
-    const empty = !rows.length && lines.every((line) => line.values.every((value) => value === null));
+    const strange = (this.model.transformations || []).map(({ id }) => id).filter((id) => !TRANSFORMATIONS.includes(id));
+    this.note.textContent = [
+      leftOut ? `${leftOut} more series are not drawn` : "",
+      strange.length ? `the preview leaves out ${strange.join(", ")}` : "",
+    ]
+      .filter(Boolean)
+      .join("; ");
+    const empty = !rows.length && lines.every((line) => line.values.every((value) => value === null) && !Object.keys(line.odd || {}).length);
     this.node.dataset.state = empty ? "empty" : "drawn";
-    if (empty) {
-      this.body.replaceChildren(make("p", { class: "nothing" }, this.nothing()));
-      return;
-    }
     const draw = KINDS[this.model.type];
-    if (!draw)
-      this.body.replaceChildren(
-        make(
-          "p",
-          { class: "nothing" },
-          `The preview cannot draw panels of type ${this.model.type}; Grafana can.`,
-        ),
-      );
-    else
-      this.chart =
-        draw(this.body, this.model, this.frame, {
-          zoom: this.board.zoom,
-          hidden: this.hidden,
-          toggle: (name) => this.toggle(name),
-        }) || null;
+    if (empty && !(FIGURES.includes(this.model.type) && !lines.length)) this.say(this.nothing());
+    else if (!draw) this.say(`The preview cannot draw panels of type ${this.model.type}; Grafana can.`);
+    else this.chart = draw(this.body, this.model, this.frame, this.page()) || null;
     kept();
+  }
+
+  say(words) {
+    this.body.replaceChildren(make("p", { class: "nothing" }, words));
   }
 
   nothing() {
@@ -123,33 +163,28 @@ export class Panel {
     return why ? `No data: ${why}` : "No data in this range";
   }
 
-  // What the reader is at: a new drawing gives back the crosshair, the scrolled legend, the focused row.
+  // What the reader is at: a new drawing gives back the crosshair, the scrolled legend, what had the focus.
   keep() {
     const cursor =
       this.chart && (this.chart.kept || this.chart.over.matches(":hover"))
         ? { left: this.chart.cursor.left, top: this.chart.cursor.top }
         : null;
     const scrolled = (this.body.querySelector(".legend, .table") || {}).scrollTop || 0;
-    const focused = this.body.contains(document.activeElement) ? document.activeElement.title : null;
+    const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
+    const name = focused && (focused.title || focused.className);
     if (this.chart) this.chart.destroy();
     this.chart = null;
     return () => {
       if (cursor && this.chart) {
-        this.chart.kept = true; // the browser tells of a pointer over a new element only when it moves
+        this.chart.kept = true; // the browser reports a pointer over a new element only when it moves
         this.chart.setCursor(cursor);
       }
       const scrolls = this.body.querySelector(".legend, .table");
       if (scrolls) scrolls.scrollTop = scrolled;
-      if (focused)
-        [...this.body.querySelectorAll("button")]
-          .filter((button) => button.title === focused)
-          .forEach((button) => button.focus());
+      if (!focused || document.contains(focused)) return;
+      const same = [...this.body.querySelectorAll(focused.tagName)];
+      same.find((one) => (one.title || one.className) === name)?.focus({ preventScroll: true });
     };
-  }
-
-  toggle(name) {
-    if (!this.hidden.delete(name)) this.hidden.add(name);
-    this.redraw();
   }
 
   fail(message) {
@@ -159,14 +194,22 @@ export class Panel {
     if (message) this.node.dataset.state = "failed";
   }
 
+  // A chart takes its new size; what is laid out by its width, and what Grafana refuses at one, is drawn anew.
   fit() {
     const box = this.chart && this.chart.root.parentElement;
     if (box && box.clientWidth > 0) this.chart.setSize({ width: box.clientWidth, height: box.clientHeight });
-    else if (this.frame && this.model.type === "stat") this.redraw();
+    if (this.frame && (!box || this.model.type === "status-history")) this.again();
+  }
+
+  // Once a frame: drawing inside of a ResizeObserver's own call would call it again.
+  again() {
+    cancelAnimationFrame(this.waiting);
+    this.waiting = requestAnimationFrame(() => this.redraw());
   }
 
   close() {
     this.watch.disconnect();
+    cancelAnimationFrame(this.waiting);
     if (this.chart) this.chart.destroy();
   }
 }

@@ -1,103 +1,81 @@
-// State timeline (runs of one state as one band), status history (a cell a step), heatmap (a cell a step and bucket).
+// State timeline (runs of one state as one band) and status history (a cell a step), in pages of rows as in Grafana.
 
-import { base, names, timeAxis, times, tooltip } from "../axes.js";
-import { make, swatch } from "../dom.js";
-import { colour, faded, last, settings, state, text, theme, thresholdColour } from "../format.js";
+import { base, names, timeAxis, times, tipLine, tooltip } from "../axes.js";
+import { faded, make, readableOn, swatch, themeName } from "../dom.js";
+import { display, threshold, thresholdItems } from "../grafana/field.js";
+import { last } from "../grafana/reduce.js";
+import { joined } from "../grafana/units.js";
+import { paged } from "./pages.js";
+
+const ROWS = 20; // of one page, where the panel says no other number
 
 export function timeline(body, panel, frame, page) {
   return bands(body, panel, frame, page, runs);
 }
 
 export function history(body, panel, frame, page) {
+  const most = Math.floor(page.width / 2);
+  if (frame.points > most) return refused(body, frame.points, most);
   return bands(body, panel, frame, page, cells);
 }
 
-function bands(body, panel, frame, page, cut) {
-  const lines = frame.lines.map((line) => ({ ...line, found: settings(panel.fieldConfig, line) })).reverse(); // the first on top
-  const told = lines.map((line) => `${line.name} ${named(last(line.values), line.found).text}`);
-  const { chart, options } = rows(
-    body,
-    frame,
-    page,
-    lines.map((line) => line.name),
-    `${panel.title}, over time: ${told.slice(0, 12).join("; ")}`,
-    keys(lines),
+// Grafana draws no status history of more points than half its width in pixels.
+function refused(body, points, most) {
+  body.replaceChildren(
+    make(
+      "div",
+      { class: "nothing refused" },
+      make("p", {}, `Too many points to visualize properly (${points} points)`),
+      make("p", {}, `Grafana draws at most ${most} at this width; the panel can set maxDataPoints or a wider interval.`),
+    ),
   );
-  const gap = cut === cells ? 1 : 0;
-  options.hooks.draw = [
-    (u) =>
-      lines.forEach((line, row) => {
-        for (const [from, to, value] of cut(line.values))
-          paint(u, frame, [row, from, to, gap], named(value, line.found), cut === runs);
-      }),
-  ];
+  return null;
+}
+
+function bands(body, panel, frame, page, cut) {
+  const all = page.fields.map((field) => rowOf(field, panel, cut === runs));
+  const { shown, pager } = paged(all, panel.options?.perPage || ROWS, page);
+  const lines = [...shown].reverse(); // the first on top
+  const said = shown.slice(0, 12).map((line) => `${line.name} ${line.look(last(line.values)).text}`);
+  const chart = make("div", { class: "chart", role: "img", "aria-label": `${panel.title}, over time: ${said.join("; ")}` });
+  body.replaceChildren(...[chart, keys(panel, shown), pager].filter(Boolean));
+  const options = base(chart, frame, page, { regions: cut === runs });
+  options.scales.y = { range: () => [0, Math.max(1, lines.length)] };
+  options.axes = [timeAxis(), names(lines.map((line) => line.name), chart)];
+  options.series = [{}, { show: false }];
+  options.hooks.draw.unshift((u) => {
+    lines.forEach((line, row) => {
+      for (const [from, to, value] of cut(line.keys))
+        paint(u, frame, { row, from, to, panel, label: cut === runs }, line.look(line.values[from], value), line.config);
+    });
+  });
   options.plugins = [
     tooltip(chart, (index, u) => {
       const line = lines[rowAt(u, lines.length)];
-      if (!line || line.values[index] === null) return null;
-      const here = named(line.values[index], line.found);
-      return [
-        make(
-          "div",
-          { class: "line" },
-          swatch(here.colour),
-          make("span", {}, line.name),
-          make("b", {}, here.text),
-        ),
-      ];
+      if (!line || line.keys[index] === null) return null;
+      const look = line.look(line.values[index]);
+      return [tipLine(look.colour, line.name, look.text)];
     }),
   ];
   return new uPlot(options, [times(frame), times(frame).map(() => null)], chart);
 }
 
-export function heatmap(body, panel, frame, page) {
-  const buckets = (panel.targets || []).some((target) => target.format === "heatmap");
-  const unit = panel.options.yAxis && panel.options.yAxis.unit;
-  const bound = (name) => (!buckets ? name : name === "+Inf" ? "∞" : text(Number(name), unit));
-  const used = trimmed(frame.lines);
-  const most = Math.max(0, ...used.flatMap((line) => line.values.filter((v) => v !== null)));
-  const { chart, options } = rows(
-    body,
-    frame,
-    page,
-    used.map((line) => bound(line.name)),
-    `${panel.title}, counts over time; the largest is ${text(most, "short")}`,
-    scaleKey(most),
-  );
-  options.hooks.draw = [
-    (u) =>
-      used.forEach((line, row) =>
-        line.values.forEach((value, i) => {
-          if (value !== null && value > 1e-9)
-            paint(u, frame, [row, i, i + 1, 0.5], { colour: warmth(Math.sqrt(value / most)) }, false);
-        }),
-      ),
-  ];
-  options.plugins = [
-    tooltip(chart, (index, u) => {
-      const line = used[rowAt(u, used.length)];
-      if (!line || !line.values[index]) return null;
-      return [
-        make(
-          "div",
-          { class: "line" },
-          make("span", {}, buckets ? `up to ${bound(line.name)}` : line.name),
-          make("b", {}, text(line.values[index], "short")),
-        ),
-      ];
-    }),
-  ];
-  return new uPlot(options, [times(frame), times(frame).map(() => null)], chart);
-}
-
-function rows(body, frame, page, labels, spoken, key) {
-  const chart = make("div", { class: "chart", role: "img", "aria-label": spoken });
-  body.replaceChildren(chart, key);
-  const options = base(chart, frame, page.zoom);
-  options.scales.y = { range: () => [0, Math.max(1, labels.length)] };
-  options.axes = [timeAxis(), names(labels, chart.clientHeight)];
-  options.series = [{}, { show: false }];
-  return { chart, options };
+// A row with `look(value)` {text, colour}, and `keys`: values that are one band where they are equal and adjacent.
+// A timeline that colours by thresholds merges by them, and then knows nothing of its mappings.
+function rowOf(field, panel, merges) {
+  const { steps = [] } = field.config.thresholds || {};
+  const byThreshold =
+    merges && (panel.options?.mergeValues ?? true) && field.config.color?.mode === "thresholds" && steps.length;
+  if (!byThreshold) {
+    const look = (value) => {
+      const shown = display(field, value, themeName());
+      return { text: joined(shown), colour: shown.colour };
+    };
+    return { ...field, look, keys: field.values };
+  }
+  const items = thresholdItems(field, themeName());
+  const place = (value) => (value === null ? null : Math.max(0, steps.indexOf(threshold(field, value))));
+  return { ...field, keys: field.values.map(place), look: (value) => items[place(value) ?? 0] };
 }
 
 function* runs(values) {
@@ -113,105 +91,53 @@ function* cells(values) {
   for (let i = 0; i < values.length; i++) if (values[i] !== null) yield [i, i + 1, values[i]];
 }
 
-// The name and colour of a value: by the states that the board names, else by its thresholds.
-function named(value, found) {
-  const known = state(value, found.mappings);
-  if (known) return { text: known.text || text(value, found.unit), colour: colour(known.color || "text") };
-  return { text: text(value, found.unit), colour: colour(thresholdColour(value, found.thresholds)) };
-}
-
-function paint(u, frame, [row, from, to, gap], look, label) {
+function paint(u, frame, { row, from, to, panel, label }, look, config) {
   const ratio = window.devicePixelRatio || 1;
+  const { rowHeight = 0.9, colWidth = 0.9, showValue = "auto", alignValue = "left" } = panel.options || {};
   const x = (i) => u.valToPos(Math.min(frame.start_s + i * frame.step_s, u.scales.x.max), "x", true);
-  const low = u.valToPos(row, "y", true),
-    high = u.valToPos(row + 1, "y", true);
-  const tall = low - high,
-    most = 34 * ratio; // one row alone must not become a wall
-  const inset = gap === 0.5 ? 0.5 * ratio : Math.max(tall * 0.12, (tall - most) / 2);
-  const left = x(from),
-    width = Math.max(1, x(to) - left - gap * ratio);
-  u.ctx.fillStyle = gap === 0.5 ? look.colour : faded(look.colour, 0.78);
-  u.ctx.fillRect(left, high + inset, width, Math.max(1, low - high - 2 * inset));
-  if (!label || !look.text || low - high < 14 * ratio) return;
+  const high = u.valToPos(row + 1, "y", true);
+  const tall = u.valToPos(row, "y", true) - high;
+  const inset = (tall * (1 - rowHeight)) / 2;
+  const gap = label ? 0 : (x(from + 1) - x(from)) * (1 - colWidth);
+  const left = x(from) + gap / 2,
+    width = Math.max(1, x(to) - x(from) - gap);
+  const opacity = (config.custom.fillOpacity ?? 70) / 100;
+  u.ctx.fillStyle = faded(look.colour, opacity);
+  u.ctx.fillRect(left, high + inset, width, Math.max(1, tall - 2 * inset));
+  if (showValue === "never" || !look.text || tall < 14 * ratio) return;
   u.ctx.save();
-  u.ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
+  u.ctx.font = `${12 * ratio}px system-ui, sans-serif`;
   u.ctx.textBaseline = "middle";
-  u.ctx.textAlign = "left";
-  if (u.ctx.measureText(look.text).width + 12 * ratio < width) {
-    u.ctx.fillStyle = theme("page");
-    u.ctx.fillText(look.text, left + 7 * ratio, (low + high) / 2);
+  u.ctx.textAlign = alignValue;
+  if (showValue === "always" || u.ctx.measureText(look.text).width + 8 * ratio < width) {
+    const at = { left: left + 4 * ratio, center: left + width / 2, right: left + width - 4 * ratio };
+    u.ctx.fillStyle = readableOn(look.colour);
+    u.ctx.fillText(look.text, at[alignValue], high + tall / 2);
   }
   u.ctx.restore();
 }
 
-function rowAt(u, count) {
+export function rowAt(u, count) {
   const row = Math.floor(u.posToVal(u.cursor.top, "y"));
   return row >= 0 && row < count ? row : -1;
 }
 
-function keys(lines) {
+// The legend: the thresholds where colours go by them, else each state that is seen.
+function keys(panel, lines) {
+  if (panel.options?.legend?.showLegend === false || !lines.length) return null;
+  const [first] = lines;
+  const { mode = "" } = first.config.color || {};
+  if (mode === "thresholds" && first.config.thresholds?.steps?.length > 1) return keyed(thresholdItems(first, themeName()));
+  if (mode.startsWith("continuous")) return null;
   const seen = new Map();
-  const [{ found }] = lines;
-  if (!(found.mappings || []).length) {
-    const steps = (found.thresholds || {}).steps || [];
-    steps.forEach(({ value, color }, i) =>
-      seen.set(
-        value === null || value === undefined
-          ? `below ${text((steps[i + 1] || {}).value, found.unit)}`
-          : `from ${text(value, found.unit)}`,
-        colour(color),
-      ),
-    );
-    return keyed(seen);
-  }
   for (const line of lines)
     for (const value of new Set(line.values)) {
-      if (value !== null && seen.size < 12) {
-        const look = named(value, line.found);
-        seen.set(look.text, look.colour);
-      }
+      const look = line.look(value);
+      if (look.text) seen.set(look.text, look.colour);
     }
-  return keyed(seen);
+  return keyed([...seen].map(([text, colour]) => ({ text, colour })));
 }
 
-function keyed(seen) {
-  return make(
-    "div",
-    { class: "keys" },
-    ...[...seen].map(([name, shade]) => make("span", {}, swatch(shade), name)),
-  );
-}
-
-// Buckets that never hold anything, at both ends, tell nothing.
-function trimmed(lines) {
-  const holds = lines.map((line) => line.values.some((v) => v > 1e-9));
-  const first = holds.indexOf(true),
-    final = holds.lastIndexOf(true);
-  return first < 0 ? lines : lines.slice(Math.max(0, first - 1), final + 2);
-}
-
-const WARM = [
-  [14, 116, 144],
-  [45, 212, 191],
-  [245, 213, 71],
-  [255, 120, 60],
-  [255, 70, 95],
-];
-
-function warmth(share) {
-  const cold = theme("edge")
-      .match(/[0-9a-f]{2}/gi)
-      .map((pair) => parseInt(pair, 16)),
-    steps = [cold, ...WARM];
-  const place = Math.max(0, Math.min(1, share)) * (steps.length - 1),
-    i = Math.min(steps.length - 2, Math.floor(place));
-  const mix = steps[i].map((from, k) => Math.round(from + (steps[i + 1][k] - from) * (place - i)));
-  return "#" + mix.map((v) => v.toString(16).padStart(2, "0")).join("");
-}
-
-function scaleKey(most) {
-  const steps = [0.05, 0.25, 0.5, 0.75, 1].map((share) =>
-    make("span", {}, swatch(warmth(share)), text(share * share * most, "short")),
-  );
-  return make("div", { class: "keys" }, ...steps);
+export function keyed(items) {
+  return make("div", { class: "keys" }, ...items.map(({ text, colour }) => make("span", {}, swatch(colour), text)));
 }

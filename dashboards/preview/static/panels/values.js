@@ -1,36 +1,61 @@
-// Panels that show what is now: stat, gauge, bar gauge, table, histogram, text.
+// Panels that show what is now: stat, gauge, bar gauge, histogram, text.
 
-import { make, sized } from "../dom.js";
-import { CALCS, colour, faded, parts, settings, state, text as told, thresholdColour } from "../format.js";
+import { anchor, cuttable, faded, ink, make, readableOn, sized, themeName } from "../dom.js";
+import { tailLength } from "../grafana/cut.js";
+import { figures, reads } from "../grafana/field.js";
+import { links } from "../grafana/links.js";
+import { joined } from "../grafana/units.js";
 
-function reduced(panel, line) {
-  const [calc = "lastNotNull"] = (panel.options.reduceOptions && panel.options.reduceOptions.calcs) || [];
-  return (CALCS[calc] || CALCS.lastNotNull)[1](line.values);
+export function stat(body, panel, frame, page) {
+  const { graphMode = "area", colorMode = "value", textMode = "auto", justifyMode = "auto" } = panel.options || {};
+  const shown = figures(panel, page.fields, themeName());
+  const named = textMode === "name" || textMode === "value_and_name" || (textMode === "auto" && shown.length > 1);
+  const tail = tailLength(shown.map((one) => one.name));
+  const down = panel.options?.orientation === "horizontal" || (page.height > page.width && shown.length > 1);
+  const box = make("div", { class: down ? "stats down" : "stats" });
+  const later = [];
+  body.replaceChildren(box);
+  for (const one of shown) {
+    const filled = colorMode === "background" || colorMode === "background_solid";
+    const value = make("div", { class: "value" }, one.prefix || null, one.text, one.suffix ? make("small", {}, one.suffix) : null);
+    if (colorMode === "value") value.style.color = one.colour;
+    const [link] = links(one.field, placeOf(one), page.fields, page.scope());
+    const parts = [
+      named && textMode !== "value" ? make("div", { class: "of" }, cuttable(one.name, tail)) : null,
+      textMode === "name" || textMode === "none" ? null : value,
+    ];
+    const centre = justifyMode === "center" || (justifyMode === "auto" && shown.length === 1 && graphMode === "none");
+    const node = make("div", { class: centre ? "stat centre" : "stat" }, ...(link ? [anchor(link, ...parts.filter(Boolean))] : parts));
+    if (filled) {
+      node.classList.add("filled");
+      node.style.background = one.colour;
+      node.style.color = readableOn(one.colour);
+    }
+    box.append(node);
+    later.push(() => {
+      fitted(value, node);
+      if (graphMode === "area" && one.field.values.length > 1)
+        spark(node, one.field.values, filled ? "#ffffff" : one.colour);
+    });
+  }
+  for (const finish of later) finish(); // once every figure has its width
 }
 
-export function stat(body, panel, frame) {
-  const many = frame.lines.length > 1;
-  const box = make("div", { class: "stats" });
-  body.replaceChildren(box);
-  for (const line of frame.lines.slice(0, 12)) {
-    const found = settings(panel.fieldConfig, line),
-      value = reduced(panel, line),
-      known = state(value, found.mappings);
-    const [number, unit] = known ? [known.text, ""] : parts(value, found.unit);
-    const shade = colour(known ? known.color || "text" : thresholdColour(value, found.thresholds));
-    const shown = make("div", { class: "value" }, number, unit ? make("small", {}, unit) : null);
-    shown.style.color = shade;
-    const one = make("div", { class: "stat" }, shown, many ? make("div", { class: "of" }, line.name) : null);
-    box.append(one);
-    if (panel.options.graphMode === "area" && line.values.length > 1 && !many) spark(box, line.values, shade);
-  }
+const placeOf = ({ field }) => field.values.findLastIndex((value) => value !== null);
+
+// As large as fits the figure's box, as in Grafana, and no larger than reads well.
+function fitted(value, node) {
+  const room = Math.min(64, Math.max(24, node.clientHeight * (node.querySelector(".of") ? 0.5 : 0.62)));
+  value.style.fontSize = `${room}px`;
+  const wide = value.getBoundingClientRect().width;
+  if (wide > node.clientWidth - 16) value.style.fontSize = `${Math.max(12, (room * (node.clientWidth - 16)) / wide)}px`;
 }
 
 function spark(box, values, shade) {
   const canvas = make("canvas", { class: "spark", "aria-hidden": "true" });
-  box.prepend(canvas);
+  box.append(canvas);
   const { context, width, height } = sized(canvas);
-  const known = values.filter((v) => v !== null);
+  const known = values.filter((v) => Number.isFinite(v));
   const least = Math.min(0, ...known),
     most = Math.max(...known, least + 1e-9);
   const x = (i) => (i / (values.length - 1)) * width;
@@ -40,7 +65,7 @@ function spark(box, values, shade) {
     first = 0,
     final = 0;
   values.forEach((v, i) => {
-    if (v === null) return;
+    if (!Number.isFinite(v)) return;
     if (open) line.lineTo(x(i), y(v));
     else {
       line.moveTo(x(i), y(v));
@@ -63,61 +88,41 @@ function spark(box, values, shade) {
   context.stroke(line);
 }
 
-export function barGauge(body, panel, frame) {
-  const { min = 0, max } = panel.fieldConfig.defaults;
-  const values = frame.lines.map((line) => reduced(panel, line));
-  const most = max ?? Math.max(...values.filter((v) => v !== null), min + 1e-9);
-  const cells = frame.lines.flatMap((line, i) => {
-    const found = settings(panel.fieldConfig, line),
-      value = values[i];
-    const share = value === null ? 0 : Math.max(0, Math.min(1, (value - min) / (most - min)));
-    const fill = make("div", {
-      class: "fill",
-      "--share": `${100 * share}%`,
-      "--colour": colour(thresholdColour(value, found.thresholds)),
-    });
-    return [
-      make("span", {}, line.name),
-      make("div", { class: "track" }, fill),
-      make("b", {}, told(value, found.unit)),
-    ];
+export function barGauge(body, panel, frame, page) {
+  const { displayMode = "gradient", showUnfilled = true, valueMode = "color" } = panel.options || {};
+  const shown = figures(panel, page.fields, themeName());
+  const tail = tailLength(shown.map((one) => one.name));
+  const rows = shown.flatMap((one) => {
+    const share = Math.max(0, Math.min(1, one.share || 0));
+    const fill = make("span", { class: "fill", "--share": `${100 * share}%`, "--colour": one.colour });
+    const number = make("b", {}, valueMode === "hidden" ? "" : joined(one));
+    if (valueMode === "color") number.style.color = one.colour;
+    const [link] = links(one.field, placeOf(one), page.fields, page.scope());
+    const name = cuttable(one.name, tail);
+    return [link ? anchor(link, name) : name, make("span", { class: showUnfilled ? "track" : "track bare" }, fill), number];
   });
-  body.replaceChildren(make("div", { class: "bars" }, ...cells));
+  body.replaceChildren(make("div", { class: `bars ${displayMode}` }, ...rows));
 }
 
 const SVG = "http://www.w3.org/2000/svg";
 
-export function gauge(body, panel, frame) {
-  const { min = 0, max = 100 } = panel.fieldConfig.defaults;
-  const figures = frame.lines.slice(0, 8).map((line) => {
-    const found = settings(panel.fieldConfig, line),
-      value = reduced(panel, line);
-    const share = value === null ? 0 : Math.max(0, Math.min(1, (value - min) / (max - min)));
+export function gauge(body, panel, frame, page) {
+  const shown = figures(panel, page.fields, themeName()).slice(0, 12);
+  const figuresShown = shown.map((one) => {
     const svg = document.createElementNS(SVG, "svg");
+    const said = joined(one);
     svg.setAttribute("viewBox", "0 0 120 78");
     svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", `${line.name}: ${told(value, found.unit)}`);
-    const shade = colour(thresholdColour(value, found.thresholds));
-    svg.append(
-      arc(1, getComputedStyle(document.documentElement).getPropertyValue("--raised").trim()),
-      arc(share, shade),
-    );
-    const number = document.createElementNS(SVG, "text"),
-      shownText = told(value, found.unit);
-    for (const [key, set] of Object.entries({
-      x: 60,
-      y: 66,
-      "text-anchor": "middle",
-      fill: shade,
-      "font-size": Math.min(19, 120 / shownText.length),
-      "font-weight": 620,
-    }))
+    svg.setAttribute("aria-label", `${one.name}: ${said}`);
+    const number = document.createElementNS(SVG, "text");
+    const look = { x: 60, y: 66, "text-anchor": "middle", fill: one.colour, "font-weight": 500 };
+    for (const [key, set] of Object.entries({ ...look, "font-size": Math.min(19, 120 / said.length) }))
       number.setAttribute(key, set);
-    number.textContent = shownText;
-    svg.append(number);
-    return make("figure", {}, svg, make("figcaption", {}, line.name));
+    number.textContent = said;
+    svg.append(arc(1, ink("raised")), arc(Math.max(0, Math.min(1, one.share || 0)), one.colour), number);
+    return make("figure", {}, svg, make("figcaption", {}, shown.length > 1 ? one.name : ""));
   });
-  body.replaceChildren(make("div", { class: "gauges" }, ...figures));
+  body.replaceChildren(make("div", { class: "gauges" }, ...figuresShown));
 }
 
 function arc(share, shade) {
@@ -129,80 +134,51 @@ function arc(share, shade) {
   return path;
 }
 
-const SEVERITY = { page: "red", critical: "red", ticket: "orange", warning: "orange", info: "blue" };
+const BUCKETS = 30; // as many as Grafana aims at
 
-export function table(body, panel, frame) {
-  const fields = frame.columns.map((name) => settings(panel.fieldConfig, { name, ref: "" }));
-  const head = make("tr", {}, ...frame.columns.map((name) => make("th", { scope: "col" }, name)));
-  const rows = frame.rows.map((row) => make("tr", {}, ...row.map((cell, i) => shown(cell, fields[i]))));
-  body.replaceChildren(
-    make(
-      "div",
-      { class: "table", tabindex: "0", role: "region", "aria-label": panel.title },
-      make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
-    ),
-  );
-}
-
-function shown(cell, field) {
-  const numeric = typeof cell === "number";
-  const known = numeric
-    ? state(cell, field.mappings)
-    : cell in SEVERITY
-      ? { text: cell, color: SEVERITY[cell] }
-      : null;
-  if (!known)
-    return make("td", { class: numeric ? "number" : null }, numeric ? told(cell, field.unit) : (cell ?? "–"));
-  const pill = make("span", { class: "pill" }, known.text);
-  pill.style.color = colour(known.color || "text");
-  return make("td", {}, pill);
-}
-
-const BUCKETS = 24;
-
-export function histogram(body, panel, frame) {
-  const values = frame.lines.flatMap((line) => line.values.filter((v) => v !== null));
-  const { unit } = panel.fieldConfig.defaults;
+export function histogram(body, panel, frame, page) {
+  const [first] = page.fields;
+  const values = page.fields.flatMap((field) => field.values.filter((v) => Number.isFinite(v)));
   const least = Math.min(...values),
     most = Math.max(...values),
     width = (most - least) / BUCKETS || 1;
   const counts = Array.from({ length: BUCKETS }, () => 0);
   for (const value of values) counts[Math.min(BUCKETS - 1, Math.floor((value - least) / width))] += 1;
-  const canvas = make("canvas", {
-    class: "chart",
-    role: "img",
-    "aria-label": `${panel.title}: from ${told(least, unit)} to ${told(most, unit)}`,
-  });
+  const [from, to] = [least, most].map((value) => reads(first, value));
+  const canvas = make("canvas", { class: "chart", role: "img", "aria-label": `${panel.title}: from ${from} to ${to}` });
   body.replaceChildren(
     canvas,
-    make(
-      "div",
-      { class: "keys" },
-      make("span", {}, `${told(least, unit)} – ${told(most, unit)}, ${values.length} values`),
-    ),
+    make("div", { class: "keys" }, make("span", {}, `${from} – ${to}, ${values.length} values`)),
   );
   const { context, width: wide, height } = sized(canvas);
-  context.fillStyle = faded(colour("teal"), 0.8);
+  context.fillStyle = faded(figures(panel, page.fields, themeName())[0].colour, 0.8);
   counts.forEach((count, i) => {
     const tall = (count / Math.max(...counts)) * (height - 4);
     context.fillRect((i * wide) / BUCKETS + 1, height - tall, wide / BUCKETS - 2, tall);
   });
 }
 
-// Markdown as far as notes need it: paragraphs, **bold** and `code`.
-export function text(body, panel) {
-  const paragraphs = String(panel.options.content || "")
-    .split(/\n{2,}/)
-    .map((paragraph) =>
-      make(
-        "p",
-        {},
-        ...paragraph.split(/(\*\*[^*]+\*\*|`[^`]+`)/).map((piece) => {
-          if (piece.startsWith("**") && piece.length > 4) return make("b", {}, piece.slice(2, -2));
-          if (piece.startsWith("`") && piece.length > 2) return make("code", {}, piece.slice(1, -1));
-          return piece.replace(/^#+ /, "");
-        }),
-      ),
-    );
-  body.replaceChildren(make("div", { class: "text" }, ...paragraphs));
+// Markdown as far as notes need it: paragraphs, headings, lists, **bold**, `code` and [links](/d/board).
+export function text(body, panel, frame, page) {
+  const blocks = String(panel.options?.content || "").split(/\n{2,}/);
+  body.replaceChildren(make("div", { class: "text" }, ...blocks.map((block) => blockOf(block.trim(), page))));
 }
+
+function blockOf(block, page) {
+  const lines = block.split("\n");
+  if (lines.every((line) => /^[-*] /.test(line)))
+    return make("ul", {}, ...lines.map((line) => make("li", {}, ...inline(line.slice(2), page))));
+  const [, marks, heading] = /^(#+) (.*)$/s.exec(block) || [];
+  return marks ? make(`h${Math.min(6, marks.length + 2)}`, {}, ...inline(heading, page)) : make("p", {}, ...inline(block, page));
+}
+
+function inline(words, page) {
+  return words.split(/(\*\*[^*]+\*\*|`[^`]+`|\[[^\]]+\]\([^)\s]+\))/).map((piece) => {
+    if (piece.startsWith("**") && piece.length > 4) return make("b", {}, piece.slice(2, -2));
+    if (piece.startsWith("`") && piece.length > 2) return make("code", {}, piece.slice(1, -1));
+    const [, title, url] = /^\[([^\]]+)\]\(([^)]+)\)$/.exec(piece) || [];
+    const [link] = title ? page.plainLinks([{ title, url }]) : [];
+    return link ? anchor(link) : title || piece;
+  });
+}
+
