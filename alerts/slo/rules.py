@@ -29,6 +29,8 @@ VARIABLES = {  # board to label to the variable that chooses by it
     "tidewatch-hosting": {"source": "host", "account_id": "account"},
     "tidewatch-stores": {"source": "inbox", "store_id": "store"},
 }
+ALLOWED = "slo_board:tidewatch_slo_allowed:ratio"
+WINDOW = "slo_board:tidewatch_slo_window:seconds"
 INTERVAL = "30s"
 BASE_S = 300  # what the recorded increases are over
 LOW = Decimal("0.25")  # of the budget
@@ -98,8 +100,15 @@ def group(objective: Objective) -> dict[str, Any]:
     return {
         "name": f"slo.{objective.name}",
         "interval": INTERVAL,
-        "rules": [*recordings, *_alerts(objective, events, names)],
+        "rules": [*_promise(objective, events), *recordings, *_alerts(objective, events, names)],
     }
+
+
+def _promise(objective: Objective, events: Events) -> Iterator[dict[str, Any]]:
+    """What is promised, and the board of what it is about, as series: a board shows any objective by them."""
+    labels = {"slo": objective.name, "board": events.board}
+    yield {"record": ALLOWED, "expr": f"vector({objective.allowed.normalize():f})", "labels": labels}
+    yield {"record": WINDOW, "expr": f"vector({objective.window_s})", "labels": labels}
 
 
 def threshold(objective: Objective, tier: Tier) -> Decimal:
@@ -154,9 +163,10 @@ def _alerts(objective: Objective, events: Events, names: Names) -> Iterator[dict
     remaining = names.read("budget:remaining_window")
     seen = "" if objective.by_cycle else f"\nand\n{names.read('bad_events:sum_window')} > {ONE_EVENT}"
     told = f"the error budget of {objective.window_words} ({objective.name})"
-    for alert, limit, words in (
-        ("SloBudgetLow", LOW, f"{{{{ $value | humanizePercentage }}}} left of {told}"),
-        ("SloBudgetSpent", Decimal(0), f"{{{{ $value | humanizePercentage }}}} left of {told}, which is spent"),
+    for alert, limit, expr, words in (
+        ("SloBudgetLow", LOW, f"{remaining} < {LOW}", f"{{{{ $value | humanizePercentage }}}} left of {told}"),
+        # A person understands 8.8 times the budget, but not -780 % of it.
+        ("SloBudgetSpent", 0, f"1 - {remaining} > 1", f'{{{{ printf "%.2f" $value }}}} times {told} is spent'),
     ):
         description = f"{objective.promise} " + (
             "More were bad than may be."
@@ -166,7 +176,7 @@ def _alerts(objective: Objective, events: Events, names: Names) -> Iterator[dict
         yield _alert(
             events,
             alert,
-            f"{remaining} < {limit}{seen}",
+            f"{expr}{seen}",
             panel=events.budget_panel,
             severity="ticket",
             keep="15m",

@@ -204,9 +204,7 @@ def test_names_are_unique():
     for rules in ([rule for rule in RULES if rule.record], *([r for g in f.groups for r in g.rules] for f in FILES)):
         assert [
             name
-            for name, count in Counter(
-                (name_of(rule), rule.labels.get("severity"), rule.labels.get("rules")) for rule in rules
-            ).items()
+            for name, count in Counter((name_of(rule), tuple(rule.labels.items())) for rule in rules).items()
             if count > 1
         ] == []
     groups = [group.name for file in rule_files().values() for group in file.groups]
