@@ -1,24 +1,11 @@
 """The front page: is each system well, since when, what fires, and where to look."""
 
 from dashboards import style, systems
+from dashboards.about import about
 from dashboards.style import Text, query
 
 TRAFFIC = "sum by (source) (rate({}[$__rate_interval]))"
 LOGGED, COUNTED = "tidewatch_http_requests_total", "tidewatch_stats_responses_total"
-SUBJECTS = {  # labels that say what an alert is about, and the word before their values
-    "source": "",
-    "server": "server ",
-    "account_id": "account ",
-    "store_id": "store ",
-    "build": "build ",
-    "candidate": "build ",
-    "code": "code ",
-    "slo": "",
-    "part": "",
-    "reason": "",
-    "job": "",
-    "instance": "",
-}
 MOST = 50  # alerts of one severity in the table
 SEVERITIES = {str(rank): named for rank, named in enumerate(style.SEVERITIES.values(), start=1)}
 TITLES = {system.name: (system.title, style.NEUTRAL) for system in systems.SYSTEMS}
@@ -98,16 +85,6 @@ def firing_now() -> style.PanelBuilder:
         width=14,
         height=9,
     )
-
-
-def about(alerts: str) -> str:
-    """The alerts with a label `about` made of the labels that say what each is about."""
-    worded = alerts
-    for label, word in SUBJECTS.items():
-        if word:
-            worded = f'label_replace({worded}, "{label}", "{word}$1", "{label}", "(.+)")'
-    names = ", ".join(f'"{label}"' for label in SUBJECTS)
-    return f'label_replace(label_join({worded}, "about", " ", {names}), "about", "$1", "about", " *(.*?) *")'
 
 
 def loudest_first(alerts: str) -> str:
