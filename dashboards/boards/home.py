@@ -1,15 +1,11 @@
 """The front page: is each system well, since when, what fires, and where to look."""
 
 from dashboards import style, systems
-from dashboards.about import about
+from dashboards.firing import TITLES, TO_BOARD, firing_now
 from dashboards.style import Text, query
 
 TRAFFIC = "sum by (source) (rate({}[$__rate_interval]))"
 LOGGED, COUNTED = "tidewatch_http_requests_total", "tidewatch_stats_responses_total"
-MOST = 50  # alerts of one severity in the table
-SEVERITIES = {str(rank): named for rank, named in enumerate(style.SEVERITIES.values(), start=1)}
-TITLES = {system.name: (system.title, style.NEUTRAL) for system in systems.SYSTEMS}
-TO_BOARD = {"Open its board": f"/d/tidewatch-${{__value.raw}}?{style.KEPT}"}
 
 
 def board() -> style.Board:
@@ -20,7 +16,7 @@ def board() -> style.Board:
         description="The front page: each system, whether it is well, since when, what fires, and where to look.",
         variables=[],
         rows=[
-            style.Row("Is everything well?", [states_now(), firing_now()]),
+            style.Row("Is everything well?", [states_now(), firing_now(systems.OURS, width=14, height=9)]),
             style.Row("Since when?", [states_over_time()]),
             style.Row(
                 "The figure to know of each",
@@ -60,38 +56,6 @@ def states_now() -> style.PanelBuilder:
         width=10,
         height=9,
     )
-
-
-def firing_now() -> style.PanelBuilder:
-    """What fires, of what, for how long."""
-    age = f"time() - ALERTS_FOR_STATE{{{systems.OURS}}} and ignoring (alertstate) ALERTS{{{systems.FIRING}, "
-    return style.table(
-        Text(
-            "Firing now",
-            f"Alerts with what they are about, and for how long; the {MOST} newest of each severity.",
-            "no alert fires.",
-        ),
-        query(
-            loudest_first(about(f'bottomk by (severity) ({MOST}, {age}severity!="none"}})')), instant=True, form="table"
-        ),
-        columns={
-            "severity": style.Column("Severity", states=SEVERITIES, cell=style.PILL, width=90),
-            "system": style.Column("System", states=TITLES, opens=TO_BOARD),
-            "alertname": style.Column("Alert", runbook=True),
-            "about": style.Column("About"),
-            "Value": style.Column("For", "dtdurations", decimals=1),
-        },
-        sort=(("Severity", False), ("For", False)),
-        width=14,
-        height=9,
-    )
-
-
-def loudest_first(alerts: str) -> str:
-    """The alerts with a number as their severity: names would put info before page."""
-    for rank, (name, _) in SEVERITIES.items():
-        alerts = f'label_replace({alerts}, "severity", "{rank}", "severity", "{name}")'
-    return alerts
 
 
 def states_over_time() -> style.PanelBuilder:

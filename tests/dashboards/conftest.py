@@ -1,14 +1,16 @@
 """A real Prometheus over half an hour of invented traffic: a surge, a minute of 500s, a log that falls behind."""
 
 import contextlib
+import json
 import math
 import random
+import re
 import shutil
 import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,8 @@ class Site:
                 f'slo_source:tidewatch_slo_bad_events:ratio{window}{{slo="site-availability",source="site"}}'
             ] = burnt
         self.values['slo_source:tidewatch_slo_budget:remaining_window{slo="site-availability",source="site"}'] = 0.65
+        for name, value in (("allowed:ratio", 0.001), ("window:seconds", 30 * 86_400)):
+            self.values[f'slo_board:tidewatch_slo_{name}{{slo="site-availability",board="tidewatch-site"}}'] = value
 
     def watch(self, second: int, seconds: int, lines: float) -> None:
         """What the monitoring tells of itself."""
@@ -193,3 +197,45 @@ def real_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+Series = Mapping[str, str]
+"""Series to its values in promtool's notation, a sample a minute."""
+Computed = Callable[[Mapping[str, Series], Mapping[str, str], str], dict[tuple[str, str], dict[str, float]]]
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Computed:
+    """What promtool computes of (cases, expressions, at): by (case, expression), labels as it writes them to value."""
+    if not shutil.which("promtool"):
+        pytest.skip("promtool is not on PATH")
+
+    def compute(
+        cases: Mapping[str, Series], exprs: Mapping[str, str], at: str
+    ) -> dict[tuple[str, str], dict[str, float]]:
+        tests = [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": [  # of no such answer, so that promtool prints the one there is
+                    {
+                        "expr": expr,
+                        "eval_time": at,
+                        "exp_samples": [{"labels": f'no{{of="{case}/{name}"}}', "value": 0}],
+                    }
+                    for name, expr in exprs.items()
+                ],
+            }
+            for case, series in cases.items()
+        ]
+        path = tmp_path_factory.mktemp("promtool") / "test.yml"
+        path.write_text(json.dumps({"rule_files": [], "evaluation_interval": "1m", "tests": tests}))
+        done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False)
+        said = re.findall(r'of="(.+?)/(.+?)"\} \S+\n\s*got: (.*)', done.stderr)
+        assert len(said) == len(cases) * len(exprs), done.stderr
+        return {
+            (case, name): {labels: float(value) for labels, value in re.findall(r"(\{.*?\}) ([-+.\dE]+)", got)}
+            for case, name, got in said
+        }
+
+    return compute

@@ -123,7 +123,16 @@ def test_every_kind_of_panel_can_be_drawn(real_prometheus, preview, browse, tmp_
     assert "a b c" in " ".join(seen.text.split())
 
 
-@pytest.mark.parametrize("uid", ["tidewatch", "tidewatch-generator", "tidewatch-site", "tidewatch-itself"])
+OPEN_ON_A_SITE = [
+    "tidewatch",
+    "tidewatch-generator",
+    "tidewatch-itself",
+    "tidewatch-service-levels",
+    "tidewatch-site",
+]
+
+
+@pytest.mark.parametrize("uid", OPEN_ON_A_SITE)
 def test_query_all_finds_data_for_every_panel(real_prometheus, uid):
     got = CliRunner().invoke(main, ["query-all", "--prometheus", real_prometheus, "--board", uid])
     assert got.exit_code == 0, got.output
