@@ -20,6 +20,8 @@ from alerts.rulefiles import HERE, Rule, RuleFile, rule_files
 
 OPT_IN = {"prometheus-meta"}
 """Files that are exported only when they are named: whoever runs Prometheus has alerts on it already."""
+BOARDS = {"generator": "tidewatch-generator", "slo": "tidewatch-service-levels"}
+"""Boards of files whose alerts link to the board of what they are about."""
 FORMATS = ("rules", "prometheusrule", "mixin", "alertmanager")
 
 
@@ -81,8 +83,13 @@ def _alerts(wanted: dict[str, RuleFile]) -> list[Rule]:
 
 
 def _boards(wanted: dict[str, RuleFile], site: Site) -> dict[str, Any]:
-    """The dashboards that the alerts of these files link to, by file name, with the address of the site's runbooks."""
+    """The front page, the boards of these files and those that their alerts link to, with the site's runbooks."""
     links = {rule.annotations["dashboard_url"].removeprefix(f"{DEMO_GRAFANA}/d/") for rule in _alerts(wanted)}
-    names = sorted({f"{link.partition('?')[0]}.json" for link in links})
+    uids = {
+        "tidewatch",
+        *(link.partition("?")[0] for link in links),
+        *(BOARDS[stem] for stem in wanted if stem in BOARDS),
+    }
+    names = sorted(f"{uid}.json" for uid in uids)
     texts = {name: (files("dashboards") / "json" / name).read_text("utf-8") for name in names}
     return {name: json.loads(text.replace(DEMO_RUNBOOKS, site.runbooks or "")) for name, text in texts.items()}

@@ -131,9 +131,8 @@ def test_the_mixin_evaluates_to_the_same_rules(folders):
     alerts, records = (rules_by_name(mixin[field]["groups"]) for field in ("prometheusAlerts", "prometheusRules"))
     assert alerts | records == want
     assert {name[1] for name in records} == {name[2] for name in alerts} == {None}
-    assert mixin["grafanaDashboards"].keys() == {
-        f"tidewatch-{name}.json" for name in ("hosting", "itself", "releases", "site", "stores")
-    }
+    systems = ("generator", "hosting", "itself", "releases", "service-levels", "site", "stores")
+    assert mixin["grafanaDashboards"].keys() == {"tidewatch.json", *(f"tidewatch-{name}.json" for name in systems)}
     assert {board["uid"] + ".json" for board in mixin["grafanaDashboards"].values()} == mixin[
         "grafanaDashboards"
     ].keys()
