@@ -1,6 +1,7 @@
 """Every query of every board against a real Prometheus: does each panel show something? For CI, and after a change.
 
-A query that gives no sample is a fault, unless its panel says when that is right (`style.Text.may_be_empty`).
+A query that gives no sample is a fault, unless its panel says when that is right (`style.Text.may_be_empty`), or
+nothing of the board's system is measured: then the board is absent, and its panels are not asked.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from dashboards.model import Board, Panel, Target, load
 from dashboards.outcomes import in_columns
 from dashboards.prometheus import Prometheus
 from dashboards.promql import Span, span
+from dashboards.systems import SYSTEMS
 from foundation.errors import ConfigError, SourceError
 
 POINTS = 300
@@ -29,7 +31,7 @@ class Outcome(NamedTuple):
     board: str
     panel: str
     ref: str
-    status: Literal["ok", "may be empty", "empty", "error"]
+    status: Literal["ok", "may be empty", "absent", "empty", "error"]
     series: int = 0
     points: int = 0
     detail: str = ""
@@ -37,7 +39,7 @@ class Outcome(NamedTuple):
     @property
     def good(self) -> bool:
         """Whether nothing needs to be done."""
-        return self.status in {"ok", "may be empty"}
+        return self.status in {"ok", "may be empty", "absent"}
 
 
 async def query_all(
@@ -50,6 +52,8 @@ async def query_all(
 
 async def _board(prometheus: Prometheus, board: Board, asked: Span, scrape_interval_s: float) -> list[Outcome]:
     try:
+        if not await _measured(prometheus, board.uid, asked):
+            return [Outcome(board.uid, "(board)", "", status="absent", detail="nothing of its system is measured")]
         resolved = await asking.resolve(prometheus, board, {}, asked, strict=True)
     except SourceError as exc:
         return [Outcome(board.uid, "(variables)", "", status="error", detail=str(exc))]
@@ -72,6 +76,12 @@ async def _board(prometheus: Prometheus, board: Board, asked: Span, scrape_inter
         )
     )
     return [*without, *outcomes]
+
+
+async def _measured(prometheus: Prometheus, uid: str, asked: Span) -> bool:
+    """Whether there is anything to show; a board of no single system always has something."""
+    system = next((one for one in SYSTEMS if one.uid == uid), None)
+    return system is None or bool(await prometheus.range(f"group({system.measured})", asked))
 
 
 async def _outcome(

@@ -40,8 +40,8 @@ def states_now() -> style.PanelBuilder:
             "Systems",
             "The worst that fires decides the state. Silent: it was measured within a day and is not now. No rules: "
             "its rules are not loaded, so nobody would know. Absent: this Prometheus has no series of it. "
-            "What no alert ended is counted for a day at most. "
-            "A name opens the system's board.",
+            "What no alert ended is counted for a day at most. A name opens the system's board.",
+            "without rules nobody knows since when.",
         ),
         query(systems.state(), instant=True, form="table"),
         query(systems.since(), instant=True, form="table"),

@@ -11,6 +11,9 @@ SYSTEMS = {"accesslog": "log", "hosting": "hosting", "releases": "release_log"}
 SCRAPED = 'job=~"$job", instance=~"$instance"'
 
 
+NO_PAGE = "no stats page is read."
+
+
 def of_each_system(question: str, metric: str) -> str:
     """`question` of the metric of each system that follows logs, told apart by the label `system`."""
     return " or ".join(
@@ -217,6 +220,7 @@ def lost_and_rotated() -> style.PanelBuilder:
             "Rotations and loss",
             "Rotations in the window by kind (left), and bytes lost (right, red). A rename loses nothing, a "
             "truncation may.",
+            "no log has been rotated yet.",
         ),
         query(
             f"sum by (source, kind) (increase(tidewatch_log_rotations_total{{{SOURCE}}}[$window]))",
@@ -262,7 +266,7 @@ def state_kept() -> style.PanelBuilder:
 def stats_pages_over_time() -> style.PanelBuilder:
     """When could which stats page be read?"""
     return style.state_timeline(
-        Text("Stats pages", "One band a page. While a page is down, its counters rest; the log still counts."),
+        Text("Stats pages", "One band a page. While a page is down, its counters rest; the log still counts.", NO_PAGE),
         query(f"max by (source) (tidewatch_stats_up{{{SOURCE}}})", "{{source}}"),
         states=style.GOOD_BAD,
         width=12,
@@ -276,6 +280,7 @@ def stats_fetch_durations() -> style.PanelBuilder:
         Text(
             "Stats page fetch",
             "Time that fetching each stats page took at the scrape; it is part of the scrape's time.",
+            NO_PAGE,
         ),
         query(f"max by (source) (tidewatch_stats_fetch_duration_seconds{{{SOURCE}}})", "{{source}}"),
         unit="s",

@@ -34,7 +34,7 @@ def board() -> style.Board:
         uid="tidewatch-service-levels",
         title="Service levels",
         description="What is promised, how much of each budget is left, how quickly it goes, and how long it lasts.",
-        variables=[style.label_variable("objective", "Objective", ALLOWED, "slo")],
+        variables=[style.label_variable("objective", "Objective", ALLOWED, "slo", may_be_empty=NO_RULES)],
         rows=[
             style.Row(
                 "Is every promise kept?",

@@ -72,6 +72,16 @@ async def test_a_variable_that_offers_nothing_is_told():
     assert first == Outcome("b", "(variable source)", "", "empty", detail="it offers no value")
 
 
+async def test_a_board_of_what_is_not_measured_is_absent_and_is_not_asked():
+    there = [Board(uid="tidewatch-hosting", title="H", panels=[panel("full", "x")])]
+    asked = {"group(tidewatch_hosting_readable)": [], "x": ONE}
+    got = await query_all(Answers(asked), there, SPAN, 10)
+    assert got == [Outcome("tidewatch-hosting", "(board)", "", "absent", detail="nothing of its system is measured")]
+    assert got[0].good
+    asked["group(tidewatch_hosting_readable)"] = ONE
+    assert [one.panel for one in await query_all(Answers(asked), there, SPAN, 10)] == ["full"]
+
+
 def test_the_table_puts_what_is_wrong_last_and_counts_it():
     bad = Outcome("board", "p", "A", "error", detail="boom")
     good = Outcome("board", "q", "A", "ok", 1, 60)

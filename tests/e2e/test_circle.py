@@ -27,6 +27,7 @@ def test_every_panel_of_every_board_has_data(demo):
     got = subprocess.run([*command, "--range=120"], capture_output=True, text=True, check=False)
     assert got.returncode == 0, got.stdout + got.stderr
     assert "0 of them need somebody" in got.stdout
+    assert [line for line in got.stdout.splitlines() if "  absent  " in line and "generator" not in line] == []
 
 
 @pytest.mark.parametrize("board", ["tidewatch-site", "tidewatch-itself"])
