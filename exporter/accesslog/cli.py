@@ -12,7 +12,7 @@ import msgspec
 
 from exporter.accesslog.aside import set_aside
 from exporter.accesslog.bad import BadLines
-from exporter.accesslog.explain import explain
+from exporter.accesslog.explain import Explanation
 from exporter.accesslog.flags import Reading, chosen_source, make_source, proposed, with_guess_or_tab
 from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.infer import sample
@@ -155,8 +155,10 @@ def explain_command(
         _say_if_empty(file)
     if len(data) >= EXPLAIN_BYTES and data.count(b"\n") < count:
         echo(f"exporter: {printable(log)}: only its first {EXPLAIN_BYTES >> 20} MiB are shown", err=True)
-    for text in explain(data, source, log):
+    shown = Explanation(source, log)
+    for text in shown.of(data):
         echo(text)
+    shown.bad.fit(shown.requests).check()
 
 
 @click.command("qps")

@@ -197,6 +197,14 @@ def test_explain_says_what_becomes_of_each_line(run, tmp_path):
     )
 
 
+def test_explain_shows_lines_that_do_not_fit_and_fails(run, tmp_path):
+    (tmp_path / "a.log").write_bytes(b"a\tGET /a\t200\t5\nno\nno\n")
+    code, out, err = run("explain", tmp_path / "a.log", "--format", "tab")
+    assert (code, out.count("    bad "), "matched  method=GET" in out) == (2, 2, True)
+    assert err.startswith("exporter: 1 of 3 lines fit the format; expected at least half of them")
+    assert run("explain", tmp_path / "a.log", "--format", "tab", "--lines", 2)[0] == 0
+
+
 def test_explain_takes_a_source_of_the_configuration(run, tmp_path):
     (tmp_path / "a.log").write_bytes(b"a\tGET /x\t200\t5\n")
     config = tmp_path / "exporter.yml"
