@@ -799,6 +799,51 @@ LOGS = [
         (1, 5, 1_234_000, 0),
         id="json-winston-morgan",
     ),
+    pytest.param(
+        [
+            '1.1.1.1 - - [22/Nov/2026:06:30:48 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl" request_time:0.305 upstream_response_time:0.300',
+            '1.1.1.1 - - [22/Nov/2026:06:30:48 +0000] "GET /b HTTP/1.1" 200 5 "-" "curl" request_time:0.005 upstream_response_time:-',
+        ],
+        (2, 10, 310_000_000, 0),
+        id="names-before-colons",
+    ),
+    pytest.param(
+        [
+            "[pid: 7|app: 0|req: 1/1] 1.1.1.1 () {40 vars in 600 bytes} [Sun Nov 22 06:30:48 2026] GET /o/7?x=1 => generated 512 bytes in 58 msecs (HTTP/1.1 200) 2 headers in 80 bytes (1 switches on core 0)",
+            "[pid: 7|app: 0|req: 2/2] 1.1.1.1 (bob) {40 vars in 600 bytes} [Sun Nov 22 06:30:48 2026] POST /o => generated 404 bytes in 5 micros via sendfile() (HTTP/1.1 500) 2 headers in 80 bytes (1 switches on core 0)",
+        ],
+        (2, 916, 58_005_000, 0),
+        id="uwsgi",
+    ),
+    pytest.param(
+        ["1.1.1.1, -, 11/22/2026, 6:30:48, W3SVC1, WEB, 10.0.0.1, 58, 300, 512, 200, 0, GET, /o/7, x=1,"],
+        (1, 512, 58_000_000, 0),
+        id="iis-log",
+    ),
+    pytest.param(
+        [
+            "#Version:\t1.0",
+            "#Fields:\tdate\ttime\tcs-method\tcs-uri\tsc-status\tbytes\ttime-taken",
+            "2026-11-22\t06:30:48\tGET\t/o/7\t200\t512\t0.058",
+        ],
+        (1, 512, 58_000_000, 0),
+        id="weblogic",
+    ),
+    pytest.param(
+        [
+            '{"event":"response","timestamp":1795329048000,"method":"get","path":"/a","statusCode":200,"responseTime":58}'
+        ],
+        (1, 0, None, 0),
+        id="hapi",
+    ),
+    pytest.param(
+        [
+            '{"level":30,"time":1795329048000,"reqId":"r","req":{"method":"GET","url":"/a"},"msg":"incoming request"}',
+            '{"level":30,"time":1795329048000,"reqId":"r","res":{"statusCode":200},"responseTime":1.5,"msg":"request completed"}',
+        ],
+        (1, 0, 1_500_000, 0),
+        id="fastify",
+    ),
 ]
 """Each log as its lines or its bytes, and: requests, bytes, nanoseconds (None where nothing is timed), bad lines."""
 
@@ -834,6 +879,7 @@ def test_what_infer_finds_counts_what_the_lines_say(log, want):
             b"info: Microsoft.AspNetCore.Hosting.Diagnostics[2]\n      Request finished HTTP/1.1 GET http://h/a - 200 5 text/plain 12.3456ms\ninfo: Microsoft.AspNetCore.Hosting.Diagnostics[2]\n      Request finished HTTP/1.1 GET http://h/b - 404 0 - 1.5ms\n",
             id="kestrel",
         ),
+        pytest.param(b"312 200 GET /a x 7\n404 200 GET /b x 9\n" * 2, id="two-may-be-the-status"),
     ],
 )
 def test_what_is_no_access_log_is_not_taken_for_one(line):

@@ -21,7 +21,8 @@ _NAME = r"(?P<key>[A-Za-z_][\w.-]*{})?"
 # What a part took is not given back, and what has no end takes all that follows: one look at each byte of a line.
 _VALUE = r'(?:\[(?P<bracket>[^\]]*+)\]?|"(?P<quoted>(?:[^"\\]|\\.)*+)"?|(?P<bare>{}))'
 _LIST = r'[^\s",\[][^\s",]*(?:(?:,[ ]?|[ ]:[ ])[^\s",]+)*'  # with the lists that nginx writes
-_AT_BLANKS = re.compile(_NAME.format("=") + _VALUE.format(_LIST))
+_NAMED_TIME = r"(?:request_time|upstream_\w+_time|rt|u[chr]t|\w+_(?:ms|us|ns))"
+_AT_BLANKS = re.compile(rf"(?P<key>[A-Za-z_][\w.-]*=|{_NAMED_TIME}:)?" + _VALUE.format(_LIST))
 
 
 def shape_of(row: Sequence[Token]) -> tuple[tuple[str, str, str], ...]:

@@ -33,6 +33,7 @@ HOST_AND_PATH = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+(?::\d+)?/\S*")
 _URL = re.compile(rf"/\S*|https?://\S*|\*|[\w.-]+:\d+|{HOST_AND_PATH.pattern}")
 _WITH_HOST, _ABSOLUTE = re.compile(r"\S+/\S*"), re.compile(r"https?://\S+")
 _STATUS = re.compile(r"[1-5][0-9]{2}|0|000|-1")
+_SIZE_UNIT = re.compile("bytes?|B|KB|kB")
 _CLF_DATE = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 EPOCH = re.compile(r"1\d{9}(?:\.\d{1,6})?|1\d{12}")
@@ -125,9 +126,12 @@ def _target(columns: Sequence[Column], roles: dict[int, str]) -> Column | None:
 
 
 def _status(columns: Sequence[Column], roles: dict[int, str]) -> Column | None:
+    """The first behind the request; elsewhere only the one that there is, as sizes may look so too."""
     asked = max(at_role(roles, "request"), at_role(roles, "request_uri"))
-    found = [c for c in columns if c.all(_STATUS) and c.most(re.compile("[1-5][0-9]{2}"))]
-    return _first(c for c in found if c.number > asked) or _first(found)
+    units = {column.number - 1 for column in columns if column.all(_SIZE_UNIT)}
+    found = [c for c in columns if c.all(_STATUS) and c.most(re.compile("[1-5][0-9]{2}")) and c.number not in units]
+    behind = _first(c for c in found if c.number > asked)
+    return behind or (found[0] if len(found) == 1 else None)
 
 
 def _size(columns: Sequence[Column], roles: dict[int, str]) -> Column | None:

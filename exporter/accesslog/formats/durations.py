@@ -16,8 +16,9 @@ SPAN_NS = {
     "sec": UNITS_NS["s"],
     "msec": UNITS_NS["ms"],
     "usec": UNITS_NS["us"],
+    "micro": UNITS_NS["us"],  # uWSGI's
 }
-_ONE_SPAN = "([0-9]+(?:\\.[0-9]+)?) ?(msec|usec|sec|ns|us|µs|μs|ms|s|m|h)"
+_ONE_SPAN = "([0-9]+(?:\\.[0-9]+)?) ?(msec|usec|micro|sec|ns|us|µs|μs|ms|s|m|h)"
 _SPAN = re.compile(_ONE_SPAN)
 _SPANS = re.compile(f"(?:{_ONE_SPAN})+")
 _LIST = re.compile(rb" ?[,:] ?")  # how nginx joins the times of several upstreams

@@ -46,7 +46,7 @@ def json_format(name: str, paths: FieldPaths) -> Format:
             return None
         return same_keys(record, plan, _meaning(plan, paths, find)) if plan else None
 
-    return msgspec.structs.replace(_format(name, paths, read_json, find), same_keys=same)
+    return msgspec.structs.replace(keyed_format(name, paths, read_json, find), same_keys=same)
 
 
 def logfmt_format(name: str, paths: FieldPaths) -> Format:
@@ -61,10 +61,12 @@ def logfmt_format(name: str, paths: FieldPaths) -> Format:
             return None
         return shaped(name, line, plan, fields) if fields and plan else None
 
-    return msgspec.structs.replace(_format(name, paths, read_logfmt, find), learn=learn)
+    return msgspec.structs.replace(keyed_format(name, paths, read_logfmt, find), learn=learn)
 
 
-def _format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], find: Finder) -> Format:
+def keyed_format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], find: Finder) -> Format:
+    """A format of lines that `read` makes records of; `find`: of these paths."""
+
     def read_instant_s(line: bytes) -> float:
         try:
             _, value = find.first(read(line), paths.instants)
@@ -116,6 +118,7 @@ def _request(record: Record, paths: FieldPaths, find: Finder) -> tuple[Any, Any]
         return match[1], match[2]
     target = request if isinstance(request, str) and TARGET.match(request) else None
     method = find.first(record, paths.methods, is_method)[1]
+    method = method.upper() if is_method(method) else method
     return method, target or find.first(record, paths.targets, is_target)[1]
 
 

@@ -9,7 +9,7 @@ from exporter.accesslog.formats.keyed.field_paths import Role
 
 REQUEST = re.compile(r"([A-Za-z][A-Za-z-]*) ([^ ]+)(?: .*)?", re.DOTALL)
 TARGET = re.compile(r"/|[a-zA-Z][a-zA-Z0-9+.-]*://")
-_METHOD = re.compile(r"[A-Z][A-Z-]{0,19}")
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,19}|get|head|post|put|delete|patch|options")  # small ones are hapi's
 _WHOLE = re.compile(rb"[-0-9,: ]*[1-9][-0-9,: ]*")
 
 
