@@ -27,6 +27,10 @@ ENOUGH = 0.6
 _BETTER = 0.05
 """By how much more lines a description must fit than a format that has a name."""
 
+_ONLY_CODES = 0.5
+_WITHOUT_PATHS = ("pino",)
+"""Formats whose own names are enough to know them: Fastify has the code and the path in two lines."""
+
 _ANY = Format(name="any")
 
 _AS_NGINX = "because nginx writes its times with three decimals"
@@ -49,8 +53,10 @@ _ORDER = (
         "uvicorn",
         "gin",
         "php-fpm",
+        "uwsgi",
+        "iis-log",
     ),
-    *("morgan-tiny", "morgan-short", "morgan-dev", "common", "alb", "elb", "s3", "w3c", "cloudfront", "caddy"),
+    *("morgan-tiny", "morgan-short", "morgan-dev", "common", "alb", "elb", "s3", "w3c", "cloudfront", "csv", "caddy"),
     *("traefik-json", "cloudflare", "envoy-json"),
     *("gcp", "fastly", "pino", "lograge-json", "json", "lograge", "logfmt"),
 )
@@ -109,7 +115,7 @@ def infer(data: bytes, envelope: EnvelopeSetting = "auto") -> Guess | None:
             described = _described(lines, inside)
             if described and described.fits >= max(ENOUGH, best.fits + _BETTER):
                 return described
-    if best.fits >= ENOUGH:
+    if best.fits >= ENOUGH or (best.format in _WITHOUT_PATHS and best.fits >= _ONLY_CODES):
         return _with_duration(best, views)
     return max(_named_by_the_program(views), key=lambda guess: guess.fits, default=None)
 

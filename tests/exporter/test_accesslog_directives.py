@@ -31,6 +31,32 @@ def read(text, line, **more):
 
 ROWS = [
     pytest.param(
+        '%<chi> - %<caun> [%<cqtn>] "%<cqtx>" %<pssc> %<pscl> %<{User-Agent}cqh> %<ttms>',
+        'a - - [22/Nov/2026:06:30:48 -0000] "GET http://h/a?b HTTP/1.1" 200 5 curl, x 37',
+        ("GET http://h/a 200", 5, 37_000_000),
+        id="traffic-server",
+    ),
+    pytest.param(
+        "%<cqts> %<cqhm> %<cqup[0:80]> %<sssc> %<pssc> %<psql> %<ttmsf> %<crc>",
+        "1795329048 GET a?b 200 000 0 0.058 ERR_CLIENT_ABORT",
+        ("GET a 000", 0, 58_000_000),
+        id="traffic-server-aborted",
+    ),
+    pytest.param("{common_log}", f'a - - {T} "GET /a?b HTTP/2.0" 200 5', ("GET /a 200", 5, None), id="caddy-common"),
+    pytest.param(
+        'format transform "{request>client_ip} \\"{request>method} {request>uri}\\" {status} {size} {duration}" {',
+        'a "GET /a?b" 200 5 1.25e-05',
+        ("GET /a 200", 5, 12_500),
+        id="caddy-tiny-duration",
+    ),
+    pytest.param(
+        "format transform `{ts}|{request>headers>X-Forwarded-For>[0]|request>remote_ip}|{request>method}|{request>uri}|{status}`",
+        "1795329048.5|1.1.1.1, 2.2.2.2|GET|/a?b|0",
+        ("GET /a 000", 0, None),
+        id="caddy-alternatives",
+    ),
+    pytest.param("method,path,status,bytes", 'GET,"/a,b?c",200,5', ("GET /a,b 200", 5, None), id="header-of-csv"),
+    pytest.param(
         "%rm %ru %>ru %>Hs", "GET http://h/made http://h/sent 200", ("GET http://h/sent 200", 0, None), id="squid-sent"
     ),
     pytest.param(
@@ -910,6 +936,8 @@ STRINGS = {  # a string with the directive in it, whose line is `GET / 200` and 
     "PHP-FPM": 'access.format = "%m %r %s {}"',
     "morgan": ":method :url :status {}",
     "IIS": "#Fields: cs-method cs-uri-stem sc-status {}",
+    "Caddy": "{request>method} {request>uri} {status} {}",
+    "Traffic Server": "%<cqhm> %<cquc> %<pssc> {}",
 }
 UNIT_ROWS = [
     (server, directive, unit)

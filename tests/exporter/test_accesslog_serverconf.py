@@ -55,6 +55,30 @@ frontend fe
 TIMED = '$remote_addr [$time_local] "$request" $status $body_bytes_sent $request_time'
 
 
+CADDYFILE = r"""
+example.org {
+    log {
+        output file /var/log/caddy/a.log
+        format transform `{ts} {request>method} {request>uri} {status}` {
+            time_format iso8601
+        }
+    }
+    log other { format json }
+}
+"""
+LOGGING_YAML = r"""
+logging:
+  formats:
+    - name: mine
+      format: '%<chi> %<cqhm> %<cquc> %<pssc>'
+    - name: sums
+      format: '%<COUNT(*)>'
+  logs:
+    - filename: shop
+      format: mine
+"""
+
+
 def written(folder, files):
     for name, text in files.items():
         path = folder / name
@@ -366,3 +390,20 @@ def test_a_part_of_a_site_may_have_a_format_of_its_own(infer, tmp_path):
     assert read_server_config(tmp_path / "lighttpd.conf").named_for("/var/log/lighttpd/access.log") == [
         '%h %V %u %t "%r" %>s %b %D'
     ]
+
+
+def test_templates_of_a_caddyfile_are_found(tmp_path):
+    (tmp_path / "Caddyfile").write_text(CADDYFILE)
+    template = "format transform `{ts} {request>method} {request>uri} {status}`"
+    assert list(read_server_config(tmp_path / "Caddyfile").every()) == [template, "caddy"]
+    assert fit_format(b"2026-11-22T06:30:48Z GET /a 200\n", template).fits == 1.0
+
+
+def test_formats_and_logs_of_traffic_server_are_found(tmp_path):
+    (tmp_path / "logging.yaml").write_text(LOGGING_YAML)
+    config = read_server_config(tmp_path / "logging.yaml")
+    assert config.formats["mine"] == "%<chi> %<cqhm> %<cquc> %<pssc>"
+    assert set(config.formats) == {"squid", "common", "extended", "mine", "sums"}
+    assert list(config.named_for("/var/log/trafficserver/shop.log")) == ["%<chi> %<cqhm> %<cquc> %<pssc>"]
+    with pytest.raises(ValueError, match="Traffic Server"):
+        fit_format(b"", "%<pssc> %<COUNT(*)>")

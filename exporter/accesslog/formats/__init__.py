@@ -8,9 +8,11 @@ from exporter.accesslog.formats._model import UNITLESS, Fields, Format, Unitless
 from exporter.accesslog.formats.custom import custom_format
 from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.keyed.field_paths import UserPaths, with_user_paths
+from exporter.accesslog.formats.keyed.header import csv_format, header_format
 from exporter.accesslog.formats.keyed.structured import json_format, logfmt_format
 from exporter.accesslog.formats.presets import ALIASES, PRESETS, preset
 from exporter.accesslog.formats.strings.assemble import assemble
+from exporter.accesslog.formats.strings.caddy import caddy_format, is_caddy
 from exporter.accesslog.formats.strings.pasted import bare_format
 from exporter.accesslog.formats.strings.percents import is_morgan, is_tomcat, morgan_format, percent_format
 from exporter.accesslog.formats.strings.servers import DIRECTIVE, IIS_TIME, nginx_parts, w3c_format
@@ -29,7 +31,7 @@ __all__ = [
     "find_format",
 ]
 
-STRUCTURED = {"json": json_format, "logfmt": logfmt_format}
+STRUCTURED = {"json": json_format, "logfmt": logfmt_format, "csv": csv_format}
 
 
 def find_format(text: str, *, fields: UserPaths | None = None, time_unit: str | None = None) -> Format:
@@ -37,7 +39,8 @@ def find_format(text: str, *, fields: UserPaths | None = None, time_unit: str | 
 
     Args:
         text: a name; nginx's `log_format` (it has a `$`); Apache's `LogFormat` or another server's string with a `%`;
-            morgan's with a `:`; a W3C `#Fields:` line; or a regex with named groups.
+            morgan's with a `:`; Caddy's template with `{}`; a W3C `#Fields:` line or a header of CSV; or a regex with
+            named groups.
         fields: where the fields are, for `json` and `logfmt` only.
         time_unit: what its times are in, where that differs from the format's usual: s, ms, us, ns.
 
@@ -71,12 +74,16 @@ def _read(text: str, time_unit: str | None) -> Format:
     if text.encode().startswith(DIRECTIVE):
         time_taken = Variable("duration", UNITS_NS[time_unit]) if time_unit else IIS_TIME
         return w3c_format("w3c", text.removeprefix(DIRECTIVE.decode()), time_taken=time_taken)
+    if is_caddy(text):
+        return caddy_format(text)
     if "$" in text:
         return assemble("nginx", nginx_parts(text))
     if "%" in text or is_tomcat(text):
         return percent_format(text, time_unit)
     if is_morgan(text):
         return morgan_format(text)
+    if found := header_format(text, with_user_paths(UserPaths(), time_unit)):
+        return found
     close = difflib.get_close_matches(text, [*PRESETS, *ALIASES], n=1)
     hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(PRESETS)}"
     raise ValueError(f"format {text!r} is not known; {hint}, or a server's format string, or a regex")

@@ -65,7 +65,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     columns: names of the fields of a line that are parted by tabs, where `request` is a method, a blank and a target.
     steps: how many numbers with blanks between them a duration is the sum of.
     directive: lines that start so are about the log, and neither requests nor bad.
-    reshape: the format that a directive announces for the lines after it, or None if it announces nothing.
+    reshape: the format that a line announces for those after it, or None if it announces nothing.
+    header: how such a line begins, where it may stand anywhere; empty where it can only be the first.
     own_regex: the user's own regex, if the format is one: where a signal can end it, and nothing else has to run.
     """
 
@@ -84,6 +85,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     steps: int = 1
     directive: bytes | None = None
     reshape: "Callable[[bytes], Format | None] | None" = None
+    header: bytes = b""
     own_regex: str | None = None
 
 

@@ -8,6 +8,7 @@ from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Fields, Format, regex_format
 from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.keyed.field_paths import GENERIC
+from exporter.accesslog.formats.keyed.header import csv_format
 from exporter.accesslog.formats.keyed.known_fields import CADDY, CLOUDFLARE, ENVOY, FASTLY, GCP, LOGRAGE, PINO, TRAEFIK
 from exporter.accesslog.formats.keyed.structured import json_format, logfmt_format
 from exporter.accesslog.formats.strings.assemble import assemble
@@ -39,7 +40,7 @@ _TEMPLATES = {
     "ingress-nginx": f"{_COMMON} {_REFERER_AGENT} $request_length $request_time [$proxy_upstream_name]"
     " [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time"
     " $upstream_status $req_id",
-    "squid-combined": f"{_COMMON} {_REFERER_AGENT} $squid_result:$squid_hierarchy",
+    "squid-combined": f"{_COMMON} {_REFERER_AGENT} ${{squid_word}}:${{squid_word}}",
     # The three times of a load balancer (waiting, target, answering) are one request's; -1 stands for none.
     "elb": '$time_iso8601 $elb $client $target $three_times $status $target_status $received $bytes_sent "$request"'
     ' "$http_user_agent"',
@@ -54,6 +55,7 @@ only its configuration shows."""
 
 _MORE = {"elb", "alb", "s3"}  # Amazon adds fields at the end from time to time
 _VARIABLES = NGINX | {
+    "squid_word": Variable(regex="[A-Z_]+"),
     "three_times": Variable("steps"),
     "millis": Variable("duration", UNITS_NS["ms"]),
     "time_iso8601": ISO_INSTANT,
@@ -92,6 +94,14 @@ _GIN_TIME = strftime_instant("%Y/%m/%d - %H:%M:%S") or ISO_INSTANT
 _GIN = (
     rf"\[GIN\] (?P<instant>[0-9/]+ - [0-9:]+) \|{_COLOUR} {CODE} {_COLOUR}\|(?:{_COLOUR})? *(?P<duration>[0-9][^ |]*) ?"
     rf"{_COLOUR}\| *[^ |]* *\|{_COLOUR} (?P<method>[^ |\x1b]*) *{_COLOUR} +\"(?P<target>[^\"?]*)(?:\?[^\"]*)?\".*"
+)
+_UWSGI = (
+    r"\[pid: .*?\] [^ ]* .*?\} \[[^\]]*\] (?P<method>[A-Z-]+) (?P<target>[^ ?]*)(?:\?[^ ]*)? => generated "
+    r"(?P<size>[0-9]+) bytes in (?P<duration>[0-9]+ (?:msec|micro))s(?: [^ ]+ [^ ]+)? \([^ ]* " + CODE + r"\) .*"
+)
+_IIS_LOG = (  # Microsoft's own format, before W3C's; its time of day has no zone
+    r"[^ ]+, [^,]*, [0-9/.]+, [0-9:]+, [^,]*, [^,]*, [^ ]*, (?P<duration>[0-9]{1,9}), [0-9]+, (?P<size>[0-9]{1,15}), "
+    rf"{CODE}, [0-9]+, (?P<method>[^ ,]*), (?P<target>[^,]*), .*"
 )
 _MS = UNITS_NS["ms"]
 
@@ -134,6 +144,8 @@ _PROGRAMS = (
         regex_format("gin", _GIN, duration_unit_ns=None, read_instant=_GIN_TIME.read_instant, bulk=False),
         r"\[GIN-debug\].*|\[GIN\] .*panic recovered.*",
     ),
+    regex_format("uwsgi", _UWSGI, duration_unit_ns=None, bulk=False),
+    regex_format("iis-log", _IIS_LOG, duration_unit_ns=_MS),
     regex_format("morgan-dev", _DEV, (rf"{_COLOUR}{_DEV}",), duration_unit_ns=_MS),
     _among(
         regex_format("uvicorn", _UVICORN.format(""), (_UVICORN.format(_COLOUR),)),
@@ -157,6 +169,7 @@ _STRUCTURED = {
     "pino": (json_format, PINO),
     "lograge": (logfmt_format, LOGRAGE),
     "lograge-json": (json_format, LOGRAGE),
+    "csv": (csv_format, GENERIC),
 }
 
 _ALL = (

@@ -189,7 +189,7 @@ class Reader:
         """The data between two announcements, each with its format."""
         format_ = self._announced_format(path)
         start = 0
-        while (at := _find_line(data, b"#Fields:", start)) >= 0:
+        while (at := _find_header(data, format_, start)) >= 0:
             if at > start:
                 yield format_, data[start:at]
             end = data.find(b"\n", at)
@@ -224,9 +224,11 @@ def _restored(kept: bytes | None) -> _Kept:
         raise StoreError(f"what was kept of its lines cannot be read: {exc}") from exc
 
 
-def _find_line(data: bytes, start_text: bytes, start: int) -> int:
-    """Where the next line begins that starts so, from `start`, which is a line's start; -1 if none does."""
-    if data.startswith(start_text, start):
-        return start
-    at = data.find(b"\n" + start_text, start)
-    return at + 1 if at >= 0 else -1
+def _find_header(data: bytes, format_: Format, start: int) -> int:
+    """Where the next line begins that may announce what is in the lines after it, from `start`; -1 if none does."""
+    assert format_.reshape is not None
+    if start == 0 and format_.reshape(data[: data.find(b"\n")].rstrip(b"\r")) is not None:
+        return 0
+    if not format_.header:
+        return -1
+    return start if data.startswith(format_.header, start) else data.find(b"\n" + format_.header, start) + 1 or -1

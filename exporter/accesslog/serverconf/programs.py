@@ -1,4 +1,4 @@
-"""What the configurations of Tomcat, Envoy, Istio, gunicorn, hypercorn and varnishncsa say of their logs."""
+"""What configurations of Tomcat, Envoy, Istio, gunicorn, varnishncsa, Caddy and Traffic Server say of their logs."""
 
 import ast
 import re
@@ -49,6 +49,44 @@ def varnishncsa(text: str, config: ServerConfig) -> None:
         if format_ := varnishncsa_format(line):
             config.add(format_)
     config.add("varnish")
+
+
+_CADDY = re.compile(r"format\s+(?:transform(?:\s+(?:`[^`]*`|\"(?:[^\"\\]|\\.)*\"))?|console|json)")
+
+
+def caddy(text: str, config: ServerConfig) -> None:
+    """The `format` of the logs in a Caddyfile; JSON where a log has none."""
+    for found in _CADDY.findall(text):
+        config.add(found if "transform" in found else "caddy")
+    config.add("caddy")
+
+
+_BUILT_IN = {
+    "squid": "squid",
+    "common": '%<chi> - %<caun> [%<cqtn>] "%<cqtx>" %<pssc> %<pscl>',
+}
+_BUILT_IN["extended"] = f"{_BUILT_IN['common']} " + " ".join(
+    f"%<{name}>" for name in ("sssc", "sscl", "cqcl", "pqcl", "cqhl", "pshl", "pqhl", "sshl", "tts")
+)
+"""Formats that Traffic Server has without a definition."""
+
+
+def traffic_server(text: str, config: ServerConfig) -> None:
+    """The formats and logs of a logging.yaml."""
+    config.formats.update(_BUILT_IN)
+    with suppress(yaml.YAMLError, RecursionError):
+        tree = yaml.safe_load(text)
+        logging = tree.get("logging", tree) if isinstance(tree, dict) else {}
+        for one in _dicts(logging, "formats"):
+            if isinstance(format_ := one.get("format"), str):
+                config.formats[str(one.get("name"))] = format_
+        for one in _dicts(logging, "logs"):
+            config.logs.append(NamedLog(f"{one.get('filename')}.log", str(one.get("format"))))
+
+
+def _dicts(tree: object, key: str) -> Iterator[dict[str, object]]:
+    found = tree.get(key) if isinstance(tree, dict) else None
+    return (one for one in found if isinstance(one, dict)) if isinstance(found, list) else iter(())
 
 
 def _joined(text: str) -> Iterator[str]:

@@ -23,6 +23,8 @@ Split = Callable[[str], Iterator[list[Word]]]
 _PROGRAMS: tuple[tuple[str, Callable[[str, ServerConfig], None]], ...] = (
     (r"\bAccessLogValve\b", programs.tomcat),
     (r"\bvarnishncsa\b", programs.varnishncsa),
+    (r"^\s*format\s+(?:transform|console|json)\b", programs.caddy),
+    (r"^logging:\s*$|^formats:\s*$[\s\S]*%<", programs.traffic_server),
     (r"^(?:access_log_format|accesslog)\s*=", programs.python),
     (r"\b(?:inline_string|text_format|json_format|accessLogFormat|envoy\.[\w.]*access_loggers)\b", programs.envoy),
 )  # fmt: skip
@@ -52,8 +54,8 @@ def read_server_config(path: Path) -> ServerConfig:
     if not config.every():
         raise ConfigError(
             f"--server-config: {path}: no log_format, access_log, LogFormat, CustomLog, log-format or logformat in it; "
-            "expected a configuration of nginx, Apache, HAProxy, Squid, lighttpd, Tomcat, Envoy, gunicorn or "
-            "varnishncsa, for example /etc/nginx/nginx.conf"
+            "expected a configuration of nginx, Apache, HAProxy, Squid, lighttpd, Tomcat, Envoy, gunicorn, "
+            "varnishncsa, Caddy or Traffic Server, for example /etc/nginx/nginx.conf"
         )
     return config
 

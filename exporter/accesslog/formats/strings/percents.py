@@ -1,4 +1,4 @@
-"""Format strings with percent signs: whose are they? Apache, Tomcat, HAProxy, Squid, Envoy and gunicorn write such.
+"""Format strings with percent signs: whose are they? Apache, Tomcat, HAProxy, Squid, Traffic Server, Envoy, gunicorn.
 
 The directives decide. `%b` is bytes to Apache and a backend to HAProxy, so a string that could be both is refused.
 """
@@ -15,6 +15,7 @@ from exporter.accesslog.formats.strings.envoy import envoy_format, is_envoy
 from exporter.accesslog.formats.strings.servers import apache_parts, unknown_to_apache
 from exporter.accesslog.formats.strings.squid import is_squid, squid_format
 from exporter.accesslog.formats.strings.strftime import strftime_instant
+from exporter.accesslog.formats.strings.traffic_server import is_traffic_server, traffic_server_format
 from exporter.accesslog.formats.strings.variables import (
     ANY,
     CLF_INSTANT,
@@ -58,6 +59,8 @@ def percent_format(text: str, time_unit: str | None = None) -> Format:
         return haproxy.haproxy_format("haproxy", match[1] or match[2] or match[3] or "")
     if (match := _PHP_LINE.fullmatch(text)) or _PHP.search(text):
         return assemble("php-fpm", php_parts((match[1] or match[2] or match[3] or "") if match else text))
+    if is_traffic_server(text):
+        return traffic_server_format(text)
     if is_squid(text):
         return squid_format(text)
     if match := _PROPERTY.fullmatch(text):

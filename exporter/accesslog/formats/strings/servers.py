@@ -204,6 +204,7 @@ W3C: dict[str, Variable] = {
     "date+time": Variable("split instant", read_instant=instants.iso),
     "sc-status": CODE_VARIABLE,
     "sc-bytes": SIZE_VARIABLE,
+    "bytes": SIZE_WITH_HEADERS,
 }
 
 
@@ -235,6 +236,6 @@ def w3c_format(name: str, fields: str, *, separator: str = " ", time_taken: Vari
         try:
             return w3c_format(name, announced, separator=separator, time_taken=time_taken)
         except ValueError:  # without a status every line fails, until a better list comes
-            return Format(name=name, directive=b"#", reshape=reshape)
+            return Format(name=name, directive=b"#", reshape=reshape, header=DIRECTIVE)
 
-    return msgspec.structs.replace(assemble(name, parts, more=True), directive=b"#", reshape=reshape)
+    return msgspec.structs.replace(assemble(name, parts, more=True), directive=b"#", reshape=reshape, header=DIRECTIVE)
