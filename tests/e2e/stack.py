@@ -155,8 +155,8 @@ class Stack:
         try:
             shutil.rmtree(run, ignore_errors=True)
             render(run, replacements)
-            for folder in ("site", "feeds"):
-                (self.state / folder).mkdir(exist_ok=True)
+            for folder in ("site", "feeds", *(["grafana/plugins"] if GRAFANA in self.commands else [])):
+                (self.state / folder).mkdir(exist_ok=True, parents=True)
             state = replacements[".tidewatch/"] = f"{shlex.quote(str(self.state))}/"  # from here on for the shell
             replacements |= {f"--port {old}": f"--port {new}" for old, new in self.ports.items()}
             replacements |= {f"http_port={old}": f"http_port={new}" for old, new in self.ports.items()}

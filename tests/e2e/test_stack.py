@@ -67,6 +67,7 @@ def test_a_grafana_on_the_machine_joins(tmp_path, grafana):
     assert f"grafana server --homepath '{home}' --config" in command
     assert f"http_port={stack.ports[3000]}" in command
     assert f"PROMETHEUS_URL={stack.address('prometheus')} " in command
+    assert (tmp_path / "state/grafana/plugins").is_dir(), "Grafana logs an error where it is absent"
 
 
 def test_a_grafana_whose_port_is_taken_is_left_out(tmp_path, grafana):
