@@ -1,6 +1,7 @@
 """`python -m dashboards`: build the boards' files, run their queries, show them without Grafana."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,9 @@ from dashboards.model import JSON_DIR
 from foundation.errors import TidewatchError
 from foundation.flags import DurationType, address_options, web_options
 from foundation.terminal import echo
+
+if TYPE_CHECKING:
+    from dashboards.grafana_check import Looked
 
 
 class _Group(click.Group):
@@ -145,6 +149,7 @@ def query_all(*, prometheus: str, folder: Path, uids: tuple[str, ...], range_s: 
     metavar="FILE",
     help="Holds a token of a service account with the role Viewer.  [default: ask as anybody]",
 )
+@click.option("--pictures", type=click.Path(path_type=Path), metavar="DIR", help="Take a picture of each board, too.")
 def grafana_check(
     *,
     url: str,
@@ -152,6 +157,7 @@ def grafana_check(
     range_s: int | None,
     uids: tuple[str, ...],
     token_file: Path | None,
+    pictures: Path | None,
 ) -> None:
     """Look at every board of a running Grafana through its API, and exit 1 when something needs somebody.
 
@@ -164,5 +170,18 @@ def grafana_check(
 
     looked = asyncio.run(look(url, token_file, uids, width_px=width_px, range_s=range_s))
     echo(as_table(looked, width_px))
+    if pictures:
+        asyncio.run(_take_pictures(looked, pictures, width_px=width_px, range_s=range_s))
     if not all(finding.good for finding in looked.findings):
         raise SystemExit(1)
+
+
+async def _take_pictures(looked: "Looked", folder: Path, *, width_px: int, range_s: int | None) -> None:
+    """Name each picture as it is there, or say why none can be taken."""
+    from dashboards import grafana_pictures
+
+    if why_not := grafana_pictures.without(anonymous=looked.settings.anonymous_enabled):
+        echo(why_not)
+        return
+    async for path in grafana_pictures.take(looked, folder, width_px=width_px, range_s=range_s):
+        echo(str(path))
