@@ -14,10 +14,10 @@ from foundation.terminal import echo
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["rules", "prometheusrule", "mixin", "alertmanager"]),
+    type=click.Choice(["rules", "prometheusrule", "mixin", "alertmanager", "dashboards", "configmaps"]),
     required=True,
-    help="Plain files, resources of Kubernetes' Prometheus operator, a mixin for jsonnet; or, for Alertmanager, which "
-    "alert mutes which.",
+    help="Plain files, resources of Kubernetes' Prometheus operator, a mixin for jsonnet; for Alertmanager, which "
+    "alert mutes which; for Grafana, the dashboards as files, or as ConfigMaps for its sidecar.",
 )
 @click.option(
     "--job",

@@ -22,7 +22,7 @@ OPT_IN = {"prometheus-meta"}
 """Files that are exported only when they are named: whoever runs Prometheus has alerts on it already."""
 BOARDS = {"generator": "tidewatch-generator", "slo": "tidewatch-service-levels"}
 """Boards of files whose alerts link to the board of what they are about."""
-FORMATS = ("rules", "prometheusrule", "mixin", "alertmanager")
+FORMATS = ("rules", "prometheusrule", "mixin", "alertmanager", "dashboards", "configmaps")
 
 
 def stems() -> list[str]:
@@ -72,6 +72,9 @@ def _texts(format_: str, wanted: dict[str, RuleFile], site: Site) -> tuple[forma
         shipped = yaml.safe_load((HERE / "alertmanager.yml").read_text("utf-8"))["inhibit_rules"]
         rules = inhibit_rules(msgspec.convert(shipped, list[InhibitRule]), _alerts(wanted), site)
         return formats.inhibition(rules), Exported({}, {})
+    if format_ in {"dashboards", "configmaps"}:
+        found = _boards(wanted, site)
+        return (formats.boards if format_ == "dashboards" else formats.configmaps)(found), Exported({}, {})
     result = exported(wanted, site)
     if format_ == "mixin":
         return formats.mixin(wanted, site, _boards(wanted, site)), result
@@ -92,4 +95,16 @@ def _boards(wanted: dict[str, RuleFile], site: Site) -> dict[str, Any]:
     }
     names = sorted(f"{uid}.json" for uid in uids)
     texts = {name: (files("dashboards") / "json" / name).read_text("utf-8") for name in names}
-    return {name: json.loads(text.replace(DEMO_RUNBOOKS, site.runbooks or "")) for name, text in texts.items()}
+    found = {name: json.loads(text.replace(DEMO_RUNBOOKS, site.runbooks or "")) for name, text in texts.items()}
+    return found if site.runbooks else {name: _without_runbooks(board) for name, board in found.items()}
+
+
+def _without_runbooks(node: Any) -> Any:
+    """The board without links that lead nowhere."""
+    if isinstance(node, list):
+        return [_without_runbooks(one) for one in node if not _to_runbooks(one)]
+    return {key: _without_runbooks(one) for key, one in node.items()} if isinstance(node, dict) else node
+
+
+def _to_runbooks(node: Any) -> bool:
+    return isinstance(node, dict) and str(node.get("url", "")).startswith("${runbooks}")

@@ -39,6 +39,33 @@ def prometheusrules(files: Mapping[str, RuleFile]) -> Texts:
     return texts
 
 
+def boards(found: Mapping[str, object]) -> Texts:
+    """Dashboards as they are, for Grafana's provisioning or its import by hand; `found` by the names of their files."""
+    return {
+        name: json.dumps({"__comment": _HEADER, **msgspec.convert(board, dict)}, indent=2, ensure_ascii=False) + "\n"
+        for name, board in found.items()
+    }
+
+
+def configmaps(found: Mapping[str, object]) -> Texts:
+    """One ConfigMap for each dashboard, with the label by which the sidecar of Grafana's Helm chart finds it."""
+    texts = {}
+    for name, board in found.items():
+        stem = name.removesuffix(".json")
+        resource = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": stem,
+                "labels": {"app.kubernetes.io/part-of": "tidewatch", "grafana_dashboard": "1"},
+                "annotations": {"grafana_folder": "Tidewatch"},
+            },
+            "data": {name: json.dumps(board, separators=(",", ":"), ensure_ascii=False)},
+        }
+        texts[f"{stem}.yml"] = _yaml(resource)
+    return texts
+
+
 def html(name: str, text: str) -> Texts:
     """A page that is not rules, as it is."""
     return {name: f"<!-- {_HEADER} -->\n{text}"}

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 FLAGS = ["--job", "my-exporter", "--runbooks", "https://wiki.example/alerts/", "--grafana", "https://grafana.example/"]
 EVERY = sorted(path.stem for path in rule_files())
 FORMATS = ["rules", "prometheusrule", "mixin"]
+OF_GRAFANA = ["dashboards", "configmaps"]
 
 
 Duration = Annotated[
@@ -77,7 +78,7 @@ def export(folder, *flags):
 def folders(tmp_path_factory):
     """A folder for each format, of every file of rules, at a scrape a minute."""
     top = tmp_path_factory.mktemp("export")
-    for name in FORMATS:
+    for name in FORMATS + OF_GRAFANA:
         done = export(top / name, "--format", name, *FLAGS, "--source", "shop|api-.+", "--only", ",".join(EVERY))
         assert done.exception is None
     return top
@@ -137,6 +138,28 @@ def test_the_mixin_evaluates_to_the_same_rules(folders):
         "grafanaDashboards"
     ].keys()
     assert "127.0.0.1" not in str(mixin["grafanaDashboards"]), "runbooks are where --runbooks says"
+
+
+def test_dashboards_are_the_same_as_files_as_configmaps_and_in_a_mixin(folders):
+    mixin = evaluated(folders / "mixin", "(import 'mixin.libsonnet').grafanaDashboards")
+    files = {path.name: json.loads(path.read_text()) for path in (folders / "dashboards").iterdir()}
+    assert {name: board.pop("__comment")[:10] for name, board in files.items()} == dict.fromkeys(mixin, "Written by")
+    assert files == mixin
+    resources = [yaml.safe_load(path.read_text()) for path in (folders / "configmaps").iterdir()]
+    assert {(one["apiVersion"], one["kind"]) for one in resources} == {("v1", "ConfigMap")}
+    assert {one["metadata"]["labels"]["grafana_dashboard"] for one in resources} == {"1"}
+    assert {name: json.loads(text) for one in resources for name, text in one["data"].items()} == mixin
+    assert max(len(str(one)) for one in resources) < 262_144, "what `kubectl apply` keeps in an annotation"
+
+
+def test_without_runbooks_no_board_links_to_any(tmp_path):
+    """A link to nowhere is worse than none."""
+    assert export(tmp_path, "--format", "dashboards", "--only", "site-log").exception is None
+    texts = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert texts.keys() == {"tidewatch.json", "tidewatch-itself.json", "tidewatch-site.json"}
+    assert "${runbooks}" not in "".join(texts.values())
+    assert "127.0.0.1" not in "".join(texts.values())
+    assert '"links"' in texts["tidewatch-site.json"], "siblings and details are still there"
 
 
 def test_whoever_imports_the_mixin_may_set_its_names_and_links(folders):
