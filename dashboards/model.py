@@ -60,6 +60,12 @@ class Panel(msgspec.Struct, frozen=True, rename="camel"):
     panels: list["Panel"] = []
     max_data_points: int | None = None
     interval: str | None = None
+    time_from: str | None = None
+
+    @property
+    def range_s(self) -> float:
+        """The panel's own range, whatever range the board shows; 0 where it has none."""
+        return duration_s(self.time_from or "0s", zero=True)
 
     @property
     def least_step_s(self) -> float:

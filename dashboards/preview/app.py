@@ -107,7 +107,7 @@ class Preview:
         found = await self._resolved(board, asked)
         scrape_s = await self._scrape_s()
         points = panel.max_data_points or asked.points
-        around = span(asked.end_s, asked.range_s, points, scrape_s, panel.least_step_s)
+        around = span(asked.end_s, int(panel.range_s) or asked.range_s, points, scrape_s, panel.least_step_s)
         return _json(await asking.ask(self._prometheus, panel, found.texts, around, scrape_s))
 
     async def _annotations(self, request: web.Request) -> web.Response:

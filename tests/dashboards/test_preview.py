@@ -130,6 +130,13 @@ async def test_a_panels_own_resolution_goes_before_the_pages_width(prometheus):
     assert points == [61, 7]
 
 
+async def test_a_panels_own_range_goes_before_the_boards(prometheus):
+    panel = {"id": 7, "type": "timeseries", "timeFrom": "30d", "targets": [{"expr": "up", "refId": "A"}]}
+    async with client(prometheus, {"uid": "one", "title": "One", "panels": [panel]}) as page:
+        _, frame = await told(page, "/api/boards/one/panels/7?range=3600&points=900")
+    assert (frame["points"] - 1) * frame["step_s"] == 30 * 86_400
+
+
 async def test_numbers_that_json_does_not_have_reach_the_page(page, prometheus):
     _, frame = await told(page, f"{PANEL}?range=600&points=100")
     assert frame["lines"][0]["odd"] == {"120": "+Inf"}
