@@ -340,13 +340,11 @@ def latency_spread() -> style.PanelBuilder:
     return style.heatmap(
         Text(
             "Spread of latency",
-            "Requests by time taken, by the access log, or else by the load generator. Two bands are two kinds of "
-            "requests, a climbing band is a queue.",
-            NO_TIMES,
+            "Requests by time taken, by the access log. Two bands are two kinds of requests, a climbing one a queue.",
+            NO_TIMES,  # from no other measure: buckets of other bounds would make a heatmap of neither
         ),
         query(
-            f"sum by (le) (increase({LOGGED_TIMES}[$__rate_interval]))"
-            f" or (sum by (le) (increase({FROM_PLAN}[$__rate_interval])) {WITHOUT_TIMES})",
+            f"sum by (le) (increase({LOGGED_TIMES}[$__rate_interval]))",
             "{{le}}",
             form="heatmap",
         ),
