@@ -406,6 +406,25 @@ def panels_of(board):
     return {panel["id"]: panel for panel in board["panels"] if panel["type"] != "row"}
 
 
+ENDS_AT_ONCE = {  # before what mutes it does, else it would be told at the recovery
+    "StatsPageUnreachable",
+    "StorePollsMissing",
+}
+
+
+def test_what_moves_around_a_limit_fires_on_after_it():
+    """A share, a percentile or a score near its limit would be a message each minute."""
+    shares = re.compile(r"_ratio$|:(ratio|zscore|p90)")
+
+    def moves(rule):
+        divides = "/" in operators(rule, BinaryExpr) or functions(rule) & {"histogram_quantile", "avg_over_time"}
+        return divides or any(shares.search(node.name) for node in nodes(rule, VectorSelector))
+
+    moving = [alert for alert in ALERTS if moves(alert)]
+    assert len({alert.alert for alert in moving}) > 12
+    assert set(offenders(moving, lambda alert: not alert.keep_firing_for)) == ENDS_AT_ONCE
+
+
 def test_what_comes_through_the_exporter_says_so():
     """`via` is what lets a missing exporter mute the rest."""
     told = {name for metric in every_metric() for name in TYPES if name.startswith(metric.name)}
