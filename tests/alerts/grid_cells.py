@@ -8,12 +8,36 @@ def hours(number: float) -> int:
     return round(number * HOUR_S)
 
 
+HEALTHY = Incident()
 DEAD = Incident("outage", hours(2), hours(5 / 6))
 ILL = Incident("errors", hours(2), hours(0.5))
 SCRAPES_S = (2, 10, 15, 30, 60, 61)
 RATES = (0.05, 1, 100, 10_000)
+FEW = Incident("burn", 0, hours(1000), 0.0005)
+"""Half of what a service level of 99.9 % allows."""
+
+
+def promised(scrape_s: int, rate: float, length_s: int, incident: Incident = HEALTHY, rhythm: str = "constant") -> Cell:
+    """A site by its service level; some requests always fail."""
+    return Cell(scrape_s, scrape_s, rate, rhythm, length_s, incident, also=FEW, rules="slo")
+
+
+SLO_ILL = Incident("errors", hours(3), hours(0.5))
+SLO_QUICK = [
+    *(promised(60, rate, hours(8), rhythm="tide") for rate in (0.05, 1, 100)),
+    *(promised(60, rate, hours(5), SLO_ILL) for rate in RATES),
+    promised(60, 100, hours(6), Incident("errors", hours(3), hours(1), 0.05)),
+]
+SLO_SLOW = Incident("burn", hours(2), hours(26), 0.004)
+SLO_ALL = [
+    *(promised(s, rate, hours(5), SLO_ILL) for s in SCRAPES_S for rate in RATES),
+    *(promised(60, rate, hours(29), SLO_SLOW) for rate in (1, 100, 10_000)),
+    *(promised(60, rate, 3 * DAY_S, rhythm="tide") for rate in RATES),
+]
+"""Healthy, all failing, one in twenty failing, and four times as many as are allowed for a day."""
+
 QUICK = [
-    *(Cell(60, 60, 10, rhythm, hours(8)) for rhythm in ("tide", "intermittent", "half-hours", "batch")),
+    *(Cell(60, 60, 10, rhythm, hours(8)) for rhythm in ("tide", "intermittent", "bursts", "half-hours", "batch")),
     *(Cell(60, 60, rate, "constant", hours(4), DEAD) for rate in (1, 100, 10_000)),
     Cell(60, 60, 0.05, "constant", hours(20), Incident("outage", hours(12), hours(5))),
     Cell(60, 60, 10, "nights", hours(18)),
@@ -25,6 +49,7 @@ QUICK = [
     Cell(60, 60, 10, "constant", hours(4), Incident("reset", hours(2), 60)),
     Cell(60, 60, 10, "constant", hours(6), Incident("gap", hours(3), hours(0.5))),
     Cell(60, 60, 10, "constant", hours(4), DEAD, exporters=2),
+    *SLO_QUICK,
 ]
 """What `make test` runs."""
 
@@ -62,6 +87,7 @@ ALL = [
     ),
     *(Cell(60, 60, 10, rhythm, 30 * DAY_S) for rhythm in RHYTHMS),
     *HARD,
+    *SLO_ALL,
     *(Cell(s, s, rate, "constant", hours(4), ILL) for s in SCRAPES_S for rate in RATES),
     *(
         Cell(scrape_s, evaluate_s, 10, "constant", hours(4), DEAD)

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from grid import answers, batches, begun_table, faults, measure, tickets_s
 from grid_cells import ALL, HOUR_S, QUICK, hours
-from grid_site import DAY_S, Cell, Incident
+from grid_site import DAY_S, Cell, Incident, patience_s
 
 pytestmark = [
     pytest.mark.slow,
@@ -29,12 +29,12 @@ def test_a_healthy_site_pages_nobody_a_dead_one_pages_until_it_lives_and_recover
 def test_a_run_goes_on_where_one_of_the_same_rules_ended(tmp_path):
     table, rules = tmp_path / "new" / "grid.md", tmp_path / "rules.yml"
     rules.write_text("groups: []")
-    begun_table(table, rules)
+    begun_table(table, [rules])
     with table.open("a") as file:
         file.write("| cell |\n")
-    assert begun_table(table, rules).endswith("| cell |\n")
+    assert begun_table(table, [rules]).endswith("| cell |\n")
     rules.write_text("groups: [] # changed")
-    assert not begun_table(table, rules).endswith("| cell |\n")
+    assert not begun_table(table, [rules]).endswith("| cell |\n")
 
 
 def test_every_cell_has_a_name_of_its_own_and_is_run_once():
@@ -49,6 +49,18 @@ def test_a_site_that_dies_in_its_first_hour_is_a_ticket_and_then_a_page():
     assert result.delay_s <= 25 * 60, "from the end of the first hour on"
     assert result.coverage == 1
     assert not result.recovery
+
+
+def test_an_outage_teaches_nothing_so_the_next_one_pages_as_soon():
+    before = Incident("outage", hours(2), hours(0.8))
+    cells = [
+        Cell(60, 60, rate, rhythm, hours(5), Incident("outage", hours(4), hours(0.8)), also=before)
+        for rate, rhythm in ((1, "constant"), (10, "constant"), (10, "intermittent"))
+    ]
+    for cell, result in measure(cells).items():
+        assert result.delay_s is not None, cell
+        assert result.delay_s <= patience_s(cell), cell
+        assert result.coverage == 1, cell
 
 
 def test_what_is_usual_is_the_median_of_this_hour_in_the_last_weeks():
