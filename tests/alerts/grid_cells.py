@@ -40,7 +40,7 @@ QUICK = [
     *(Cell(60, 60, 10, rhythm, hours(8)) for rhythm in ("tide", "intermittent", "bursts", "half-hours", "batch")),
     *(Cell(60, 60, rate, "constant", hours(4), DEAD) for rate in (1, 100, 10_000)),
     Cell(60, 60, 0.05, "constant", hours(20), Incident("outage", hours(12), hours(5))),
-    Cell(60, 60, 10, "nights", hours(18)),
+    *(Cell(60, 60, rate, "nights", hours(18)) for rate in (1, 10)),
     Cell(61, 30, 10, "constant", hours(4), DEAD),
     Cell(30, 30, 10, "intermittent", hours(4), DEAD),
     Cell(15, 15, 100, "constant", hours(3.5), Incident("outage", hours(2), hours(0.5))),
