@@ -74,6 +74,7 @@ def burn_rate(objective: Objective) -> style.PanelBuilder:
         ),
         unit="short",
         width=10,
+        limits=((1, style.BAD),),
         colours={f"over {window}": colour for window, colour in zip(_long_windows(), style.SHORT_TO_LONG, strict=True)},
     )
 
@@ -95,6 +96,7 @@ def worst_sources(objective: Objective) -> style.PanelBuilder:
         steps=((None, style.BAD), (0, style.WARNING), (float(LOW), style.GOOD)),
         most=1,
         width=6,
+        named_by="source",
     )
 
 

@@ -244,6 +244,7 @@ def saturated() -> style.PanelBuilder:
         ),
         query(f"max by (source) (avg_over_time(trafficgen_saturated{{{SITE}}}[$window]))", "{{source}}"),
         unit="percentunit",
+        limits=((0.5, style.BAD),),
         width=6,
         most=1,
     )

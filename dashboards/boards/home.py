@@ -48,9 +48,9 @@ def states_now() -> style.PanelBuilder:
         query(systems.firing(), instant=True, form="table"),
         columns={
             "system": style.Column("System", states=TITLES, opens=TO_BOARD),
-            "Value #A": style.Column("State", states=systems.STATES, cell=style.PILL),
-            "Value #B": style.Column("For", "dtdurations", decimals=1),
-            "Value #C": style.Column("Alerts"),
+            "Value #A": style.Column("State", states=systems.STATES, cell=style.PILL, width=90),
+            "Value #B": style.Column("For", style.AGE, width=style.AGE_PX),
+            "Value #C": style.Column("Alerts", width=70),
         },
         sort=(("State", True), ("System", False)),
         width=10,

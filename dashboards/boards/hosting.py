@@ -118,7 +118,8 @@ def last_line_age() -> style.PanelBuilder:
             "Time since a line was last read. Servers log every minute.",
         ),
         query(f"time() - min(tidewatch_hosting_last_line_timestamp_seconds{{{HOST}}})", "ago"),
-        unit="dtdurations",
+        unit="s",
+        decimals=0,
         steps=((None, style.GOOD), (120, style.WARNING), (180, style.BAD)),
     )
 

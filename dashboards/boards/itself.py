@@ -256,7 +256,8 @@ def state_kept() -> style.PanelBuilder:
             "the exporter keeps no state (`state_dir`), or has written none yet.",
         ),
         query(
-            f"time() - max by (instance) (tidewatch_checkpoint_last_commit_timestamp_seconds{{{SCRAPED}}} > 0)",
+            "clamp_min(time() - max by (instance) "
+            f"(tidewatch_checkpoint_last_commit_timestamp_seconds{{{SCRAPED}}} > 0), 0)",  # a scrape may wait
             "{{instance}}",
         ),
         unit="s",
@@ -334,6 +335,7 @@ def generator_saturated() -> style.PanelBuilder:
         ),
         query(f"max by (source) (avg_over_time(trafficgen_saturated{{{SOURCE}}}[$window]))", "{{source}}"),
         unit="percentunit",
+        limits=((0.5, style.BAD),),
         most=1,
         width=8,
     ).id(30)

@@ -91,7 +91,8 @@ def last_record() -> style.PanelBuilder:
     return style.stat(
         Text("Last record", "Time since the last record of any build. When it grows, nothing is being compared."),
         query(f"time() - max(tidewatch_release_last_record_timestamp_seconds{{{SOURCE}}} > 0)", "ago"),
-        unit="dtdurations",
+        unit="s",
+        decimals=0,
         steps=((None, style.GOOD), (15, style.WARNING), (60, style.BAD)),
         width=5,
     )
@@ -216,10 +217,11 @@ def alerts_over_time() -> style.PanelBuilder:
         Text(
             "Alerts by code",
             "Codes that the evidence or the onset detector held to be worse at some time in the range.",
-            "no code was worse in the range.",
+            "no two builds have been seen yet, or no code was worse in the range.",
         ),
+        query(f'max({ACTIVE}detector=~"evidence|onset"}})', "any code"),
         query(f'max by (code, detector) ({ACTIVE}detector=~"evidence|onset"}}) == 1', "{{code}} {{detector}}"),
-        states={1: ("worse", style.BAD)},
+        states={0: ("no worse", style.GOOD), 1: ("worse", style.BAD)},
         detail=ONE_CODE,
     )
 
@@ -240,7 +242,8 @@ def counts_by_code() -> style.PanelBuilder:
             ),
             "{{code}}",
         ),
-        unit="cps",
+        unit="none",
+        cells="cps",
         height=12,
     )
 

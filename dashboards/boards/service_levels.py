@@ -124,7 +124,7 @@ def budgets() -> style.PanelBuilder:
     to_board = {"Open its board": f"/d/${{__value.raw}}?{style.KEPT}"}
     left = style.Column("Left", "percentunit", steps=LEFT, cell=style.PILL, decimals=1)
     burns = [style.Column(f"Burn {tier.long}", "none", steps=_limit(tier), decimals=1) for tier in TIERS]
-    figures = [left, *burns, style.Column("Spent in", "dtdurations", decimals=1)]
+    figures = [left, *burns, style.Column("Spent in", style.AGE, width=style.AGE_PX)]
     return style.table(
         Text(
             "Budgets",

@@ -170,7 +170,8 @@ def last_line_age() -> style.PanelBuilder:
             NO_LOG,
         ),
         query(f"time() - max(tidewatch_log_last_line_timestamp_seconds{{{SITE}}})", "age"),
-        unit="dtdurations",
+        unit="s",
+        decimals=0,
         steps=((None, style.GOOD), (60, style.WARNING), (300, style.BAD)),
     )
 

@@ -7,8 +7,8 @@ SOURCE = 'source=~"$inbox"'
 STORE = 'source=~"$inbox", store_id=~"$store"'
 SPAN = 'window="$span"'
 WINDOW = f"{SOURCE}, {SPAN}"
-STATES = {1: ("up", style.GOOD), 2: ("down", style.BAD), 3: ("unknown", style.ABSENT), 4: ("closed", style.NEUTRAL)}
-COLOURS = {"up": style.GOOD, "down": style.BAD, "unknown": style.ABSENT, "closed": style.NEUTRAL}
+STATES = {1: ("up", style.GOOD), 2: ("down", style.BAD), 3: ("unknown", style.ABSENT), 4: ("closed", style.RESTING)}
+COLOURS = {"up": style.GOOD, "down": style.BAD, "unknown": style.ABSENT, "closed": style.RESTING}
 ONE_STORE = style.Detail("Only this store", "tidewatch-stores", "store", "store_id", keep=("inbox", "span", "window"))
 BANDS = ("0 %", "below 50 %", "50 to 90 %", "90 to 99 %", "99 to 100 %", "100 %", "none")
 WORST = 20  # stores a panel; more rows than this are not read
@@ -95,8 +95,8 @@ def ingest_age() -> style.PanelBuilder:
     return style.stat(
         Text("Last new polls", "Time since polls came in that were new. They come every hour."),
         query(f"time() - min(tidewatch_store_last_ingest_timestamp_seconds{{{SOURCE}}})", "ago"),
-        unit="dtdurations",
-        decimals=1,
+        unit="s",
+        decimals=0,
         steps=((None, style.GOOD), (4500, style.WARNING), (9000, style.BAD)),
     )
 
@@ -138,8 +138,7 @@ def longest() -> style.PanelBuilder:
             "store_id": style.Column("Store", detail=ONE_STORE._replace(by="Store")),
             "Value": style.Column(
                 "Offline for",
-                "dtdurations",
-                decimals=1,
+                style.AGE,
                 steps=((None, style.WARNING), (7200, style.BAD)),
                 cell=style.PILL,
             ),
@@ -199,7 +198,7 @@ def single() -> style.PanelBuilder:
         Text("The worst stores", f"State of the {WORST} stores with the most downtime in the span.", NO_SINGLE),
         query(f"{state} and on (source, store_id) topk({WORST}, {down})", "{{store_id}}"),
         states=STATES,
-        height=10,
+        height=12,
         detail=ONE_STORE,
     )
 
@@ -215,7 +214,7 @@ def report_rows() -> style.PanelBuilder:
     asked = [(state, window) for window in ("hour", "day", "week") for state in ("up", "down")]
     columns = {"store_id": style.Column("Store", detail=ONE_STORE._replace(by="Store"))}
     for letter, (state, window) in zip("ABCDEF", asked, strict=True):
-        steps = ((None, style.GOOD), (1e-9, style.BAD)) if state == "down" else ()
+        steps = ((None, style.GOOD), (0.05, style.BAD)) if state == "down" else ()
         unit = "suffix:min" if window == "hour" else "suffix:h"
         heading = f"{state.capitalize()}, last {window}"
         columns[f"Value #{letter}"] = style.Column(heading, unit, decimals=1, steps=steps)
@@ -286,10 +285,15 @@ def durations() -> style.PanelBuilder:
     """Are they quick?"""
     buckets = f"sum by (le) (rate(tidewatch_store_report_duration_seconds_bucket{{{SOURCE}}}[$window]))"
     return style.timeseries(
-        Text("Time a report takes", "Median and 90th percentile.", "no report was made in the window."),
+        Text(
+            "Time a report takes",
+            "90th percentile and median; it alerts above the line.",
+            "no report was made in the window.",
+        ),
         query(f"histogram_quantile(0.5, {buckets})", "median"),
         query(f"histogram_quantile(0.9, {buckets})", "90 %"),
         unit="s",
+        limits=((10, style.BAD),),
         width=8,
     )
 

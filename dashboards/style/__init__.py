@@ -21,6 +21,7 @@ from dashboards.style.colours import (
     NEUTRAL,
     PALETTE,
     PLANNED,
+    RESTING,
     SAME,
     SENT,
     SEVERITIES,
@@ -51,10 +52,12 @@ from dashboards.style.queries import (
     stream_variable,
     window_variable,
 )
-from dashboards.style.tables import PILL, Column, table
+from dashboards.style.tables import AGE, AGE_PX, PILL, Column, table
 
 __all__ = [
     "ABSENT",
+    "AGE",
+    "AGE_PX",
     "ALL",
     "AMOUNT",
     "BAD",
@@ -73,6 +76,7 @@ __all__ = [
     "PALETTE",
     "PILL",
     "PLANNED",
+    "RESTING",
     "RUNBOOKS",
     "SAME",
     "SENT",

@@ -86,11 +86,14 @@ def rendered(board: Board) -> str:
 
 
 def _number(panels: Sequence[dashboard.Panel | dashboard.RowPanel], unused: Iterable[int]) -> None:
-    """Give ids from 1 to panels without one, and A, B, C to queries: the SDK leaves both empty, and links need them."""
+    """Give ids from 1 to panels without one, and A, B, C to queries, as links need them; and no pages to bands."""
     taken = {*unused, *(panel.id_val for panel in panels)}
     free = (number for number in itertools.count(1) if number not in taken)
     for panel in panels:
         panel.id_val = panel.id_val or next(free)
+        options: Any = getattr(panel, "options", None)
+        if hasattr(options, "per_page"):
+            options.per_page = 0  # all rows: numbers of pages would take the room of two (the SDK's builder takes no 0)
         for letter, target in zip(string.ascii_uppercase, getattr(panel, "targets", None) or [], strict=False):
             target.ref_id = letter
 

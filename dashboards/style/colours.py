@@ -9,6 +9,7 @@ WARNING = "orange"  # have a look; answers 4xx
 BAD = "red"  # act; answers 5xx; limits
 UNKNOWN = "purple"  # nobody knows whether it is up
 NEUTRAL = "text"  # a figure without a verdict
+RESTING = "#9fb0c0"  # neither up nor down, as it should be
 ABSENT = "#808080"  # nothing is known at all
 AMOUNT = "#6e9fd8"  # bars and cells that only say how much
 
@@ -21,7 +22,7 @@ SHORT_TO_LONG = ("red", "orange", "yellow", "blue")  # windows of a burn rate, t
 
 PALETTE = frozenset(
     (
-        *(GOOD, INFO, WARNING, BAD, UNKNOWN, NEUTRAL, ABSENT, AMOUNT),
+        *(GOOD, INFO, WARNING, BAD, UNKNOWN, NEUTRAL, RESTING, ABSENT, AMOUNT),
         *(PLANNED, SENT, LOGGED, COUNTED, SAME),
         *(*WORSE, *BETTER, *SHORT_TO_LONG),
     )

@@ -76,7 +76,6 @@ def dressed(
 ) -> DataPanel:
     """What all panels have in common. A table has no unit of its own: it would format identifiers, too."""
     panel = panel.title(told.title).description(told.told()).datasource(DATASOURCE).span(width).height(height)
-    panel = panel.no_value("no data")
     if unit:
         panel = panel.unit(unit)
     if detail:

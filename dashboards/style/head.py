@@ -14,7 +14,7 @@ from dashboards.style.fields import PanelBuilder, Text
 from dashboards.style.links import Detail
 from dashboards.style.panels import stat
 from dashboards.style.queries import DATASOURCE, query
-from dashboards.style.tables import PILL, Column, table
+from dashboards.style.tables import AGE, AGE_PX, PILL, Column, table
 
 HEAD_IDS = (900, 901, 902, 903)  # of the heading and its panels, whatever else a board has
 _STEP = "$__interval"
@@ -82,9 +82,10 @@ def _how_many(of: Head) -> PanelBuilder:
             "How many alerts of this system want attention now, each of which is a row of the table beside.",
             "the rules of this system are not loaded or not evaluated, so that none can fire.",
         ),
-        query(f'count({of.firing}) or 0 * max(system_rules:tidewatch:loaded{{system="{of.system}"}})', "alerts"),
+        query(f"count({of.firing}) or {_loaded(of)}", "alerts"),
         unit="none",
-        height=6,
+        width=3,
+        height=7,
         steps=((None, GOOD), (1, BAD)),
     )
 
@@ -106,23 +107,33 @@ def _which(of: Head) -> PanelBuilder:
         query(by_severity, instant=True, form="table"),
         query(f"time() - min by ({of.labels}) ({since})", instant=True, form="table"),
         columns={
-            "Value #A": Column("Severity", states=SEVERITIES, cell=PILL, width=90),
+            "Value #A": Column("Severity", states=SEVERITIES, cell=PILL, width=80),
             "alertname": Column("Alert", runbook=True),
+            "Value #B": Column("For", AGE, width=AGE_PX),
             **labels,
-            "Value #B": Column("For", "dtdurations", decimals=1),
         },
         sort=(("Severity", True), ("For", True)),
-        width=12,
-        height=6,
+        width=13,
+        height=7,
     )
 
 
 def _when(of: Head) -> PanelBuilder:
-    pending = f'ALERTS{{alertstate="pending", {of.alerts}}}'
+    course = f'{of.firing_series} * 2 or ALERTS{{alertstate="pending", {of.alerts}}}'
     return state_timeline(
-        Text("Alerts over time", "One band an alert of this system, pending or firing.", "nothing was wrong."),
-        query(f"max by (alertname) ({of.firing_series} * 2 or {pending})", "{{alertname}}"),
-        states={1: ("pending", WARNING), 2: ("firing", BAD)},
+        Text(
+            "Alerts over time",
+            "The worst of this system's alerts, then one band for each that was pending or fired.",
+            "the rules of this system are not loaded.",
+        ),
+        query(f"max({course}) or {_loaded(of)}", "any"),
+        query(f"max by (alertname) ({course})", "{{alertname}}"),
+        states={0: ("well", GOOD), 1: ("pending", WARNING), 2: ("firing", BAD)},
         width=8,
-        height=6,
+        height=7,
     )
+
+
+def _loaded(of: Head) -> str:
+    """PromQL: 0 where somebody watches, nothing where nobody does."""
+    return f'0 * max(system_rules:tidewatch:loaded{{system="{of.system}"}})'

@@ -68,6 +68,7 @@ def timeseries(
     """
     panel = (
         dressed(timeseries_builder.Panel(), told, queries, unit=unit, width=width, height=height, detail=detail)
+        .no_value("no data")
         .line_width(1.5)
         .fill_opacity(60 if stacked else 8)
         .gradient_mode(common.GraphGradientMode.NONE if stacked else common.GraphGradientMode.OPACITY)
@@ -106,6 +107,7 @@ def stat(
     """The last value, large; its course belongs in a panel of its own, as a sparkline would run through the figure."""
     panel = (
         dressed(stat_builder.Panel(), told, queries, unit=unit, width=width, height=height, detail=detail)
+        .no_value("no data")
         .reduce_options(last())
         .graph_mode(common.BigValueGraphMode.NONE)
         .color_mode(common.BigValueColorMode.VALUE)
@@ -123,6 +125,7 @@ def gauge(
     """A share of a known whole."""
     return (
         dressed(gauge_builder.Panel(), told, queries, unit=unit, width=width, height=height)
+        .no_value("no data")
         .reduce_options(last())
         .min(least)
         .max(most)
@@ -141,11 +144,18 @@ def bargauge(
     most: float | None = None,
     width: int = 12,
     height: int = 8,
+    named_by: str = "",
     detail: Detail | None = None,
 ) -> PanelBuilder:
-    """One horizontal bar a series; use instant queries, and `topk` or `bottomk` where there may be many."""
+    """One horizontal bar a series; use instant queries, and `topk` or `bottomk` where there may be many.
+
+    `named_by` is the label that names a bar where there may be only one, which Grafana leaves without its name.
+    """
     panel = (
         dressed(bargauge_builder.Panel(), told, queries, unit=unit, width=width, height=height, detail=detail)
+        .no_value("no data")
+        .text(build_common.VizTextDisplayOptions().title_size(14).value_size(18))
+        .max_viz_height(48)
         .reduce_options(last())
         .orientation(common.VizOrientation.HORIZONTAL)
         .display_mode(common.BarGaugeDisplayMode.BASIC)
@@ -154,6 +164,8 @@ def bargauge(
         .color_scheme(by_threshold())
         .mappings([absent()])
     )
+    if named_by:
+        panel = panel.display_name(f"${{__field.labels.{named_by}}}")
     return panel if most is None else panel.max(most)
 
 

@@ -42,13 +42,14 @@ def state_number(metric: str, states: Sequence[str], *, by: str, matchers: str =
 def in_numeric_order(expr: str, label: str) -> str:
     """PromQL whose series come in the order of the number in `label`, where Prometheus would put 10 before 2.
 
-    Results of a range come sorted by their labels: numbers with zeros before them, then others.
+    Results of a range come sorted by their labels: negative ones, then numbers with zeros before them, then others.
     """
     padded = expr
     for digits in range(1, LONGEST_CODE + 1):
         zeros = "0" * (LONGEST_CODE - digits)
         padded = f'label_replace({padded}, "_order", "{zeros}$1", "{label}", "([0-9]{{{digits}}})")'
-    return f'label_replace({padded}, "_order", "~$1", "{label}", "([^0-9].*)")'
+    negative = f'label_replace({padded}, "_order", "!$1", "{label}", "(-[0-9]+)")'
+    return f'label_replace({negative}, "_order", "~$1", "{label}", "([^-0-9].*)")'
 
 
 def label_variable(

@@ -12,6 +12,8 @@ from dashboards.style.queries import Query
 
 Cell: TypeAlias = Literal["color-text", "color-background", "gauge"]
 PILL: Cell = "color-background"
+AGE, AGE_PX = "dtdhms", 110  # as short as it is exact: "1 d 02:03:04"
+NARROWEST_PX = 70  # of a column; Grafana's own 150 push the last ones out of the panel
 FIGURES = "Value"  # how columns of figures begin; every other column is a label
 
 
@@ -64,6 +66,7 @@ def table(
         height: in grid rows.
     """
     panel = dressed(table_builder.Panel(), told, queries, unit="", width=width, height=height)
+    panel = panel.no_value(told.may_be_empty or "no data")  # said where there is no row
     if len(queries) > 1:
         panel = panel.with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
     for step in _arranged({name: column.heading for name, column in columns.items()}):
@@ -92,11 +95,15 @@ def _settings(column: Column, *, figures: bool) -> list[dashboard.DynamicConfigV
     named = mappings(column.states or {})
     if named or column.steps:
         found["mappings"] = _plain([*named, *([absent()] if figures else [])])
-        found["custom.cellOptions"] = {"type": column.cell, **({"mode": "basic"} if column.cell == "gauge" else {})}
+        found["custom.cellOptions"] = {
+            "type": column.cell,
+            **({} if column.cell == "color-text" else {"mode": "basic"}),
+        }
     if column.steps:
         found["thresholds"] = _plain(thresholds(column.steps).build())
         found["color"] = {"mode": "thresholds"}
-    more = {"max": column.most, "decimals": column.decimals, "custom.width": column.width}
+    least = NARROWEST_PX if column.width is None else None
+    more = {"max": column.most, "decimals": column.decimals, "custom.width": column.width, "custom.minWidth": least}
     found |= {key: value for key, value in more.items() if value is not None}
     links = [of_row(column.detail)] if column.detail else []
     links += [runbook(column.heading)] if column.runbook else []
