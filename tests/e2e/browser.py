@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-TIMEOUT_S = 120  # a busy machine is slow
+TIMEOUT_S = 60  # a busy machine is slow
 KEYS = {"Escape": 27, "Enter": 13, "Tab": 9, "Space": 32}
 
 
@@ -55,18 +55,20 @@ class Page:
         return got["result"].get("value")
 
     async def until(self, condition: str) -> Any:
-        """The value of a JavaScript expression once it is true."""
+        """The value of a JavaScript expression once it is true; a page that goes away meanwhile is waited for."""
         look = f"(() => {{ try {{ return {condition} }} catch {{ return null }} }})()"
-        wait = f"new Promise((done) => {{ const look = () => {{ const got = {look}; if (got) done(got);"
-        with contextlib.suppress(TimeoutError):
-            return await self.run(f"{wait} else setTimeout(look, 20) }}; look() }})")
+        for _ in range(TIMEOUT_S * 20):
+            with contextlib.suppress(AssertionError):
+                if found := await self.run(look):
+                    return found
+            await asyncio.sleep(0.05)
         raise AssertionError(f"never true: {condition}; the page shows: {await self.run('document.body.innerText')}")
 
     async def go(self, url: str) -> None:
         """Open `url` and wait until the page has drawn everything."""
-        await self.run("delete document.documentElement.dataset.drawn")
+        await self.run("window.before = true")
         await self.send("Page.navigate", url=url)
-        await self.drawn()
+        await self.until("!window.before && document.documentElement.dataset.drawn")
 
     async def drawn(self) -> None:
         """Wait until everything is drawn."""

@@ -31,7 +31,7 @@ export function anchor({ title, url, blank }, ...children) {
 
 // A name that may be cut in its middle: the head gives way, the tail stays, so that cut names stay different.
 export function cuttable(name, tail) {
-  const at = Math.max(0, name.length - tail);
+  const at = name.length - tail < 4 ? 0 : name.length - tail;
   return make(
     "span",
     { class: "cut", title: name },

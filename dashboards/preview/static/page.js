@@ -224,6 +224,7 @@ function layout({ offers = {} } = {}) {
     return panel.node;
   });
   $("board").replaceChildren(...nodes);
+  aim();
 }
 
 function titled(title, own) {
@@ -309,9 +310,9 @@ async function open(uid, found) {
   layout();
 }
 
+// Shows the panel that the address names.
 function aim() {
   const node = page.view && $(`panel-${page.view}`);
-  for (const old of document.querySelectorAll(".aimed")) old.classList.remove("aimed");
   if (!node) return;
   node.classList.add("aimed");
   node.scrollIntoView({ block: "center" });
@@ -362,7 +363,6 @@ async function show() {
     );
   say(page.wrong);
   remember();
-  aim();
   await everything();
 }
 
@@ -376,7 +376,9 @@ async function start() {
   themed(["light", "dark"].includes(asked) ? asked : usual);
   controls();
   try {
-    page.boards = await ask("api/boards");
+    const boards = await ask("api/boards");
+    const home = boards.filter(({ uid }) => uid === HOME[0]);
+    page.boards = [...home, ...boards.filter(({ uid }) => uid !== HOME[0])];
     await show();
   } catch (error) {
     failed(error);

@@ -15,7 +15,7 @@ export function heatmap(body, panel, frame, page) {
     return null;
   }
   const rows = ordered(page.fields);
-  const label = (row) => (Number.isNaN(asNumber(row.name)) ? row.name : bound(asNumber(row.name), yAxis));
+  const label = (row) => bound(row.name, yAxis);
   const seen = ({ le = -Infinity, ge = Infinity }) => (value) => value !== null && value > le && value < ge;
   const drawn = seen({ le: filterValues.le ?? 1e-9, ge: filterValues.ge });
   const all = rows.flatMap((row) => row.values.filter(drawn));
@@ -64,9 +64,10 @@ function asNumber(name) {
   return name === "-Inf" ? -Infinity : name.trim() === "" ? NaN : Number(name);
 }
 
-function bound(value, { unit, decimals }) {
-  if (!Number.isFinite(value)) return value > 0 ? "+Inf" : "-Inf";
-  return joined(written(value, unit || "none", decimals));
+// A row's name: with the axis' unit where it has one and the name is a number, be that a bound or a code.
+function bound(name, { unit, decimals }) {
+  const plain = !unit && (decimals === undefined || decimals === null);
+  return plain || !Number.isFinite(asNumber(name)) ? name : joined(written(asNumber(name), unit || "short", decimals));
 }
 
 function shades({ fill: name = "dark-orange", steps = 128, exponent = 0.5, scale: kind }) {
