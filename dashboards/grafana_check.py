@@ -99,6 +99,14 @@ class _Open(NamedTuple):
     range_s: int
 
 
+class _Asked(NamedTuple):
+    """What a panel asks, of what, in how many points."""
+
+    source: DataSource
+    points: int
+    range_s: int
+
+
 async def look(url: str, token_file: Path | None, uids: Sequence[str], *, width_px: int, range_s: int | None) -> Looked:
     """Look at the boards of a Grafana. Raises ConfigError, SourceError where it cannot be asked at all."""
     headers = {"Authorization": f"Bearer {read_secret(token_file)}"} if token_file else {}
@@ -220,8 +228,12 @@ async def _panel(grafana: Grafana, opened: _Open, panel: Panel, raw: dict[str, A
         return finding._replace(status="not asked", detail=f"it asks {source.type}")
     until_ms = round(view.now_s * 1000)
     try:
-        queries = [_query(one, opened, panel, source, view) for one in panel.targets]
-        results = await grafana.query(queries, until_ms - opened.range_s * 1000, until_ms)
+        long_s = round(panel.range_s) or opened.range_s
+        asked = _Asked(source, panel.max_data_points or panel_px(panel.grid_pos.w, view.width_px), long_s)
+        queries = [_query(one, opened.texts, panel, asked) for one in panel.targets]
+        results = await grafana.query(queries, until_ms - long_s * 1000, until_ms)
+    except ValueError as exc:
+        return finding._replace(status="error", detail=f"its own time range is not read: {exc}")
     except KeyError as exc:
         return finding._replace(status="error", detail=f"it uses {exc}, a variable that the board does not have")
     except SourceError as exc:
@@ -229,21 +241,20 @@ async def _panel(grafana: Grafana, opened: _Open, panel: Panel, raw: dict[str, A
     return judged(finding, panel, results)
 
 
-def _query(target: Any, opened: _Open, panel: Panel, source: DataSource, view: _View) -> dict[str, Any]:
+def _query(target: Target, texts: dict[str, str], panel: Panel, asked: _Asked) -> dict[str, Any]:
     """One query as Grafana's page sends it: Grafana puts its own variables in, such as $__rate_interval."""
-    points = panel.max_data_points or panel_px(panel.grid_pos.w, view.width_px)
-    least_s = panel.least_step_s or source.scrape_interval_s
+    least_s = panel.least_step_s or asked.source.scrape_interval_s
     return {
         "refId": target.ref_id,
-        "datasource": {"type": source.type, "uid": source.uid},
-        "expr": substitute(target.expr, opened.texts),
+        "datasource": {"type": asked.source.type, "uid": asked.source.uid},
+        "expr": substitute(target.expr, texts),
         "instant": target.instant,
         "range": not target.instant,
         "format": target.format,
         "interval": target.interval,
         "legendFormat": target.legend_format,
-        "maxDataPoints": points,
-        "intervalMs": round(step_s(opened.range_s, points, least_s) * 1000),
+        "maxDataPoints": asked.points,
+        "intervalMs": round(step_s(asked.range_s, asked.points, least_s) * 1000),
         "utcOffsetSec": 0,
     }
 
@@ -285,7 +296,8 @@ def as_table(looked: Looked, width_px: int) -> str:
         for finding in board.findings
     )
     who = "anybody may look" if looked.settings.anonymous_enabled else "a login is needed"
-    boards = f"{len(looked.boards)} boards, {sum(board.provisioned for board in looked.boards)} of them from files"
+    from_files = sum(board.provisioned for board in looked.boards)
+    boards = f"{len(looked.boards)} board{'s' * (len(looked.boards) != 1)}, {from_files} from files"
     return "\n".join(
         [
             f"Grafana {looked.settings.version} at {shown_url(looked.url)}: {boards}; {who}; window of {width_px} px",

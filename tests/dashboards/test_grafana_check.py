@@ -123,6 +123,21 @@ async def test_a_wider_window_asks_for_more_points_over_the_time_that_is_given(g
     assert int(body["to"]) - int(body["from"]) == 86400 * 1000
 
 
+async def test_a_panel_with_a_time_of_its_own_is_asked_over_that(grafana):
+    grafana.board("well")["panels"][0]["timeFrom"] = "30d"
+    await seen(grafana, "well", range_s=600)
+    body = grafana.queries[REQUESTS]
+    assert int(body["to"]) - int(body["from"]) == 30 * 86400 * 1000
+    assert body["queries"][0]["intervalMs"] == 2 * 3600 * 1000
+
+
+async def test_a_time_of_its_own_that_is_not_read_costs_that_panel_alone(grafana):
+    grafana.board("kinds")["panels"][0]["timeFrom"] = "a while"
+    found = await seen(grafana, "kinds")
+    assert found["kinds", "Requests"].detail.startswith("its own time range is not read: invalid duration 'a while'")
+    assert found["kinds", "Fits"].status == "ok"
+
+
 async def test_what_no_points_limit_holds_at_one_width_fits_at_another(grafana):
     assert (await seen(grafana, "kinds", width_px=900))["kinds", "Too fine"].limit == 96
     assert (await seen(grafana, "kinds", width_px=2560))["kinds", "Too fine"].limit == 304
@@ -219,9 +234,7 @@ async def test_no_boards_at_all_is_an_error(grafana):
 async def test_the_table_begins_with_the_grafana_and_ends_with_what_is_wrong(grafana):
     looked = await look(grafana.url, None, (), width_px=900, range_s=None)
     lines = as_table(looked, 900).splitlines()
-    assert re.match(
-        r"Grafana 12\.2\.\S+ at http://127\S+: 2 boards, 2 of them from files; anybody may look; window", lines[0]
-    )
+    assert re.match(r"Grafana 12\.2\.\S+ at http://127\S+: 2 boards, 2 from files; anybody may look; window", lines[0])
     assert lines[1].split() == ["board", "panel", "kind", "series", "points", "limit", "unit", "status"]
     good = [bool(re.search(r"  (ok|may be empty|not asked)( |$)", line)) for line in lines[2:-1]]
     assert good == sorted(good, reverse=True)

@@ -22,6 +22,7 @@ from exporter.accesslog.formats.envelopes.loose import (
 from exporter.accesslog.formats.envelopes.opened import COLOUR as _COLOUR
 from exporter.accesslog.formats.envelopes.opened import ISO as _ISO
 from exporter.accesslog.formats.envelopes.opened import Opened, Opener
+from exporter.accesslog.formats.json_lines import decoded
 
 Envelope: TypeAlias = Literal["docker", "cri", "journal", "caddy", "syslog", "console", "shipper", "text"]
 Chain: TypeAlias = tuple[Envelope, ...]
@@ -221,8 +222,10 @@ def joined(lines: Lines, end: str) -> bytes:
 
 def _usual_docker(piece: bytes) -> Usual | None:
     try:
-        records = list(map(_docker.decode, piece[:-1].split(b"\n")))
+        records = decoded(piece, _docker)
     except _BROKEN:
+        return None
+    if records is None:
         return None
     lines = [record.log for record in records if record.stream == "stdout"]
     errors = [record.log for record in records if record.stream == "stderr"]
@@ -236,8 +239,10 @@ def _are_whole(texts: list[str]) -> bool:
 
 def _usual_journal(piece: bytes) -> Usual | None:
     try:
-        records = list(map(_journal.decode, piece[:-1].split(b"\n")))
+        records = decoded(piece, _journal)
     except (*_BROKEN, ValueError):
+        return None
+    if records is None:
         return None
     parts = {record.partial for record in records} | {record.line_break for record in records}
     if parts & {"true", "line-max"} or any(record.container_id is not None for record in records):
@@ -280,7 +285,7 @@ def _usual_text(*kinds: re.Pattern[bytes]) -> Callable[[bytes], Usual | None]:
 
 
 def _usual_shipper(piece: bytes) -> Usual | None:
-    texts = shipped_lines(piece[:-1].split(b"\n"))
+    texts = shipped_lines(piece)
     return None if texts is None else Usual(texts, [], "\n")
 
 

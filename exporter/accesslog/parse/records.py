@@ -5,6 +5,7 @@ A line whose values are not plain is handed to the scalar engine, and so is one 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from exporter.accesslog.formats import Format
 from exporter.accesslog.formats.envelope import Lines
+from exporter.accesslog.formats.json_lines import decoded
 from exporter.accesslog.formats.keyed.same_keys import Column, Meaning, Request, SameKeys
 from exporter.accesslog.parse.scalar import PIECE_BYTES, tally_normal
 from exporter.accesslog.tally import BOM, BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, pieces
@@ -35,6 +37,8 @@ _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _DECIMALS = re.compile(r"[0-9.]+", re.ASCII)
 
 _Numbers: TypeAlias = npt.NDArray[np.int64]
+_Some: TypeAlias = Lines | bytes
+"""Lines with or without their ends, or as they stand in a file."""
 
 
 class Records:
@@ -50,8 +54,9 @@ class Records:
 
     def tally(self, data: bytes) -> Tally:
         """Count the lines of `data`, which are whole."""
-        whole = data if data.endswith(b"\n") or not data else data + b"\n"
-        return self.tally_each(piece[:-1].split(b"\n") for piece in pieces(whole, PIECE_BYTES))
+        whole = data.removeprefix(BOM)
+        whole = whole if whole.endswith(b"\n") or not whole else whole + b"\n"
+        return self._tally(pieces(whole, PIECE_BYTES))
 
     def tally_each(self, each: Iterable[Lines]) -> Tally:
         """Count lines that come some at a time, with or without their ends; fewer than 16 million."""
@@ -59,13 +64,19 @@ class Records:
         first: Lines = next(left, [])
         if first and _line(first[0]).startswith(BOM):
             first = [_line(first[0]).removeprefix(BOM), *map(_line, first[1:])]
+        return self._tally(chain([first], left))
+
+    def _tally(self, each: Iterable[_Some]) -> Tally:
+        left = iter(each)
+        some: _Some = next(left, [])
+        first = _lines(some)
         tally = Tally()
-        odd = self._read(chain([first], left), first, tally)
+        odd = self._read(chain([some], left), first, tally)
         for _ in range(_KINDS - 1):
             if sum(map(len, odd.lines)) < WORTH_BYTES or self._kind_of(odd.lines) is None:
                 break
-            some = (odd.lines[at : at + _LINES] for at in range(0, len(odd.lines), _LINES))
-            still = self._read(some, odd.lines, tally)
+            again = (odd.lines[at : at + _LINES] for at in range(0, len(odd.lines), _LINES))
+            still = self._read(again, odd.lines, tally)
             odd = _Odd(still.lines, [odd.places[at] for at in still.places])
         if odd.lines:
             alone = tally_normal(b"".join(line + b"\n" for line in odd.lines), self._format, self._buckets)
@@ -73,11 +84,11 @@ class Records:
             tally.bad = {one: bad._replace(number=odd.places[bad.number - 1] + 1) for one, bad in alone.bad.items()}
         return tally
 
-    def _read(self, each: Iterable[Lines], first: Lines, tally: Tally) -> "_Odd":
+    def _read(self, each: Iterable[_Some], first: Lines, tally: Tally) -> "_Odd":
         """Add plain lines with the keys of one of the first to the tally; the others come back."""
         kind = self._kind_of(first)
         if kind is None:
-            lines = [_line(line) for some in each for line in some]
+            lines = [_line(line) for some in each for line in _lines(some)]
             return _Odd(lines, range(len(lines)))
         found = _read(each, *kind)
         tally.merge(_sums(found, self._buckets if self._format.has_duration else None))
@@ -99,6 +110,10 @@ class _Odd(NamedTuple):
 
     lines: list[bytes]
     places: Sequence[int]
+
+
+def _lines(some: _Some) -> Lines:
+    return some[:-1].split(b"\n") if isinstance(some, bytes) else some
 
 
 def _line(line: bytes | str) -> bytes:
@@ -139,12 +154,12 @@ class _Places(dict[tuple[Any, ...], int]):
 
 def _is_of(line: bytes, kind: SameKeys) -> bool:
     try:
-        return kind.request(kind.values(kind.decode(line))) is not None
+        return kind.request(kind.values(kind.decoder.decode(line))) is not None
     except _BROKEN:
         return False
 
 
-def _read(each: Iterable[Lines], keys: SameKeys, places: _Places) -> _Found:
+def _read(each: Iterable[_Some], keys: SameKeys, places: _Places) -> _Found:
     """Read lines, with or without their ends."""
     if len(places) > _PLACES:
         places.clear()
@@ -153,33 +168,37 @@ def _read(each: Iterable[Lines], keys: SameKeys, places: _Places) -> _Found:
     odd: list[bytes] = []
     odd_at: list[int] = []
     before = 0
-    for lines in each:
-        records, failed = _decoded(lines, keys.decode)
+    for some in each:
+        records, failed = _decoded(some, keys.decoder)
         numbers = np.empty((3, len(records)), np.int64)
         numbers[0] = np.fromiter(map(places.__getitem__, map(keys.values, records)), np.int64, len(records))
         numbers[1] = _sizes(records, keys.size)
         numbers[2] = _durations_ns(records, keys.duration, keys.meaning)
         plain = np.min(numbers, axis=0, initial=0) > _ODD
         if failed or not plain.all():
-            is_plain = iter(plain.tolist())
+            is_plain, lines = iter(plain.tolist()), _lines(some)
             at = [number for number in range(len(lines)) if number in failed or not next(is_plain)]
             odd += [_line(lines[number]) for number in at]
             odd_at += [before + number for number in at]
             numbers = numbers[:, plain]
         columns.append(numbers)
-        before += len(lines)
+        before += len(records) + len(failed)
     found = np.concatenate(columns, axis=1) if columns else np.empty((3, 0), np.int64)
     return _Found(list(places.requests), found[0], found[1], found[2], _Odd(odd, odd_at))
 
 
-def _decoded(lines: Lines, decode: Callable[[bytes | str], Any]) -> tuple[list[Any], set[int]]:
+def _decoded(some: _Some, decoder: msgspec.json.Decoder[Any]) -> tuple[list[Any], set[int]]:
     """The lines that can be decoded, and the numbers of the others."""
+    if isinstance(some, bytes):
+        with suppress(*_BROKEN):
+            if (at_once := decoded(some, decoder)) is not None:
+                return at_once, set()
     records: list[Any] = []
     failed: set[int] = set()
-    left: Iterator[bytes | str] = iter(lines)
+    left: Iterator[bytes | str] = iter(_lines(some))
     while True:
         try:
-            records.extend(map(decode, left))
+            records.extend(map(decoder.decode, left))
         except _BROKEN:
             failed.add(len(records) + len(failed))
         else:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from exporter.accesslog.formats.envelopes.opened import COLOUR, ISO, Opened
+from exporter.accesslog.formats.json_lines import decoded
 
 _NAME = r"(?:\[[^\x00-\x20\[\]]+\]|[A-Za-z0-9][A-Za-z0-9_.-]* *\|)"
 CONSOLE_START = rf"(?:{COLOUR}{_NAME}{COLOUR} {COLOUR}|{ISO} )"
@@ -71,11 +72,13 @@ def open_shipper(line: bytes) -> Opened | None:
     return Opened(inner, found.logtag == "P", stream, stream == "stderr", instant.encode("ascii", "replace"))
 
 
-def shipped_lines(lines: list[bytes]) -> list[str] | None:
-    """What is in many at once; None where one is not whole, not of the standard output, or has line feeds inside."""
+def shipped_lines(piece: bytes) -> list[str] | None:
+    """What is in many lines at once; None where one is not whole, is an error, or has line feeds inside."""
     try:
-        records = list(map(_shipped.decode, lines))
+        records = decoded(piece, _shipped)
     except _BROKEN:
+        return None
+    if records is None:
         return None
     texts = [(_text(one) or "\n\n").removesuffix("\n") for one in records]
     if any("\n" in text for text in texts) or any(one.logtag == "P" or one.stream == "stderr" for one in records):

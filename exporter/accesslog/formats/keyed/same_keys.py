@@ -44,12 +44,12 @@ class Meaning(NamedTuple):
 class SameKeys(NamedTuple):
     """How to read lines with the same keys.
 
-    decode: a line to a struct. Raises what the format's decoder raises, also for a line with other keys.
+    decoder: of a line to a struct. Raises what the format's decoder raises, also for a line with other keys.
     values: those of a struct that say what was requested.
     request: what they say; None where the line is to be read by itself.
     """
 
-    decode: Callable[[bytes | str], Any]
+    decoder: msgspec.json.Decoder[Any]
     values: Callable[[Any], tuple[Any, ...]]
     request: Callable[[tuple[Any, ...]], Request | None]
     size: Column | None
@@ -73,7 +73,7 @@ def same_keys(record: Mapping[str, Any], plan: Plan, meaning: Meaning) -> SameKe
     places = [spots[role].get for role in roles]
     columns = {role: Column(attrgetter(spot.get), spot.is_text) for role, spot in spots.items()}
     return SameKeys(
-        decode=decoder.decode,
+        decoder=decoder,
         values=attrgetter(*places, places[0]),  # of one place alone it would not make a tuple
         request=lambda values: meaning.request(dict(zip(roles, values, strict=False))),
         size=columns.get("size"),
