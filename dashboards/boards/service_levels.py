@@ -10,6 +10,7 @@ from dashboards.style import Text, query
 CHOSEN = 'slo=~"$objective"'
 MOST = 100  # budgets in the table
 LONG = [tier.long for tier in TIERS]
+SPENT = ((None, style.GOOD), (1 - float(LOW), style.WARNING), (1, style.BAD))
 LEFT = ((None, style.BAD), (1e-9, style.WARNING), (float(LOW), style.GOOD))
 NO_PACE = "nothing is known of the last six hours, or the rules of service levels are not loaded."
 
@@ -41,7 +42,7 @@ def board() -> style.Board:
                 [
                     *(spent(), smallest(), fastest(), shortest()),
                     budgets(),
-                    firing_now(f'slo!="", {CHOSEN}', width=10, height=9),
+                    firing_now(f'slo!="", {CHOSEN}', width=24, height=6),
                 ],
             ),
             style.Row("How quickly do budgets go?", [burn_rates(), lasts()]),
@@ -115,34 +116,33 @@ def budgets() -> style.PanelBuilder:
     """One row a budget, the worst first."""
     worst = f"bottomk({MOST}, {REMAINING})"
     asked = [
-        f"({worst}) * on (slo) group_left (board) ({ALLOWED}{{{CHOSEN}}} * 0 + 1)",
+        f"(1 - {worst}) * on (slo) group_left (board) ({ALLOWED}{{{CHOSEN}}} * 0 + 1)",
         *(f"({burn(window)} and ignoring (__name__) {worst})" for window in LONG),
         f"({lasting()} and ignoring (__name__) {worst})",
     ]
     first, *others = asked
     board_of = f"on (slo) group_left (board) ({ALLOWED}{{{CHOSEN}}} * 0 + 1)"
     to_board = {"Open its board": f"/d/${{__value.raw}}?{style.KEPT}"}
-    left = style.Column("Left", "percentunit", steps=LEFT, cell=style.PILL, decimals=1)
+    spent = style.Column("Spent", "percentunit", steps=SPENT, cell=style.PILL, decimals=1)
     burns = [style.Column(f"Burn {tier.long}", "none", steps=_limit(tier), decimals=1) for tier in TIERS]
-    figures = [left, *burns, style.Column("Spent in", style.AGE, width=style.AGE_PX)]
+    figures = [spent, *burns, style.Column("All of it in", style.AGE, width=style.AGE_PX)]
     return style.table(
         Text(
             "Budgets",
-            f"The {MOST} budgets that have the least left: below 0 % the promise is broken. Burn is how many times as "
-            "quickly as allowed the budget goes; spent in, if it goes on as in the last six hours.",
+            f"The {MOST} budgets that have the least left: from 100 % spent on the promise is broken. Burn is how many "
+            "times as quickly as allowed the budget goes; all of it in, if it goes on as in the last six hours.",
             NO_RULES,
         ),
-        query(about(first), instant=True, form="table"),
-        *(query(about(f"{one} * {board_of}"), instant=True, form="table") for one in others),
+        query(about(first, without="slo"), instant=True, form="table"),
+        *(query(about(f"{one} * {board_of}", without="slo"), instant=True, form="table") for one in others),
         columns={
             "slo": style.Column("Objective"),
             "about": style.Column("Of"),
             **{f"Value #{chr(65 + n)}": column for n, column in enumerate(figures)},
             "board": style.Column("Look at", states=BOARDS, opens=to_board),
         },
-        sort=(("Left", False),),
-        width=14,
-        height=9,
+        sort=(("Spent", True),),
+        height=8,
     )
 
 
@@ -191,16 +191,15 @@ def indicator() -> style.PanelBuilder:
     """The indicator against what is promised of it."""
     return style.timeseries(
         Text(
-            "Good events in the last hour",
-            "Share of the events of an hour that were good, of each objective's worst, and what is promised over its "
-            "whole window (dashed). An hour below the line spends budget; it breaks no promise by itself.",
+            "Bad events in the last hour",
+            "Share of the events of an hour that were bad, of each objective's worst, and what is allowed over its "
+            "whole window (dashed). An hour above the line spends budget; it breaks no promise by itself.",
             NO_RULES,
         ),
-        query(f"1 - max by (slo) ({recorded('bad_events:ratio1h')})", "{{slo}}"),
-        query(f"1 - {ALLOWED_EACH}", "{{slo}} promised"),
+        query(f"max by (slo) ({recorded('bad_events:ratio1h')})", "{{slo}}"),
+        query(ALLOWED_EACH, "{{slo}} allowed"),
         unit="percentunit",
-        most=1,
-        looks={"/ promised$/": style.DASHED},
+        looks={"/ allowed$/": style.DASHED},
     )
 
 
