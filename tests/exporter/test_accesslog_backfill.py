@@ -79,6 +79,13 @@ def test_times_become_histograms():
     assert values(made, "tidewatch_http_request_duration_seconds_sum") == [(0, 0), (60, 7.55)]
 
 
+def test_numbers_of_unknown_unit_make_no_histogram():
+    made = Backfill(SOURCE, 60, {})
+    made.add(line(0, time="372") + line(1, path="/b", time="0.5"), "a")
+    assert values(made, "tidewatch_http_request_duration_seconds_count", route="/") == []
+    assert values(made, "tidewatch_http_request_duration_seconds_count", route="/b")[-1][1] == 1
+
+
 def test_the_order_of_lines_does_not_matter():
     lines = [line(second, path=f"/{second % 3}") for second in range(0, 600, 7)]
     shuffled = random.Random(1).sample(lines, len(lines))

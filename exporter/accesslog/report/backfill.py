@@ -116,7 +116,7 @@ class Backfill:
             for key, numbers in tally.hits.items():
                 labels = self._labels(key)
                 _add(self._requests, labels, step, [numbers[COUNT], numbers[BYTES]])
-                if len(numbers) > BUCKETS:
+                if sum(numbers[BUCKETS:]):  # else none of them had a time whose unit is known
                     _add(self._durations, labels[:-1], step, numbers[DURATION_NS:])
         lines_by_step.clear()
 
