@@ -22,8 +22,8 @@ def test_a_healthy_site_pages_nobody_a_dead_one_pages_until_it_lives_and_recover
         tickets = tickets_s(cell, result)
         if cell.incident.kind == "gap":
             assert tickets.keys() == {"SiteTrafficUnknown"}, result
-        if not cell.incident.length_s:  # in the first hour a site's rhythm is not known
-            assert sum(tickets.values()) <= HOUR_S, result
+        if not cell.incident.length_s:  # in the first hour a site's rhythm is not known; bursts fall together by chance
+            assert sum(tickets.values()) <= (2 if cell.rhythm == "bursts" else 1) * HOUR_S, result
 
 
 def test_a_run_goes_on_where_one_of_the_same_rules_ended(tmp_path):
