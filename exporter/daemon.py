@@ -88,7 +88,8 @@ def doors(config: Config) -> dict[str, tuple[Callable[[Any, Context], System], l
 
 def load(path: Path | None, *, state_dir: str | None = None) -> Config:
     """The configuration in `path`, or the empty one. Raises ConfigError, also when it wants another `state_dir`."""
-    config = read_config(path, Config) if path else Config()
+    # at a reload everything runs on meanwhile, and a pipe such as `<(envsubst ...)` has been read
+    config = read_config(path, Config, pipes=state_dir is None) if path else Config()
     if state_dir is not None and config.state_dir != state_dir:
         raise ConfigError(f"{path}: $.state_dir: going over from {state_dir} to {config.state_dir} needs a restart")
     for name, (_, sources) in doors(config).items():

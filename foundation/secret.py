@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from foundation.errors import ConfigError, in_words
+from foundation.regular import read_start
 
 log = logging.getLogger(__name__)
 
@@ -20,14 +21,14 @@ _PARAMETER = re.compile(
 _warned: set[tuple[Path, int]] = set()
 
 
-def read_secret(path: Path) -> str:
+def read_secret(path: Path, *, pipes: bool = False) -> str:
     """The one line of text in a file, such as a token. Raises ConfigError.
 
     Others who may read the file are warned of, as ssh does for keys; in containers secrets are often mounted so.
+    `pipes`: the file may be one, for nobody waits for this process.
     """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_SECRET_BYTES + 1)
+        content = read_start(path, MAX_SECRET_BYTES + 1, pipes=pipes)
         text = content.decode("ascii").strip()
     except OSError as exc:
         raise ConfigError(f"{path}: {in_words(exc)}") from exc

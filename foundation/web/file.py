@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from foundation.config import MAX_CONFIG_BYTES, parse_config
 from foundation.errors import ConfigError, in_words
+from foundation.regular import read_start
 from foundation.secret import warn_if_others_read
 from foundation.web.config import TlsConfig, WebConfig
 from foundation.web.tls import new_context
@@ -84,8 +85,7 @@ def _take(path: Path, seen: dict[Path, bytes], where: str) -> bytes:
 def _look(path: Path) -> tuple[bytes | OSError, bytes]:
     """A file's content, or why it cannot be read; and what is another whenever that is."""
     try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_CONFIG_BYTES + 1)
+        content = read_start(path, MAX_CONFIG_BYTES + 1)
     except OSError as exc:
         return exc, str(exc.errno).encode()
     return content, hashlib.sha256(content).digest()

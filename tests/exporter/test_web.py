@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import gzip
+import os
 import ssl
 
 import bcrypt
@@ -134,6 +135,16 @@ async def test_health_readiness_landing_and_reload(ponds, serve):
                 403,
                 "the lifecycle API is off: start with --web.enable-lifecycle\n",
             )
+
+
+async def test_a_configuration_that_becomes_a_pipe_holds_up_nobody(tmp_path, serve):
+    path = tmp_path / "exporter.yml"
+    os.mkfifo(path)
+    daemon, url = await serve(lifecycle=True)
+    daemon.options = Options(config_file=path)
+    async with ClientSession() as client, client.post(f"{url}/-/reload") as response:
+        assert response.status == 500
+        assert "expected a regular file" in await response.text()
 
 
 async def test_a_bad_file_changes_nothing_on_reload_and_is_a_metric(tmp_path, serve):

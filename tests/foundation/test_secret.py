@@ -1,5 +1,8 @@
 """Secrets: one line of a file that others do not read, and nothing of them in what is logged."""
 
+import os
+from threading import Thread
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +27,21 @@ def test_what_is_not_one_line_of_text_is_refused_and_not_shown(tmp_path, content
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"token: expected one line of .*ASCII text$"):
         read_secret(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_what_may_never_end_is_refused_at_once(tmp_path, make):
+    make(tmp_path / "token")
+    with pytest.raises(ConfigError, match="token: expected a regular file"):
+        read_secret(tmp_path / "token")
+
+
+def test_a_command_may_be_given_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "token")
+    writing = Thread(target=(tmp_path / "token").write_text, args=("s3cret\n",))
+    writing.start()
+    assert read_secret(tmp_path / "token", pipes=True) == "s3cret"
+    writing.join()
 
 
 def test_a_missing_file_is_named(tmp_path):

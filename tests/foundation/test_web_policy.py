@@ -297,6 +297,20 @@ async def test_a_broken_file_leaves_what_was_and_is_told(files, client, caplog, 
     policy.close()
 
 
+@pytest.mark.parametrize("name", ["web.yml", "live.crt", "live.key"])
+async def test_a_file_that_becomes_a_pipe_holds_up_nobody(files, client, caplog, name):
+    files.tls()
+    policy = WebPolicy(files.path)
+    server, port = await serve(policy)
+    async with server:
+        (files.path.parent / name).unlink()
+        os.mkfifo(files.path.parent / name)
+        with caplog.at_level(logging.ERROR):
+            assert await ask(port, client()) == "server"
+        assert "expected a regular file" in caplog.text
+    policy.close()
+
+
 async def test_a_certificate_that_comes_before_its_key_waits_for_it(files, client, certificates):
     files.tls()
     policy = WebPolicy(files.path)

@@ -347,7 +347,7 @@ def command(
         raise ConfigError(f"--rate {rate}: above 0 and at most 1000000 records a second")
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
     shape = make_shape(builds, codes, rate, [parse_regression(text) for text in regressions])
-    token = read_secret(token_file) if token_file else None
+    token = read_secret(token_file, pipes=True) if token_file else None
     address = _split(target)
     if address.scheme not in SCHEMES:
         path = Path(target)

@@ -1,0 +1,25 @@
+"""Small files that are read while others wait: whatever stands at the path, nobody is held up."""
+
+import os
+import stat
+from pathlib import Path
+
+NOT_REGULAR = "expected a regular file: a pipe or a device may never end"
+
+
+def read_start(path: Path, most_bytes: int, *, pipes: bool = False) -> bytes:
+    """At most so many bytes of a file. Raises OSError.
+
+    Args:
+        path: the file. A pipe would hold up its reader until somebody writes, so it is refused, as devices are.
+        most_bytes: a device without end is read no further.
+        pipes: take them all the same: nobody waits yet, as when a program starts.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if pipes else os.O_NONBLOCK))
+    try:
+        with open(fd, "rb", closefd=False) as stream:
+            if not pipes and not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise OSError(NOT_REGULAR)
+            return stream.read(most_bytes)
+    finally:
+        os.close(fd)
