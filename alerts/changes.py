@@ -42,7 +42,7 @@ class Filter(msgspec.Struct, frozen=True):
         return ", ".join(f"{kind} {' or '.join(patterns)}" for kind, patterns in kinds if patterns)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Known:
     """An alert as it was last received."""
 
@@ -84,7 +84,7 @@ class Changes:
         else:
             changed = before.alert.status != alert.status or before.start < alert.starts_at
         known = Known(
-            alert,
+            alert=alert,
             changed_at=received_at if before is None or changed else before.changed_at,
             told_at=received_at,
             size_bytes=len(msgspec.json.encode(alert)),

@@ -28,7 +28,7 @@ class BadNotification(ValueError):  # noqa: N818, a notification that is bad, no
     """The body is not a webhook message; the text says why."""
 
 
-class Alert(msgspec.Struct, frozen=True, rename="camel"):
+class Alert(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """One alert as Alertmanager tells it; times in UTC, `ends_at` is of year 1 or in the future while it fires.
 
     A time without a zone, or of no year of UTC from 1 to 9999, is refused: nothing could be reckoned with it.

@@ -85,7 +85,16 @@ def _groups(shown: list[Known], asked: Filter) -> list[Group]:
     for name, alerts in by_name.items():
         firing = sum(known.alert.status == "firing" for known in alerts)
         severities = " ".join(sorted({known.alert.severity for known in alerts}, key=loudness))
-        groups.append(Group(name, _address(asked, "alert", name), severities, firing, len(alerts) - firing, alerts))
+        groups.append(
+            Group(
+                name=name,
+                address=_address(asked, "alert", name),
+                severities=severities,
+                firing=firing,
+                resolved=len(alerts) - firing,
+                alerts=alerts,
+            )
+        )
     return sorted(groups, key=lambda group: (not group.firing, loudness(group.severities.split(" ")[0])))
 
 

@@ -13,7 +13,7 @@ UNIT_TESTS = HERE / "tests"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as quick, where PyYAML has libyaml
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}):
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}, kw_only=True):
     """One rule: `record` or `alert` is its name, the other is empty."""
 
     expr: str

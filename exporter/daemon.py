@@ -50,7 +50,7 @@ BEGIN_S = 5.0
 """How long the first positions may take to reach the disk before the daemon listens without them."""
 
 
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The configuration file: each system is a list of sources, and each is optional."""
 
     state_dir: str = STATE_DIR
@@ -62,7 +62,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stores: list[StoresSource] = []
 
 
-class Options(msgspec.Struct, frozen=True):
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the daemon takes from its flags."""
 
     config_file: Path | None

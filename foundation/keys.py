@@ -83,7 +83,7 @@ def convert(node: Node, kind: Any) -> Any:
     """The tree as a `kind`; one without anything as its defaults. Raises ShapeError."""
     wanted = inspect.type_info(kind)
     if node.value is None and isinstance(wanted, inspect.StructType):
-        node = Node(node.line, {})
+        node = Node(line=node.line, value={})
     return _convert(node, wanted, "$")
 
 

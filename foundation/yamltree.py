@@ -38,7 +38,7 @@ class TreeError(ValueError):
         self.line = line
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Node:
     """A value in its place.
 
@@ -55,7 +55,7 @@ class Node:
 
     def at(self, line: int) -> "Node":
         """The same value in another place: an alias, or the value of a key."""
-        return Node(line, self.value, self.text, self.plain, self.size, self.height)
+        return Node(line=line, value=self.value, text=self.text, plain=self.plain, size=self.size, height=self.height)
 
 
 def read_tree(text: str) -> Node:
@@ -91,7 +91,7 @@ class _Builder:
     """Events to nodes. `root` is the document."""
 
     def __init__(self) -> None:
-        self.root = Node(1, None)
+        self.root = Node(line=1, value=None)
         self._open: list[_Open] = []
         self._anchors: dict[str, Node | None] = {}  # None: of a list or mapping whose end has not come
         self._documents = self._nodes = 0
@@ -106,14 +106,14 @@ class _Builder:
         elif isinstance(event, yaml.AliasEvent):
             self._put(self._anchored(event.anchor or "", line))
         elif isinstance(event, yaml.ScalarEvent):
-            node = Node(line, _scalar(event, line), event.value, event.implicit[0])
+            node = Node(line=line, value=_scalar(event, line), text=event.value, plain=event.implicit[0])
             self._begin(event, node)
             self._put(node)
         elif isinstance(event, yaml.CollectionStartEvent):
             wanted = "seq" if isinstance(event, yaml.SequenceStartEvent) else "map"
             if event.tag not in (None, "!", _TAG + wanted):
                 raise TreeError(line, f"tag {_short(event.tag)} does not apply: remove it")
-            opened = _Open(Node(line, [] if wanted == "seq" else {}), event.anchor)
+            opened = _Open(Node(line=line, value=[] if wanted == "seq" else {}), event.anchor)
             self._begin(event, None)
             self._open.append(opened)
             self._check(line, 1, 0)

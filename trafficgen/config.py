@@ -27,7 +27,7 @@ class Limits:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadConfig:
     """A run. Without `mix` every request goes to the path of `url`."""
 

@@ -55,7 +55,7 @@ def replay_config(options: dict[str, Any]) -> tuple[LoadConfig, ReplayPlan, str]
     if not 0 < speed <= MAX_SPEED:
         raise ConfigError(f"--speed: {speed:g}; it must be above 0 and at most {MAX_SPEED:,.0f}")
     seed = secrets.randbits(32) if options["seed"] is None else options["seed"]
-    config = LoadConfig(options["url"], phases=(), seed=seed, **target_settings(options))
+    config = LoadConfig(url=options["url"], phases=(), seed=seed, **target_settings(options))
     parse_url(config.url)
     recording = read_log(options["log"])
     plan = make_replay(recording, seed, speed=speed, loop=options["loop"], limit_s=options["duration"])
@@ -77,7 +77,9 @@ def preview_plan(options: dict[str, Any]) -> CurvePlan:
         one = phase(options)
         phases = (one if one.duration_s else replace(one, duration_s=PREVIEW_S),)
         arrival, faults = options["arrival"], ()
-    return CurvePlan(phases, mix, secrets.randbits(32) if seed is None else seed, faults=faults, arrival=arrival)
+    return CurvePlan(
+        phases=phases, mix=mix, seed=secrets.randbits(32) if seed is None else seed, faults=faults, arrival=arrival
+    )
 
 
 def target_settings(options: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def phase(options: dict[str, Any]) -> Phase:
     """The one phase of a run from the command line."""
     pattern = parse_patterns(options["patterns"], options["rps"])
     return Phase(
-        pattern,
+        pattern=pattern,
         duration_s=options["duration"] or pattern.duration_s,
         jitter=check_jitter(options["jitter"]),
         jitter_interval_s=options["jitter_interval"],

@@ -128,4 +128,6 @@ def make_run(config: LoadConfig, plan: Plan | None = None) -> Run:
 def make_plan(config: LoadConfig, seed: int) -> CurvePlan:
     """The plan of `config`."""
     mix = config.mix or ((parse_url(config.url).path, 1.0),)
-    return CurvePlan(config.phases, mix, seed, faults=config.faults, arrival=config.arrival, repeat=config.repeat)
+    return CurvePlan(
+        phases=config.phases, mix=mix, seed=seed, faults=config.faults, arrival=config.arrival, repeat=config.repeat
+    )

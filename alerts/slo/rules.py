@@ -60,10 +60,10 @@ class Tier(NamedTuple):
 
 
 TIERS = (
-    Tier("SloBurn14", Decimal("14.4"), "1h", "5m", "page", 1e-6, "5m"),
-    Tier("SloBurn6", Decimal(6), "6h", "30m", "page", 1e-6, "10m"),
-    Tier("SloBurn3", Decimal(3), "1d", "2h", "ticket", 1e-3, "30m"),
-    Tier("SloBurn1", Decimal(1), "3d", "6h", "ticket", 1e-3, "1h"),
+    Tier(alert="SloBurn14", burn=Decimal("14.4"), long="1h", short="5m", severity="page", chance=1e-6, keep="5m"),
+    Tier(alert="SloBurn6", burn=Decimal(6), long="6h", short="30m", severity="page", chance=1e-6, keep="10m"),
+    Tier(alert="SloBurn3", burn=Decimal(3), long="1d", short="2h", severity="ticket", chance=1e-3, keep="30m"),
+    Tier(alert="SloBurn1", burn=Decimal(1), long="3d", short="6h", severity="ticket", chance=1e-3, keep="1h"),
 )
 WINDOWS_S = {"30m": 1800, "1h": 3600, "2h": 7200, "6h": 21_600, "1d": 86_400, "3d": 259_200}
 

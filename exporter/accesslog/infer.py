@@ -148,7 +148,14 @@ def _described(data: bytes, envelope: EnvelopeSetting | None) -> Guess | None:
         with suppress(ValueError):  # fields that nothing parts
             fits = round(_fits(data, find_format(one.format)), 2)
             seconds = f"{one.seconds}, {_AS_NGINX}" if one.seconds else ""
-            guess = Guess(one.format, fits, envelope, one.left_out, seconds, one.no_sizes)
+            guess = Guess(
+                format=one.format,
+                fits=fits,
+                envelope=envelope,
+                left_out=one.left_out,
+                seconds=seconds,
+                no_sizes=one.no_sizes,
+            )
             found.append((fits, one.found, -one.format.count("$"), guess))
     return max(found, key=lambda item: item[:3])[3] if found else None
 

@@ -25,7 +25,7 @@ QUESTIONS = {
 }
 
 
-class RoutingTest(msgspec.Struct, frozen=True):
+class RoutingTest(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the report. The test's name says what `effect` is; None stands where nothing can be told."""
 
     question: str
@@ -256,7 +256,17 @@ def _largest_p(result: Result | None) -> float:
 
 def _row(question: str, test: str, n: int, outcome: Outcome) -> RoutingTest:
     rejects = None if outcome.p_value is None else outcome.p_value <= ALPHA
-    return RoutingTest(question, test, n, *outcome, rejects)
+    return RoutingTest(
+        question=question,
+        test=test,
+        n=n,
+        statistic=outcome.statistic,
+        p_value=outcome.p_value,
+        effect=outcome.effect,
+        effect_low=outcome.low,
+        effect_high=outcome.high,
+        rejects=rejects,
+    )
 
 
 def _sentence(name: str, result: Result, *, depends: bool, rotates: bool) -> str:

@@ -88,7 +88,7 @@ def _kind(decision: Segment) -> str:
     return "stay" if decision.server_id == decision.from_server_id else "reroute"
 
 
-class About(msgspec.Struct):
+class About(msgspec.Struct, kw_only=True):
     """The small part of the state, saved as a whole."""
 
     newest_heartbeat_s: int | None = None

@@ -25,7 +25,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     max_codes: Annotated[int, msgspec.Meta(ge=1)] = 200
 
 
-class StreamState(msgspec.Struct):
+class StreamState(msgspec.Struct, kw_only=True):
     """Everything that outlives a restart.
 
     totals: build -> code -> accepted records. open: second -> build -> code -> count, of bins that are not closed.

@@ -33,7 +33,7 @@ UNITS: dict[str, tuple[float, float, str]] = {  # unit: times, divided by, and w
 }
 
 
-class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One metric from a page: by `key`, the name before the colon, or by JSON `pointer`; both may have placeholders.
 
     Placeholders and `labels` become labels. `unit` is the page's, and is turned into the base unit; `values` gives

@@ -126,7 +126,9 @@ def parse_pattern(given: str | float) -> Pattern:
     page = yarl.URL(f"http://a{match['path']}?{match['query'] or ''}")  # in the spelling that targets have
     port = str(int(match["port"])) if (match["port"] or "*") != "*" else match["port"] or ""
     query = None if match["query"] is None else page.raw_query_string
-    return Pattern(match["scheme"], labels, addresses, port, page.raw_path, query)
+    return Pattern(
+        scheme=match["scheme"], labels=labels, addresses=addresses, port=port, path=page.raw_path, query=query
+    )
 
 
 PATTERN = msgspec.Meta(extra={"grammar": "pattern", "words": "a pattern of addresses", "read": parse_pattern})

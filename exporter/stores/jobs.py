@@ -40,7 +40,7 @@ class Asked(NamedTuple):
     keep_reports_s: float = 7 * 86400.0
 
 
-class Job(msgspec.Struct):
+class Job(msgspec.Struct, kw_only=True):
     """A job's row, without the report itself. Times are microseconds since 1970."""
 
     report_id: str
@@ -89,7 +89,8 @@ class Jobs:
                 "SELECT report_id, question, status, attempts, as_of_us, asked_us, done_us, reason "
                 "FROM reports ORDER BY asked_us"
             ).fetchall()
-        self._jobs = {row[0]: Job(*row) for row in rows}
+        jobs = (Job(**dict(zip(Job.__struct_fields__, row, strict=True))) for row in rows)
+        self._jobs = {job.report_id: job for job in jobs}
 
     def find(self, report_id: str) -> Job | None:
         """The job of that id."""

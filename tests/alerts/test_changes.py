@@ -15,7 +15,13 @@ NOW = datetime(2026, 11, 22, 6, 40, tzinfo=UTC)
 
 def alert(name="A", status="firing", start_s=0, summary="", **labels):
     start = NOW + timedelta(seconds=start_s)
-    return Alert(status, start, start, {"alertname": name, **labels}, {"summary": summary})
+    return Alert(
+        status=status,
+        starts_at=start,
+        ends_at=start,
+        labels={"alertname": name, **labels},
+        annotations={"summary": summary},
+    )
 
 
 def taken(changes, *alerts):

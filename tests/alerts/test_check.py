@@ -83,7 +83,7 @@ def matches(matchers, labels):
 
 @pytest.mark.skipif(not shutil.which("amtool"), reason="amtool is not on PATH")
 def test_a_wrong_route_is_found():
-    alert = Rule("up", alert="Lost", labels={"severity": "page"})
+    alert = Rule(expr="up", alert="Lost", labels={"severity": "page"})
     assert check.complaint(["amtool", *check.route_test(alert)]) == ""
     call = ["amtool", *check.route_test(alert), "severity=ticket"]
     assert "exit 1" in check.complaint([word for word in call if word != "severity=page"])

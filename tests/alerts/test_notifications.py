@@ -49,7 +49,13 @@ def test_the_line_says_state_severity_alert_source_summary_and_since_when():
 
 @given(st.text(), st.text())
 def test_a_line_stays_one_line_without_control_characters(name, summary):
-    alert = Alert("firing", NOW, NOW, {"alertname": name, "severity": summary, "source": name}, {"summary": summary})
+    alert = Alert(
+        status="firing",
+        starts_at=NOW,
+        ends_at=NOW,
+        labels={"alertname": name, "severity": summary, "source": name},
+        annotations={"summary": summary},
+    )
     assert line(alert) == printable(line(alert))
 
 

@@ -24,7 +24,9 @@ def page(*alerts, heartbeat="Watchdog last heard 1 s ago.", silent=False, **aske
 
 def of(name, severity="page", source="site", status="firing"):
     labels = {"alertname": name, "severity": severity, "source": source}
-    return Alert(status, NOW, NOW, labels, {"summary": f"{name} of {source}"})
+    return Alert(
+        status=status, starts_at=NOW, ends_at=NOW, labels=labels, annotations={"summary": f"{name} of {source}"}
+    )
 
 
 def shown(html):
@@ -39,7 +41,13 @@ def words(html):
 
 
 def alert(**annotations):
-    return Alert("firing", NOW, NOW, {"alertname": "LogStalled", "severity": "page"}, annotations)
+    return Alert(
+        status="firing",
+        starts_at=NOW,
+        ends_at=NOW,
+        labels={"alertname": "LogStalled", "severity": "page"},
+        annotations=annotations,
+    )
 
 
 PLAIN = Markup(page(alert(summary="plain"))).tags
@@ -47,8 +55,20 @@ PLAIN = Markup(page(alert(summary="plain"))).tags
 
 @given(st.text())
 def test_no_text_of_an_alert_becomes_markup(text):
-    hostile = Alert("firing", NOW, NOW, {"alertname": text, "severity": text, "source": text}, {"summary": text})
-    plain = Alert("firing", NOW, NOW, {"alertname": "a", "severity": "b", "source": "c"}, {"summary": "d"})
+    hostile = Alert(
+        status="firing",
+        starts_at=NOW,
+        ends_at=NOW,
+        labels={"alertname": text, "severity": text, "source": text},
+        annotations={"summary": text},
+    )
+    plain = Alert(
+        status="firing",
+        starts_at=NOW,
+        ends_at=NOW,
+        labels={"alertname": "a", "severity": "b", "source": "c"},
+        annotations={"summary": "d"},
+    )
     assert Markup(page(hostile)).tags == Markup(page(plain)).tags
     assert {name for name, _ in Markup(page(hostile)).attributes if name.startswith("on")} == set()
 

@@ -100,7 +100,7 @@ TEXT = st.text(st.characters(), max_size=8).map(lambda text: text.replace("\0", 
 @given(home=TEXT, path=TEXT, pattern=TEXT)
 def test_what_is_kept_of_any_name_is_that_name(home, path, pattern):
     mark = Mark(key=1, home=home, path=path, role="live")
-    state = State(Totals(), [mark], 2, [pattern], missed={home: 5})
+    state = State(totals=Totals(), marks=[mark], next_key=2, patterns=[pattern], missed={home: 5})
     assert decode(encode(state)) == state
 
 

@@ -50,7 +50,8 @@ async def alert_api(site, monkeypatch):
 def drive_of(site):
     scenario = parse_scenario(SCENARIO, "test")
     return Drive(
-        scenario, make_run(LoadConfig(site.url, scenario.phases, mix=scenario.mix, faults=scenario.faults, seed=1))
+        scenario,
+        make_run(LoadConfig(url=site.url, phases=scenario.phases, mix=scenario.mix, faults=scenario.faults, seed=1)),
     )
 
 

@@ -47,7 +47,9 @@ class Bench:
         self.now = SECOND
         monkeypatch.setattr(engine_module, "monotonic_ns", lambda: self.now)
         monkeypatch.setattr(engine_module, "thread_time_ns", lambda: 0)
-        plan = CurvePlan((Phase(parse_patterns((), rate), duration_s),), parse_mix("/=1"), seed=1)
+        plan = CurvePlan(
+            phases=(Phase(pattern=parse_patterns((), rate), duration_s=duration_s),), mix=parse_mix("/=1"), seed=1
+        )
         self.pool, self.meter, self.alarm = FakePool(), Meter(plan.targets), Alarm()
         pace = Pace(SECOND, SECOND + round(duration_s * SECOND), on_behind)
         self.engine = Engine(plan.chunks(start_ns=SECOND), self.pool, self.meter, pace)

@@ -15,7 +15,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 
 
 def config(site, *, rate=1000.0, duration_s=0.02, **settings):
-    phases = (Phase(parse_patterns((), rate), duration_s),)
+    phases = (Phase(pattern=parse_patterns((), rate), duration_s=duration_s),)
     return LoadConfig(url=site.url, phases=phases, seed=1, **settings)
 
 

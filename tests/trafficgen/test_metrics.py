@@ -16,8 +16,8 @@ from trafficgen.run import make_run
 
 
 def run_of(site):
-    phases = (Phase(parse_patterns((), 400), 0.1, jitter=0.1),)
-    return make_run(LoadConfig(site.url, phases, mix=parse_mix("/=8,/fail=2"), seed=42))
+    phases = (Phase(pattern=parse_patterns((), 400), duration_s=0.1, jitter=0.1),)
+    return make_run(LoadConfig(url=site.url, phases=phases, mix=parse_mix("/=8,/fail=2"), seed=42))
 
 
 async def scrape(server):

@@ -20,7 +20,10 @@ VARIED = ("tide:period=37s,amplitude=0.8,phase=0.3", "burst:on=3s,off=8s,factor=
 
 def plan(*, rate=500.0, duration_s=60.0, patterns=(), arrival="even", seed=1, mix="/=9,/fail=1", **phase):
     return CurvePlan(
-        (Phase(parse_patterns(patterns, rate), duration_s, **phase),), parse_mix(mix), seed, arrival=arrival
+        phases=(Phase(pattern=parse_patterns(patterns, rate), duration_s=duration_s, **phase),),
+        mix=parse_mix(mix),
+        seed=seed,
+        arrival=arrival,
     )
 
 
@@ -171,12 +174,12 @@ def test_the_mix_is_kept():
 
 def test_phases_and_faults_change_the_mix_at_their_times():
     phases = (
-        Phase(parse_patterns((), 100), 1.5),
-        Phase(SILENCE, 1.0),
-        Phase(parse_patterns((), 100), 2.0, mix=parse_mix("/other=1")),
+        Phase(pattern=parse_patterns((), 100), duration_s=1.5),
+        Phase(pattern=SILENCE, duration_s=1.0),
+        Phase(pattern=parse_patterns((), 100), duration_s=2.0, mix=parse_mix("/other=1")),
     )
     fault = Fault(0.25, 0.75, (("/fail", 1.0),))
-    a_plan = CurvePlan(phases, parse_mix("/=1"), seed=1, faults=(fault,))
+    a_plan = CurvePlan(phases=phases, mix=parse_mix("/=1"), seed=1, faults=(fault,))
     sent = [(at / 1e9, a_plan.targets[n]) for c in a_plan.chunks() for at, n in zip(c.due_ns, c.requests, strict=True)]
     assert a_plan.targets == ("/", "/other", "/fail")
     assert a_plan.duration_s == 4.5
@@ -191,16 +194,21 @@ def test_phases_and_faults_change_the_mix_at_their_times():
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 400))
 def test_a_fault_has_all_its_requests_and_no_others(first, at, length):
     """Tenths of seconds, which no double holds exactly: the mix changes at the edge, not a cell later."""
-    phases = (Phase(parse_patterns((), 10), first / 10), Phase(parse_patterns((), 10), 40.0))
+    phases = (
+        Phase(pattern=parse_patterns((), 10), duration_s=first / 10),
+        Phase(pattern=parse_patterns((), 10), duration_s=40.0),
+    )
     fault = Fault(at / 10, (at + length) / 10, (("/fail", 1.0),))
-    a_plan = CurvePlan(phases, parse_mix("/=1"), seed=1, faults=(fault,))
+    a_plan = CurvePlan(phases=phases, mix=parse_mix("/=1"), seed=1, faults=(fault,))
     sent = [number for chunk in a_plan.chunks() for number in chunk.requests]
     inside = min(at + length, first + 400) - min(at, first + 400)
     assert abs(sum(sent) - inside) <= 2
 
 
 def test_a_plan_that_repeats_begins_again_without_a_gap():
-    a_plan = CurvePlan((Phase(parse_patterns((), 10), 1.25),), parse_mix("/=1"), seed=1, repeat=True)
+    a_plan = CurvePlan(
+        phases=(Phase(pattern=parse_patterns((), 10), duration_s=1.25),), mix=parse_mix("/=1"), seed=1, repeat=True
+    )
     times = itertools.chain.from_iterable(chunk.due_ns for chunk in a_plan.chunks())
     assert a_plan.duration_s is None
     assert [at / 1e9 for at in itertools.islice(times, 100)] == pytest.approx([n / 10 for n in range(100)])

@@ -9,8 +9,8 @@ from trafficgen.report.preview import csv_lines, rows, save
 
 
 def plan(*durations, **phase):
-    phases = tuple(Phase(parse_patterns((), 100.0), duration_s, **phase) for duration_s in durations)
-    return CurvePlan(phases, parse_mix("/=1"), seed=1)
+    phases = tuple(Phase(pattern=parse_patterns((), 100.0), duration_s=duration_s, **phase) for duration_s in durations)
+    return CurvePlan(phases=phases, mix=parse_mix("/=1"), seed=1)
 
 
 def test_rows_are_whole_seconds_even_where_phases_are_not():

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def config(site, duration_s=1.0):
-    phases = (Phase(parse_patterns((), 300), duration_s, jitter=0.5),)
+    phases = (Phase(pattern=parse_patterns((), 300), duration_s=duration_s, jitter=0.5),)
     return LoadConfig(url=site.url, phases=phases, mix=parse_mix("/=8,/fail=2"), seed=3, workers=3)
 
 

@@ -127,6 +127,6 @@ def test_a_log_that_cannot_be_replayed_is_refused(log, text, says):
 
 async def test_a_replay_reaches_the_server(log, site):
     plan = make_replay(read_log(log(CSV)), seed=1, speed=100.0)
-    report = await run_load(LoadConfig(site.url, phases=(), seed=1), plan=plan)
+    report = await run_load(LoadConfig(url=site.url, phases=(), seed=1), plan=plan)
     assert report.sent == report.answered == 3
     assert site.requests == {"/a": 2, "/b": 1}

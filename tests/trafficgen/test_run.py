@@ -13,7 +13,7 @@ from trafficgen.send.target import Target
 
 
 def config(site, rate=2000.0, duration_s=0.05, **settings):
-    phases = (Phase(parse_patterns((), rate), duration_s),)
+    phases = (Phase(pattern=parse_patterns((), rate), duration_s=duration_s),)
     return LoadConfig(url=site.url, phases=phases, seed=7, **settings)
 
 

@@ -129,9 +129,9 @@ async def test_tls_is_spoken_and_certificates_are_checked(site, tmp_path):
     context.load_cert_chain(certificate, key)
     server = await asyncio.start_server(site, "127.0.0.1", 0, ssl=context)
     url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    phases = (Phase(parse_patterns((), 200), 0.2),)
+    phases = (Phase(pattern=parse_patterns((), 200), duration_s=0.2),)
     with pytest.raises(ConfigError, match=r"certificate.* \(--insecure accepts any certificate\)"):
-        await run_load(LoadConfig(url, phases))
-    report = await run_load(LoadConfig(url, phases, insecure=True))
+        await run_load(LoadConfig(url=url, phases=phases))
+    report = await run_load(LoadConfig(url=url, phases=phases, insecure=True))
     server.close()
     assert report.sent == report.answered == site.requests["/"] == 40

@@ -165,7 +165,7 @@ class Store(msgspec.Struct):
     outages: list[tuple[int, int]]
 
 
-class Earlier(msgspec.Struct):
+class Earlier(msgspec.Struct, kw_only=True):
     """What a feed that goes on must know of what is written."""
 
     seed: Annotated[int, msgspec.Meta(ge=0)]

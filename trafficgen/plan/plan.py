@@ -60,7 +60,7 @@ class Plan(Protocol):
         """The requests of one worker out of `workers`, in order of time, for a run that starts at `start_ns`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """A part of a run with its own curve; a run from the command line has one."""
 
@@ -83,7 +83,7 @@ class Phase:
         return curve if self.duration_s is None else until(curve, self.duration_s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePlan:
     """Phases one after the other, faults laid over them, all of it once or again and again."""
 

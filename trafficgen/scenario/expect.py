@@ -22,7 +22,7 @@ _SYNTAX = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """One line of `expect`."""
 
@@ -40,14 +40,14 @@ def parse_expectation(text: str) -> Expectation:
     if match := _ALERT.match(text.strip()):
         resolved = match["resolved"]
         return Expectation(
-            text,
-            match["name"],
+            text=text,
+            alert=match["name"],
             firing_s=parse_duration(match["firing"], what=text),
             resolved_s=None if resolved is None else parse_duration(resolved, what=text),
             after=match["after"],
         )
     if match := _NONE.match(text.strip()):
-        return Expectation(text, match["name"], but=frozenset((match["but"] or "").split(", ")))
+        return Expectation(text=text, alert=match["name"], but=frozenset((match["but"] or "").split(", ")))
     raise ConfigError(f"$.expect: {text!r} is not understood; {_SYNTAX}")
 
 

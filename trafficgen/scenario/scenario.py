@@ -174,8 +174,8 @@ def _phase(written: PhaseText, number: int) -> Phase:
     except ConfigError as exc:
         raise ConfigError(f"{where}: {str(exc).replace('--rps', 'rate').replace('--pattern', 'pattern')}") from exc
     return Phase(
-        pattern,
-        pattern.duration_s if written.duration is None else written.duration,
+        pattern=pattern,
+        duration_s=pattern.duration_s if written.duration is None else written.duration,
         mix=None if written.mix is None else as_mix(_pairs(written.mix, f"{where}.mix"), f"{where}.mix"),
         jitter=written.jitter,
         jitter_interval_s=written.jitter_interval,

@@ -120,10 +120,10 @@ def make_groups(options: Options, peers: Peers, say: Callable[[str], None]) -> l
 def _load(options: Options) -> LoadConfig:
     """Calm, a fault, calm again: one rate curve, and a window in which a share of it fails."""
     seconds = options.calm_s + options.fault_s + options.after_s
-    phase = Phase(parse_patterns((), options.rps), seconds, jitter=options.jitter, name="check")
+    phase = Phase(pattern=parse_patterns((), options.rps), duration_s=seconds, jitter=options.jitter, name="check")
     window = Fault(options.calm_s, options.calm_s + options.fault_s, FAULT, "server errors")
     faults = (window,) if options.fault_s else ()
-    return LoadConfig(options.url, (phase,), mix=CALM, faults=faults, seed=options.seed)
+    return LoadConfig(url=options.url, phases=(phase,), mix=CALM, faults=faults, seed=options.seed)
 
 
 async def _look(run: Run, alert: Alert) -> None:

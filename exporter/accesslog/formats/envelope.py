@@ -37,7 +37,9 @@ class _Docker(msgspec.Struct, gc=False):
     stream: Literal["stdout", "stderr"] = "stdout"
 
 
-class _Journal(msgspec.Struct, gc=False, rename={"message": "MESSAGE", "realtime_us": "__REALTIME_TIMESTAMP"}):
+class _Journal(
+    msgspec.Struct, gc=False, rename={"message": "MESSAGE", "realtime_us": "__REALTIME_TIMESTAMP"}, kw_only=True
+):
     """A line of `journalctl -o json`, as far as it matters here. What is not UTF-8 comes as a list of bytes."""
 
     message: str | list[int] | None

@@ -27,7 +27,7 @@ _SHORT_SCANS = 60
 """Scans after the last without descriptors, in which those there are go to files that grow."""
 
 
-class Totals(msgspec.Struct, omit_defaults=True):
+class Totals(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What goes on over restarts: bytes, lines, rotations by kind, and the Unix time of the last lines read."""
 
     read_bytes: int = 0
@@ -38,7 +38,7 @@ class Totals(msgspec.Struct, omit_defaults=True):
     last_line_s: float = 0.0
 
 
-class State(msgspec.Struct, omit_defaults=True):
+class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What a Tail keeps over a restart."""
 
     totals: Totals
@@ -86,7 +86,14 @@ class Book:
         totals = msgspec.structs.replace(self.totals, rotations=dict(self.totals.rotations))
         open_marks = [position.mark() for position in (*self.streams, *self.recovering)]
         marks = [*self.marks.values(), *open_marks]
-        return State(totals, marks, self._next_key, patterns, self.scanned_ns, missed=self.missed)
+        return State(
+            totals=totals,
+            marks=marks,
+            next_key=self._next_key,
+            patterns=patterns,
+            scanned_ns=self.scanned_ns,
+            missed=self.missed,
+        )
 
     def new_mark(self, home: str, role: Role) -> Mark:
         """A mark at the start of a file not seen before."""

@@ -14,7 +14,7 @@ sought in copies. done: old, read to its end, and quiet. copy: holds nothing but
 """
 
 
-class Limits(msgspec.Struct, frozen=True):
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of one Tail. Sizes in bytes, times in seconds."""
 
     line_bytes: int = 1 << 20
@@ -44,7 +44,7 @@ class Limits(msgspec.Struct, frozen=True):
         return max(self.batch_bytes, self.line_bytes + 2)
 
 
-class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A file and how far it is read: what the state keeps of a Position. Offsets and sizes in bytes."""
 
     key: int

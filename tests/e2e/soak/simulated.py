@@ -140,7 +140,7 @@ async def soak(home: Path, hours: int, report: Callable[[int, Held], None]) -> s
     """
     (home / "exporter.yml").write_text(_CONFIG.format(home=home))
     clock, logs = SteppedClock(), Logs(home)
-    daemon = Daemon(Options(home / "exporter.yml", listen=(("127.0.0.1", 0),)), clock)
+    daemon = Daemon(Options(config_file=home / "exporter.yml", listen=(("127.0.0.1", 0),)), clock)
     async with serving(daemon) as url, aiohttp.ClientSession() as session:
         page = ""
         for minute in range(STEP_MINUTES, hours * 60 + 1, STEP_MINUTES):

@@ -8,7 +8,7 @@ import msgspec
 from exporter.accesslog.formats.durations import UNIT_ENDINGS
 
 
-class FieldPaths(msgspec.Struct, frozen=True):
+class FieldPaths(msgspec.Struct, frozen=True, kw_only=True):
     """For each field, where it may be.
 
     requests: of a whole request line, which is what the client sent and goes before what else says the same.
@@ -55,7 +55,7 @@ class Plan(NamedTuple):
     needs_point: bool = False
 
 
-class UserPaths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class UserPaths(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a user may set: the path of each field, with dots between the steps."""
 
     method: str | None = None
