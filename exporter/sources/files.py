@@ -31,13 +31,13 @@ _USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # the last:
 BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
-class OutOfFilesError(SourceError):
-    """The process or the machine has nothing left to open a file with. The file is there: try again."""
+class NotNowError(SourceError):
+    """Nothing is left to open a file with, or its folder cannot be looked into now. It may be there: try again."""
 
 
 def cannot_open(path: str, exc: OSError) -> SourceError:
     """What to raise where `path` cannot be opened."""
-    return (OutOfFilesError if exc.errno in _USED_UP else SourceError)(f"{path}: {exc.strerror}")
+    return (NotNowError if exc.errno in _USED_UP else SourceError)(f"{path}: {exc.strerror}")
 
 
 class Readable(Protocol):

@@ -1,5 +1,6 @@
 """A reader without descriptors: it says so, it concludes nothing, and it reads everything once it has some."""
 
+import errno
 import gzip
 import os
 import time
@@ -76,6 +77,32 @@ def test_what_cannot_be_opened_lags_and_is_not_readable_until_it_is_read(reader,
             assert not (unread and reader.tail.readable)
     reader.read()
     assert (sorted(reader.got), reader.tail.readable, reader.tail.lag_bytes) == (["a", "b", "c", "d"], True, 0)
+
+
+@pytest.mark.parametrize("pattern", ["access.log", "access.log*", "acc*.log"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_folder_that_cannot_be_looked_into_is_not_empty(reader, pattern, number, restarted, monkeypatch):
+    reader.start(pattern)
+    reader.write("a")
+    reader.read()
+    reader.write("b")
+    reader.rotate()
+    reader.write("c", "d")
+
+    def fail(path):
+        raise OSError(number, os.strerror(number), path)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(os, "scandir", fail)
+        if restarted:
+            reader.restart()
+        for _ in range(3):
+            reader.read()
+            assert not reader.tail.readable
+    reader.read()
+    reader.read()
+    assert (sorted(reader.got), reader.tail.readable) == (["a", "b", "c", "d"], True)
 
 
 @pytest.mark.parametrize("restarted", [False, True])

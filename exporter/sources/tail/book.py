@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from exporter.sources.files import OutOfFilesError
+from exporter.sources.files import NotNowError
 from exporter.sources.packing import pack, unpack
 from exporter.sources.tail.identity import FileId
 from exporter.sources.tail.mark import Limits, Mark, Role
@@ -206,12 +206,12 @@ class Book:
         if self._short_scans and not self.starved:
             self._short_scans -= 1
             if not self._short_scans:
-                log.info("there have been descriptors for all files for %d scans", _SHORT_SCANS)
+                log.info("all files could be looked at for %d scans", _SHORT_SCANS)
         self.starved = False
         self.unread.clear()
 
-    def starve(self, exc: OutOfFilesError) -> None:
-        """Something could not be opened only because the process had no descriptor left for it."""
+    def starve(self, exc: NotNowError) -> None:
+        """Something could not be looked at, and is perhaps there: no descriptor was left for it, or its disk fails."""
         if not self._short_scans:
             log.warning(
                 "%s; trying again every %g s; nothing is lost while the files are there", exc, self._limits.scan_s
@@ -220,7 +220,7 @@ class Book:
 
     def fails(self, path: str, exc: SourceError) -> None:
         """Say once that a file cannot be read."""
-        if isinstance(exc, OutOfFilesError):
+        if isinstance(exc, NotNowError):
             self.starve(exc)
         elif path not in self._failing:
             self._failing.add(path)

@@ -1,5 +1,6 @@
 """The directories as one scan sees them: each is listed once, and files are asked about only where it matters."""
 
+import errno
 import fnmatch
 import glob
 import itertools
@@ -9,9 +10,12 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from exporter.sources.files import OutOfFilesError, cannot_open
+from exporter.sources.files import NotNowError
 from exporter.sources.tail.identity import FileId
 from exporter.sources.tail.names import generation_order, is_rotation, same_series, stem_of
+
+_NOTHING_SEEN = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
+"""Of a folder that is not there, or never to be looked into. By any other failure it is not known what is in it."""
 
 
 class Found(NamedTuple):
@@ -40,7 +44,7 @@ def find(path: str) -> Found | None:
 
 
 class Listing:
-    """The directories as they are now. For one scan only. Its methods raise OutOfFilesError."""
+    """The directories as they are now. For one scan only. Its methods raise NotNowError."""
 
     def __init__(self) -> None:
         self._inodes: dict[str, dict[str, int]] = {}
@@ -107,8 +111,8 @@ class Listing:
                 with os.scandir(directory) as entries:
                     self._inodes[directory] = {entry.name: entry.inode() for entry in entries}
             except OSError as exc:
-                if isinstance(trouble := cannot_open(directory, exc), OutOfFilesError):
-                    raise trouble from exc  # what is there is not known, which is another thing than nothing
+                if exc.errno not in _NOTHING_SEEN:
+                    raise NotNowError(f"{directory}: {exc.strerror}") from exc
                 self._inodes[directory] = {}
         return self._inodes[directory]
 

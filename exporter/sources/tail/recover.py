@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from exporter.sources.files import OutOfFilesError
+from exporter.sources.files import NotNowError
 from exporter.sources.tail.book import Book
 from exporter.sources.tail.copies import Looks, Print, is_packed
 from exporter.sources.tail.identity import HEAD_BYTES, FileId, generation
@@ -62,7 +62,7 @@ class Recovery:
     def seek(self, mark: Mark, target: str, listing: Listing) -> bool:
         """Look for a copy of the file behind `mark`, and have its rest read. Returns whether there is one.
 
-        The oldest fitting copy is the one: those made later hold later content. Raises NotYet, OutOfFilesError.
+        The oldest fitting copy is the one: those made later hold later content. Raises NotYet, NotNowError.
         """
         if not mark.head_size:
             return False
@@ -70,7 +70,7 @@ class Recovery:
             raise NotYet
         try:
             return self._seek_steadily(mark, target, listing)
-        except (NotYet, OutOfFilesError) as exc:
+        except (NotYet, NotNowError) as exc:
             self.wait(mark.home)  # what may be this copy is nothing else until then
             if isinstance(exc, NotYet):
                 self._disorder(mark.home)
@@ -91,7 +91,7 @@ class Recovery:
     def take_missed(self, target_of: Callable[[str], str], listing: Listing) -> None:
         """Read the generations that stood at a home since we last saw it, and that we never saw there.
 
-        Raises OutOfFilesError where it cannot see them; they are remembered for the next time.
+        Raises NotNowError where it cannot see them; they are remembered for the next time.
         """
         if len(self._refused) > _MOST_REFUSED:
             self._refused.clear()
@@ -163,7 +163,7 @@ class Recovery:
         except NotYet:
             self._disorder(home)
             return False
-        except OutOfFilesError as exc:
+        except NotNowError as exc:
             self._book.starve(exc)
             self._book.unread[file.id] = file.size
             return False
@@ -174,7 +174,7 @@ class Recovery:
         return True
 
     def _seek_steadily(self, mark: Mark, target: str, listing: Listing) -> bool:
-        """As `seek`, again where files are moved or compressed meanwhile. Raises NotYet, OutOfFilesError."""
+        """As `seek`, again where files are moved or compressed meanwhile. Raises NotYet, NotNowError."""
         for _ in range(MOST_LOOKS):
             if self._seek(mark, target, listing):
                 return True
@@ -196,7 +196,7 @@ class Recovery:
                 if mark.head_size < HEAD_BYTES and self._claimed(file, mark.home, plain_too=False, but=mark):
                     continue  # a short head fits many a file
                 copy = self._open_copy(msgspec.structs.replace(mark, role="cut"), file)
-            except OutOfFilesError:
+            except NotNowError:
                 raise  # it may be the one
             except Moved:
                 continue  # the next listing has it

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from exporter.sources.files import OutOfFilesError
+from exporter.sources.files import NotNowError
 from exporter.sources.tail.book import Book, Kind
 from exporter.sources.tail.copies import Looks, is_packed
 from exporter.sources.tail.identity import FileId
@@ -58,13 +58,13 @@ class Scanner:
     def scan(self, now_s: float, wall_s: float) -> None:
         """One look at everything, at a monotonic and a Unix time.
 
-        Where there is no descriptor to look with, it ends there, and the next one begins where the last whole one
-        ended: nothing is concluded from what could not be seen.
+        Where there is no descriptor to look with, or a folder cannot be looked into, it ends there, and the next one
+        begins where the last whole one ended: nothing is concluded from what could not be seen.
         """
         self._book.begin_scan()
         try:
             self._scan(now_s, wall_s)
-        except OutOfFilesError as exc:
+        except NotNowError as exc:
             self._book.starve(exc)
             self._see_unread()
             self._recovery.end_scan(whole=False)
@@ -235,7 +235,7 @@ class Scanner:
             stream = Stream(self._book.new_mark(home, "live"), file)
             if home in self._old and not self._from_start:
                 stream.start_at_end(self._limits)
-        except OutOfFilesError as exc:
+        except NotNowError as exc:
             self._book.starve(exc)
             self._wait_for(home, file)
             return
@@ -392,7 +392,7 @@ class Scanner:
             found = self._recovery.seek(mark, self._target(mark.home), listing)
         except NotYet:
             return
-        except OutOfFilesError as exc:
+        except NotNowError as exc:
             self._book.starve(exc)
             return
         new = mark.key in self._unjudged
