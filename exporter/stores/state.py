@@ -6,6 +6,7 @@ look-ups. Reports read a snapshot and wait for nobody.
 """
 
 import contextlib
+import logging
 import os
 import re
 import threading
@@ -19,6 +20,8 @@ import duckdb
 
 from exporter import duck
 from foundation.errors import StoreError
+
+log = logging.getLogger(__name__)
 
 MEMORY_MB = 384  # with the interpreter and the file's buffers below 700 MiB; beyond it DuckDB works from disk
 _PORTION_PER_MB = 5000  # polls that are sorted at a time; measured: nothing goes over the disk
@@ -43,6 +46,8 @@ CREATE TABLE IF NOT EXISTS reports (
     asked_us BIGINT, done_us BIGINT, reason VARCHAR, csv BLOB
 );
 """
+_GIVES_UP = (duckdb.FatalException, duckdb.InternalException)
+"""After one of these DuckDB answers each question with the same error, until the file is opened again."""
 _HELD_BY = re.compile(r"PID (\d+)")
 _MAGIC = slice(8, 12), b"DUCK"  # where a DuckDB file says what it is
 
@@ -67,11 +72,16 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise StoreError(f"{path.parent}: {exc.strerror}") from exc
+        self._memory_bytes = memory_mb * 1_000_000
+        self._opening = threading.Lock()
+        self._given_up = False
+        self._open()
+
+    def _open(self) -> None:
+        path = self.path
         _check_file(path)
         try:
-            self._db = duck.connect(
-                str(path.absolute()), memory_bytes=memory_mb * 1_000_000, temp_directory=f"{path}.tmp"
-            )
+            self._db = duck.connect(str(path.absolute()), memory_bytes=self._memory_bytes, temp_directory=f"{path}.tmp")
         except duckdb.Error as exc:
             raise StoreError(_why_not(path, str(exc))) from exc
         try:
@@ -79,6 +89,22 @@ class Database:
         except BaseException:
             self._db.close()
             raise
+
+    def _open_anew(self) -> None:
+        """Open the file again, which DuckDB gave up after an error such as a failed sync. Raises StoreError.
+
+        It has what was committed then. DuckDB keeps one instance a file, so all cursors have to be closed before.
+        """
+        with self._opening:
+            if not self._given_up:
+                return
+            if self._cursors:
+                raise StoreError(f"{self.path}: it will be opened again once all others have let go of it")
+            with contextlib.suppress(duckdb.Error):
+                self._db.close()
+            self._open()
+            self._given_up = False
+            log.warning("%s: opened again after a fatal error", self.path)
 
     def _prepare(self) -> None:
         with self._errors():
@@ -128,6 +154,8 @@ class Database:
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         duck.check_room()
+        if self._given_up:
+            self._open_anew()
         with self._errors():
             cursor = self._db.cursor()
             self._cursors.add(cursor)
@@ -142,6 +170,7 @@ class Database:
         try:
             yield
         except duckdb.Error as exc:
+            self._given_up |= isinstance(exc, _GIVES_UP)
             raise StoreError(f"{self.path}: {_first_line(exc)}") from exc
 
     def close(self) -> None:

@@ -272,3 +272,41 @@ def test_the_public_files_are_read_whole(stores_world):
         for window in ("hour", "day", "week"):
             parts = sum(row[f"{part}_{window}"] for part in ("uptime", "downtime", "unknown"))
             assert parts == pytest.approx(row[f"business_{window}"], abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [duckdb.FatalException, duckdb.InternalException])
+def test_a_database_that_duckdb_gave_up_is_opened_again(tmp_path, caplog, kind):
+    database = Database(tmp_path / "s.duckdb")
+    with database.writing() as cursor:
+        cursor.execute("INSERT INTO stores VALUES (1, 'kept', 'UTC')")
+    given_up = database._db
+    with pytest.raises(StoreError, match="fsync failed"), database.writing():
+        raise kind("fsync failed")
+    with database.reading() as cursor:
+        assert cursor.execute("SELECT store_id FROM stores").fetchall() == [("kept",)]
+    with pytest.raises(duckdb.ConnectionException):
+        given_up.execute("SELECT 1")
+    assert "opened again" in caplog.text
+    database.close()
+
+
+def test_a_database_is_opened_again_once_all_have_let_go_of_it(tmp_path):
+    database = Database(tmp_path / "s.duckdb")
+    with database.reading():
+        with pytest.raises(StoreError, match="disk"), database.writing():
+            raise duckdb.FatalException("disk")
+        with pytest.raises(StoreError, match="once all others have let go"), database.reading():
+            pass
+    with database.reading() as cursor:
+        assert cursor.execute("SELECT * FROM stores").fetchall() == []
+    database.close()
+
+
+def test_a_question_that_is_wrong_gives_up_nothing(tmp_path):
+    database = Database(tmp_path / "s.duckdb")
+    opened = database._db
+    with pytest.raises(StoreError), database.reading() as cursor:
+        cursor.execute("SELECT nothing")
+    with database.reading():
+        assert database._db is opened
+    database.close()
