@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("foundation", "timeserver", "trafficgen", "exporter", "alerts", "dashboards")
+PACKAGES = ("foundation", "timeserver", "trafficgen", "exporter")
 MOST = 5
 
 
