@@ -77,7 +77,7 @@ class HttpProtocol(web.RequestHandler):
             self._give_body_up("the body is not in chunks as HTTP/1.1 has them")
         elif self._request_count != before:
             self._body = self._messages[-1][1]
-        elif self._body_bytes > 8 * self._body.total_bytes + _FRAME_BYTES and not self._body.is_eof():
+        elif not self._body.is_eof() and self._body_bytes > 8 * self._body.total_bytes + _FRAME_BYTES:
             self._give_body_up("too much comes around the chunks of the body")
         self._heard_s = now_s = self._loop.time()
         if self._request_count != before:
