@@ -310,6 +310,20 @@ def test_the_board_stands_before_any_question_is_answered(visit):
     assert visit.get("document.querySelectorAll('[data-state=drawn]').length") == 30
 
 
+def test_a_connection_that_breaks_once_is_no_fault(visit):
+    visit.go()
+    script = """import('/static/ask.js').then(async ({ ask }) => {
+      const real = window.fetch;
+      let left = BREAKS;
+      window.fetch = (url) => (left-- > 0 ? Promise.reject(new TypeError('reset')) : real(url));
+      const told = await ask('api/boards').then((boards) => boards.length, (error) => error.message);
+      window.fetch = real;
+      return told;
+    })"""
+    assert visit.get(script.replace("BREAKS", "1")) == 3
+    assert "is `python -m dashboards preview` still running?" in visit.get(script.replace("BREAKS", "2"))
+
+
 def test_many_rows_stand_in_pages_of_twenty(visit):
     visit.go()
     pager = "document.querySelector('[data-panel=\"3\"] .pager')"
