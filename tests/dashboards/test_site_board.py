@@ -31,6 +31,7 @@ CASES = {
     "a page and a generator": STATS | GENERATOR,
     "two sites": LOG | {COUNTED.format("b", 200): per_second(5), 'tidewatch_stats_up{source="b"}': "1x60"},
     "a log without errors": {LOGGED.format("a", "/", 200): per_second(9)},
+    "no such route": {LOGGED.format("a", "/", 200): per_second(9)} | STATS | GENERATOR,
     "half an hour ago": {LOGGED.format("a", "/", 200): f"0+600x30 {31 * 600}+1200x30"},
 }
 EXPRS = {
@@ -75,7 +76,8 @@ def test_each_site_has_the_first_measure_that_it_knows(answers, case, want):
 
 def test_a_site_with_a_log_never_falls_back_when_a_route_is_chosen(answers):
     assert of(answers["all three", "rate of /help"]) == {"a": 1}
-    assert answers["a log without errors", "rate of /help"] == {}
+    assert answers["no such route", "rate of /help"] == {}
+    assert answers["no such route", "codes of /help"] == {}
 
 
 def test_codes_come_from_the_same_measure(answers):
