@@ -67,7 +67,7 @@ async def ask(
     prometheus: Prometheus, panel: Panel, texts: Mapping[str, str], asked: Span, scrape_interval_s: float
 ) -> Frame:
     """What the panel shows now. Raises SourceError."""
-    values = {**built_in(asked, scrape_interval_s), **texts}
+    values = {**texts, **built_in(asked, scrape_interval_s)}
     answers = await asyncio.gather(*(_answer(prometheus, target, values, asked) for target in panel.targets))
     return frame(panel, asked, list(zip(panel.targets, answers, strict=True)))
 

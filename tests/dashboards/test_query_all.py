@@ -82,6 +82,14 @@ async def test_a_board_of_what_is_not_measured_is_absent_and_is_not_asked():
     assert [one.panel for one in await query_all(Answers(asked), there, SPAN, 10)] == ["full"]
 
 
+async def test_a_rate_looks_back_over_four_scrapes_whatever_its_step():
+    """Not over what the choices were resolved with, which know no interval of scrapes."""
+    answers = Answers({"rate(x[60s])": ONE})
+    board = Board(uid="b", title="B", panels=[panel("p", "rate(x[$__rate_interval])")])
+    [got] = await query_all(answers, [board], SPAN, 15)
+    assert got.status == "ok"
+
+
 def test_the_table_puts_what_is_wrong_last_and_counts_it():
     bad = Outcome("board", "p", "A", "error", detail="boom")
     good = Outcome("board", "q", "A", "ok", 1, 60)
