@@ -20,7 +20,7 @@ def board() -> style.Board:
     return style.Board(
         uid="tidewatch-stores",
         title="Stores",
-        description="Uptime of stores within their business hours, from hourly polls, and the evidence behind it.",
+        description="Uptime of stores within their business hours, from polls, and the evidence behind it.",
         variables=[
             style.inbox_variable(),
             style.label_variable(
@@ -93,7 +93,7 @@ def coverage() -> style.PanelBuilder:
 def ingest_age() -> style.PanelBuilder:
     """How long nothing came."""
     return style.stat(
-        Text("Last new polls", "Time since polls came in that were new. They come every hour."),
+        Text("Last new polls", "Time since polls came in that were new, by the hour in most places."),
         query(f"time() - min(tidewatch_store_last_ingest_timestamp_seconds{{{SOURCE}}})", "ago"),
         unit="s",
         decimals=0,
@@ -260,7 +260,10 @@ def fallbacks() -> style.PanelBuilder:
 def newest() -> style.PanelBuilder:
     """How old is what is known?"""
     return style.timeseries(
-        Text("Age of the newest poll", "By the polls' own times. A line that climbs for more than an hour is a fault."),
+        Text(
+            "Age of the newest poll",
+            "By the polls' own times. A line that climbs for longer than a round of polls is a fault.",
+        ),
         query(f"time() - max by (source) (tidewatch_store_newest_poll_timestamp_seconds{{{SOURCE}}})", "{{source}}"),
         unit="s",
         width=8,
