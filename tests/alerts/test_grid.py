@@ -63,6 +63,15 @@ def test_an_outage_teaches_nothing_so_the_next_one_pages_as_soon():
         assert result.coverage == 1, cell
 
 
+def test_the_limit_of_pauses_that_differ_does_not_go_before_the_pause():
+    """A dead site with bursts at random is paged late, but it is."""
+    cell = Cell(60, 60, 10, "bursts", hours(34), Incident("outage", hours(30), hours(3)))
+    result = measure([cell])[cell]
+    assert result.delay_s is not None
+    assert result.delay_s <= patience_s(cell)
+    assert result.coverage == 1
+
+
 def test_what_is_usual_is_the_median_of_this_hour_in_the_last_weeks():
     """Half an hour after the busy shift began, neither the last hour is a measure nor the odd day a week ago."""
     cell = Cell(60, 600, 10, "shifts", 21 * DAY_S + hours(12.5))
