@@ -107,6 +107,18 @@ async def reports_of(log, meanwhile, *, count, from_="end", late_s=0.0):
     return told
 
 
+async def test_the_last_report_waits_for_what_stood_in_the_log_at_the_start(tmp_path):
+    """Its time may come before the first line is read."""
+
+    async def nothing(_):
+        """Let not even the reader get a turn."""
+
+    log = tmp_path / "log"
+    log.write_bytes(b"a\tGET /\t200\t1\n" * 20)
+    [(_, figures)] = await reports_of(log, nothing, count=1, from_="start")
+    assert figures == [Figure("/", "200", 2.0), Figure("total", "", 2.0)]
+
+
 async def test_a_late_report_divides_by_the_time_that_went_by(tmp_path, caplog):
     async def nothing(_):
         await asyncio.sleep(0)

@@ -7,8 +7,9 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from exporter.accesslog.bad import BadLines, BadLog, Fit
 from exporter.accesslog.parse.reader import Reader
@@ -43,7 +44,8 @@ async def follow(
         interval_s: seconds between two reports; a rate is over the time that really went by.
         tell: takes the figures of one report.
         clock: when it is due.
-        reports: end after so many; None goes on until cancelled.
+        reports: end after so many; None goes on until cancelled. The last of them waits until what stood in the log is
+            read, if that was asked for.
 
     Returns:
         How the format fits what was read.
@@ -70,10 +72,12 @@ async def follow(
     try:
         start_s = last_s = clock.monotonic()
         number, readable = 0, True
-        for _ in range(reports) if reports is not None else itertools.count():
+        for made in itertools.count(1) if reports is None else range(1, reports + 1):
             # what is overdue is dropped, not reported at once
             number = max(number, math.floor((last_s - start_s) / interval_s)) + 1
-            await _due(clock, start_s + number * interval_s, reading)
+            await _either(clock.sleep_until(start_s + number * interval_s), reading)
+            if made == reports and source.from_ == "start":
+                await _either(tail.caught_up.wait(), reading)
             if tail.status.readable != readable:
                 readable = tail.status.readable
                 log.warning("%s: %s", ", ".join(source.paths), "there" if readable else "cannot be read yet; waiting")
@@ -88,9 +92,9 @@ async def follow(
     return all_bad.fit(requests)
 
 
-async def _due(clock: Clock, due_s: float, reading: asyncio.Task[None]) -> None:
-    """Wait until it is due. Raises what ended the reading, should that end before."""
-    waiting = asyncio.ensure_future(clock.sleep_until(due_s))
+async def _either(event: Coroutine[Any, Any, object], reading: asyncio.Task[None]) -> None:
+    """Wait for `event`. Raises what ended the reading, should that end before."""
+    waiting = asyncio.ensure_future(event)
     try:
         await asyncio.wait([waiting, reading], return_when=asyncio.FIRST_COMPLETED)
         if reading.done():

@@ -81,6 +81,7 @@ class Tail:
         self._waker = waker or EventWaker()
         self._prefixes = tuple(_fixed_start(pattern) for pattern in self._follower.patterns)
         self._pending: asyncio.Future[Batch | None] | None = None
+        self.caught_up = asyncio.Event()  # set once all that stood in the files has been given out
         self._state = self._follower.state()
         self._status = self._told()
 
@@ -139,6 +140,8 @@ class Tail:
         self._pending = None
         self._state = self._follower.state()
         self._status = self._told()
+        if batch is None:
+            self.caught_up.set()
         return batch
 
     def _told(self) -> TailStatus:
