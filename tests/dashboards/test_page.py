@@ -149,6 +149,7 @@ def test_a_taken_port_is_one_line(preview):
 
 RATE = 'sum by (code) (rate(tidewatch_stats_responses_total{source=~"site"}[10m]))'
 STEPS = ((None, "green"), (5, "orange"), (20, "red"))
+BANDS = tuple(style.Band(style.LOWEST if least is None else least, f"from {least}", colour) for least, colour in STEPS)
 UP = "max by (job) (up)"
 KINDS = {
     "timeseries": lambda told: style.timeseries(told, query(RATE, "{{code}}"), unit="reqps"),
@@ -162,7 +163,7 @@ KINDS = {
     ),
     "bargauge": lambda told: style.bargauge(told, query(RATE, "{{code}}", instant=True), unit="reqps", steps=STEPS),
     "timeline": lambda told: style.state_timeline(told, query(UP, "{{job}}"), states=style.GOOD_BAD, width=12),
-    "history": lambda told: style.status_history(told, query(RATE, "{{code}}"), steps=STEPS, unit="reqps", width=12),
+    "history": lambda told: style.status_history(told, query(RATE, "{{code}}"), bands=BANDS, width=12),
     "history of states": lambda told: style.status_history(told, query(UP, "{{job}}"), states=style.GOOD_BAD, width=12),
     "heatmap": lambda told: style.heatmap(
         told,
@@ -175,9 +176,13 @@ KINDS = {
         told,
         query("max by (job, instance) (scrape_duration_seconds)", instant=True, form="table"),
         query(UP.replace("job", "job, instance"), instant=True, form="table"),
-        columns={"job": "Job", "instance": "Instance", "Value #A": "Scrape", "Value #B": "State"},
-        units={"Scrape": "s"},
-        states={"State": style.GOOD_BAD},
+        columns={
+            "job": style.Column("Job"),
+            "instance": style.Column("Instance"),
+            "Value #A": style.Column("Scrape", unit="s"),
+            "Value #B": style.Column("State", states=style.GOOD_BAD),
+        },
+        sort=[("Job", False)],
     ),
 }
 

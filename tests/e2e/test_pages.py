@@ -50,7 +50,16 @@ def make_pages(folder):
         ("LogStalled", "ticket", "resolved"),
     ):
         labels = {"alertname": name, "severity": severity, "source": name, "instance": name}
-        changes.take(Alert(status, NOW, NOW, labels, {"summary": f"{name} is what it is", **links}), NOW)
+        changes.take(
+            Alert(
+                status=status,
+                starts_at=NOW,
+                ends_at=NOW,
+                labels=labels,
+                annotations={"summary": f"{name} is what it is", **links},
+            ),
+            NOW,
+        )
     sources = [("accesslog", "site"), ("hosting", LONG)]
     write_at_once(World(Settings(start_s=1_455_494_400, minutes=3000)), folder, shuffle=False)
     records = "".join(f"0:00:{n % 60:02}\t5.{n % 2}\t{n % 3}\n" for n in range(600))

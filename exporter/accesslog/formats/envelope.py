@@ -114,7 +114,7 @@ _RFC_5424 = re.compile(
 )
 _CADDY_START = (
     r"[0-9][0-9T:/. Z+-]*"
-    rf"\t{_COLOUR}[A-Za-z]+{_COLOUR}\t[^\t]*\t[^\t]*\t"
+    rf"\t(?:{_COLOUR})?[A-Za-z]+(?:{_COLOUR})?\t[^\t]*\t[^\t]*\t"
 )
 _CADDY = re.compile(rf"{_CADDY_START}(\{{.*)".encode(), re.DOTALL)
 

@@ -16,7 +16,9 @@ from exporter.accesslog.formats.envelopes.opened import COLOUR, ISO, Opened
 from exporter.accesslog.formats.json_lines import decoded
 
 _NAME = r"(?:\[[^\x00-\x20\[\]]+\]|[A-Za-z0-9][A-Za-z0-9_.-]* *\|)"
-CONSOLE_START = rf"(?:{COLOUR}{_NAME}{COLOUR} {COLOUR}|{ISO} )"
+CONSOLE_START = (
+    rf"(?:{COLOUR}{_NAME}(?:{COLOUR})? (?:{COLOUR})?|{_NAME} |{ISO} )"  # a line may begin with a colour itself
+)
 _CONSOLE = re.compile(rf"({CONSOLE_START})(.*)".encode(), re.DOTALL)
 _TIME = re.compile(ISO.encode())
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 from exporter.accesslog.formats import instants
 
 ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
-COLOUR = r"(?:\x1b\[[0-9;]*m)?"
+COLOUR = r"\x1b\[[0-9;]*m"
 _NANOSECONDS = re.compile(rb"([.,][0-9]{6})[0-9]+")  # Python knows six places
 _EPOCH = re.compile(rb"[0-9]+(?:\.[0-9]+)?")
 
