@@ -6,6 +6,8 @@ is never called well, and what has stopped to be measured is not the same as wha
 
 from typing import NamedTuple
 
+from dashboards.style import colours
+
 REMEMBERED = "1d"  # how long a system that is no longer measured is missed
 
 
@@ -45,7 +47,7 @@ STATES = {
     SILENT: ("silent", "purple"),
     UNWATCHED: ("no rules", "purple"),
     WELL: ("well", "green"),
-    ABSENT: ("absent", "text"),
+    ABSENT: ("absent", colours.ABSENT),
 }
 """The worst first; absent is neither good nor bad."""
 

@@ -102,6 +102,7 @@ def test_every_panel_is_drawn_from_a_real_prometheus_without_a_word_in_the_conso
     assert seen.canvases >= len(wanted) // 2
     assert seen.unlabelled == []
     assert "Preview, not Grafana" in seen.text
+    assert "${" not in seen.text
     assert "site answered 12 requests with a 5xx in 5 minutes" in seen.text
     assert "Watchdog" not in seen.text.partition("Now")[0], "the watchdog is no alarm"
 
@@ -121,6 +122,7 @@ def test_every_kind_of_panel_can_be_drawn(real_prometheus, preview, browse, tmp_
     assert console == []
     assert seen.panels == dict.fromkeys((*KINDS, "note"), "drawn")
     assert "a b c" in " ".join(seen.text.split())
+    assert "${" not in seen.text
 
 
 OPEN_ON_A_SITE = [
@@ -161,7 +163,9 @@ KINDS = {
     "gauge": lambda told: style.gauge(
         told, query(RATE, "{{code}}"), unit="reqps", least=0, most=400, steps=STEPS, width=12
     ),
-    "bargauge": lambda told: style.bargauge(told, query(RATE, "{{code}}", instant=True), unit="reqps", steps=STEPS),
+    "bargauge": lambda told: style.bargauge(
+        told, query(RATE, "{{code}}", instant=True), unit="reqps", steps=STEPS, named_by="code"
+    ),
     "timeline": lambda told: style.state_timeline(told, query(UP, "{{job}}"), states=style.GOOD_BAD, width=12),
     "history": lambda told: style.status_history(told, query(RATE, "{{code}}"), bands=BANDS, width=12),
     "history of states": lambda told: style.status_history(told, query(UP, "{{job}}"), states=style.GOOD_BAD, width=12),

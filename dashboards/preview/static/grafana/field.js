@@ -6,6 +6,7 @@ import { calcOf, last, least, most, reduced } from "./reduce.js";
 import { DATES, joined, written } from "./units.js";
 
 const ODD = { NaN: NaN, "+Inf": Infinity, "-Inf": -Infinity };
+const LABEL = /\$\{__field\.labels\.([^}]+)\}/g;
 const FALLBACK = "#808080"; // where neither the panel nor a mapping says a colour
 // What a kind of panel has where its file says nothing.
 const COLOUR = { timeseries: "palette-classic", histogram: "palette-classic", "state-timeline": "continuous-GrYlRd" };
@@ -24,8 +25,12 @@ export function fields(panel, frame) {
     else if (number && !fieldMinMax) shared ||= spread(found.filter(({ type }) => type === "number"));
     const own = number && fieldMinMax ? spread([field]) : shared || {};
     const range = { min: min ?? own.min ?? null, max: max ?? own.max ?? null };
-    return { ...field, index, config, range, name: config.displayName || field.name };
+    return { ...field, index, config, range, name: called(config, field) };
   });
+}
+
+function called({ displayName }, { name, labels }) {
+  return displayName ? displayName.replace(LABEL, (_, label) => labels[label] ?? "") : name;
 }
 
 function completed({ type, fieldConfig: { defaults = {}, overrides } = {} }) {
