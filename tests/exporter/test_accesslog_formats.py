@@ -118,7 +118,16 @@ def test_lines_as_the_server_writes_them(name):
     assert counted((SAMPLES / f"{name}.log").read_bytes(), PRESETS[name]) == want
 
 
-TIMELESS = ("tab", "tab-timed", "uvicorn", "morgan-tiny", "morgan-short", "morgan-dev")
+TIMELESS = (
+    "tab",
+    "tab-timed",
+    "uvicorn",
+    "morgan-tiny",
+    "morgan-short",
+    "morgan-dev",
+    "iis-log",
+    "uwsgi",
+)  # or without a zone
 HEADED = ("csv",)  # no line of its own tells where its time stands
 
 
@@ -126,9 +135,7 @@ HEADED = ("csv",)  # no line of its own tells where its time stands
 def test_a_line_tells_its_own_time(name):
     lines = (SAMPLES / f"{name}.log").read_bytes().splitlines()
     line = next(
-        line
-        for line in lines
-        if re.search(rb"22.Nov|Nov 22|11-22[T\t]|11/22/2026|2026/11/22 |179532904[89]|2026-11-22 06:30:48 1", line)
+        line for line in lines if re.search(rb"22.Nov|11-22[T\t]|2026/11/22 |179532904[89]|2026-11-22 06:30:48 1", line)
     )
     assert int(PRESETS[name].read_instant_s(line)) == 1795329048
 

@@ -76,18 +76,24 @@ function panelCase({ name, panel, frame }) {
     const given = { fieldConfig, replaceVariables: (text) => text, theme, timeZone: "browser", fieldConfigRegistry: registry };
     const data = grafana.applyFieldOverrides({ ...given, data: dataFrames(frame) });
     const theirs = data.flatMap((one) => one.fields.filter(({ type }) => type !== "time"));
-    theirs.forEach((field, i) => fieldCase({ panel: name, field: ours[i].name, theme: mode }, field, ours[i], theme, mode));
+    theirs.forEach((field, i) => fieldCase({ panel: name, field: ours[i].name, theme: mode }, field, ours[i], mode));
+    // Cells of a heatmap have the colours of its scheme, and its rows none.
+    const drawn = theirs.map((field, i) => [field, ours[i]]).filter(() => panel.type !== "heatmap");
+    for (const [field, own] of drawn) seriesCase({ panel: name, field: own.name, theme: mode }, field, own, theme, mode);
     if (["stat", "gauge", "bargauge"].includes(panel.type)) figures(name, panel, { ...given, data }, ours, mode);
   }
 }
 
-function fieldCase(where, theirs, ours, theme, mode) {
+function fieldCase(where, theirs, ours, mode) {
   for (const value of [...new Set(theirs.values)].slice(0, MOST).concat(null)) {
     const [want, got] = [theirs.display(value), preview.display(ours, value, mode)];
     const at = { ...where, value: String(value) };
     compare({ ...at, what: "text" }, grafana.formattedValueToString(want), preview.reads(ours, value, mode));
     compare({ ...at, what: "colour" }, hex(want.color), hex(got.colour));
   }
+}
+
+function seriesCase(where, theirs, ours, theme, mode) {
   if (theirs.type === "number")
     compare({ ...where, what: "series colour" }, hex(grafana.getFieldSeriesColor(theirs, theme).color), hex(preview.seriesColour(ours, mode)));
   const reducers = Object.keys(CALCS);
