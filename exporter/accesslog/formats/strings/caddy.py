@@ -12,6 +12,7 @@ from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Format
 from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.strings.assemble import assemble
+from exporter.accesslog.formats.strings.parts import parts_of
 from exporter.accesslog.formats.strings.variables import (
     ANY,
     CODE_VARIABLE,
@@ -20,7 +21,6 @@ from exporter.accesslog.formats.strings.variables import (
     SIZE_VARIABLE,
     TARGET,
     WORDS,
-    Part,
     Variable,
 )
 
@@ -56,12 +56,9 @@ def caddy_format(text: str) -> Format:
         text = line["plain"] or (re.sub(r"\\(.)", r"\1", quoted) if quoted else "{common_log}")
     for short, template in _SHORT.items():
         text = text.replace(short, template)
-    parts: list[Part] = []
-    end = 0
-    for match in _PLACEHOLDER.finditer(text):
-        parts += [text[end : match.start()]] if text[end : match.start()] else []
-        found = Variable(item=WORDS) if "headers>" in match[1] else _KNOWN.get(match[1], ANY)
-        parts.append(found._replace(name=match[0]))
-        end = match.end()
-    parts += [text[end:]] if text[end:] else []
-    return assemble("caddy-transform", parts)
+    return assemble("caddy-transform", parts_of(_PLACEHOLDER, text, _variable))
+
+
+def _variable(match: re.Match[str]) -> Variable:
+    found = Variable(item=WORDS) if "headers>" in match[1] else _KNOWN.get(match[1], ANY)
+    return found._replace(name=match[0])

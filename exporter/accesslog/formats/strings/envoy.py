@@ -10,6 +10,7 @@ from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.keyed.field_paths import FieldPaths
 from exporter.accesslog.formats.keyed.structured import json_format
 from exporter.accesslog.formats.strings.assemble import assemble
+from exporter.accesslog.formats.strings.parts import parts_of
 from exporter.accesslog.formats.strings.strftime import strftime_instant
 from exporter.accesslog.formats.strings.variables import (
     ANY,
@@ -23,6 +24,7 @@ from exporter.accesslog.formats.strings.variables import (
 )
 
 _OPERATOR = re.compile(r"%([A-Z][A-Z0-9_]{2,})(?:\(((?:[^()]|\([^()]*\))*)\))?(?::[0-9]+)?%")
+_OPERATOR_OR_PERCENT = re.compile(rf"%%|{_OPERATOR.pattern}")
 _MILLIS = Variable("duration", UNITS_NS["ms"])
 _KNOWN = {
     "RESPONSE_CODE": CODE_VARIABLE,
@@ -57,18 +59,11 @@ def _object(text: str) -> dict[str, Any] | None:
 
 def envoy_parts(text: str) -> list[Part]:
     """Literal texts and variables in turn. Raises ValueError for what is no operator."""
-    parts: list[Part] = []
-    end = 0
-    for match in (*_OPERATOR.finditer(text), None):
-        literal = text[end : match.start() if match else len(text)]
-        if "%" in literal.replace("%%", ""):
-            at = literal.index("%")
-            raise ValueError(f"the format has {literal[at : at + 20]!r}, which is no operator of Envoy's")
-        parts += [literal.replace("%%", "%")] if literal else []
-        if match:
-            parts.append(_variable(match[1], match[2] or ""))
-            end = match.end()
-    return parts
+    return parts_of(_OPERATOR_OR_PERCENT, text, _part, "is no operator of Envoy's")
+
+
+def _part(match: re.Match[str]) -> Part:
+    return _variable(match[1], match[2] or "") if match[1] else "%"
 
 
 def _variable(operator: str, argument: str) -> Variable:

@@ -5,13 +5,13 @@ The directives decide. `%b` is bytes to Apache and a backend to HAProxy, so a st
 
 import html
 import re
-from collections.abc import Callable
 
 from exporter.accesslog.formats._model import Format
 from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.strings import haproxy
 from exporter.accesslog.formats.strings.assemble import assemble
 from exporter.accesslog.formats.strings.envoy import envoy_format, is_envoy
+from exporter.accesslog.formats.strings.parts import parts_of
 from exporter.accesslog.formats.strings.servers import apache_parts, unknown_to_apache
 from exporter.accesslog.formats.strings.squid import is_squid, squid_format
 from exporter.accesslog.formats.strings.strftime import strftime_instant
@@ -43,6 +43,7 @@ _PHP = re.compile(r"%\{(mili|milliseconds|micro|microseconds|seconds|kilo|kiloby
 _UNDERTOW = re.compile(r"%\{([iocrs]),([^}]*)\}")
 _TOMCAT_ONLY = re.compile(r"%F|%\{[^}]*\}[crs]")
 _LISTED = 4
+_UNKNOWN = "is not known here"
 _APACHES_CODE = re.compile(r"%[!0-9,<>]*s")
 
 MICROS, MILLIS, SECONDS = (Variable("duration", UNITS_NS[unit]) for unit in ("us", "ms", "s"))
@@ -70,7 +71,7 @@ def percent_format(text: str, time_unit: str | None = None) -> Format:
     if is_envoy(text):
         return envoy_format(text)
     if _PYTHON.search(text):
-        return assemble("gunicorn", _named_parts(_PYTHON, text.replace("%(t)s", "[%(t)s]"), _python_variable))
+        return assemble("gunicorn", parts_of(_PYTHON, text.replace("%(t)s", "[%(t)s]"), _python_variable, _UNKNOWN))
     if _UNDERTOW.search(text):
         return _java(text, time_unit)
     if _is_haproxy(text):
@@ -116,7 +117,7 @@ _PHP_VARIABLES = {
 
 def php_parts(text: str) -> list[Part]:
     """PHP-FPM's `access.format` in parts. Raises ValueError."""
-    return _named_parts(_PHP_DIRECTIVE, text.replace('\\"', '"'), _php_variable)
+    return parts_of(_PHP_DIRECTIVE, text.replace('\\"', '"'), _php_variable, _UNKNOWN)
 
 
 def _php_variable(match: re.Match[str]) -> Part:
@@ -147,22 +148,6 @@ def _tomcat(text: str, time_unit: str | None) -> Format:
 
 
 _TOMCAT_TIME = Variable("unknown duration", rank=-1, name="%D, which is ms up to Tomcat 9 and us since Tomcat 10")
-
-
-def _named_parts(grammar: re.Pattern[str], text: str, find: Callable[[re.Match[str]], Part]) -> list[Part]:
-    """Literal texts and variables in turn. Raises ValueError for a percent sign that begins nothing of the grammar."""
-    parts: list[Part] = []
-    end = 0
-    for match in (*grammar.finditer(text), None):
-        literal = text[end : match.start() if match else len(text)]
-        if "%" in literal:
-            at = literal.index("%")
-            raise ValueError(f"the format has {literal[at : at + 20]!r}, which is not known here")
-        parts += [literal] if literal else []
-        if match:
-            parts.append(find(match))
-            end = match.end()
-    return parts
 
 
 _PYTHON = re.compile(r"%\((\w+|\{[^}]*\}[ioe])\)[-0-9.]*[sdf]")
@@ -218,7 +203,7 @@ def is_morgan(text: str) -> bool:
 
 def morgan_format(text: str) -> Format:
     """The format of morgan's string. Raises ValueError."""
-    return assemble("morgan", _named_parts(_MORGAN, text, _morgan_variable))
+    return assemble("morgan", parts_of(_MORGAN, text, _morgan_variable, _UNKNOWN))
 
 
 def _morgan_variable(match: re.Match[str]) -> Variable:

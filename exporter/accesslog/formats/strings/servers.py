@@ -9,6 +9,7 @@ from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Format
 from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.strings.assemble import assemble
+from exporter.accesslog.formats.strings.parts import add_part, parts_of
 from exporter.accesslog.formats.strings.strftime import java_instant, strftime_instant
 from exporter.accesslog.formats.strings.variables import (
     ANY,
@@ -79,16 +80,9 @@ def nginx_variable(name: str, variables: Mapping[str, Variable] = NGINX) -> Vari
 
 def nginx_parts(text: str, variables: Mapping[str, Variable] = NGINX) -> list[Part]:
     """`$remote_addr - $remote_user [$time_local] "$request" $status ...` in parts; unknown variables are any text."""
-    parts: list[Part] = []
-    end, text = 0, text.replace("\\t", "\t")
-    for match in _NGINX_VARIABLE.finditer(text):
-        if match.start() > end:
-            parts.append(text[end : match.start()])
-        parts.append(nginx_variable(match[1] or match[2], variables))
-        end = match.end()
-    if text[end:]:
-        parts.append(text[end:])
-    return parts
+    return parts_of(
+        _NGINX_VARIABLE, text.replace("\\t", "\t"), lambda match: nginx_variable(match[1] or match[2], variables)
+    )
 
 
 APACHE: dict[str, Variable] = {
@@ -151,27 +145,18 @@ def apache_parts(text: str, own: Mapping[str, Variable] | None = None) -> list[P
     parts: list[Part] = []
     end = 0
     for match in _APACHE_DIRECTIVE.finditer(text):
-        _literal(parts, text[end : match.start()])
+        add_part(parts, text[end : match.start()])
         end = match.end()
         if match[0] == "%%":
-            _literal(parts, "%")
+            add_part(parts, "%")
         elif match[2] == "t" and match[1] is None:
-            _literal(parts, "[")
+            add_part(parts, "[")
             parts.append(CLF_INSTANT)
-            _literal(parts, "]")
+            add_part(parts, "]")
         else:
             parts.append((own or {}).get(match[2]) or _apache_variable(match[2], match[1], match[0]))
-    _literal(parts, text[end:])
+    add_part(parts, text[end:])
     return parts
-
-
-def _literal(parts: list[Part], text: str) -> None:
-    if not text:
-        return
-    if parts and isinstance(parts[-1], str):
-        parts[-1] += text
-    else:
-        parts.append(text)
 
 
 def _apache_variable(letter: str, argument: str | None, whole: str) -> Variable:
@@ -226,7 +211,7 @@ def w3c_format(name: str, fields: str, *, separator: str = " ", time_taken: Vari
     parts: list[Part] = []
     words = iter(fields.replace("date time", "date+time").replace("date\ttime", "date+time").split())
     for word in words:
-        _literal(parts, separator if parts else "")
+        add_part(parts, separator if parts else "")
         parts.append(time_taken if word in _TIMES_TAKEN else _w3c_variable(word, separator))
 
     def reshape(directive: bytes) -> Format | None:

@@ -10,6 +10,7 @@ import re
 from exporter.accesslog.formats._model import Format
 from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.strings.assemble import assemble
+from exporter.accesslog.formats.strings.parts import parts_of
 from exporter.accesslog.formats.strings.strftime import strftime_instant
 from exporter.accesslog.formats.strings.variables import (
     ANY,
@@ -83,32 +84,13 @@ def is_squid(text: str) -> bool:
 def squid_format(text: str) -> Format:
     """The format of a `logformat` line, or of its string. Raises ValueError."""
     line = _LINE.fullmatch(text)
-    return assemble("squid", _parts(line["format"] if line else text))
+    text = _EPOCH_MS.sub("%tS", line["format"] if line else text)  # which has milliseconds too
+    return assemble("squid", parts_of(_DIRECTIVE, text, _part, "is no code of Squid's"))
 
 
-def _parts(text: str) -> list[Part]:
-    """Literal texts and variables in turn. Raises ValueError for a code that is not Squid's."""
-    parts: list[Part] = []
-    text, end = _EPOCH_MS.sub("%tS", text), 0  # that has milliseconds too
-    for match in (*_DIRECTIVE.finditer(text), None):
-        literal = text[end : match.start() if match else len(text)]
-        if "%" in literal:
-            at = literal.index("%")
-            raise ValueError(f"the format has {literal[at : at + 20]!r}, which is no code of Squid's")
-        if match and match[0] == "%%":
-            literal += "%"
-        if parts and isinstance(parts[-1], str):
-            parts[-1] += literal
-        elif literal:
-            parts.append(literal)
-        if match:
-            end = match.end()
-            if match[0] != "%%":
-                parts.append(_variable(match))
-    return parts
-
-
-def _variable(match: re.Match[str]) -> Variable:
+def _part(match: re.Match[str]) -> Part:
+    if match[0] == "%%":
+        return "%"
     code, argument = match["code"], match["before"] or match["behind"]
     found = _KNOWN.get(code, ANY)
     if code in ("tl", "tg") and argument:

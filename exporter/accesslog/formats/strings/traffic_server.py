@@ -11,6 +11,7 @@ import re
 from exporter.accesslog.formats._model import Format
 from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.strings.assemble import assemble
+from exporter.accesslog.formats.strings.parts import parts_of
 from exporter.accesslog.formats.strings.variables import (
     ANY,
     CLF_INSTANT,
@@ -22,7 +23,6 @@ from exporter.accesslog.formats.strings.variables import (
     SIZE_VARIABLE,
     TARGET,
     WORDS,
-    Part,
     Variable,
 )
 
@@ -54,17 +54,9 @@ def is_traffic_server(text: str) -> bool:
 
 def traffic_server_format(text: str) -> Format:
     """The format of the string. Raises ValueError for what is not Traffic Server's, or makes sums of lines."""
-    parts: list[Part] = []
-    end = 0
-    for match in (*_FIELD.finditer(text), None):
-        literal = text[end : match.start() if match else len(text)]
-        if "%" in literal:
-            at = literal.index("%")
-            raise ValueError(f"the format has {literal[at : at + 20]!r}, which is no field of Traffic Server's")
-        parts += [literal] if literal else []
-        if match:
-            name = f"%<{match['name']}>"
-            found = Variable(item=WORDS) if match["header"] else _KNOWN.get(match["name"], ANY)
-            parts.append(found._replace(name=name))
-            end = match.end()
-    return assemble("traffic-server", parts)
+    return assemble("traffic-server", parts_of(_FIELD, text, _variable, "is no field of Traffic Server's"))
+
+
+def _variable(match: re.Match[str]) -> Variable:
+    found = Variable(item=WORDS) if match["header"] else _KNOWN.get(match["name"], ANY)
+    return found._replace(name=f"%<{match['name']}>")
