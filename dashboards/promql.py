@@ -46,7 +46,7 @@ def span(end_s: float, range_s: int, points: int, scrape_interval_s: float, leas
     return Span(end - range_s // step_s * step_s, end, step_s)
 
 
-def step_s(range_s: int, points: int, least_s: float) -> float:
+def step_s(range_s: float, points: int, least_s: float) -> float:
     """The step that Grafana's page works out for a panel of so many points, none shorter than `least_s`."""
     return max(_rounded_s(range_s / max(points, 1)), least_s)
 

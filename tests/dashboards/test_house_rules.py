@@ -7,7 +7,8 @@ import promql_parser as promql
 import pytest
 
 from dashboards import build, model, style
-from dashboards.resolution import WINDOWS_PX, most_points, points_asked, step_s, width_px
+from dashboards.promql import step_s
+from dashboards.resolution import WINDOWS_PX, most_points, points_asked, width_px
 
 BOARDS = model.load(build.JSON_DIR)
 RAW = {path.stem: json.loads(path.read_text()) for path in sorted(build.JSON_DIR.glob("*.json"))}
@@ -115,7 +116,8 @@ def test_grafanas_steps():
     }
     assert {key: step_s(*key, 2) for key in asked} == asked
     assert step_s(300, 120, 15) == 15
-    assert step_s(90 * 86_400, 1, 15) == 604_800
+    assert step_s(90 * 86_400, 1, 15) == 365 * 86_400
+    assert step_s(45 * 120, 120, 1) == 30, "a step on the border is the shorter one"
     assert points_asked(1800, 120, 2) == 121
 
 
