@@ -1,13 +1,9 @@
 """The load generator: does what was planned arrive, where is it lost, and is the generator or the site the limit?"""
 
 from dashboards import style
+from dashboards.measures import COUNTED, LOGGED, PLANNED, SENT, SITE, four_lines
 from dashboards.style import Text, query
 
-SITE = 'source=~"$site"'
-PLANNED = f"sum(rate(trafficgen_planned_requests_total{{{SITE}}}[$window]))"
-SENT = f"sum(rate(trafficgen_sent_requests_total{{{SITE}}}[$window]))"
-LOGGED = f"sum(rate(tidewatch_http_requests_total{{{SITE}}}[$window]))"
-COUNTED = f"sum(rate(tidewatch_stats_responses_total{{{SITE}}}[$window]))"
 NOT_ON_THE_SITE = "the site has no access log or no stats page that is read; then what it would show is not known."
 
 
@@ -43,7 +39,7 @@ def board() -> style.Board:
                         NOT_ON_THE_SITE,
                     ),
                     saturated_now(),
-                    four_measures(),
+                    four_lines(12),
                     differences(),
                 ],
             ),
@@ -82,36 +78,6 @@ def saturated_now() -> style.PanelBuilder:
         unit="percentunit",
         steps=((None, style.GOOD), (0.01, style.WARNING), (0.5, style.BAD)),
         width=3,
-    )
-
-
-def four_measures() -> style.PanelBuilder:
-    """Where two lines part, requests are lost between them."""
-    return style.timeseries(
-        Text(
-            "Planned, sent, logged and counted",
-            "Four measures of one traffic: the plan, what was sent, the access log, the stats page. They lie on each "
-            "other; where two part, requests are lost, or not counted, between them.",
-            NOT_ON_THE_SITE,
-        ),
-        query(COUNTED, "counted by the stats page"),
-        query(LOGGED, "in the access log"),
-        query(SENT, "sent"),
-        query(PLANNED, "planned"),
-        unit="reqps",
-        height=10,
-        colours={
-            "counted by the stats page": style.COUNTED,
-            "in the access log": style.LOGGED,
-            "sent": style.SENT,
-            "planned": style.PLANNED,
-        },
-        looks={  # four lines on each other stay visible: wide and pale below, thin and dashed on top
-            "counted by the stats page": {"lineWidth": 7, "fillOpacity": 0},
-            "in the access log": {"lineWidth": 4, "fillOpacity": 0},
-            "sent": {"lineWidth": 2, "fillOpacity": 0},
-            "planned": {"lineWidth": 1, "fillOpacity": 0, "lineStyle": {"fill": "dash", "dash": [8, 6]}},
-        },
     )
 
 

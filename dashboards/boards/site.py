@@ -6,9 +6,9 @@ generator; a site that has a log never falls back, or the choice of a route woul
 
 from alerts.slo.model import read_service_levels
 from dashboards import service_levels, style
+from dashboards.measures import SITE, four_lines
 from dashboards.style import Text, query
 
-SITE = 'source=~"$site"'
 ROUTE = 'source=~"$site", route=~"$route"'
 LOGGED = f"tidewatch_http_requests_total{{{ROUTE}}}"
 LOGGED_5XX = f'tidewatch_http_requests_total{{{ROUTE}, code=~"5.."}}'
@@ -90,7 +90,7 @@ def board() -> style.Board:
                 ids=range(1, 7),
             ),
             *service_levels.rows(read_service_levels()),
-            style.Row("Is all of the traffic seen?", [planned_sent_logged_counted()], ids=(13, 14)),
+            style.Row("Is all of the traffic seen?", [four_lines(24)], ids=(13, 14)),
             style.Row(
                 "Is it the usual traffic?",
                 [weeks_before(), days_before(), change(), three_windows()],
@@ -173,38 +173,6 @@ def last_line_age() -> style.PanelBuilder:
         unit="s",
         decimals=0,
         steps=((None, style.GOOD), (60, style.WARNING), (300, style.BAD)),
-    )
-
-
-def planned_sent_logged_counted() -> style.PanelBuilder:
-    """The four measures of the same traffic: where two lines part, requests are lost between them."""
-    return style.timeseries(
-        Text(
-            "Planned, sent, logged and counted",
-            "Four measures of one traffic: the generator's plan, what it sent, the access log, the stats page. "
-            "They lie on each other; where two lines part, requests are lost, or uncounted, between them. "
-            "Always of all routes: nobody else knows them.",
-            "what the site has not (a stats page, a load generator) has no line.",
-        ),
-        query(f"sum(rate({COUNTED}[$window]))", "counted by the stats page"),
-        query(f"sum(rate(tidewatch_http_requests_total{{{SITE}}}[$window]))", "in the access log"),
-        query(f"sum(rate(trafficgen_sent_requests_total{{{SITE}}}[$window]))", "sent"),
-        query(f"sum(rate(trafficgen_planned_requests_total{{{SITE}}}[$window]))", "planned"),
-        unit="reqps",
-        width=24,
-        height=10,
-        colours={
-            "counted by the stats page": style.COUNTED,
-            "in the access log": style.LOGGED,
-            "sent": style.SENT,
-            "planned": style.PLANNED,
-        },
-        looks={  # four lines on each other stay visible: wide and pale below, thin and dashed on top
-            "counted by the stats page": {"lineWidth": 7, "fillOpacity": 0},
-            "in the access log": {"lineWidth": 4, "fillOpacity": 0},
-            "sent": {"lineWidth": 2, "fillOpacity": 0},
-            "planned": {"lineWidth": 1, "fillOpacity": 0, "lineStyle": {"fill": "dash", "dash": [8, 6]}},
-        },
     )
 
 

@@ -1,0 +1,42 @@
+"""The four measures of one traffic, as PromQL, and the panel in which they lie on each other."""
+
+from dashboards import style
+from dashboards.style import Text, query
+
+SITE = 'source=~"$site"'
+PLANNED = f"sum(rate(trafficgen_planned_requests_total{{{SITE}}}[$window]))"
+SENT = f"sum(rate(trafficgen_sent_requests_total{{{SITE}}}[$window]))"
+LOGGED = f"sum(rate(tidewatch_http_requests_total{{{SITE}}}[$window]))"
+COUNTED = f"sum(rate(tidewatch_stats_responses_total{{{SITE}}}[$window]))"
+
+
+def four_lines(width: int) -> style.PanelBuilder:
+    """Where two lines part, requests are lost between them. width: of 24."""
+    return style.timeseries(
+        Text(
+            "Planned, sent, logged and counted",
+            "Four measures of one traffic: the generator's plan, what it sent, the access log, the stats page. "
+            "They lie on each other; where two lines part, requests are lost, or not counted, between them. "
+            "Always of all routes: nobody else knows them.",
+            "what the site has not (a stats page, a load generator) has no line.",
+        ),
+        query(COUNTED, "counted by the stats page"),
+        query(LOGGED, "in the access log"),
+        query(SENT, "sent"),
+        query(PLANNED, "planned"),
+        unit="reqps",
+        width=width,
+        height=10,
+        colours={
+            "counted by the stats page": style.COUNTED,
+            "in the access log": style.LOGGED,
+            "sent": style.SENT,
+            "planned": style.PLANNED,
+        },
+        looks={  # four lines on each other stay visible: wide and pale below, thin and dashed on top
+            "counted by the stats page": {"lineWidth": 7, "fillOpacity": 0},
+            "in the access log": {"lineWidth": 4, "fillOpacity": 0},
+            "sent": {"lineWidth": 2, "fillOpacity": 0},
+            "planned": {"lineWidth": 1, "fillOpacity": 0, "lineStyle": {"fill": "dash", "dash": [8, 6]}},
+        },
+    )
