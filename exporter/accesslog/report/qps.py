@@ -50,25 +50,11 @@ async def follow(
     Returns:
         How the format fits what was read.
     """
-    window = Window(source)
     tail = Tail(source.paths, from_start=source.from_ == "start", clock=clock)
-    reader = Reader(source.parsed_format(), Buckets(source.buckets), envelope=source.envelope)
-    bad = BadLog(", ".join(source.paths), asyncio.get_running_loop().call_later)
-    requests, all_bad = 0, BadLines()
-
-    async def read() -> None:
-        nonlocal requests
-        async for batch in tail.batches():
-            tally = reader.read(batch.data, batch.path, batch.home)
-            requests += tally.requests
-            all_bad.add(tally, batch.path)
-            window.add(tally)
-            bad.add(tally, batch.path)
-            bad.add_too_long(tail.status.too_long_lines)
-
+    reader = _Reading(source, tail)
     for trouble in path_troubles(source.paths):
         log.warning("%s", printable(trouble))
-    reading = asyncio.create_task(read())
+    reading = asyncio.create_task(reader.run())
     try:
         start_s = last_s = clock.monotonic()
         number, readable = 0, True
@@ -82,14 +68,44 @@ async def follow(
                 readable = tail.status.readable
                 log.warning("%s: %s", ", ".join(source.paths), "there" if readable else "cannot be read yet; waiting")
             now_s = clock.monotonic()
-            tell(window.close(now_s - last_s), clock.wall())
+            tell(reader.window.close(now_s - last_s), clock.wall())
             last_s = now_s
     finally:
         reading.cancel()
         await asyncio.wait([reading])
-        bad.close()
+        reader.close()
         await tail.close()
-    return all_bad.fit(requests)
+    return reader.fit
+
+
+class _Reading:
+    """What was read of a log: the figures of the window that is open, and what did not fit."""
+
+    def __init__(self, source: Source, tail: Tail) -> None:
+        self.window = Window(source)
+        self._tail = tail
+        self._reader = Reader(source.parsed_format(), Buckets(source.buckets), envelope=source.envelope)
+        self._told = BadLog(", ".join(source.paths), asyncio.get_running_loop().call_later)
+        self._requests, self._bad = 0, BadLines()
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        async for batch in self._tail.batches():
+            tally = self._reader.read(batch.data, batch.path, batch.home)
+            self._requests += tally.requests
+            self._bad.add(tally, batch.path)
+            self.window.add(tally)
+            self._told.add(tally, batch.path)
+            self._told.add_too_long(self._tail.status.too_long_lines)
+
+    @property
+    def fit(self) -> Fit:
+        """How the format fits."""
+        return self._bad.fit(self._requests)
+
+    def close(self) -> None:
+        """Say what was not said yet."""
+        self._told.close()
 
 
 async def _either(event: Coroutine[Any, Any, object], reading: asyncio.Task[None]) -> None:
