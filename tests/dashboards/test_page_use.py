@@ -62,6 +62,16 @@ def main_board():
     }
 
 
+def strange_board():
+    """What Grafana draws and this page does not."""
+    joined = panel(1, "timeseries", "Joined", target(ROUTES), transformations=[{"id": "joinByField", "options": {}}])
+    stacked = panel(2, "timeseries", "Stacked", target(ROUTES), x=12)
+    stacked |= {"fieldConfig": {"defaults": {"custom": {"stacking": {"mode": "percent"}}}}}
+    each = panel(3, "stat", "Each", target(ROUTES), y=8, options={"reduceOptions": {"values": True}})
+    plain = panel(4, "timeseries", "Plain", target(ROUTES), x=12, y=8)
+    return {"uid": "strange", "title": "Strange", "panels": [joined, stacked, each, plain]}
+
+
 def many_board():
     panels = [
         panel(n, "timeseries", f"Panel {n}", target(ROUTES), x=n % 3 * 8, y=n // 3 * 8, w=8) for n in range(1, 31)
@@ -125,7 +135,7 @@ def visit(tmp_path_factory) -> Iterator[Visit]:
     if CHROMIUM is None:
         pytest.skip("chromium is not on PATH")
     folder = tmp_path_factory.mktemp("boards")
-    for board in (main_board(), many_board(), {"uid": "detail", "title": "Detail", "panels": []}):
+    for board in (main_board(), many_board(), strange_board(), {"uid": "detail", "title": "Detail", "panels": []}):
         (folder / f"{board['uid']}.json").write_text(json.dumps(board))
     with serve(MadeUp((1.0, 2.0), series=25)) as prometheus, asyncio.Runner() as runner:
         prometheus.alerts.extend(FIRING)
@@ -176,7 +186,7 @@ def test_escape_closes_what_is_open_before_it_goes_back(visit):
 
 
 WRONG = {
-    "board=nowhere": 'there is no board "nowhere": expected detail, main, many',
+    "board=nowhere": 'there is no board "nowhere": expected detail, main, many, strange',
     "board=main&range=abc": 'invalid range "abc": expected whole seconds from 60 to 34560000, for example 1800',
     "board=main&range=1": 'invalid range "1": expected whole seconds from 60 to 34560000, for example 1800',
     "board=main&from=yesterday": 'invalid from "yesterday": expected Unix milliseconds or for example now-6h',
@@ -302,7 +312,7 @@ def test_the_board_stands_before_any_question_is_answered(visit):
     try:
         visit.do(visit.page.send("Page.navigate", url=f"{visit.url}?board=many&refresh=0"))
         visit.until("document.querySelectorAll('.panel h3').length === 30")
-        assert visit.get("document.querySelectorAll('nav a').length") == 3
+        assert visit.get("document.querySelectorAll('nav a').length") == 4
         assert visit.get("document.querySelectorAll('[data-state=new]').length") == 30
     finally:
         visit.prometheus.answering.set()
@@ -320,7 +330,7 @@ def test_a_connection_that_breaks_once_is_no_fault(visit):
       window.fetch = real;
       return told;
     })"""
-    assert visit.get(script.replace("BREAKS", "1")) == 3
+    assert visit.get(script.replace("BREAKS", "1")) == 4
     assert "is `python -m dashboards preview` still running?" in visit.get(script.replace("BREAKS", "2"))
 
 
@@ -363,3 +373,10 @@ def test_several_values_can_be_ticked(visit):
     visit.get("document.querySelector('#var-site input[value=site-a]').click()")
     visit.until("location.search.includes('var-site=site-b&var-site=site-a')")
     visit.until("document.querySelectorAll('.panel h3').length === 6")
+
+
+def test_what_the_page_does_not_draw_is_named_in_its_panel(visit):
+    visit.go("board=strange")
+    notes = visit.get("[...document.querySelectorAll('.panel')].map((one) => one.querySelector('.note').textContent)")
+    left_out = ["joinByField", "stacking in per cent", "a figure for each value"]
+    assert notes == [*(f"the preview leaves out {what}" for what in left_out), ""]

@@ -22,6 +22,16 @@ const KINDS = {
 const FIGURES = ["stat", "gauge", "bargauge"]; // these show "no data" as a figure with a colour
 const TRANSFORMATIONS = ["merge", "filterFieldsByName", "organize", "sortBy"];
 
+// What of a panel's settings this page does not draw, in words.
+function leftOutOf({ transformations = [], fieldConfig: { defaults = {}, overrides = [] } = {}, options = {} }) {
+  const stackings = [defaults.custom?.stacking, ...overrides.flatMap(({ properties }) => properties.map(({ value }) => value))];
+  return [
+    ...transformations.map(({ id }) => id).filter((id) => !TRANSFORMATIONS.includes(id)),
+    stackings.some((one) => one?.mode === "percent") ? "stacking in per cent" : "",
+    options.reduceOptions?.values ? "a figure for each value" : "",
+  ].filter(Boolean);
+}
+
 export class Panel {
   // `item` is {model, id, place, scope} of the layout. `board` has ask(points, scope), zoom(from, to), back(),
   // scope(own), marks(id), links(found).
@@ -138,7 +148,7 @@ export class Panel {
     if (!this.frame) return;
     const kept = this.keep();
     const { lines = [], rows = [], left_out: leftOut = 0 } = this.frame;
-    const strange = (this.model.transformations || []).map(({ id }) => id).filter((id) => !TRANSFORMATIONS.includes(id));
+    const strange = leftOutOf(this.model);
     this.note.textContent = [
       leftOut ? `${leftOut} more series are not drawn` : "",
       strange.length ? `the preview leaves out ${strange.join(", ")}` : "",
