@@ -163,13 +163,13 @@ EnvelopeSetting: TypeAlias = str
 def chain(setting: EnvelopeSetting) -> Chain:
     """The envelopes that a setting names. Raises ValueError for what is no setting."""
     names = () if setting in ("auto", "none") else tuple(setting.split("+"))
-    known = tuple(one for one in OPENERS if one in names)
-    if len(names) > DEEPEST or not set(names) <= set(known):
+    known: dict[str, Envelope] = {one: one for one in OPENERS}
+    if len(names) > DEEPEST or not set(names) <= known.keys():
         raise ValueError(
             f"invalid envelope {setting!r}: expected auto, none, or at most {DEEPEST} of {', '.join(OPENERS)} with a "
             "plus sign between them, for example docker+syslog"
         )
-    return tuple(next(one for one in known if one == name) for name in names)
+    return tuple(known[name] for name in names)
 
 
 def setting_of(chain: Chain) -> EnvelopeSetting:

@@ -16,9 +16,8 @@ from exporter.accesslog.formats.envelopes.opened import COLOUR, ISO, Opened
 from exporter.accesslog.formats.json_lines import decoded
 
 _NAME = r"(?:\[[^\x00-\x20\[\]]+\]|[A-Za-z0-9][A-Za-z0-9_.-]* *\|)"
-CONSOLE_START = (
-    rf"(?:{COLOUR}{_NAME}(?:{COLOUR})? (?:{COLOUR})?|{_NAME} |{ISO} )"  # a line may begin with a colour itself
-)
+# Only after a coloured name does a colour belong to it: a line may begin with one itself.
+CONSOLE_START = rf"(?:{COLOUR}{_NAME}(?:{COLOUR})? (?:{COLOUR})?|{_NAME} |{ISO} )"
 _CONSOLE = re.compile(rf"({CONSOLE_START})(.*)".encode(), re.DOTALL)
 _TIME = re.compile(ISO.encode())
 
