@@ -5,18 +5,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from dashboards import resolution
 from dashboards.grafana_api import DataSource, Result
 from dashboards.model import Board, Panel
 from foundation.grammar import duration_s
 
-# Pixels of Grafana's page: space beside the grid, between panels, and inside of a panel's frame.
-_BESIDE_PX = 2 * 16
-_BETWEEN_PX = 8
-_FRAME_PX = 2 * (8 + 1)
-_COLUMNS = 24
-_WITH_AXIS = frozenset(
-    {"timeseries", "stat", "gauge", "bargauge", "histogram", "heatmap"}
-)  # say nothing without a unit
+_BESIDE_PX = 2 * 16  # of the page, beside the grid
+_WITH_AXIS = frozenset(("timeseries", "stat", "gauge", "bargauge", "histogram", "heatmap"))
+"""These say nothing without a unit."""
 _SECONDS_OF_A_MONTH = 30 * 86_400
 
 
@@ -39,16 +35,15 @@ def range_s(since: str) -> int:
 
 
 def panel_px(columns: int, window_px: int) -> int:
-    """How wide a panel is, in a window of that width."""
-    column = (window_px - _BESIDE_PX - (_COLUMNS - 1) * _BETWEEN_PX) / _COLUMNS
-    return round(columns * column + (columns - 1) * _BETWEEN_PX)
+    """How wide a panel is, in a window of that width without the menu."""
+    return round(resolution.panel_px(columns, window_px - _BESIDE_PX))
 
 
 def limit(panel: Panel, window_px: int) -> int | None:
     """The points above which the panel shows an error instead; None where there is no such limit."""
     if panel.type != "status-history":
         return None
-    return (panel_px(panel.grid_pos.w, window_px) - _FRAME_PX) // 2
+    return (panel_px(panel.grid_pos.w, window_px) - resolution.FRAME_PX) // 2
 
 
 def unit(panel: Panel) -> str:

@@ -9,19 +9,23 @@ from dashboards.promql import step_s
 
 WINDOWS_PX = (900, 1600, 2560)  # windows in which every panel must be readable
 COLUMNS = 24  # of the grid
+FRAME_PX = 18  # a panel's own border and padding
 _GAP_PX = 8  # between panels
-_FRAME_PX = 18  # a panel's own border and padding
 _PAGE_PX = 48  # the page's padding and scroll bar
 _MENU_PX = 300  # the menu at the side, which windows from _MENU_FROM_PX on have open
 _MENU_FROM_PX = 1200
 _CELL_PX = 7  # a cell's width in the narrowest window, its gap included
 
 
+def panel_px(columns: int, grid_px: int) -> float:
+    """How wide a panel of so many columns is, in a grid of that width."""
+    return (columns / COLUMNS) * (grid_px + _GAP_PX) - _GAP_PX
+
+
 def width_px(columns: int, window_px: int) -> int:
-    """How wide the inside of a panel of so many columns is in a window."""
-    page = window_px - _PAGE_PX - (_MENU_PX if window_px >= _MENU_FROM_PX else 0)
-    column = (page - (COLUMNS - 1) * _GAP_PX) / COLUMNS
-    return int(columns * column + (columns - 1) * _GAP_PX - _FRAME_PX)
+    """How wide the inside of a panel of so many columns is in a window, with the menu open where there is room."""
+    grid_px = window_px - _PAGE_PX - (_MENU_PX if window_px >= _MENU_FROM_PX else 0)
+    return int(panel_px(columns, grid_px)) - FRAME_PX
 
 
 def most_points(columns: int) -> int:
