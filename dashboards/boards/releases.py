@@ -128,7 +128,8 @@ def ratio_by_code() -> style.PanelBuilder:
         ),
         query(
             style.in_numeric_order(
-                f"((log2(clamp({ratio}, 0.0625, 16)) and ({low} > 1 or {high} < 1)) or 0 * clamp({ratio}, 0, 16)) "
+                f"(((log2(clamp({ratio}, 0.0625, 16)) and ({low} > 1 or {high} < 1)) or 0 * clamp({ratio}, 0, 16)) "
+                ">= -4) "  # a ratio of nothing to nothing is not there, rather than not a number
                 f"and on (source, candidate, code) {most}",
                 "code",
             ),

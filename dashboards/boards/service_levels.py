@@ -125,7 +125,7 @@ def budgets() -> style.PanelBuilder:
     to_board = {"Open its board": f"/d/${{__value.raw}}?{style.KEPT}"}
     spent = style.Column("Spent", "percentunit", steps=SPENT, cell=style.PILL, decimals=1)
     burns = [style.Column(f"Burn {tier.long}", "none", steps=_limit(tier), decimals=1) for tier in TIERS]
-    figures = [spent, *burns, style.Column("All of it in", style.AGE, width=style.AGE_PX)]
+    figures = [spent, *burns, style.Column("All of it in", "dtdurations", decimals=0, width=150)]
     return style.table(
         Text(
             "Budgets",

@@ -91,7 +91,8 @@ def _arranged(headings: Mapping[str, str]) -> list[dashboard.DataTransformerConf
 
 def _settings(column: Column, *, figures: bool) -> list[dashboard.DynamicConfigValue]:
     """The overrides of one column."""
-    found: dict[str, Any] = {"unit": column.unit if figures else "string"}
+    # without a text of its own a cell would have that of a table without rows, such as "nothing is wrong."
+    found: dict[str, Any] = {"unit": column.unit if figures else "string", "noValue": "-"}
     named = mappings(column.states or {})
     if named or column.steps:
         found["mappings"] = _plain([*named, *([absent()] if figures else [])])

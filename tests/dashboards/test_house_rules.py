@@ -345,3 +345,10 @@ def test_limits_are_lines():
         and defaults(panel)["custom"].get("thresholdsStyle", {}).get("mode") == "dashed"
     }
     assert {"Workload", "Burn rate", "Time a report takes", "Generator saturated"} <= drawn
+
+
+@pytest.mark.parametrize(("uid", "panel"), of_kind("table"))
+def test_a_cell_without_a_value_does_not_read_as_a_table_without_rows(uid, panel):
+    """Grafana gives both the text of the panel, such as "nothing is wrong.", unless the column has its own."""
+    own = [{one["id"]: one["value"] for one in each["properties"]} for each in panel["fieldConfig"]["overrides"]]
+    assert [each.get("noValue") for each in own] == ["-"] * len(own)
