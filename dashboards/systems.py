@@ -72,7 +72,7 @@ def state() -> str:
 
 
 def since() -> str:
-    """For how many seconds each has been in its state, at most REMEMBERED where that is not an alert's."""
+    """For how many seconds each has been in its state, to the minute and at most REMEMBERED where no alert says it."""
     now = measured()
     last_bad = f'ALERTS{{{FIRING}, severity!~"info|none"}}'
     parts = (
@@ -80,7 +80,7 @@ def since() -> str:
         _longest(TICKETS),
         f"(time() - max_over_time(timestamp({now})[{REMEMBERED}:1m])) unless ({now})",
         f"time() - max by (system) (max_over_time(timestamp({last_bad})[{REMEMBERED}:1m])) and {_watched()}",
-        f"time() - min_over_time(timestamp({now})[{REMEMBERED}:5m]) and {_watched()}",
+        f"time() - min_over_time(timestamp({now})[{REMEMBERED}:1m]) and {_watched()}",
     )
     return " or ".join(parts)
 
