@@ -47,6 +47,12 @@ class BadRecord(TidewatchError):  # noqa: N818, the house's word for it
         self.reason = reason
 
 
+class NothingJudgedError(TidewatchError):
+    """A report was asked for, and nothing that was read can be judged: a verdict would come out of nothing."""
+
+    exit_code = 4
+
+
 class StoreError(TidewatchError):
     """State on disk (checkpoint, database) cannot be read or written."""
 
