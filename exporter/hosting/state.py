@@ -40,7 +40,7 @@ class Segment(NamedTuple):
 
 
 class Session(NamedTuple):
-    """An account's life from creation to deletion, or to the next creation; `ended_s` None: still."""
+    """An account's life from creation to deletion; `ended_s` None: still."""
 
     created_s: int
     ended_s: int | None
@@ -63,10 +63,12 @@ class AccountLog(msgspec.Struct):
             made, gone = second in self.created, second in self.deleted
             if made and gone and opened is None:
                 lives.append((second, second))
-                continue
-            if opened is not None:
-                lives.append((opened, second))
-            opened = second if made else None
+            elif gone:
+                if opened is not None:
+                    lives.append((opened, second))
+                opened = second if made else None
+            elif opened is None:
+                opened = second
         if opened is not None:
             lives.append((opened, None))
         routes = sorted(self.routed.items())

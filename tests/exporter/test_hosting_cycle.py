@@ -99,10 +99,10 @@ def walk_account(world, window, name, sessions, state_of):
         gone = any(row == (name, second) for row in world["deletes"])
         if made and gone and opened is None:
             sessions[name, second] = {}
-        elif made:
+        elif made and (gone or opened is None):
             opened, server = second, None
             sessions[name, second] = {}
-        elif gone:
+        elif gone and not made:
             opened = None
         routed = [row[1] for row in world["routes"] if row[0] == name and row[2] == second]
         if routed and opened is not None:

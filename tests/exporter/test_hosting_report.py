@@ -181,6 +181,7 @@ def test_what_is_odd_in_the_log_is_counted(tmp_path):
         "minutes with differing workloads": 1,
         "routes in conflict": 1,
         "routes of no existing account": 1,
+        "servers silent at the start": 1,
     }
 
 
@@ -310,3 +311,35 @@ def test_a_wrong_flag_says_what_would_be_right(arguments, want):
     result = run("logs.json", *arguments)
     assert result.exit_code == 2
     assert want in result.stderr
+
+
+@pytest.mark.parametrize("again_s", [0, 300, 7200], ids=["same-second", "while-routed", "after-the-outage"])
+def test_a_creation_sent_twice_keeps_the_outage(tmp_path, again_s):
+    events = [
+        *(heartbeat(0, 1, minute) for minute in range(180) if not 60 <= minute < 70),
+        created(1, "Sam", at(1, 0)),
+        route(1, 0, at(1, 0)),
+        created(1, "Sam", at(1, again_s // 60)),
+    ]
+    found = report_of(tmp_path, events)
+    assert (row_of(found, 1).silent_minutes, row_of(found, 1).unrouted_minutes) == (10, 0)
+    assert found.report.input.oddities == {"creations repeated": 1}
+
+
+def test_other_messages_sent_twice_change_nothing_and_are_counted(tmp_path):
+    events = [
+        *(heartbeat(server, 1, minute) for minute in range(180) if not 60 <= minute < 70 for server in (0, 1)),
+        *[created(1, "Sam", at(1, 0)), route(1, 0, at(1, 0)), route(1, 1, at(1, 30))] * 2,
+        route(1, 1, at(1, 31)),
+        *[deleted(1, at(1, 90))] * 2,
+        deleted(1, at(1, 95)),
+    ]
+    found = report_of(tmp_path, events)
+    assert (row_of(found, 1).silent_minutes, row_of(found, 1).lifetime_minutes) == (10, 90)
+    assert found.report.input.oddities == {
+        "creations repeated": 1,
+        "deletions of no existing account": 1,
+        "deletions repeated": 1,
+        "routes repeated": 2,
+        "routes to the same server": 1,
+    }

@@ -1,4 +1,5 @@
--- From each creation of an account to its deletion, or to its next creation: [created_s, ended_s), NULL for no end.
+-- From each creation of an account to its deletion: [created_s, ended_s), NULL for no end. A creation of an account that
+-- exists is the same message once more and changes nothing.
 -- Inside a second creation comes before deletion, unless the account existed already: then it was deleted and made
 -- anew. So a second with both leaves the account as it was, and the last second with only one of them tells how that is.
 WITH seconds AS (
@@ -29,16 +30,25 @@ known AS (
                 0
             ),
             2
-        ) AS existed,
-        LEAD(time_s) OVER (PARTITION BY account_id ORDER BY time_s) AS next_s,
-        LEAD(gone) OVER (PARTITION BY account_id ORDER BY time_s) AS next_gone
+        ) AS existed
     FROM seconds
+),
+edges AS (
+    SELECT
+        account_id,
+        time_s,
+        made,
+        gone,
+        existed,
+        account_name,
+        LEAD(time_s) OVER (PARTITION BY account_id ORDER BY time_s) AS next_s
+    FROM known
+    WHERE existed = 0 OR gone = 1
 )
 SELECT
     account_id,
     account_name,
     time_s AS created_s,
-    CASE WHEN gone = 1 AND existed = 0 THEN time_s ELSE next_s END AS ended_s,
-    CASE WHEN gone = 1 AND existed = 0 THEN 1 ELSE COALESCE(next_gone, 0) END AS was_deleted
-FROM known
+    CASE WHEN gone = 1 AND existed = 0 THEN time_s ELSE next_s END AS ended_s
+FROM edges
 WHERE made = 1

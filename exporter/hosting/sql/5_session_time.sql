@@ -65,7 +65,7 @@ lived AS (
         sessions.account_id,
         sessions.account_name,
         sessions.created_s,
-        CASE WHEN sessions.was_deleted = 1 THEN sessions.ended_s END AS deleted_s,
+        sessions.ended_s AS deleted_s,
         GREATEST(
             sessions.created_s + MOD(cycle.step_s - MOD(sessions.created_s, cycle.step_s), cycle.step_s),
             cycle.start_s
