@@ -2,6 +2,8 @@
 
 An answer is "depends" only if three tests reject it, after Holm over the three questions: the score test, the score
 test within the choice before, and the shift test. Each alone is fooled by something (`docs/hosting.md` has the table).
+Which server an account leaves is asked twice, with its destination among the servers it could have left and without,
+and both have to reject with one sign: the log does not show which of the two the manager does.
 The paired comparison of a re-route's old and new server is told beside them and decides nothing.
 """
 
@@ -92,20 +94,29 @@ class Decisions(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One question's decisions, and the servers that may have determined each: the one chosen before, the current."""
+    """One question's decisions, and the servers that may have determined each: the one chosen before, the current.
+
+    again: the question under another reading of what was on offer, where the log leaves that open.
+    """
 
     choices: Choices
     before: list[Ints]
+    again: "Asked | None" = None
 
 
 class Result(NamedTuple):
-    """One question's tests."""
+    """One question's tests; `again` under the other reading."""
 
     null: Fit
     score: Outcome
     within: Outcome
     shift: Outcome
     turns: Outcome
+    again: "Result | None" = None
+
+    def readings(self) -> "list[Result]":
+        """The result under every reading."""
+        return [self, *(self.again.readings() if self.again else ())]
 
 
 def analyse(choices: Columns, segments: Columns, servers: list[int]) -> Routing:
@@ -177,12 +188,19 @@ def _of_destinations(d: Decisions, before: Ints) -> Asked:
 def _of_sources(d: Decisions) -> Asked:
     """By chance an account is moved as often as any other, so a server counts as often as it has accounts.
 
-    The destination is no source, for what moved from there to there is not a move.
+    A manager that draws an account and then a server, perhaps the account's own, and does nothing then, can't have
+    taken it from its destination: given where it went, the destination is no source. One that draws an account and then
+    another server could have; given where it went, the *source* seems to depend on what the destination depends on,
+    so there the destination stays on offer.
     """
-    rows = np.arange(len(d.current))
-    offer = np.where(np.isnan(d.workload), 0, np.maximum(d.hosted, 0))
-    offer[rows, d.chosen] = 0
-    told = offer[rows, d.current] > 0
+    accounts = np.where(np.isnan(d.workload), 0, np.maximum(d.hosted, 0))
+    without = accounts.copy()
+    without[np.arange(len(d.current)), d.chosen] = 0
+    return _of_leaving(d, without)._replace(again=_of_leaving(d, accounts))
+
+
+def _of_leaving(d: Decisions, offer: Floats) -> Asked:
+    told = offer[np.arange(len(d.current)), d.current] > 0
     left = d.current[told]
     return Asked(Choices(d.workload[told], offer[told], left, d.time_s[told]), [np.roll(left, 1)])
 
@@ -210,6 +228,14 @@ def _answer_all(asked: dict[str, Asked]) -> tuple[list[RoutingTest], list[Answer
             _row(name, "score: odds ratio per +0.1 workload", n, result.score),
             _row(name, "score within the choice before", n, result.within),
             _row(name, "circular shift", n, result.shift),
+        ]
+        if result.again:
+            tests += [
+                _row(name, "score, destination on offer: odds ratio", n, result.again.score),
+                _row(name, "within, destination on offer", n, result.again.within),
+                _row(name, "shift, destination on offer", n, result.again.shift),
+            ]
+        tests += [
             _row(name, "transitions: Cramer's V", n, result.turns),
             _row(name, f"share of the {'most' if busiest else 'least'} loaded", n, share),
         ]
@@ -244,14 +270,16 @@ def _test(one: Asked) -> Result:
         max(within, key=lambda outcome: 2.0 if outcome.p_value is None else outcome.p_value),
         choice.shift_test(one.choices, null),
         choice.transition_test(one.choices, null, one.before[0]),
+        _test(one.again) if one.again else None,
     )
 
 
 def _largest_p(result: Result | None) -> float:
-    """1 unless all three tests could be made."""
-    if result is None:
+    """1 unless all three tests could be made, under every reading, and show one direction."""
+    if result is None or len({(one.score.statistic or 0) > 0 for one in result.readings()}) > 1:
         return 1.0
-    return max(1.0 if o.p_value is None else o.p_value for o in (result.score, result.within, result.shift))
+    outcomes = [outcome for one in result.readings() for outcome in (one.score, one.within, one.shift)]
+    return max(1.0 if outcome.p_value is None else outcome.p_value for outcome in outcomes)
 
 
 def _row(question: str, test: str, n: int, outcome: Outcome) -> RoutingTest:
@@ -281,6 +309,8 @@ def _sentence(name: str, result: Result, *, depends: bool, rotates: bool) -> str
         return "unknown, perhaps rotation: too few decisions for so many servers"
     if result.score.p_value <= ALPHA and rotates:
         return "not shown to depend on the workload: what looks like it is explained by rotation"
+    if result.again and _largest_p(result._replace(again=None)) <= ALPHA:
+        return "not shown to depend on the workload: what looks like it may come from where accounts go"
     if result.score.p_value <= ALPHA:
         return "not shown to depend on the workload: not every test rejects"
     return f"not shown to depend on the workload{turning}"

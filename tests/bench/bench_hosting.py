@@ -1,6 +1,7 @@
 """Hosting: the report's speed beside peers, the live state's size, size and power of the routing tests in made worlds.
 
 Prints tables; asserts nothing. `--runs` sets the worlds simulated of each kind, `--lines` the log's length.
+`--docs FILE` only simulates, and renews the tables of worlds in that file.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from exporter.hosting import choice
 from exporter.hosting.choice import Choices
 from exporter.hosting.metrics import families
 from exporter.hosting.parse import Created, Route
+from exporter.hosting.routing import analyse
 from exporter.hosting.standing import Cycle, make_standing, pieces
 from exporter.hosting.state import DAY_S, Ledger
 from exporter.web.exposition import Renderer
@@ -77,6 +79,105 @@ WORLDS = {
 }
 
 
+def any_account(_w, on, draw):
+    return on[draw.integers(len(on))]
+
+
+def account_on_busy(w, on, draw):
+    """An account of a server drawn by its workload."""
+    weights = np.exp(3 * w[on])
+    return draw.choice(on, p=weights / weights.sum())
+
+
+def any_other(w, source, draw):
+    return draw.choice([s for s in range(len(w)) if s != source])
+
+
+def least_other(w, source, _draw):
+    return int(np.argmin(np.where(np.arange(len(w)) == source, np.inf, w)))
+
+
+def idle_other(w, source, draw):
+    return idle(np.where(np.arange(len(w)) == source, np.inf, w), source, draw)
+
+
+def idle(w, _source, draw):
+    """Any server by its workload, perhaps the account's own: then nothing happens."""
+    weights = np.exp(-3 * w)
+    return draw.choice(len(w), p=weights / weights.sum())
+
+
+def preferred_other(w, source, draw):
+    weights = np.where(np.arange(len(w)) == source, 0, [0.4, 0.3, 0.2, 0.1])
+    return draw.choice(len(w), p=weights / weights.sum())
+
+
+MOVES = {
+    "any account to any other server": (any_account, any_other, False, False),
+    "any account, preference .4 .3 .2 .1": (any_account, preferred_other, False, False),
+    "any account to the least loaded other": (any_account, least_other, True, False),
+    "any account, another by workload, beta = -3": (any_account, idle_other, True, False),
+    "any account, any server by workload, beta = -3": (any_account, idle, True, False),
+    "account by workload, beta = 3, to any other": (account_on_busy, any_other, False, True),
+    "account by workload, another by workload": (account_on_busy, idle_other, True, True),
+}
+"""How the account is drawn, how its new server; whether where it goes and which server it leaves depend."""
+
+ACCOUNTS = 40
+
+
+def moving(draw_account, draw_server, seed, n=2 * DECISIONS):
+    """Re-routes of ACCOUNTS accounts, one a minute, as the tables that `analyse` reads."""
+    draw = np.random.default_rng(seed)
+    noise, home = np.zeros(SERVERS), draw.integers(SERVERS, size=ACCOUNTS)
+    since = np.zeros(ACCOUNTS, int)
+    segments = {"server_id": [], "route_s": [], "until_s": []}
+    rows = {"account_id": [], "route_s": [], "server_id": [], "from_server_id": [], "workload": []}
+    minute = 0
+    while len(rows["account_id"]) < n:
+        minute += 1
+        noise = 0.95 * noise + draw.normal(0, 0.06, SERVERS)
+        w = 0.4 + noise + 0.2 * np.bincount(home, minlength=SERVERS) / ACCOUNTS
+        account = draw.choice(np.flatnonzero(home == draw_account(w, home, draw)))
+        source, server = home[account], draw_server(w, home[account], draw)
+        if server == source:
+            continue
+        add(segments, source, since[account], 60 * minute)
+        add(rows, account, 60 * minute, server, source, w)
+        home[account], since[account] = server, 60 * minute
+    for account in range(ACCOUNTS):
+        add(segments, home[account], since[account], 60 * minute + 60)
+    choices = {name: np.repeat(column, SERVERS) for name, column in rows.items() if name != "workload"}
+    choices |= {"workload": np.concatenate(rows["workload"]), "candidate_id": np.tile(np.arange(SERVERS), n)}
+    choices["is_first"] = np.zeros(n * SERVERS, int)
+    return choices, {name: np.array(column) for name, column in segments.items()}
+
+
+def add(table, *cells):
+    for column, cell in zip(table.values(), cells, strict=True):
+        column.append(cell)
+
+
+def answers_of_moves(tables):
+    """What is said to depend: where accounts go; which server they leave, asked one way, the other, and both ways."""
+    routing = analyse(*tables, list(range(SERVERS)))
+    p_values = {}
+    for test in routing.tests:
+        if test.question == "source" and test.test.startswith(("score", "within", "circular", "shift")):
+            way = "destination on offer" in test.test
+            p_values.setdefault(way, []).append(1.0 if test.p_value is None else test.p_value)
+    goes, leaves = (answer.depends for answer in routing.answers[1:])
+    return np.array([goes, *(3 * max(p_values[way]) <= ALPHA for way in (False, True)), leaves])
+
+
+def size_and_power_of_moves(runs):
+    header = ("world", "goes", "leaves", "goes: verdict", "leaves: without", "leaves: with", "leaves: verdict")
+    yield from table_head(header)
+    for name, (account, server, goes, leaves) in MOVES.items():
+        share = np.mean([answers_of_moves(moving(account, server, seed)) for seed in range(runs)], axis=0)
+        yield table_row(name, *("yes" if truth else "no" for truth in (goes, leaves)), *map(percent, share))
+
+
 def simulate(policy, seed, n=DECISIONS):
     """Decisions with feedback: a choice adds to its server's workload for a while; the rest is AR(1) noise."""
     draw = np.random.default_rng(seed)
@@ -114,11 +215,33 @@ def rejections(choices):
 
 def size_and_power(runs):
     header = ("world", "depends", "binomial", "uniform score", "score", "within", "shift", "transitions", "verdict")
-    print("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
+    yield from table_head(header)
     for name, (policy, depends) in WORLDS.items():
         share = np.mean([rejections(simulate(policy, seed)) for seed in range(runs)], axis=0)
-        cells = [name, "yes" if depends else "no", *(f"{100 * s:.0f} %" for s in share)]
-        print("| " + " | ".join(cells) + " |", flush=True)
+        yield table_row(name, "yes" if depends else "no", *map(percent, share))
+
+
+def table_head(header):
+    yield table_row(*header)
+    yield "|" + "---|" * len(header)
+
+
+def table_row(*cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+def percent(share):
+    return f"{100 * share:.0f} %"
+
+
+def renew(docs, runs):
+    """Put the tables of worlds anew into a page, each where one with the same head stands."""
+    text = docs.read_text()
+    for table in (size_and_power(runs), size_and_power_of_moves(runs)):
+        rows = list(table)
+        start = text.index(rows[0])
+        text = text[:start] + "\n".join(rows) + text[text.index("\n\n", start) :]
+    docs.write_text(text)
 
 
 def plain_python(path):
@@ -218,10 +341,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--lines", type=int, default=177_163)
+    parser.add_argument("--docs", type=Path)
     options = parser.parse_args()
+    if options.docs:
+        renew(options.docs, options.runs)
+        return
     live()
     speed(options.lines)
-    size_and_power(options.runs)
+    for table in (size_and_power(options.runs), size_and_power_of_moves(options.runs)):
+        for line in table:
+            print(line, flush=True)
+        print()
 
 
 if __name__ == "__main__":

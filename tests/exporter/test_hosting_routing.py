@@ -174,3 +174,78 @@ def test_a_route_to_a_silent_server_is_no_choice():
     kept = ~((choices["account_id"] < 7) & (choices["candidate_id"] == choices["server_id"]))
     routing = analyse({name: column[kept] for name, column in choices.items()}, segments, servers)
     assert (routing.unseen, routing.answers[0].n) == (7, N - 7)
+
+
+def moves(draw_account, draw_server, seed, n=300, accounts=24):
+    """The tables of a world in which one account is moved each minute; its own server drawn: nothing happens."""
+    draw = np.random.default_rng(seed)
+    noise, home, since = np.zeros(SERVERS), draw.integers(SERVERS, size=accounts), np.zeros(accounts, int)
+    rows, segments, minute = [], [], 0
+    while len(rows) < n:
+        minute += 1
+        noise = 0.95 * noise + draw.normal(0, 0.06, SERVERS)
+        account = draw_account(noise, home, draw)
+        source = home[account]
+        server = draw_server(noise, source, draw)
+        if server == source:
+            continue
+        rows.append((account, 60 * minute, server, source, noise))
+        segments.append((source, since[account], 60 * minute))
+        home[account], since[account] = server, 60 * minute
+    segments += [(home[account], since[account], 60 * minute + 60) for account in range(accounts)]
+    columns = zip(
+        ("account_id", "route_s", "server_id", "from_server_id"),
+        zip(*(row[:4] for row in rows), strict=True),
+        strict=True,
+    )
+    choices = {name: np.repeat(column, SERVERS) for name, column in columns}
+    choices |= {"is_first": np.zeros(n * SERVERS, int), "candidate_id": np.tile(np.arange(SERVERS), n)}
+    choices["workload"] = np.concatenate([row[4] for row in rows])
+    served = dict(zip(("server_id", "route_s", "until_s"), np.array(segments).T, strict=True))
+    return choices, served, list(range(SERVERS))
+
+
+def any_account(_w, home, draw):
+    return draw.integers(len(home))
+
+
+def account_of_the_busiest(w, home, draw):
+    busy = [account for account, server in enumerate(home) if w[server] > np.median(w)]
+    return draw.choice(busy or len(home))
+
+
+def least_of_the_others(w, source, _draw):
+    return int(np.argmin(np.where(np.arange(len(w)) == source, np.inf, w)))
+
+
+def any_server_by_workload(w, _source, draw):
+    weights = np.exp(-6 * w)
+    return draw.choice(len(w), p=weights / weights.sum())
+
+
+def any_other(w, source, draw):
+    return draw.choice([server for server in range(len(w)) if server != source])
+
+
+@pytest.mark.parametrize(
+    ("draw_account", "draw_server", "goes", "leaves"),
+    [
+        pytest.param(any_account, least_of_the_others, True, False, id="any-account-to-the-least-loaded-other"),
+        pytest.param(any_account, any_server_by_workload, True, False, id="any-account-to-any-server-by-workload"),
+        pytest.param(any_account, any_other, False, False, id="any-account-to-any-other"),
+        pytest.param(account_of_the_busiest, any_other, False, True, id="account-by-workload"),
+        pytest.param(account_of_the_busiest, least_of_the_others, True, True, id="both-by-workload"),
+    ],
+)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_an_account_leaves_is_not_taken_for_where_it_goes(draw_account, draw_server, goes, leaves, seed):
+    routing = analyse(*moves(draw_account, draw_server, seed))
+    assert [answer.depends for answer in routing.answers[1:]] == [goes, leaves]
+
+
+def test_what_is_explained_by_the_destination_is_said_so():
+    routing = analyse(*moves(any_account, least_of_the_others, seed=1))
+    assert "what looks like it may come from where accounts go" in routing.answers[2].says
+    rejects = {test.test: test.rejects for test in routing.tests if test.question == "source"}
+    assert rejects["score: odds ratio per +0.1 workload"]
+    assert not rejects["score, destination on offer: odds ratio"]
