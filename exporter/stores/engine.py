@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from zoneinfo import ZoneInfo
 
 import duckdb
 import msgspec
@@ -28,6 +29,7 @@ from exporter.stores.calendar import (
     span,
     windows,
 )
+from exporter.stores.ranges import Range
 from exporter.stores.state import one
 
 PORTION = 2_000_000
@@ -109,8 +111,11 @@ def select(table: str) -> str:
     return f"WITH {', '.join(before)} {selects[end]}" if before else selects[end]
 
 
-def prepare(engine: Engine, policy: Policy, as_of_us: int) -> Prepared:
-    """Make the calendar for one moment: zones by name, openings as moments, windows by zone."""
+def prepare(engine: Engine, policy: Policy, as_of_us: int, within: Range | None = None) -> Prepared:
+    """Make the calendar for one moment: zones by name, openings as moments, windows by zone.
+
+    A range takes the place of the three windows. Polls up to `carry_us` after its end speak, and none later could.
+    """
     names = engine.timezones()
     found = {name: find_zone(name) for name, _ in names}
     fallbacks = Counter({"timezone_missing": 0, "timezone_unknown": 0})
@@ -118,8 +123,10 @@ def prepare(engine: Engine, policy: Policy, as_of_us: int) -> Prepared:
         if (why := found[name][1]) is not None:
             fallbacks[why] += stores
     zones = list(dict.fromkeys(zone for zone, _ in found.values()))
-    by_zone = [windows(policy.windows, zone, as_of_us) for zone in zones]
+    by_zone = [windows_of(policy, zone, as_of_us, within) for zone in zones]
     first_us, last_us = span(by_zone or [Windows((as_of_us,) * 2, (as_of_us,) * 2, (as_of_us,) * 2)])
+    if within is not None:
+        as_of_us = min(as_of_us, last_us + policy.carry_us)
     horizon_us, until_us = first_us - policy.carry_us, max(last_us, as_of_us) + DAY_US
     days = dates_around(horizon_us, until_us)
     walls = sorted({(zones.index(found[name][0]), second) for name, second in engine.times_of_day()})
@@ -161,6 +168,11 @@ def prepare(engine: Engine, policy: Policy, as_of_us: int) -> Prepared:
         },
     }
     return Prepared(tables, fallbacks)
+
+
+def windows_of(policy: Policy, zone: ZoneInfo, as_of_us: int, within: Range | None) -> Windows:
+    """The three windows of a report for a zone, or the range in the place of each."""
+    return windows(policy.windows, zone, as_of_us) if within is None else within.windows(zone, as_of_us)
 
 
 _WINDOW_COLUMNS = (

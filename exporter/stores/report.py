@@ -6,14 +6,17 @@ the CSV's own digits too: what is rounded are the sums, not the parts.
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from exporter.stores.calendar import WINDOWS, AsOf, find_zone, span, windows
-from exporter.stores.engine import Columns, DuckEngine, Engine, Policy, prepare, select
+from exporter.stores.calendar import WINDOWS, AsOf, find_zone, span
+from exporter.stores.engine import Columns, DuckEngine, Engine, Policy, prepare, select, windows_of
+from exporter.stores.ranges import Range
 from exporter.stores.state import Database, one
 from foundation.csvtext import csv_text
 from foundation.errors import ConfigError
@@ -21,9 +24,9 @@ from foundation.errors import ConfigError
 ReportColumns: TypeAlias = Literal["official", "all"]
 Ticks: TypeAlias = npt.NDArray[np.int64]
 
-_UNITS = {"hour": ("minutes", 600_000, 2), "day": ("hours", 360_000, 4), "week": ("hours", 360_000, 4)}
+UNITS = {"hour": ("minutes", 600_000, 2), "day": ("hours", 360_000, 4), "week": ("hours", 360_000, 4)}
 """For each window: the unit of its columns, a last digit's worth of microseconds, and how many digits."""
-_PARTS = ("uptime", "downtime", "unknown", "assumed", "business")
+PARTS = ("uptime", "downtime", "unknown", "assumed", "business")
 QUANTITIES = tuple(f"{part}_{window}" for part in ("up", "down", "assumed", "business") for window in WINDOWS)
 _STATE = ("opened_us", "up_now", "last_evidence_us", "down_since_us", "down_polls", "timezone")
 
@@ -32,7 +35,8 @@ class Report(NamedTuple):
     """One report. `rows` has the columns of `sql/8_report.sql`, one row a store, sorted by store_id.
 
     `data_version` grows whenever a load changes anything, so that two reports of one version, moment and policy are
-    the same.
+    the same. Where it is of a range, `within`, each of the three windows is that range. `loaded`: by
+    kind of file, how many rows were read, and how many of them could not be.
     """
 
     as_of_us: int
@@ -40,6 +44,8 @@ class Report(NamedTuple):
     data_version: int
     rows: Columns
     fallbacks: Counter[str]
+    within: Range | None = None
+    loaded: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
 
 def resolve_as_of(database: Database, as_of: AsOf, now_us: int) -> tuple[int, int]:
@@ -51,14 +57,23 @@ def resolve_as_of(database: Database, as_of: AsOf, now_us: int) -> tuple[int, in
     return (newest if as_of == "max" else as_of), version
 
 
-def make_report(database: Database, policy: Policy, as_of_us: int) -> Report:
-    """The report on all stores. Raises StoreError."""
+def make_report(database: Database, policy: Policy, as_of_us: int, within: Range | None = None) -> Report:
+    """The report on all stores, of the three windows or of a range. Raises StoreError."""
     with database.reading() as cursor:
         (version,) = one(cursor, "SELECT data_version FROM about")
         (missing,) = one(cursor, "SELECT count(*) FROM stores WHERE store NOT IN (SELECT store FROM hours)")
-        rows, fallbacks = ask(DuckEngine(cursor, database.portion), policy, as_of_us)
+        rows, fallbacks = ask(DuckEngine(cursor, database.portion), policy, as_of_us, within)
+        loaded = count_loaded(cursor)
     fallbacks["hours_missing"] = missing
-    return Report(as_of_us, policy, version, rows, fallbacks)
+    return Report(as_of_us, policy, version, rows, fallbacks, within, loaded)
+
+
+def count_loaded(cursor: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:
+    """(rows read, rows that could not be) of all loads, by kind of file."""
+    found = cursor.execute(
+        "SELECT kind, sum(read_rows), sum(invalid) FROM ingests GROUP BY kind ORDER BY kind"
+    ).fetchall()
+    return {kind: (int(read), int(invalid)) for kind, read, invalid in found}
 
 
 class Reporter:
@@ -69,29 +84,30 @@ class Reporter:
         self._lock = threading.Lock()
         self._last: Report | None = None
 
-    def make(self, policy: Policy, as_of_us: int) -> Report:
+    def make(self, policy: Policy, as_of_us: int, within: Range | None = None) -> Report:
         """As `make_report`; whoever asks the same of the same data as the last one gets that. Raises StoreError."""
         with self._lock:
             with self._database.reading() as cursor:
                 (version,) = one(cursor, "SELECT data_version FROM about")
             last = self._last
-            if last is None or (last.policy, last.as_of_us, last.data_version) != (policy, as_of_us, version):
+            asked = (policy, as_of_us, version, within)
+            if last is None or (last.policy, last.as_of_us, last.data_version, last.within) != asked:
                 self._last = None  # two at a time are memory, too
-                last = self._last = make_report(self._database, policy, as_of_us)
+                last = self._last = make_report(self._database, policy, as_of_us, within)
             return last
 
 
-def ask(engine: Engine, policy: Policy, as_of_us: int) -> tuple[Columns, Counter[str]]:
+def ask(engine: Engine, policy: Policy, as_of_us: int, within: Range | None = None) -> tuple[Columns, Counter[str]]:
     """The report's rows from any engine, and for how many stores a default stood in."""
-    prepared = prepare(engine, policy, as_of_us)
+    prepared = prepare(engine, policy, as_of_us, within)
     engine.run(prepared)
     return engine.rows("report", ("store_id", *QUANTITIES, *_STATE), "store_id"), prepared.fallbacks
 
 
 def header(*, columns: ReportColumns = "official", official_typo: bool = False) -> list[str]:
     """The CSV's column names; `official_typo` writes the last week's uptime as the task's text does."""
-    parts = _PARTS if columns == "all" else _PARTS[:2]
-    names = ["store_id", *(f"{part}_last_{w}(in {_UNITS[w][0]})" for part in parts for w in WINDOWS)]
+    parts = PARTS if columns == "all" else PARTS[:2]
+    names = ["store_id", *(f"{part}_last_{w}(in {UNITS[w][0]})" for part in parts for w in WINDOWS)]
     return [name.replace("uptime_last_week", "update_last_week") if official_typo else name for name in names]
 
 
@@ -99,17 +115,17 @@ def to_csv(
     report: Report, *, columns: ReportColumns = "official", official_typo: bool = False, raw: bool = False
 ) -> str:
     """The report as CSV, lines ended by a newline. `raw`: ids as they came."""
-    parts = _PARTS if columns == "all" else _PARTS[:2]
-    by_window = {window: _rounded(report.rows, window) for window in WINDOWS}
-    digits = [_decimals(by_window[w][part], _UNITS[w][2]) for part in parts for w in WINDOWS]
+    parts = PARTS if columns == "all" else PARTS[:2]
+    by_window = {window: rounded(report.rows, window) for window in WINDOWS}
+    digits = [_decimals(by_window[w][part], UNITS[w][2]) for part in parts for w in WINDOWS]
     rows = zip(report.rows["store_id"].tolist(), *digits, strict=True)
     return csv_text([header(columns=columns, official_typo=official_typo), *rows], raw=raw)
 
 
-def _rounded(rows: Columns, window: str) -> dict[str, Ticks]:
+def rounded(rows: Columns, window: str) -> dict[str, Ticks]:
     """Each part in last digits. Sums are rounded and parts are their differences, so that they add up, and none is
     more than one digit off."""  # noqa: D205, D209
-    tick = _UNITS[window][1]
+    tick = UNITS[window][1]
 
     def digits(time_us: Ticks) -> Ticks:
         return (time_us + tick // 2) // tick
@@ -163,16 +179,18 @@ class StoreReport(NamedTuple):
     polls: list[Poll]
 
 
-def explain_store(database: Database, policy: Policy, as_of_us: int, store_id: str) -> StoreReport | None:
-    """One store's report with the polls behind it, over all three windows; None for a store that nothing names."""
+def explain_store(
+    database: Database, policy: Policy, as_of_us: int, store_id: str, within: Range | None = None
+) -> StoreReport | None:
+    """One store's report with the polls behind it, over all that it is of; None for a store that nothing names."""
     with database.reading() as cursor:
         found = cursor.execute("SELECT store, timezone FROM stores WHERE store_id = ?", [store_id]).fetchone()
         if found is None:
             return None
         (version,) = one(cursor, "SELECT data_version FROM about")
-        rows, fallbacks = ask(DuckEngine(cursor, store=found[0]), policy, as_of_us)
+        rows, fallbacks = ask(DuckEngine(cursor, store=found[0]), policy, as_of_us, within)
         zone, fallback = find_zone(found[1])
-        start_us, end_us = span([windows(policy.windows, zone, as_of_us)])
+        start_us, end_us = span([windows_of(policy, zone, as_of_us, within)])
         hours = cursor.execute("SELECT weekday, start_s, end_s FROM hours ORDER BY weekday, start_s, end_s").fetchall()
         segments = cursor.execute(f"{select('segments')} ORDER BY start_us").fetchall()
         known = cursor.execute(
@@ -180,10 +198,11 @@ def explain_store(database: Database, policy: Policy, as_of_us: int, store_id: s
             "WHERE start_us < end_us ORDER BY ALL"
         ).fetchall()
         polls = cursor.execute(
-            "SELECT at_us, up FROM polls WHERE at_us >= ? AND at_us <= ? ORDER BY at_us", [start_us, as_of_us]
+            "SELECT at_us, up FROM polls WHERE at_us >= ? AND at_us <= ? ORDER BY at_us",
+            [start_us, as_of_us if within is None else end_us],
         ).fetchall()
     return StoreReport(
-        report=Report(as_of_us, policy, version, rows, fallbacks),
+        report=Report(as_of_us, policy, version, rows, fallbacks, within),
         timezone=found[1] or "",
         zone=zone.key,
         fallback=fallback,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from exporter.stores.engine import STATEMENTS, TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared
-from exporter.stores.report import Report, ask
+from exporter.stores.ranges import Range
+from exporter.stores.report import Report, ask, count_loaded
 from exporter.stores.state import Database, one
 from foundation.errors import ConfigError, StoreError
 
@@ -60,7 +61,7 @@ def _column(values: list[Any]) -> Any:
     return np.ma.masked_array(whole, missing) if any(missing) else whole
 
 
-def make_report(database: Database, policy: Policy, as_of_us: int) -> Report:
+def make_report(database: Database, policy: Policy, as_of_us: int, within: Range | None = None) -> Report:
     """As `report.make_report`. Raises ConfigError where Spark is not installed."""
     try:
         from pyspark.sql import SparkSession  # noqa: PLC0415, the extra is optional
@@ -70,15 +71,16 @@ def make_report(database: Database, policy: Policy, as_of_us: int) -> Report:
         with database.reading() as cursor:
             (version,) = one(cursor, "SELECT data_version FROM about")
             (missing,) = one(cursor, "SELECT count(*) FROM stores WHERE store NOT IN (SELECT store FROM hours)")
+            loaded = count_loaded(cursor)
             tables = {name: str(Path(folder) / f"{name}.parquet") for name in TABLES}
             for name, location in tables.items():
                 cursor.execute(f"COPY {name} TO '{location}' (FORMAT parquet)")
         builder = SparkSession.builder.appName("tidewatch stores").config("spark.sql.session.timeZone", "UTC")
         try:
             session = builder.getOrCreate()
-            rows, fallbacks = ask(SparkEngine(session, tables), policy, as_of_us)
+            rows, fallbacks = ask(SparkEngine(session, tables), policy, as_of_us, within)
             session.stop()
         except Exception as exc:  # Spark's own errors come in too many kinds
             raise StoreError(f"Spark: {(str(exc).splitlines() or [type(exc).__name__])[0]}") from exc
     fallbacks["hours_missing"] = missing
-    return Report(as_of_us, policy, version, rows, fallbacks)
+    return Report(as_of_us, policy, version, rows, fallbacks, within, loaded)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.stores.calendar import to_us
 from exporter.stores.engine import Policy
+from exporter.stores.ranges import Range
 from exporter.stores.report import make_report
 from exporter.stores.state import Database
 
@@ -28,10 +29,13 @@ AS_OF = [datetime(2024, 3, 13, 15, 30, tzinfo=UTC), datetime(2024, 11, 6, 3, 0, 
 class Model:
     """One store, by the rules as they are written down and nothing else."""
 
-    def __init__(self, zone, hours, polls, as_of, interpolation, *, outside=False):
+    def __init__(self, zone, hours, polls, as_of, interpolation, *, outside=False, within=None):
         self.zone, self.hours, self.as_of, self.interpolation = ZoneInfo(zone), hours, as_of, interpolation
         self.outside = outside
         self.first = as_of - WINDOWS["week"]
+        if within:
+            self.first = self.moment_of(within[0])
+            self.as_of = as_of = min(as_of, max(self.first, self.moment_of(within[1])) + CARRY)
         horizon = self.first - CARRY
         minutes = [horizon - timedelta(days=2) + n * MINUTE for n in range(11 * 1440)]
         self.segment = {}
@@ -43,6 +47,14 @@ class Model:
         self.polls = sorted(
             (at, up) for at, up in polls.items() if horizon <= at <= as_of and (outside or self.is_open(at))
         )
+
+    def moment_of(self, edge):
+        return edge.replace(tzinfo=edge.tzinfo or self.zone).astimezone(UTC)
+
+    def is_within(self, at, start, end):
+        """By the wall clock where an edge is one."""
+        local = at.astimezone(self.zone).replace(tzinfo=None)
+        return (at if start.tzinfo else local) >= start and (at if end.tzinfo else local) < end
 
     def is_open(self, at):
         if not self.hours:
@@ -68,10 +80,12 @@ class Model:
         return min(inside, key=lambda p: (abs(p[0] - at), -p[0].timestamp()))
 
     def times(self, length):
-        """Microseconds (up, down, assumed, business)."""
+        """Microseconds (up, down, assumed, business) of the last `length`."""
+        return self.sums(self.as_of - length + n * MINUTE for n in range(length // MINUTE))
+
+    def sums(self, minutes):
         up = down = assumed = business = 0
-        for n in range(length // MINUTE):
-            at = self.as_of - length + n * MINUTE
+        for at in minutes:
             if at not in self.segment:
                 continue
             business += 1
@@ -126,6 +140,29 @@ def check(database, store, interpolation, *, outside):
         assert got == model.times(length), window
 
 
+@st.composite
+def ranges(draw, as_of):
+    """Edges are whole days of a wall clock, or moments; also after the newest poll."""
+    edges = st.one_of(
+        st.integers(-7, 3).map(lambda n: datetime.combine(as_of.date(), datetime.min.time()) + n * WINDOWS["day"]),
+        st.integers(-7 * 720, 2000).map(lambda n: as_of + n * 2 * MINUTE),
+    )
+    start = draw(edges)
+    length = draw(st.sampled_from([2 * MINUTE, WINDOWS["hour"], WINDOWS["day"], 3 * WINDOWS["day"]]))
+    return start, start + length
+
+
+def check_range(database, store, interpolation, start, end, *, outside):
+    as_of, zone, hours, polls = store
+    put(database, zone, hours, polls.items())
+    policy = Policy(interpolation, use_outside_polls=outside)
+    rows = make_report(database, policy, to_us(as_of), Range(start, end, "")).rows
+    model = Model(zone, hours, polls, as_of, interpolation, outside=outside, within=(start, end))
+    want = model.sums(at for at in model.segment if at < as_of and model.is_within(at, start, end))
+    got = tuple(int(rows[f"{part}_week"][0]) for part in ("up", "down", "assumed", "business"))
+    assert got == want
+
+
 INTERPOLATIONS = st.sampled_from(["nearest", "previous", "next"])
 
 
@@ -142,6 +179,13 @@ def test_the_report_is_what_a_look_at_every_minute_finds(database, store, interp
 @settings(max_examples=80)
 def test_the_report_is_what_a_look_at_every_minute_finds_in_many_worlds(database, store, interpolation, outside):
     check(database, store, interpolation, outside=outside)
+
+
+@pytest.mark.slow
+@given(st.data(), stores(), INTERPOLATIONS, st.booleans())
+@settings(max_examples=10)
+def test_any_range_is_what_a_look_at_every_minute_finds(database, data, store, interpolation, outside):
+    check_range(database, store, interpolation, *data.draw(ranges(store[0])), outside=outside)
 
 
 @pytest.mark.slow
