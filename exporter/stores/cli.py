@@ -9,7 +9,7 @@ from typing import Any, Literal
 import click
 
 from exporter.stores.calendar import as_of_us
-from foundation.flags import DurationType, InstantType, address_options, web_options
+from foundation.flags import DurationType, InstantType, ZoneType, address_options, web_options
 from foundation.logfmt import LEVELS, start_logging
 from foundation.output import replacing
 from foundation.terminal import echo, printable
@@ -42,6 +42,22 @@ def _policy(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Hour, day and week up to that moment, or the last complete local ones.",
         ),
         click.option("--use-outside-polls", is_flag=True, help="Polls outside of business hours are evidence, too."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _range(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that name any range, in place of the last hour, day and week."""
+    own = "in each store's zone unless it names one"
+    options = (
+        click.option("--from", "start", metavar="TIME", help=f"Report on a range that begins here, {own}."),
+        click.option("--to", "end", metavar="TIME", help=f"It ends before this, {own}; default: --as-of."),
+        click.option("--month", metavar="2026-10", help="Report on a month of each store's zone, or of --tz."),
+        click.option("--quarter", metavar="2026-Q3", help="The same for a quarter."),
+        click.option("--last", metavar="DURATION", help="Report on so long before --as-of, for example 30d."),
+        click.option("--tz", "zone", type=ZoneType(), help="One zone for the range of all stores."),
     )
     for option in reversed(options):
         command = option(command)
@@ -104,6 +120,15 @@ def load(database: Path, **files: tuple[Path, ...]) -> None:
 )
 @click.option("--official-typo", is_flag=True, help="Write uptime_last_week as update_last_week.")
 @click.option("--raw", is_flag=True, help="In CSV, ids as they came: no escapes.")
+@_range
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "json", "ndjson", "parquet"]),
+    default="csv",
+    show_default=True,
+    help="What is written.",
+)
 @click.option("--explain", metavar="STORE", help="Instead of the CSV, explain this store's numbers.")
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
 @click.option("--output", type=_PATHS, help="Write here, not to stdout.")
@@ -117,29 +142,42 @@ def report(
     columns: Literal["official", "all"],
     official_typo: bool,
     raw: bool,
+    form: Literal["csv", "json", "ndjson", "parquet"],
     explain: str | None,
     engine: str,
     output: Path | None,
+    **named: Any,
 ) -> None:
-    """Print uptime and downtime of every store as CSV: last hour in minutes, last day and week in hours."""
+    """Print uptime and downtime of every store: last hour in minutes, last day and week in hours.
+
+    With a range (--month, --quarter, --last, or --from and --to), hours and percentages of business time in that
+    range. What has to be read beside the figures goes to stderr; exit code 4 when nothing could be judged.
+    """
     from exporter.stores.engine import Policy
+    from exporter.stores.figures import caveats, require_judged
+    from exporter.stores.formats import body
+    from exporter.stores.ranges import Wanted, find_range
     from exporter.stores.render import to_text
-    from exporter.stores.report import explain_store, make_report, require_known, resolve_as_of, to_csv
+    from exporter.stores.report import explain_store, make_report, require_known, resolve_as_of
     from exporter.stores.spark import make_report as make_report_on_spark
     from exporter.stores.state import Database
 
     policy = Policy(interpolation, windows, use_outside_polls=use_outside_polls)
     with Database(database, create=False) as opened:
         as_of_us, _ = resolve_as_of(opened, as_of, time.time_ns() // 1000)
+        within = find_range(Wanted(**named), as_of_us)
         if explain is not None:
-            found = require_known(explain_store(opened, policy, as_of_us, explain), explain)
-            text = "".join(f"{printable(line)}\n" for line in to_text(explain, found))
+            found = require_known(explain_store(opened, policy, as_of_us, explain, within), explain)
+            made, written = None, "".join(f"{printable(line)}\n" for line in to_text(explain, found)).encode()
         else:
-            make = make_report_on_spark if engine == "spark" else make_report
-            made = make(opened, policy, as_of_us)
-            text = to_csv(made, columns=columns, official_typo=official_typo, raw=raw)
+            made = (make_report_on_spark if engine == "spark" else make_report)(opened, policy, as_of_us, within)
+            written = body(made, form, columns=columns, official_typo=official_typo, raw=raw)
     with replacing(output or Path("-")) as stream:
-        stream.write(text.encode())
+        stream.write(written)
+    if made is not None:
+        for line in caveats(made):
+            echo(line, err=True)
+        require_judged(made)
 
 
 @stores.command()

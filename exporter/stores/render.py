@@ -27,13 +27,15 @@ def _exact(seconds: float) -> str:
 
 
 def totals(found: StoreReport) -> dict[str, dict[str, float]]:
-    """For each window, seconds of business time, up, down, unknown, and assumed."""
+    """For each window, or for the range, seconds of business time, up, down, unknown, and assumed."""
     rows = found.report.rows
     told = {}
-    for window in WINDOWS:
+    for window in WINDOWS if found.report.within is None else WINDOWS[-1:]:
         numbers = {part: int(rows[f"{part}_{window}"][0]) for part in _PARTS}
         numbers["unknown"] = numbers["business"] - numbers["up"] - numbers["down"]
-        told[window] = {f"{part}_seconds": number / 1e6 for part, number in numbers.items()}
+        told["range" if found.report.within else window] = {
+            f"{part}_seconds": number / 1e6 for part, number in numbers.items()
+        }
     return told
 
 
@@ -79,11 +81,14 @@ def to_text(store_id: str, found: StoreReport) -> Iterator[str]:
     if not found.hours:
         yield "  open around the clock: no row of hours names it"
     for window, numbers in totals(found).items():
-        yield f"last {window}: " + ", ".join(f"{k.removesuffix('_seconds')} {_exact(v)} s" for k, v in numbers.items())
+        yield f"{found.report.within.text() if found.report.within else f'last {window}'}: " + ", ".join(
+            f"{k.removesuffix('_seconds')} {_exact(v)} s" for k, v in numbers.items()
+        )
     for p in found.pieces:
         by = "" if p.poll_us is None else f", by the poll of {stamp(p.poll_us)}"
         kind = "" if p.state == "unknown" else " observed" if p.observed else " assumed"
         yield f"  {stamp(p.start_us)} - {stamp(p.end_us)}  {p.state}{kind}{by}"
     outside = sum(not p.inside for p in found.polls)
     what = "" if found.report.policy.use_outside_polls else " and no evidence"
-    yield f"{len(found.polls)} polls in these windows, {outside} of them outside business hours{what}"
+    where = "these windows" if found.report.within is None else "this range"
+    yield f"{len(found.polls)} polls in {where}, {outside} of them outside business hours{what}"

@@ -81,7 +81,8 @@ def test_what_load_makes_is_private_whatever_the_umask(stores, tmp_path):
 def test_report_prints_the_csv_with_the_columns_that_are_asked_for(loaded, tmp_path):
     code, out, err = loaded("report", "--as-of", "2023-01-23 12:00")
     lines = out.splitlines()
-    assert (code, err, lines[1]) == (0, "", "a,0.00,1.7417,1.7417,60.00,1.2583,1.2583")  # until 10:44:30.25
+    low = "low coverage: of the business time of the last week, 50.0 % unknown\n"
+    assert (code, err, lines[1]) == (0, low, "a,0.00,1.7417,1.7417,60.00,1.2583,1.2583")  # until 10:44:30.25
     assert loaded("report", "--as-of", "2023-01-23T13:00+01:00")[1] == out
     assert loaded("report", "--as-of", "max")[1].splitlines()[1] == "a,29.50,1.7417,1.7417,30.50,0.5083,0.5083"
     typo = loaded("report", "--official-typo")[1]
@@ -90,8 +91,34 @@ def test_report_prints_the_csv_with_the_columns_that_are_asked_for(loaded, tmp_p
     units = {"hour": "(in minutes)", "day": "(in hours)", "week": "(in hours)"}
     parts = ("uptime", "downtime", "unknown", "assumed", "business")
     assert everything == ["store_id", *(f"{part}_last_{window}{units[window]}" for part in parts for window in units)]
-    assert loaded("report", "--as-of", "2023-01-23 12:00", "--output", "out.csv") == (0, "", "")
+    assert loaded("report", "--as-of", "2023-01-23 12:00", "--output", "out.csv") == (0, "", low)
     assert (tmp_path / "out.csv").read_text() == out
+
+
+@pytest.mark.slow
+def test_report_is_of_any_range_and_of_nothing_ends_with_4(loaded):
+    code, out, err = loaded("report", "--month", "2023-01", "--as-of", "2023-01-31")
+    assert (code, err) == (
+        0, "low coverage: of the business time of 2023-01 in the zone of each store, 90.0 % unknown\n"
+    )  # fmt: skip
+    assert out.splitlines()[1].split(",")[:6] == [
+        "a",
+        "UTC",
+        "2023-01-01T00:00:00Z",
+        "2023-01-31T00:00:00Z",
+        "15.0000",
+        "1.7417",
+    ]
+    code, out, err = loaded(
+        "report", "--from", "2022-01-01", "--to", "2022-01-02", "--tz", "Asia/Kolkata", "--format", "json"
+    )
+    assert (code, '"range":"2022-01-01 to 2022-01-02 in Asia/Kolkata"' in out) == (4, True)
+    assert "nothing was judged: no poll speaks for any business time of 2 stores" in err
+    assert (
+        loaded("report", "--explain", "a", "--last", "2d")[1]
+        .splitlines()[-4]
+        .startswith("the last 2d: business 8100 s, up")
+    )
 
 
 @pytest.mark.slow
