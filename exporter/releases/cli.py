@@ -12,10 +12,12 @@ import msgspec
 
 from exporter.releases.bulk.reading import Input, Reading
 from exporter.releases.bulk.table import Table
+from exporter.releases.compare.exposure import ALIKE, Exposure, SharesError
 from exporter.releases.compare.settings import DETECTORS, Settings
 from exporter.releases.render import html, json, text
 from exporter.releases.render import picture as pictures
 from exporter.releases.report import Analysis, Report, analyse
+from exporter.releases.shares import read_shares
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, SourceError
 from foundation.flags import DurationType
@@ -36,7 +38,9 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     options: tuple[Callable[[Any], Any], ...] = (
         click.option("--baseline", help="The build to compare with; the lowest version unless named."),
         click.option(
-            "--exposure", default=1.0, show_default=True, help="Users of the candidate for one of the baseline."
+            "--exposure",
+            metavar="NUMBER|FILE",
+            help="Users of the candidate for one of the baseline: a number, or a file of shares over time.",
         ),
         click.option("--alpha", default=0.05, show_default=True, help="Chance of any false alarm of the evidence."),
         click.option("--threshold", default=1.25, show_default=True, help="Threshold of mean-threshold."),
@@ -88,7 +92,7 @@ def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | N
         result = json.as_json(made)
     elif form == "html":
         picture = io.BytesIO()
-        pictures.draw(made.given.table, made.analysis, picture, exposure=made.settings.exposure)
+        pictures.draw(made.given.table, made.analysis, picture, exposure=made.exposure)
         result = html.as_html(made, picture.getvalue()).encode()
     else:
         result = printable_text(text.as_text(made)).encode()
@@ -113,8 +117,7 @@ def heatmap(file: str, *, output: Path | None, follow: bool, column_s: int | Non
     made = _report(file, settings, ("evidence", "onset"))
     _complain(made.given)
     picture = io.BytesIO()
-    exposure = made.settings.exposure
-    pictures.draw(made.given.table, made.analysis, picture, form, exposure=exposure, column_s=column_s)
+    pictures.draw(made.given.table, made.analysis, picture, form, exposure=made.exposure, column_s=column_s)
     with replacing(output) as out:
         out.write(picture.getvalue())
 
@@ -126,12 +129,12 @@ def _follow(file: str, settings: dict[str, Any]) -> None:
 
     from exporter.releases.render import terminal
 
-    baseline = settings.pop("baseline")
-    chosen = _settings(settings)
+    baseline, named = settings.pop("baseline"), settings.pop("exposure")
+    chosen, exposure = _exposed(settings, named)
 
     def compare(table: Table) -> Analysis:
-        named = baseline if baseline in table.builds else None  # it may not have come yet
-        return analyse(table, chosen, baseline=named, detectors=("evidence", "onset"))
+        there = baseline if baseline in table.builds else None  # it may not have come yet
+        return analyse(table, chosen, baseline=there, detectors=("evidence", "onset"), exposure=exposure)
 
     async def run() -> None:
         clock = SystemClock()
@@ -148,10 +151,30 @@ def _settings(settings: dict[str, Any]) -> Settings:
 
 
 def _report(file: str, settings: dict[str, Any], detectors: tuple[str, ...]) -> Report:
-    baseline = settings.pop("baseline")
-    chosen = _settings(settings)
+    baseline, named = settings.pop("baseline"), settings.pop("exposure")
+    chosen, exposure = _exposed(settings, named)
     given = _read(file)
-    return Report(given, chosen, analyse(given.table, chosen, baseline=baseline, detectors=detectors))
+    try:
+        analysis = analyse(given.table, chosen, baseline=baseline, detectors=detectors, exposure=exposure)
+    except SharesError as exc:
+        raise ConfigError(f"--exposure {named}: {exc}") from exc
+    return Report(given, chosen, analysis, exposure)
+
+
+def _exposed(settings: dict[str, Any], named: str | None) -> tuple[Settings, Exposure]:
+    """The settings, with the number of users or the shares that `--exposure` names."""
+    if named is None:
+        return _settings(settings), ALIKE
+    try:
+        number: float | None = float(named)
+    except ValueError:
+        number = None
+    if number is not None:
+        return _settings({**settings, "exposure": number}), Exposure(number, named=True)
+    try:
+        return _settings(settings), Exposure(shares=read_shares(Path(named)), named=True)
+    except SharesError as exc:
+        raise ConfigError(f"--exposure {named}: {exc}") from exc
 
 
 def _read(file: str) -> Input:

@@ -8,15 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from exporter.releases.bulk.grid import blocks
 from exporter.releases.bulk.overlap import Overlap
 from exporter.releases.bulk.reading import Input
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Alert, Bins, Counts, Detector
+from exporter.releases.compare.exposure import ALIKE, Exposure
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.settings import DETECTORS, Settings, choose_baseline, make_detectors
 from exporter.releases.compare.statistics import Floats, log_evidence, p_values, q_values, rate_ratios
+from exporter.releases.compare.varying import Strata
 
 
 class CodeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,19 @@ class _Figures(NamedTuple):
 
     errors: Pair[Counts]
     dispersion: Floats
+    strata: Strata | None = None
+    """Where the exposure varies."""
+
+
+class Users(NamedTuple):
+    """How many users a candidate had for one of the baseline, over the bins compared; None where there were none.
+
+    unknown_bins: bins that were not compared as the users were unknown, or one of the two builds had none.
+    """
+
+    least: float | None
+    most: float | None
+    unknown_bins: int
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +84,8 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     alerts: list[BuildAlert] = []
     silent: list[Silence] = []
     bins: int = 0
+    users: dict[str, Users] = {}
+    """Of each candidate, where shares were given."""
     compared: dict[str, int] = {}
     """Bins of each candidate that it shares with the baseline, out of `bins`."""
 
@@ -78,12 +96,21 @@ class Report(NamedTuple):
     given: Input
     settings: Settings
     analysis: Analysis
+    exposure: Exposure = ALIKE
 
 
 def analyse(
-    table: Table, settings: Settings, *, baseline: str | None = None, detectors: Sequence[str] = DETECTORS
+    table: Table,
+    settings: Settings,
+    *,
+    baseline: str | None = None,
+    detectors: Sequence[str] = DETECTORS,
+    exposure: Exposure = ALIKE,
 ) -> Analysis:
-    """Compare every other build with the baseline. Raises ConfigError when there is no such baseline."""
+    """Compare every other build with the baseline. Raises ConfigError when there is no such baseline.
+
+    `exposure`: of the candidates; where it has no shares over time, the number is that of the settings.
+    """
     base = choose_baseline(table.builds, baseline)
     totals = table.totals()
     analysis = Analysis(baseline=base, builds=dict(zip(table.builds, totals.sum(1).tolist(), strict=True)))
@@ -93,7 +120,7 @@ def analyse(
     watched = len(table.codes) * len(candidates)
     logs = {place: AlertLog(make_detectors(settings, watched, detectors)) for place in candidates}
     at = table.builds.index(base)
-    overlap = Overlap(table, at, settings.bin_s)
+    overlap = Overlap(table, at, settings.bin_s, exposure)
     for block in blocks(table, settings.bin_s):
         overlap.add(block)
         for place, log in logs.items():
@@ -103,9 +130,11 @@ def analyse(
         build, alerts = table.builds[place], logs[place].alerts()
         analysis.alerts.extend(BuildAlert(build, alert) for alert in alerts)
         errors = Pair(*(totals[[at, place]] - overlap.apart[place]))
-        figures = _Figures(errors, overlap.moments[place].dispersion())
+        figures = _Figures(errors, overlap.moments[place].dispersion(), overlap.strata(place))
         analysis.codes.extend(_compare(build, table.codes, figures, settings, _alarms(alerts)))
         analysis.compared[build] = overlap.bins(place)
+        if exposure.shares is not None:
+            analysis.users[build] = _users(overlap.users(place), overlap.unknown[place])
         gaps = silences(overlap.starts, overlap.records(place), settings.bin_s, settings.bins)
         analysis.silent.extend(Silence(build, *gap) for gap in gaps)
     return analysis
@@ -158,11 +187,11 @@ def _compare(
     build: str, codes: Sequence[int], figures: _Figures, settings: Settings, alarms: Mapping[int, int]
 ) -> Iterator[CodeResult]:
     """One build's codes. alarms: start of each code's first alert by evidence."""
-    errors = figures.errors
-    ratios = rate_ratios(errors, settings.exposure)
-    p = p_values(errors, exposure=settings.exposure)
+    errors, strata = figures.errors, figures.strata
+    ratios = strata.rate_ratios() if strata else rate_ratios(errors, settings.exposure)
+    p = strata.p_values() if strata else p_values(errors, exposure=settings.exposure)
     q = q_values(p)
-    logs = log_evidence(errors, exposure=settings.exposure)
+    logs = strata.log_evidence() if strata else log_evidence(errors, exposure=settings.exposure)
     for i, code in enumerate(codes):
         yield CodeResult(
             code=code,
@@ -179,6 +208,11 @@ def _compare(
             dispersion=_finite(figures.dispersion[i]),
             alarm_at=alarms.get(code),
         )
+
+
+def _users(ratios: Floats, unknown: int) -> Users:
+    known = ratios[np.isfinite(ratios)]
+    return Users(float(known.min()), float(known.max()), unknown) if len(known) else Users(None, None, unknown)
 
 
 def _finite(value: float) -> float | None:

@@ -1,30 +1,40 @@
 """Which bins of a whole input two builds have in common. Pure."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from exporter.releases.bulk.grid import Block
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Bins, Counts
+from exporter.releases.compare.exposure import Exposure
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.presence import Presence
-from exporter.releases.compare.statistics import Moments
+from exporter.releases.compare.statistics import Floats, Moments
+from exporter.releases.compare.varying import Strata
 
 
 class Overlap:
     """The bins that each build shares with the baseline, and what is kept of all once the detectors have seen them.
 
-    Not shared are the bins before a build's first whole one, and those in which the baseline has gone.
+    Not shared are the bins before a build's first whole one, those in which the baseline has gone, and those of whose
+    users nothing is known, or that one of the two has none.
 
     moments: of each build, over the bins that it shares. apart: errors of the baseline and of each build in the other
-    ones. (builds, pair, codes).
+    ones. (builds, pair, codes). unknown: bins of each build that only the users keep from being shared.
     """
 
-    def __init__(self, table: Table, baseline: int, bin_s: int) -> None:
+    def __init__(self, table: Table, baseline: int, bin_s: int, exposure: Exposure) -> None:
         self._baseline = baseline
+        self._builds, self._bin_s, self._exposure = table.builds, bin_s, exposure
         builds, codes = len(table.builds), len(table.codes)
         self.apart = np.zeros((builds, 2, codes), np.int64)
         self.moments = [Moments(codes) for _ in range(builds)]
+        self.unknown = [0] * builds
         self.starts: list[int] = []
+        self._users = np.ones((0, builds))
+        self._strata: list[list[Strata]] = [[] for _ in range(builds)]
+        self._users_seen: list[Floats] = []
         self._by_build: list[Counts] = []
         self._presence = Presence()
         self._shared = np.zeros((0, builds), np.bool_)
@@ -41,10 +51,29 @@ class Overlap:
         self._by_build.append(sums.sum(2))
         there = [self._step(bin_) for bin_ in self._by_build[-1]]
         self._shared = np.array(there)[:, None] & (starts[:, None] >= self._since)
+        if self._exposure.shares is not None:
+            self._weigh(starts.tolist())
         for place, shared in enumerate(self._shared.T):
             self.moments[place].add(sums[shared, place])
             if not shared.all():
                 self.apart[place] += sums[~shared][:, [self._baseline, place]].sum(0)
+            if self._exposure.shares is not None and shared.any() and place != self._baseline:
+                came = Pair(sums[shared, self._baseline], sums[shared, place])
+                self._strata[place].append(Strata.of(came, self._users[shared, place]))
+
+    def _weigh(self, starts: Sequence[int]) -> None:
+        """Leave out the bins whose users are unknown or none; and the users of the others, (bins, builds)."""
+        users = np.ones((len(starts), len(self._builds)))
+        for place, build in enumerate(self._builds):
+            if place != self._baseline:
+                builds = Pair(self._builds[self._baseline], build)
+                users[:, place] = self._exposure.ratios(builds, starts, self._bin_s, alone=len(self._builds) == 2)
+        usable = np.isfinite(users) & (users > 0)
+        for place, lost in enumerate((self._shared & ~usable).sum(0).tolist()):
+            self.unknown[place] += lost
+        self._shared &= usable
+        self._users = np.where(usable, users, 1.0)
+        self._users_seen.append(np.where(self._shared, users, np.nan))
 
     def _step(self, by_build: Counts) -> bool:
         """Whether the baseline was there in a bin. One in which nobody sent is no evidence. by_build: (builds,)."""
@@ -55,11 +84,21 @@ class Overlap:
     def pair(self, block: Block, place: int) -> Bins:
         """The baseline and a build in the block that was added last; bins that they do not share are empty."""
         pair = block.pair(Pair(self._baseline, place))
+        if self._exposure.shares is not None:
+            pair = pair._replace(exposure=self._users[:, place])
         shared = self._shared[:, place]
         if shared.all():
             return pair
         rows = shared[pair.place]
         return pair._replace(place=pair.place[rows], counts=Pair(*(counts[rows] for counts in pair.counts)))
+
+    def strata(self, place: int) -> Strata | None:
+        """A build's errors and the baseline's by exposure, where that varies and they share a bin."""
+        return Strata.merged(self._strata[place]) if self._strata[place] else None
+
+    def users(self, place: int) -> Floats:
+        """Users of a build for one of the baseline in each bin, where they vary; nan where the bin is not shared."""
+        return np.concatenate([part[:, place] for part in self._users_seen])
 
     def bins(self, place: int) -> int:
         """Bins that a build shares with the baseline."""

@@ -29,6 +29,7 @@ class Bins(NamedTuple):
     """Closed bins in a row, the first of them `[start_s, start_s + bin_s)`, and the seconds in them that had records.
 
     size: number of bins. place: the bin of each second, ascending, (seconds,). counts: (seconds, codes) each.
+    exposure: users of the candidate for one of the baseline, (bins,), where they vary; None: as the detector was made.
     """
 
     start_s: int
@@ -36,11 +37,13 @@ class Bins(NamedTuple):
     size: int
     place: Counts
     counts: Pair[Counts]
+    exposure: Floats | None = None
 
     @classmethod
-    def one(cls, start_s: int, bin_s: int, counts: Pair[Counts]) -> Self:
+    def one(cls, start_s: int, bin_s: int, counts: Pair[Counts], exposure: float | None = None) -> Self:
         """A single bin."""
-        return cls(start_s, bin_s, 1, np.zeros(len(counts.baseline), np.int64), counts)
+        place = np.zeros(len(counts.baseline), np.int64)
+        return cls(start_s, bin_s, 1, place, counts, None if exposure is None else np.array([exposure]))
 
     def start_of(self, place: int) -> int:
         """Start of a bin; of the one after it, its end."""
@@ -122,12 +125,13 @@ def sums_by_bin(counts: Counts, place: Counts, size: int) -> Counts:
     return sums
 
 
-def cusum_steps(ratio: float, exposure: float) -> Pair[float]:
-    """What one error of each build adds to a log likelihood ratio; the baseline's is negative.
+def cusum_steps(ratio: float, exposure: float, by_bin: Floats | None = None) -> Pair[Floats]:
+    """What one error of each build adds to a log likelihood ratio in each bin; the baseline's is negative.
 
-    The ratio is that of "the rate is `ratio` times as high" to "equal".
+    The ratio is that of "the rate is `ratio` times as high" to "equal". (bins, 1), or (1, 1) where `by_bin` is None.
     """
-    down = math.log((1 + ratio * exposure) / (1 + exposure))
+    users = np.array([exposure] if by_bin is None else by_bin)[:, None]
+    down = np.log((1 + ratio * users) / (1 + users))
     return Pair(baseline=-down, candidate=math.log(ratio) - down)
 
 

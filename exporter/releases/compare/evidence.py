@@ -18,6 +18,7 @@ from exporter.releases.compare.detectors import (
 )
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Floats, log_evidence, log_evidence_bound
+from exporter.releases.compare.varying import Mixture
 
 RECOVERY_RATIO = 1.5  # a CUSUM against it drifts to neither side at a ratio of 1.22: about the task's own 1.25
 RECOVERED = math.log(100)
@@ -39,7 +40,8 @@ class Evidence:
         self.threshold = math.log(max(1, watched) / alpha)
         self._exposure = exposure
         self._quiet_bins = quiet_bins
-        self._steps = cusum_steps(RECOVERY_RATIO, exposure)
+        self._mixture: Mixture | None = None
+        """Where the evidence stands since the code's last alert ended, where the exposure varies."""
         self.totals = np.zeros((2, 0), np.int64)
         """Errors since the start. (pair, codes)."""
         self.peaks = np.zeros(0)
@@ -51,6 +53,8 @@ class Evidence:
     @property
     def scores(self) -> Floats:
         """Natural logs of the e-values. (codes,)."""
+        if self._mixture is not None:
+            return self._mixture.log_evidence()
         return log_evidence(Pair(*(self.totals - self._cleared)), exposure=self._exposure)
 
     def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
@@ -59,10 +63,17 @@ class Evidence:
         places = {code: place for place, code in enumerate(codes)}
         came = np.stack(closed.sums())
         totals = self.totals[:, None] + came.cumsum(1)
-        scores = self._scores(totals - self._cleared[:, None], np.minimum(self.peaks, self.threshold))
+        if closed.exposure is None:
+            self._mixture = None
+            scores = self._scores(totals - self._cleared[:, None], np.minimum(self.peaks, self.threshold))
+        else:
+            mixture = (self._mixture or Mixture.begin(0)).grown(len(codes))
+            self._mixture, scores = mixture.step(Pair(*came), closed.exposure)
+        steps = cusum_steps(RECOVERY_RATIO, self._exposure, closed.exposure)
         changes: list[Change] = []
         for at in self._eventful(scores):
-            self._follow([places[code] for code in self.active], Pair(*came[:, at]))
+            step = Pair(*(float(side[at if len(side) > 1 else 0, 0]) for side in steps))
+            self._follow([places[code] for code in self.active], Pair(*came[:, at]), step)
             for place in np.flatnonzero(scores[at] >= self.threshold).tolist():
                 if codes[place] not in self.active:
                     since = Pair(*(totals[:, at, place] - self._cleared[:, place]))
@@ -72,6 +83,8 @@ class Evidence:
                 changes.append(self._end(code, closed.start_of(at + 1)))
                 self._recovery[place] = self._quiet[place] = 0
                 self._clear(place, at, totals, scores)
+                if closed.exposure is not None:
+                    self._mix_anew(place, at, Pair(*came[:, :, [place]]), closed.exposure, scores)
         self.totals = totals[:, -1]
         self.peaks = np.maximum(self.peaks, scores.max(0))
         return changes
@@ -103,10 +116,10 @@ class Evidence:
             yield at
             at += 1
 
-    def _follow(self, active: Sequence[int], came: Pair[Counts]) -> None:
+    def _follow(self, active: Sequence[int], came: Pair[Counts], steps: Pair[float]) -> None:
         """Carry on the recovery of the codes with an alert over one bin. came: (codes,) each."""
         candidate, baseline = came.candidate[active], came.baseline[active]
-        loss = candidate * self._steps.candidate + baseline * self._steps.baseline
+        loss = candidate * steps.candidate + baseline * steps.baseline
         self._recovery[active] = np.maximum(0.0, self._recovery[active] - loss)
         self._quiet[active] = np.where(candidate > 0, 0, self._quiet[active] + int(came.candidate.any()))
 
@@ -137,13 +150,25 @@ class Evidence:
         """Begin a code's count anew after bin `at`, and its scores in the bins to come."""
         self.peaks[place] = max(self.peaks[place], scores[: at + 1, place].max())
         self._cleared[:, place] = totals[:, at, place]
+        if self._mixture is not None:
+            return
         since = totals[:, at:, [place]] - self._cleared[:, None, [place]]
         scores[at:, [place]] = self._scores(since, np.minimum(self.peaks[[place]], self.threshold))
+
+    def _mix_anew(self, place: int, at: int, came: Pair[Counts], exposure: Floats, scores: Floats) -> None:
+        """As `_clear`, where the exposure varies. came: of the code, (bins, 1) each."""
+        assert self._mixture is not None
+        after = slice(at + 1, None)
+        fresh, logs = Mixture.begin(1).step(Pair(*(counts[after] for counts in came)), exposure[after])
+        scores[at, place], scores[after, place] = 0.0, logs[:, 0]
+        self._mixture.errors[place], self._mixture.spent[:, place] = fresh.errors[0], fresh.spent[:, 0]
 
     def saved(self) -> DetectorState:
         """What must be remembered over a restart; there the candidate stands before the baseline."""
         arrays = {"totals": as_lists(self.totals[::-1]), "cleared": as_lists(self._cleared[::-1])}
         arrays |= {"peaks": as_lists([self.peaks]), "recovery": as_lists([self._recovery])}
+        if self._mixture is not None:
+            arrays |= {"errors": as_lists([self._mixture.errors]), "spent": as_lists(self._mixture.spent)}
         return DetectorState(self.active, [], arrays | {"quiet": as_lists([self._quiet])})
 
     def restore(self, state: DetectorState) -> None:
@@ -153,3 +178,5 @@ class Evidence:
         self._cleared = np.array(state.arrays["cleared"], np.int64)[::-1]
         self.peaks, self._recovery = np.array(state.arrays["peaks"][0]), np.array(state.arrays["recovery"][0])
         self._quiet = np.array(state.arrays["quiet"][0], np.int64)
+        if "spent" in state.arrays:
+            self._mixture = Mixture(np.array(state.arrays["errors"][0]), np.array(state.arrays["spent"]))

@@ -9,10 +9,13 @@ from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Floats
 
 
-def second_ratios(counts: Pair[Counts], bin_s: int) -> Floats:
-    """Seconds' ratios under the task's rule: 0/0 is 1; n/0 adds 0.05 x the bin's width to the bin's value."""
+def second_ratios(counts: Pair[Counts], bin_s: int, exposure: Floats | float = 1.0) -> Floats:
+    """Seconds' ratios under the task's rule: 0/0 is 1; n/0 adds 0.05 x the bin's width to the bin's value.
+
+    `exposure` divides the ratios that there are; the two made-up values stay as the task has them.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = counts.candidate / counts.baseline
+        ratio = counts.candidate / counts.baseline / exposure
     return np.where(counts.baseline > 0, ratio, np.where(counts.candidate > 0, 0.05 * bin_s * bin_s, 1.0))
 
 
@@ -24,9 +27,10 @@ class MeanThreshold:
 
     name = "mean-threshold"
 
-    def __init__(self, *, bins: int = 5, threshold: float = 1.25) -> None:
+    def __init__(self, *, bins: int = 5, threshold: float = 1.25, exposure: float = 1.0) -> None:
         """`bins` to a window; the mean of their values must be above `threshold`."""
         self._bins = bins
+        self._exposure = exposure
         self._threshold = threshold
         self._starts: list[int] = []  # of the last bins, as many as a window has besides its newest
         self._idle: list[float] = []  # the value of each for a code that had no error in it
@@ -36,7 +40,7 @@ class MeanThreshold:
 
     def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
         """What these bins change: an alert for each code's window that is above the threshold."""
-        values, idle = _values(closed)
+        values, idle = _values(closed, self._exposure)
         before = [grown(row, len(codes), fill) for row, fill in zip(self._window, self._idle, strict=True)]
         rows = np.concatenate([np.array(before).reshape(len(before), len(codes)), values])
         starts = [*self._starts, *map(closed.start_of, range(closed.size))]
@@ -95,9 +99,10 @@ class MeanThreshold:
         self._window = [np.array(row) for row in state.arrays["window"]]
 
 
-def _values(closed: Bins) -> tuple[Floats, list[float]]:
+def _values(closed: Bins, exposure: float) -> tuple[Floats, list[float]]:
     """The mean ratio of each bin's seconds: by code, (bins, codes), and that of a code without any error."""
-    ratios = second_ratios(closed.counts, closed.bin_s) / closed.bin_s
+    users = exposure if closed.exposure is None else closed.exposure[closed.place][:, None]
+    ratios = second_ratios(closed.counts, closed.bin_s, users) / closed.bin_s
     edges = np.searchsorted(closed.place, np.arange(closed.size + 1))
     nth = np.arange(len(closed.place)) - edges[closed.place]  # of the seconds of its bin
     values = np.zeros((closed.size, ratios.shape[1]))

@@ -24,7 +24,7 @@ class Onset:
     ) -> None:
         """`ratio` is the change that is found soonest."""
         self.threshold = math.log(max(1, watched) * 3600 / bin_s / alpha)
-        self._steps = cusum_steps(ratio, exposure)
+        self._ratio, self._exposure = ratio, exposure
         self._rising = np.zeros(0)  # start of the bin in which the score last left zero
         self.active: dict[int, Alert] = {}
         self.scores = np.zeros(0)
@@ -32,7 +32,8 @@ class Onset:
     def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
         """Which codes' scores reached the threshold in these bins, and which fell back to zero."""
         sums = closed.sums()
-        gains = sums.candidate * self._steps.candidate + sums.baseline * self._steps.baseline
+        steps = cusum_steps(self._ratio, self._exposure, closed.exposure)
+        gains = sums.candidate * steps.candidate + sums.baseline * steps.baseline
         self._rising = grown(self._rising, len(codes))
         scores = grown(self.scores, len(codes))
         changes: list[Change] = []

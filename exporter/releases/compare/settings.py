@@ -51,7 +51,9 @@ def choose_baseline(builds: Iterable[str], named: str | None = None) -> str | No
 def make_detectors(settings: Settings, codes: int, names: Sequence[str] = DETECTORS) -> list[Detector]:
     """Fresh detectors for one candidate build; the errors of evidence and onset are held over `codes` codes."""
     makers: dict[str, Callable[[], Detector]] = {
-        "mean-threshold": lambda: MeanThreshold(bins=settings.bins, threshold=settings.threshold),
+        "mean-threshold": lambda: MeanThreshold(
+            bins=settings.bins, threshold=settings.threshold, exposure=settings.exposure
+        ),
         "evidence": lambda: Evidence(watched=codes, alpha=settings.alpha, exposure=settings.exposure),
         "onset": lambda: Onset(watched=codes, alpha=settings.alpha, bin_s=settings.bin_s, exposure=settings.exposure),
     }

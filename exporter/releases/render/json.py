@@ -11,7 +11,7 @@ from foundation.jsontext import json_text
 
 def as_json(report: Report) -> bytes:
     """The report as JSON, indented; times as the records have them."""
-    given, settings, analysis = report
+    given, settings, analysis, _ = report
     tree: dict[str, Any] = {
         "baseline": analysis.baseline,
         "builds": analysis.builds,

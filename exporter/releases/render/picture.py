@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Alert
+from exporter.releases.compare.exposure import ALIKE, Exposure
 from exporter.releases.compare.pair import Pair
 from exporter.releases.render.text import show_time
 from exporter.releases.report import Analysis
@@ -43,8 +44,11 @@ class Cells(NamedTuple):
         """Columns from the first record to the last."""
         return int(self.counts.candidate.shape[1])
 
-    def log_ratio(self, exposure: float = 1.0) -> NDArray[np.float64]:
-        """log2 of candidate to baseline, drawn to equal by `FEW`; nan where errors are too few. (codes, columns)."""
+    def log_ratio(self, exposure: float | NDArray[np.float64] = 1.0) -> NDArray[np.float64]:
+        """log2 of candidate to baseline, drawn to equal by `FEW`; nan where errors are too few. (codes, columns).
+
+        exposure: users of the candidate for one of the baseline, of each column where they vary; nan is grey.
+        """
         baseline, candidate = self.counts
         ratio = np.log2((candidate + FEW) / (baseline * exposure + FEW))
         return np.where(candidate + baseline >= LEAST_EVENTS, ratio, np.nan)
@@ -93,7 +97,7 @@ def draw(
     output: IO[bytes],
     form: str = "png",
     *,
-    exposure: float = 1.0,
+    exposure: Exposure = ALIKE,
     column_s: int | None = None,
 ) -> None:
     """Draw one panel a candidate build. Raises ConfigError where there is nothing to compare or too much to draw."""
@@ -103,13 +107,14 @@ def draw(
     from matplotlib.figure import Figure  # noqa: PLC0415, slow to import, and only pictures need it
 
     panels = [cells(table, Pair(analysis.baseline, build), column_s) for build in candidates]
+    alone = len(candidates) == 1
     rows = sum(len(panel.codes) for panel in panels)
     row_in = 0.22 if rows <= 60 else 0.12
     figure = Figure(figsize=(12, 1.6 * len(panels) + row_in * rows), layout="constrained")
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, panel, build in zip(axes, panels, candidates, strict=True):
         image = axis.imshow(
-            np.ma.masked_invalid(panel.log_ratio(exposure)),
+            np.ma.masked_invalid(panel.log_ratio(_users(panel, Pair(analysis.baseline, build), exposure, alone=alone))),
             cmap=_colours(),
             vmin=-2.5,
             vmax=2.5,
@@ -123,6 +128,13 @@ def draw(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # of a build's name; a box stands in for it
         figure.savefig(output, format=form, dpi=110)
+
+
+def _users(panel: Cells, builds: Pair[str], exposure: Exposure, *, alone: bool) -> NDArray[np.float64]:
+    """Users of the candidate for one of the baseline in each column; nan where unknown or none. (columns,)."""
+    starts = [panel.start_s + column * panel.column_s for column in range(panel.columns)]
+    users = exposure.ratios(builds, starts, panel.column_s, alone=alone)
+    return np.where(np.isfinite(users) & (users > 0), users, np.nan)
 
 
 def _colours() -> Any:

@@ -64,7 +64,7 @@ def code_table(analysis: Analysis) -> str:
 
 def verdict(report: Report) -> Iterator[str]:
     """What was read, what was compared, and what is proven; a line each."""
-    given, settings, analysis = report
+    given, settings, analysis, _ = report
     yield f"baseline {analysis.baseline}; " + ", ".join(f"{b}: {n} records" for b, n in analysis.builds.items())
     for reason, count in sorted(given.failed.items()):
         yield f"set aside: {count} lines ({reason})"
