@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import yaml
 from grid_cells import ALL
-from grid_site import DAY_S, HOUR_S, MINUTE_S, Cell, Scrape, patience_s, scrapes
+from grid_site import DAY_S, HOUR_S, MINUTE_S, Cell, Scrape, back_s, patience_s, scrapes
 
 RULES = Path(__file__).resolve().parents[2] / "alerts" / "rules"
 FILES = (RULES / "site-log.yml", RULES / "slo.yml")
@@ -44,8 +44,8 @@ class Result(NamedTuple):
         false_pages: evaluations of pages while nobody has to be woken.
         delay_s: until the first page, or None.
         coverage: the share of the time after the first page until the incident's end in which a page fired.
-        recovery: evaluations by alertname from 20 minutes after the incident on; of a service level of pages, from 45
-            minutes on, for the budget that an incident took stays taken.
+        recovery: evaluations by alertname from 20 minutes after requests came again on; of a service level of pages,
+            from 45 minutes on, for the budget that an incident took stays taken.
     """
 
     firing: dict[tuple[str, str], float]
@@ -60,6 +60,7 @@ def questions(cell: Cell, source: str) -> dict[str, str]:
     end = cell.length_s
     start, length = cell.incident.start_s or end, cell.incident.length_s or MINUTE_S
     after = max(0, end - start - length)
+    back = end - back_s(cell)
     quiet = start if cell.incident.alarming else end
     firing = f'ALERTS{{alertstate="firing", source="{source}"}}'
     pages = f'ALERTS{{alertstate="firing", severity="page", source="{source}"}}'
@@ -70,7 +71,7 @@ def questions(cell: Cell, source: str) -> dict[str, str]:
         "false": f"sum by (alertname) (count_over_time({pages}[{quiet}s]{_offset(end - quiet)}))",
         "first": f"min_over_time(timestamp(sum({pages})){meanwhile})",
         "during": f"count_over_time(sum({pages}){meanwhile})",
-        "recovery": f"sum by (alertname) (count_over_time({later}[{max(cell.evaluate_s, after - settled_s)}s]))",
+        "recovery": f"sum by (alertname) (count_over_time({later}[{max(cell.evaluate_s, back - settled_s)}s]))",
     }
 
 

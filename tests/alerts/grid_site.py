@@ -162,6 +162,12 @@ def patience_s(cell: Cell) -> float:
     return usual_s + cell.evaluate_s
 
 
+def back_s(cell: Cell) -> int:
+    """When requests come again after the incident: a rhythm may rest at its end, and nobody can know of it before."""
+    end_s = cell.incident.start_s + cell.incident.length_s
+    return next((t for t in range(end_s, cell.length_s, cell.scrape_s) if RHYTHMS[cell.rhythm](t)), cell.length_s)
+
+
 def poisson(draw: random.Random, mean: float) -> int:
     """A number of arrivals; beyond 50 the normal distribution is near enough."""
     if mean > 50:
