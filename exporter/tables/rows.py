@@ -1,0 +1,115 @@
+"""What a table's rows are, and how the names in a file find the columns that were asked for. Pure."""
+
+import re
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeAlias
+
+from foundation.errors import SourceError
+
+SHOWN_CHARS = 200
+_JOINTS = re.compile(r"[\s.\-]+")
+
+
+class Column(NamedTuple):
+    """A column by its name, or by the first of its aliases that a file has. Where required, every file has it."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    required: bool = True
+
+
+class Layout(NamedTuple):
+    """The columns of one kind of file.
+
+    order: the names of the columns of a file without a header; None: a header is required.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    order: tuple[str, ...] | None = None
+
+
+class Row(NamedTuple):
+    """Its number, and its cells in the order of the layout's columns."""
+
+    number: int
+    cells: tuple[str, ...]
+
+
+class Bad(NamedTuple):
+    """A row that cannot be read.
+
+    reason: a word for a metric: fields, encoding, quote, json or too_long. text: what is wrong. content: how it begins.
+    """
+
+    number: int
+    reason: str
+    text: str
+    content: str
+
+
+AnyRow: TypeAlias = Row | Bad
+
+
+class Limits(NamedTuple):
+    """What one row may have."""
+
+    row_bytes: int = 64 << 10
+    columns: int = 1000
+
+
+def bad(number: int, reason: str, text: str, content: str | bytes) -> Bad:
+    """A bad row, whose content is cut to what is shown."""
+    if isinstance(content, bytes):
+        content = content[: 4 * SHOWN_CHARS].decode("utf-8", "backslashreplace")
+    return Bad(number, reason, text, content[:SHOWN_CHARS].rstrip("\r\n"))
+
+
+def normal(name: str) -> str:
+    """A column's name, as names are compared."""
+    return _JOINTS.sub("_", name.strip().casefold())
+
+
+class Places:
+    """Where the columns of a layout are among a file's names."""
+
+    def __init__(self, layout: Layout, names: Sequence[str]) -> None:
+        """`names`: of the file's columns. Raises SourceError where a wanted name is there twice."""
+        self.layout = layout
+        found = [normal(name) for name in names]
+        self._at = [self._place(found, column) for column in layout.columns]
+        self.found = sum(at is not None for at in self._at)
+        pairs = list(zip(layout.columns, self._at, strict=True))
+        self.missing = [column.name for column, at in pairs if at is None and column.required]
+        self.ignored = [name for place, name in enumerate(names) if place not in self._at]
+        self._get: Any = itemgetter(*(-1 if at is None else at for at in self._at), -1)
+
+    def pick(self, cells: list[str]) -> tuple[str, ...]:
+        """The layout's cells of a row, which is changed."""
+        cells.append("")
+        return tuple(map(str.strip, self._get(cells)[:-1]))
+
+    @staticmethod
+    def _place(found: list[str], column: Column) -> int | None:
+        for name in map(normal, (column.name, *column.aliases)):
+            if found.count(name) > 1:
+                raise SourceError(f"the header has the column {name} {found.count(name)} times: expected once")
+            if name in found:
+                return found.index(name)
+        return None
+
+
+def best(layouts: Sequence[Layout], names: Sequence[str]) -> Places:
+    """The layout that fits a file's names best: nothing is missing, then most columns are there."""
+    return max((Places(layout, names) for layout in layouts), key=lambda places: (not places.missing, places.found))
+
+
+def expected(layouts: Sequence[Layout]) -> str:
+    """The names that a header must have, in words."""
+    kinds = []
+    for layout in layouts:
+        names = ", ".join(column.name for column in layout.columns if column.required)
+        others = ", ".join(column.name for column in layout.columns if not column.required)
+        kinds.append(names + (f" (optional: {others})" if others else ""))
+    return "; or ".join(kinds)
