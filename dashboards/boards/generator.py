@@ -195,7 +195,7 @@ def lateness() -> style.PanelBuilder:
             "How long after its planned time a request is sent. Tens of milliseconds mean that the generator's machine "
             "is overloaded, and that its latencies are its own.",
         ),
-        *(query(f"histogram_quantile({q}, {buckets})", f"p{name}") for q, name in ((0.99, "99"), (0.5, "50"))),
+        *(query(style.quantile(q, buckets), f"p{name}") for q, name in ((0.99, "99"), (0.5, "50"))),
         unit="s",
         width=6,
     )
@@ -254,7 +254,7 @@ def latency() -> style.PanelBuilder:
             "was sent. When the two part, requests wait before they are sent.",
         ),
         *(
-            query(f"histogram_quantile({quantile}, {buckets})", f"p{name} from {{{{from}}}}")
+            query(style.quantile(quantile, buckets), f"p{name} from {{{{from}}}}")
             for quantile, name in ((0.99, "99"), (0.5, "50"))
         ),
         unit="s",

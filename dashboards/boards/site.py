@@ -148,7 +148,7 @@ def slowest_hundredth() -> style.PanelBuilder:
 
 def quantile(share: float, buckets: str) -> str:
     """PromQL of a quantile over the window."""
-    return f"histogram_quantile({share}, sum by (le) (rate({buckets}[$window])))"
+    return style.quantile(share, f"sum by (le) (rate({buckets}[$window]))")
 
 
 def response_bytes_rate() -> style.PanelBuilder:

@@ -68,7 +68,7 @@ def timeseries(
     """
     panel = (
         dressed(timeseries_builder.Panel(), told, queries, unit=unit, width=width, height=height, detail=detail)
-        .no_value("no data")
+        .no_value(told.may_be_empty or "no data")
         .line_width(1.5)
         .fill_opacity(60 if stacked else 8)
         .gradient_mode(common.GraphGradientMode.NONE if stacked else common.GraphGradientMode.OPACITY)
@@ -153,7 +153,7 @@ def bargauge(
     """
     panel = (
         dressed(bargauge_builder.Panel(), told, queries, unit=unit, width=width, height=height, detail=detail)
-        .no_value("no data")
+        .no_value(told.may_be_empty or "no data")
         .text(build_common.VizTextDisplayOptions().title_size(14).value_size(18))
         .max_viz_height(48)
         .reduce_options(last())

@@ -39,6 +39,11 @@ def state_number(metric: str, states: Sequence[str], *, by: str, matchers: str =
     return f"sum by ({by}) ({parts})"
 
 
+def quantile(share: float, buckets: str) -> str:
+    """PromQL of a quantile over buckets; where nothing was counted there is none, rather than not a number."""
+    return f"histogram_quantile({share}, {buckets}) >= 0"
+
+
 def in_numeric_order(expr: str, label: str) -> str:
     """PromQL whose series come in the order of the number in `label`, where Prometheus would put 10 before 2.
 

@@ -144,6 +144,19 @@ def test_what_is_not_known_is_no_state_of_a_legend():
     assert offenders(["state-timeline", "status-history"], lambda panel: "noValue" in defaults(panel)) == []
 
 
+@pytest.mark.parametrize(("uid", "panel"), of_kind("timeseries", "heatmap", "bargauge", "table"))
+def test_an_empty_panel_says_why(uid, panel):
+    why = panel["description"].partition(model.MAY_BE_EMPTY)[2]
+    assert defaults(panel)["noValue"] == (why or "no data")
+
+
+def test_a_quantile_of_nothing_is_not_drawn():
+    """Not a number is a value: Grafana would draw an empty panel, and not say why."""
+    every = [expr for _, panel in PANELS for expr in exprs(panel) if "histogram_quantile(" in expr]
+    assert every
+    assert [expr for expr in every if expr.count("histogram_quantile(") != expr.count(" >= 0")] == []
+
+
 def test_identifiers_in_tables_are_no_amounts():
     """A unit formats what looks like a number, so that store 118000000 was "118 Mil"."""
 
