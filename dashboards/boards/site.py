@@ -165,7 +165,7 @@ def last_line_age() -> style.PanelBuilder:
     """How fresh everything above is."""
     return style.stat(
         Text(
-            "Last line read",
+            "Last line",
             "Seconds since a line was read from the log; when this grows, the rates above are stale.",
             NO_LOG,
         ),
@@ -173,6 +173,7 @@ def last_line_age() -> style.PanelBuilder:
         unit="s",
         decimals=0,
         steps=((None, style.GOOD), (60, style.WARNING), (300, style.BAD)),
+        width=4,
     )
 
 

@@ -243,6 +243,7 @@ def poll_rows() -> style.PanelBuilder:
         ),
         query(f"sum by (result) (increase(tidewatch_store_polls_total{{{SOURCE}}}[1h]))", "{{result}}"),
         unit="short",
+        colours={"new": style.GOOD, "duplicate": style.SAME, "conflict": style.WARNING, "invalid": style.BAD},
         width=8,
     )
 

@@ -53,12 +53,13 @@ from dashboards.style.queries import (
     stream_variable,
     window_variable,
 )
-from dashboards.style.tables import AGE, AGE_PX, PILL, Column, table
+from dashboards.style.tables import AGE, AGE_PX, ALERT_PX, PILL, Column, table
 
 __all__ = [
     "ABSENT",
     "AGE",
     "AGE_PX",
+    "ALERT_PX",
     "ALL",
     "AMOUNT",
     "BAD",
@@ -108,8 +109,8 @@ __all__ = [
     "in_numeric_order",
     "inbox_variable",
     "label_variable",
-    "query",
     "quantile",
+    "query",
     "rendered",
     "round_trip",
     "site_variable",

@@ -132,6 +132,7 @@ def datasource_variable() -> Variable:
     return (
         build_dashboard.DatasourceVariable("datasource")
         .label("Data source")
+        .hide(dashboard.VariableHide.HIDE_LABEL)  # what it says is clear, and the controls fit a line in wide windows
         .type("prometheus")
         .current(dashboard.VariableOption(selected=True, text="default", value="default"))
     )
