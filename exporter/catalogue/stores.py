@@ -67,7 +67,10 @@ LAST_POLL = Metric(
 )
 REPORT_ROWS = Metric("tidewatch_store_report_rows", "gauge", "Stores in the report that these metrics are of.", _SOURCE)
 FALLBACK = Metric(
-    "tidewatch_store_config_fallback", "gauge", "Stores for which a default stands in.", ("source", "reason")
+    "tidewatch_store_config_fallback",
+    "gauge",
+    "Stores for which a default stands in, or whose hours or zone are not known.",
+    ("source", "reason"),
 )
 POLLS = Metric(
     "tidewatch_store_polls_total",

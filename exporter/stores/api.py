@@ -118,6 +118,8 @@ class _Api:
                 raise StoreError(f"{folder}: {exc.strerror}") from exc
         answer = msgspec.to_builtins(loaded)
         del answer["name"], answer["kind"]
+        if not loaded.problems:
+            del answer["problems"]
         return _json({"status": "success", **answer})
 
     async def store(self, request: web.Request) -> web.Response:

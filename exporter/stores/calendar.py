@@ -1,20 +1,16 @@
-"""Business hours and windows to UTC: the one place where time zones are. Pure.
+"""Business hours and windows to UTC: the one place where zones are applied. Pure.
 
-A wall-clock time of a date becomes a moment by zoneinfo, for each distinct combination of zone, time and date, and all
+A wall-clock time of a date becomes a moment by its zone, for each distinct combination of zone, time and date, and all
 arithmetic after that is on UTC. Where clocks are set forward over a time, the moment of the change is meant; where
 they are set back and a time comes twice, a store opens at the first and closes at the last.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal, NamedTuple, TypeAlias
-from zoneinfo import ZoneInfo
 
-from foundation.errors import StoreError, in_words, may_pass
 from foundation.grammar import format_instant
-from foundation.terminal import printable
 
-DEFAULT_ZONE = "America/Chicago"
 SECOND_US = 1_000_000
 HOUR_US = 3600 * SECOND_US
 DAY_US = 24 * HOUR_US
@@ -22,7 +18,6 @@ WINDOWS = ("hour", "day", "week")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9998, 12, 31, tzinfo=UTC)  # a report looks at dates after its moment, too
 
-Fallback: TypeAlias = Literal["timezone_missing", "timezone_unknown"]
 WindowKind: TypeAlias = Literal["rolling", "calendar"]
 AsOf: TypeAlias = Literal["now", "max"] | int
 """The moment that a report is of: the clock's, the newest poll's, or a given one in microseconds since 1970."""
@@ -34,28 +29,6 @@ class Windows(NamedTuple):
     hour: tuple[int, int]
     day: tuple[int, int]
     week: tuple[int, int]
-
-
-def find_zone(name: str | None) -> tuple[ZoneInfo, Fallback | None]:
-    """The zone of that name; the default one, and why, where there is no name or no such zone.
-
-    Raises StoreError where its file cannot be opened for the time being: that is no reason for another zone.
-    """
-    if not name:
-        return _zone(DEFAULT_ZONE), "timezone_missing"
-    try:
-        return _zone(name), None
-    except (KeyError, OSError, ValueError):
-        return _zone(DEFAULT_ZONE), "timezone_unknown"
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except OSError as exc:
-        if may_pass(exc):
-            raise StoreError(f"time zone {printable(name)}: {in_words(exc)}") from exc
-        raise
 
 
 def to_us(moment: datetime) -> int:
@@ -75,7 +48,7 @@ def from_us(time_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=time_us)
 
 
-def local_moment(zone: ZoneInfo, day: date, second: int, *, last: bool) -> int:
+def local_moment(zone: tzinfo, day: date, second: int, *, last: bool) -> int:
     """When the wall clock of `zone` shows `second` seconds after the midnight that `day` begins with.
 
     Args:
@@ -94,7 +67,7 @@ def local_moment(zone: ZoneInfo, day: date, second: int, *, last: bool) -> int:
     return _change_between(zone, later, earlier)  # a time that the clock leaves out: fold 1 is before fold 0
 
 
-def _change_between(zone: ZoneInfo, low_us: int, high_us: int) -> int:
+def _change_between(zone: tzinfo, low_us: int, high_us: int) -> int:
     """The first second in `(low_us, high_us]` at which the zone's offset is no longer that of `low_us`."""
     low, high = low_us // SECOND_US, high_us // SECOND_US
     before = _offset(zone, low)
@@ -104,7 +77,7 @@ def _change_between(zone: ZoneInfo, low_us: int, high_us: int) -> int:
     return high * SECOND_US
 
 
-def _offset(zone: ZoneInfo, second: int) -> timedelta | None:
+def _offset(zone: tzinfo, second: int) -> timedelta | None:
     return (_EPOCH + timedelta(seconds=second)).astimezone(zone).utcoffset()
 
 
@@ -114,7 +87,7 @@ def dates_around(first_us: int, last_us: int) -> list[date]:
     return [start + timedelta(days=n) for n in range((last_us - first_us) // DAY_US + 5)]
 
 
-def windows(kind: WindowKind, zone: ZoneInfo, as_of_us: int) -> Windows:
+def windows(kind: WindowKind, zone: tzinfo, as_of_us: int) -> Windows:
     """The last hour, day and week before `as_of_us`: up to that moment, or the zone's last complete ones."""
     if kind == "rolling":
         hour, day, week = ((as_of_us - length, as_of_us) for length in (HOUR_US, DAY_US, 7 * DAY_US))

@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,70 +67,20 @@ def _range(command: Callable[..., Any]) -> Callable[..., Any]:
 _AS_OF = InstantType(words=("now", "max"), unit=as_of_us)
 
 
-def _imports(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that take polls of another system, which the command gets as `imported`."""
+class _DateType(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    name = "date"
 
-    @wraps(command)
-    def run(
-        *,
-        from_kuma: Path | None,
-        kuma_store: Any,
-        from_prometheus: str | None,
-        token_file: Path | None,
-        **rest: Any,
-    ) -> Any:
-        from exporter.stores.imports.kuma import KumaPolls
-        from exporter.stores.imports.prometheus import PrometheusPolls
-        from foundation.secret import read_secret
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A date, or `always`."""
+        from exporter.stores.readings import parse_date
+        from foundation.errors import BadRecord
 
-        asked = {name: rest.pop(name) for name in ("query", "start", "end", "step_s", "label")}
-        if from_kuma is not None and from_prometheus is not None:
-            raise click.UsageError("expected one of --from-kuma and --from-prometheus", click.get_current_context())
-        imported: Any = None
-        if from_kuma is not None:
-            imported = KumaPolls(from_kuma, kuma_store)
-        if from_prometheus is not None:
-            missing = [flag for flag, name in (("--query", "query"), ("--from", "start")) if not asked[name]]
-            if missing:
-                raise click.UsageError(
-                    f"--from-prometheus needs {' and '.join(missing)}, for example --query probe_success "
-                    "--from 2026-10-01 --to 2026-11-01",
-                    click.get_current_context(),
-                )
-            asked["end"] = asked["end"] or datetime.now(UTC)
-            token = None if token_file is None else read_secret(token_file)
-            imported = PrometheusPolls(from_prometheus, **asked, token=token)
-        elif asked["query"] or asked["start"] or asked["end"] or token_file:
-            raise click.UsageError("--query, --from, --to and --token-file need --from-prometheus")
-        return command(imported=imported, **rest)
-
-    options = (
-        click.option("--from-kuma", type=_PATHS, metavar="FILE", help="Polls from Uptime Kuma's database (kuma.db)."),
-        click.option(
-            "--kuma-store",
-            type=click.Choice(["name", "id"]),
-            default="name",
-            show_default=True,
-            help="What of a monitor is the store's id.",
-        ),
-        click.option("--from-prometheus", metavar="URL", help="Polls from a Prometheus: 1 is active, 0 inactive."),
-        click.option("--query", metavar="PROMQL", help="One series for each store, for example probe_success."),
-        click.option(
-            "--from", "start", type=InstantType(), help="First step of the query; UTC unless it names a zone."
-        ),
-        click.option("--to", "end", type=InstantType(), help="Steps are before this.  [default: now]"),
-        click.option(
-            "--step", "step_s", type=DurationType(least_s=1.0), default="5m", show_default=True, help="Between two."
-        ),
-        click.option(
-            "--store-label", "label", default="instance", show_default=True, help="The label that is the store's id."
-        ),
-        click.option("--token-file", type=_PATHS, help="A bearer token for Prometheus."),
-    )
-    decorated: Callable[..., Any] = run
-    for option in reversed(options):
-        decorated = option(decorated)
-    return decorated
+        if value == "always" or not isinstance(value, str):
+            return value
+        try:
+            return parse_date(value)
+        except BadRecord as exc:
+            self.fail(f"{exc}, or always", param, ctx)
 
 
 @click.group()
@@ -145,31 +93,55 @@ def stores() -> None:
 @click.option("--status", "status", type=_PATHS, multiple=True, help="Polls: store_id, status, timestamp_utc.")
 @click.option("--hours", "hours", type=_PATHS, multiple=True, help="store_id, day, start_time_local, end_time_local.")
 @click.option("--timezones", "timezones", type=_PATHS, multiple=True, help="store_id, timezone_str.")
-@_imports
-def load(database: Path, *, imported: Any, **files: tuple[Path, ...]) -> None:
-    """Take CSV files (also gzipped) into the database: all of them, or none when one cannot be read.
+@click.option(
+    "--exceptions",
+    "exceptions",
+    type=_PATHS,
+    multiple=True,
+    help="Hours of single dates: store_id, date, start_time_local, end_time_local (both empty: closed).",
+)
+@click.option(
+    "--valid-from",
+    type=_DateType(),
+    metavar="DATE|always",
+    help="The local date from which hours without a valid_from of their own hold; always: for the past, too. "
+    "Default: changed hours hold from the day after the store's newest poll.",
+)
+@click.option(
+    "--week-starts",
+    type=click.Choice(["monday", "sunday"]),
+    help="What the lowest number of a day means, where days have numbers: 0, or 1 in a file without 0.",
+)
+def load(database: Path, *, valid_from: Any, week_starts: Any, **files: tuple[Path, ...]) -> None:
+    """Take files into the database: all of them, or none when one cannot be read.
 
-    Each option may be repeated. Loading the same again changes nothing.
+    CSV with any separator, NDJSON, JSON arrays and Parquet, also packed. Each option may be repeated. Loading the same
+    again changes nothing. What cannot be read is listed on standard error.
     """
     from exporter.statefile import keep_files_private
-    from exporter.stores.imports import as_input
-    from exporter.stores.load import Input, check_header, opened
+    from exporter.stores.load import Input, check_header, nothing_read, opened
     from exporter.stores.load import load as load_files
+    from exporter.stores.schedules import Reading
     from exporter.stores.state import Database
 
-    order = ("timezones", "hours", "status")
+    order = ("timezones", "hours", "exceptions", "status")
     inputs = [Input(path, str(path), kind) for kind in order for path in files[kind]]  # type: ignore[arg-type]
-    if not inputs and imported is None:
-        raise click.UsageError("nothing to load; give --status, --hours or --timezones", click.get_current_context())
+    if not inputs:
+        raise click.UsageError(
+            "nothing to load; give --status, --hours, --exceptions or --timezones", click.get_current_context()
+        )
     keep_files_private()
     with ExitStack() as stack:
-        if imported is not None:
-            inputs.append(stack.enter_context(as_input(imported)))
         inputs = [stack.enter_context(opened(given)) for given in inputs]
         for given in inputs:
             check_header(given)  # before a database is begun that nothing would be in
-        for told in load_files(stack.enter_context(Database(database)), inputs, time.time_ns() // 1000):
-            echo(told.text())
+        opened_database = stack.enter_context(Database(database))
+        found = load_files(opened_database, inputs, time.time_ns() // 1000, Reading(week_starts, valid_from))
+    for told in found:
+        echo(told.text())
+        for problem in told.problems:
+            echo(problem, err=True)
+    nothing_read(found)
 
 
 @stores.command()

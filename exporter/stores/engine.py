@@ -9,9 +9,9 @@ DuckDB takes the stores in portions that it can sort in memory, so that memory i
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import tzinfo
 from importlib import resources
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
-from zoneinfo import ZoneInfo
 
 import duckdb
 import msgspec
@@ -24,13 +24,14 @@ from exporter.stores.calendar import (
     WindowKind,
     Windows,
     dates_around,
-    find_zone,
     local_moment,
     span,
     windows,
 )
+from exporter.stores.openings import DAY_S, openings_of
 from exporter.stores.ranges import Range
 from exporter.stores.state import one
+from exporter.stores.zones import find_zone
 
 PORTION = 2_000_000
 """So many polls and openings at a time sort within the database's memory; more would go over the disk."""
@@ -71,13 +72,16 @@ class Prepared(NamedTuple):
 
 
 class Engine(Protocol):
-    """Runs the statements over `stores`, `hours` and `polls`."""
+    """Runs the statements over TABLES."""
 
     def timezones(self) -> list[tuple[str, int]]:
         """The names that stores have for their zone, `` for none, and how many stores each."""
 
     def times_of_day(self) -> list[tuple[str, int]]:
         """The distinct (timezone, second) at which stores open and close; a next day's seconds are above 86,400."""
+
+    def specs(self) -> list[str]:
+        """The distinct `opening_hours` texts."""
 
     def run(self, prepared: Prepared) -> None:
         """Make every table of `sql/`."""
@@ -91,7 +95,14 @@ TIMES_OF_DAY = """
 SELECT COALESCE(s.timezone, '') AS timezone, h.start_s AS second FROM hours h JOIN stores s ON s.store = h.store
 UNION
 SELECT COALESCE(s.timezone, '') AS timezone, h.end_s AS second FROM hours h JOIN stores s ON s.store = h.store
+UNION
+SELECT COALESCE(s.timezone, '') AS timezone, e.start_s AS second FROM exceptions e JOIN stores s ON s.store = e.store
+UNION
+SELECT COALESCE(s.timezone, '') AS timezone, e.end_s AS second FROM exceptions e JOIN stores s ON s.store = e.store
 """
+SPECS = "SELECT DISTINCT spec FROM hours WHERE spec IS NOT NULL"
+TABLES = ("stores", "hours", "exceptions", "polls")
+"""What the statements are asked over."""
 
 
 def _read_statements() -> list[tuple[str, str]]:
@@ -129,7 +140,12 @@ def prepare(engine: Engine, policy: Policy, as_of_us: int, within: Range | None 
         as_of_us = min(as_of_us, last_us + policy.carry_us)
     horizon_us, until_us = first_us - policy.carry_us, max(last_us, as_of_us) + DAY_US
     days = dates_around(horizon_us, until_us)
-    walls = sorted({(zones.index(found[name][0]), second) for name, second in engine.times_of_day()})
+    calendars = [(spec, *row) for spec in engine.specs() for row in openings_of(spec, days)]
+    number = {name: zones.index(zone) for name, (zone, _) in found.items()}
+    walls = sorted(
+        {(number[name], second) for name, second in engine.times_of_day() if second is not None}
+        | {(n, second) for n in range(len(zones)) for second in {0, DAY_S, *(s for c in calendars for s in c[2:4])}}
+    )
     moments = [
         (
             n,
@@ -144,9 +160,14 @@ def prepare(engine: Engine, policy: Policy, as_of_us: int, within: Range | None 
     tables = {
         "zone_of": {
             "timezone": np.array([name for name, _ in names], dtype=object),
-            "zone": _whole([zones.index(found[name][0]) for name, _ in names]),
+            "zone": _whole([number[name] for name, _ in names]),
+            "known": _whole([found[name][1] != "timezone_unknown" for name, _ in names]),
         },
         "days": _table(("weekday", "day"), [(day.weekday(), day.toordinal()) for day in days]),
+        "calendars": {
+            "spec": np.array(["", *(row[0] for row in calendars)], dtype=object),  # a table of no texts has no type
+            **_table(("day", "start_s", "end_s", "doubt"), [(0, 0, 0, 0), *(row[1:] for row in calendars)]),
+        },
         "moments": _table(("zone", "day", "second", "first_us", "last_us"), moments),
         "windows": _table(_WINDOW_COLUMNS, [(n, *w.hour, *w.day, *w.week) for n, w in enumerate(by_zone)]),
         "given": {
@@ -170,7 +191,7 @@ def prepare(engine: Engine, policy: Policy, as_of_us: int, within: Range | None 
     return Prepared(tables, fallbacks)
 
 
-def windows_of(policy: Policy, zone: ZoneInfo, as_of_us: int, within: Range | None) -> Windows:
+def windows_of(policy: Policy, zone: tzinfo, as_of_us: int, within: Range | None) -> Windows:
     """The three windows of a report for a zone, or the range in the place of each."""
     return windows(policy.windows, zone, as_of_us) if within is None else within.windows(zone, as_of_us)
 
@@ -209,6 +230,10 @@ class DuckEngine:
         """The distinct starts and ends."""
         return self._db.execute(TIMES_OF_DAY).fetchall()
 
+    def specs(self) -> list[str]:
+        """The distinct `opening_hours` texts."""
+        return [row[0] for row in self._db.execute(SPECS).fetchall()]
+
     def run(self, prepared: Prepared) -> None:
         """Make the table `report`, portion by portion."""
         for name, columns in prepared.tables.items():
@@ -228,7 +253,7 @@ class DuckEngine:
 
     def _look_at(self, after: int, last: int) -> None:
         """Hide the tables behind views of their names, with the stores `(after, last]` alone."""
-        for name in ("stores", "hours", "polls"):
+        for name in TABLES:
             chosen = f"SELECT * FROM {self._main}.{name} WHERE store > {after} AND store <= {last}"  # noqa: S608, numbers
             self._db.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {chosen}")
 

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from exporter.stores.calendar import WINDOWS, find_zone
+from exporter.stores.calendar import WINDOWS
 from exporter.stores.render import stamp
 from exporter.stores.report import PARTS, UNITS, Report, ReportColumns, header, rounded
+from exporter.stores.zones import find_zone, zone_label
 from foundation.errors import NothingJudgedError
 
 LOW_COVERAGE = 0.8
@@ -98,6 +99,9 @@ def caveats(report: Report) -> Iterator[str]:
         if told:
             low = "low coverage: " if found.coverage < LOW_COVERAGE else ""
             yield f"{low}of the business time of {what}, {' and '.join(told)}"
+    if unknown_hours := int((report.rows["doubt_week"] > 0).sum()):
+        told_of = "; ".join(report.doubts)
+        yield f"hours or zone of {unknown_hours} of {len(report.rows['store_id'])} stores are not known: {told_of}"
     for kind, (read, invalid) in report.loaded.items():
         if invalid > SET_ASIDE * read:
             share = _percent(invalid, read)
@@ -109,7 +113,6 @@ def defaults(report: Report) -> Iterator[str]:
     for reason, words in (
         ("hours_missing", "have no hours, and count as always open"),
         ("timezone_missing", "have no time zone, and count as America/Chicago"),
-        ("timezone_unknown", "have a time zone that is not known, and count as America/Chicago"),
     ):
         if number := report.fallbacks[reason]:
             yield f"{number} of {len(report.rows['store_id'])} stores {words}"
@@ -158,7 +161,7 @@ def windows_table(report: Report, *, columns: ReportColumns = "official", offici
 def keys_of(report: Report, by: str, labels: Mapping[str, str]) -> list[str]:
     """Each store's group, in the order of the report; `labels`: by store_id, unless `by` is `timezone`."""
     if by == "timezone":
-        return [find_zone(name)[0].key for name in report.rows["timezone"].tolist()]
+        return [zone_label(name) for name in report.rows["timezone"].tolist()]
     return [labels.get(store_id) or NO_GROUP for store_id in report.rows["store_id"].tolist()]
 
 

@@ -197,6 +197,8 @@ class Live:
     def _note(self, loaded: Iterable[Loaded]) -> None:
         for told in loaded:
             log.info("%s", told.text())
+            for problem in told.problems:
+                log.warning("%s", problem)
             self._data.set()
             if told.kind == "status":
                 self._polls.update({result: getattr(told, result) for result in RESULTS})

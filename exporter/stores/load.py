@@ -10,18 +10,24 @@ from typing import NamedTuple
 import duckdb
 import msgspec
 
-from exporter.stores.parse import MAX_KEPT_CHARS, Header, Kind, read_header, stage, trouble
+from exporter.stores import schedules
+from exporter.stores.parse import MAX_KEPT_CHARS, STATUS_WORDS, Header, Kind, latest_us, read_header, stage, trouble
+from exporter.stores.readings import read_staged
 from exporter.stores.state import Database, one
-from foundation.errors import SourceError
+from foundation.errors import NothingJudgedError, SourceError
 from foundation.terminal import printable
+
+SHOWN_PROBLEMS = 5
+SHOWN_CHARS = 100
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one file's rows: read = new + duplicate + conflict + invalid; late ones are among the new.
 
-    A row of hours or of timezones is new when its store's settings are no longer what they were. A conflict is a row
-    that says something else than another of the same key: of two polls at one instant inactive wins, of two timezones
-    of a store the last in the file. Late is a poll older than the `as_of` of a report that is made already.
+    A row of hours, exceptions or timezones is new when its store's settings are no longer what they were. A conflict is
+    a row that says something else than another of the same key: of polls at one instant inactive wins, then unknown; of
+    timezones of a store the last in the file. Late is a poll older than the `as_of` of a report that is made already.
+    `problems` are for people: the first bad rows with their reasons, and what follows.
     """
 
     kind: Kind
@@ -32,6 +38,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     duplicate: int = 0
     conflict: int = 0
     invalid: int = 0
+    problems: tuple[str, ...] = ()
 
     def text(self) -> str:
         """One line for people."""
@@ -48,36 +55,44 @@ class Input(NamedTuple):
     kind: Kind | None = None
 
 
-def load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Loaded]:
+def load(
+    database: Database,
+    inputs: Sequence[Input],
+    now_us: int,
+    how: schedules.Reading = schedules.Reading(),  # noqa: B008
+) -> list[Loaded]:
     """Take files in, all of them or, when one cannot be read, none.
 
-    The hours that a load gives for a store replace those it had, whatever number of files they stand in.
+    The hours that a load gives for a store replace those it had from the same date on, whatever number of files they
+    stand in.
 
     Args:
         database: where to.
-        inputs: CSV files, gzip or not, with one of the headers that `reading` knows.
+        inputs: files with the columns of one of `parse.LAYOUTS`.
         now_us: the time, microseconds since 1970.
+        how: what the user says about what the files leave open.
 
     Raises:
         SourceError: a file cannot be read, or is of another kind.
         StoreError: the disk is full, or no descriptor is left, say.
     """
     with ExitStack() as stack:
-        return _load(database, [stack.enter_context(opened(given)) for given in inputs], now_us)
+        return _load(database, [stack.enter_context(opened(given)) for given in inputs], now_us, how)
 
 
-def _load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Loaded]:
+def _load(database: Database, inputs: Sequence[Input], now_us: int, how: schedules.Reading) -> list[Loaded]:
     headers = [check_header(given) for given in inputs]
     with database.writing() as cursor:
         ingest = one(cursor, "SELECT COALESCE(max(ingest), 0) + 1 FROM ingests")[0]
-        cursor.execute(_MAKE_NEW_HOURS)
+        schedules.begin(cursor)
         found: list[Loaded] = []
         changed = False
         for given, header in zip(inputs, headers, strict=True):
             stage(cursor, given.path, given.name, header, now_us)
+            notes = read_staged(cursor, header.kind, latest_us(now_us), how.week_starts)
             rows, invalid = _quarantine(cursor, ingest, given.name, header.kind)
             changed |= _new_stores(cursor)
-            taken = _TAKE[header.kind](cursor, ingest)
+            taken = _take(cursor, header.kind, given.name, ingest)
             changed |= bool(taken.new or taken.restated)
             told = Loaded(
                 kind=header.kind,
@@ -88,18 +103,30 @@ def _load(database: Database, inputs: Sequence[Input], now_us: int) -> list[Load
                 duplicate=rows - invalid - taken.new - taken.conflict,
                 conflict=taken.conflict,
                 invalid=invalid,
+                problems=(*_problems(cursor, given.name, invalid), *(f"{given.name}: {note}" for note in notes)),
             )
             found.append(told)
-        changed |= _replace_hours(cursor)
+        replaced, notes = schedules.finish(cursor, how.valid_from)
+        if notes:
+            found[-1] = msgspec.structs.replace(found[-1], problems=(*found[-1].problems, *notes))
         for told in found:
             numbers = [told.rows, told.new, told.late, told.duplicate, told.conflict, told.invalid]
             cursor.execute(
                 "INSERT INTO ingests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [ingest, now_us, told.kind, told.name, *numbers],
             )
-        if changed:
+        if changed or replaced:
             cursor.execute("UPDATE about SET data_version = data_version + 1")
     return found
+
+
+def nothing_read(found: Sequence[Loaded]) -> None:
+    """Raises NothingJudgedError where files have rows, and none of one can be read."""
+    empty = [told.name for told in found if told.rows and told.invalid == told.rows]
+    if empty:
+        raise NothingJudgedError(
+            f"{', '.join(empty)}: no row could be read; what it names is unknown until it is loaded"
+        )
 
 
 @contextmanager
@@ -125,7 +152,7 @@ class _Taken(NamedTuple):
     new: int
     late: int = 0
     conflict: int = 0
-    restated: int = 0  # polls that were there and are inactive now
+    restated: int = 0  # what was there and says something else now
 
 
 def check_header(given: Input) -> Header:
@@ -155,17 +182,49 @@ def _quarantine(cursor: duckdb.DuckDBPyConnection, ingest: int, name: str, kind:
         """,
         {"ingest": ingest, "kind": kind, "name": name, "chars": MAX_KEPT_CHARS},
     )
-    cursor.execute("DROP TABLE rejected; DROP TABLE rejected_scans")
     return rows + rejected, invalid + rejected
 
 
+_EXPECTED = {
+    "fields": "expected as many fields as the header has",
+    "store_id": "invalid store_id: expected 1 to 200 characters",
+    "timestamp": "invalid time: expected, for example, 2026-01-25 10:00:00 UTC, or Unix time",
+    "past": "a time before the year 2000: the clock of what polled was not set",
+    "future": "a time more than a day ahead of the clock",
+    "status": f"unknown status, its store's state is unknown: expected {', '.join(sum(STATUS_WORDS.values(), ()))}",
+}
+
+
+def _problems(cursor: duckdb.DuckDBPyConnection, name: str, invalid: int) -> Iterator[str]:
+    """The first bad rows, and how many more there are."""
+    if not invalid:
+        return
+    has_why = one(cursor, "SELECT count(*) FROM duckdb_columns() WHERE table_name = 'staged' AND column_name = 'why'")[
+        0
+    ]
+    bad = cursor.execute(
+        f"""
+        SELECT row, reason, store_id, named, content, {"why" if has_why else "NULL"} FROM staged
+        WHERE reason IS NOT NULL
+        UNION ALL SELECT line, lower(CAST(error_type AS VARCHAR)), '', false, csv_line, NULL FROM rejected
+        ORDER BY row LIMIT {SHOWN_PROBLEMS}
+        """  # noqa: S608, our own names
+    ).fetchall()
+    for row, reason, store_id, named, content, why in bad:
+        store = f"store {printable(store_id)}: " if named else ""
+        what = why or f"{_EXPECTED.get(reason, reason)}: {printable(content[:SHOWN_CHARS])!r}"
+        yield f"{name}:{row}: {store}{what}"
+    if invalid > len(bad):
+        yield f"{name}: {invalid - len(bad)} more rows like these; the table quarantine has each of them"
+
+
 def _new_stores(cursor: duckdb.DuckDBPyConnection) -> bool:
-    """Number the stores that are named for the first time."""
+    """Number the stores that are named for the first time, also by rows that are bad otherwise."""
     cursor.execute(
         """
         INSERT INTO stores
         SELECT (SELECT COALESCE(max(store), 0) FROM stores) + row_number() OVER (ORDER BY store_id), store_id, NULL
-        FROM (SELECT DISTINCT store_id FROM staged ANTI JOIN stores USING (store_id) WHERE reason IS NULL)
+        FROM (SELECT DISTINCT store_id FROM staged ANTI JOIN stores USING (store_id) WHERE named)
         """
     )
     return bool(_affected(cursor))
@@ -173,99 +232,65 @@ def _new_stores(cursor: duckdb.DuckDBPyConnection) -> bool:
 
 def _take_polls(cursor: duckdb.DuckDBPyConnection, ingest: int) -> _Taken:
     # Only the time that the file spans is looked at: the hourly file against a year of polls is then a small join.
-    # Each row beside the one that is kept contradicts it or repeats it.
+    # Each row beside the one that is kept contradicts it or repeats it. A row whose status is no word of ours says that
+    # the state is not known, and is counted as a bad one alone.
     cursor.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE arrived AS
-        SELECT store, at_us, min(CAST(status = 'active' AS BIGINT)) AS up,
-            count(*) FILTER (status = 'active') AS active, count(*) FILTER (status <> 'active') AS inactive
-        FROM staged JOIN stores USING (store_id) WHERE reason IS NULL GROUP BY store, at_us;
+        SELECT store, at_us,
+            min({_RANK.format("up")}) AS rank, min({_RANK.format("up")}) FILTER (reason IS NULL) AS said,
+            count(*) FILTER (reason IS NULL AND up = 1) AS active,
+            count(*) FILTER (reason IS NULL AND up = 0) AS inactive,
+            count(*) FILTER (reason IS NULL AND up = 2) AS unknown
+        FROM staged JOIN stores USING (store_id) WHERE reason IS NULL OR reason = 'status' GROUP BY store, at_us;
         CREATE OR REPLACE TEMP TABLE incoming AS
-        SELECT arrived.*, known.up AS was,
-            CASE COALESCE(known.up, arrived.up) WHEN 1 THEN inactive ELSE active END AS conflicts
+        SELECT arrived.*, known.rank AS was,
+            active + inactive + unknown
+                - CASE COALESCE(known.rank, said) WHEN 0 THEN inactive WHEN 1 THEN unknown ELSE active END AS conflicts
         FROM arrived LEFT JOIN (
-            SELECT store, at_us, up FROM polls
+            SELECT store, at_us, {_RANK.format("up")} AS rank FROM polls
             WHERE at_us BETWEEN (SELECT min(at_us) FROM arrived) AND (SELECT max(at_us) FROM arrived)
         ) AS known USING (store, at_us)
-        """
+        """  # noqa: S608, our own names
     )
     new, late, conflict, restated = one(
         cursor,
         """
-        SELECT count(*) FILTER (was IS NULL), count(*) FILTER (was IS NULL AND at_us < (
-                SELECT max(as_of_us) FROM reports WHERE status = 'complete'
-            )), COALESCE(sum(conflicts), 0), count(*) FILTER (was = 1 AND up = 0)
+        SELECT count(*) FILTER (was IS NULL AND said IS NOT NULL), count(*) FILTER (
+                was IS NULL AND said IS NOT NULL
+                AND at_us < (SELECT max(as_of_us) FROM reports WHERE status = 'complete')
+            ), COALESCE(sum(conflicts), 0), count(*) FILTER (rank < was OR (was IS NULL AND said IS NULL))
         FROM incoming
         """,
     )
+    state = "CASE incoming.rank WHEN 0 THEN 0 WHEN 1 THEN 2 ELSE 1 END"
     cursor.execute(
-        """
-        UPDATE polls SET up = 0, ingest = ? FROM incoming
-        WHERE polls.store = incoming.store AND polls.at_us = incoming.at_us AND was = 1 AND incoming.up = 0
-        """,
+        f"UPDATE polls SET up = {state}, ingest = ? FROM incoming "  # noqa: S608, our own names
+        "WHERE polls.store = incoming.store AND polls.at_us = incoming.at_us AND incoming.rank < was",
         [ingest],
     )
     cursor.execute(
-        "INSERT INTO polls SELECT store, at_us, up, ? FROM incoming WHERE was IS NULL ORDER BY at_us", [ingest]
+        f"INSERT INTO polls SELECT store, at_us, {state}, ? FROM incoming WHERE was IS NULL ORDER BY at_us",  # noqa: S608
+        [ingest],
     )
     return _Taken(new, late, int(conflict), restated)
 
 
-_MAKE_NEW_HOURS = (
-    "CREATE OR REPLACE TEMP TABLE new_hours (store BIGINT, weekday BIGINT, start_s BIGINT, end_s BIGINT, fresh BOOLEAN)"
-)
+_RANK = "CASE {0} WHEN 0 THEN 0 WHEN 1 THEN 2 ELSE 1 END"
+"""Which of several polls at one instant is kept, as SQL: the lowest."""
 
 
-def _take_hours(cursor: duckdb.DuckDBPyConnection, ingest: int) -> _Taken:  # noqa: ARG001, the same call as for polls
-    """Put the hours aside until every file is read. An end at or before the start is one on the next day."""
-    fresh = "SELECT count(*) FROM new_hours WHERE fresh"
-    before = one(cursor, fresh)[0]
-    cursor.execute(
-        """
-        INSERT INTO new_hours
-        SELECT DISTINCT store, weekday, start_s, end_s, h.store IS NULL
-        FROM (
-            SELECT store, weekday, start_s, CASE WHEN end_s <= start_s THEN end_s + 86400 ELSE end_s END AS end_s
-            FROM staged JOIN stores USING (store_id) WHERE reason IS NULL
-        ) ANTI JOIN new_hours USING (store, weekday, start_s, end_s)
-        LEFT JOIN hours AS h USING (store, weekday, start_s, end_s)
-        """
-    )
-    return _Taken(one(cursor, fresh)[0] - before)
-
-
-def _replace_hours(cursor: duckdb.DuckDBPyConnection) -> bool:
-    """Give the stores of `new_hours` these hours instead of what they had; whether that changed anything."""
-    of_them = "store IN (SELECT store FROM new_hours)"
-    gone = one(
-        cursor,
-        f"SELECT count(*) FROM hours ANTI JOIN new_hours USING (store, weekday, start_s, end_s) WHERE {of_them}",  # noqa: S608
-    )[0]
-    fresh = one(cursor, "SELECT count(*) FROM new_hours WHERE fresh")[0]
-    if not (gone or fresh):
-        return False
-    cursor.execute(f"DELETE FROM hours WHERE {of_them}")  # noqa: S608, our own names
-    cursor.execute("INSERT INTO hours SELECT DISTINCT store, weekday, start_s, end_s FROM new_hours")
-    return True
-
-
-def _take_timezones(cursor: duckdb.DuckDBPyConnection, ingest: int) -> _Taken:  # noqa: ARG001, the same call as for polls
-    cursor.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE incoming AS
-        SELECT store_id, arg_max(timezone, row) AS timezone, count(DISTINCT timezone) - 1 AS conflicts
-        FROM staged WHERE reason IS NULL GROUP BY store_id
-        """
-    )
-    conflict = one(cursor, "SELECT COALESCE(sum(conflicts), 0) FROM incoming")[0]
-    cursor.execute(
-        "UPDATE stores SET timezone = incoming.timezone FROM incoming "
-        "WHERE stores.store_id = incoming.store_id AND stores.timezone IS DISTINCT FROM incoming.timezone"
-    )
-    return _Taken(_affected(cursor), conflict=conflict)
-
-
-_TAKE = {"status": _take_polls, "hours": _take_hours, "timezones": _take_timezones}
+def _take(cursor: duckdb.DuckDBPyConnection, kind: Kind, name: str, ingest: int) -> _Taken:
+    match kind:
+        case "status":
+            return _take_polls(cursor, ingest)
+        case "hours":
+            return _Taken(schedules.take_hours(cursor, name))
+        case "exceptions":
+            return _Taken(schedules.take_exceptions(cursor, name))
+        case "timezones":
+            new, conflict, changed = schedules.take_zones(cursor)
+            return _Taken(new, conflict=conflict, restated=int(changed))
 
 
 def _affected(cursor: duckdb.DuckDBPyConnection) -> int:

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from exporter.catalogue import Family, HistogramValue, LabelValues
 from exporter.catalogue import stores as catalogue
-from exporter.stores.calendar import WINDOWS, find_zone
+from exporter.stores.calendar import WINDOWS
 from exporter.stores.jobs import DURATION_BOUNDS, Jobs
 from exporter.stores.report import Report
+from exporter.stores.zones import zone_label
 
 STATES = ("up", "down", "unknown", "closed")
 BANDS = ("0 %", "below 50 %", "50 to 90 %", "90 to 99 %", "99 to 100 %", "100 %")
@@ -107,7 +108,7 @@ def work_families(
 
 def _states(source: str, report: Report) -> Values:
     names = report.rows["timezone"].tolist()
-    zones = {name: find_zone(name)[0].key for name in set(names)}
+    zones = {name: zone_label(name) for name in set(names)}
     counts = Counter(zip(_state_now(report), (zones[name] for name in names), strict=True))
     return {(source, state, zone): counts[state, zone] for zone in set(zones.values()) for state in STATES}
 

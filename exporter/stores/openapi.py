@@ -58,7 +58,10 @@ def _get_report(method: str, parameters: list[dict[str, Any]], **more: Any) -> d
 
 _POLL = _object(
     store_id={"type": ["string", "integer"]},
-    status={"type": "string", "description": "active or inactive; another makes the row a bad one, and counted"},
+    status={
+        "type": "string",
+        "description": "active, inactive or unknown; another makes the row a bad one, and its store's state unknown",
+    },
     timestamp_utc={"type": "string"},
 )
 

@@ -1,44 +1,79 @@
-"""CSV files to checked rows, inside DuckDB: SQL over the raw lines of a file, one statement for each kind of file.
+"""Files to rows of text with a reason where they are none, inside DuckDB: the table `staged`.
 
-A line that is no record is kept apart with its reason and its number; nothing is guessed. Quotes around a field are
-taken off; a comma inside of them is not looked for, as no column has use for one. The kind of a file and the
-order of its columns stand in its first line, in the names of either edition of the task's data.
+A plain or gzipped CSV with commas is split by SQL over its raw lines, one statement for each kind of file. Rows of
+other files, and of those whose quotes hold more than a cell's text, come through `exporter.tables` in portions. Cells
+mean the same in both: polls are read here, what people write by hand in `readings`.
 """
 
 import csv
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import duckdb
+import numpy as np
 
 from exporter.sources.files import compression
+from exporter.stores.state import one
+from exporter.tables import Bad, Column, Layout, Row, Table, open_table
+from exporter.tables.rows import best
 from foundation.errors import SourceError, StoreError, TidewatchError, in_words, may_pass
+from foundation.terminal import printable
 
-Kind: TypeAlias = Literal["status", "hours", "timezones"]
+Kind: TypeAlias = Literal["status", "hours", "exceptions", "timezones"]
 
-COLUMNS: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
-    "status": {"store_id": (), "status": (), "timestamp_utc": ()},
-    "hours": {"store_id": (), "day": ("dayofweek", "day_of_week"), "start_time_local": (), "end_time_local": ()},
-    "timezones": {"store_id": (), "timezone_str": ("timezone",)},
+_STORE = Column("store_id", ("store", "storeid"))
+_DAY = Column("day", ("dayofweek", "day_of_week", "weekday"))
+_DATE = Column("date", ("exception_date", "holiday_date"))
+_CLOCKS = (
+    Column("start_time_local", ("start_time", "start", "opens", "open", "open_time", "opening_time")),
+    Column("end_time_local", ("end_time", "end", "closes", "close", "close_time", "closing_time")),
+)
+_SPEC = Column("opening_hours", ("hours",))
+_VALID = (
+    Column("valid_from", ("effective_from", "from_date"), required=False),
+    Column("valid_until", ("valid_to", "effective_until", "effective_to", "until_date"), required=False),
+)
+_DATES = Layout("exceptions", (_STORE, _DATE))
+LAYOUTS: Mapping[Layout, Kind] = {
+    Layout("status", (_STORE, Column("status", ("state",)), Column("timestamp_utc", ("timestamp",)))): "status",
+    Layout("hours", (_STORE, _DAY, *_CLOCKS, *_VALID)): "hours",
+    Layout("hours", (_STORE, _DAY, _SPEC, *_VALID)): "hours",
+    Layout("hours", (_STORE, _SPEC, *_VALID)): "hours",
+    Layout("exceptions", (_STORE, _DATE, *_CLOCKS)): "exceptions",
+    Layout("exceptions", (_STORE, _DATE, _SPEC)): "exceptions",
+    _DATES: "exceptions",
+    Layout("timezones", (_STORE, Column("timezone_str", ("timezone", "time_zone")))): "timezones",
 }
-"""The columns of each kind of file, and other names of them."""
+"""The kinds of files, by their columns: any of them, in any order."""
+
+TEXTS: Mapping[Kind, tuple[str, ...]] = {
+    "status": ("store_id", "status", "timestamp_utc"),
+    "hours": ("store_id", "day", "start_time_local", "end_time_local", "opening_hours", "valid_from", "valid_until"),
+    "exceptions": ("store_id", "date", "start_time_local", "end_time_local", "opening_hours"),
+    "timezones": ("store_id", "timezone_str"),
+}
+"""The columns of `staged` for each kind; '' where the file has no such column."""
 
 MAX_LINE_BYTES = 64 << 10
 MAX_KEPT_CHARS = 1000
 MAX_ID_CHARS = 200
 FUTURE_S = 86_400
 """A poll further ahead of the clock than a day is a mistake, and would move `now` for every store."""
+EARLIEST_US = 946_684_800_000_000
+"""The year 2000: what is older comes from a clock that was not set."""
+ROWS_AT_ONCE = 50_000
 
 _SEPARATOR = "\x1f"  # a byte that no line holds, so that DuckDB gives whole lines
-_TIME = r"(?:(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?|24:00(?::00)?)"
 _STAMP = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?: ?(?:UTC|Z|[+-]\d{2}(?::?\d{2})?))?"
 
 
 class Header(NamedTuple):
-    """What a file's first line says: its kind, each column's place (from 1), and how many columns there are."""
+    """A file's kind; where SQL can split its lines, each column's place (from 1), and how many columns there are."""
 
     kind: Kind
     places: Mapping[str, int]
@@ -46,7 +81,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path, name: str) -> Header:
-    """The kind of a CSV file, gzip or not. Raises SourceError, or StoreError as `trouble` says."""
+    """What kind of file it is; without places where it is no plain CSV. Raises SourceError, StoreError as `trouble`."""
     try:
         with path.open("rb") as raw:
             packed = compression(raw.read(6)) == "gzip"
@@ -54,62 +89,119 @@ def read_header(path: Path, name: str) -> Header:
             line = file.readline(MAX_LINE_BYTES)
     except (OSError, EOFError, zlib.error) as exc:
         raise trouble(name, exc) from exc
-    return parse_header(line, name)
+    found = parse_header(line)
+    if found is None:
+        with _table(path, name) as table:
+            _check_columns(name, table.layout, table.ignored)
+            return Header(LAYOUTS[table.layout], {}, 0)
+    return found
 
 
-def parse_header(line: bytes, name: str) -> Header:
-    """The same for the line itself."""
-    text = line.decode("utf-8-sig", "replace").strip()
+def parse_header(line: bytes) -> Header | None:
+    """The same for the first line of a CSV with commas, None for what is none."""
     try:
-        fields = [field.strip().lower() for field in next(csv.reader([text]), [])]
-    except csv.Error:
-        fields = []
-    for kind, columns in COLUMNS.items():
-        places = {column: _place(fields, (column, *others)) for column, others in columns.items()}
-        if all(places.values()):
-            return Header(kind, places, len(fields))
-    wanted = "; ".join(f"{kind}: {','.join(columns)}" for kind, columns in COLUMNS.items())
-    raise SourceError(f"{name}: line 1: {text[:100]!r} is no header of ours ({wanted})")
+        fields = next(csv.reader([line.decode("utf-8-sig").strip()]), [])
+        found = best(tuple(LAYOUTS), fields)
+    except (csv.Error, UnicodeError, SourceError):
+        return None
+    if found.missing or (found.layout == _DATES and len(fields) > 2):
+        return None
+    cells = found.pick([str(place) for place in range(1, len(fields) + 1)])
+    names = (column.name for column in found.layout.columns)
+    return Header(LAYOUTS[found.layout], {n: int(c) for n, c in zip(names, cells, strict=True) if c}, len(fields))
 
 
-def _place(fields: list[str], names: tuple[str, ...]) -> int:
-    return next((fields.index(name) + 1 for name in names if name in fields), 0)
+def _check_columns(name: str, layout: Layout, others: Sequence[str]) -> None:
+    """Dates alone are days on which stores are closed; beside other columns they may be something else."""
+    if layout == _DATES and others:
+        columns = f"start_time_local,end_time_local, or opening_hours; not {', '.join(map(printable, others[:5]))}"
+        raise SourceError(f"{name}: line 1: exceptions beside store_id,date: expected the columns {columns}")
+
+
+@contextmanager
+def _table(path: Path, name: str) -> Iterator[Table]:
+    """A file's table, whose errors name it as people know it."""
+    try:
+        with open_table(str(path), tuple(LAYOUTS)) as table:
+            yield table
+    except SourceError as exc:
+        raise SourceError(f"{name}: {str(exc).removeprefix(f'{path}: ')}") from exc
 
 
 def stage(cursor: duckdb.DuckDBPyConnection, path: Path, name: str, header: Header, now_us: int) -> None:
-    """Make the temporary table `staged` of a file's rows: row, content, reason (NULL in a good row), and its values.
+    """Make the temporary table `staged` of a file's rows: row, content, reason (NULL in a good row), and its texts.
 
+    Rows of polls have `up` and `at_us`, too. `named` is whether the row names a store, whatever else is wrong with it.
     Raises SourceError when the file breaks off or is not what its first bytes say, StoreError as `trouble` says.
     """
+    cursor.execute("DROP TABLE IF EXISTS rejected; DROP TABLE IF EXISTS rejected_scans")
+    if header.places:
+        _stage_lines(cursor, path, name, header, now_us)
+        if not one(cursor, _NEEDS_QUOTES)[0]:
+            return
+        cursor.execute("DROP TABLE rejected; DROP TABLE rejected_scans")
+    _stage_table(cursor, path, name, header, now_us)
+
+
+_NEEDS_QUOTES = """SELECT EXISTS (
+    SELECT * FROM staged WHERE contains(content, '""') OR (reason = 'fields' AND contains(content, '"'))
+)"""
+
+
+def _stage_lines(cursor: duckdb.DuckDBPyConnection, path: Path, name: str, header: Header, now_us: int) -> None:
+    texts = (f"trim(fields[{place}], ' \"') AS {column}" for column, place in header.places.items())
+    absent = (f"'' AS {column}" for column in TEXTS[header.kind] if column not in header.places)
+    source = f"""
+        SELECT row, left(line, {MAX_KEPT_CHARS}) AS content,
+            CASE WHEN len(fields) <> $width THEN 'fields' END AS broken, {", ".join([*texts, *absent])}
+        FROM (
+            SELECT row, line, string_split(line, ',') AS fields FROM (
+                SELECT row_number() OVER () + 1 AS row, rtrim(line, chr(13)) AS line
+                FROM read_csv($path, columns = {{'line': 'VARCHAR'}}, header = false, skip = 1,
+                    auto_detect = false, delim = $separator, quote = '', escape = '', strict_mode = false,
+                    null_padding = true, compression = $compression, max_line_size = {MAX_LINE_BYTES},
+                    ignore_errors = true, store_rejects = true, rejects_limit = 10000,
+                    rejects_table = 'rejected', rejects_scan = 'rejected_scans')
+            ) WHERE line IS NOT NULL AND trim(line) <> ''
+        )"""  # noqa: S608, our own names
     try:
         with path.open("rb") as raw:
             packed = compression(raw.read(6)) == "gzip"
-        cursor.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE staged AS
-            SELECT *, {_REASONS[header.kind]} AS reason FROM (
-                SELECT row, left(line, {MAX_KEPT_CHARS}) AS content, len(fields) AS width, {_values(header)} FROM (
-                    SELECT row, line, string_split(line, ',') AS fields FROM (
-                        SELECT row_number() OVER () + 1 AS row, rtrim(line, chr(13)) AS line
-                        FROM read_csv($path, columns = {{'line': 'VARCHAR'}}, header = false, skip = 1,
-                            auto_detect = false, delim = $separator, quote = '', escape = '', strict_mode = false,
-                            null_padding = true, compression = $compression, max_line_size = {MAX_LINE_BYTES},
-                            ignore_errors = true, store_rejects = true, rejects_limit = 10000,
-                            rejects_table = 'rejected', rejects_scan = 'rejected_scans')
-                    ) WHERE line IS NOT NULL AND trim(line) <> ''
-                )
-            )
-            """,  # noqa: S608, our own names
-            {
-                "path": str(path),
-                "separator": _SEPARATOR,
-                "compression": "gzip" if packed else "none",
-                "width": header.width,
-                **({"latest_us": now_us + FUTURE_S * 1_000_000} if header.kind == "status" else {}),
-            },
-        )
+        given = {"path": str(path), "separator": _SEPARATOR, "compression": "gzip" if packed else "none"}
+        cursor.execute(_checked(header.kind, source), {**given, "width": header.width, **_latest(header.kind, now_us)})
     except (OSError, duckdb.IOException, duckdb.InvalidInputException) as exc:
         raise trouble(name, exc) from exc
+
+
+def _stage_table(cursor: duckdb.DuckDBPyConnection, path: Path, name: str, header: Header, now_us: int) -> None:
+    columns = TEXTS[header.kind]
+    names = ("content", "broken", *columns)
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE cells (row BIGINT, {', '.join(f'{n} VARCHAR' for n in names)})")
+    rows: Iterator[Row | Bad]
+    with _table(path, name) as table:
+        rows = iter(table)
+        while portion := list(islice(rows, ROWS_AT_ONCE)):
+            told = [_told(row, table.layout, columns) for row in portion]
+            arrays = {
+                n: np.array(values, dtype=object) for n, values in zip(names, zip(*told, strict=True), strict=True)
+            }
+            cursor.register("cells_in", {"row": np.array([row.number for row in portion], dtype=np.int64), **arrays})
+            cursor.execute("INSERT INTO cells SELECT * FROM cells_in")
+            cursor.unregister("cells_in")
+    source = "SELECT * REPLACE (NULLIF(broken, '') AS broken) FROM cells"
+    cursor.execute(_checked(header.kind, source), _latest(header.kind, now_us))
+    cursor.execute(
+        "DROP TABLE cells; CREATE OR REPLACE TEMP TABLE rejected (line BIGINT, error_type VARCHAR, csv_line VARCHAR)"
+    )
+
+
+def _told(row: Row | Bad, layout: Layout, columns: Sequence[str]) -> tuple[str, ...]:
+    """content, the reason why the row cannot be taken apart, and its cells in the order of `columns`."""
+    if isinstance(row, Bad):
+        return row.content, row.reason, *("" for _ in columns)
+    cells = dict(zip((column.name for column in layout.columns), row.cells, strict=True))
+    text = ",".join(cells.values())[:MAX_KEPT_CHARS].encode("utf-8", "replace").decode()
+    return text, "", *(cells.get(column, "").encode("utf-8", "replace").decode() for column in columns)
 
 
 def trouble(name: str, exc: Exception) -> TidewatchError:
@@ -118,49 +210,46 @@ def trouble(name: str, exc: Exception) -> TidewatchError:
     return (StoreError if may_pass(exc) else SourceError)(f"{name}: {words}")
 
 
-def _value(place: int) -> str:
-    return f"trim(fields[{place}], ' \"')"
+def latest_us(now_us: int) -> int:
+    """The latest time that a poll may have."""
+    return now_us + FUTURE_S * 1_000_000
 
 
-def _values(header: Header) -> str:
-    """The values of one row, as SQL; NULL where the text says nothing that can be used."""
-    text = {column: _value(place) for column, place in header.places.items()}
-    if header.kind == "status":
-        stamp = text["timestamp_utc"]
-        return (
-            f"{text['store_id']} AS store_id, lower({text['status']}) AS status, "
-            f"CASE WHEN regexp_full_match({stamp}, '{_STAMP}') THEN "
-            f"epoch_us(TRY_CAST(regexp_replace({stamp}, ' ?(UTC|Z)$', '+00') AS TIMESTAMPTZ)) END AS at_us"
-        )
-    if header.kind == "timezones":
-        return f"{text['store_id']} AS store_id, {text['timezone_str']} AS timezone"
-    start, end = _clock_seconds(text["start_time_local"]), _clock_seconds(text["end_time_local"])
-    return (
-        f"{text['store_id']} AS store_id, TRY_CAST({text['day']} AS BIGINT) AS weekday, "
-        f"{start} AS start_s, {end} AS end_s"
-    )
+def _latest(kind: Kind, now_us: int) -> dict[str, int]:
+    return {"latest_us": latest_us(now_us)} if kind == "status" else {}
 
 
-def _clock_seconds(text: str) -> str:
-    """Seconds since midnight of a time of day, as SQL; the last second of a day is its end: 23:59:59 is 24:00."""
-    parts = f"string_split({text}, ':')"
-    seconds = (
-        f"CAST({parts}[1] AS BIGINT) * 3600 + CAST({parts}[2] AS BIGINT) * 60 "
-        f"+ COALESCE(CAST(string_split({parts}[3], '.')[1] AS BIGINT), 0)"
-    )
-    counted = f"CASE WHEN regexp_full_match({text}, '{_TIME}') THEN {seconds} END"
-    return f"CASE {counted} WHEN 86399 THEN 86400 ELSE {counted} END"
+def _checked(kind: Kind, source: str) -> str:
+    """The statement that makes `staged` of rows of text."""
+    values, reason = (f"{_AT_US} AS at_us, {_UP} AS up, ", f"ELSE {POLL_REASON}") if kind == "status" else ("", "")
+    return f"""
+        CREATE OR REPLACE TEMP TABLE staged AS
+        SELECT * EXCLUDE (broken),
+            CASE WHEN broken IS NOT NULL THEN broken WHEN NOT named THEN 'store_id' {reason} END AS reason
+        FROM (SELECT *, {values}broken IS NULL AND {_IS_ID} AS named FROM ({source}))
+        """  # noqa: S608, our own names
 
 
-_ID = (
-    f"WHEN width <> $width THEN 'fields' WHEN store_id = '' OR len(store_id) > {MAX_ID_CHARS} "
-    "OR regexp_matches(store_id, '[[:cntrl:]]') THEN 'store_id'"
-)
-_REASONS: Mapping[Kind, str] = {
-    "status": f"CASE {_ID} WHEN status NOT IN ('active', 'inactive') THEN 'status' WHEN at_us IS NULL OR at_us < 0 "
-    "THEN 'timestamp' WHEN at_us > $latest_us THEN 'future' END",
-    "hours": f"CASE {_ID} WHEN weekday IS NULL OR weekday NOT BETWEEN 0 AND 6 THEN 'day' "
-    "WHEN start_s IS NULL OR end_s IS NULL OR start_s >= 86400 THEN 'time' END",
-    "timezones": f"CASE {_ID} WHEN timezone = '' THEN 'timezone' END",
+_IS_ID = f"store_id <> '' AND len(store_id) <= {MAX_ID_CHARS} AND NOT regexp_matches(store_id, '[[:cntrl:]]')"
+_AT_US = f"""CASE
+    WHEN regexp_full_match(timestamp_utc, '{_STAMP}')
+    THEN epoch_us(TRY_CAST(regexp_replace(timestamp_utc, ' ?(UTC|Z)$', '+00') AS TIMESTAMPTZ))
+    WHEN regexp_full_match(timestamp_utc, '\\d{{10}}') THEN CAST(timestamp_utc AS BIGINT) * 1000000
+    WHEN regexp_full_match(timestamp_utc, '\\d{{13}}') THEN CAST(timestamp_utc AS BIGINT) * 1000
+    WHEN regexp_full_match(timestamp_utc, '\\d{{16}}') THEN CAST(timestamp_utc AS BIGINT)
+END"""
+STATUS_WORDS: Mapping[int, tuple[str, ...]] = {
+    1: ("active", "up", "online", "true", "1"),
+    0: ("inactive", "down", "offline", "false", "0"),
+    2: ("unknown", "maintenance", "under maintenance", "pending", "paused"),
 }
-"""Why a row is none, as SQL; NULL for a good one."""
+"""What polls say, by `up`. Another word leaves its store's state unknown, too, and is a bad row."""
+_UP = "CASE " + " ".join(
+    f"WHEN lower(status) IN ({', '.join(f'{chr(39)}{word}{chr(39)}' for word in words)}) THEN {up}"
+    for up, words in STATUS_WORDS.items()
+) + " END"  # fmt: skip
+POLL_REASON = (
+    f"CASE WHEN at_us IS NULL THEN 'timestamp' WHEN at_us < {EARLIEST_US} THEN 'past' "
+    "WHEN at_us > $latest_us THEN 'future' WHEN up IS NULL THEN 'status' END"
+)
+"""Why a row of polls that names a store is none, as SQL; other kinds are looked at by `readings`."""

@@ -5,9 +5,8 @@ named for all. So a fleet's October is not one interval of UTC. Edges without a 
 """
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from exporter.stores.calendar import DAY_US, SECOND_US, Windows, from_us, local_moment, to_us
 from foundation.errors import ConfigError
@@ -34,14 +33,14 @@ class Range(NamedTuple):
     start: datetime
     end: datetime
     name: str
-    zone: ZoneInfo | None = None
+    zone: tzinfo | None = None
 
-    def bounds_us(self, own: ZoneInfo) -> tuple[int, int]:
+    def bounds_us(self, own: tzinfo) -> tuple[int, int]:
         """Both edges for a store of that zone, microseconds since 1970. Ranges that meet have one edge in common."""
         zone = self.zone or own
         return _edge_us(self.start, zone), _edge_us(self.end, zone)
 
-    def windows(self, own: ZoneInfo, as_of_us: int) -> Windows:
+    def windows(self, own: tzinfo, as_of_us: int) -> Windows:
         """The range in the place of all three windows of a report, up to its moment."""
         start_us, end_us = (min(edge, as_of_us) for edge in self.bounds_us(own))
         return Windows(*((start_us, end_us),) * 3)
@@ -50,7 +49,7 @@ class Range(NamedTuple):
         """The range and whose clock it goes by, in a few words."""
         if self.start.tzinfo is not None and self.end.tzinfo is not None:
             return self.name
-        return f"{self.name} in {self.zone.key if self.zone else 'the zone of each store'}"
+        return f"{self.name} in {self.zone or 'the zone of each store'}"
 
 
 class Wanted(NamedTuple):
@@ -61,7 +60,7 @@ class Wanted(NamedTuple):
     month: str | None = None
     quarter: str | None = None
     last: str | None = None
-    zone: ZoneInfo | None = None
+    zone: tzinfo | None = None
 
 
 def find_range(wanted: Wanted, as_of_us: int, max_days: int = MAX_DAYS) -> Range | None:
@@ -83,7 +82,7 @@ def find_range(wanted: Wanted, as_of_us: int, max_days: int = MAX_DAYS) -> Range
         found = _find(wanted, as_of_us)
     except (ValueError, OverflowError) as exc:
         raise ConfigError(f"range: {exc}") from exc
-    start_us, end_us = found.bounds_us(ZoneInfo("UTC"))
+    start_us, end_us = found.bounds_us(UTC)
     if start_us >= end_us:
         raise ConfigError(f"invalid range {found.name}: expected an end after the start")
     if end_us - start_us > max_days * DAY_US:
@@ -106,7 +105,7 @@ def _find(wanted: Wanted, as_of_us: int) -> Range:
     return Range(start, end, f"{wanted.start} to {wanted.end or 'now'}", wanted.zone)
 
 
-def _months(text: str, pattern: re.Pattern[str], example: str, months: int, zone: ZoneInfo | None) -> Range:
+def _months(text: str, pattern: re.Pattern[str], example: str, months: int, zone: tzinfo | None) -> Range:
     """A calendar's month or quarter."""
     match = pattern.fullmatch(text.strip())
     if match is None or int(match[1]) not in _YEARS:
@@ -128,7 +127,7 @@ def _edge(text: str) -> datetime:
     return found if found == elsewhere else found.replace(tzinfo=None)
 
 
-def _edge_us(edge: datetime, zone: ZoneInfo) -> int:
+def _edge_us(edge: datetime, zone: tzinfo) -> int:
     if edge.tzinfo is not None:
         return to_us(edge)
     rest_us = edge.microsecond

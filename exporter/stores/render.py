@@ -1,10 +1,12 @@
 """A store's report for people and for the API. Pure."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from exporter.stores.calendar import WINDOWS, from_us
-from exporter.stores.report import StoreReport
+from exporter.stores.report import Hours, StoreReport
+from exporter.stores.state import FOREVER
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _PARTS = ("business", "up", "down", "assumed")
@@ -48,11 +50,8 @@ def to_json(store_id: str, found: StoreReport) -> dict[str, Any]:
         "timezone": found.timezone or None,
         "zone": found.zone,
         "zone_fallback": found.fallback,
-        "hours": [
-            {"day": weekday, "start_time_local": clock(start), "end_time_local": clock(end)}
-            for weekday, start, end in found.hours
-        ]
-        or "24x7",
+        "hours": [_hours_json(hours) for hours in found.hours if hours.day is None] or "24x7",
+        "exceptions": [_hours_json(hours) for hours in found.hours if hours.day is not None],
         "windows": totals(found),
         "intervals": [
             {
@@ -65,10 +64,45 @@ def to_json(store_id: str, found: StoreReport) -> dict[str, Any]:
             for p in found.pieces
         ],
         "polls": [
-            {"timestamp_utc": stamp(p.at_us), "status": "active" if p.up else "inactive", "in_business_hours": p.inside}
-            for p in found.polls
+            {"timestamp_utc": stamp(p.at_us), "status": p.state, "in_business_hours": p.inside} for p in found.polls
         ],
     }
+
+
+def _hours_json(hours: Hours) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if hours.day is not None:
+        told["date"] = date.fromordinal(hours.day).isoformat()
+    elif hours.weekday is not None:
+        told["day"] = hours.weekday
+    if hours.why is not None:
+        return {**told, "unknown": hours.why}
+    if hours.spec is not None:
+        told["opening_hours"] = hours.spec
+    elif hours.start_s is None or hours.end_s is None:
+        told["closed"] = True
+    else:
+        told |= {"start_time_local": clock(hours.start_s), "end_time_local": clock(hours.end_s)}
+    if hours.from_day:
+        told["valid_from"] = date.fromordinal(hours.from_day).isoformat()
+    if hours.until_day < FOREVER:
+        told["valid_until"] = date.fromordinal(hours.until_day - 1).isoformat()
+    return told
+
+
+def _hours_text(hours: Hours) -> str:
+    told = _hours_json(hours)
+    on = told.get("date") or (WEEKDAYS[told["day"]] if "day" in told else "")
+    if "unknown" in told:
+        what = f"unknown ({told['unknown']})"
+    elif "closed" in told:
+        what = "closed"
+    else:
+        what = told.get("opening_hours") or f"{told['start_time_local']} - {told['end_time_local']}"
+    period = "".join(
+        f", {word} {told[key]}" for word, key in (("from", "valid_from"), ("until", "valid_until")) if key in told
+    )
+    return f"{on:<10} {what}{period}"
 
 
 def to_text(store_id: str, found: StoreReport) -> Iterator[str]:
@@ -76,9 +110,9 @@ def to_text(store_id: str, found: StoreReport) -> Iterator[str]:
     yield f"store {store_id}, as of {stamp(found.report.as_of_us)} ({found.report.policy.text()})"
     why = f" ({found.fallback.replace('_', ' ')}: {found.timezone!r})" if found.fallback else ""
     yield f"zone {found.zone}{why}"
-    for weekday, start, end in found.hours:
-        yield f"  {WEEKDAYS[weekday]:<10} {clock(start)} - {clock(end)}"
-    if not found.hours:
+    for hours in found.hours:
+        yield f"  {_hours_text(hours)}"
+    if not any(hours.day is None for hours in found.hours):
         yield "  open around the clock: no row of hours names it"
     for window, numbers in totals(found).items():
         yield f"{found.report.within.text() if found.report.within else f'last {window}'}: " + ", ".join(

@@ -14,12 +14,14 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from exporter.stores.calendar import WINDOWS, AsOf, find_zone, span
+from exporter.stores.calendar import WINDOWS, AsOf, span
 from exporter.stores.engine import Columns, DuckEngine, Engine, Policy, prepare, select, windows_of
 from exporter.stores.ranges import Range
-from exporter.stores.state import Database, one
+from exporter.stores.state import FOREVER, Database, one
+from exporter.stores.zones import find_zone
 from foundation.csvtext import csv_text
 from foundation.errors import ConfigError
+from foundation.terminal import printable
 
 ReportColumns: TypeAlias = Literal["official", "all"]
 Ticks: TypeAlias = npt.NDArray[np.int64]
@@ -28,7 +30,10 @@ UNITS = {"hour": ("minutes", 600_000, 2), "day": ("hours", 360_000, 4), "week": 
 """For each window: the unit of its columns, a last digit's worth of microseconds, and how many digits."""
 PARTS = ("uptime", "downtime", "unknown", "assumed", "business")
 QUANTITIES = tuple(f"{part}_{window}" for part in ("up", "down", "assumed", "business") for window in WINDOWS)
-_STATE = ("opened_us", "up_now", "last_evidence_us", "down_since_us", "down_polls", "timezone")
+SHOWN_DOUBTS = 3
+STATES = ("inactive", "active", "unknown")
+"""What a poll says, by its `up`."""
+_STATE = ("doubt_week", "opened_us", "up_now", "last_evidence_us", "down_since_us", "down_polls", "timezone")
 
 
 class Report(NamedTuple):
@@ -36,7 +41,8 @@ class Report(NamedTuple):
 
     `data_version` grows whenever a load changes anything, so that two reports of one version, moment and policy are
     the same. Where it is of a range, `within`, each of the three windows is that range. `loaded`: by
-    kind of file, how many rows were read, and how many of them could not be.
+    kind of file, how many rows were read, and how many of them could not be. `doubts`: of some stores whose hours or
+    zone are not known, why.
     """
 
     as_of_us: int
@@ -46,6 +52,7 @@ class Report(NamedTuple):
     fallbacks: Counter[str]
     within: Range | None = None
     loaded: Mapping[str, tuple[int, int]] = MappingProxyType({})
+    doubts: tuple[str, ...] = ()
 
 
 def resolve_as_of(database: Database, as_of: AsOf, now_us: int) -> tuple[int, int]:
@@ -63,9 +70,27 @@ def make_report(database: Database, policy: Policy, as_of_us: int, within: Range
         (version,) = one(cursor, "SELECT data_version FROM about")
         (missing,) = one(cursor, "SELECT count(*) FROM stores WHERE store NOT IN (SELECT store FROM hours)")
         rows, fallbacks = ask(DuckEngine(cursor, database.portion), policy, as_of_us, within)
-        loaded = count_loaded(cursor)
+        loaded, doubts = count_loaded(cursor), find_doubts(cursor, rows)
     fallbacks["hours_missing"] = missing
-    return Report(as_of_us, policy, version, rows, fallbacks, within, loaded)
+    return Report(as_of_us, policy, version, rows, fallbacks, within, loaded, doubts)
+
+
+def find_doubts(cursor: duckdb.DuckDBPyConnection, rows: Columns) -> tuple[str, ...]:
+    """Of the first stores whose hours or zone are not known: why."""
+    told = []
+    for n in np.flatnonzero(rows["doubt_week"])[:SHOWN_DOUBTS].tolist():
+        store_id, zone = str(rows["store_id"][n]), str(rows["timezone"][n])
+        if find_zone(zone)[1] == "timezone_unknown":
+            told.append(f"{printable(store_id)}: unknown time zone {printable(zone)!r}")
+            continue
+        (why,) = one(
+            cursor,
+            "SELECT min(why) FROM (SELECT store, why FROM hours UNION ALL SELECT store, why FROM exceptions) "
+            "JOIN stores USING (store) WHERE store_id = ?",
+            [store_id],
+        )
+        told.append(f"{printable(store_id)}: {why or 'no hours are given for these dates'}")
+    return tuple(told)
 
 
 def count_loaded(cursor: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:
@@ -101,7 +126,9 @@ def ask(engine: Engine, policy: Policy, as_of_us: int, within: Range | None = No
     """The report's rows from any engine, and for how many stores a default stood in."""
     prepared = prepare(engine, policy, as_of_us, within)
     engine.run(prepared)
-    return engine.rows("report", ("store_id", *QUANTITIES, *_STATE), "store_id"), prepared.fallbacks
+    rows = engine.rows("report", ("store_id", *QUANTITIES, *_STATE), "store_id")
+    prepared.fallbacks["hours_unknown"] = int((rows["doubt_week"] > 0).sum())
+    return rows, prepared.fallbacks
 
 
 def header(*, columns: ReportColumns = "official", official_typo: bool = False) -> list[str]:
@@ -160,11 +187,35 @@ class Piece(NamedTuple):
 
 
 class Poll(NamedTuple):
-    """One poll; `inside` is whether it was within business hours."""
+    """One poll, active, inactive or unknown; `inside` is whether it was within business hours."""
 
     at_us: int
-    up: bool
+    state: str
     inside: bool
+
+
+class Hours(NamedTuple):
+    """What is said of a store's hours: for a weekday, for a date, or as an `opening_hours` text (`spec`).
+
+    Without `start_s` it is closed. `why` is where hours could not be read. Days count from the year 1; the text and the
+    weekdays hold from `from_day` to before `until_day`.
+    """
+
+    weekday: int | None
+    day: int | None
+    start_s: int | None
+    end_s: int | None
+    from_day: int
+    until_day: int
+    spec: str | None
+    why: str | None
+
+
+_HOURS = f"""
+SELECT weekday, NULL AS day, start_s, end_s, from_day, until_day, spec, why FROM hours
+UNION ALL SELECT NULL, day, start_s, end_s, 0, {FOREVER}, NULL, why FROM exceptions
+ORDER BY day NULLS FIRST, from_day, weekday, start_s, end_s
+"""  # noqa: S608, a number
 
 
 class StoreReport(NamedTuple):
@@ -174,7 +225,7 @@ class StoreReport(NamedTuple):
     timezone: str
     zone: str
     fallback: str | None
-    hours: list[tuple[int, int, int]]
+    hours: list[Hours]
     pieces: list[Piece]
     polls: list[Poll]
 
@@ -191,10 +242,10 @@ def explain_store(
         rows, fallbacks = ask(DuckEngine(cursor, store=found[0]), policy, as_of_us, within)
         zone, fallback = find_zone(found[1])
         start_us, end_us = span([windows_of(policy, zone, as_of_us, within)])
-        hours = cursor.execute("SELECT weekday, start_s, end_s FROM hours ORDER BY weekday, start_s, end_s").fetchall()
+        hours = [Hours(*row) for row in cursor.execute(_HOURS).fetchall()]
         segments = cursor.execute(f"{select('segments')} ORDER BY start_us").fetchall()
         known = cursor.execute(
-            f"SELECT start_us, end_us, seen_us, unseen_us, up, at_us FROM ({select('known')}) "  # noqa: S608, our names
+            f"SELECT start_us, end_us, seen_us, unseen_us, is_up, is_down, at_us FROM ({select('known')}) "  # noqa: S608, our names
             "WHERE start_us < end_us ORDER BY ALL"
         ).fetchall()
         polls = cursor.execute(
@@ -204,22 +255,24 @@ def explain_store(
     return StoreReport(
         report=Report(as_of_us, policy, version, rows, fallbacks, within),
         timezone=found[1] or "",
-        zone=zone.key,
+        zone=str(zone),
         fallback=fallback,
         hours=hours,
         pieces=_pieces(segments, known, (start_us, end_us)),
-        polls=[Poll(at, bool(up), any(s <= at < e for _, s, e in segments)) for at, up in polls],
+        polls=[Poll(at, STATES[up], any(s <= at < e and not doubt for _, s, e, doubt in segments)) for at, up in polls],
     )
 
 
-def _pieces(
-    segments: list[tuple[int, int, int]], known: list[tuple[int, int, int, int, int, int]], within: tuple[int, int]
-) -> list[Piece]:
+def _pieces(segments: list[tuple[int, ...]], known: list[tuple[int, ...]], within: tuple[int, int]) -> list[Piece]:
     """The segments in pieces of one state, cut to `within`."""
     found = []
-    for _, opened, closes in segments:
+    for _, opened, closes, _ in segments:
         at = opened
-        for start, end, seen, unseen, up, poll in (k for k in known if opened <= k[0] < closes):
+        for start, end, seen, unseen, up, down, poll in (k for k in known if opened <= k[0] < closes):
+            if not up and not down:
+                found += [Piece(at, start, "unknown", False, None), Piece(start, end, "unknown", False, poll)]
+                at = end
+                continue
             state = "up" if up else "down"
             near = min(max(seen, start), end), max(min(unseen, end), start)
             found += [

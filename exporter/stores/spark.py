@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from exporter.stores.engine import STATEMENTS, TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared
+from exporter.stores.engine import SPECS, STATEMENTS, TABLES, TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared
 from exporter.stores.ranges import Range
-from exporter.stores.report import Report, ask, count_loaded
+from exporter.stores.report import Report, ask, count_loaded, find_doubts
 from exporter.stores.state import Database, one
 from foundation.errors import ConfigError, StoreError
-
-TABLES = ("stores", "hours", "polls")
 
 
 class SparkEngine:
@@ -35,6 +33,10 @@ class SparkEngine:
     def times_of_day(self) -> list[tuple[str, int]]:
         """The distinct starts and ends."""
         return [tuple(row) for row in self._session.sql(TIMES_OF_DAY).collect()]
+
+    def specs(self) -> list[str]:
+        """The distinct `opening_hours` texts."""
+        return [row[0] for row in self._session.sql(SPECS).collect()]
 
     def run(self, prepared: Prepared) -> None:
         """Name every table of `sql/`; Spark works when rows are asked for."""
@@ -83,4 +85,6 @@ def make_report(database: Database, policy: Policy, as_of_us: int, within: Range
         except Exception as exc:  # Spark's own errors come in too many kinds
             raise StoreError(f"Spark: {(str(exc).splitlines() or [type(exc).__name__])[0]}") from exc
     fallbacks["hours_missing"] = missing
-    return Report(as_of_us, policy, version, rows, fallbacks, within, loaded)
+    with database.reading() as cursor:
+        doubts = find_doubts(cursor, rows)
+    return Report(as_of_us, policy, version, rows, fallbacks, within, loaded, doubts)

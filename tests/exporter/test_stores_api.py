@@ -350,7 +350,7 @@ async def test_files_in_the_inbox_are_taken_in_and_put_away_with_the_reason_wher
     assert (results, again_s) == ({"p.csv": "done", "bad.csv": "failed"}, None)
     left = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
     assert left == [".p.csv", "done/p.csv", "failed/bad.csv", "failed/bad.csv.reason.txt", "q.csv.part"]
-    assert "no header of ours" in (folder / "failed" / "bad.csv.reason.txt").read_text()
+    assert "expected the columns store_id, status" in (folder / "failed" / "bad.csv.reason.txt").read_text()
 
 
 class Bell:

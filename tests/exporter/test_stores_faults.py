@@ -127,7 +127,8 @@ CASES = {
         NOON, [], [], {"uptime_day": 0, "downtime_day": 0, "unknown_day": 24}
     ),
     "an unknown zone is UTC": Case(
-        "2023-01-23 17:00", ["-2023-01-23 16:00:00"], NINE_TO_TWELVE, {"downtime_day": 2, "unknown_day": 0}, "Mars/Base"
+        "2023-01-23 17:00", ["-2023-01-23 16:00:00"], NINE_TO_TWELVE,
+        {"downtime_day": 0, "unknown_day": 24}, "Mars/Base"
     ),
     "a missing zone is UTC": Case(
         "2023-01-23 17:00", ["-2023-01-23 16:00:00"], NINE_TO_TWELVE, {"downtime_day": 2, "unknown_day": 0}, None

@@ -125,7 +125,7 @@ def put(database, zone, hours, polls):
             cursor.execute(f"DELETE FROM {table}")
         cursor.execute("INSERT INTO stores VALUES (1, 's', ?)", [zone])
         for row in hours:
-            cursor.execute("INSERT INTO hours VALUES (1, ?, ?, ?)", row)
+            cursor.execute("INSERT INTO hours (store, weekday, start_s, end_s) VALUES (1, ?, ?, ?)", row)
         for at, up in polls:
             cursor.execute("INSERT INTO polls VALUES (1, ?, ?, 1)", [to_us(at), int(up)])
 

@@ -169,9 +169,10 @@ given("missing", ["0,06:00:00,12:00:00"], zone=None)
 given("mars", ["0,06:00:00,12:00:00"], zone="Mars/Olympus")
 
 
-def test_without_a_usable_zone_a_store_is_in_chicago(report):
+def test_a_store_without_a_zone_is_in_chicago_and_one_whose_zone_is_not_known_is_unknown(report):
     found = report(ONE)  # 07:00 there
-    assert (day(found, "missing")["business"], day(found, "mars")["business"]) == (1, 1)
+    assert (day(found, "missing")["business"], day(found, "mars")["business"]) == (1, 24)
+    assert day(found, "mars")["unknown"] == 24
 
 
 @pytest.mark.slow

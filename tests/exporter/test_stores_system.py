@@ -7,7 +7,7 @@ import pytest
 from starving import no_descriptors
 
 from exporter.stores import Source, System
-from exporter.stores.calendar import find_zone
+from exporter.stores.zones import find_zone
 from exporter.system import Context
 from foundation.errors import StoreError
 

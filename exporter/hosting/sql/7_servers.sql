@@ -2,4 +2,3 @@
 SELECT server_id FROM minutes
 UNION
 SELECT server_id FROM routes
-WHERE doubt <> 1

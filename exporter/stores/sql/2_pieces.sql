@@ -1,11 +1,12 @@
 -- Which poll speaks for which time: one piece [start_us, end_us) for every poll within business hours, and one for
--- every segment without a poll of its own, for which the last one before it speaks. Where polls outside of business
+-- every segment without a poll of its own, for which the last one before it speaks. `up` is 1, 0, or 2 where the poll
+-- itself says that it is not known. Time whose hours are in doubt has no pieces. Where polls outside of business
 -- hours are evidence too, pieces are made as if no store ever closed.
 WITH spans AS (
     SELECT s.store, s.start_us, s.end_us
     FROM segments s
     CROSS JOIN given g
-    WHERE g.use_outside_polls = 0
+    WHERE g.use_outside_polls = 0 AND s.doubt = 0
     UNION ALL
     SELECT s.store, g.horizon_us AS start_us, g.until_us AS end_us
     FROM stores s
@@ -41,12 +42,15 @@ neighbours AS (
         MAX(CASE WHEN kind = 1 THEN at_us END)
             OVER (PARTITION BY store ORDER BY at_us, kind ROWS UNBOUNDED PRECEDING) AS polled_us,
         MAX(CASE WHEN kind = 1 AND up = 1 THEN at_us END)
-            OVER (PARTITION BY store ORDER BY at_us, kind ROWS UNBOUNDED PRECEDING) AS polled_up_us
+            OVER (PARTITION BY store ORDER BY at_us, kind ROWS UNBOUNDED PRECEDING) AS polled_up_us,
+        MAX(CASE WHEN kind = 1 AND up = 2 THEN at_us END)
+            OVER (PARTITION BY store ORDER BY at_us, kind ROWS UNBOUNDED PRECEDING) AS polled_unsure_us
     FROM placed
     WHERE kind = 0 OR at_us < closes_us
 )
 SELECT
-    n.store, n.polled_us AS at_us, CASE WHEN n.polled_up_us = n.polled_us THEN 1 ELSE 0 END AS up,
+    n.store, n.polled_us AS at_us,
+    CASE WHEN n.polled_up_us = n.polled_us THEN 1 WHEN n.polled_unsure_us = n.polled_us THEN 2 ELSE 0 END AS up,
     CASE
         WHEN n.kind = 0 OR n.kind_before = 0 THEN n.opened_us
         WHEN g.interpolation = 'previous' THEN n.at_us

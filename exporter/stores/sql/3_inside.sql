@@ -11,7 +11,7 @@ WITH events AS (
         s.end_us AS closes_us
     FROM segments s
     CROSS JOIN given g
-    WHERE g.use_outside_polls = 1
+    WHERE g.use_outside_polls = 1 AND s.doubt = 0
 ),
 -- Pieces follow one another, and so do segments: the latest of each is the one with the latest end. Events at one
 -- moment need no order, as what is between them is empty.
@@ -22,11 +22,13 @@ placed AS (
         MAX(end_us) OVER (PARTITION BY store ORDER BY from_us) AS end_us,
         MAX(closes_us) OVER (PARTITION BY store ORDER BY from_us) AS closes_us,
         MAX(at_us) OVER (PARTITION BY store ORDER BY from_us) AS at_us,
-        MAX(CASE WHEN up = 1 THEN at_us END) OVER (PARTITION BY store ORDER BY from_us) AS up_us
+        MAX(CASE WHEN up = 1 THEN at_us END) OVER (PARTITION BY store ORDER BY from_us) AS up_us,
+        MAX(CASE WHEN up = 2 THEN at_us END) OVER (PARTITION BY store ORDER BY from_us) AS unsure_us
     FROM events
 )
 SELECT
-    store, at_us, CASE WHEN up_us = at_us THEN 1 ELSE 0 END AS up, from_us AS start_us,
+    store, at_us, CASE WHEN up_us = at_us THEN 1 WHEN unsure_us = at_us THEN 2 ELSE 0 END AS up,
+    from_us AS start_us,
     LEAST(end_us, closes_us, COALESCE(next_us, closes_us)) AS end_us
 FROM placed
 WHERE at_us IS NOT NULL AND closes_us IS NOT NULL AND from_us < LEAST(end_us, closes_us, COALESCE(next_us, closes_us))

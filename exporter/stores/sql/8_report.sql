@@ -13,6 +13,7 @@ SELECT
     COALESCE(t.up_hour + t.down_hour - t.observed_hour, 0) AS assumed_hour,
     COALESCE(t.up_day + t.down_day - t.observed_day, 0) AS assumed_day,
     COALESCE(t.up_week + t.down_week - t.observed_week, 0) AS assumed_week,
+    COALESCE(b.doubt_week, 0) AS doubt_week,
     b.opened_us, t.up_now, t.last_evidence_us, o.down_since_us, o.down_polls,
     COALESCE(s.timezone, '') AS timezone
 FROM stores s
