@@ -18,8 +18,10 @@ from exporter.releases.render import html, json, text
 from exporter.releases.render import picture as pictures
 from exporter.releases.report import Analysis, Report, analyse
 from exporter.releases.shares import read_shares
+from exporter.releases.times import show_time
+from exporter.releases.verdict import why_nothing
 from foundation.clock import SystemClock
-from foundation.errors import ConfigError, SourceError
+from foundation.errors import ConfigError, NothingJudgedError, SourceError
 from foundation.flags import DurationType
 from foundation.output import replacing
 from foundation.signals import until_signal
@@ -72,7 +74,7 @@ def aggregate(file: str, form: str) -> None:
         echo("\t".join(["Timestamp", *names]))
     for second, row in table.rows():
         counts = row.ravel().tolist()
-        time = text.show_time(second) or ""
+        time = show_time(second) or ""
         line = "\t".join([time, *map(str, counts)]) if form == "tsv" else msgspec.json.encode([time, *counts]).decode()
         echo(line)
     _complain(given)
@@ -81,7 +83,13 @@ def aggregate(file: str, form: str) -> None:
 @releases.command()
 @_options
 @click.option(
-    "--detector", "detectors", multiple=True, type=click.Choice(DETECTORS), default=DETECTORS, help="May be repeated."
+    "--detector",
+    "detectors",
+    multiple=True,
+    type=click.Choice(DETECTORS),
+    default=("evidence", "onset"),
+    show_default=True,
+    help="May be repeated.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Write here instead of standard output.")
@@ -92,13 +100,16 @@ def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | N
         result = json.as_json(made)
     elif form == "html":
         picture = io.BytesIO()
-        pictures.draw(made.given.table, made.analysis, picture, exposure=made.exposure)
+        if len(made.analysis.builds) > 1:
+            pictures.draw(made.given.table, made.analysis, picture, exposure=made.exposure)
         result = html.as_html(made, picture.getvalue()).encode()
     else:
         result = printable_text(text.as_text(made)).encode()
     _complain(made.given)
     with replacing(output or Path("-")) as out:
         out.write(result)
+    if why := why_nothing(made):
+        raise NothingJudgedError(f"{file}: nothing was judged: {why}")
 
 
 @releases.command()
@@ -183,7 +194,7 @@ def _read(file: str) -> Input:
         reading.add(chunk)
     given = reading.end()
     if not len(given.table.second):
-        raise ConfigError(f"{file}: {_why_nothing(given)}")
+        raise NothingJudgedError(f"{file}: nothing was judged: {_why_nothing(given)}")
     return given
 
 

@@ -14,6 +14,17 @@ from exporter.releases.bulk.grid import blocks
 from exporter.releases.bulk.overlap import Overlap
 from exporter.releases.bulk.reading import Input
 from exporter.releases.bulk.table import Table
+from exporter.releases.caveats import (
+    NewCode,
+    Series,
+    Silence,
+    Unsteady,
+    common_rise,
+    new_codes,
+    quiet,
+    unsteady,
+)
+from exporter.releases.compare.alike import Alike
 from exporter.releases.compare.detectors import Alert, Bins, Counts, Detector
 from exporter.releases.compare.exposure import ALIKE, Exposure
 from exporter.releases.compare.pair import Pair
@@ -47,14 +58,6 @@ class BuildAlert(msgspec.Struct, frozen=True, gc=False):
     alert: Alert
 
 
-class Silence(NamedTuple):
-    """A stretch in which a build sent nothing while the baseline did."""
-
-    build: str
-    start_s: int
-    stop_s: int
-
-
 class _Figures(NamedTuple):
     """What a build's codes are compared by: errors in the bins shared with the baseline. (codes,) each."""
 
@@ -82,7 +85,11 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     builds: dict[str, int]
     codes: list[CodeResult] = []
     alerts: list[BuildAlert] = []
+    new: list[NewCode] = []
     silent: list[Silence] = []
+    unsteady: list[Unsteady] = []
+    alike: dict[str, Alike] = {}
+    """Of each candidate whose codes rose by one factor, where nobody named the users."""
     bins: int = 0
     users: dict[str, Users] = {}
     """Of each candidate, where shares were given."""
@@ -133,11 +140,19 @@ def analyse(
         figures = _Figures(errors, overlap.moments[place].dispersion(), overlap.strata(place))
         analysis.codes.extend(_compare(build, table.codes, figures, settings, _alarms(alerts)))
         analysis.compared[build] = overlap.bins(place)
-        if exposure.shares is not None:
-            analysis.users[build] = _users(overlap.users(place), overlap.unknown[place])
-        gaps = silences(overlap.starts, overlap.records(place), settings.bin_s, settings.bins)
-        analysis.silent.extend(Silence(build, *gap) for gap in gaps)
+        if (users := overlap.users(place)) is not None:
+            analysis.users[build] = _users(users, overlap.unknown[place])
+        _qualify(analysis, Series(table, overlap, Pair(at, place), settings.exposure), settings, watched, exposure)
     return analysis
+
+
+def _qualify(analysis: Analysis, series: Series, settings: Settings, watched: int, exposure: Exposure) -> None:
+    """What stands beside a build's comparison."""
+    analysis.new.extend(new_codes(series))
+    analysis.silent.extend(quiet(series, alpha=settings.alpha, least_bins=settings.bins))
+    analysis.unsteady.extend(unsteady(series, math.log(watched / settings.alpha)))
+    if not exposure.named and (alike := common_rise(series, settings.alpha)):
+        analysis.alike[series.table.builds[series.builds.candidate]] = alike
 
 
 class AlertLog:
@@ -156,22 +171,6 @@ class AlertLog:
         """All alerts by their start; those still active have no end."""
         active = [alert for detector in self._detectors for alert in detector.active.values()]
         return sorted([*self._ended, *active], key=lambda a: (a.start_s, a.detector, a.code))
-
-
-def silences(
-    starts: Sequence[int], records: Pair[Sequence[int]], bin_s: int, least_bins: int
-) -> Iterator[tuple[int, int]]:
-    """Stretches of at least `least_bins` bins in which the candidate sent nothing while the baseline did."""
-    start: int | None = None
-    quiets = [base > 0 and other == 0 for base, other in zip(*records, strict=True)]
-    for at, quiet in zip([*starts, None], [*quiets, False], strict=True):
-        if quiet and start is None:
-            start = at
-        elif not quiet and start is not None:
-            end = at if at is not None else starts[-1] + bin_s
-            if end - start >= least_bins * bin_s:
-                yield start, end
-            start = None
 
 
 def _alarms(alerts: Iterable[Alert]) -> dict[int, int]:

@@ -97,10 +97,13 @@ def test_an_input_whose_builds_are_no_builds_is_refused():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "-: empty; records are lines of timestamp, build and error code"),
+        ("", "-: nothing was judged: empty; records are lines of timestamp, build and error code"),
         (
             "x\ny\n",
-            "-: none of 2 lines can be read; the first, 'x': 1 fields; timestamp, build and error code are three",
+            (
+                "-: nothing was judged: none of 2 lines can be read; the first, 'x': 1 fields; "
+                "timestamp, build and error code are three"
+            ),
         ),
     ],
     ids=["empty", "no-records"],
@@ -115,7 +118,7 @@ def test_one_build_alone_is_counted_and_told_to_be_uncompared():
     got = CliRunner().invoke(releases, ["report", "-"], input="0:00:01\t5.1\t3\n")
     assert got.stdout.splitlines()[-2:] == [
         "baseline 5.1; 5.1: 1 records",
-        "nothing was compared: that takes two builds or more",
+        "nothing was judged: one build alone cannot be compared; the input needs two or more",
     ]
 
 

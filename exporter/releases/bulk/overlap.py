@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporter.releases.bulk.grid import Block
 from exporter.releases.bulk.table import Table
@@ -26,7 +27,7 @@ class Overlap:
 
     def __init__(self, table: Table, baseline: int, bin_s: int, exposure: Exposure) -> None:
         self._baseline = baseline
-        self._builds, self._bin_s, self._exposure = table.builds, bin_s, exposure
+        self._builds, self.bin_s, self._exposure = table.builds, bin_s, exposure
         builds, codes = len(table.builds), len(table.codes)
         self.apart = np.zeros((builds, 2, codes), np.int64)
         self.moments = [Moments(codes) for _ in range(builds)]
@@ -35,7 +36,7 @@ class Overlap:
         self._users = np.ones((0, builds))
         self._strata: list[list[Strata]] = [[] for _ in range(builds)]
         self._users_seen: list[Floats] = []
-        self._by_build: list[Counts] = []
+        self._by_block: list[NDArray[np.bool_]] = []
         self._presence = Presence()
         self._shared = np.zeros((0, builds), np.bool_)
         first = table.second[np.unique(table.build, return_index=True)[1]]
@@ -48,11 +49,11 @@ class Overlap:
         sums = block.sums()
         starts = np.arange(block.start_s, block.start_s + block.size * block.bin_s, block.bin_s)
         self.starts += starts.tolist()
-        self._by_build.append(sums.sum(2))
-        there = [self._step(bin_) for bin_ in self._by_build[-1]]
+        there = [self._step(bin_) for bin_ in sums.sum(2)]
         self._shared = np.array(there)[:, None] & (starts[:, None] >= self._since)
         if self._exposure.shares is not None:
             self._weigh(starts.tolist())
+        self._by_block.append(self._shared)
         for place, shared in enumerate(self._shared.T):
             self.moments[place].add(sums[shared, place])
             if not shared.all():
@@ -67,7 +68,7 @@ class Overlap:
         for place, build in enumerate(self._builds):
             if place != self._baseline:
                 builds = Pair(self._builds[self._baseline], build)
-                users[:, place] = self._exposure.ratios(builds, starts, self._bin_s, alone=len(self._builds) == 2)
+                users[:, place] = self._exposure.ratios(builds, starts, self.bin_s, alone=len(self._builds) == 2)
         usable = np.isfinite(users) & (users > 0)
         for place, lost in enumerate((self._shared & ~usable).sum(0).tolist()):
             self.unknown[place] += lost
@@ -96,15 +97,16 @@ class Overlap:
         """A build's errors and the baseline's by exposure, where that varies and they share a bin."""
         return Strata.merged(self._strata[place]) if self._strata[place] else None
 
-    def users(self, place: int) -> Floats:
-        """Users of a build for one of the baseline in each bin, where they vary; nan where the bin is not shared."""
-        return np.concatenate([part[:, place] for part in self._users_seen])
+    def users(self, place: int) -> Floats | None:
+        """Users of a build for one of the baseline in each bin, if they vary; nan where the bin is not shared."""
+        if self._exposure.shares is None:
+            return None
+        return np.concatenate([np.zeros(0), *(part[:, place] for part in self._users_seen)])
 
     def bins(self, place: int) -> int:
         """Bins that a build shares with the baseline."""
         return self.moments[place].bins
 
-    def records(self, place: int) -> Pair[list[int]]:
-        """Records of the baseline and a build, bin by bin."""
-        parts = [part[:, [self._baseline, place]] for part in self._by_build]
-        return Pair(*np.concatenate([np.zeros((0, 2), np.int64), *parts]).T.tolist())
+    def shared(self, place: int) -> NDArray[np.bool_]:
+        """Which of the bins a build shares with the baseline. (bins,)."""
+        return np.concatenate([np.zeros(0, np.bool_), *(part[:, place] for part in self._by_block)])

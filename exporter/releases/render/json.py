@@ -1,11 +1,15 @@
 """An analysis as JSON."""
 
+import math
 from typing import Any
 
 import msgspec
 
-from exporter.releases.render.text import show_time
-from exporter.releases.report import BuildAlert, CodeResult, Report, Silence
+from exporter.releases.caveats import NewCode, Silence, Unsteady
+from exporter.releases.compare.alike import Alike
+from exporter.releases.report import BuildAlert, CodeResult, Report
+from exporter.releases.times import show_time
+from exporter.releases.verdict import decide
 from foundation.jsontext import json_text
 
 
@@ -17,8 +21,13 @@ def as_json(report: Report) -> bytes:
         "builds": analysis.builds,
         "codes": [_code(result) for result in analysis.codes],
         "alerts": [_alert(found) for found in analysis.alerts],
+        "verdict": decide(report),
+        "new_codes": [_new(code) for code in analysis.new],
+        "overdispersed": [_unsteady(one) for one in analysis.unsteady],
+        "alike": [_alike(report, build, alike) for build, alike in analysis.alike.items()],
         "silences": [_silence(gap) for gap in analysis.silent],
         "bins": {"all": analysis.bins, "compared": analysis.compared},
+        "exposure": {"named": report.exposure.named, "users": {b: u._asdict() for b, u in analysis.users.items()}},
         "settings": settings,
         "input": {
             "records": given.table.records,
@@ -35,7 +44,27 @@ def _code(result: CodeResult) -> dict[str, Any]:
 
 
 def _silence(gap: Silence) -> dict[str, Any]:
-    return {"build": gap.build, "start": show_time(gap.start_s), "stop": show_time(gap.stop_s)}
+    times = {"start": show_time(gap.start_s), "stop": show_time(gap.stop_s)}
+    return {"build": gap.build, "code": gap.code, **times, "expected": gap.expected}
+
+
+def _new(code: NewCode) -> dict[str, Any]:
+    return {"build": code.build, "code": code.code, "errors": code.errors, "first": show_time(code.first_s)}
+
+
+def _unsteady(one: Unsteady) -> dict[str, Any]:
+    left = one.left._asdict()
+    return {**msgspec.structs.asdict(one), "burst_s": show_time(one.burst_s), "left": left}
+
+
+def _alike(report: Report, build: str, alike: Alike) -> dict[str, Any]:
+    codes = report.given.table.codes
+    places = {name: [codes[at] for at in getattr(alike, name)] for name in ("codes", "more", "less")}
+    return {"build": build, "factor": alike.factor, "low": alike.low, "high": _finite(alike.high), **places}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 class _Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True):

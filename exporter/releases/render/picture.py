@@ -16,8 +16,8 @@ from exporter.releases.bulk.table import Table
 from exporter.releases.compare.detectors import Alert
 from exporter.releases.compare.exposure import ALIKE, Exposure
 from exporter.releases.compare.pair import Pair
-from exporter.releases.render.text import show_time
 from exporter.releases.report import Analysis
+from exporter.releases.times import show_time
 from foundation.errors import ConfigError
 
 LEAST_EVENTS = 5

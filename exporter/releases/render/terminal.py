@@ -16,8 +16,8 @@ from exporter.releases.bulk.reading import Input, Reading
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.pair import Pair
 from exporter.releases.render.picture import MOST_COLUMNS, Cells, cells
-from exporter.releases.render.text import show_time
 from exporter.releases.report import Analysis
+from exporter.releases.times import show_time
 from exporter.sources.tail import Batch, Tail
 from foundation.clock import Clock
 

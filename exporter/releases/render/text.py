@@ -1,27 +1,16 @@
 """An analysis as text: the alerts first and the verdict last, where a terminal shows it."""
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
+from collections.abc import Iterator
 
-from exporter.releases.parse import CLOCK_LIMIT_S
 from exporter.releases.report import Analysis, BuildAlert, Report
+from exporter.releases.times import show_time
+from exporter.releases.verdict import MOST_NAMED, decide
 
 _TITLES = {
     "mean-threshold": "Mean Threshold Exceeded",
     "evidence": "Evidence Threshold Reached",
     "onset": "Onset Detected",
 }
-
-
-@lru_cache(maxsize=10_000)  # thousands of alerts begin in the same second
-def show_time(time_s: int | None) -> str | None:
-    """A time as the records have it: H:MM:SS of the stream, or ISO 8601, UTC."""
-    if time_s is None:
-        return None
-    if time_s < CLOCK_LIMIT_S:
-        return f"{time_s // 3600}:{time_s // 60 % 60:02}:{time_s % 60:02}"
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def alert_text(found: BuildAlert) -> str:
@@ -62,29 +51,29 @@ def code_table(analysis: Analysis) -> str:
     return "\n".join(rows)
 
 
-def verdict(report: Report) -> Iterator[str]:
-    """What was read, what was compared, and what is proven; a line each."""
-    given, settings, analysis, _ = report
+def facts(report: Report) -> Iterator[str]:
+    """What was read and what was compared; a line each."""
+    given, analysis = report.given, report.analysis
     yield f"baseline {analysis.baseline}; " + ", ".join(f"{b}: {n} records" for b, n in analysis.builds.items())
     for reason, count in sorted(given.failed.items()):
         yield f"set aside: {count} lines ({reason})"
     for build, bins in analysis.compared.items():
         if bins < analysis.bins:
             yield f"{build} and the baseline were there together in {bins} of {analysis.bins} bins; those are compared"
-    for gap in analysis.silent:
+    for build, users in analysis.users.items():
+        if users.least is not None:
+            yield f"{build} had {users.least:.3g} to {users.most:.3g} users for one of the baseline"
+    for gap in analysis.silent[:MOST_NAMED]:
+        who = gap.build if gap.code is None else f"code {gap.code} of {gap.build}"
         stretch = f"from {show_time(gap.start_s)} to {show_time(gap.stop_s)}"
-        yield f"{gap.build} sent nothing {stretch} while the baseline did"
-    if len(analysis.builds) < 2:
-        yield "nothing was compared: that takes two builds or more"
-        return
-    worse = sorted({f.alert.code for f in analysis.alerts if f.alert.detector == "evidence"})
-    if worse:
-        yield f"worse than the baseline (at most {settings.alpha:.0%} chance of any false alarm): codes {_list(worse)}"
-    elif any(f.alert.detector == "onset" for f in analysis.alerts):
-        yield "no code is worse over the whole input; onsets were seen, see above"
-    else:
-        yield "no code is shown to be worse than the baseline"
+        yield f"{who} sent nothing {stretch}, where about {gap.expected:.0f} errors were expected"
+    if len(analysis.silent) > MOST_NAMED:
+        yield f"{len(analysis.silent) - MOST_NAMED} more silences"
 
 
-def _list(codes: Sequence[int]) -> str:
-    return ", ".join(map(str, codes))
+def verdict(report: Report) -> Iterator[str]:
+    """The facts, the verdict, and what stands beside it; a line each."""
+    yield from facts(report)
+    decided = decide(report)
+    yield decided.text
+    yield from (f"- {note}" for note in decided.notes)

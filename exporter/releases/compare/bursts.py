@@ -1,0 +1,109 @@
+"""Errors that come in storms or clumps instead of one by one, and what is left of the evidence without them. Pure.
+
+One client that repeats a failing call makes hundreds of errors out of one. The tests take errors to be independent, so
+there no p-value and no e-value can be trusted as it is.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.special import pdtrc
+
+from exporter.releases.compare.detectors import Counts
+from exporter.releases.compare.statistics import Floats
+
+LEAST_DISPERSION = 2.0
+_DEVIATIONS = 5.0  # above 1, by which a dispersion is no chance of few bins
+LONGEST_BINS = 6
+"""A burst lasts a minute of 10-second bins at most; what lasts longer is a change, not a burst."""
+_SIDE_BINS = 30  # on either side that a bin is compared with
+_KEPT = 24  # of them, the lowest: other bursts are not what is usual
+_CHANCE = 1e-9
+_LEAST_ERRORS = 8
+_MOST_BINS = 0.05  # of all in bursts; where more are, clumps are usual
+
+
+class Burst(NamedTuple):
+    """A few bins `[start, stop)` with far more errors than those around them. usual: errors expected in it."""
+
+    start: int
+    stop: int
+    errors: int
+    usual: float
+
+
+class Calm(NamedTuple):
+    """Counts of one code and build with each burst as one error. errors: what is left; dispersion: of that."""
+
+    bursts: list[Burst]
+    errors: float
+    before: float
+    dispersion: float
+
+    @property
+    def clumped(self) -> bool:
+        """Whether errors come in bursts or clumps."""
+        return bool(self.bursts) or self.dispersion > 1.0
+
+
+def calm(counts: Counts) -> Calm:
+    """A code's errors bin by bin, (bins,), without its bursts; dispersions are 1 where chance explains them."""
+    before = dispersion(counts)
+    if before == 1.0:
+        return Calm([], float(counts.sum()), 1.0, 1.0)
+    found = _bursts(counts, 1.0)
+    rest = dispersion(_without(counts, found))
+    if found and rest > 1.0:  # clumps are usual here: a burst is far above these
+        found = _bursts(counts, rest)
+        rest = dispersion(_without(counts, found))
+    errors = counts.sum() + sum(burst.usual + 1 - burst.errors for burst in found)
+    return Calm(found, float(errors), before, rest)
+
+
+def _without(counts: Counts, bursts: list[Burst]) -> Floats:
+    """Counts with what is usual in place of each burst."""
+    rest = counts.astype(np.float64)
+    for burst in bursts:
+        rest[burst.start : burst.stop] = burst.usual / (burst.stop - burst.start)
+    return rest
+
+
+def dispersion(counts: Counts | Floats) -> float:
+    """Variance over mean, from the differences of bins that follow each other, so that a slow change adds nothing.
+
+    1 where it is below `LEAST_DISPERSION` or within what Poisson counts give by chance.
+    """
+    if len(counts) < 3 or not counts.any():
+        return 1.0
+    mean = float(counts.mean())
+    found = float(np.square(np.diff(counts.astype(np.float64))).mean()) / 2 / mean
+    deviation = np.sqrt((3 + 0.5 / mean) / (len(counts) - 1))
+    return found if found >= max(LEAST_DISPERSION, 1 + _DEVIATIONS * deviation) else 1.0
+
+
+def _bursts(counts: Counts, clump: float) -> list[Burst]:
+    """Bins far above both sides; `clump`: errors that usually come at once. One near the end may go on: none yet."""
+    usual = np.maximum(_side(counts, ahead=False), _side(counts, ahead=True))
+    bound = usual + 3 * np.sqrt((usual + 1) / _SIDE_BINS)
+    high = (counts >= _LEAST_ERRORS) & (pdtrc(np.maximum(counts / clump - 1, 0), bound / clump) < _CHANCE)
+    high[-2 * LONGEST_BINS :] = False
+    if not high.any() or high.mean() > _MOST_BINS:
+        return []
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], high.astype(np.int8), [0]])))
+    return [
+        Burst(start, stop, int(counts[start:stop].sum()), float(usual[start:stop].sum()))
+        for start, stop in edges.reshape(-1, 2).tolist()
+    ]
+
+
+def _side(counts: Counts, *, ahead: bool) -> Floats:
+    """What is usual before, or after, each bin; 0 before the first. (bins,)."""
+    series = (counts[::-1] if ahead else counts).astype(np.float64)
+    lead = np.full(LONGEST_BINS + _SIDE_BINS, np.nan)
+    windows = sliding_window_view(np.concatenate([lead, series]), _SIDE_BINS)[: len(series)]
+    lowest = np.sort(windows, axis=1)  # nan come last
+    known = np.isfinite(lowest)
+    keep = known & (np.arange(_SIDE_BINS) < np.maximum(known.sum(1) * _KEPT // _SIDE_BINS, 1)[:, None])
+    usual = np.where(keep, lowest, 0.0).sum(1) / np.maximum(keep.sum(1), 1)
+    return np.asarray(usual[::-1] if ahead else usual)
