@@ -22,9 +22,9 @@ def firing_now(chosen: str, *, width: int, height: int) -> style.PanelBuilder:
         ),
         query(loudest_first(about(f"bottomk by (severity) ({MOST}, {age})")), instant=True, form="table"),
         columns={
-            "severity": style.Column("Severity", states=SEVERITIES, cell=style.PILL, width=90),
-            "system": style.Column("System", states=TITLES, opens=TO_BOARD, width=130),
-            "alertname": style.Column("Alert", runbook=True),
+            "severity": style.Column("Severity", states=SEVERITIES, cell=style.PILL, width=75),
+            "system": style.Column("System", states=TITLES, opens=TO_BOARD, width=120),
+            "alertname": style.Column("Alert", runbook=True, width=style.ALERT_PX),
             "Value": style.Column("For", style.AGE, width=style.AGE_PX),
             "about": style.Column("About"),
         },

@@ -34,6 +34,7 @@ def bad_share(objective: Objective) -> style.PanelBuilder:
         ),
         query(f"max({_recorded(objective, 'bad_events:ratio_window')})", "bad"),
         unit="percentunit",
+        width=4,
         height=8,
         steps=((None, style.GOOD), (float(objective.allowed), style.BAD)),
     )
@@ -50,6 +51,7 @@ def budget_left(objective: Objective) -> style.PanelBuilder:
         ),
         query(f"min({_recorded(objective, 'budget:remaining_window')})", "left"),
         unit="percentunit",
+        width=4,
         height=8,
         steps=((None, style.BAD), (0, style.WARNING), (float(LOW), style.GOOD)),
     )

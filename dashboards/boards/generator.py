@@ -53,7 +53,7 @@ def board() -> style.Board:
 
 def rate(title: str, expr: str, description: str, may_be_empty: str = "") -> style.PanelBuilder:
     """One of the four measures, as a figure."""
-    return style.stat(Text(title, description, may_be_empty), query(expr, title.lower()), unit="reqps", width=3)
+    return style.stat(Text(title, description, may_be_empty), query(expr, title.lower()), unit="reqps", width=6)
 
 
 def share(title: str, part: str, whole: str, description: str, may_be_empty: str = "") -> style.PanelBuilder:
@@ -63,7 +63,7 @@ def share(title: str, part: str, whole: str, description: str, may_be_empty: str
         query(f"1 - {part} / ({whole} > 0)", title.lower()),
         unit="percentunit",
         steps=((None, style.INFO), (-0.001, style.GOOD), (0.001, style.WARNING), (0.01, style.BAD)),
-        width=3,
+        width=6,
     )
 
 
@@ -77,7 +77,7 @@ def saturated_now() -> style.PanelBuilder:
         query(f"max(avg_over_time(trafficgen_saturated{{{SITE}}}[$window]))", "saturated"),
         unit="percentunit",
         steps=((None, style.GOOD), (0.01, style.WARNING), (0.5, style.BAD)),
-        width=3,
+        width=6,
     )
 
 
@@ -195,7 +195,7 @@ def lateness() -> style.PanelBuilder:
             "How long after its planned time a request is sent. Tens of milliseconds mean that the generator's machine "
             "is overloaded, and that its latencies are its own.",
         ),
-        *(query(f"histogram_quantile({q}, {buckets})", f"p{name}") for q, name in ((0.99, "99"), (0.5, "50"))),
+        *(query(style.quantile(q, buckets), f"p{name}") for q, name in ((0.99, "99"), (0.5, "50"))),
         unit="s",
         width=6,
     )
@@ -233,7 +233,7 @@ def connections() -> style.PanelBuilder:
     """What is open, and waited for."""
     return style.timeseries(
         Text(
-            "Connections and requests in flight",
+            "Open and in flight",
             "Open connections, and requests sent and not answered yet. Both climb where the site answers too slowly.",
         ),
         query(f"sum(trafficgen_connections{{{SITE}}})", "connections"),
@@ -254,7 +254,7 @@ def latency() -> style.PanelBuilder:
             "was sent. When the two part, requests wait before they are sent.",
         ),
         *(
-            query(f"histogram_quantile({quantile}, {buckets})", f"p{name} from {{{{from}}}}")
+            query(style.quantile(quantile, buckets), f"p{name} from {{{{from}}}}")
             for quantile, name in ((0.99, "99"), (0.5, "50"))
         ),
         unit="s",

@@ -299,10 +299,7 @@ def send_lateness() -> style.PanelBuilder:
             "no traffic generator is scraped.",
         ),
         *(
-            query(
-                f"histogram_quantile({quantile}, sum by (le) (rate({LATENESS}[$window])))",
-                f"p{name}",
-            )
+            query(style.quantile(quantile, f"sum by (le) (rate({LATENESS}[$window]))"), f"p{name}")
             for quantile, name in ((0.99, "99"), (0.5, "50"))
         ),
         unit="s",

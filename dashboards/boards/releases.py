@@ -94,7 +94,7 @@ def last_record() -> style.PanelBuilder:
         unit="s",
         decimals=0,
         steps=((None, style.GOOD), (15, style.WARNING), (60, style.BAD)),
-        width=5,
+        width=4,
     )
 
 
@@ -110,6 +110,7 @@ def refused() -> style.PanelBuilder:
         ),
         unit="percentunit",
         steps=((None, style.GOOD), (0.0001, style.WARNING), (0.01, style.BAD)),
+        width=5,
     )
 
 
@@ -246,6 +247,7 @@ def counts_by_code() -> style.PanelBuilder:
         unit="none",
         cells="cps",
         height=12,
+        detail=ONE_CODE,
     )
 
 

@@ -79,8 +79,8 @@ def fastest() -> style.PanelBuilder:
     """Is one of them burning now?"""
     return style.stat(
         Text(
-            "Fastest burn in the last hour",
-            f"Times as quickly as allowed. At {TIERS[0].burn} somebody is paged.",
+            "Fastest burn",
+            f"Times as quickly as allowed, in the last hour. At {TIERS[0].burn} somebody is paged.",
             NO_RULES,
         ),
         query(f"max({burn(LONG[0])})", "burn"),
@@ -123,9 +123,9 @@ def budgets() -> style.PanelBuilder:
     first, *others = asked
     board_of = f"on (slo) group_left (board) ({ALLOWED}{{{CHOSEN}}} * 0 + 1)"
     to_board = {"Open its board": f"/d/${{__value.raw}}?{style.KEPT}"}
-    spent = style.Column("Spent", "percentunit", steps=SPENT, cell=style.PILL, decimals=1)
-    burns = [style.Column(f"Burn {tier.long}", "none", steps=_limit(tier), decimals=1) for tier in TIERS]
-    figures = [spent, *burns, style.Column("All of it in", "dtdurations", decimals=0, width=150)]
+    spent = style.Column("Spent", "percentunit", steps=SPENT, cell=style.PILL, decimals=1, width=85)
+    burns = [style.Column(f"Burn {tier.long}", "none", steps=_limit(tier), decimals=1, width=75) for tier in TIERS]
+    figures = [spent, *burns, style.Column("All of it in", "dtdurations", decimals=0, width=110)]
     return style.table(
         Text(
             "Budgets",
@@ -136,10 +136,10 @@ def budgets() -> style.PanelBuilder:
         query(about(first, without="slo"), instant=True, form="table"),
         *(query(about(f"{one} * {board_of}", without="slo"), instant=True, form="table") for one in others),
         columns={
-            "slo": style.Column("Objective"),
-            "about": style.Column("Of"),
+            "slo": style.Column("Objective", least=140),
+            "about": style.Column("Of", least=140),
             **{f"Value #{chr(65 + n)}": column for n, column in enumerate(figures)},
-            "board": style.Column("Look at", states=BOARDS, opens=to_board),
+            "board": style.Column("Look at", states=BOARDS, opens=to_board, width=100),
         },
         sort=(("Spent", True),),
         height=8,

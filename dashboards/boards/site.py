@@ -148,7 +148,7 @@ def slowest_hundredth() -> style.PanelBuilder:
 
 def quantile(share: float, buckets: str) -> str:
     """PromQL of a quantile over the window."""
-    return f"histogram_quantile({share}, sum by (le) (rate({buckets}[$window])))"
+    return style.quantile(share, f"sum by (le) (rate({buckets}[$window]))")
 
 
 def response_bytes_rate() -> style.PanelBuilder:
@@ -165,7 +165,7 @@ def last_line_age() -> style.PanelBuilder:
     """How fresh everything above is."""
     return style.stat(
         Text(
-            "Last line read",
+            "Last line",
             "Seconds since a line was read from the log; when this grows, the rates above are stale.",
             NO_LOG,
         ),
@@ -173,6 +173,7 @@ def last_line_age() -> style.PanelBuilder:
         unit="s",
         decimals=0,
         steps=((None, style.GOOD), (60, style.WARNING), (300, style.BAD)),
+        width=4,
     )
 
 

@@ -243,6 +243,7 @@ def poll_rows() -> style.PanelBuilder:
         ),
         query(f"sum by (result) (increase(tidewatch_store_polls_total{{{SOURCE}}}[1h]))", "{{result}}"),
         unit="short",
+        colours={"new": style.GOOD, "duplicate": style.SAME, "conflict": style.WARNING, "invalid": style.BAD},
         width=8,
     )
 
@@ -293,8 +294,8 @@ def durations() -> style.PanelBuilder:
             "90th percentile and median; it alerts above the line.",
             "no report was made in the window.",
         ),
-        query(f"histogram_quantile(0.5, {buckets})", "median"),
-        query(f"histogram_quantile(0.9, {buckets})", "90 %"),
+        query(style.quantile(0.5, buckets), "median"),
+        query(style.quantile(0.9, buckets), "90 %"),
         unit="s",
         limits=((10, style.BAD),),
         width=8,

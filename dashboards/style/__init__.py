@@ -46,18 +46,20 @@ from dashboards.style.queries import (
     in_numeric_order,
     inbox_variable,
     label_variable,
+    quantile,
     query,
     site_variable,
     state_number,
     stream_variable,
     window_variable,
 )
-from dashboards.style.tables import AGE, AGE_PX, PILL, Column, table
+from dashboards.style.tables import AGE, AGE_PX, ALERT_PX, PILL, Column, table
 
 __all__ = [
     "ABSENT",
     "AGE",
     "AGE_PX",
+    "ALERT_PX",
     "ALL",
     "AMOUNT",
     "BAD",
@@ -107,6 +109,7 @@ __all__ = [
     "in_numeric_order",
     "inbox_variable",
     "label_variable",
+    "quantile",
     "query",
     "rendered",
     "round_trip",

@@ -76,14 +76,21 @@ def status_history(
 
 
 def heatmap(
-    told: Text, *queries: Query, unit: str, cells: str = "short", width: int = 12, height: int = 8
+    told: Text,
+    *queries: Query,
+    unit: str,
+    cells: str = "short",
+    width: int = 12,
+    height: int = 8,
+    detail: Detail | None = None,
 ) -> PanelBuilder:
     """Counts by bucket (queries with form="heatmap" and a label le) or by series, at most 20 of them, over time.
 
     `unit` is that of the rows ("none" for series), `cells` that of what is counted.
     """
     return (
-        dressed(heatmap_builder.Panel(), told, queries, unit=cells, width=width, height=height)
+        dressed(heatmap_builder.Panel(), told, queries, unit=cells, width=width, height=height, detail=detail)
+        .no_value(told.may_be_empty or "no data")
         .max_data_points(most_points(width))
         .calculate(calculate=False)
         .cell_gap(1)

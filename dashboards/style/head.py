@@ -14,10 +14,11 @@ from dashboards.style.fields import PanelBuilder, Text
 from dashboards.style.links import Detail
 from dashboards.style.panels import stat
 from dashboards.style.queries import DATASOURCE, query
-from dashboards.style.tables import AGE, AGE_PX, PILL, Column, table
+from dashboards.style.tables import AGE, AGE_PX, ALERT_PX, NARROWEST_PX, PILL, Column, table
 
 HEAD_IDS = (900, 901, 902, 903)  # of the heading and its panels, whatever else a board has
 _STEP = "$__interval"
+_LEAST_PX = {"store_id": 95, "build": 120, "candidate": 120}  # of columns with long names, which differ at their ends
 
 
 class Head(NamedTuple):
@@ -78,7 +79,7 @@ def annotation(system: str) -> build_dashboard.AnnotationQuery:
 def _how_many(of: Head) -> PanelBuilder:
     return stat(
         Text(
-            "Alerts firing",
+            "Firing",
             "How many alerts of this system want attention now, each of which is a row of the table beside.",
             "the rules of this system are not loaded or not evaluated, so that none can fire.",
         ),
@@ -96,7 +97,10 @@ def _which(of: Head) -> PanelBuilder:
         for value, (name, _) in SEVERITIES.items()
     )
     since = f"ALERTS_FOR_STATE{{{of.alerts}}} and ignoring (alertstate) {of.firing_series}"
-    labels = {label: Column(title, detail=of.details.get(label)) for label, title in of.what.items()}
+    labels = {
+        label: Column(title, detail=of.details.get(label), least=_LEAST_PX.get(label, NARROWEST_PX))
+        for label, title in of.what.items()
+    }
     return table(
         Text(
             "Firing now",
@@ -107,8 +111,8 @@ def _which(of: Head) -> PanelBuilder:
         query(by_severity, instant=True, form="table"),
         query(f"time() - min by ({of.labels}) ({since})", instant=True, form="table"),
         columns={
-            "Value #A": Column("Severity", states=SEVERITIES, cell=PILL, width=80),
-            "alertname": Column("Alert", runbook=True),
+            "Value #A": Column("Severity", states=SEVERITIES, cell=PILL, width=75),
+            "alertname": Column("Alert", runbook=True, least=ALERT_PX),
             "Value #B": Column("For", AGE, width=AGE_PX),
             **labels,
         },

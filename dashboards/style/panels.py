@@ -32,6 +32,7 @@ from dashboards.style.links import Detail
 from dashboards.style.queries import Query
 
 WIDE = 12  # columns from which a legend stands at the right
+TITLE_PX = 11  # of a bar's name: Grafana keeps room for the first of the longest names at 12, and cuts wider ones
 SOFT_MAX = {"percentunit": 0.01, "s": 0.001, "bytes": 1024.0, "Bps": 1000.0}
 """What an axis reaches at least, by unit, so that noise around nothing does not fill it; 1 of everything else."""
 
@@ -68,7 +69,7 @@ def timeseries(
     """
     panel = (
         dressed(timeseries_builder.Panel(), told, queries, unit=unit, width=width, height=height, detail=detail)
-        .no_value("no data")
+        .no_value(told.may_be_empty or "no data")
         .line_width(1.5)
         .fill_opacity(60 if stacked else 8)
         .gradient_mode(common.GraphGradientMode.NONE if stacked else common.GraphGradientMode.OPACITY)
@@ -97,8 +98,8 @@ def stat(
     told: Text,
     *queries: Query,
     unit: str,
-    width: int = 4,
-    height: int = 4,
+    width: int = 8,
+    height: int = 3,
     steps: Steps = ((None, NEUTRAL),),
     states: States | None = None,
     decimals: int | None = None,
@@ -153,8 +154,8 @@ def bargauge(
     """
     panel = (
         dressed(bargauge_builder.Panel(), told, queries, unit=unit, width=width, height=height, detail=detail)
-        .no_value("no data")
-        .text(build_common.VizTextDisplayOptions().title_size(14).value_size(18))
+        .no_value(told.may_be_empty or "no data")
+        .text(build_common.VizTextDisplayOptions().title_size(TITLE_PX).value_size(18))
         .max_viz_height(48)
         .reduce_options(last())
         .orientation(common.VizOrientation.HORIZONTAL)

@@ -9,7 +9,7 @@ DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 ALL = ".+"  # what "All" stands for in a query: any value, but not the absence of the label
 WINDOWS = ("10s", "1m", "10m")
 KEPT = "${__url_time_range}&${datasource:queryparam}"  # what a link between boards takes along
-LONGEST_CODE = 5  # digits of the codes that are put in the order of their numbers
+LONGEST_CODE = 10  # digits of the codes that are put in the order of their numbers
 
 Query: TypeAlias = build_prometheus.Dataquery
 Variable: TypeAlias = (
@@ -39,17 +39,26 @@ def state_number(metric: str, states: Sequence[str], *, by: str, matchers: str =
     return f"sum by ({by}) ({parts})"
 
 
+def quantile(share: float, buckets: str) -> str:
+    """PromQL of a quantile over buckets; where nothing was counted there is none, rather than not a number."""
+    return f"histogram_quantile({share}, {buckets}) >= 0"
+
+
 def in_numeric_order(expr: str, label: str) -> str:
     """PromQL whose series come in the order of the number in `label`, where Prometheus would put 10 before 2.
 
-    Results of a range come sorted by their labels: negative ones, then numbers with zeros before them, then others.
+    Results of a range come sorted by their labels, as text. So `_order` has numbers with zeros before them; those
+    below zero begin with "!" and come the other way round, as -10 is less than -2; words come last, after "~".
     """
-    padded = expr
-    for digits in range(1, LONGEST_CODE + 1):
-        zeros = "0" * (LONGEST_CODE - digits)
-        padded = f'label_replace({padded}, "_order", "{zeros}$1", "{label}", "([0-9]{{{digits}}})")'
-    negative = f'label_replace({padded}, "_order", "!$1", "{label}", "(-[0-9]+)")'
-    return f'label_replace({negative}, "_order", "~$1", "{label}", "([^-0-9].*)")'
+    digits = f"[0-9]{{1,{LONGEST_CODE}}}"
+    ordered = f'label_replace({expr}, "_order", "~$1", "{label}", "(.*)")'
+    for sign, first in (("", ""), ("-", "!")):
+        ordered = f'label_replace({ordered}, "_order", "{first}{"0" * LONGEST_CODE}$1", "{label}", "{sign}({digits})")'
+        ordered = f'label_replace({ordered}, "_order", "{first}$1", "_order", "{first}0*([0-9]{{{LONGEST_CODE}}})")'
+    # Each digit chooses one of ten places between marks, and a mark sorts before a digit: so 9 comes first, and 0 last.
+    digit = "|".join(f"({figure})" for figure in range(10))
+    places = (f"${{{group}}}" for group in range(1, 10 * LONGEST_CODE + 1))
+    return f'label_replace({ordered}, "_order", "!{"!".join(places)}", "_order", "!{f"(?:{digit})" * LONGEST_CODE}")'
 
 
 def label_variable(
@@ -123,6 +132,7 @@ def datasource_variable() -> Variable:
     return (
         build_dashboard.DatasourceVariable("datasource")
         .label("Data source")
+        .hide(dashboard.VariableHide.HIDE_LABEL)  # what it says is clear, and the controls fit a line in wide windows
         .type("prometheus")
         .current(dashboard.VariableOption(selected=True, text="default", value="default"))
     )

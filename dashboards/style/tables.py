@@ -12,7 +12,8 @@ from dashboards.style.queries import Query
 
 Cell: TypeAlias = Literal["color-text", "color-background", "gauge"]
 PILL: Cell = "color-background"
-AGE, AGE_PX = "dtdhms", 110  # as short as it is exact: "1 d 02:03:04"
+AGE, AGE_PX = "dtdhms", 100  # as short as it is exact: "1 d 02:03:04"
+ALERT_PX = 205  # of the longest names of alerts
 NARROWEST_PX = 70  # of a column; Grafana's own 150 push the last ones out of the panel
 FIGURES = "Value"  # how columns of figures begin; every other column is a label
 
@@ -28,6 +29,7 @@ class Column(NamedTuple):
     most: the full length of a gauge.
     decimals: of its figures.
     width: in pixels, where Grafana's share is too much or too little.
+    least: pixels that it has at least, where it has no width: a cut name is taken for another one.
     detail: where a click leads; `by` is the heading of the column that names it.
     runbook: whether a click leads to what to do about the alert that it names.
     opens: titles and addresses of more links.
@@ -41,6 +43,7 @@ class Column(NamedTuple):
     most: float | None = None
     decimals: int | None = None
     width: int | None = None
+    least: int = NARROWEST_PX
     detail: Detail | None = None
     runbook: bool = False
     opens: Mapping[str, str] = {}
@@ -103,7 +106,7 @@ def _settings(column: Column, *, figures: bool) -> list[dashboard.DynamicConfigV
     if column.steps:
         found["thresholds"] = _plain(thresholds(column.steps).build())
         found["color"] = {"mode": "thresholds"}
-    least = NARROWEST_PX if column.width is None else None
+    least = column.least if column.width is None else None
     more = {"max": column.most, "decimals": column.decimals, "custom.width": column.width, "custom.minWidth": least}
     found |= {key: value for key, value in more.items() if value is not None}
     links = [of_row(column.detail)] if column.detail else []

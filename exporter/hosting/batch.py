@@ -4,20 +4,22 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from exporter.hosting.bulk import Log, SetAside, read_logs
-from exporter.hosting.cycle import CycleResult, Step, Zone, account_cycle, choose_window
+from exporter.hosting.caveats import nothing_read
+from exporter.hosting.cycle import FROM_THE_LOG, CycleResult, Step, Wanted, Zone, account_cycle, choose_window
 from exporter.hosting.engine import DuckEngine, Engine
+from exporter.hosting.extent import find_extent
 from exporter.hosting.parse import Times
 from exporter.hosting.report import Report, make_report
 from exporter.hosting.routing import Routing, analyse
+from foundation.errors import NothingJudgedError
 
 
 class Options(NamedTuple):
-    """How to account. The cycle's bounds are Unix seconds; None takes them from the log."""
+    """How to account."""
 
     step: Step
     zone: Zone
-    start_s: int | None = None
-    end_s: int | None = None
+    cycle: Wanted = FROM_THE_LOG
     engine: str = "duckdb"
 
 
@@ -36,12 +38,18 @@ def find(
     keep: Callable[[SetAside], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Findings:
-    """Read, account, test. `keep` is told of bad lines, `progress` of lines read. Raises TidewatchError."""
+    """Read, account, test. `keep` is told of bad lines, `progress` of lines read. Raises TidewatchError.
+
+    NothingJudgedError where there is no cycle to report about: no line could be read, or none is a heartbeat.
+    """
     engine, log = _open(paths, options, keep, progress)
-    window = choose_window(engine, options.step, options.zone, options.start_s, options.end_s)
+    if not log.events:
+        raise NothingJudgedError(f"nothing was judged: {nothing_read(log)}")
+    extent = find_extent(engine.extent(), options.cycle.start_s, options.cycle.end_s)
+    window = choose_window(extent, options.step, options.zone, options.cycle)
     result = account_cycle(engine, window)
     routing = analyse(result.choices, result.segments, result.servers)
-    return Findings(make_report(result, routing, log), result, routing)
+    return Findings(make_report(result, routing, log, extent), result, routing)
 
 
 def _open(

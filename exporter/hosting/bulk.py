@@ -36,7 +36,7 @@ Columns: TypeAlias = dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float64] |
 
 TABLES: dict[str, dict[str, type]] = {
     "heartbeats": {"server_id": np.int64, "time_s": np.int64, "workload": np.float64},
-    "routes": {"account_id": np.int64, "server_id": np.int64, "time_s": np.int64},
+    "routes": {"account_id": np.int64, "server_id": np.int64, "time_s": np.int64, "doubt": np.int64},
     "creates": {"account_id": np.int64, "account_name": np.object_, "time_s": np.int64},
     "deletes": {"account_id": np.int64, "time_s": np.int64},
 }

@@ -1,19 +1,22 @@
 """`exporter hosting`: the batch tools of the hosting system."""
 
+import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from io import TextIOWrapper
 from math import inf
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from foundation.flags import InstantType, ZoneType
+from foundation.errors import NothingJudgedError
+from foundation.flags import DurationType, InstantType, ZoneType
 from foundation.jsontext import json_text
 from foundation.output import replacing
 from foundation.terminal import echo, printable
@@ -24,7 +27,20 @@ if TYPE_CHECKING:
 _PROGRESS_EVERY_S = 0.5
 
 
-_UNIX = InstantType(unit=lambda at: int(at.timestamp()))
+_UNIX = InstantType(zone_of="zone", unit=lambda at: int(at.timestamp()))
+
+
+class _Month(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """A calendar month, `2026-10`, to its year and number."""
+
+    name = "YYYY-MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Year and month."""
+        match = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", value)
+        if match is None or not 1970 <= int(match[1]) < 9998:
+            self.fail(f"invalid month {value!r}: expected YYYY-MM, for example 2026-10", param, ctx)
+        return int(match[1]), int(match[2])
 
 
 @click.group()
@@ -36,10 +52,11 @@ def hosting() -> None:
 @click.argument("logs", nargs=-1, required=True)
 @click.option("--format", "kind", type=click.Choice(["text", "json", "csv", "html"]), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the report here, not to stdout.")
+@click.option("--cycle", "month", type=_Month(), help="A calendar month in --tz.")
 @click.option(
     "--cycle-start",
     type=_UNIX,
-    help="Start of the cycle.  [default: midnight before the first event]",
+    help="Start of the cycle, in --tz where it names no zone.  [default: midnight before the first event]",
 )
 @click.option(
     "--cycle-end",
@@ -60,8 +77,24 @@ def hosting() -> None:
     "zone",
     type=ZoneType(),
     default="UTC",
+    is_eager=True,
     show_default=True,
-    help="The zone of the times in the log.",
+    help="The zone of the times in the log, of the cycle's bounds, and of its months.",
+)
+@click.option(
+    "--heartbeat",
+    "heartbeat_s",
+    type=DurationType(whole=True, bare="s", least_s=1, most_s=86_400),
+    default="60s",
+    show_default=True,
+    help="How often a server logs: one heartbeat stands for so long.",
+)
+@click.option(
+    "--overload",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="The workload above which a server is down.",
 )
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
 @click.option("--raw", is_flag=True, help="In CSV, names as they came: no escapes.")
@@ -71,10 +104,13 @@ def report(
     *,
     kind: str,
     output: Path | None,
+    month: tuple[int, int] | None,
     cycle_start: int | None,
     cycle_end: int | None,
     step: str,
     zone: ZoneInfo,
+    heartbeat_s: int,
+    overload: float,
     engine: str,
     raw: bool,
     set_aside: Path | None,
@@ -84,15 +120,21 @@ def report(
     LOGS are files of JSON lines (createAccount, route, deleteAccount, heartbeat), in any order; - is standard input.
     """
     from exporter.hosting.batch import Options, find
-    from exporter.hosting.cycle import Step
+    from exporter.hosting.cycle import Step, Wanted
 
-    options = Options(Step[step.upper()], zone, cycle_start, cycle_end, engine)
+    if month is not None:
+        if cycle_start is not None or cycle_end is not None:
+            raise click.UsageError("--cycle names a whole month: leave --cycle-start and --cycle-end out")
+        cycle_start, cycle_end = _bounds(*month, zone)
+    options = Options(Step[step.upper()], zone, Wanted(cycle_start, cycle_end, heartbeat_s, overload), engine)
     progress = _Progress(sys.stderr)
     with ExitStack() as stack:
         rejects = _Rejects(stack.enter_context(_writing(set_aside)) if set_aside else None)
-        findings = find(logs, options, keep=rejects, progress=progress)
-    progress.clear()
-    rejects.tell()
+        try:
+            findings = find(logs, options, keep=rejects, progress=progress)
+        finally:
+            progress.clear()
+            rejects.tell()
     if kind == "html":
         from exporter.hosting.render.html import to_html
 
@@ -107,6 +149,19 @@ def report(
             content = text.to_json(made) if kind == "json" else text.to_text(made)
     with replacing(output or Path("-")) as out:
         out.write(content.encode())
+    if kind == "csv":  # which has no place for them
+        for caveat in findings.report.caveats:
+            echo(f"note: {printable(caveat)}", err=True)
+    if not findings.report.judged:
+        raise NothingJudgedError("nothing was judged: of no customer anything is known in this cycle")
+
+
+def _bounds(year: int, month: int, zone: ZoneInfo) -> tuple[int, int]:
+    """Unix seconds of a month's start and end in the zone."""
+    start, end = (
+        datetime(year + number // 12, number % 12 + 1, 1, tzinfo=zone).timestamp() for number in (month - 1, month)
+    )
+    return int(start), int(end)
 
 
 class _Rejects:

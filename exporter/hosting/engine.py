@@ -14,6 +14,8 @@ import numpy as np
 
 from exporter import duck
 from exporter.hosting.bulk import TABLES, Columns
+from exporter.hosting.extent import Day
+from exporter.hosting.parse import DOWN_ABOVE, MINUTE_S
 from foundation.errors import StoreError
 
 Rows: TypeAlias = list[tuple[Any, ...]]
@@ -23,19 +25,26 @@ MEMORY_BYTES = 1 << 30  # beyond it DuckDB works from disk
 
 
 class Window(NamedTuple):
-    """What is accounted: the cycle `[start_s, end_s)`, observed until `observed_s`, in steps of 1 or 60 s."""
+    """What is accounted: the cycle `[start_s, end_s)` in steps of 1 or 60 s.
+
+    It is observed from since_s, or its start, until observed_s. A server is down above the workload `overload`, and
+    where it has not logged for heartbeat_s.
+    """
 
     start_s: int
     end_s: int
     observed_s: int
     step_s: int
+    since_s: int = 0
+    heartbeat_s: int = MINUTE_S
+    overload: float = DOWN_ABOVE
 
 
 class Engine(Protocol):
     """Runs the statements over the tables of TABLES."""
 
-    def extent(self) -> tuple[int | None, int | None]:
-        """The time of the first event and of the last heartbeat, Unix seconds; None where there is none."""
+    def extent(self) -> list[Day]:
+        """Where the events lie."""
 
     def run(self, window: Window) -> None:
         """Make every table of `sql/` for this window."""
@@ -48,23 +57,27 @@ class Engine(Protocol):
 
 
 EXTENT = """
-SELECT MIN(first_s) AS first_s, MAX(last_s) AS last_s
+SELECT is_heartbeat, COUNT(*) AS events, MIN(time_s) AS first_s, MAX(time_s) AS last_s
 FROM (
-    SELECT MIN(time_s) AS first_s, MAX(time_s) AS last_s FROM heartbeats
+    SELECT 1 AS is_heartbeat, time_s FROM heartbeats
     UNION ALL
-    SELECT MIN(time_s) AS first_s, CAST(NULL AS BIGINT) AS last_s FROM routes
+    SELECT 0 AS is_heartbeat, time_s FROM routes
     UNION ALL
-    SELECT MIN(time_s) AS first_s, CAST(NULL AS BIGINT) AS last_s FROM creates
+    SELECT 0 AS is_heartbeat, time_s FROM creates
     UNION ALL
-    SELECT MIN(time_s) AS first_s, CAST(NULL AS BIGINT) AS last_s FROM deletes
-) extents
+    SELECT 0 AS is_heartbeat, time_s FROM deletes
+) events
+GROUP BY is_heartbeat, time_s - MOD(time_s, 86400)
 """
+"""A Day a row."""
 
 
 def statements(window: Window) -> list[tuple[str, str]]:
     """Table name and SELECT of every step, in order; the first gives the others what they need to know."""
-    given = {**window._asdict(), "max_cells": MAX_CELLS}
+    given = {**window._asdict(), "since_s": max(window.start_s, window.since_s), "max_cells": MAX_CELLS}
+    overload = given.pop("overload")
     cycle = "SELECT " + ", ".join(f"CAST({value} AS BIGINT) AS {name}" for name, value in given.items())
+    cycle += f", CAST({overload!r} AS DOUBLE) AS overload"
     files = sorted(resources.files("exporter.hosting").joinpath("sql").iterdir(), key=lambda file: file.name)
     steps = [(file.name.removesuffix(".sql").split("_", 1)[1], file.read_text("utf-8")) for file in files]
     return [("cycle", cycle), *steps]
@@ -82,11 +95,9 @@ class DuckEngine:
             self._db.execute(f"INSERT INTO {name} SELECT {', '.join(columns)} FROM columns_in")  # noqa: S608, our names
             self._db.unregister("columns_in")
 
-    def extent(self) -> tuple[int | None, int | None]:
-        """The time of the first event and of the last heartbeat."""
-        row = self._db.execute(EXTENT).fetchone()
-        assert row is not None
-        return row[0], row[1]
+    def extent(self) -> list[Day]:
+        """Where the events lie."""
+        return [Day(*row) for row in self._db.execute(EXTENT).fetchall()]
 
     def run(self, window: Window) -> None:
         """Make every table of `sql/` for this window. Raises StoreError when disk or memory run out."""

@@ -1,12 +1,15 @@
 """Manager and server log lines to events. Pure: no I/O, no clock.
 
-A line is one JSON object; keys that the task doesn't name are let be. Times carry no zone, so a reader of times
-(`Times`) is told which one they were written in.
+A line is one JSON object; keys that the task doesn't name are let be. Times may carry no zone, so a reader of
+times (`Times`) is told which one they were written in.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timezone
-from typing import Annotated, Any, TypeAlias
+from decimal import Decimal
+from math import floor
+from typing import Annotated, Any, ClassVar, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,6 +24,8 @@ DOWN_ABOVE = 1.0  # "if the workload is above 1.0": 1.0 itself is up
 
 Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Workload = Annotated[float, msgspec.Meta(ge=0)]
+Time: TypeAlias = str | int | float
+"""As logged: a text, or a Unix time."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, gc=False, tag="heartbeat", tag_field="event", rename="camel"):
@@ -28,7 +33,7 @@ class Heartbeat(msgspec.Struct, frozen=True, gc=False, tag="heartbeat", tag_fiel
 
     server_id: Id
     workload: Workload
-    time: str
+    time: Time
 
 
 class Route(msgspec.Struct, frozen=True, gc=False, tag="route", tag_field="event", rename="camel"):
@@ -36,7 +41,8 @@ class Route(msgspec.Struct, frozen=True, gc=False, tag="route", tag_field="event
 
     account_id: Id
     server_id: Id
-    time: str
+    time: Time
+    doubt: ClassVar[int] = 0  # see `sql/4_segments.sql`
 
 
 class Created(msgspec.Struct, frozen=True, gc=False, tag="createAccount", tag_field="event", rename="camel"):
@@ -44,14 +50,14 @@ class Created(msgspec.Struct, frozen=True, gc=False, tag="createAccount", tag_fi
 
     account_id: Id
     account_name: str
-    time: str
+    time: Time
 
 
 class Deleted(msgspec.Struct, frozen=True, gc=False, tag="deleteAccount", tag_field="event", rename="camel"):
     """The account is gone from `time` on."""
 
     account_id: Id
-    time: str
+    time: Time
 
 
 Event: TypeAlias = Heartbeat | Route | Created | Deleted
@@ -61,6 +67,7 @@ KINDS: dict[str, type[Event]] = {
     "createAccount": Created,
     "deleteAccount": Deleted,
 }
+_EXPECTED_TIME = "expected yyyy-MM-dd HH:mm:ss, ISO 8601 or a Unix time, for example 2026-11-01T06:30:00Z"
 REASONS = {
     "blank": "an empty line",
     "too_long": f"longer than {MAX_LINE_BYTES >> 20} MiB",
@@ -70,52 +77,92 @@ REASONS = {
     "missing_key": "a key is missing",
     "bad_value": "a value of the wrong type or out of range",
     "bad_workload": "its workload is not a number from 0 on",
-    "bad_time": "its time is not yyyy-MM-dd HH:mm:ss",
+    "bad_time": f"its time is none: {_EXPECTED_TIME}",
 }
 """Why lines are set aside: the word for counting and what it means."""
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d (?:[01]\d|2[0-3])):([0-5]\d):([0-5]\d)", re.ASCII)
+_EPOCH = re.compile(r"\d{9,10}(?:\.\d*)?|\d{12,13}|\d{15,16}|\d{18,19}", re.ASCII)
+_WITH_ZONE = re.compile(r"(?:Z|[+-]\d\d(?::?\d\d)?)$", re.ASCII)
+_UNITS = (10**11, 1), (10**14, 10**3), (10**17, 10**6), (10**20, 10**9)
+"""Epochs below the first number are in units of which a second has the second number."""
+_LEAST_EPOCH = 10**8  # 1973: below it a number is more likely no time at all
 _MAX_CACHED_TIMES = 1 << 20
 _events = msgspec.json.Decoder(Event)
 
 
-class Times(dict[str, int]):
-    """Time texts to Unix seconds, remembered: the servers of a minute share its text.
+class Times(dict[Time, int]):
+    """Times as logged to Unix seconds, remembered: the servers of a minute share its text.
 
-    Texts are read in `zone`. Where its clocks go back an hour stands for two; the earlier is taken. A time that clocks
-    skipped is read as if they had not been moved yet. Indexing raises BadRecord (`bad_time`).
+    A text is `yyyy-MM-dd HH:mm:ss` or another form of ISO 8601, or an epoch in seconds, ms, us or ns, which may be a
+    number too; parts of a second are dropped. Texts that name no zone are read in `zone`. Where its clocks go back an
+    hour's texts stand for two: the earlier is taken, and `twins` has how much later the other is, by text. A time that
+    clocks skipped is read as if they had not been moved yet. Indexing raises BadRecord (`bad_time`).
     """
 
     def __init__(self, zone: ZoneInfo | timezone = UTC) -> None:
         super().__init__()
         self.zone = zone
+        self.twins: dict[Time, int] = {}
         self._hours: dict[str, int] | None = {} if str(zone) == "UTC" else None  # elsewhere hours may be odd
 
-    def __missing__(self, text: str) -> int:
-        """Read a text not met before."""
-        match = _TIME.fullmatch(text)
+    def __missing__(self, given: Time) -> int:
+        """Read a time not met before."""
+        match = _TIME.fullmatch(given) if isinstance(given, str) else None
         if match is None:
-            raise BadRecord("bad_time", f"{text[:40]!r} is not a time yyyy-MM-dd HH:mm:ss")
-        if self._hours is None:
-            seconds = self._unix(text)
+            seconds = self._other(given)
+        elif self._hours is None:
+            seconds = self._unix(given, datetime.fromisoformat)
         else:
             hour, minute, second = match.groups()
             if hour not in self._hours:
-                self._hours[hour] = self._unix(f"{hour}:00:00")
+                self._hours[hour] = self._unix(f"{hour}:00:00", datetime.fromisoformat)
             seconds = self._hours[hour] + 60 * int(minute) + int(second)
+        if not 0 <= seconds < MAX_TIME_S:
+            raise BadRecord("bad_time", f"{given!r} is not between 1970 and 9998")
         if len(self) >= _MAX_CACHED_TIMES:
             self.clear()
-        self[text] = seconds
+        self[given] = seconds
         return seconds
 
-    def _unix(self, text: str) -> int:
+    def _other(self, given: Time) -> int:
+        if not isinstance(given, str):
+            return _epoch(given, given)
+        text = given.strip()
+        if _EPOCH.fullmatch(text):
+            return _epoch(Decimal(text), given)
+        return self._unix(given, _iso)
+
+    def _unix(self, given: Time, read: Callable[[str], datetime]) -> int:
         try:
-            seconds = int(datetime.fromisoformat(text).replace(tzinfo=self.zone).timestamp())
+            moment = read(str(given))
+            if moment.tzinfo is None:
+                first, second = (moment.replace(tzinfo=self.zone, fold=fold).timestamp() for fold in (0, 1))
+                if second > first:
+                    self.twins[given] = int(second - first)
+                return floor(first)
+            return floor(moment.timestamp())
         except (ValueError, OverflowError) as exc:
-            raise BadRecord("bad_time", f"{text!r} is no time: {exc}") from exc
-        if not 0 <= seconds < MAX_TIME_S:
-            raise BadRecord("bad_time", f"{text!r} is not between 1970 and 9998")
-        return seconds
+            raise BadRecord("bad_time", f"{str(given)[:40]!r} is not a time: {_EXPECTED_TIME}") from exc
+
+
+def _iso(text: str) -> datetime:
+    """Read a form of ISO 8601, with `UTC` for Z and blanks before an offset. Raises ValueError."""
+    text = text.strip().upper()
+    text = text.removesuffix("UTC") + "Z" if text.endswith("UTC") else text
+    zone = _WITH_ZONE.search(text, 11)
+    if zone is not None:
+        text = text[: zone.start()].rstrip() + zone.group()
+    if not text.isascii() or not ("T" in text or " " in text):
+        raise ValueError(text)
+    return datetime.fromisoformat(text)
+
+
+def _epoch(number: float | Decimal, given: Time) -> int:
+    per_s = next((per_s for below, per_s in _UNITS if _LEAST_EPOCH <= number < below), None)
+    if per_s is None:
+        raise BadRecord("bad_time", f"{given!r} is not a time: {_EXPECTED_TIME}")
+    return int(number // per_s)
 
 
 def parse_line(line: bytes, times: Times) -> tuple[Event, int]:

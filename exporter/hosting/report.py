@@ -11,7 +11,9 @@ from collections.abc import Sequence
 import msgspec
 
 from exporter.hosting.bulk import Log
+from exporter.hosting.caveats import caveats
 from exporter.hosting.cycle import CycleResult, Outage, SessionTime, Step, utc
+from exporter.hosting.extent import Extent
 from exporter.hosting.parse import ALLOWED_PER_MILLE
 from exporter.hosting.routing import Answer, Routing, RoutingTest
 from exporter.timeline import intersect, union
@@ -28,11 +30,11 @@ class CycleInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One customer that was created in the cycle."""
+    """One customer that lived in the cycle; without name and creation where the log has no createAccount of it."""
 
     account_id: int
-    account_name: str
-    created: str
+    account_name: str | None
+    created: str | None
     deleted: str | None
     downtime_minutes: float
     overload_minutes: float
@@ -47,7 +49,7 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotJudged(msgspec.Struct, frozen=True):
-    """An account that the log knows and that was not created in the cycle; downtime is None if never created."""
+    """An account that the log knows and that did not live in the cycle, or of which nothing is known in it."""
 
     account_id: int
     account_name: str | None
@@ -84,6 +86,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     input: InputInfo
     routing: list[Answer]
     not_judged: list[NotJudged]
+    judged: int
+    caveats: list[str]
 
 
 class AccountOutage(msgspec.Struct, frozen=True):
@@ -95,13 +99,13 @@ class AccountOutage(msgspec.Struct, frozen=True):
     cause: str
 
 
-def make_report(result: CycleResult, routing: Routing, log: Log) -> Report:
+def make_report(result: CycleResult, routing: Routing, log: Log, extent: Extent) -> Report:
     """Put together what was accounted and tested."""
-    start_s, end_s, observed_s, step_s = result.window
+    start_s, end_s, observed_s, step_s = result.window[:4]
     judged: dict[int, list[SessionTime]] = {}
     other: dict[int, list[SessionTime]] = {}
     for session in result.sessions:
-        into = judged if start_s <= session.created_s < end_s else other
+        into = judged if _lived(session, start_s, end_s) else other
         into.setdefault(session.account_id, []).append(session)
     return Report(
         cycle=CycleInfo(
@@ -123,7 +127,16 @@ def make_report(result: CycleResult, routing: Routing, log: Log) -> Report:
         ),
         routing=routing.answers,
         not_judged=_not_judged({key: row for key, row in other.items() if key not in judged}, result),
+        judged=sum(any(session.known_s for session in sessions) for sessions in judged.values()),
+        caveats=caveats(result, log, extent),
     )
+
+
+def _lived(session: SessionTime, start_s: int, end_s: int) -> bool:
+    """Whether it is a customer of the cycle: one that was created in it, or of which anything is known in it."""
+    if not session.was_created:
+        return session.known_s > 0
+    return start_s <= session.created_s < end_s or session.lifetime_s > 0
 
 
 def outages_of(result: CycleResult, account_id: int) -> list[AccountOutage]:
@@ -157,7 +170,7 @@ def _account_row(sessions: list[SessionTime], cycle_s: int) -> AccountRow:
     return AccountRow(
         account_id=last.account_id,
         account_name=last.account_name,
-        created=utc(sessions[0].created_s),
+        created=utc(sessions[0].created_s) if sessions[0].was_created else None,
         deleted=None if last.deleted_s is None else utc(last.deleted_s),
         downtime_minutes=_minutes(down_s),
         overload_minutes=_minutes(sums["overload_s"]),
@@ -175,17 +188,20 @@ def _account_row(sessions: list[SessionTime], cycle_s: int) -> AccountRow:
 def _server_row(server: int, outages: list[Outage]) -> ServerRow:
     spent = Counter[str]()
     for outage in outages:
-        if outage.server_id == server:
+        if outage.server_id == server and outage.cause != "unknown":
             spent[outage.cause] += outage.end_s - outage.start_s
     return ServerRow(server, _minutes(spent.total()), _minutes(spent["overload"]), _minutes(spent["silent"]))
 
 
 def _not_judged(other: dict[int, list[SessionTime]], result: CycleResult) -> list[NotJudged]:
-    rows = [NotJudged(key, None, "no createAccount in the log", None) for key in result.uncreated]
+    rows = []
     for key, sessions in other.items():
-        when = "before" if sessions[0].created_s < result.window.start_s else "after"
-        down_s = sum(session.down_s for session in sessions)
-        rows.append(NotJudged(key, sessions[-1].account_name, f"created {when} the cycle", _minutes(down_s)))
+        last = sessions[-1]
+        if not last.was_created:
+            reason = "no createAccount in the log, and nothing known in the cycle"
+        else:
+            reason = f"{'created after' if last.created_s >= result.window.end_s else 'deleted before'} the cycle"
+        rows.append(NotJudged(key, last.account_name, reason, None))
     return sorted(rows, key=lambda row: row.account_id)
 
 

@@ -24,12 +24,13 @@ except ImportError as exc:
 from exporter.hosting.bulk import MAX_KEPT_TEXT, TABLES, Columns, Log, SetAside
 from exporter.hosting.cycle import Zone
 from exporter.hosting.engine import EXTENT, Rows, Window, statements
+from exporter.hosting.extent import Day
 from exporter.hosting.parse import MAX_LINE_BYTES, REASONS, Created, Deleted, Heartbeat, Route, Times, parse_line
 from foundation.errors import BadRecord, SourceError
 
 _KINDS = {Heartbeat: "heartbeats", Route: "routes", Created: "creates", Deleted: "deletes"}
-_COLUMNS = "kind STRING, server_id BIGINT, account_id BIGINT, workload DOUBLE, account_name STRING, time_s BIGINT"
-_SCHEMA = _COLUMNS + ", reason STRING, detail STRING, file STRING, text STRING"
+_COLUMNS = "kind STRING, server_id BIGINT, account_id BIGINT, workload DOUBLE, account_name STRING, doubt BIGINT"
+_SCHEMA = _COLUMNS + ", time_s BIGINT, reason STRING, detail STRING, file STRING, text STRING"
 
 
 class SparkEngine:
@@ -40,10 +41,9 @@ class SparkEngine:
         for name, columns in TABLES.items():
             events.where(f"kind = '{name}'").select(*columns).createOrReplaceTempView(name)
 
-    def extent(self) -> tuple[int | None, int | None]:
-        """The time of the first event and of the last heartbeat."""
-        row = self._session.sql(EXTENT).collect()[0]
-        return row["first_s"], row["last_s"]
+    def extent(self) -> list[Day]:
+        """Where the events lie."""
+        return [Day(*row) for row in self._session.sql(EXTENT).collect()]
 
     def run(self, window: Window) -> None:
         """Declare every table of `sql/` for this window; they are computed when they are asked for, and kept."""
@@ -107,13 +107,15 @@ def _parse(rows: Iterable[Row], zone: Zone) -> Iterator[tuple[Any, ...]]:
         except BadRecord as exc:
             yield _bad(row["file"], line, exc)
             continue
-        found = (getattr(event, name, None) for name in ("server_id", "account_id", "workload", "account_name"))
+        found = (
+            getattr(event, name, None) for name in ("server_id", "account_id", "workload", "account_name", "doubt")
+        )
         yield (_KINDS[type(event)], *found, time_s, None, None, None, None)
 
 
 def _bad(file: str, line: bytes, why: BadRecord) -> tuple[Any, ...]:
     text = line[:MAX_KEPT_TEXT].decode("utf-8", "backslashreplace")
-    return (None, None, None, None, None, None, why.reason, str(why), file, text)
+    return (None, None, None, None, None, None, None, why.reason, str(why), file, text)
 
 
 def _session() -> SparkSession:

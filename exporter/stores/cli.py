@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,6 +69,72 @@ def _range(command: Callable[..., Any]) -> Callable[..., Any]:
 _AS_OF = InstantType(words=("now", "max"), unit=as_of_us)
 
 
+def _imports(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that take polls of another system, which the command gets as `imported`."""
+
+    @wraps(command)
+    def run(
+        *,
+        from_kuma: Path | None,
+        kuma_store: Any,
+        from_prometheus: str | None,
+        token_file: Path | None,
+        **rest: Any,
+    ) -> Any:
+        from exporter.stores.imports.kuma import KumaPolls
+        from exporter.stores.imports.prometheus import PrometheusPolls
+        from foundation.secret import read_secret
+
+        asked = {name: rest.pop(name) for name in ("query", "start", "end", "step_s", "label")}
+        if from_kuma is not None and from_prometheus is not None:
+            raise click.UsageError("expected one of --from-kuma and --from-prometheus", click.get_current_context())
+        imported: Any = None
+        if from_kuma is not None:
+            imported = KumaPolls(from_kuma, kuma_store)
+        if from_prometheus is not None:
+            missing = [flag for flag, name in (("--query", "query"), ("--from", "start")) if not asked[name]]
+            if missing:
+                raise click.UsageError(
+                    f"--from-prometheus needs {' and '.join(missing)}, for example --query probe_success "
+                    "--from 2026-10-01 --to 2026-11-01",
+                    click.get_current_context(),
+                )
+            asked["end"] = asked["end"] or datetime.now(UTC)
+            token = None if token_file is None else read_secret(token_file)
+            imported = PrometheusPolls(from_prometheus, **asked, token=token)
+        elif asked["query"] or asked["start"] or asked["end"] or token_file:
+            raise click.UsageError("--query, --from, --to and --token-file need --from-prometheus")
+        return command(imported=imported, **rest)
+
+    options = (
+        click.option("--from-kuma", type=_PATHS, metavar="FILE", help="Polls from Uptime Kuma's database (kuma.db)."),
+        click.option(
+            "--kuma-store",
+            type=click.Choice(["name", "id"]),
+            default="name",
+            show_default=True,
+            help="What of a monitor is the store's id.",
+        ),
+        click.option("--from-prometheus", metavar="URL", help="Polls from a Prometheus: 1 is active, 0 inactive."),
+        click.option("--query", metavar="PROMQL", help="One series for each store, for example probe_success."),
+        click.option(
+            "--from", "start", type=InstantType(), help="First step of the query; UTC unless it names a zone."
+        ),
+        click.option("--to", "end", type=InstantType(), help="Steps are before this.  [default: now]"),
+        click.option(
+            "--step", "step_s", type=DurationType(least_s=1.0), default="5m", show_default=True, help="Between two."
+        ),
+        click.option(
+            "--store-label", "label", default="instance", show_default=True, help="The label that is the store's id."
+        ),
+        click.option("--token-file", type=_PATHS, help="A bearer token for Prometheus."),
+    )
+    decorated: Callable[..., Any] = run
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
+
+
 class _DateType(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
     name = "date"
 
@@ -112,13 +180,15 @@ def stores() -> None:
     type=click.Choice(["monday", "sunday"]),
     help="What the lowest number of a day means, where days have numbers: 0, or 1 in a file without 0.",
 )
-def load(database: Path, *, valid_from: Any, week_starts: Any, **files: tuple[Path, ...]) -> None:
+@_imports
+def load(database: Path, *, imported: Any, valid_from: Any, week_starts: Any, **files: tuple[Path, ...]) -> None:
     """Take files into the database: all of them, or none when one cannot be read.
 
     CSV with any separator, NDJSON, JSON arrays and Parquet, also packed. Each option may be repeated. Loading the same
     again changes nothing. What cannot be read is listed on standard error.
     """
     from exporter.statefile import keep_files_private
+    from exporter.stores.imports import as_input
     from exporter.stores.load import Input, check_header, nothing_read, opened
     from exporter.stores.load import load as load_files
     from exporter.stores.schedules import Reading
@@ -126,12 +196,14 @@ def load(database: Path, *, valid_from: Any, week_starts: Any, **files: tuple[Pa
 
     order = ("timezones", "hours", "exceptions", "status")
     inputs = [Input(path, str(path), kind) for kind in order for path in files[kind]]  # type: ignore[arg-type]
-    if not inputs:
+    if not inputs and imported is None:
         raise click.UsageError(
             "nothing to load; give --status, --hours, --exceptions or --timezones", click.get_current_context()
         )
     keep_files_private()
     with ExitStack() as stack:
+        if imported is not None:
+            inputs.append(stack.enter_context(as_input(imported)))
         inputs = [stack.enter_context(opened(given)) for given in inputs]
         for given in inputs:
             check_header(given)  # before a database is begun that nothing would be in

@@ -144,6 +144,50 @@ def test_what_is_not_known_is_no_state_of_a_legend():
     assert offenders(["state-timeline", "status-history"], lambda panel: "noValue" in defaults(panel)) == []
 
 
+def letters_px(words):
+    """About how wide words are in the letters of a panel's title."""
+    narrow, wide = "iljtrf.,:; ", "mwMW"
+    return sum(4.7 if one in narrow else 11.5 if one in wide else 9 if one.isupper() else 7.9 for one in words)
+
+
+def test_titles_fit_a_small_window():
+    """With the menu open, where Grafana takes 54 pixels of a title's room for signs."""
+
+    def cut(panel):
+        columns = panel["gridPos"]["w"]
+        window_px = 1280 if columns > 3 else 1600  # the head's figure, whose row says what it is
+        return letters_px(panel["title"]) > width_px(columns, window_px) - 54
+
+    assert [(uid, panel["title"]) for uid, panel in PANELS if cut(panel)] == []
+
+
+def test_names_of_bars_fit():
+    """Grafana measures the first of the longest in letters of 12 pixels, whatever their size is."""
+    assert offenders(["bargauge"], lambda panel: panel["options"]["text"]["titleSize"] > 11) == []
+
+
+def test_names_of_alerts_are_not_cut():
+    """In a cut one nobody sees which alert it is."""
+    rooms = [overrides(panel)["Alert"] for _, panel in PANELS if "Alert" in overrides(panel)]
+    assert rooms
+    assert min(room.get("custom.width") or room["custom.minWidth"] for room in rooms) >= letters_px(
+        "ReleaseCodeIncreasedOverall"
+    )
+
+
+@pytest.mark.parametrize(("uid", "panel"), of_kind("timeseries", "heatmap", "bargauge", "table"))
+def test_an_empty_panel_says_why(uid, panel):
+    why = panel["description"].partition(model.MAY_BE_EMPTY)[2]
+    assert defaults(panel)["noValue"] == (why or "no data")
+
+
+def test_a_quantile_of_nothing_is_not_drawn():
+    """Not a number is a value: Grafana would draw an empty panel, and not say why."""
+    every = [expr for _, panel in PANELS for expr in exprs(panel) if "histogram_quantile(" in expr]
+    assert every
+    assert [expr for expr in every if expr.count("histogram_quantile(") != expr.count(" >= 0")] == []
+
+
 def test_identifiers_in_tables_are_no_amounts():
     """A unit formats what looks like a number, so that store 118000000 was "118 Mil"."""
 
@@ -250,7 +294,7 @@ def test_a_figure_honours_every_choice():
         ] == [], uid
 
 
-@pytest.mark.parametrize(("uid", "panel"), of_kind(*TOLD))
+@pytest.mark.parametrize(("uid", "panel"), of_kind(*TOLD, "heatmap"))
 def test_a_series_leads_to_its_detail(uid, panel):
     """A line, band, bar or row of one route, account, server, store or code; and the board can show all again."""
     choices = {one["name"] for one in RAW[uid]["templating"]["list"]}

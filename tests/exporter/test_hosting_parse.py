@@ -71,7 +71,10 @@ def changed(line, **keys):
         pytest.param(changed(HEARTBEAT, workload=-0.1), "bad_workload", id="negative"),
         pytest.param(changed(HEARTBEAT, workload="0.5"), "bad_workload", id="workload-as-text"),
         pytest.param(HEARTBEAT.replace(b"0.5", b"1e999"), "bad_workload", id="beyond-a-double"),
-        pytest.param(changed(HEARTBEAT, time="2012-11-02T08:24:00"), "bad_time", id="other-format"),
+        pytest.param(changed(HEARTBEAT, time="02/11/2012 08:24"), "bad_time", id="other-format"),
+        pytest.param(changed(HEARTBEAT, time="2012-11-02"), "bad_time", id="date-alone"),
+        pytest.param(changed(HEARTBEAT, time="20121102082400"), "bad_time", id="digits-of-no-epoch"),
+        pytest.param(changed(HEARTBEAT, time=True), "bad_time", id="time-as-truth"),
         pytest.param(changed(HEARTBEAT, time="2012-13-02 08:24:00"), "bad_time", id="no-such-month"),
         pytest.param(changed(HEARTBEAT, time="1969-12-31 23:59:59"), "bad_time", id="before-1970"),
         pytest.param(changed(HEARTBEAT, time="9999-12-31 23:59:00"), "bad_time", id="no-cycle-could-end-after-it"),
@@ -102,6 +105,23 @@ def test_any_bytes_are_an_event_or_a_bad_record(line):
 )
 def test_times_are_read_in_their_zone(zone, text, want):
     assert Times(ZoneInfo(zone))[text] == want
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("2016-02-29T00:00:00Z", "2016-02-29t00:00:00z", "2016-02-29 00:00:00Z", "2016-02-29 00:00:00 UTC"),
+        *("2016-02-29T01:00:00+01:00", "2016-02-28 19:00:00 -0500", "2016-02-29T05:30+05:30", "20160229T000000Z"),
+        *("2016-02-29T00:00:00.999999Z", "2016-02-29 00:00:00,5Z", "2016-02-29T01:00:00", "2016-02-29 01:00"),
+        *(" 2016-02-29 01:00:00 ", "1456704000", "1456704000.25", "1456704000123", "1456704000123456"),
+        *(1456704000, 1456704000.75, 1456704000123, 1456704000123456, 1456704000123456789),
+    ],
+    ids=str,
+)
+def test_every_form_of_an_instant_is_read(given):
+    """Those without a zone are Berlin's."""
+    line = json.dumps({"event": "deleteAccount", "accountId": 1, "time": given}).encode()
+    assert parse_line(line, Times(ZoneInfo("Europe/Berlin"))) == (Deleted(1, given), 1456704000)
 
 
 lines_of_a_log = st.lists(

@@ -10,11 +10,12 @@ from click.testing import CliRunner
 
 from exporter.hosting.batch import Options, find
 from exporter.hosting.cli import hosting
-from exporter.hosting.cycle import Step
+from exporter.hosting.cycle import Step, Wanted
 from exporter.hosting.render.html import to_html
-from foundation.errors import ConfigError, StoreError
+from foundation.errors import ConfigError, NothingJudgedError, StoreError
 
 DAY_MINUTES = 1440
+FEB_1 = 1454284800
 
 
 def at(day, minute, second=0):
@@ -51,7 +52,8 @@ def two_days(down=(), silent=()):
 def report_of(tmp_path, events, **options):
     path = tmp_path / "logs.json"
     path.write_text("".join(json.dumps(event) + "\n" for event in events))
-    return find([str(path)], Options(Step.SECOND, UTC)._replace(**options))
+    chosen = Options(options.pop("step", Step.SECOND), options.pop("zone", UTC), Wanted()._replace(**options))
+    return find([str(path)], chosen)
 
 
 def row_of(findings, account_id):
@@ -141,22 +143,101 @@ def test_time_after_the_last_heartbeat_is_unknown_and_before_a_route_unrouted(tm
     assert (ann.unrouted_minutes, ann.unknown_minutes, ann.lifetime_minutes, ann.downtime_minutes) == (1.5, 20, 28, 0)
 
 
-@pytest.mark.slow
-def test_accounts_not_created_in_the_cycle_are_named_with_the_reason(tmp_path):
+def test_every_customer_of_the_cycle_is_judged_and_the_others_are_named(tmp_path):
+    """Older ones too, and those of whom the log has no creation, from their first route on."""
     events = [
-        *two_days({(1, 2, 5)}),
+        *two_days({(1, 2, 5), (1, 2, 700)}),
         created(1, "Old", at(1, 5)),
         route(1, 1, at(1, 5)),
-        route(7, 1, at(2, 5)),
+        route(7, 1, at(2, 600)),
         deleted(8, at(2, 5)),
+        created(9, "Gone", at(1, 5)),
+        deleted(9, at(1, 6)),
     ]
-    found = report_of(tmp_path, events, start_s=1454284800 + 86400)
-    assert found.report.accounts == []
-    assert [(row.account_id, row.reason, row.downtime_minutes) for row in found.report.not_judged] == [
-        (1, "created before the cycle", 1),
-        (7, "no createAccount in the log", None),
-        (8, "no createAccount in the log", None),
+    found = report_of(tmp_path, events, start_s=FEB_1 + 86400)
+    old, routed = found.report.accounts
+    assert (old.account_name, old.downtime_minutes, old.lifetime_minutes, old.violates_cycle) == ("Old", 2, 1440, True)
+    assert (routed.account_id, routed.account_name, routed.created) == (7, None, None)
+    assert (routed.downtime_minutes, routed.unknown_minutes, routed.lifetime_minutes) == (1, 600, 1440)
+    assert [(row.account_id, row.reason) for row in found.report.not_judged] == [
+        (8, "no createAccount in the log, and nothing known in the cycle"),
+        (9, "deleted before the cycle"),
     ]
+    assert found.report.caveats == [
+        "2 accounts have no createAccount in the log (7, 8): what was before the first route is unknown"
+    ]
+
+
+def test_what_was_before_the_log_is_unknown_and_not_silent(tmp_path):
+    events = [*two_days(), created(1, "Ann", at(1, 0)), route(1, 1, at(1, 0))]
+    found = report_of(tmp_path, events, start_s=FEB_1 - 86400)
+    assert [server.down_minutes for server in found.report.servers] == [0, 0]
+    assert row_of(found, 1).unknown_minutes == 0
+    events = [*two_days(), route(1, 1, at(1, 0))]
+    assert row_of(report_of(tmp_path, events, start_s=FEB_1 - 86400), 1).unknown_minutes == 1440
+
+
+@pytest.mark.parametrize(
+    ("far", "event"),
+    [
+        ("1970-01-01 00:10:00", "heartbeat"),
+        ("2106-02-07 06:28:15", "heartbeat"),
+        ("1970-01-01 00:10:00", "createAccount"),
+        ("2106-02-07 06:28:15", "route"),
+        ("2015-02-01 00:00:00", "deleteAccount"),
+    ],
+)
+def test_a_clock_gone_wrong_does_not_stretch_the_cycle(tmp_path, far, event):
+    silent = {(1, 1, minute) for minute in range(90, 120)}
+    wrong = {"event": event, "serverId": 1, "accountId": 5, "accountName": "Z", "workload": 0.5, "time": far}
+    events = [*two_days(silent=silent), created(1, "Ann", at(1, 0)), route(1, 1, at(1, 0)), wrong]
+    found = report_of(tmp_path, events)
+    assert (found.report.cycle.start, found.report.cycle.end) == ("2016-02-01T00:00:00Z", "2016-02-03T00:00:00Z")
+    assert (row_of(found, 1).downtime_minutes, row_of(found, 1).violates_cycle) == (30, True)
+    assert found.report.caveats[0] == (
+        f"1 event lies far from all others (the first at {far.replace(' ', 'T')}Z); the cycle was not taken from there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("times", "want"),
+    [
+        pytest.param(["2014-01-01", "2014-01-02", "2016-01-01", "2016-01-02"], "lie far apart", id="two-logs"),
+        pytest.param(
+            [f"{2013 + n // 12}-{n % 12 + 1:02}-{d:02}" for n in range(15) for d in range(1, 29, 2)], "days", id="long"
+        ),
+    ],
+)
+def test_a_cycle_that_is_no_billing_cycle_is_asked_for(tmp_path, times, want):
+    events = [{**heartbeat(1, 1, 0), "time": f"{day} 00:00:00"} for day in times]
+    with pytest.raises(ConfigError, match=f"{want}.*give --cycle-start and --cycle-end"):
+        report_of(tmp_path, events)
+
+
+@pytest.mark.parametrize("every_s", [10, 90, 300])
+def test_a_cadence_is_told_and_accounted_when_it_is_named(tmp_path, every_s):
+    beats = [s for s in range(0, 36_000, every_s) if not 9000 <= s < 12_600]
+    events = [heartbeat(1, 1, s // 60) | {"time": at(1, s // 60, s % 60)} for s in beats]
+    events += [created(1, "Ann", at(1, 0)), route(1, 1, at(1, 0))]
+    told = f"heartbeats come every {every_s} s, and 60 s were expected; name --heartbeat {every_s}"
+    assert report_of(tmp_path, events).report.caveats == [told]
+    named = report_of(tmp_path, events, heartbeat_s=every_s)
+    assert (row_of(named, 1).silent_minutes, named.report.caveats) == (60, [])
+
+
+@pytest.mark.parametrize("missing", [0, 25], ids=lambda share: f"{share}-per-cent-missing")
+def test_missing_heartbeats_are_no_other_cadence(tmp_path, missing):
+    kept = random.Random(5)
+    silent = {
+        (server, day, m) for server in (1, 2) for day in (1, 2) for m in range(1440) if kept.random() < missing / 100
+    }
+    assert report_of(tmp_path, two_days(silent=silent)).report.caveats == []
+
+
+def test_the_overload_is_as_named(tmp_path):
+    events = [*two_days({(1, 1, m) for m in range(10)}), created(1, "Ann", at(1, 0)), route(1, 1, at(1, 0))]
+    for overload, want in ((0.4, 2880), (1.0, 10), (1.2, 0)):
+        assert row_of(report_of(tmp_path, events, overload=overload), 1).overload_minutes == want
 
 
 @pytest.mark.slow
@@ -196,7 +277,6 @@ def test_a_server_that_never_logged_is_silent_for_all_of_the_cycle(tmp_path):
 @pytest.mark.parametrize(
     ("events", "options", "want"),
     [
-        pytest.param([created(1, "A", at(1, 0))], {}, "no heartbeat to take the cycle from", id="no-heartbeat"),
         pytest.param([heartbeat(1, 1, 0)], {"end_s": 100}, "not after its start", id="ends-before-it-starts"),
         pytest.param([heartbeat(1, 1, 0)], {"start_s": 30, "step": Step.MINUTE}, "whole minutes", id="odd-seconds"),
     ],
@@ -230,7 +310,17 @@ def test_json_and_csv_give_the_same_figures_under_the_same_names(tmp_path):
         )
     )
     tree = json.loads(run(path, "--format", "json").stdout)
-    assert list(tree) == ["cycle", "accounts", "servers", "routing_tests", "input", "routing", "not_judged"]
+    assert list(tree) == [
+        "cycle",
+        "accounts",
+        "servers",
+        "routing_tests",
+        "input",
+        "routing",
+        "not_judged",
+        "judged",
+        "caveats",
+    ]
     assert {key: tree["input"][key] for key in ("lines", "events", "set_aside")} == {
         "lines": 5762,
         "events": 5762,
@@ -246,11 +336,12 @@ def test_bad_lines_go_to_the_file_asked_for_and_are_told_on_stderr(tmp_path):
     path, aside, output = tmp_path / "logs.json", tmp_path / "aside.json", tmp_path / "report.txt"
     path.write_text(json.dumps(heartbeat(1, 1, 0)) + "\n{broken\n")
     result = run(path, "--set-aside", aside, "--output", output)
-    assert result.exit_code == 0
+    assert isinstance(result.exception, NothingJudgedError)
     assert result.stdout == ""
     assert result.stderr.startswith(f"set aside 1 lines (not_json 1); the first: {path}:2: not one whole JSON value")
     assert json.loads(aside.read_text())["text"] == "{broken"
-    assert "The promise was kept" in output.read_text()
+    assert "Nothing was judged" in output.read_text()
+    assert "Note: 1 of 2 lines (50.0%) could not be read and count for nothing: not_json 1\n" in output.read_text()
 
 
 @pytest.mark.slow
@@ -266,7 +357,7 @@ def test_a_report_that_cannot_be_written_is_one_line(tmp_path):
 def test_a_device_is_written_to_and_not_replaced(tmp_path):
     path = tmp_path / "logs.json"
     path.write_text(json.dumps(heartbeat(1, 1, 0)) + "\n")
-    assert run(path, "--output", "/dev/null").exit_code == 0
+    assert isinstance(run(path, "--output", "/dev/null").exception, NothingJudgedError)
     assert Path("/dev/null").is_char_device()
     result = run(path, "--output", "/dev/full")
     assert "No space left" in str(result.exception)
@@ -281,7 +372,7 @@ def test_a_failed_report_leaves_the_one_before(tmp_path):
     run(path, "--output", output)
     before = output.read_text()
     path.write_text("")
-    assert isinstance(run(path, "--output", output).exception, ConfigError)
+    assert isinstance(run(path, "--output", output).exception, NothingJudgedError)
     assert output.read_text() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["logs.json", "report.txt"]
 
@@ -304,6 +395,9 @@ def test_text_has_nothing_that_a_terminal_would_obey(tmp_path):
     [
         pytest.param(["--tz", "Mars/Olympus"], "invalid time zone 'Mars/Olympus': expected UTC or a name", id="zone"),
         pytest.param(["--cycle-start", "soon"], "invalid time 'soon': expected a date and time", id="time"),
+        pytest.param(["--cycle", "2016-13"], "invalid month '2016-13': expected YYYY-MM", id="month"),
+        pytest.param(["--cycle", "2016-02", "--cycle-end", "2016-03-01"], "--cycle names a whole month", id="both"),
+        pytest.param(["--heartbeat", "0"], "invalid duration", id="heartbeat"),
         pytest.param(["--format", "xml"], "is not one of", id="format"),
     ],
 )
@@ -343,3 +437,44 @@ def test_other_messages_sent_twice_change_nothing_and_are_counted(tmp_path):
         "routes repeated": 2,
         "routes to the same server": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("lines", "flags", "want"),
+    [
+        pytest.param([], [], "the log is empty", id="empty"),
+        pytest.param(["x", "{}"], [], "none of 2 lines could be read", id="unreadable"),
+        pytest.param(
+            ["x", "{}"], ["--cycle", "2016-02"], "none of 2 lines could be read", id="unreadable-with-a-cycle"
+        ),
+        pytest.param([created(1, "A", at(1, 0))], [], "no heartbeat to take the cycle from", id="no-heartbeat"),
+        pytest.param(
+            [created(1, "A", at(1, 0))], ["--cycle", "2016-02"], "of no customer", id="no-heartbeat-in-a-cycle"
+        ),
+        pytest.param([heartbeat(1, 1, 0)], [], "of no customer", id="no-customer"),
+        pytest.param(
+            [heartbeat(1, 1, 0), route(1, 1, at(1, 0))], ["--cycle", "2017-02"], "of no customer", id="elsewhere"
+        ),
+    ],
+)
+def test_no_verdict_comes_from_nothing(tmp_path, lines, flags, want):
+    path = tmp_path / "logs.json"
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    result = run(path, *flags)
+    assert isinstance(result.exception, NothingJudgedError)
+    assert want in str(result.exception)
+    assert "promise was kept" not in result.stdout
+
+
+@pytest.mark.parametrize(("zone", "start"), [("UTC", "2016-02-01T00:00:00Z"), ("Asia/Tokyo", "2016-01-31T15:00:00Z")])
+def test_a_cycle_is_named_in_the_zone_of_the_log(tmp_path, zone, start):
+    """By its month or by its bounds, it is the cycle that would be taken from the log."""
+    path = tmp_path / "logs.json"
+    events = [created(1, "A", at(1, 0)), route(1, 1, at(1, 0)), *(heartbeat(1, day, 1439) for day in range(1, 30))]
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    cycles = [
+        json.loads(run(path, "--tz", zone, "--format", "json", *flags).stdout)["cycle"]
+        for flags in ([], ["--cycle", "2016-02"], ["--cycle-start", "2016-02-01", "--cycle-end", "2016-03-01"])
+    ]
+    assert cycles[0]["start"] == start
+    assert cycles[0] == cycles[1] == cycles[2]

@@ -10,6 +10,7 @@ import pytest
 from exporter.hosting.bulk import read_logs
 from exporter.hosting.cycle import Step, account_cycle, choose_window
 from exporter.hosting.engine import DuckEngine
+from exporter.hosting.extent import find_extent
 from exporter.hosting.parse import Times
 from trafficgen.feeds.hosting import write_at_once
 from trafficgen.feeds.hosting_world import Settings, World
@@ -52,8 +53,8 @@ def test_duckdb_and_spark_give_the_same_rows(tmp_path, session, step):
     kept, log = [], read_logs([path], Times())
     engine, spark_log = spark.load([path], UTC, kept.append, session)
     duck = DuckEngine(log.tables)
-    window = choose_window(duck, step, UTC)
-    assert choose_window(engine, step, UTC) == window
+    window = choose_window(find_extent(duck.extent()), step, UTC)
+    assert choose_window(find_extent(engine.extent()), step, UTC) == window
     assert (spark_log.lines, spark_log.set_aside) == (log.lines, log.set_aside)
     assert sorted(bad.reason for bad in kept) == ["bad_workload", "blank", "not_json", "not_json"]
     ours, theirs = account_cycle(duck, window), account_cycle(engine, window)

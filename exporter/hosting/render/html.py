@@ -6,7 +6,7 @@ from typing import Any
 from exporter.hosting.batch import Findings
 from exporter.hosting.cycle import utc
 from exporter.hosting.render import picture
-from exporter.hosting.render.text import days, number, p_value, percent, routing_rows, verdict
+from exporter.hosting.render.text import days, number, p_value, percent, plain, routing_rows, verdict
 from exporter.hosting.report import AccountOutage, AccountRow, down_together, outages_of
 from exporter.hosting.routing import QUESTIONS
 from foundation.page import render
@@ -32,6 +32,8 @@ def to_html(findings: Findings) -> str:
         title=f"Service levels {cycle.start[:10]} to {cycle.end[:10]}",
         times=times,
         verdict=verdict(report),
+        caveats=report.caveats,
+        nothing=not report.judged,
         promise=f"less than 0.1 % of the cycle, {number(cycle.allowed_downtime_minutes)} minutes, of downtime",
         downtime_bars=picture.downtime_bars(report.accounts, cycle.allowed_downtime_minutes),
         account_header=_ACCOUNT_HEADER,
@@ -57,8 +59,8 @@ def to_html(findings: Findings) -> str:
 def _account(row: AccountRow) -> list[str]:
     return [
         str(row.account_id),
-        row.account_name,
-        _short_time(row.created),
+        plain(row.account_name),
+        _short_time(row.created or ""),
         _short_time(row.deleted or ""),
         number(row.downtime_minutes),
         number(row.overload_minutes),
@@ -75,7 +77,7 @@ def _customer(row: AccountRow, outages: Sequence[AccountOutage]) -> dict[str, An
     seen = down_together(outages)
     outage = "1 outage" if seen == 1 else f"{seen} outages"
     return {
-        "head": f"{row.account_name} ({row.account_id}): {number(row.downtime_minutes)} minutes in {outage}",
+        "head": f"{plain(row.account_name)} ({row.account_id}): {number(row.downtime_minutes)} minutes in {outage}",
         "outages": [
             [
                 _short_time(utc(o.start_s)),

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from exporter.hosting.cycle import Outage
 from exporter.hosting.engine import Window
-from exporter.hosting.render.text import number
+from exporter.hosting.render.text import number, plain
 from exporter.hosting.report import AccountRow
 from exporter.hosting.routing import Picture
 from exporter.timeline import union
@@ -31,7 +31,7 @@ def downtime_bars(rows: Sequence[AccountRow], allowed_minutes: float) -> Markup:
         y = 24 + 24 * i
         silent = row.silent_minutes * scale
         parts += [
-            _text(LEFT - 8, y + 13, _short(f"{row.account_name} ({row.account_id})"), "end"),
+            _text(LEFT - 8, y + 13, _short(f"{plain(row.account_name)} ({row.account_id})"), "end"),
             _rect((LEFT, y, silent, 16), "silent", f"silent {number(row.silent_minutes)} min"),
             _rect(
                 (LEFT + silent, y, row.overload_minutes * scale, 16),

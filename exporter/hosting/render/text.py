@@ -44,8 +44,10 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
-def plain(name: str) -> str:
-    """A name without what a terminal would obey; at most 60 characters."""
+def plain(name: str | None) -> str:
+    """A name without what a terminal would obey, at most 60 characters; of one that no line has, a dash."""
+    if name is None:
+        return "-"
     short = name if len(name) <= 60 else name[:59] + "…"
     return printable(short)
 
@@ -71,12 +73,14 @@ def effect(row: RoutingTest) -> str:
 
 def verdict(report: Report) -> str:
     """One sentence: whether the promise was kept, and to whom not."""
+    if not report.judged:
+        return "Nothing was judged: of no customer anything is known in this cycle."
     broken = [row for row in report.accounts if row.violates_cycle]
     limit = f"{number(report.cycle.allowed_downtime_minutes)} minutes"
     if not broken:
-        return f"The promise was kept: none of {len(report.accounts)} customers had more than {limit} of downtime."
+        return f"The promise was kept: none of {report.judged} customers had more than {limit} of downtime."
     names = ", ".join(f"{plain(row.account_name)} ({row.account_id})" for row in broken)
-    return f"{len(broken)} of {len(report.accounts)} customers had more than {limit} of downtime: {names}."
+    return f"{len(broken)} of {report.judged} customers had more than {limit} of downtime: {names}."
 
 
 def _head(report: Report) -> str:
@@ -97,7 +101,7 @@ def _accounts(report: Report) -> str:
         [
             str(row.account_id),
             plain(row.account_name),
-            row.created[:16].replace("T", " "),
+            (row.created or "")[:16].replace("T", " "),
             (row.deleted or "")[:16].replace("T", " "),
             *(
                 number(value)
@@ -124,7 +128,7 @@ def mark(row: AccountRow) -> str:
 
 
 def _verdict(report: Report) -> str:
-    lines = [verdict(report)]
+    lines = [verdict(report), *(f"Note: {printable(caveat)}" for caveat in report.caveats)]
     shown = report.not_judged[:MAX_NOT_JUDGED]
     lines += [f"Not judged: account {row.account_id}, {row.reason}" for row in shown]
     if more := len(report.not_judged) - len(shown):

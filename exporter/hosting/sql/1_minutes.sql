@@ -1,10 +1,12 @@
--- One row a server and minute that was logged. A heartbeat off the minute counts for the minute it lies in; of several
--- for one minute the highest workload holds.
+-- One row a server and interval of heartbeats that was logged. A heartbeat off its start counts for the interval it
+-- lies in; of several for one the highest workload holds. A workload below 0 stands for a heartbeat of which it is in
+-- doubt whether it was there.
 SELECT
-    server_id,
-    time_s - MOD(time_s, 60) AS minute_s,
-    MAX(workload) AS workload,
-    MIN(workload) AS lowest,
-    COUNT(*) AS copies
-FROM heartbeats
-GROUP BY server_id, time_s - MOD(time_s, 60)
+    heartbeats.server_id,
+    heartbeats.time_s - MOD(heartbeats.time_s, cycle.heartbeat_s) AS minute_s,
+    MAX(heartbeats.workload) AS workload,
+    MIN(CASE WHEN heartbeats.workload >= 0 THEN heartbeats.workload END) AS lowest,
+    COUNT(*) AS copies,
+    MAX(heartbeats.time_s) - MIN(heartbeats.time_s) AS span_s
+FROM heartbeats CROSS JOIN cycle
+GROUP BY heartbeats.server_id, heartbeats.time_s - MOD(heartbeats.time_s, cycle.heartbeat_s)

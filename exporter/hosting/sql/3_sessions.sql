@@ -2,6 +2,8 @@
 -- exists is the same message once more and changes nothing.
 -- Inside a second creation comes before deletion, unless the account existed already: then it was deleted and made
 -- anew. So a second with both leaves the account as it was, and the last second with only one of them tells how that is.
+-- An account that was never created came before the log: it lives from the cycle's start on, and nothing is known of it
+-- before its first route (known_s).
 WITH seconds AS (
     SELECT
         account_id,
@@ -49,6 +51,25 @@ SELECT
     account_id,
     account_name,
     time_s AS created_s,
-    CASE WHEN gone = 1 AND existed = 0 THEN time_s ELSE next_s END AS ended_s
+    CASE WHEN gone = 1 AND existed = 0 THEN time_s ELSE next_s END AS ended_s,
+    time_s AS known_s,
+    1 AS was_created
 FROM edges
 WHERE made = 1
+UNION ALL
+SELECT
+    seen.account_id,
+    CAST(NULL AS VARCHAR(1)) AS account_name,
+    LEAST(cycle.start_s, MIN(seen.time_s)) AS created_s,
+    MIN(CASE WHEN seen.gone = 1 THEN seen.time_s END) AS ended_s,
+    MIN(seen.time_s) AS known_s,
+    0 AS was_created
+FROM (
+    SELECT account_id, time_s, 0 AS gone FROM routes
+    UNION ALL
+    SELECT account_id, time_s, 1 AS gone FROM deletes
+) seen
+LEFT JOIN (SELECT DISTINCT account_id FROM creates) made ON made.account_id = seen.account_id
+CROSS JOIN cycle
+WHERE made.account_id IS NULL
+GROUP BY seen.account_id, cycle.start_s

@@ -7,10 +7,11 @@ WITH asked AS (
         segments.account_id,
         segments.created_s,
         segments.server_id,
-        GREATEST(segments.start_s, cycle.start_s) AS start_s,
+        segments.doubt,
+        GREATEST(segments.start_s, cycle.since_s) AS start_s,
         LEAST(segments.end_s, cycle.observed_s) AS end_s
     FROM segments CROSS JOIN cycle
-    WHERE GREATEST(segments.start_s, cycle.start_s) < LEAST(segments.end_s, cycle.observed_s)
+    WHERE GREATEST(segments.start_s, cycle.since_s) < LEAST(segments.end_s, cycle.observed_s)
 ),
 marks AS (
     SELECT
@@ -18,9 +19,11 @@ marks AS (
         start_s AS at_s,
         CASE WHEN cause = 'overload' THEN 1 ELSE 0 END AS load_slope,
         CASE WHEN cause = 'silent' THEN 1 ELSE 0 END AS mute_slope,
+        CASE WHEN cause = 'unknown' THEN 1 ELSE 0 END AS doubt_slope,
         CAST(NULL AS BIGINT) AS account_id,
         CAST(NULL AS BIGINT) AS created_s,
-        0 AS sign
+        0 AS sign,
+        0 AS doubt
     FROM outages
     UNION ALL
     SELECT
@@ -28,25 +31,50 @@ marks AS (
         end_s AS at_s,
         CASE WHEN cause = 'overload' THEN -1 ELSE 0 END AS load_slope,
         CASE WHEN cause = 'silent' THEN -1 ELSE 0 END AS mute_slope,
+        CASE WHEN cause = 'unknown' THEN -1 ELSE 0 END AS doubt_slope,
         CAST(NULL AS BIGINT) AS account_id,
         CAST(NULL AS BIGINT) AS created_s,
-        0 AS sign
+        0 AS sign,
+        0 AS doubt
     FROM outages
     UNION ALL
-    SELECT server_id, start_s AS at_s, 0 AS load_slope, 0 AS mute_slope, account_id, created_s, -1 AS sign FROM asked
+    SELECT
+        server_id,
+        start_s AS at_s,
+        0 AS load_slope,
+        0 AS mute_slope,
+        0 AS doubt_slope,
+        account_id,
+        created_s,
+        -1 AS sign,
+        doubt
+    FROM asked
     UNION ALL
-    SELECT server_id, end_s AS at_s, 0 AS load_slope, 0 AS mute_slope, account_id, created_s, 1 AS sign FROM asked
+    SELECT
+        server_id,
+        end_s AS at_s,
+        0 AS load_slope,
+        0 AS mute_slope,
+        0 AS doubt_slope,
+        account_id,
+        created_s,
+        1 AS sign,
+        doubt
+    FROM asked
 ),
 running AS (
     SELECT
         account_id,
         created_s,
         sign,
+        doubt,
         at_s,
         at_s * SUM(load_slope) OVER (PARTITION BY server_id ORDER BY at_s)
             - SUM(load_slope * at_s) OVER (PARTITION BY server_id ORDER BY at_s) AS load_s,
         at_s * SUM(mute_slope) OVER (PARTITION BY server_id ORDER BY at_s)
-            - SUM(mute_slope * at_s) OVER (PARTITION BY server_id ORDER BY at_s) AS mute_s
+            - SUM(mute_slope * at_s) OVER (PARTITION BY server_id ORDER BY at_s) AS mute_s,
+        at_s * SUM(doubt_slope) OVER (PARTITION BY server_id ORDER BY at_s)
+            - SUM(doubt_slope * at_s) OVER (PARTITION BY server_id ORDER BY at_s) AS doubt_s
     FROM marks
 ),
 routed AS (
@@ -54,8 +82,9 @@ routed AS (
         account_id,
         created_s,
         SUM(sign * at_s) AS routed_s,
-        SUM(sign * load_s) AS overload_s,
-        SUM(sign * mute_s) AS silent_s
+        SUM(CASE WHEN doubt = 1 THEN 0 ELSE sign * load_s END) AS overload_s,
+        SUM(CASE WHEN doubt = 1 THEN 0 ELSE sign * mute_s END) AS silent_s,
+        SUM(CASE WHEN doubt = 1 THEN sign * at_s ELSE sign * doubt_s END) AS doubt_s
     FROM running
     WHERE sign <> 0
     GROUP BY account_id, created_s
@@ -65,6 +94,7 @@ lived AS (
         sessions.account_id,
         sessions.account_name,
         sessions.created_s,
+        sessions.was_created,
         sessions.ended_s AS deleted_s,
         GREATEST(
             sessions.created_s + MOD(cycle.step_s - MOD(sessions.created_s, cycle.step_s), cycle.step_s),
@@ -77,6 +107,10 @@ lived AS (
             ),
             cycle.end_s
         ) AS end_s,
+        GREATEST(
+            sessions.known_s + MOD(cycle.step_s - MOD(sessions.known_s, cycle.step_s), cycle.step_s),
+            cycle.since_s
+        ) AS known_s,
         cycle.observed_s
     FROM sessions CROSS JOIN cycle
 )
@@ -84,14 +118,19 @@ SELECT
     lived.account_id,
     lived.account_name,
     lived.created_s,
+    lived.was_created,
     lived.deleted_s,
     CAST(GREATEST(lived.end_s - lived.start_s, 0) AS BIGINT) AS lifetime_s,
     CAST(COALESCE(routed.overload_s, 0) AS BIGINT) AS overload_s,
     CAST(COALESCE(routed.silent_s, 0) AS BIGINT) AS silent_s,
     CAST(
-        GREATEST(LEAST(lived.end_s, lived.observed_s) - lived.start_s, 0) - COALESCE(routed.routed_s, 0) AS BIGINT
+        GREATEST(LEAST(lived.end_s, lived.observed_s) - lived.known_s, 0) - COALESCE(routed.routed_s, 0) AS BIGINT
     ) AS unrouted_s,
-    CAST(GREATEST(lived.end_s - GREATEST(lived.start_s, lived.observed_s), 0) AS BIGINT) AS unknown_s
+    CAST(
+        GREATEST(lived.end_s - lived.start_s, 0)
+        - GREATEST(LEAST(lived.end_s, lived.observed_s) - lived.known_s, 0)
+        + COALESCE(routed.doubt_s, 0) AS BIGINT
+    ) AS unknown_s
 FROM lived
 LEFT JOIN routed
     ON routed.account_id = lived.account_id

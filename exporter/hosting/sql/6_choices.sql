@@ -10,7 +10,7 @@ WITH latest AS (
         segments.is_first,
         ROW_NUMBER() OVER (ORDER BY segments.route_s DESC, segments.account_id DESC) AS nth
     FROM segments CROSS JOIN cycle
-    WHERE segments.route_s >= cycle.start_s AND segments.route_s < cycle.observed_s
+    WHERE segments.doubt = 0 AND segments.route_s >= cycle.start_s AND segments.route_s < cycle.observed_s
 ),
 fleet AS (
     SELECT COUNT(DISTINCT server_id) AS servers FROM minutes
@@ -26,5 +26,5 @@ SELECT
 FROM latest
 CROSS JOIN fleet
 CROSS JOIN cycle
-JOIN minutes ON minutes.minute_s = latest.route_s - 1 - MOD(latest.route_s - 1, 60)
-WHERE latest.nth * fleet.servers <= cycle.max_cells
+JOIN minutes ON minutes.minute_s = latest.route_s - 1 - MOD(latest.route_s - 1, cycle.heartbeat_s)
+WHERE minutes.workload >= 0 AND latest.nth * fleet.servers <= cycle.max_cells

@@ -2,3 +2,4 @@
 SELECT server_id FROM minutes
 UNION
 SELECT server_id FROM routes
+WHERE doubt <> 1

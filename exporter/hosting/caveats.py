@@ -1,0 +1,92 @@
+"""What a reader of the verdict must know beside it, in sentences."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from exporter.hosting.bulk import Log
+from exporter.hosting.cycle import CycleResult, utc
+from exporter.hosting.extent import Extent
+
+SHARE_TOLD = 0.01  # of lines set aside, from which on it stands beside the verdict
+CADENCE_WITHIN = 0.1  # by so much may a server's heartbeats be off their interval
+REGULAR = 0.6  # the share of heartbeats that come when expected, below which the interval is another one
+MIN_GAPS = 5  # fewer say nothing
+MAX_NAMED = 5
+
+
+def caveats(result: CycleResult, log: Log, extent: Extent) -> list[str]:
+    """All of them, the gravest first."""
+    return [*_set_aside(log), *_outlying(extent), *_cadence(result), *_uncreated(result), *_doubtful(result)]
+
+
+def nothing_read(log: Log) -> str:
+    """Why there is no event."""
+    if not log.lines:
+        return "the log is empty"
+    return f"none of {log.lines:,} lines could be read ({_reasons(log)})"
+
+
+def _reasons(log: Log) -> str:
+    return ", ".join(f"{reason} {n:,}" for reason, n in log.set_aside.most_common())
+
+
+def _set_aside(log: Log) -> Iterator[str]:
+    n = log.set_aside.total()
+    if n > SHARE_TOLD * log.lines:
+        share = f"{n:,} of {log.lines:,} lines ({n / log.lines:.1%})"
+        yield f"{share} could not be read and count for nothing: {_reasons(log)}"
+
+
+def _outlying(extent: Extent) -> Iterator[str]:
+    if extent.far_s is not None:
+        events = "1 event lies" if extent.outlying == 1 else f"{extent.outlying:,} events lie"
+        yield f"{events} far from all others (the first at {utc(extent.far_s)}); the cycle was not taken from there"
+
+
+def _cadence(result: CycleResult) -> Iterator[str]:
+    expected_s = result.window.heartbeat_s
+    gaps: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for server, gap_s, n in result.cadence:
+        gaps[server].append((gap_s, n))
+    found: dict[int, list[int]] = defaultdict(list)
+    for server, mine in gaps.items():
+        if (every_s := cadence_s(mine, expected_s)) != expected_s:
+            found[every_s].append(server)
+    for every_s, servers in sorted(found.items()):
+        named = ", ".join(map(str, servers[:MAX_NAMED])) + (", ..." if len(servers) > MAX_NAMED else "")
+        of = "" if len(servers) == len(gaps) else f" of server {named}"
+        yield f"heartbeats{of} come every {every_s} s, and {expected_s} s were expected; name --heartbeat {every_s}"
+
+
+def cadence_s(gaps: list[tuple[int, int]], expected_s: int) -> int:
+    """How often a server logs, out of distances in seconds, in order, with how often each was met."""
+    total = sum(n for _, n in gaps)
+    regular = sum(n for gap_s, n in gaps if abs(gap_s - expected_s) <= CADENCE_WITHIN * expected_s)
+    if total < MIN_GAPS or regular >= REGULAR * total:
+        return expected_s
+    seen, median_s = 0, 0
+    for gap_s, n in gaps:
+        seen += n
+        if 2 * seen >= total:
+            median_s = gap_s
+            break
+    usual = [(gap_s, n) for gap_s, n in gaps if gap_s <= 3 * median_s]  # more is an outage
+    return max(1, round(sum(gap_s * n for gap_s, n in usual) / sum(n for _, n in usual)))
+
+
+def _uncreated(result: CycleResult) -> Iterator[str]:
+    ids = sorted(session.account_id for session in result.sessions if not session.was_created)
+    if ids:
+        named = ", ".join(map(str, ids[:MAX_NAMED])) + (", ..." if len(ids) > MAX_NAMED else "")
+        what = "1 account has" if len(ids) == 1 else f"{len(ids):,} accounts have"
+        yield f"{what} no createAccount in the log ({named}): what was before the first route is unknown"
+
+
+def _doubtful(result: CycleResult) -> Iterator[str]:
+    servers = {outage.server_id for outage in result.outages if outage.cause == "unknown"}
+    if servers:
+        named = ", ".join(map(str, sorted(servers)[:MAX_NAMED])) + (", ..." if len(servers) > MAX_NAMED else "")
+        yield (
+            f"clocks went back, and which of the two hours some heartbeats of server {named} belong to is in doubt:"
+            " that time is unknown"
+        )
