@@ -2,7 +2,7 @@
 
 The unit of time is the caller's (seconds here and there, microseconds elsewhere), never a float, so that durations
 add up exactly. A set of time is a list of disjoint, sorted, non-empty intervals that don't touch ("normal form");
-both functions take intervals in any order and return the normal form. Everything is one sort and one pass.
+all functions take intervals in any order and return the normal form. Everything is one sort and one pass.
 """
 
 from collections.abc import Iterable
@@ -37,3 +37,12 @@ def intersect(a: Iterable[Interval], b: Iterable[Interval]) -> list[Interval]:
         else:
             j += 1
     return out
+
+
+def subtract(a: Iterable[Interval], b: Iterable[Interval]) -> list[Interval]:
+    """The time that is in `a` and not in `b`."""
+    left, cuts = union(a), union(b)
+    if not left:
+        return []
+    edges = [left[0][0], *(edge for cut in cuts for edge in cut), left[-1][1]]
+    return intersect(left, zip(edges[::2], edges[1::2], strict=True))

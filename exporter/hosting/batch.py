@@ -9,7 +9,7 @@ from exporter.hosting.cycle import FROM_THE_LOG, CycleResult, Step, Wanted, Zone
 from exporter.hosting.engine import DuckEngine, Engine
 from exporter.hosting.extent import find_extent
 from exporter.hosting.parse import Times
-from exporter.hosting.report import Report, make_report
+from exporter.hosting.report import Contract, Report, make_report
 from exporter.hosting.routing import Routing, analyse
 from foundation.errors import NothingJudgedError
 
@@ -21,6 +21,7 @@ class Options(NamedTuple):
     zone: Zone
     cycle: Wanted = FROM_THE_LOG
     engine: str = "duckdb"
+    contract: Contract = Contract()
 
 
 class Findings(NamedTuple):
@@ -29,6 +30,7 @@ class Findings(NamedTuple):
     report: Report
     result: CycleResult
     routing: Routing
+    contract: Contract
 
 
 def find(
@@ -49,7 +51,8 @@ def find(
     window = choose_window(extent, options.step, options.zone, options.cycle)
     result = account_cycle(engine, window)
     routing = analyse(result.choices, result.segments, result.servers)
-    return Findings(make_report(result, routing, log, extent), result, routing)
+    made = make_report(result, routing, log, extent, options.contract)
+    return Findings(made, result, routing, options.contract)
 
 
 def _open(

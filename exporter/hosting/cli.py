@@ -22,7 +22,9 @@ from foundation.output import replacing
 from foundation.terminal import echo, printable
 
 if TYPE_CHECKING:
+    from exporter.hosting.batch import Findings
     from exporter.hosting.bulk import SetAside
+    from exporter.hosting.report import Contract
 
 _PROGRESS_EVERY_S = 0.5
 
@@ -96,6 +98,16 @@ def hosting() -> None:
     show_default=True,
     help="The workload above which a server is down.",
 )
+@click.option(
+    "--promise", metavar="PERCENT", help="Promised availability, for accounts without a plan.  [default: 99.9]"
+)
+@click.option(
+    "--plans", type=click.Path(dir_okay=False), help="Promises and credits by account or plan: a table or YAML."
+)
+@click.option("--maintenance", type=click.Path(dir_okay=False), help="Announced windows, no downtime: a table or YAML.")
+@click.option(
+    "--outages", type=click.Path(path_type=Path, dir_okay=False), help="Write all outages here: CSV, or .json."
+)
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
 @click.option("--raw", is_flag=True, help="In CSV, names as they came: no escapes.")
 @click.option("--set-aside", type=click.Path(path_type=Path, dir_okay=False), help="Keep bad lines here, with reasons.")
@@ -111,6 +123,10 @@ def report(
     zone: ZoneInfo,
     heartbeat_s: int,
     overload: float,
+    promise: str | None,
+    plans: str | None,
+    maintenance: str | None,
+    outages: Path | None,
     engine: str,
     raw: bool,
     set_aside: Path | None,
@@ -126,7 +142,9 @@ def report(
         if cycle_start is not None or cycle_end is not None:
             raise click.UsageError("--cycle names a whole month: leave --cycle-start and --cycle-end out")
         cycle_start, cycle_end = _bounds(*month, zone)
-    options = Options(Step[step.upper()], zone, Wanted(cycle_start, cycle_end, heartbeat_s, overload), engine)
+    wanted = Wanted(cycle_start, cycle_end, heartbeat_s, overload)
+    contract = _contract(promise, plans, maintenance, zone)
+    options = Options(Step[step.upper()], zone, wanted, engine, contract)
     progress = _Progress(sys.stderr)
     with ExitStack() as stack:
         rejects = _Rejects(stack.enter_context(_writing(set_aside)) if set_aside else None)
@@ -146,7 +164,9 @@ def report(
         if kind == "csv":
             content = text.to_csv(made, raw=raw)
         else:
-            content = text.to_json(made) if kind == "json" else text.to_text(made)
+            content = text.to_json(made) if kind == "json" else text.to_text(made, contract.plans)
+    if outages:
+        _write_outages(outages, findings, raw=raw)
     with replacing(output or Path("-")) as out:
         out.write(content.encode())
     if kind == "csv":  # which has no place for them
@@ -162,6 +182,29 @@ def _bounds(year: int, month: int, zone: ZoneInfo) -> tuple[int, int]:
         datetime(year + number // 12, number % 12 + 1, 1, tzinfo=zone).timestamp() for number in (month - 1, month)
     )
     return int(start), int(end)
+
+
+def _contract(promise: str | None, plans: str | None, maintenance: str | None, zone: ZoneInfo) -> "Contract":
+    from exporter.hosting.report import Contract
+    from exporter.hosting.termfiles import read_maintenance, read_plans
+    from exporter.hosting.terms import TASK, Plans, read_percent
+
+    try:
+        default = TASK._replace(promise=read_percent(promise)) if promise else TASK
+    except ValueError as exc:
+        raise click.BadParameter(str(exc), param_hint="--promise") from exc
+    contract = Contract(read_plans(plans, default) if plans else Plans(default))
+    return contract._replace(maintenance=read_maintenance(maintenance, zone)) if maintenance else contract
+
+
+def _write_outages(path: Path, findings: "Findings", *, raw: bool) -> None:
+    from exporter.hosting.render.text import outages_csv
+
+    outages = findings.report.outages
+    as_json = path.suffix.lower() == ".json"
+    content = json_text(outages, indent=2) + "\n" if as_json else outages_csv(findings.report, raw=raw)
+    with replacing(path) as out:
+        out.write(content.encode())
 
 
 class _Rejects:

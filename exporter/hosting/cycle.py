@@ -76,8 +76,11 @@ class Wanted(NamedTuple):
 
 FROM_THE_LOG = Wanted()
 
-SEGMENT = ("account_id", "created_s", "server_id", "from_server_id", "route_s", "until_s", "start_s", "end_s")
-"""A server answered for an account in [start_s, end_s), after a route at route_s, which held until until_s."""
+SEGMENT = ("account_id", "created_s", "server_id", "from_server_id", "route_s", "until_s", "start_s", "end_s", "doubt")
+"""A server answered for an account in [start_s, end_s), after a route at route_s, which held until until_s.
+
+doubt 1: which server it was is unknown.
+"""
 
 CHOICE = ("account_id", "route_s", "server_id", "from_server_id", "is_first", "candidate_id", "workload")
 """One server that the manager could have chosen at a route, and its workload then."""

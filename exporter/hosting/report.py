@@ -1,22 +1,30 @@
 """The SLA report as data: who had how much downtime of which cause, against what was promised.
 
-The promise: a customer's site is down for less than 0.1 % of the cycle, so more than 0.1 % violates it, exactly 0.1 %
-doesn't. The share of the customer's own lifetime stands beside it: an account of an hour can't use up a month's
-allowance. Minutes are rounded to a millionth, ratios to 12 digits; verdicts are made from whole seconds.
+The promise, unless a plan says otherwise: a site is down for less than 0.1 % of the cycle, so more than 0.1 % violates
+it, exactly 0.1 % doesn't. Announced maintenance is a state of its own and no downtime. The share of the customer's own
+lifetime stands beside it: an account of an hour can't use up a month's allowance. Minutes are rounded to a millionth,
+ratios to 12 digits; verdicts are made from whole seconds.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import NamedTuple
 
 import msgspec
 
 from exporter.hosting.bulk import Log
 from exporter.hosting.caveats import caveats
-from exporter.hosting.cycle import CycleResult, Outage, SessionTime, Step, utc
+from exporter.hosting.cycle import CycleResult, SessionTime, Step, utc
+from exporter.hosting.engine import Window
 from exporter.hosting.extent import Extent
-from exporter.hosting.parse import ALLOWED_PER_MILLE
+from exporter.hosting.maintenance import Maintenance, excluded
 from exporter.hosting.routing import Answer, Routing, RoutingTest
-from exporter.timeline import intersect, union
+from exporter.hosting.terms import Plans
+from exporter.timeline import Interval, intersect, subtract, union
+
+CAUSES = ("overload", "silent")
+MAX_NAMED = 10  # ids in one note
 
 
 class CycleInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +35,7 @@ class CycleInfo(msgspec.Struct, frozen=True, kw_only=True):
     allowed_downtime_minutes: float
     step: str = msgspec.field(name="accounting")
     observed_until: str
+    promise_percent: float = 99.9  # of those whom no plan names
 
 
 class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +55,11 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
     downtime_ratio_of_lifetime: float | None
     violates_cycle: bool
     violates_lifetime: bool
+    maintenance_minutes: float = 0.0
+    plan: str | None = None
+    promise_percent: float = 99.9
+    allowed_downtime_minutes: float
+    credit_percent: float | None = None  # None: no terms for credits
 
 
 class NotJudged(msgspec.Struct, frozen=True):
@@ -64,6 +78,28 @@ class ServerRow(msgspec.Struct, frozen=True):
     down_minutes: float
     overload_minutes: float
     silent_minutes: float
+    maintenance_minutes: float = 0.0
+
+
+class OutageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of one customer's downtime, end exclusive; times are UTC."""
+
+    account_id: int
+    account_name: str | None
+    start: str
+    end: str
+    minutes: float
+    server_id: int
+    cause: str
+
+
+class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A window of maintenance that touches the cycle, end exclusive; times are UTC."""
+
+    subject: str  # all, server or account
+    id: int | None
+    start: str
+    end: str
 
 
 class InputInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +124,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     not_judged: list[NotJudged]
     judged: int
     caveats: list[str]
+    maintenance: list[WindowRow]
+    outages: list[OutageRow]
 
 
 class AccountOutage(msgspec.Struct, frozen=True):
@@ -99,24 +137,35 @@ class AccountOutage(msgspec.Struct, frozen=True):
     cause: str
 
 
-def make_report(result: CycleResult, routing: Routing, log: Log, extent: Extent) -> Report:
+class Contract(NamedTuple):
+    """What is judged by."""
+
+    plans: Plans = Plans()
+    maintenance: Maintenance = Maintenance()
+
+
+def make_report(result: CycleResult, routing: Routing, log: Log, extent: Extent, contract: Contract) -> Report:
     """Put together what was accounted and tested."""
     start_s, end_s, observed_s, step_s = result.window[:4]
+    maintenance = contract.maintenance.stepped(step_s)
+    inside = excluded(result, maintenance)
     judged: dict[int, list[SessionTime]] = {}
     other: dict[int, list[SessionTime]] = {}
     for session in result.sessions:
         into = judged if _lived(session, start_s, end_s) else other
         into.setdefault(session.account_id, []).append(session)
+    rows = [_account_row(one, inside, contract.plans, end_s - start_s) for _, one in sorted(judged.items())]
     return Report(
         cycle=CycleInfo(
             start=utc(start_s),
             end=utc(end_s),
-            allowed_downtime_minutes=_minutes(end_s - start_s, ALLOWED_PER_MILLE / 1000),
+            allowed_downtime_minutes=_minutes(contract.plans.default.allowed_s(end_s - start_s)),
             step=Step(step_s).name.lower(),
             observed_until=utc(observed_s),
+            promise_percent=float(contract.plans.default.promise),
         ),
-        accounts=[_account_row(sessions, end_s - start_s) for _, sessions in sorted(judged.items())],
-        servers=[_server_row(server, result.outages) for server in result.servers],
+        accounts=rows,
+        servers=[_server_row(server, result, maintenance) for server in result.servers],
         routing_tests=routing.tests,
         input=InputInfo(
             lines=log.lines,
@@ -128,7 +177,9 @@ def make_report(result: CycleResult, routing: Routing, log: Log, extent: Extent)
         routing=routing.answers,
         not_judged=_not_judged({key: row for key, row in other.items() if key not in judged}, result),
         judged=sum(any(session.known_s for session in sessions) for sessions in judged.values()),
-        caveats=caveats(result, log, extent),
+        caveats=[*caveats(result, log, extent), *_about_nobody(result, contract)],
+        maintenance=_windows(contract.maintenance, result.window),
+        outages=_outage_rows(rows, result, maintenance),
     )
 
 
@@ -139,20 +190,25 @@ def _lived(session: SessionTime, start_s: int, end_s: int) -> bool:
     return start_s <= session.created_s < end_s or session.lifetime_s > 0
 
 
-def outages_of(result: CycleResult, account_id: int) -> list[AccountOutage]:
-    """When the account's server was down, in order of time; neighbours of one cause and server joined."""
-    mine = result.segments["account_id"] == account_id
-    by_server: dict[int, list[tuple[int, int]]] = {}
-    for server, start, end in zip(
-        *(result.segments[column][mine].tolist() for column in ("server_id", "start_s", "end_s")), strict=True
-    ):
-        by_server.setdefault(server, []).append((start, end))
-    found = []
-    for server, served in by_server.items():
-        for cause in ("overload", "silent"):
-            down = [(o.start_s, o.end_s) for o in result.outages if o.server_id == server and o.cause == cause]
-            found += [AccountOutage(start, end, server, cause) for start, end in intersect(served, down)]
-    return sorted(found, key=lambda outage: (outage.start_s, outage.end_s))
+def outages_by_account(result: CycleResult, maintenance: Maintenance) -> dict[int, list[AccountOutage]]:
+    """When each account's server was down outside of maintenance, in order of time; neighbours of one cause joined."""
+    down: dict[int, dict[str, list[Interval]]] = {}
+    for outage in result.outages:
+        if outage.cause in CAUSES:
+            by_cause = down.setdefault(outage.server_id, {cause: [] for cause in CAUSES})
+            by_cause[outage.cause].append((outage.start_s, outage.end_s))
+    served: dict[tuple[int, int], list[Interval]] = {}
+    columns = (result.segments[name].tolist() for name in ("account_id", "server_id", "start_s", "end_s", "doubt"))
+    for account, server, start, end, doubt in zip(*columns, strict=True):
+        if server in down and doubt != 1:
+            served.setdefault((account, server), []).append((start, end))
+    found: dict[int, list[AccountOutage]] = {}
+    for (account, server), when in served.items():
+        judged = subtract(when, maintenance.windows(server, account))
+        for cause, bad in down[server].items():
+            mine = found.setdefault(account, [])
+            mine += [AccountOutage(start, end, server, cause) for start, end in intersect(judged, bad)]
+    return {account: sorted(mine, key=lambda outage: (outage.start_s, outage.end_s)) for account, mine in found.items()}
 
 
 def down_together(outages: Sequence[AccountOutage]) -> int:
@@ -160,13 +216,19 @@ def down_together(outages: Sequence[AccountOutage]) -> int:
     return len(union((outage.start_s, outage.end_s) for outage in outages))
 
 
-def _account_row(sessions: list[SessionTime], cycle_s: int) -> AccountRow:
+def _account_row(
+    sessions: list[SessionTime], inside: Mapping[tuple[int, int], Counter[str]], plans: Plans, cycle_s: int
+) -> AccountRow:
     """One account's sessions of the cycle in sum; the name and the deletion are the last one's."""
     sums = Counter[str]()
     for session in sessions:
-        for part in ("overload_s", "silent_s", "unrouted_s", "unknown_s", "lifetime_s"):
-            sums[part] += getattr(session, part)
+        excused = inside[session.account_id, session.created_s]
+        for part in ("overload_s", "silent_s", "unrouted_s", "unknown_s"):
+            sums[part] += getattr(session, part) - excused[part]
+        sums["lifetime_s"] += session.lifetime_s
+        sums["maintenance_s"] += excused["maintenance_s"]
     down_s, lifetime_s, last = sums["overload_s"] + sums["silent_s"], sums["lifetime_s"], sessions[-1]
+    terms = plans.of(last.account_id)
     return AccountRow(
         account_id=last.account_id,
         account_name=last.account_name,
@@ -180,17 +242,38 @@ def _account_row(sessions: list[SessionTime], cycle_s: int) -> AccountRow:
         lifetime_minutes=_minutes(lifetime_s),
         downtime_ratio_of_cycle=round(down_s / cycle_s, 12),
         downtime_ratio_of_lifetime=round(down_s / lifetime_s, 12) if lifetime_s else None,
-        violates_cycle=down_s * 1000 > cycle_s * ALLOWED_PER_MILLE,
-        violates_lifetime=down_s * 1000 > lifetime_s * ALLOWED_PER_MILLE,
+        violates_cycle=terms.broken_by(down_s, cycle_s),
+        violates_lifetime=terms.broken_by(down_s, lifetime_s),
+        maintenance_minutes=_minutes(sums["maintenance_s"]),
+        plan=terms.plan,
+        promise_percent=float(terms.promise),
+        allowed_downtime_minutes=_minutes(terms.allowed_s(cycle_s)),
+        credit_percent=float(terms.credit(down_s, cycle_s)) if terms.tiers else None,
     )
 
 
-def _server_row(server: int, outages: list[Outage]) -> ServerRow:
-    spent = Counter[str]()
-    for outage in outages:
-        if outage.server_id == server and outage.cause != "unknown":
-            spent[outage.cause] += outage.end_s - outage.start_s
-    return ServerRow(server, _minutes(spent.total()), _minutes(spent["overload"]), _minutes(spent["silent"]))
+def _server_row(server: int, result: CycleResult, maintenance: Maintenance) -> ServerRow:
+    windows = maintenance.windows(server)
+    spent = {
+        cause: _length(
+            subtract(
+                [(o.start_s, o.end_s) for o in result.outages if (o.server_id, o.cause) == (server, cause)], windows
+            )
+        )
+        for cause in CAUSES
+    }
+    observed = [(result.window.start_s, result.window.observed_s)]
+    return ServerRow(
+        server,
+        _minutes(sum(spent.values())),
+        _minutes(spent["overload"]),
+        _minutes(spent["silent"]),
+        _minutes(_length(intersect(windows, observed))),
+    )
+
+
+def _length(intervals: Iterable[Interval]) -> int:
+    return sum(end - start for start, end in intervals)
 
 
 def _not_judged(other: dict[int, list[SessionTime]], result: CycleResult) -> list[NotJudged]:
@@ -205,5 +288,52 @@ def _not_judged(other: dict[int, list[SessionTime]], result: CycleResult) -> lis
     return sorted(rows, key=lambda row: row.account_id)
 
 
-def _minutes(seconds: int, share: float = 1.0) -> float:
-    return round(seconds * share / 60, 6)
+def _about_nobody(result: CycleResult, contract: Contract) -> list[str]:
+    """What in the plans and windows is about nobody here."""
+    accounts = {session.account_id for session in result.sessions}
+    maintenance, window = contract.maintenance, result.window
+    outside = sum(
+        not (start < window.end_s and window.start_s < end) for _, _, (start, end) in maintenance.all_windows()
+    )
+    notes = [
+        _unknown("accounts of the plans", contract.plans.by_account.keys() - accounts),
+        _unknown("accounts under maintenance", maintenance.accounts.keys() - accounts),
+        _unknown("servers under maintenance", maintenance.servers.keys() - set(result.servers)),
+        f"plans that no account is on: {', '.join(contract.plans.unused)}" if contract.plans.unused else "",
+        f"maintenance windows outside of the cycle: {outside:,}" if outside else "",
+    ]
+    return [note for note in notes if note]
+
+
+def _unknown(what: str, ids: Collection[int]) -> str:
+    shown = ", ".join(map(str, sorted(ids)[:MAX_NAMED])) + (", ..." if len(ids) > MAX_NAMED else "")
+    return f"{what} that the log does not have: {shown}" if ids else ""
+
+
+def _windows(maintenance: Maintenance, window: Window) -> list[WindowRow]:
+    return [
+        WindowRow(subject=subject, id=key, start=utc(start), end=utc(end))
+        for subject, key, (start, end) in maintenance.all_windows()
+        if start < window.end_s and window.start_s < end
+    ]
+
+
+def _outage_rows(rows: Sequence[AccountRow], result: CycleResult, maintenance: Maintenance) -> list[OutageRow]:
+    outages = outages_by_account(result, maintenance)
+    return [
+        OutageRow(
+            account_id=row.account_id,
+            account_name=row.account_name,
+            start=utc(outage.start_s),
+            end=utc(outage.end_s),
+            minutes=_minutes(outage.end_s - outage.start_s),
+            server_id=outage.server_id,
+            cause=outage.cause,
+        )
+        for row in rows
+        for outage in outages.get(row.account_id, ())
+    ]
+
+
+def _minutes(seconds: int | Fraction) -> float:
+    return round(float(seconds / 60), 6)

@@ -6,8 +6,20 @@ from typing import Any
 from exporter.hosting.batch import Findings
 from exporter.hosting.cycle import utc
 from exporter.hosting.render import picture
-from exporter.hosting.render.text import days, number, p_value, percent, plain, routing_rows, verdict
-from exporter.hosting.report import AccountOutage, AccountRow, down_together, outages_of
+from exporter.hosting.render.text import (
+    SERVER_HEADER,
+    days,
+    number,
+    optional_columns,
+    p_value,
+    percent,
+    plain,
+    promise,
+    routing_rows,
+    server_rows,
+    verdict,
+)
+from exporter.hosting.report import AccountOutage, AccountRow, down_together, outages_by_account
 from exporter.hosting.routing import QUESTIONS
 from foundation.page import render
 
@@ -24,6 +36,9 @@ def to_html(findings: Findings) -> str:
     report, result = findings.report, findings.result
     cycle, routing, read = report.cycle, findings.routing, report.input
     broken = [row for row in report.accounts if row.violates_cycle]
+    maintenance = findings.contract.maintenance.stepped(result.window.step_s)
+    outages = outages_by_account(result, maintenance)
+    more = optional_columns(report, findings.contract.plans)
     unknown = "" if cycle.observed_until == cycle.end else f" Nothing is known after {cycle.observed_until}."
     times = f"{cycle.start} to {cycle.end} ({days(report)}), accounted by the {cycle.step}; times are UTC.{unknown}"
     return render(
@@ -34,17 +49,17 @@ def to_html(findings: Findings) -> str:
         verdict=verdict(report),
         caveats=report.caveats,
         nothing=not report.judged,
-        promise=f"less than 0.1 % of the cycle, {number(cycle.allowed_downtime_minutes)} minutes, of downtime",
+        promise=promise(report, findings.contract.plans),
         downtime_bars=picture.downtime_bars(report.accounts, cycle.allowed_downtime_minutes),
-        account_header=_ACCOUNT_HEADER,
-        accounts=[_account(row) for row in report.accounts],
+        account_header=(*_ACCOUNT_HEADER, *(name for name, _ in more)),
+        accounts=[[*_account(row), *(cell(row) for _, cell in more)] for row in report.accounts],
         violated={place for place, row in enumerate(report.accounts) if row.violates_cycle},
         not_judged=report.not_judged,
-        broken=[_customer(row, outages_of(result, row.account_id)) for row in broken],
-        server_timeline=picture.server_timeline(result.servers, result.outages, result.window),
-        servers=[
-            [s.server_id, *map(number, (s.down_minutes, s.overload_minutes, s.silent_minutes))] for s in report.servers
-        ],
+        broken=[_customer(row, outages.get(row.account_id, [])) for row in broken],
+        maintenance=report.maintenance,
+        server_timeline=picture.server_timeline(result.servers, result.outages, result.window, maintenance),
+        server_header=SERVER_HEADER if report.maintenance else SERVER_HEADER[:-1],
+        servers=server_rows(report),
         answers=_answers(findings),
         routing_rows=routing_rows(report),
         decisions=(

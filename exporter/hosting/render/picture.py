@@ -8,10 +8,11 @@ from markupsafe import Markup
 
 from exporter.hosting.cycle import Outage
 from exporter.hosting.engine import Window
+from exporter.hosting.maintenance import Maintenance
 from exporter.hosting.render.text import number, plain
 from exporter.hosting.report import AccountRow
 from exporter.hosting.routing import Picture
-from exporter.timeline import union
+from exporter.timeline import intersect, subtract, union
 from foundation.terminal import printable
 
 WIDTH = 920
@@ -51,7 +52,9 @@ def downtime_bars(rows: Sequence[AccountRow], allowed_minutes: float) -> Markup:
     return _svg(bottom + 6, parts, "Downtime of each customer against the allowance")
 
 
-def server_timeline(servers: Sequence[int], outages: Sequence[Outage], window: Window) -> Markup:
+def server_timeline(
+    servers: Sequence[int], outages: Sequence[Outage], window: Window, maintenance: Maintenance
+) -> Markup:
     """When each server was down, by cause, over the cycle; what is nearer than a pixel is drawn as one."""
     scale = (WIDTH - LEFT - RIGHT) / (window.end_s - window.start_s)
     pixel_s = max(1, round(1 / scale))
@@ -62,8 +65,10 @@ def server_timeline(servers: Sequence[int], outages: Sequence[Outage], window: W
             _text(LEFT - 8, y + 15, f"server {server}", "end"),
             _rect((LEFT, y, (window.observed_s - window.start_s) * scale, 20), "up", "up"),
         ]
-        for cause in ("overload", "silent"):
-            mine = [(o.start_s, o.end_s) for o in outages if o.server_id == server and o.cause == cause]
+        windows = intersect(maintenance.windows(server), [(window.start_s, window.end_s)])
+        for cause in ("overload", "silent", "maintenance"):
+            down = [(o.start_s, o.end_s) for o in outages if o.server_id == server and o.cause == cause]
+            mine = windows if cause == "maintenance" else subtract(down, windows)
             for start, end in union((start, max(end, start + pixel_s)) for start, end in mine):
                 x = LEFT + (start - window.start_s) * scale
                 parts.append(_rect((x, y, (end - start) * scale, 20), cause, f"{cause} from {_when(start)} UTC"))

@@ -1,11 +1,13 @@
 """The SLA report as text for a terminal or a mail, as JSON and as CSV."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 
-from exporter.hosting.report import AccountRow, Report
+from exporter.hosting.report import AccountRow, OutageRow, Report
 from exporter.hosting.routing import QUESTIONS, RoutingTest
+from exporter.hosting.terms import Plans
 from foundation.csvtext import csv_text
 from foundation.jsontext import json_text
 from foundation.terminal import printable
@@ -27,15 +29,22 @@ def to_csv(report: Report, *, raw: bool = False) -> str:
     return csv_text([AccountRow.__struct_fields__, *rows], raw=raw)
 
 
-def to_text(report: Report) -> str:
+def to_text(report: Report, plans: Plans = Plans()) -> str:  # noqa: B008, frozen
     """The report for people."""
-    parts = [_head(report), _accounts(report), _verdict(report), _servers(report), _routing(report), _input(report)]
+    parts = [_head(report, plans), _accounts(report, plans), _verdict(report), _servers(report), _routing(report)]
+    parts.append(_input(report))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def outages_csv(report: Report, *, raw: bool = False) -> str:
+    """The outages of all customers as CSV."""
+    return csv_text([OutageRow.__struct_fields__, *map(msgspec.structs.astuple, report.outages)], raw=raw)
 
 
 def days(report: Report) -> str:
     """The cycle's length for people: `29 days`."""
-    length = report.cycle.allowed_downtime_minutes * 1000 / 60 / 24
+    start, end = (datetime.fromisoformat(moment) for moment in (report.cycle.start, report.cycle.end))
+    length = (end - start) / timedelta(days=1)
     return f"{length:.10g} day{'' if length == 1 else 's'}"
 
 
@@ -71,32 +80,57 @@ def effect(row: RoutingTest) -> str:
     return f"{row.effect:.3f} [{row.effect_low:.3f}, {row.effect_high:.3f}]"
 
 
+def promise(report: Report, plans: Plans) -> str:
+    """What was promised to those whom no plan names, and that others have other terms."""
+    share = f"{100 - report.cycle.promise_percent:.10g} % of the cycle"
+    words = f"less than {share}, {number(report.cycle.allowed_downtime_minutes)} minutes, of downtime"
+    return words + ("; to customers with a plan, what it says" if plans.differ else "")
+
+
 def verdict(report: Report) -> str:
     """One sentence: whether the promise was kept, and to whom not."""
     if not report.judged:
         return "Nothing was judged: of no customer anything is known in this cycle."
     broken = [row for row in report.accounts if row.violates_cycle]
-    limit = f"{number(report.cycle.allowed_downtime_minutes)} minutes"
+    alike = all(row.promise_percent == report.cycle.promise_percent for row in report.accounts)
+    limit = f"{number(report.cycle.allowed_downtime_minutes)} minutes" if alike else "what their plan allows"
     if not broken:
         return f"The promise was kept: none of {report.judged} customers had more than {limit} of downtime."
     names = ", ".join(f"{plain(row.account_name)} ({row.account_id})" for row in broken)
     return f"{len(broken)} of {report.judged} customers had more than {limit} of downtime: {names}."
 
 
-def _head(report: Report) -> str:
+def optional_columns(report: Report, plans: Plans) -> list[tuple[str, Callable[[AccountRow], str]]]:
+    """What stands beside every customer where there is something to it: names of columns, and what makes a cell."""
+    columns: list[tuple[bool, str, Callable[[AccountRow], str]]] = [
+        (bool(report.maintenance), "maintenance", lambda row: number(row.maintenance_minutes)),
+        (plans.differ, "promised", lambda row: f"{row.promise_percent:.10g} %"),
+        (plans.differ, "allowed min", lambda row: number(row.allowed_downtime_minutes)),
+        (plans.has_credits, "credit", lambda row: _credit(row.credit_percent)),
+    ]
+    return [(name, cell) for wanted, name, cell in columns if wanted]
+
+
+def _credit(percent: float | None) -> str:
+    return "-" if percent is None else f"{percent:.10g} %"
+
+
+def _head(report: Report, plans: Plans) -> str:
     cycle = report.cycle
     lines = [
         f"Service levels, {cycle.start} to {cycle.end} ({days(report)}), accounted by the {cycle.step}",
-        f"Allowed downtime: 0.1 % of the cycle = {number(cycle.allowed_downtime_minutes)} minutes",
+        f"Allowed downtime: {100 - cycle.promise_percent:.10g} % of the cycle = "
+        f"{number(cycle.allowed_downtime_minutes)} minutes" + ("; by plan where one is named" if plans.differ else ""),
     ]
     if cycle.observed_until != cycle.end:
         lines.append(f"Nothing is known after {cycle.observed_until}, the last heartbeat")
     return "\n".join(lines)
 
 
-def _accounts(report: Report) -> str:
+def _accounts(report: Report, plans: Plans) -> str:
     header = ["id", "customer", "created", "deleted", "down min", "overload", "silent", "unrouted", "unknown"]
-    header += ["of cycle", "of lifetime", ""]
+    more = optional_columns(report, plans)
+    header += ["of cycle", "of lifetime", *(name for name, _ in more), ""]
     rows = [
         [
             str(row.account_id),
@@ -115,16 +149,21 @@ def _accounts(report: Report) -> str:
             ),
             percent(row.downtime_ratio_of_cycle),
             percent(row.downtime_ratio_of_lifetime),
+            *(cell(row) for _, cell in more),
             mark(row),
         ]
         for row in report.accounts
     ]
-    return _table(header, rows, left={1, 2, 3, 11})
+    return _table(header, rows, left={1, 2, 3, len(header) - 1})
 
 
 def mark(row: AccountRow) -> str:
     """A word on the row: broken by the cycle, or only by the lifetime."""
-    return "VIOLATED" if row.violates_cycle else "over 0.1 % of lifetime" if row.violates_lifetime else ""
+    return (
+        "VIOLATED"
+        if row.violates_cycle
+        else f"over {100 - row.promise_percent:.10g} % of lifetime" * row.violates_lifetime
+    )
 
 
 def _verdict(report: Report) -> str:
@@ -136,12 +175,24 @@ def _verdict(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _servers(report: Report) -> str:
-    rows = [
-        [str(row.server_id), number(row.down_minutes), number(row.overload_minutes), number(row.silent_minutes)]
+SERVER_HEADER = ("server", "down min", "overload", "silent", "maintenance")
+
+
+def server_rows(report: Report) -> list[list[str]]:
+    """Cells of SERVER_HEADER, the last one only where there is maintenance."""
+    return [
+        [
+            str(row.server_id),
+            *map(number, (row.down_minutes, row.overload_minutes, row.silent_minutes)),
+            *([number(row.maintenance_minutes)] if report.maintenance else []),
+        ]
         for row in report.servers
     ]
-    return _table(["server", "down min", "overload", "silent"], rows, left=set())
+
+
+def _servers(report: Report) -> str:
+    header = SERVER_HEADER if report.maintenance else SERVER_HEADER[:-1]
+    return _table(header, server_rows(report), left=set())
 
 
 def routing_rows(report: Report) -> list[list[str]]:

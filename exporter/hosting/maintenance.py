@@ -1,0 +1,158 @@
+"""Announced maintenance: what of everybody's time lies inside windows, and is neither up nor down. Pure.
+
+A window is for all, for a server (everybody routed to it then) or for an account. Inside it the state is `maintenance`,
+whatever else it would have been: also before the first route, and after the last heartbeat.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from exporter.hosting.cycle import CycleResult
+from exporter.hosting.engine import Window
+from exporter.timeline import Interval, intersect, union
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+_NONE: Mapping[int, list[Interval]] = MappingProxyType({})
+
+
+class Maintenance(NamedTuple):
+    """All windows, in Unix seconds, end exclusive; of a subject they may overlap."""
+
+    everyone: Sequence[Interval] = ()
+    servers: Mapping[int, list[Interval]] = _NONE
+    accounts: Mapping[int, list[Interval]] = _NONE
+
+    def all_windows(self) -> list[tuple[str, int | None, Interval]]:
+        """Every window with whom it is for: all, a server or an account, and its id."""
+        found: list[tuple[str, int | None, Interval]] = [("all", None, window) for window in self.everyone]
+        for kind, by in (("server", self.servers), ("account", self.accounts)):
+            found += [(kind, key, window) for key, own in sorted(by.items()) for window in own]
+        return found
+
+    def windows(self, server: int | None = None, account: int | None = None) -> list[Interval]:
+        """When an account on that server, or without one, is under maintenance; in normal form."""
+        mine = [] if server is None else self.servers.get(server, [])
+        return union(self.everyone, mine, [] if account is None else self.accounts.get(account, []))
+
+    def stepped(self, step_s: int) -> "Maintenance":
+        """The same in whole steps, each as its first second is."""
+
+        def whole(windows: Iterable[Interval]) -> list[Interval]:
+            return [(-(-start // step_s) * step_s, -(-end // step_s) * step_s) for start, end in windows]
+
+        by_subject = [{key: whole(own) for key, own in by.items()} for by in (self.servers, self.accounts)]
+        return Maintenance(whole(self.everyone), *by_subject)
+
+
+class Cover:
+    """A set of time as arrays, to ask very many times about."""
+
+    def __init__(self, intervals: Iterable[Interval]) -> None:
+        form = np.array(union(intervals), np.int64).reshape(-1, 2)
+        self.start, self.end = form[:, 0], form[:, 1]
+        self.empty = not len(form)
+        self._before = np.concatenate([[0], np.cumsum(self.end - self.start)])
+
+    def until(self, time_s: Ints) -> Ints:
+        """Seconds of the set before each time."""
+        return self._gathered(time_s, self._before, lambda at: at)
+
+    def gathered(self, total: Callable[[Ints], Ints], time_s: Ints) -> Ints:
+        """What a running total gathered inside the set before each time."""
+        return self._gathered(time_s, np.concatenate([[0], np.cumsum(total(self.end) - total(self.start))]), total)
+
+    def _gathered(self, time_s: Ints, before: Ints, total: Callable[[Ints], Ints]) -> Ints:
+        if self.empty:
+            return np.zeros(len(time_s), np.int64)
+        begun = np.searchsorted(self.start, time_s, side="right")
+        last = np.maximum(begun - 1, 0)
+        inside = total(np.minimum(time_s, self.end[last])) - total(self.start)[last]
+        return np.where(begun > 0, before[last] + inside, 0)
+
+
+def excluded(result: CycleResult, maintenance: Maintenance) -> dict[tuple[int, int], Counter[str]]:
+    """Of each session, by account and creation, the seconds inside windows: `maintenance_s`, and of what they were.
+
+    The other keys are fields of `SessionTime`; what is in none of them was up. `maintenance` is in whole steps.
+    """
+    found: dict[tuple[int, int], Counter[str]] = {(s.account_id, s.created_s): Counter() for s in result.sessions}
+    if not maintenance.all_windows():
+        return found
+    known = _first_known(result)
+    for session in result.sessions:
+        start_s = max(_whole(session.created_s, result.window), result.window.start_s)
+        life = np.array([start_s]), np.array([start_s + session.lifetime_s])
+        cover = Cover(maintenance.windows(None, session.account_id))
+        for state, (start, end) in _parts(result, *life, known_s=known.get(session.account_id, 0)):
+            seconds = int((cover.until(end) - cover.until(start))[0])
+            found[session.account_id, session.created_s].update({"maintenance_s": seconds, state: seconds})
+    for (account, server), rows in _groups(result, maintenance).items():
+        windows, without = maintenance.windows(server, account), Cover(maintenance.windows(None, account))
+        cover, down = Cover(windows), _down(result, server)
+        keys = [(int(result.segments["account_id"][row]), int(result.segments["created_s"][row])) for row in rows]
+        start, end, doubt = (
+            np.asarray(result.segments[name][rows], np.int64) for name in ("start_s", "end_s", "doubt")
+        )
+        doubt = doubt == 1
+        for state, (first, last) in _parts(result, start, end):
+            covered, unrouted = cover.until(last) - cover.until(first), without.until(last) - without.until(first)
+            _add(found, keys, "maintenance_s", covered - unrouted)
+            _add(found, keys, state, -unrouted)
+            _add(found, keys, "unknown_s", covered if state == "unknown_s" else np.where(doubt, covered, 0))
+        for cause, when in down.items():
+            of_cause = Cover(intersect(windows, when))
+            _add(found, keys, f"{cause}_s", np.where(doubt, 0, of_cause.until(end) - of_cause.until(start)))
+    return found
+
+
+def _parts(result: CycleResult, start: Ints, end: Ints, known_s: int = 0) -> Iterator[tuple[str, tuple[Ints, Ints]]]:
+    """Intervals cut to the parts of the cycle before, while and after it was observed, and what is there by itself."""
+    window = result.window
+    since_s = min(max(window.start_s, window.since_s, known_s), window.observed_s)
+    for state, first_s, last_s in (
+        ("unknown_s", window.start_s, since_s),
+        ("unrouted_s", since_s, window.observed_s),
+        ("unknown_s", window.observed_s, window.end_s),
+    ):
+        yield state, (np.clip(start, first_s, last_s), np.clip(end, first_s, last_s))
+
+
+def _whole(time_s: int, window: Window) -> int:
+    return -(-time_s // window.step_s) * window.step_s
+
+
+def _first_known(result: CycleResult) -> dict[int, int]:
+    """From when on accounts are known that are older than the log: their first route or, without one, deletion."""
+    first = {s.account_id: s.deleted_s for s in result.sessions if not s.was_created and s.deleted_s is not None}
+    older = {s.account_id for s in result.sessions if not s.was_created}
+    for account, route_s in zip(*(result.segments[name].tolist() for name in ("account_id", "route_s")), strict=True):
+        if account in older:
+            first[account] = min(route_s, first.get(account, route_s))
+    return {account: _whole(time_s, result.window) for account, time_s in first.items()}
+
+
+def _groups(result: CycleResult, maintenance: Maintenance) -> dict[tuple[int | None, int], list[int]]:
+    """Rows of segments by server and, where it has windows of its own, by account."""
+    groups: dict[tuple[int | None, int], list[int]] = {}
+    accounts, servers = (result.segments[name].tolist() for name in ("account_id", "server_id"))
+    for row, (account, server) in enumerate(zip(accounts, servers, strict=True)):
+        groups.setdefault((account if account in maintenance.accounts else None, server), []).append(row)
+    return groups
+
+
+def _down(result: CycleResult, server: int) -> dict[str, list[Interval]]:
+    down: dict[str, list[Interval]] = {}
+    for outage in result.outages:
+        if outage.server_id == server:
+            down.setdefault(outage.cause, []).append((outage.start_s, outage.end_s))
+    return down
+
+
+def _add(found: dict[tuple[int, int], Counter[str]], keys: list[tuple[int, int]], name: str, seconds: Ints) -> None:
+    for key, n in zip(keys, seconds.tolist(), strict=True):
+        found[key][name] += n
