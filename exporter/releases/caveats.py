@@ -136,7 +136,8 @@ def unsteady(series: Series, threshold: float) -> Iterator[Unsteady]:
         scale = max(side.dispersion for side in sides)
         left = Pair(*(side.errors / scale for side in sides))
         logs = log_evidence(Pair(*([side] for side in left)), exposure=series.users_of(code))
-        candidate = sides.candidate.before >= sides.baseline.before
+        calmer = sides.baseline.clumped and sides.candidate.before < sides.baseline.before
+        candidate = sides.candidate.clumped and not calmer
         yield _told(series, code, sides, candidate=candidate, left=left, logs=float(logs[0]), threshold=threshold)
 
 
@@ -153,7 +154,7 @@ def _told(
         candidate=builds.candidate,
         of=builds.candidate if candidate else builds.baseline,
         errors=int(series.table.count[rows].sum()),
-        dispersion=calmed.before,
+        dispersion=calmed.before if calmed.bursts else calmed.dispersion,
         bursts=len(calmed.bursts),
         in_burst=found[0],
         burst_s=found[1],

@@ -1,29 +1,38 @@
 """`exporter releases ...`: error streams in whole files or from standard input."""
 
 import asyncio
+import functools
 import io
+import math
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import msgspec
 
+from exporter.releases.asking import Server, read_counts
+from exporter.releases.asking import read_shares as ask_shares
 from exporter.releases.bulk.reading import Input, Reading
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.exposure import ALIKE, Exposure, SharesError
 from exporter.releases.compare.settings import DETECTORS, Settings
+from exporter.releases.counters import Labels, parse_query
+from exporter.releases.parse import CLOCK_LIMIT_S
 from exporter.releases.render import html, json, text
 from exporter.releases.render import picture as pictures
 from exporter.releases.report import Analysis, Report, analyse
 from exporter.releases.shares import read_shares
 from exporter.releases.times import show_time
 from exporter.releases.verdict import why_nothing
+from exporter.sources.address import check_url
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, NothingJudgedError, SourceError
-from foundation.flags import DurationType
+from foundation.flags import DurationType, InstantType
 from foundation.output import replacing
+from foundation.secret import read_secret, shown_url
 from foundation.signals import until_signal
 from foundation.terminal import echo, printable, printable_text
 
@@ -55,7 +64,6 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="Length of a bin.",
         ),
-        click.argument("file"),
     )
     for option in options:
         command = option(command)
@@ -80,7 +88,38 @@ def aggregate(file: str, form: str) -> None:
     _complain(given)
 
 
+def _prometheus(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options by which a Prometheus takes the place of FILE, as one argument `counted`."""
+
+    @functools.wraps(command)
+    def run(**given: Any) -> Any:
+        asked = _Asked(**{name: given.pop(name) for name in _Asked._fields})
+        return command(counted=asked, **given)
+
+    options: tuple[Callable[[Any], Any], ...] = (
+        click.option("--code-label", default="code", show_default=True, help="The label that is the error code."),
+        click.option("--version-label", default="version", show_default=True, help="The label that is the build."),
+        click.option("--token-file", type=click.Path(path_type=Path), help="A bearer token for Prometheus."),
+        click.option("--exposure-query", metavar="PROMQL", help="Users of each build over time, by its label."),
+        click.option(
+            "--step", "step_s", type=DurationType(whole=True), help="Between two values.  [default: the query's range]"
+        ),
+        click.option("--to", "end", type=InstantType(), help="End of the range.  [default: now]"),
+        click.option("--from", "start", type=InstantType(), help="Start of the range; UTC unless it names a zone."),
+        click.option(
+            "--query", metavar="PROMQL", help="Errors, as 'sum by (version, code) (increase(app_errors_total[10s]))'."
+        ),
+        click.option("--prometheus", metavar="URL", help="Count a Prometheus' series instead of FILE's records."),
+    )
+    decorated: Callable[..., Any] = run
+    for option in options:
+        decorated = option(decorated)
+    return decorated
+
+
 @releases.command()
+@click.argument("file", required=False)
+@_prometheus
 @_options
 @click.option(
     "--detector",
@@ -93,9 +132,19 @@ def aggregate(file: str, form: str) -> None:
 )
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Write here instead of standard output.")
-def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | None, **settings: Any) -> None:
-    """Compare the builds in FILE, or in standard input for -."""
-    made = _report(file, settings, detectors)
+def report(
+    file: str | None,
+    *,
+    counted: "_Asked",
+    detectors: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    **settings: Any,
+) -> None:
+    """Compare the builds in FILE, in standard input for -, or in a Prometheus' series."""
+    counted.check(file)
+    name = file if file is not None else shown_url(str(counted.prometheus))
+    made = _report(file, settings, detectors, counted)
     if form == "json":
         result = json.as_json(made)
     elif form == "html":
@@ -109,10 +158,11 @@ def report(file: str, *, detectors: tuple[str, ...], form: str, output: Path | N
     with replacing(output or Path("-")) as out:
         out.write(result)
     if why := why_nothing(made):
-        raise NothingJudgedError(f"{file}: nothing was judged: {why}")
+        raise NothingJudgedError(f"{name}: nothing was judged: {why}")
 
 
 @releases.command()
+@click.argument("file")
 @_options
 @click.option("--output", type=click.Path(path_type=Path), help="The picture: .png, .svg, .pdf or .jpg.")
 @click.option("--follow", is_flag=True, help="Draw in the terminal, again and again while records come in.")
@@ -161,14 +211,75 @@ def _settings(settings: dict[str, Any]) -> Settings:
         raise ConfigError(str(exc)) from exc
 
 
-def _report(file: str, settings: dict[str, Any], detectors: tuple[str, ...]) -> Report:
+class _Asked(NamedTuple):
+    """What the options of `_prometheus` say."""
+
+    prometheus: str | None = None
+    query: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    step_s: int | None = None
+    exposure_query: str | None = None
+    token_file: Path | None = None
+    version_label: str = "version"
+    code_label: str = "code"
+
+    def check(self, file: str | None) -> None:
+        """Whether the options go together. Raises ConfigError."""
+        if file is None and self.prometheus is None:
+            raise ConfigError("report: expected a FILE, or --prometheus URL with --query and --from")
+        if self.prometheus is None:
+            if any((self.query, self.start, self.end, self.step_s, self.exposure_query, self.token_file)):
+                raise ConfigError("--query, --from, --to, --step, --exposure-query and --token-file need --prometheus")
+            return
+        try:
+            check_url(self.prometheus)
+        except ValueError as exc:
+            raise ConfigError(f"--prometheus: {exc}") from exc
+        if (file is None) != (self.query is not None) or (file is not None and not self.exposure_query):
+            raise ConfigError("--prometheus: expected --query for the errors, or a FILE of them with --exposure-query")
+        if file is None and self.start is None:
+            raise ConfigError("--query: expected --from TIME, for example --from 2026-11-27T09:00Z")
+
+    def server(self) -> Server:
+        """Who is asked."""
+        token = None if self.token_file is None else read_secret(self.token_file)
+        return Server(str(self.prometheus), Labels(self.version_label, self.code_label), token)
+
+
+def _report(
+    file: str | None,
+    settings: dict[str, Any],
+    detectors: tuple[str, ...],
+    asked: _Asked = _Asked(),  # noqa: B008, frozen
+) -> Report:
     baseline, named = settings.pop("baseline"), settings.pop("exposure")
-    chosen, exposure = _exposed(settings, named)
-    given = _read(file)
+    if asked.exposure_query and named is not None:
+        raise ConfigError("expected one of --exposure and --exposure-query")
+    if file is not None:
+        chosen, exposure = _exposed(settings, named)
+        given = _read(file)
+        seconds = given.table.second
+        start_s, end_s, step_s = float(seconds[0]), float(seconds[-1]) + 1, asked.step_s or chosen.bin_s
+    else:
+        query = parse_query(str(asked.query), asked.step_s)
+        bin_s = math.ceil(settings["bin_s"] / query.step_s) * query.step_s  # a bin has whole steps
+        chosen, exposure = _exposed({**settings, "bin_s": bin_s}, named)
+        assert asked.start is not None
+        start_s, end_s = asked.start.timestamp(), asked.end.timestamp() if asked.end else SystemClock().wall()
+        step_s = query.step_s
+        given = read_counts(asked.server(), query, start_s, end_s)
+    if asked.exposure_query:
+        if start_s < CLOCK_LIMIT_S:
+            raise ConfigError(
+                f"--exposure-query: {file} has clock times without a date; expected ISO 8601 or Unix seconds"
+            )
+        around = (start_s // step_s * step_s, math.ceil(end_s / step_s) * step_s)
+        exposure = Exposure(shares=ask_shares(asked.server(), asked.exposure_query, *around, step_s), named=True)
     try:
         analysis = analyse(given.table, chosen, baseline=baseline, detectors=detectors, exposure=exposure)
     except SharesError as exc:
-        raise ConfigError(f"--exposure {named}: {exc}") from exc
+        raise ConfigError(f"{f'--exposure {named}' if named else '--exposure-query'}: {exc}") from exc
     return Report(given, chosen, analysis, exposure)
 
 

@@ -95,7 +95,7 @@ async def fetch(
             async with session.get(url, headers=headers, allow_redirects=False) as response:
                 if response.status != 200:
                     raise SourceError(f"answered {response.status} instead of 200")
-                body = await _read_bounded(response.content, max_bytes)
+                body = await read_bounded(response.content, max_bytes)
                 if body is None:
                     raise SourceError(f"the page is larger than {max_bytes} bytes")
                 return Page(body, response.content_type)
@@ -111,7 +111,8 @@ def _in_words(exc: Exception) -> str:
     return " ".join(str(exc).split()) or type(exc).__name__
 
 
-async def _read_bounded(stream: aiohttp.StreamReader, max_bytes: int) -> bytes | None:
+async def read_bounded(stream: aiohttp.StreamReader, max_bytes: int) -> bytes | None:
+    """A whole body; None where it is larger."""
     chunks, size = [], 0
     async for chunk in stream.iter_any():
         size += len(chunk)

@@ -6,8 +6,8 @@ that does not look like three good fields goes to that parser whole: both ways c
 """
 
 from collections import Counter
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,6 +149,10 @@ class Reading:
 
     def _take_odd(self) -> None:
         counts, self._odd.counts = self._odd.counts, Counter()
+        self.count(counts)
+
+    def count(self, counts: Mapping[tuple[int, str, Any], int]) -> None:
+        """Add records by second, build and code. Raises ConfigError as `add` does."""
         keys = [second << _PAIR_BITS | self._pair(build, code) for second, build, code in counts]
         self._keep(np.array(keys, np.int64), np.array(list(counts.values()), np.int64))
 

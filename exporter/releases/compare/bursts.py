@@ -4,6 +4,7 @@ One client that repeats a failing call makes hundreds of errors out of one. The 
 there no p-value and no e-value can be trusted as it is.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,9 @@ from exporter.releases.compare.detectors import Counts
 from exporter.releases.compare.statistics import Floats
 
 LEAST_DISPERSION = 2.0
+_LEAST_BINS = 12
+_TRIMMED = 0.95  # of the differences are kept
+_LEFT = 0.759  # of the variance of normal differences is in those
 _DEVIATIONS = 5.0  # above 1, by which a dispersion is no chance of few bins
 LONGEST_BINS = 6
 """A burst lasts a minute of 10-second bins at most; what lasts longer is a change, not a burst."""
@@ -53,10 +57,10 @@ def calm(counts: Counts) -> Calm:
     if before == 1.0:
         return Calm([], float(counts.sum()), 1.0, 1.0)
     found = _bursts(counts, 1.0)
-    rest = dispersion(_without(counts, found))
+    rest = dispersion(_without(counts, found), trimmed=True)
     if found and rest > 1.0:  # clumps are usual here: a burst is far above these
         found = _bursts(counts, rest)
-        rest = dispersion(_without(counts, found))
+        rest = dispersion(_without(counts, found), trimmed=True)
     errors = counts.sum() + sum(burst.usual + 1 - burst.errors for burst in found)
     return Calm(found, float(errors), before, rest)
 
@@ -69,15 +73,19 @@ def _without(counts: Counts, bursts: list[Burst]) -> Floats:
     return rest
 
 
-def dispersion(counts: Counts | Floats) -> float:
+def dispersion(counts: Counts | Floats, *, trimmed: bool = False) -> float:
     """Variance over mean, from the differences of bins that follow each other, so that a slow change adds nothing.
 
-    1 where it is below `LEAST_DISPERSION` or within what Poisson counts give by chance.
+    1 where it is below `LEAST_DISPERSION` or within what Poisson counts give by chance, or the bins are few. trimmed:
+    without the largest differences, so that a few steps add nothing either.
     """
-    if len(counts) < 3 or not counts.any():
+    if len(counts) < _LEAST_BINS or not counts.any():
         return 1.0
     mean = float(counts.mean())
-    found = float(np.square(np.diff(counts.astype(np.float64))).mean()) / 2 / mean
+    squares = np.sort(np.square(np.diff(counts.astype(np.float64))))
+    found = float(squares.mean()) / 2 / mean
+    if trimmed:
+        found = float(squares[: math.ceil(len(squares) * _TRIMMED)].mean()) / 2 / mean / _LEFT
     deviation = np.sqrt((3 + 0.5 / mean) / (len(counts) - 1))
     return found if found >= max(LEAST_DISPERSION, 1 + _DEVIATIONS * deviation) else 1.0
 

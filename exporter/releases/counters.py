@@ -1,0 +1,146 @@
+"""Series of a Prometheus to counts of errors, one for each step, build and code. Pure.
+
+The query decides what a value is: `increase(...)` the errors of the range in brackets, `rate(...)` those of a second,
+and a counter without a range all errors so far. Increases are extrapolated, so they are not whole: their running sum is
+rounded, which loses none. What a value at t counts came in the step before t.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from exporter.releases.compare.exposure import Share, Shares
+from exporter.releases.parse import parse_build, parse_code
+from exporter.sources.prometheus import Asked, Series
+from foundation.errors import BadRecord, ConfigError, SourceError
+
+_RANGE = re.compile(r"\[\s*((?:\d+(?:ms|[smhdwy]))+)\s*(?::[^\]]*)?\]")
+_PART = re.compile(r"(\d+)(ms|[smhdwy])")
+_UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+_STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`")
+DEFAULT_STEP_S = 10
+MOST_ERRORS = 1e15
+
+
+class Labels(NamedTuple):
+    """The labels that hold the build's version and the error code."""
+
+    version: str = "version"
+    code: str = "code"
+
+
+class Query(NamedTuple):
+    """A query and what its values are. kind: increase, rate or counter."""
+
+    text: str
+    kind: str
+    step_s: int
+
+
+def parse_query(text: str, step_s: int | None = None) -> Query:
+    """What a query's values are, by its functions and the ranges in it. Raises ConfigError.
+
+    A step other than the range would count errors several times, or not at all; it is the range unless named.
+    """
+    bare = _STRING.sub("", text)
+    if wrong := re.search(r"\b(irate|delta|idelta|deriv)\s*\(", bare):
+        raise ConfigError(f"invalid query: {wrong[1]}() does not count errors: expected increase(counter[10s])")
+    ranges = {sum(int(n) * _UNITS_S[unit] for n, unit in _PART.findall(found)) for found in _RANGE.findall(bare)}
+    if not ranges:
+        return Query(text, "counter", step_s or DEFAULT_STEP_S)
+    if len(ranges) > 1:
+        raise ConfigError("invalid query: ranges of several lengths: expected one, for example [10s]")
+    (range_s,) = ranges
+    if range_s < 1 or range_s != int(range_s):
+        raise ConfigError(f"invalid query: a range of {range_s:g} s: expected whole seconds")
+    if step_s is not None and step_s != range_s:
+        wrong_way = "would count more than once" if step_s < range_s else "between two values would not count"
+        raise ConfigError(
+            f"invalid step of {step_s} s: errors {wrong_way}, as the query has [{range_s:g}s]: expected {range_s:g} s"
+        )
+    return Query(text, "rate" if re.search(r"\brate\s*\(", bare) else "increase", int(range_s))
+
+
+def to_ask(query: Query, start_s: float, end_s: float) -> Asked:
+    """The times to ask for: the ends of the whole steps in `[start, end)`, and a counter's value before them."""
+    step = query.step_s
+    first, last = math.ceil(start_s / step) * step, math.floor(end_s / step) * step
+    if last <= first:
+        raise ConfigError(f"invalid range: expected at least one whole step of {step} s between --from and --to")
+    return Asked(query.text, first if query.kind == "counter" else first + step, last, step)
+
+
+class Counting:
+    """Values as they come to whole counts; kept from one answer to the next."""
+
+    def __init__(self, query: Query, labels: Labels) -> None:
+        self._query, self._labels = query, labels
+        self._sums: dict[frozenset[tuple[str, str]], tuple[float, int]] = {}
+        self._last: dict[frozenset[tuple[str, str]], float] = {}
+        self._begun = False
+        self.resets = 0
+        """Counters that fell: of one that begins anew, what it has is counted."""
+
+    def add(self, found: Iterable[Series], since_s: float = -math.inf) -> Mapping[tuple[int, str, Any], int]:
+        """Errors by (start of the step, build, code) after `since_s`. Raises SourceError where a label is missing."""
+        counts: Counter[tuple[int, str, Any]] = Counter()
+        found = sorted(found, key=lambda series: series.values[0][0] if series.values else 0)
+        first = min((series.values[0][0] for series in found if series.values), default=0.0)
+        for series in found:
+            build, code = self._names(series.metric)
+            key = frozenset(series.metric.items())
+            for at, text in series.values:
+                errors = self._errors(key, float(text), new=at > first or self._begun)
+                total, told = self._sums.get(key, (0.0, 0))
+                total += errors
+                self._sums[key] = (total, max(told, round(total)))
+                if round(total) > told and at > since_s:
+                    counts[round(at) - self._query.step_s, build, code] += round(total) - told
+        self._begun = self._begun or bool(found)
+        return counts
+
+    def _errors(self, key: frozenset[tuple[str, str]], value: float, *, new: bool) -> float:
+        """What a value adds. new: a counter that is seen first now was not there before, so all of it came."""
+        if not math.isfinite(value) or abs(value) > MOST_ERRORS:
+            return 0.0
+        if self._query.kind != "counter":
+            return max(0.0, value * (self._query.step_s if self._query.kind == "rate" else 1))
+        before = self._last.get(key)
+        self._last[key] = value
+        if before is None:
+            return value if new else 0.0
+        if value < before:
+            self.resets += 1
+            return value
+        return value - before
+
+    def _names(self, metric: Mapping[str, str]) -> tuple[str, Any]:
+        for flag, label in (("version", self._labels.version), ("code", self._labels.code)):
+            if label not in metric:
+                raise SourceError(
+                    f"a series has no label {label!r}; it has {', '.join(sorted(metric)) or 'none'}: expected "
+                    f"sum by ({self._labels.version}, {self._labels.code}) (...), or another label named by "
+                    f"--{flag}-label"
+                )
+        try:
+            return parse_build(metric[self._labels.version]), parse_code(metric[self._labels.code])
+        except BadRecord as exc:
+            raise SourceError(f"{exc}; it is the value of a label") from exc
+
+
+def shares(found: Iterable[Series], label: str, step_s: int) -> Shares:
+    """Users by build, each value from the step before it on. Raises SourceError where the label is missing."""
+    rows = []
+    for series in found:
+        if label not in series.metric:
+            has = ", ".join(sorted(series.metric)) or "none"
+            raise SourceError(
+                f"a series of users has no label {label!r}; it has {has}: expected sum by ({label}) (...)"
+            )
+        values = ((round(at) - step_s, float(text)) for at, text in series.values)
+        rows += [Share(at, series.metric[label], max(value, 0.0)) for at, value in values if math.isfinite(value)]
+    if not rows:
+        raise SourceError("the query of users has no series in that range")
+    return Shares.of(rows)
