@@ -61,8 +61,11 @@ def _open(
     if options.engine == "spark":
         from exporter.hosting import spark  # noqa: PLC0415, an extra that few have
 
-        return spark.load(paths, options.zone, keep)
-    log = read_logs(paths, Times(options.zone), keep=keep, progress=progress)
+        return spark.load(paths, options.zone, keep, wanted=options.cycle)
+    heartbeat_s, overload = options.cycle.heartbeat_s, options.cycle.overload
+    log = read_logs(
+        paths, Times(options.zone), heartbeat_s=heartbeat_s, overload=overload, keep=keep, progress=progress
+    )
     engine = DuckEngine(log.tables)
     log.tables.clear()  # the engine has them now
     return engine, log

@@ -4,16 +4,19 @@ Events are a set: nothing here or later asks in which order lines came, so files
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from exporter.hosting.folds import Doubtful, FileOrder, settle
 from exporter.hosting.parse import (
+    DOWN_ABOVE,
     MAX_LINE_BYTES,
+    MINUTE_S,
     REASONS,
     Created,
     Deleted,
@@ -71,6 +74,8 @@ class _Reader:
 
     def __init__(self, times: Times, keep: Callable[[SetAside], None]) -> None:
         self.times = times
+        self.order = FileOrder()
+        self.doubtful: list[Doubtful] = []
         self.keep = keep
         self.lines = 0
         self.set_aside: Counter[str] = Counter()
@@ -99,8 +104,17 @@ class _Reader:
                     parsed[0].append(event)
                     parsed[1].append(time_s)
         self.lines += count
-        self._append(*parsed)
+        events, times_s = parsed
+        if str(self.times.zone) != "UTC" and (places := self.order.add(events, times_s, self.times.twins)):
+            certain = sorted(set(range(len(events))).difference(places))
+            events, times_s = [events[place] for place in certain], [times_s[place] for place in certain]
+        self._append(events, times_s)
         return count
+
+    def end_file(self) -> None:
+        """All of a file was read."""
+        self.doubtful += self.order.doubtful()
+        self.order = FileOrder()
 
     def _put_aside(self, file: str, number: int, line: bytes, why: BadRecord) -> None:
         self.set_aside[why.reason] += 1
@@ -125,8 +139,11 @@ class _Reader:
                     }
                 )
 
-    def log(self) -> Log:
+    def log(self, heartbeat_s: int, overload: float) -> Log:
         """All that was read, as arrays; the parts are used up."""
+        for name, rows in settle(self.doubtful, heartbeat_s, overload)._asdict().items():
+            if rows:
+                self.parts[name].append(_columns(name, rows))
         tables: dict[str, Columns] = {}
         for name, columns in TABLES.items():
             parts = self.parts.pop(name)
@@ -141,6 +158,8 @@ def read_logs(
     paths: Iterable[str],
     times: Times,
     *,
+    heartbeat_s: int = MINUTE_S,
+    overload: float = DOWN_ABOVE,
     keep: Callable[[SetAside], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Log:
@@ -149,6 +168,8 @@ def read_logs(
     Args:
         paths: the files, in any order.
         times: how their times are to be read.
+        heartbeat_s: how often servers log, and
+        overload: when they are down, for what is in doubt in an hour that clocks repeat.
         keep: told of every line that is set aside.
         progress: told how many lines have been read, after each block.
 
@@ -162,7 +183,18 @@ def read_logs(
             for block in _blocks(pieces(plain, BLOCK_BYTES, path)):
                 line = reader.take_block(path, line, block)
                 progress(reader.lines)
-    return reader.log()
+        reader.end_file()
+    return reader.log(heartbeat_s, overload)
+
+
+def _columns(name: str, rows: Sequence[tuple[Any, ...]]) -> Columns:
+    """Rows in the order of a table's columns, as Settled has them."""
+    order = ("account_id", "server_id", "account_name", "time_s", "workload", "doubt")
+    names = [column for column in order if column in TABLES[name]]
+    return {
+        column: np.array(values, TABLES[name][column])
+        for column, values in zip(names, zip(*rows, strict=True), strict=True)
+    }
 
 
 def _blocks(found: Iterable[bytes]) -> Iterator[bytes]:

@@ -22,10 +22,11 @@ except ImportError as exc:
     raise ConfigError("--engine spark needs pyspark (pip install '.[spark]' in a clone) and Java") from exc
 
 from exporter.hosting.bulk import MAX_KEPT_TEXT, TABLES, Columns, Log, SetAside
-from exporter.hosting.cycle import Zone
+from exporter.hosting.cycle import FROM_THE_LOG, Wanted, Zone
 from exporter.hosting.engine import EXTENT, Rows, Window, statements
 from exporter.hosting.extent import Day
-from exporter.hosting.parse import MAX_LINE_BYTES, REASONS, Created, Deleted, Heartbeat, Route, Times, parse_line
+from exporter.hosting.folds import Doubtful, settle
+from exporter.hosting.parse import MAX_LINE_BYTES, REASONS, Created, Deleted, Event, Heartbeat, Route, Times, parse_line
 from foundation.errors import BadRecord, SourceError
 
 _KINDS = {Heartbeat: "heartbeats", Route: "routes", Created: "creates", Deleted: "deletes"}
@@ -67,10 +68,16 @@ class SparkEngine:
 
 
 def load(
-    paths: Sequence[str], zone: Zone, keep: Callable[[SetAside], None], session: SparkSession | None = None
+    paths: Sequence[str],
+    zone: Zone,
+    keep: Callable[[SetAside], None],
+    session: SparkSession | None = None,
+    *,
+    wanted: Wanted = FROM_THE_LOG,
 ) -> tuple[SparkEngine, Log]:
     """Read the files, parse every line where it lies, and keep the events in the cluster.
 
+    Lines have no order here, so events of an hour that clocks repeat are counted, in the driver, for they are few.
     Returns the engine and a Log without tables. Raises SourceError when Spark can't be started or a file not be read.
     """
     session = session or _session()
@@ -78,15 +85,35 @@ def load(
         lines = session.read.text(list(paths), lineSep="\n")
         named = lines.selectExpr("CAST(value AS BINARY) AS line", "input_file_name() AS file")
         parsed = named.rdd.mapPartitions(lambda rows: _parse(rows, zone))
-        events = session.createDataFrame(parsed, _SCHEMA).cache()
+        events = session.createDataFrame(parsed, _SCHEMA + ", twin_s BIGINT").cache()
         counts = Counter({row["reason"]: row["n"] for row in _by_reason(events)})
         for row in events.where("reason IS NOT NULL").toLocalIterator() if len(counts) > 1 else ():
             keep(SetAside(row["file"], None, row["reason"], row["detail"], row["text"]))
+        events = events.where("twin_s = 0").drop("twin_s").union(_settled(session, events, wanted))
     except PySparkException as exc:
         raise SourceError(f"Spark: {str(exc).splitlines()[0]}") from exc
     total = counts.total()
     counts.pop(None, None)
     return SparkEngine(session, events), Log({}, total, counts)
+
+
+def _settled(session: SparkSession, events: DataFrame, wanted: Wanted) -> DataFrame:
+    """The doubtful events as what they are taken for."""
+    rows = events.where("twin_s > 0").collect()
+    doubtful = [Doubtful(_event(row), row["time_s"], row["time_s"] + row["twin_s"]) for row in rows]
+    beats, routes, creates, deletes = settle(doubtful, wanted.heartbeat_s, wanted.overload)
+    found: list[tuple[Any, ...]] = []
+    found += [("heartbeats", server, None, load, None, None, time_s) for server, time_s, load in beats]
+    found += [("routes", server, account, None, None, doubt, time_s) for account, server, time_s, doubt in routes]
+    found += [("creates", None, account, None, name, None, time_s) for account, name, time_s in creates]
+    found += [("deletes", None, account, None, None, None, time_s) for account, time_s in deletes]
+    return session.createDataFrame([(*row, None, None, None, None) for row in found], _SCHEMA)
+
+
+def _event(row: Row) -> Event:
+    kind: Any = next(kind for kind, name in _KINDS.items() if name == row["kind"])
+    event: Event = kind(**{name: row[name] for name in kind.__struct_fields__ if name != "time"}, time="")
+    return event
 
 
 def _by_reason(events: DataFrame) -> list[Row]:
@@ -110,12 +137,12 @@ def _parse(rows: Iterable[Row], zone: Zone) -> Iterator[tuple[Any, ...]]:
         found = (
             getattr(event, name, None) for name in ("server_id", "account_id", "workload", "account_name", "doubt")
         )
-        yield (_KINDS[type(event)], *found, time_s, None, None, None, None)
+        yield (_KINDS[type(event)], *found, time_s, None, None, None, None, times.twins.get(event.time, 0))
 
 
 def _bad(file: str, line: bytes, why: BadRecord) -> tuple[Any, ...]:
     text = line[:MAX_KEPT_TEXT].decode("utf-8", "backslashreplace")
-    return (None, None, None, None, None, None, None, why.reason, str(why), file, text)
+    return (None, None, None, None, None, None, None, why.reason, str(why), file, text, 0)
 
 
 def _session() -> SparkSession:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from exporter.hosting.batch import Options, find
-from exporter.hosting.cycle import Step
+from exporter.hosting.cycle import Step, Wanted
 from foundation.errors import ConfigError, TidewatchError
 from trafficgen.feeds.hosting import command, parse_fault, write_at_once, write_live
 from trafficgen.feeds.hosting_world import POLICIES, Fault, Settings, World
@@ -27,7 +27,7 @@ def test_the_report_of_the_log_is_the_truth(tmp_path, policy, seed):
     world = small(policy, seed)
     write_at_once(world, tmp_path, shuffle=True)
     truth = json.loads((tmp_path / "truth.json").read_text())
-    report = find([str(tmp_path / "logs.json")], Options(Step.SECOND, UTC, START, START + 36_000)).report
+    report = find([str(tmp_path / "logs.json")], Options(Step.SECOND, UTC, Wanted(START, START + 36_000))).report
     assert report.input.events == truth["lines"] == world.lines
     for row, want in zip(report.accounts, truth["accounts"], strict=True):
         assert (row.account_id, row.account_name) == (want["account_id"], want["account_name"])

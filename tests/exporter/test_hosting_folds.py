@@ -1,0 +1,169 @@
+"""The hour that clocks repeat: never down for what may have been up, and all that can be known is."""
+
+import json
+import random
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from exporter.hosting.batch import Options, find
+from exporter.hosting.cycle import Step, Wanted
+
+NIGHTS = [
+    ("Europe/Berlin", "2024-10-27T01:00:00Z", 3600),
+    ("America/New_York", "2024-11-03T06:00:00Z", 3600),
+    ("Australia/Lord_Howe", "2024-04-06T15:00:00Z", 1800),
+]
+
+
+class Night:
+    """A server that logs its own time, four hours before the clocks go back and five after it."""
+
+    def __init__(self, zone, change, gap_s):
+        self.zone, self.gap_s = ZoneInfo(zone), gap_s
+        self.change_s = int(datetime.fromisoformat(change).timestamp())
+        self.start_s, self.end_s = self.change_s - 4 * 3600, self.change_s + 5 * 3600
+
+    def text(self, time_s):
+        return datetime.fromtimestamp(time_s, self.zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    def lines(self, server=0, silent=(), over=()):
+        return [
+            {"event": "heartbeat", "serverId": server, "workload": 1.5 if m in over else 0.5, "time": self.text(time_s)}
+            for time_s in range(self.start_s, self.end_s, 60)
+            if (m := (time_s - self.change_s) // 60) not in silent
+        ]
+
+    def manager(self, **seconds):
+        kinds = {"created": "createAccount", "routed": "route", "moved": "route", "deleted": "deleteAccount"}
+        return [
+            {
+                "event": kinds[what],
+                "accountId": 1,
+                "accountName": "Ann",
+                "serverId": int(what == "moved"),
+                "time": self.text(self.change_s + at_s),
+            }
+            for what, at_s in seconds.items()
+        ]
+
+    def account(self, tmp_path, *files):
+        paths = []
+        for number, lines in enumerate(files):
+            paths.append(tmp_path / f"{number}.json")
+            paths[-1].write_text("".join(json.dumps(line) + "\n" for line in lines))
+        cycle = Wanted(self.start_s, self.end_s)
+        (row,) = find([str(path) for path in paths], Options(Step.SECOND, self.zone, cycle)).report.accounts
+        assert row.lifetime_minutes >= row.downtime_minutes + row.unrouted_minutes + row.unknown_minutes
+        return row.overload_minutes, row.silent_minutes, row.unrouted_minutes, row.unknown_minutes, row.lifetime_minutes
+
+
+@pytest.fixture(params=NIGHTS, ids=lambda night: night[0])
+def night(request):
+    return Night(*request.param)
+
+
+FROM_THE_START = {"created": -4 * 3600, "routed": -4 * 3600}
+
+
+def test_a_night_without_a_gap_has_no_downtime(tmp_path, night):
+    """In the order of writing, and in none."""
+    lines = night.lines() + night.manager(**FROM_THE_START)
+    assert night.account(tmp_path, lines) == (0, 0, 0, 0, 540)
+    random.Random(1).shuffle(lines)
+    assert night.account(tmp_path, lines) == (0, 0, 0, 0, 540)
+
+
+def test_several_servers_in_one_file_or_in_many(tmp_path, night):
+    one, other, manager = night.lines(0), night.lines(1), night.manager(**FROM_THE_START, moved=-7000)
+    merged = [line for pair in zip(one, other, strict=True) for line in pair]
+    for files in ([manager, one, other], [manager + one + other], [manager + merged]):
+        assert night.account(tmp_path, *files) == (0, 0, 0, 0, 540)
+
+
+def test_in_order_an_overload_is_in_its_own_hour(tmp_path, night):
+    lines = night.lines(over={3, 4, -2})
+    moved = night.manager(created=-4 * 3600, routed=-4 * 3600)
+    assert night.account(tmp_path, lines, moved) == (3, 0, 0, 0, 540)
+    gone = night.manager(created=-4 * 3600, routed=-4 * 3600, deleted=night.gap_s)
+    assert night.account(tmp_path, lines, gone)[:2] == (3, 0)
+
+
+def test_in_no_order_a_text_with_two_workloads_is_in_doubt(tmp_path, night):
+    lines = night.lines(over={3, 4})
+    random.Random(2).shuffle(lines)
+    assert night.account(tmp_path, lines, night.manager(**FROM_THE_START)) == (0, 0, 0, 4, 540)
+
+
+@pytest.mark.parametrize("hour", ["first", "second"])
+def test_what_stood_once_is_in_doubt_and_never_down(tmp_path, night, hour):
+    minutes = night.gap_s // 60
+    silent = set(range(minutes)) if hour == "second" else set(range(-minutes, 0))
+    lines = night.lines(silent=silent)
+    assert night.account(tmp_path, lines, night.manager(**FROM_THE_START)) == (0, 0, 0, minutes, 540)
+    ten = night.lines(silent=set(range(5, 15)))
+    assert night.account(tmp_path, ten, night.manager(**FROM_THE_START)) == (0, 0, 0, 10, 540)
+
+
+def test_silence_in_both_hours_is_downtime(tmp_path, night):
+    minutes = night.gap_s // 60
+    silent = set(range(5, 15)) | {m - minutes for m in range(5, 15)}
+    assert night.account(tmp_path, night.lines(silent=silent), night.manager(**FROM_THE_START)) == (0, 20, 0, 0, 540)
+
+
+def test_in_order_the_manager_is_exact(tmp_path, night):
+    """Between the heartbeats of one file."""
+    at_s = night.gap_s // 2
+    events = night.manager(created=at_s, routed=at_s, moved=at_s + 90)
+    lines = [line for pair in zip(night.lines(0), night.lines(1, over=set(range(60))), strict=True) for line in pair]
+    order = sorted(
+        [
+            (night.change_s + s, i, event)
+            for i, (s, event) in enumerate(zip((at_s, at_s, at_s + 90), events, strict=True))
+        ]
+        + [(night.start_s + 60 * (i // 2), 9, line) for i, line in enumerate(lines)],
+        key=lambda item: item[:2],
+    )
+    overload = 60 * 60 - at_s - 90
+    want = (round(overload / 60, 6), 0, 0, 0, 300 - at_s / 60)
+    assert night.account(tmp_path, [line for _, _, line in order]) == want
+
+
+def test_a_route_in_doubt_is_unknown_until_it_is_known(tmp_path, night):
+    minutes = night.gap_s // 60
+    events = night.manager(**FROM_THE_START, moved=60)
+    servers = [*night.lines(0), *night.lines(1, over=set(range(-200, 200)))]
+    random.Random(3).shuffle(events)
+    over = night.account(tmp_path, servers, events)
+    assert over == (199, 0, 0, minutes, 540)
+
+
+def test_a_creation_and_a_deletion_in_doubt_are_unknown(tmp_path, night):
+    minutes = night.gap_s // 60
+    silent = night.lines(silent=set(range(-minutes, minutes)))
+    made = night.manager(created=-60 * minutes + 60, routed=-60 * minutes + 60)
+    overload, silent_minutes, unrouted, unknown, lifetime = night.account(tmp_path, silent, made)
+    assert (overload, unrouted, unknown, lifetime) == (0, 0, minutes, 300 + minutes - 1)
+    assert silent_minutes == minutes - 1  # after both of its instants
+    gone = night.manager(**FROM_THE_START, deleted=60)
+    assert night.account(tmp_path, night.lines(), gone) == (0, 0, 0, minutes, 241)
+
+
+def test_times_with_a_zone_are_in_no_doubt(tmp_path, night):
+    silent = set(range(5, 15))
+    lines = night.lines(silent=silent)
+    for line, time_s in zip(
+        lines,
+        [s for s in range(night.start_s, night.end_s, 60) if (s - night.change_s) // 60 not in silent],
+        strict=True,
+    ):
+        line["time"] = datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert night.account(tmp_path, lines, night.manager(**FROM_THE_START)) == (0, 10, 0, 0, 540)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+def test_the_night_that_skips_an_hour_has_no_downtime(tmp_path, zone):
+    change = {"Europe/Berlin": "2024-03-31T01:00:00Z", "America/New_York": "2024-03-10T07:00:00Z"}[zone]
+    spring = Night(zone, change, 3600)
+    assert spring.account(tmp_path, spring.lines() + spring.manager(**FROM_THE_START)) == (0, 0, 0, 0, 540)
