@@ -82,7 +82,7 @@ class Kept:
     def _new_stream(self, state: StreamState | None) -> Stream:
         source = self._source
         stream = Stream(source.compare, source.limits, baseline=source.baseline, state=state)
-        stream.expect(source.builds, source.codes)
+        stream.expect(source.builds, source.known_codes())
         return stream
 
     def _new_tail(self, position: bytes | None) -> Tail | None:

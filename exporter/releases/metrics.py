@@ -42,9 +42,9 @@ class Intake(Protocol):
         """Answers to HTTP requests, by status."""
 
 
-def code_name(code: int) -> str:
+def code_name(code: str) -> str:
     """A code as a label."""
-    return "other" if code == OTHER_CODE else str(code)
+    return "other" if code == OTHER_CODE else code
 
 
 def families(name: str, stream: Stream, intake: Intake) -> Iterator[Family]:
@@ -64,7 +64,8 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, intake: Inta
     state = stream.state
     for build, totals in state.totals.items():
         for code, count in totals.items():
-            found[catalogue.ERRORS][name, build, code_name(code)] = count
+            key = (name, build, code_name(code))  # a record may have the code "other", too
+            found[catalogue.ERRORS][key] = found[catalogue.ERRORS].get(key, 0) + count
     found[catalogue.RECORDS][name,] = state.accepted
     for reason, count in _failed(intake).items():
         found[catalogue.RECORDS_FAILED][name, reason] = count
@@ -135,7 +136,7 @@ def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: s
         (catalogue.ONSET_SCORE, onset),
     ):
         found[metric].update(zip(labels, detector.scores.tolist(), strict=False))
-        active = np.isin(codes, list(detector.active)).astype(int)
+        active = np.array([int(code in detector.active) for code in codes])
         found[catalogue.ALERT_ACTIVE].update(_with(labels, detector.name, active))
 
 

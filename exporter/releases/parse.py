@@ -2,7 +2,7 @@
 
 A timestamp is a clock time (`H:MM:SS`, seconds since the stream's midnight), an ISO time (UTC where it names no zone)
 or Unix seconds. Fractions of a second are cut off: the smallest unit of this system is one second. Error codes are
-integers and may be negative. The data set's own spellings are all read: BOM, CR, LF or CRLF, header or none.
+text: numbers, hexadecimal, words. The data set's own spellings are all read: BOM, CR, LF or CRLF, header or none.
 """
 
 import re
@@ -13,6 +13,7 @@ from foundation.errors import BadRecord
 
 MAX_LINE_BYTES = 4096
 MAX_BUILD_CHARS = 100
+MAX_CODE_BYTES = 200
 DAY_S = 86_400
 CLOCK_LIMIT_S = 1000 * 3600
 """Times below this are clock times of the stream; Unix times have been larger since February 1970."""
@@ -22,7 +23,8 @@ LATEST_S = 99_999_999_999
 
 _CLOCK = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?\Z", re.ASCII)
 _UNIX = re.compile(r"\d{1,11}(?:\.\d+)?\Z", re.ASCII)
-_CODE = re.compile(r"[+-]?\d{1,9}\Z", re.ASCII)
+_WHOLE = re.compile(r"\+?(-?\d+)(?:\.0*)?\Z", re.ASCII)
+_INTEGER = re.compile(r"-?\d+\Z", re.ASCII)
 _HEADER = re.compile(rb"\s*\"?(time|timestamp|date)", re.IGNORECASE)
 
 
@@ -31,7 +33,7 @@ class Record(NamedTuple):
 
     time_s: int  # seconds since the stream's midnight, or Unix time, UTC
     build: str
-    code: int
+    code: str
 
 
 def parse_time(text: str) -> int:
@@ -57,11 +59,23 @@ def check_time(time_s: int, horizon_s: float) -> None:
         raise BadRecord("future", f"{time_s} lies too far ahead of this machine's clock")
 
 
-def parse_code(text: str) -> int:
-    """An error code. Raises BadRecord("code")."""
-    if not _CODE.match(text):
-        raise BadRecord("code", f"{text[:40]!r} is no error code: an integer is, as 3 or -17")
-    return int(text)
+def parse_code(text: str) -> str:
+    """An error code; whole numbers without a plus and without `.0`, so that 3, +3 and 3.0 are one code.
+
+    Zeros in front stay: `08001` and `8001` are two codes (SQLSTATE). Raises BadRecord("code").
+    """
+    if whole := _WHOLE.match(text):
+        text = "0" if whole[1] == "-0" else whole[1]
+    if not text or len(text) > MAX_CODE_BYTES or len(text.encode("utf-8", "replace")) > MAX_CODE_BYTES:
+        raise BadRecord("code", f"invalid error code {text[:40]!r}: expected 1 to {MAX_CODE_BYTES} bytes")
+    if not text.isprintable():
+        raise BadRecord("code", f"invalid error code {text[:40]!r}: expected printable text")
+    return text
+
+
+def code_key(code: str) -> tuple[int, int, str]:
+    """Sorts codes: whole numbers by value, then words."""
+    return (0, int(code), code) if _INTEGER.match(code) else (1, 0, code)
 
 
 def parse_build(text: str) -> str:

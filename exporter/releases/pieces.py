@@ -10,11 +10,12 @@ from typing import NamedTuple
 import msgspec
 
 from exporter.releases.compare.detectors import Alert, DetectorState
+from exporter.releases.earlier import unpack
 from exporter.releases.state import StreamState
 from exporter.releases.stream import Stream
 
 _COUNTS, _JUDGED, _SECOND = "stream", "judged", "second/"
-_Second = dict[str, dict[int, int]]
+_Second = dict[str, dict[str, int]]
 
 
 class Judged(msgspec.Struct):
@@ -40,19 +41,19 @@ def restore(saved: Mapping[str, bytes], make: Callable[[StreamState | None], Str
     if _COUNTS not in saved:
         return Restored(make(None), dict.fromkeys(filter(_is_piece, saved), "there are no counts to it"))
     try:
-        state = msgspec.msgpack.decode(saved[_COUNTS], type=StreamState)
+        state = unpack(saved[_COUNTS], StreamState)
     except msgspec.MsgspecError as exc:
         return Restored(make(None), dict.fromkeys(filter(_is_piece, saved), f"{_COUNTS}: {exc}"))
     unreadable = {}
     for key in saved:
         if key.startswith(_SECOND):
             try:
-                state.open[_second(key)] = msgspec.msgpack.decode(saved[key], type=_Second)
+                state.open[_second(key)] = unpack(saved[key], _Second)
             except (msgspec.MsgspecError, ValueError) as exc:
                 unreadable[key] = str(exc)
     if _JUDGED in saved:
         try:
-            judged = msgspec.msgpack.decode(saved[_JUDGED], type=Judged)
+            judged = unpack(saved[_JUDGED], Judged)
             whole = msgspec.structs.replace(state, **msgspec.structs.asdict(judged))
             return Restored(make(whole), unreadable)
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError) as exc:  # or what no detector of ours saved

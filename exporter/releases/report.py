@@ -31,12 +31,13 @@ from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.settings import DETECTORS, Settings, choose_baseline, make_detectors
 from exporter.releases.compare.statistics import Floats, log_evidence, p_values, q_values, rate_ratios
 from exporter.releases.compare.varying import Strata
+from exporter.releases.parse import code_key
 
 
 class CodeResult(msgspec.Struct, frozen=True, kw_only=True):
     """One code in one candidate build against the baseline. Times in seconds as the records have them."""
 
-    code: int
+    code: str
     candidate_build: str
     baseline: int
     candidate: int
@@ -162,7 +163,7 @@ class AlertLog:
         self._detectors = detectors
         self._ended: list[Alert] = []
 
-    def step(self, closed: Bins, codes: Sequence[int]) -> None:
+    def step(self, closed: Bins, codes: Sequence[str]) -> None:
         """Feed bins to each detector."""
         for detector in self._detectors:
             self._ended += [alert for kind, alert in detector.step(closed, codes) if kind == "inactive"]
@@ -170,12 +171,12 @@ class AlertLog:
     def alerts(self) -> list[Alert]:
         """All alerts by their start; those still active have no end."""
         active = [alert for detector in self._detectors for alert in detector.active.values()]
-        return sorted([*self._ended, *active], key=lambda a: (a.start_s, a.detector, a.code))
+        return sorted([*self._ended, *active], key=lambda a: (a.start_s, a.detector, code_key(a.code)))
 
 
-def _alarms(alerts: Iterable[Alert]) -> dict[int, int]:
+def _alarms(alerts: Iterable[Alert]) -> dict[str, int]:
     """Start of each code's first alert by evidence. alerts: in order."""
-    alarms: dict[int, int] = {}
+    alarms: dict[str, int] = {}
     for alert in alerts:
         if alert.detector == "evidence":
             alarms.setdefault(alert.code, alert.start_s)
@@ -183,7 +184,7 @@ def _alarms(alerts: Iterable[Alert]) -> dict[int, int]:
 
 
 def _compare(
-    build: str, codes: Sequence[int], figures: _Figures, settings: Settings, alarms: Mapping[int, int]
+    build: str, codes: Sequence[str], figures: _Figures, settings: Settings, alarms: Mapping[str, int]
 ) -> Iterator[CodeResult]:
     """One build's codes. alarms: start of each code's first alert by evidence."""
     errors, strata = figures.errors, figures.strata

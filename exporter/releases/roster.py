@@ -25,7 +25,7 @@ class Roster:
         self._expected: frozenset[str] = frozenset()
         self.places = {code: place for place, code in enumerate(state.codes)}
 
-    def expect(self, builds: Sequence[str], codes: Sequence[int]) -> None:
+    def expect(self, builds: Sequence[str], codes: Sequence[str]) -> None:
         """Builds and codes that are known beforehand: born at 0, and never folded."""
         self._expected = frozenset(builds)
         for build in builds:
@@ -35,7 +35,7 @@ class Roster:
             self._know(code)
         self.choose_baseline()
 
-    def fold(self, build: str, code: int, count: int) -> tuple[str, int]:
+    def fold(self, build: str, code: str, count: int) -> tuple[str, str]:
         """The build and code that so many records are counted as."""
         state, totals = self._state, self._state.totals
         if build not in totals:
@@ -83,7 +83,7 @@ class Roster:
         self.choose_baseline()
         return new
 
-    def _know(self, code: int) -> None:
+    def _know(self, code: str) -> None:
         if code not in self.places:
             self.places[code] = len(self._state.codes)
             self._state.codes.append(code)

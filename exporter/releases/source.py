@@ -6,7 +6,9 @@ from typing import Annotated
 import msgspec
 
 from exporter.releases.compare.settings import Settings
+from exporter.releases.parse import parse_code
 from exporter.releases.state import Limits
+from foundation.errors import BadRecord
 from foundation.grammar import Address
 from foundation.keys import address
 from foundation.secret import read_secret
@@ -21,7 +23,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     paths: list[str] = []
     baseline: str | None = None
     builds: list[str] = []
-    codes: list[int] = []
+    codes: list[str | int | float] = []
     token_file: str | None = None
     web_config_file: str | None = None
     max_records_per_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
@@ -31,6 +33,14 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def __post_init__(self) -> None:
         if not (self.http or self.tcp or self.paths):
             raise ValueError("nothing to read: expected http, tcp or paths")
+        self.known_codes()
+
+    def known_codes(self) -> list[str]:
+        """`codes` as records have them. Raises ValueError."""
+        try:
+            return [parse_code(str(code)) for code in self.codes]
+        except BadRecord as exc:
+            raise ValueError(str(exc)) from exc
 
 
 def read_token(path: str | None) -> str | None:

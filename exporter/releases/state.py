@@ -12,7 +12,7 @@ from exporter.releases.compare.presence import Presence
 from foundation.keys import duration
 
 OTHER_BUILD = "other"
-OTHER_CODE = 1_000_000_000  # no record can have it: codes have at most nine digits
+OTHER_CODE = ""  # no record can have it
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,8 +39,8 @@ class StreamState(msgspec.Struct, kw_only=True):
     retired: builds that have gone for long, in that order.
     """
 
-    totals: dict[str, dict[int, int]] = {}
-    open: dict[int, dict[str, dict[int, int]]] = {}
+    totals: dict[str, dict[str, int]] = {}
+    open: dict[int, dict[str, dict[str, int]]] = {}
     began_s: int | None = None
     closed_to_s: int | None = None
     due_s: int | None = None
@@ -52,11 +52,11 @@ class StreamState(msgspec.Struct, kw_only=True):
     late: int = 0
     folded: dict[str, int] = {}
     baseline: str | None = None
-    codes: list[int] = []
+    codes: list[str] = []
     detectors: dict[str, list[DetectorState]] = {}
     windows: dict[str, list[list[int]]] = {}
     spoken: dict[str, list[int]] = {}
     presence: dict[str, Presence] = {}
     retired: list[str] = []
-    transitions: dict[tuple[str, int, str, str], int] = {}
+    transitions: dict[tuple[str, str, str, str], int] = {}
     alerts: list[tuple[str, Alert]] = []

@@ -67,12 +67,12 @@ class Stream:
             self.detectors(build)
         self.state.detectors = {}  # it lives in the detectors now
 
-    def expect(self, builds: Sequence[str], codes: Sequence[int]) -> None:
+    def expect(self, builds: Sequence[str], codes: Sequence[str]) -> None:
         """Builds and codes that are known beforehand: born at 0, and never folded."""
         self._roster.expect(builds, codes)
 
     def take(
-        self, counts: Mapping[tuple[int, str, int], int], most_bins: int | None = None
+        self, counts: Mapping[tuple[int, str, str], int], most_bins: int | None = None
     ) -> tuple[Taken, list[Turn]]:
         """Count records by (time, build, code), and close the bins that they make due, `most_bins` at most."""
         state = self.state
@@ -130,7 +130,7 @@ class Stream:
             most_bins = most_bins and most_bins - 1
         return turns
 
-    def codes(self) -> list[int]:
+    def codes(self) -> list[str]:
         """The codes compared, in the order in which they were first seen; the folded ones are not."""
         return self.state.codes
 
@@ -166,7 +166,7 @@ class Stream:
             return time_s
         return time_s + max(0, round((newest - time_s) / DAY_S)) * DAY_S
 
-    def _count(self, time_s: int, build: str, code: int, count: int) -> None:
+    def _count(self, time_s: int, build: str, code: str, count: int) -> None:
         state = self.state
         totals = state.totals[build]
         totals[code] = totals.get(code, 0) + count
@@ -252,7 +252,7 @@ class Stream:
         del window[: -2 * WINDOW_BINS]
         return turns
 
-    def _columns(self, rows: Sequence[Mapping[str, Mapping[int, int]]], build: str) -> Counts:
+    def _columns(self, rows: Sequence[Mapping[str, Mapping[str, int]]], build: str) -> Counts:
         """One build's counts. (seconds, codes)."""
         counts = np.zeros((len(rows), len(self.state.codes) + 1), np.int64)  # the last column: folded codes
         for i, row in enumerate(rows):

@@ -33,11 +33,11 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self.counts: Counter[tuple[int, str, int]] = Counter()
+        self.counts: Counter[tuple[int, str, str]] = Counter()
         self.failed: Counter[str] = Counter()
         self.set_aside: list[SetAside] = []
         self._times: dict[bytes, int] = {}
-        self._pairs: dict[bytes, tuple[str, int]] = {}
+        self._pairs: dict[bytes, tuple[str, str]] = {}
 
     def add_lines(self, lines: Iterable[bytes], horizon_s: float = math.inf) -> None:
         """Count lines without their ends; a bad one, or one past `horizon_s`, is counted by reason and set aside."""
@@ -52,7 +52,7 @@ class Tally:
                 continue
             self.counts[key] += times
 
-    def _read(self, line: bytes) -> tuple[int, str, int]:
+    def _read(self, line: bytes) -> tuple[int, str, str]:
         """A line by its two halves, each parsed once; what does not split so goes to the full parser."""
         first, tab, rest = line.partition(b"\t")
         if not tab:

@@ -9,6 +9,7 @@ import msgspec
 from exporter.releases.caveats import Unsteady
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import log_evidence
+from exporter.releases.parse import code_key
 from exporter.releases.report import CodeResult, Report
 from exporter.releases.times import show_time
 
@@ -125,8 +126,8 @@ def _action(report: Report, *, worse: set[Any], doubtful: set[Any], risen: set[A
     return "Nothing in these errors speaks against going on."
 
 
-def _codes(pairs: set[Any]) -> list[Any]:
-    return sorted({code for _, code in pairs}, key=lambda code: (isinstance(code, str), code))
+def _codes(pairs: set[Any]) -> list[str]:
+    return sorted({code for _, code in pairs}, key=code_key)
 
 
 def _names(report: Report, places: Sequence[int]) -> list[Any]:

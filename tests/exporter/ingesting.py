@@ -21,7 +21,7 @@ def counted(system):
 
 LINES = b"0:00:01\t5.1\t3\n0:00:01\t5.1\t3\n0:00:02,5.2,-4\n"
 
-WANT = {("5.1", 3): 2, ("5.2", -4): 1}
+WANT = {("5.1", "3"): 2, ("5.2", "-4"): 1}
 
 
 async def send(port, data, tls=None):

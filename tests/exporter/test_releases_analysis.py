@@ -41,10 +41,10 @@ def test_the_tasks_data_set_gives_its_known_totals_and_alert(name):
     printed = [
         (a.alert.start_s, a.alert.stop_s, a.alert.value, a.alert.threshold)
         for a in found.alerts
-        if a.alert.code == 3 and a.alert.detector == "mean-threshold" and a.alert.start_s == 3540
+        if a.alert.code == "3" and a.alert.detector == "mean-threshold" and a.alert.start_s == 3540
     ]
     assert printed == [(3540, 3580, 1.9000000000000004, 1.25)]
-    assert {a.alert.code for a in found.alerts if a.alert.detector == "evidence"} == {2, 3, 4}
+    assert {a.alert.code for a in found.alerts if a.alert.detector == "evidence"} == {"2", "3", "4"}
 
 
 @pytest.mark.parametrize(("y", "x"), [(0, 13), (2, 19), (5, 26), (10, 36)])

@@ -173,7 +173,7 @@ async def test_an_error_in_counting_acknowledges_nothing_and_the_same_again_coun
 async def test_bins_that_are_due_when_the_exporter_ends_are_closed_by_the_next(start_releases, tmp_path):
     """It was killed in the middle of a replay."""
     stream = Stream(Settings(), Limits())
-    stream.take({(second, build, 3): 1 for second in range(1200) for build in ("5.1", "5.2")}, 0)
+    stream.take({(second, build, "3"): 1 for second in range(1200) for build in ("5.1", "5.2")}, 0)
     assert stream.behind() > 100
     with Checkpoint(tmp_path / "exporter.db", SystemClock()) as checkpoint:
         checkpoint.commit_now("releases/app", Changes(Pieces(stream).changes()[0], everything=True))

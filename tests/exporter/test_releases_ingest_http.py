@@ -50,7 +50,10 @@ async def test_every_spelling_of_a_body_counts_the_same(start_releases, body, he
 async def test_refused_lines_are_told_with_number_and_reason_and_the_rest_is_taken(start_releases):
     system = await start_releases()
     url, _ = urls(system)
-    async with ClientSession() as client, client.post(url, data=b"0:00:01\t5.1\t3\nnonsense\n1\t5.1\tx\n") as response:
+    async with (
+        ClientSession() as client,
+        client.post(url, data=b"0:00:01\t5.1\t3\nnonsense\n1\t5.1\t\x01\n") as response,
+    ):
         answer = await response.json()
     assert (answer["taken"], answer["refused_count"]) == (1, 2)
     assert [(r["line"], r["reason"]) for r in answer["refused"]] == [(2, "fields"), (3, "code")]

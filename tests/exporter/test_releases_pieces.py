@@ -9,13 +9,13 @@ from exporter.checkpoint import Changes
 from exporter.releases.compare.settings import Settings
 from exporter.releases.ingest.answers import KEYS_REMEMBERED, Answer, Answers
 from exporter.releases.pieces import Pieces, restore
-from exporter.releases.state import Limits, StreamState
+from exporter.releases.state import OTHER_CODE, Limits, StreamState
 from exporter.releases.stream import Stream
 
 LIMITS = Limits(lateness_s=30, max_codes=40)
 TAKE = st.tuples(
     st.dictionaries(
-        st.tuples(st.integers(0, 200), st.sampled_from(["5.1", "5.2"]), st.integers(0, 3)),
+        st.tuples(st.integers(0, 200), st.sampled_from(["5.1", "5.2"]), st.sampled_from("0123")),
         st.integers(1, 20),
         max_size=8,
     ),
@@ -60,11 +60,11 @@ def test_pieces_make_the_whole(steps):
 def test_a_commit_puts_the_seconds_that_changed_and_no_others():
     stream = make()
     pieces = Pieces(stream)
-    stream.take({(second, "5.1", 3): 1 for second in range(100, 120)})
+    stream.take({(second, "5.1", "3"): 1 for second in range(100, 120)})
     assert len(pieces.changes()[0]) == 20 + 2
-    stream.take({(119, "5.1", 3): 1})
+    stream.take({(119, "5.1", "3"): 1})
     assert pieces.changes()[0].keys() == {"stream", "second/119"}
-    stream.take({(141, "5.1", 3): 1})
+    stream.take({(141, "5.1", "3"): 1})
     puts, gone = pieces.changes()
     assert puts.keys() == {"stream", "judged", "second/141"}
     assert sorted(gone) == [f"second/{second}" for second in range(100, 110)]
@@ -81,9 +81,9 @@ DAMAGE = {
 @pytest.mark.parametrize("how", ["no-msgpack", "another-type", "absent"])
 def test_what_cannot_be_read_begins_anew_and_all_else_goes_on(key, how):
     stream = make()
-    stream.take({(second, build, 3): 1 for second in range(60) for build in ("5.1", "5.2")})
+    stream.take({(second, build, "3"): 1 for second in range(60) for build in ("5.1", "5.2")})
     stream.flush()
-    stream.state.open |= {118: {"5.1": {3: 1}}, 119: {"5.1": {3: 1}}}
+    stream.state.open |= {118: {"5.1": {"3": 1}}, 119: {"5.1": {"3": 1}}}
     disk = Pieces(stream).changes(everything=True)[0]
     damage = {"no-msgpack": b"\xc1", "another-type": msgspec.msgpack.encode(["of another", "release"])}
     saved = disk | {key: damage[how]} if how != "absent" else {one: disk[one] for one in disk.keys() - {key}}
@@ -92,13 +92,13 @@ def test_what_cannot_be_read_begins_anew_and_all_else_goes_on(key, how):
     if how == "absent":
         unreadable = unreadable - {key} if key == "stream" else set()
     assert (restored.unreadable.keys(), restored.stream.state.accepted) == (unreadable, accepted)
-    restored.stream.take({(300, "5.1", 3): 1, (300, "5.2", 3): 1})  # it can go on
+    restored.stream.take({(300, "5.1", "3"): 1, (300, "5.2", "3"): 1})  # it can go on
     assert restored.stream.state.accepted == accepted + 2
 
 
 def test_detectors_of_another_release_begin_anew():
     stream = make()
-    stream.take({(second, build, 3): 1 for second in range(60) for build in ("5.1", "5.2")})
+    stream.take({(second, build, "3"): 1 for second in range(60) for build in ("5.1", "5.2")})
     stream.flush()
     saved = Pieces(stream).changes()[0]
     saved["judged"] = saved["judged"].replace(b"totals", b"tokens")
@@ -138,3 +138,32 @@ def test_an_answer_that_cannot_be_read_is_forgotten_and_the_others_are_not():
     answers = Answers(answers.changes()[0] | {"key/1": b"\xc1", "stream": b"\xc1"})
     assert answers.unreadable.keys() == {"key/1"}
     assert [answers.get(str(n)) is not None for n in range(3)] == [True, False, True]
+
+
+def as_numbers(value):
+    """What an exporter kept whose codes were whole numbers."""
+    if isinstance(value, dict):
+        named = {
+            k: int(v) if k == "code" else list(map(int, v)) if k == "codes" else as_numbers(v) for k, v in value.items()
+        }
+        return {as_number(key): member for key, member in named.items()}
+    return [as_numbers(one) for one in value] if isinstance(value, list) else value
+
+
+def as_number(key):
+    if isinstance(key, tuple):
+        return tuple(map(as_number, key))
+    return 1_000_000_000 if key == "" else int(key) if key in {"0", "3"} else key
+
+
+def test_counts_that_were_kept_with_whole_numbers_for_codes_go_on():
+    stream = make()
+    stream.take({(second, build, "3"): 9 if build == "5.2" else 3 for second in range(99) for build in ("5.1", "5.2")})
+    stream.take({(120, "5.1", "0"): 1})
+    stream.state.totals["5.1"][OTHER_CODE] = 7
+    assert stream.state.transitions
+    disk = Pieces(stream).changes(everything=True)[0]
+    old = {key: msgspec.msgpack.encode(as_numbers(msgspec.msgpack.decode(value))) for key, value in disk.items()}
+    restored = restore(old, make)
+    assert (whole(restored.stream), restored.unreadable) == (whole(restore(disk, make).stream), {})
+    assert old != disk

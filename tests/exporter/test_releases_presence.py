@@ -47,7 +47,7 @@ def test_a_candidate_that_is_worse_and_taken_back_does_not_stay_in_alarm():
     """Its silence beside a baseline that goes on is told, and its alert ends."""
     worse = [(b"5.2", 0, 300)] * 4
     found = analyse(table_of((b"5.1", 0, 900), *worse), Settings(), detectors=["evidence"])
-    assert [f.alert.code for f in found.alerts] == [0, 1, 2, 3]
+    assert [f.alert.code for f in found.alerts] == ["0", "1", "2", "3"]
     assert all(f.alert.stop_s and f.alert.stop_s < 400 for f in found.alerts)
     assert found.silent == [("5.2", 300, 900)]
 

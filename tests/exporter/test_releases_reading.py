@@ -58,7 +58,9 @@ def test_arrays_and_single_lines_count_alike(text, piece):
 
 
 def test_the_first_lines_set_aside_are_the_first_that_are_bad():
-    text = b"".join(b"0:00:01\t5.1\t%s\n" % (b"x%d" % n if n % 2 else b"y" * 100 + b"%d" % n) for n in range(30))
+    text = b"".join(
+        b"0:00:01\t5.1\t%s\n" % (b"\x01%d" % n if n % 2 else b"y" * 2 * MAX_BYTES + b"\x01%d" % n) for n in range(30)
+    )
     reading = Reading()
     reading.add(text)
     assert [bad.line for bad in reading.end().set_aside] == [line.decode() for line in text.split(b"\n")[:20]]

@@ -52,12 +52,12 @@ def test_json_has_the_promised_keys_and_the_worse_code():
     same, worse = tree["codes"]
     promised = {"code", "baseline", "candidate", "rate_ratio", "rate_ratio_low", "rate_ratio_high", "p_value"}
     assert promised | {"q_value", "evidence", "alarm_at"} <= worse.keys()
-    assert (same["code"], same["baseline"], same["candidate"], same["alarm_at"]) == (3, 600, 600, None)
-    assert (worse["code"], worse["baseline"], worse["candidate"], worse["rate_ratio"]) == (4, 600, 1800, 3.0)
+    assert (same["code"], same["baseline"], same["candidate"], same["alarm_at"]) == ("3", 600, 600, None)
+    assert (worse["code"], worse["baseline"], worse["candidate"], worse["rate_ratio"]) == ("4", 600, 1800, 3.0)
     assert worse["rate_ratio_low"] < 3 < worse["rate_ratio_high"]
     evidence = [alert for alert in tree["alerts"] if alert["detector"] == "evidence"]
     assert {"code", "detector", "start", "stop", "value", "threshold"} <= evidence[0].keys()
-    assert [(a["code"], a["start"], a["stop"]) for a in evidence] == [(4, worse["alarm_at"], None)]
+    assert [(a["code"], a["start"], a["stop"]) for a in evidence] == [("4", worse["alarm_at"], None)]
     assert (tree["input"]["records"], tree["input"]["seconds"], tree["input"]["failed"]) == (3600, 600, {})
 
 

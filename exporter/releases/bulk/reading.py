@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from exporter.releases.bulk.fields import BAD, MAX_BYTES, PADDING, Ints, alike, clock_times, words
 from exporter.releases.bulk.table import Table
-from exporter.releases.parse import LineSplitter, parse_build, parse_code, parse_time, version_key
+from exporter.releases.parse import LineSplitter, code_key, parse_build, parse_code, parse_time, version_key
 from exporter.releases.tally import SetAside, Tally
 from foundation.errors import BadRecord, ConfigError
 
@@ -60,7 +60,7 @@ class Reading:
         self._odd = Tally()  # the lines that are parsed one by one
         self._times: dict[bytes, int] = {}
         self._places: dict[bytes, int] = {}
-        self._pairs: dict[tuple[str, int], int] = {}
+        self._pairs: dict[tuple[str, str], int] = {}
         self._builds: set[str] = set()
         self._keys: list[Ints] = []  # second << _PAIR_BITS | pair
         self._counts: list[Ints] = []
@@ -83,7 +83,7 @@ class Reading:
         """What was counted so far."""
         self._compact()
         builds = sorted(self._builds, key=version_key)
-        codes = sorted({code for _, code in self._pairs})
+        codes = sorted({code for _, code in self._pairs}, key=code_key)
         build_at = {build: place for place, build in enumerate(builds)}
         code_at = {code: place for place, code in enumerate(codes)}
         rank = np.array([build_at[b] * len(codes) + code_at[c] for b, c in self._pairs], np.int64)
@@ -138,7 +138,7 @@ class Reading:
             self._places[field] = known
         return known
 
-    def _pair(self, build: str, code: int) -> int:
+    def _pair(self, build: str, code: str) -> int:
         self._builds.add(build)
         if len(self._builds) > MOST_BUILDS or len(self._pairs) >= MOST_PAIRS:
             raise ConfigError(

@@ -17,7 +17,7 @@ class Table(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """
 
     builds: list[str]
-    codes: list[int]
+    codes: list[str]
     second: Ints
     build: Ints
     code: Ints

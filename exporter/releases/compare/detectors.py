@@ -62,7 +62,7 @@ class Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """
 
     detector: str
-    code: int
+    code: str
     start_s: int
     stop_s: int | None
     value: float
@@ -84,13 +84,13 @@ class Detector(Protocol):
     """
 
     name: str
-    active: dict[int, Alert]
+    active: dict[str, Alert]
 
     @property
     def scores(self) -> Floats:
         """What is compared with the threshold, by code's place."""
 
-    def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
+    def step(self, closed: Bins, codes: Sequence[str]) -> list[Change]:
         """What these bins change, in their order; `codes` name the columns of their counts."""
 
     def saved(self) -> "DetectorState":
@@ -103,7 +103,7 @@ class Detector(Protocol):
 class DetectorState(msgspec.Struct):
     """A detector's memory: its alerts, its scores where they don't follow from the rest, and its arrays as lists."""
 
-    active: dict[int, Alert]
+    active: dict[str, Alert]
     scores: list[float]
     arrays: dict[str, list[list[float]]] = {}
 

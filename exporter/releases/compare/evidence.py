@@ -48,7 +48,7 @@ class Evidence:
         self._cleared = np.zeros((2, 0), np.int64)  # totals when the code's last alert ended
         self._recovery = np.zeros(0)  # of codes with an alert, else 0
         self._quiet = np.zeros(0, np.int64)  # likewise
-        self.active: dict[int, Alert] = {}
+        self.active: dict[str, Alert] = {}
 
     @property
     def scores(self) -> Floats:
@@ -57,7 +57,7 @@ class Evidence:
             return self._mixture.log_evidence()
         return log_evidence(Pair(*(self.totals - self._cleared)), exposure=self._exposure)
 
-    def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
+    def step(self, closed: Bins, codes: Sequence[str]) -> list[Change]:
         """Which codes' evidence crossed the threshold in these bins, and which have recovered."""
         self._grow(len(codes))
         places = {code: place for place, code in enumerate(codes)}
@@ -123,7 +123,7 @@ class Evidence:
         self._recovery[active] = np.maximum(0.0, self._recovery[active] - loss)
         self._quiet[active] = np.where(candidate > 0, 0, self._quiet[active] + int(came.candidate.any()))
 
-    def _recovered(self, places: Mapping[int, int]) -> list[tuple[int, int]]:
+    def _recovered(self, places: Mapping[str, int]) -> list[tuple[str, int]]:
         """Codes whose alert ends, with their places."""
         return [
             (code, places[code])
@@ -131,7 +131,7 @@ class Evidence:
             if self._recovery[places[code]] >= RECOVERED or self._quiet[places[code]] >= self._quiet_bins
         ]
 
-    def _begin(self, code: int, start_s: int, score: float, text: str) -> Change:
+    def _begin(self, code: str, start_s: int, score: float, text: str) -> Change:
         self.active[code] = Alert(
             detector=self.name,
             code=code,
@@ -143,7 +143,7 @@ class Evidence:
         )
         return Change("active", self.active[code])
 
-    def _end(self, code: int, stop_s: int) -> Change:
+    def _end(self, code: str, stop_s: int) -> Change:
         return Change("inactive", msgspec.structs.replace(self.active.pop(code), stop_s=stop_s))
 
     def _clear(self, place: int, at: int, totals: Counts, scores: Floats) -> None:

@@ -35,10 +35,10 @@ class MeanThreshold:
         self._starts: list[int] = []  # of the last bins, as many as a window has besides its newest
         self._idle: list[float] = []  # the value of each for a code that had no error in it
         self._window: list[Floats] = []
-        self.active: dict[int, Alert] = {}
+        self.active: dict[str, Alert] = {}
         self.scores = np.ones(0)
 
-    def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
+    def step(self, closed: Bins, codes: Sequence[str]) -> list[Change]:
         """What these bins change: an alert for each code's window that is above the threshold."""
         values, idle = _values(closed, self._exposure)
         before = [grown(row, len(codes), fill) for row, fill in zip(self._window, self._idle, strict=True)]
@@ -55,7 +55,7 @@ class MeanThreshold:
         self.scores = means[-1]
         return self._turns(means, starts, codes, closed.bin_s)
 
-    def _turns(self, means: Floats, starts: Sequence[int], codes: Sequence[int], bin_s: int) -> list[Change]:
+    def _turns(self, means: Floats, starts: Sequence[int], codes: Sequence[str], bin_s: int) -> list[Change]:
         """Alerts by windows' means. (windows, codes)."""
         changes: list[Change] = []
         text = f"mean of {self._bins} bins of {bin_s} s"

@@ -26,10 +26,10 @@ class Onset:
         self.threshold = math.log(max(1, watched) * 3600 / bin_s / alpha)
         self._ratio, self._exposure = ratio, exposure
         self._rising = np.zeros(0)  # start of the bin in which the score last left zero
-        self.active: dict[int, Alert] = {}
+        self.active: dict[str, Alert] = {}
         self.scores = np.zeros(0)
 
-    def step(self, closed: Bins, codes: Sequence[int]) -> list[Change]:
+    def step(self, closed: Bins, codes: Sequence[str]) -> list[Change]:
         """Which codes' scores reached the threshold in these bins, and which fell back to zero."""
         sums = closed.sums()
         steps = cusum_steps(self._ratio, self._exposure, closed.exposure)
@@ -46,7 +46,7 @@ class Onset:
         self.scores = scores
         return changes
 
-    def _turns(self, end_s: int, codes: Sequence[int]) -> list[Change]:
+    def _turns(self, end_s: int, codes: Sequence[str]) -> list[Change]:
         """What one bin changes."""
         changes = []
         for place in np.flatnonzero(self.scores >= self.threshold).tolist():
@@ -60,7 +60,7 @@ class Onset:
                 changes.append(Change("inactive", alert))
         return changes
 
-    def _alert(self, code: int, place: int) -> Alert:
+    def _alert(self, code: str, place: int) -> Alert:
         start_s = int(self._rising[place])
         return Alert(
             detector=self.name,

@@ -30,7 +30,7 @@ class JsonRecord(msgspec.Struct, forbid_unknown_fields=True):
 
     timestamp: str | int | float
     build_version: str
-    error_code: int
+    error_code: str | int | float
 
     def line(self) -> bytes:
         """The record as a line of text. What is no Unicode stays none, for the parser to refuse."""

@@ -70,7 +70,7 @@ def _finite(value: float) -> float | None:
 class _Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An alert as JSON has it."""
 
-    code: int
+    code: str
     detector: str
     build: str
     start: str | None

@@ -26,6 +26,7 @@ FEW = 2.0
 """Errors added to both builds: 5 against 0 is no reason for the darkest red, 50 against 5 is."""
 WANTED_EVENTS = 7.0
 MOST_COLUMNS = 240
+CODE_CHARS = 30  # of a code beside its row
 MOST_CELLS_WIDE = 50_000
 NICE_S = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
 FORMATS = (".png", ".svg", ".pdf", ".jpg")
@@ -36,7 +37,7 @@ class Cells(NamedTuple):
 
     start_s: int
     column_s: int
-    codes: list[int]
+    codes: list[str]
     counts: Pair[NDArray[np.int64]]
 
     @property
@@ -146,12 +147,21 @@ def _colours() -> Any:
 def _label(axis: Any, panel: Cells, title: str) -> None:
     every = max(1, len(panel.codes) // 100)
     shown = range(0, len(panel.codes), every)
-    axis.set_yticks(shown, labels=[str(panel.codes[i]) for i in shown], fontsize=8 if len(panel.codes) <= 60 else 6)
+    axis.set_yticks(shown, labels=[_shown(panel.codes[i]) for i in shown], fontsize=8 if len(panel.codes) <= 60 else 6)
     ticks = range(0, panel.columns, max(1, panel.columns // 12))
     axis.set_xticks(ticks, labels=[show_time(panel.start_s + i * panel.column_s) or "" for i in ticks], fontsize=8)
     axis.set_ylabel("error code")
     text = f"{title}; grey: fewer than {LEAST_EVENTS} errors; triangle: alarm"
     axis.set_title(text, fontsize=10, loc="left", parse_math=False)  # a build's name may hold a $
+
+
+def shortened(code: str, chars: int) -> str:
+    """A code in so many characters, its end cut off where it is longer."""
+    return code if len(code) <= chars else f"{code[: chars - 1]}…"
+
+
+def _shown(code: str) -> str:
+    return shortened(code, CODE_CHARS).replace("$", r"\$")  # not a formula
 
 
 def _mark(axis: Any, panel: Cells, alerts: Sequence[Alert]) -> None:

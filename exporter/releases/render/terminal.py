@@ -15,7 +15,7 @@ from rich.text import Text
 from exporter.releases.bulk.reading import Input, Reading
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.pair import Pair
-from exporter.releases.render.picture import MOST_COLUMNS, Cells, cells
+from exporter.releases.render.picture import MOST_COLUMNS, Cells, cells, shortened
 from exporter.releases.report import Analysis
 from exporter.releases.times import show_time
 from exporter.sources.tail import Batch, Tail
@@ -105,7 +105,7 @@ def frame(table: Table, analysis: Analysis, console: Console) -> Group:
     lines = [Text(title)]
     for row in rows:
         alarmed = any(f.alert.stop_s is None and f.alert.code == grid.codes[row] for f in analysis.alerts)
-        line = Text(f"{grid.codes[row]:>9}{'!' if alarmed else ' '} ")
+        line = Text(f"{shortened(grid.codes[row], 9):>9}{'!' if alarmed else ' '} ")
         for value in shown[row].tolist():
             line.append(*cell(value, coloured=coloured))
         lines.append(line)

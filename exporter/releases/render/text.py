@@ -37,7 +37,8 @@ def as_text(report: Report) -> str:
 
 def code_table(analysis: Analysis) -> str:
     """A line for each code, the one with the most evidence first."""
-    head = f"{'code':>10} {'build':>18} {'baseline':>9} {'candidate':>9} {'ratio':>8} {'95 % interval':>19}"
+    wide = max([10, *(len(r.code) for r in analysis.codes)])
+    head = f"{'code':>{wide}} {'build':>18} {'baseline':>9} {'candidate':>9} {'ratio':>8} {'95 % interval':>19}"
     rows = [head + f" {'q':>9} {'evidence':>9} {'alarm':>9}"]
     for r in sorted(analysis.codes, key=lambda r: -r.log_evidence):
         interval = f"{r.rate_ratio_low:.2f} - {'inf' if r.rate_ratio_high is None else f'{r.rate_ratio_high:.2f}'}"
@@ -45,7 +46,7 @@ def code_table(analysis: Analysis) -> str:
             "inf" if r.rate_ratio is None and r.candidate else "-" if r.rate_ratio is None else f"{r.rate_ratio:.3f}"
         )
         rows.append(
-            f"{r.code:>10} {r.candidate_build:>18} {r.baseline:>9} {r.candidate:>9} {ratio:>8} {interval:>19}"
+            f"{r.code:>{wide}} {r.candidate_build:>18} {r.baseline:>9} {r.candidate:>9} {ratio:>8} {interval:>19}"
             f" {r.q_value:>9.2g} {r.evidence:>9.2g} {show_time(r.alarm_at) or '-':>9}"
         )
     return "\n".join(rows)
