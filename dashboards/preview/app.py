@@ -118,7 +118,7 @@ class Preview:
         scrape_s = await self._scrape_s()
         around = span(asked.end_s, asked.range_s, POINTS, scrape_s)
         queries = [query for query in board.annotations.queries if query.expr]
-        texts = {**built_in(around, scrape_s), **found.texts}
+        texts = {**found.texts, **built_in(around, scrape_s)}  # the steps of the marks, not of the panels
         exprs = [substitute(query.expr, texts) for query in queries]
         answers = await asyncio.gather(*(self._prometheus.range(expr, around) for expr in exprs))
         return _json([marks(query, answer, around.step_s) for query, answer in zip(queries, answers, strict=True)])

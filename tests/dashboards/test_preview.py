@@ -165,6 +165,16 @@ async def test_annotations_are_asked_as_grafana_asks_them_with_the_choices_in_th
     assert got == {"name": "Firing", "colour": "orange", "panels": [], "exclude": False, "marks": marks, "left_out": 0}
 
 
+@pytest.mark.parametrize("points", [10, 1500])
+async def test_marks_have_their_own_steps_whatever_those_of_panels_are(prometheus, points):
+    """A start that is sought a panel's short step back falls between two of the marks' steps."""
+    starts = {"name": "Starts", "enable": True, "expr": "ALERTS unless ALERTS offset $__interval"}
+    async with client(prometheus, {**MARKED, "annotations": {"list": [starts]}}) as page:
+        status, _ = await told(page, f"/api/boards/marked/annotations?range=3600&points={points}")
+    assert status == 200
+    assert [(form["query"], form["step"]) for form in prometheus.asked] == [("ALERTS unless ALERTS offset 30s", "30")]
+
+
 @pytest.mark.parametrize(
     ("query", "want"),
     [
