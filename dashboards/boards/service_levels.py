@@ -139,7 +139,7 @@ def budgets() -> style.PanelBuilder:
             "slo": style.Column("Objective", least=140),
             "about": style.Column("Of", least=140),
             **{f"Value #{chr(65 + n)}": column for n, column in enumerate(figures)},
-            "board": style.Column("Look at", states=BOARDS, opens=to_board, width=100),
+            "board": style.Column("Look at", states=BOARDS, opens=to_board, width=115),
         },
         sort=(("Spent", True),),
         height=8,

@@ -105,7 +105,7 @@ async def test_a_panel_asks_its_own_queries_with_the_choices_in_them(page, prome
     status, frame = await told(page, f"{PANEL}?range=600&points=100&var-site=site&var-window=10s")
     assert status == 200
     assert (frame["step_s"], frame["points"]) == (5, 121)
-    assert frame["lines"][0]["name"] == "counted by the stats page"
+    assert frame["lines"][0]["name"] == "counted"
     assert frame["lines"][0]["values"] == [1.5, *[None] * 120]
     assert [form["query"] for form in prometheus.asked] == [
         'sum(rate(tidewatch_stats_responses_total{source=~"site"}[10s]))',
