@@ -80,6 +80,11 @@ class Prometheus:
         found: list[dict[str, Any]] = told.get("alerts", [])
         return found
 
+    async def has_alert_rules(self) -> bool:
+        """Whether there is a rule that could fire."""
+        told = _read(await self._ask("GET", "/api/v1/rules", {"type": "alert"}), dict[str, list[dict[str, Any]]])
+        return any(group.get("rules") for group in told.get("groups", []))
+
     async def scrape_interval_s(self) -> float:
         """The global scrape interval of its configuration."""
         told = _read(await self._ask("GET", "/api/v1/status/config", {}), dict[str, str])

@@ -125,6 +125,8 @@ class Preview:
 
     async def _alerts(self, _: web.Request) -> web.Response:
         active = await self._prometheus.alerts()
+        if not active and not await self._prometheus.has_alert_rules():
+            raise SourceError("Prometheus has no alert rules, so that none can fire")
         return _json(alert_list.firing(active, await self._silenced() if self._silenced else []))
 
     def _known_board(self, request: web.Request) -> Board:

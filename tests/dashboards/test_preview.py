@@ -31,6 +31,8 @@ class FakePrometheus:
     def __init__(self) -> None:
         self.asked: list[dict[str, str]] = []
         self.answer: dict[str, Any] | None = None
+        self.alerts = [{"state": "firing", "labels": {"alertname": "A", "severity": "page"}, "value": "1"}]
+        self.rules = [{"name": "A"}]
 
     async def start(self) -> TestServer:
         app = web.Application()
@@ -53,7 +55,9 @@ class FakePrometheus:
         if path.endswith("/config"):
             return {"yaml": "global: {scrape_interval: 2s}"}
         if path.endswith("/alerts"):
-            return {"alerts": [{"state": "firing", "labels": {"alertname": "A", "severity": "page"}, "value": "1"}]}
+            return {"alerts": self.alerts}
+        if path.endswith("/rules"):
+            return {"groups": [{"rules": self.rules}]}
         if path.endswith("/query"):
             return {"resultType": "vector", "result": [{"metric": {"code": "200"}, "value": [NOW_S, "NaN"]}]}
         pairs = [[float(form["start"]), "1.5"], [float(form["end"]), "+Inf"]]
@@ -343,6 +347,14 @@ async def test_addresses_of_boards_in_grafana_lead_to_the_same_boards_here(page)
 async def test_firing_alerts_are_told(page):
     status, [alert] = await told(page, "/api/alerts")
     assert (status, alert["name"], alert["severity"], alert["silenced"]) == (200, "A", "page", False)
+
+
+async def test_where_no_rule_is_loaded_nobody_says_that_all_is_well(page, prometheus):
+    prometheus.alerts = []
+    assert await told(page, "/api/alerts") == (200, [])
+    prometheus.rules = []
+    status, got = await told(page, "/api/alerts")
+    assert (status, got["error"]) == (502, "Prometheus has no alert rules, so that none can fire")
 
 
 def test_the_watchdog_is_left_out_silenced_alerts_come_last_and_pages_first():
