@@ -5,25 +5,31 @@ file first, and from there the way of every other file.
 """
 
 import asyncio
+import contextlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from exporter.stores.asking import MAX_SEARCH_CHARS, RANGE_NAMES, Asked, choose, parse_asked
+from exporter.stores.figures import group_table, keys_of, store_table
+from exporter.stores.formats import FORMATS, about, encode
 from exporter.stores.jobs import TooManyJobs
 from exporter.stores.live import Live
 from exporter.stores.load import Input
 from exporter.stores.openapi import DOCUMENT, SCRIPT
+from exporter.stores.pages import docs_page, store_page, stores_page
 from exporter.stores.parse import MAX_ID_CHARS
+from exporter.stores.ranges import Wanted
 from exporter.stores.render import to_json
+from exporter.stores.report import Report, StoreReport
 from exporter.stores.uploads import new_upload
-from foundation.errors import BadRecord, SourceError, StoreError
+from foundation.errors import BadRecord, ConfigError, SourceError, StoreError
 from foundation.jsonread import read_json
 from foundation.jsonslices import ArraySlices
-from foundation.page import render
 from foundation.web import Guard, WebPolicy
 from foundation.web.bodies import BodyError, aside, body_pieces, whole_body
 from foundation.web.headers import PAGE_CSP
@@ -32,7 +38,9 @@ MAX_POLLS_BYTES = 256 << 20  # unpacked; about 4 million polls, on their way to 
 MAX_JSON_BYTES = 32 << 20  # the same as JSON
 MAX_QUESTION_BYTES = 64 << 10
 UPLOADS = 4  # at a time
-_CSP = f"{PAGE_CSP}; connect-src 'self'; script-src 'self'"
+RANGES = 4  # reports of ranges at a time; the others are asked to come again
+_FORMS = PAGE_CSP.replace("form-action 'none'", "form-action 'self'")  # the search works without the script, too
+_CSP = f"{_FORMS}; connect-src 'self'; script-src 'self'"
 
 
 class JsonPoll(msgspec.Struct):
@@ -66,8 +74,11 @@ def build_api(live: Live) -> web.Application:
         router.add_route(method, "/get_report/{report_id}", api.get_report)
     router.add_post("/polls", api.polls)
     router.add_get("/stores/{store_id}", api.store)
+    router.add_get("/report", api.report)
+    router.add_get("/view/{store_id}", api.view)
     router.add_get("/openapi.json", _constant(msgspec.json.encode(DOCUMENT), "application/json"))
-    router.add_get("/", _constant(render("exporter.stores", "page.html").encode(), "text/html"))
+    router.add_get("/docs", _constant(docs_page(DOCUMENT).encode(), "text/html"))
+    router.add_get("/", api.index)
     router.add_get("/page.js", _constant(SCRIPT.encode(), "text/javascript"))
     return app
 
@@ -76,6 +87,7 @@ class _Api:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._uploads = asyncio.Semaphore(UPLOADS)
+        self._reports = asyncio.Semaphore(RANGES)
 
     async def trigger(self, _: web.Request) -> web.Response:
         """`/trigger_report`."""
@@ -123,12 +135,51 @@ class _Api:
         return _json({"status": "success", **answer})
 
     async def store(self, request: web.Request) -> web.Response:
-        """`/stores/{store_id}`."""
+        """`/stores/{store_id}`, of the last hour, day and week or of a range."""
         store_id = request.match_info["store_id"]
-        found = await self._live.store(store_id) if len(store_id) <= MAX_ID_CHARS else None
+        ranged = any(request.query.get(name, "").strip() for name in RANGE_NAMES)
+        found = await self._one(store_id, _asked(request).wanted if ranged else None)
+        return _json(to_json(store_id, found))
+
+    async def report(self, request: web.Request) -> web.Response:
+        """`/report`: the figures of all stores or groups over a range."""
+        asked = _asked(request)
+        async with self._turn():
+            report = await self._live.report(asked.wanted)
+            body, total = await asyncio.to_thread(_table_body, report, asked)
+        headers = {"X-Total-Count": str(total)}
+        if asked.form in ("csv", "parquet"):
+            headers["Content-Disposition"] = f'attachment; filename="stores.{asked.form}"'
+        charset = "utf-8" if asked.form == "csv" else None
+        return web.Response(body=body, content_type=FORMATS[asked.form], charset=charset, headers=headers)
+
+    async def index(self, request: web.Request) -> web.Response:
+        """`/`."""
+        asked = _asked(request)
+        async with self._turn():
+            report = await self._live.report(asked.wanted)
+            return _page(await asyncio.to_thread(stores_page, report, asked, request.query))
+
+    async def view(self, request: web.Request) -> web.Response:
+        """`/view/{store_id}`."""
+        store_id = request.match_info["store_id"]
+        found = await self._one(store_id, _asked(request).wanted)
+        return _page(await asyncio.to_thread(store_page, store_id, found, request.query))
+
+    async def _one(self, store_id: str, wanted: Wanted | None) -> StoreReport:
+        async with self._turn():
+            found = await self._live.store(store_id, wanted) if len(store_id) <= MAX_ID_CHARS else None
         if found is None:
             raise Problem(404, "No such store!")
-        return _json(to_json(store_id, found))
+        return found
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One of the few reports that may be made at a time. Raises Problem."""
+        if self._reports.locked():
+            raise Problem(503, f"{RANGES} reports of ranges are being made already", **{"Retry-After": "2"})
+        async with self._reports:
+            yield
 
 
 def api_guard(policy: WebPolicy, host: str) -> Guard:
@@ -202,6 +253,24 @@ def _write(file: Any, text: bytes) -> None:
     file.flush()
 
 
+def _asked(request: web.Request) -> Asked:
+    """What is asked of a range. Raises ConfigError."""
+    if any(len(value) > MAX_SEARCH_CHARS for value in request.query.values()):
+        raise ConfigError(f"a parameter is too long: expected at most {MAX_SEARCH_CHARS} characters")
+    return parse_asked(request.query)
+
+
+def _table_body(report: Report, asked: Asked) -> tuple[bytes, int]:
+    label = asked.group_by
+    table = group_table(report, keys_of(report, label, {}), label) if label else store_table(report)
+    rows, total = choose(table, asked)
+    return encode(rows, asked.form, {**about(report), "total": total}), total
+
+
+def _page(text: str) -> web.Response:
+    return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": _CSP})
+
+
 @web.middleware
 async def _problems(request: web.Request, handler: Any) -> web.StreamResponse:
     """Errors as JSON with a status."""
@@ -209,6 +278,8 @@ async def _problems(request: web.Request, handler: Any) -> web.StreamResponse:
         response: web.StreamResponse = await handler(request)
     except Problem as problem:
         response = problem.response
+    except ConfigError as exc:
+        response = _json({"status": str(exc)}, 400)
     except BodyError as exc:
         response = _json({"status": str(exc)}, exc.status, exc.headers)
     except web.RequestPayloadError:

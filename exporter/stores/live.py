@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 from exporter.catalogue import Family
 from exporter.sources.tail.watch import EventWaker, Waker
+from exporter.stores.asking import MAX_DAYS
 from exporter.stores.inbox import REST_S, RETRY_S, Inbox
 from exporter.stores.jobs import Asked, Jobs
 from exporter.stores.load import Input, Loaded, load
 from exporter.stores.metrics import Show, families, work_families
-from exporter.stores.report import Reporter, StoreReport, explain_store, resolve_as_of
+from exporter.stores.ranges import Wanted, find_range
+from exporter.stores.report import Report, Reporter, StoreReport, explain_store, resolve_as_of
 from exporter.stores.state import Database, one
 from exporter.stores.uploads import remove_left
 from foundation.clock import Clock
@@ -59,6 +61,7 @@ class Live:
         self.database = database
         self.settings = settings
         self._reporter = Reporter(database)
+        self._ranges = Reporter(database)  # its last one is kept beside the last of the windows
         self.jobs = Jobs(database, self._reporter, settings.asked, clock)
         self._clock = clock
         self._waker = waker or EventWaker()
@@ -109,10 +112,27 @@ class Live:
         await self._look_at_newest()
         return loaded
 
-    async def store(self, store_id: str) -> StoreReport | None:
-        """One store's report as it is now, None for one that nothing names. Raises StoreError."""
-        as_of_us, _ = await asyncio.to_thread(resolve_as_of, self.database, self.settings.asked.as_of, self._now_us())
-        return await asyncio.to_thread(explain_store, self.database, self.settings.asked.policy, as_of_us, store_id)
+    async def store(self, store_id: str, wanted: Wanted | None = None) -> StoreReport | None:
+        """One store's report as it is now, of a range where one is named; None for one that nothing names.
+
+        Raises StoreError, and ConfigError for a range that cannot be.
+        """
+        as_of_us = await self._as_of_us()
+        within = None if wanted is None else find_range(wanted, as_of_us, MAX_DAYS)
+        policy = self.settings.asked.policy
+        return await asyncio.to_thread(explain_store, self.database, policy, as_of_us, store_id, within)
+
+    async def report(self, wanted: Wanted) -> Report:
+        """All stores over a range, as it is now. Raises StoreError, and ConfigError for a range that cannot be."""
+        as_of_us = await self._as_of_us()
+        within = find_range(wanted, as_of_us, MAX_DAYS)
+        return await asyncio.to_thread(self._ranges.make, self.settings.asked.policy, as_of_us, within)
+
+    async def _as_of_us(self) -> int:
+        """The moment that reports are of, a whole minute of the clock, so that those of a minute are one."""
+        minute_us = self._now_us() // 60_000_000 * 60_000_000
+        as_of_us, _ = await asyncio.to_thread(resolve_as_of, self.database, self.settings.asked.as_of, minute_us)
+        return as_of_us
 
     def collect(self) -> Iterable[Family]:
         """Metric families, of the last report made for them."""

@@ -1,7 +1,9 @@
-"""The API's OpenAPI document, and the script of its page (`templates/page.html`). Constants."""
+"""The API's OpenAPI document, and the script of its pages. Constants."""
 
 from typing import Any
 
+from exporter.stores.asking import GROUPS, MAX_ROWS, MAX_SEARCH_CHARS
+from exporter.stores.formats import FORMATS
 from exporter.stores.parse import MAX_ID_CHARS
 
 _UUID = {"type": "string", "format": "uuid"}
@@ -56,6 +58,38 @@ def _get_report(method: str, parameters: list[dict[str, Any]], **more: Any) -> d
     }
 
 
+def _parameter(name: str, text: str, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": text, "schema": {"type": "string", **schema}}
+
+
+_CLOCK = "in the zone of each store, or of `tz`"
+_RANGE = [
+    _parameter("month", f"A month, as 2026-10, {_CLOCK}."),
+    _parameter("quarter", f"A quarter, as 2026-Q3, {_CLOCK}."),
+    _parameter("last", "So long before the newest poll, as 30d. Default: 7d."),
+    _parameter("from", f"A date or time that the range begins with, {_CLOCK} unless it names one."),
+    _parameter("to", "A date or time that it ends before. Default: the newest poll."),
+    _parameter("tz", "One zone for the range of all stores, as Europe/Berlin."),
+]
+_ROWS = [
+    _parameter("format", "Default: json.", enum=list(FORMATS)),
+    _parameter("group_by", "Groups in the place of stores.", enum=list(GROUPS)),
+    _parameter("q", "Rows whose store, zone or note holds this text alone.", maxLength=MAX_SEARCH_CHARS),
+    _parameter("sort", "The column that rows are in the order of, as availability_percent."),
+    _parameter("order", "Default: asc.", enum=["asc", "desc"]),
+    _parameter("limit", "Rows at most. Default: 1000.", type="integer", minimum=0, maximum=MAX_ROWS),
+    _parameter("offset", "Rows before the first.", type="integer", minimum=0, maximum=10**9),
+]
+_WRONG_RANGE = _answer("The range or another parameter cannot be; `status` says what would be right.")
+_TABLE = {
+    "description": "The rows. JSON has before them of what they are, all stores together, and what to read beside.",
+    "headers": {"X-Total-Count": {"description": "Rows that match.", "schema": {"type": "integer"}}},
+    "content": {
+        kind: {"schema": {"type": "object"} if kind == "application/json" else {"type": "string"}}
+        for kind in FORMATS.values()
+    },
+}
+
 _POLL = _object(
     store_id={"type": ["string", "integer"]},
     status={
@@ -107,20 +141,30 @@ DOCUMENT: dict[str, Any] = {
                 },
             }
         },
+        "/report": {
+            "get": {
+                "operationId": "get_range_report",
+                "summary": "Uptime of all stores over any range, in hours and percentages of business time.",
+                "parameters": [*_RANGE, *_ROWS],
+                "responses": {"200": _TABLE, "400": _WRONG_RANGE, "503": _BUSY},
+            }
+        },
         "/stores/{store_id}": {
             "get": {
                 "operationId": "get_store",
-                "summary": "One store: its windows, its time in intervals of one state, and the polls behind them.",
+                "summary": "One store: its windows or a range, its time in intervals of one state, and its polls.",
                 "parameters": [
+                    *_RANGE,
                     {
                         "name": "store_id",
                         "in": "path",
                         "required": True,
                         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_ID_CHARS},
-                    }
+                    },
                 ],
                 "responses": {
                     "200": _answer("The store.", {"type": "object"}),
+                    "400": _WRONG_RANGE,
                     "404": _answer("No file names this store."),
                     "503": _BUSY,
                 },
@@ -130,14 +174,55 @@ DOCUMENT: dict[str, Any] = {
 }
 
 SCRIPT = """'use strict';
-const state = document.getElementById('state');
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-document.getElementById('make').addEventListener('click', async () => {
+const form = document.getElementById('asking');
+let newest = 0;
+async function show(url) {
+  const turn = ++newest;
+  const answer = await fetch(url);
+  if (!answer.ok || turn !== newest) return;
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  if (turn !== newest) return;
+  document.getElementById('found').replaceWith(page.getElementById('found'));
+  for (const field of page.querySelectorAll('#asking input[type=hidden]')) {
+    const own = form.elements[field.name];
+    if (own) own.value = field.value;
+    else form.append(field);
+  }
+  history.replaceState(null, '', url);
+}
+function asked() {
+  const given = [...new FormData(form)].filter(([, value]) => value);
+  return '?' + new URLSearchParams(given);
+}
+let waiting = 0;
+form.addEventListener('input', (event) => {
+  if (event.target.name === 'range') form.elements.from.value = form.elements.to.value = '';
+  clearTimeout(waiting);
+  waiting = setTimeout(() => show(asked()), event.target.type === 'search' ? 250 : 0);
+});
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  show(asked());
+});
+document.addEventListener('click', (event) => {
+  const link = event.target.closest('thead a, nav.pages a[rel]');
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const name = link.textContent.replace(/[^A-Za-z, %]/g, '').trim();
+  show(link.getAttribute('href')).then(() => {
+    const again = [...document.querySelectorAll('thead a')].find((a) => a.textContent.startsWith(name));
+    if (again) again.focus();
+  });
+});
+const make = document.getElementById('make');
+const state = document.getElementById('state');
+if (make) make.addEventListener('click', async () => {
   try {
     state.textContent = 'asking ...';
-    const {status, report_id: id} = await (await fetch('/trigger_report', {method: 'POST'})).json();
+    const {status, report_id: id} = await (await fetch('trigger_report', {method: 'POST'})).json();
     if (!id) throw new Error(status);
-    const url = '/get_report/' + id + '?format=csv';
+    const url = 'get_report/' + id + '?format=csv';
     for (let answer; (answer = await fetch(url)).status !== 200; await pause(300)) {
       const told = await answer.json();
       if (answer.status !== 202) throw new Error(told.reason || told.status);
@@ -148,9 +233,5 @@ document.getElementById('make').addEventListener('click', async () => {
   } catch (error) {
     state.textContent = 'failed: ' + error.message;
   }
-});
-document.getElementById('store').addEventListener('submit', (event) => {
-  event.preventDefault();
-  location.href = '/stores/' + encodeURIComponent(new FormData(event.target).get('id'));
 });
 """

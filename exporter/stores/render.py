@@ -90,7 +90,8 @@ def _hours_json(hours: Hours) -> dict[str, Any]:
     return told
 
 
-def _hours_text(hours: Hours) -> str:
+def hours_text(hours: Hours) -> str:
+    """Hours for people."""
     told = _hours_json(hours)
     on = told.get("date") or (WEEKDAYS[told["day"]] if "day" in told else "")
     if "unknown" in told:
@@ -111,7 +112,7 @@ def to_text(store_id: str, found: StoreReport) -> Iterator[str]:
     why = f" ({found.fallback.replace('_', ' ')}: {found.timezone!r})" if found.fallback else ""
     yield f"zone {found.zone}{why}"
     for hours in found.hours:
-        yield f"  {_hours_text(hours)}"
+        yield f"  {hours_text(hours)}"
     if not any(hours.day is None for hours in found.hours):
         yield "  open around the clock: no row of hours names it"
     for window, numbers in totals(found).items():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from store_reports import a_report
 
 from alerts.changes import Changes, Filter
 from alerts.notifications import Alert
@@ -16,6 +17,9 @@ from alerts.page import alerts_page, runbooks_page
 from alerts.receiver import runbooks
 from exporter.hosting.cli import hosting
 from exporter.releases.cli import releases
+from exporter.stores.asking import parse_asked
+from exporter.stores.openapi import DOCUMENT
+from exporter.stores.pages import docs_page, stores_page
 from foundation.page import render
 from timeserver.pages import as_html
 from trafficgen.feeds.hosting import write_at_once
@@ -38,6 +42,9 @@ addEventListener('message', said => document.querySelector('pre').append(said.da
 SAY = """<script>
 parent.postMessage([document.title, innerWidth, document.documentElement.scrollWidth].join('='), '*')
 </script></body>"""
+
+
+STORES = a_report([(f"{LONG}{n}", 3, 1, 0, 5) for n in range(5)])
 
 
 def make_pages(folder):
@@ -77,7 +84,8 @@ def make_pages(folder):
         "exporter": render(
             "exporter.web", "landing.html", version="1.0", paths=["/metrics", "/probe"], sources=sources
         ),
-        "stores": render("exporter.stores", "page.html"),
+        "stores": stores_page(STORES, parse_asked({"q": LONG}), {"q": LONG}),
+        "stores-api": docs_page(DOCUMENT),
         "time": as_html("/", "06:40:13 UTC\n").decode(),
         "stats": as_html("/stats", "time: 1\n200s: 7\n").decode(),
         "missing": as_html(f"/{LONG}", "404 Not Found\n").decode(),
@@ -132,9 +140,11 @@ def test_a_template_has_no_colour_of_its_own(template):
     text = template.read_text()
     if template.name == "base.html":
         return
-    assert '{% extends "foundation/base.html" %}' in text
+    is_macros = template.name == "parts.html"
+    assert is_macros or '{% extends "foundation/base.html" %}' in text
     assert "style=" not in text
-    style = re.search(r"{% block style %}(.*?){% endblock %}", text, re.DOTALL)
+    block = r"{% macro style\(\) %}(.*?){% endmacro %}" if is_macros else r"{% block style %}(.*?){% endblock %}"
+    style = re.search(block, text, re.DOTALL)
     assert not re.search(
         r"#[0-9a-f]{3,8}\b|\brgba?\(|\bhsl|light-dark|color-scheme|:\s*(?:white|black)\b", style[1] if style else ""
     )

@@ -330,6 +330,55 @@ async def test_the_page_and_the_document_are_served(serving):
         assert (page.status, script.status) == (200, 200)
         assert "Make a report" in await page.text()
         assert "trigger_report" in await script.text()
+        assert "form-action 'self'" in page.headers["Content-Security-Policy"]
+    async with session.get("/docs") as page:
+        assert "/get_report/{report_id}" in await page.text()
+
+
+@pytest.mark.slow
+async def test_any_range_is_asked_for_as_rows_as_one_store_and_as_pages(serving, stores_world):
+    day = "from=2026-10-05&to=2026-10-06"
+    stores_world.load(
+        status=[
+            "a,active,2026-10-05 10:00:00 UTC",
+            "a,inactive,2026-10-05 12:00:00 UTC",
+            "b,active,2026-10-06 10:00:00 UTC",
+        ],
+        hours=["a,0,09:00:00,17:00:00", "b,1,09:00:00,17:00:00"],
+        timezones=["a,UTC", "b,UTC"],
+    )
+    _, session = await serving(run=False)
+    status, told = await ask(session, "GET", f"/report?{day}&sort=uptime_hours&order=desc&limit=1")
+    assert (status, told["total"], told["range"]) == (200, 2, "2026-10-05 to 2026-10-06 in the zone of each store")
+    assert [(row["store_id"], row["uptime_hours"], row["downtime_hours"]) for row in told["rows"]] == [("a", 2, 6)]
+    async with session.get("/report?month=2026-10&group_by=timezone&format=csv") as response:
+        assert (response.content_type, response.headers["X-Total-Count"]) == ("text/csv", "1")
+        assert (await response.text()).splitlines()[1].startswith("UTC,2,2,")
+    async with session.get("/report?month=2026-10&format=parquet") as response:
+        assert (await response.read())[:4] == b"PAR1"
+    status, told = await ask(session, "GET", f"/stores/a?{day}")
+    assert (status, told["windows"]["range"]["down_seconds"]) == (200, 6 * 3600)
+    async with session.get(f"/view/a?{day}") as response:
+        page = await response.text()
+        assert (response.status, "6 h 00 min" in page, 'class="down' in page) == (200, True, True)
+    for wrong in (
+        "/report?month=x",
+        "/report?from=2024-01-01&to=2026-10-01",
+        "/?sort=x",
+        "/stores/a?last=x",
+        "/view/a?tz=x",
+    ):
+        status, told = await ask(session, "GET", wrong)
+        assert (status, list(told)) == (400, ["status"]), wrong
+    assert (await ask(session, "GET", "/view/nobody"))[0] == 404
+
+
+@pytest.mark.slow
+async def test_more_reports_of_ranges_than_a_few_are_asked_to_come_again(serving, monkeypatch):
+    monkeypatch.setattr(api_module, "RANGES", 0)
+    _, session = await serving(run=False)
+    async with session.get("/report") as response:
+        assert (response.status, response.headers["Retry-After"]) == (503, "2")
 
 
 @pytest.mark.slow

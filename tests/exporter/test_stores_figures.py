@@ -3,39 +3,16 @@
 import csv
 import io
 import json
-from collections import Counter
-from datetime import UTC, datetime
 
 import duckdb
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from store_reports import MONTH, WORLD, a_report
 
-from exporter.stores.calendar import to_us
-from exporter.stores.engine import Policy
 from exporter.stores.figures import caveats, defaults, group_table, keys_of, records, require_judged, store_table
 from exporter.stores.formats import FORMATS, body, encode
-from exporter.stores.ranges import Wanted, find_range
-from exporter.stores.report import Report
 from foundation.errors import NothingJudgedError
-
-AS_OF = to_us(datetime(2026, 11, 20, 12, tzinfo=UTC))
-HOUR = 3_600_000_000
-MONTH = find_range(Wanted(month="2026-10"), AS_OF)
-
-
-def a_report(stores, *, within=MONTH, loaded=None, fallbacks=None):
-    """`stores`: (id, up, down, assumed, business), in hours."""
-    rows = {"store_id": np.array([store[0] for store in stores], dtype=object)}
-    for n, part in enumerate(("up", "down", "assumed", "business"), 1):
-        values = np.array([round(store[n] * HOUR) for store in stores], dtype=np.int64)
-        rows |= {f"{part}_{window}": values for window in ("hour", "day", "week")}
-    rows["timezone"] = np.array(["Europe/Berlin"] * len(stores), dtype=object)
-    return Report(AS_OF, Policy(), 1, rows, Counter(fallbacks or {}), within, loaded or {})
-
-
-WORLD = a_report([("a", 90, 10, 0, 100), ("=b", 30, 0, 30, 100), ("c", 0, 0, 0, 100), ("d", 0, 0, 0, 0)])
 
 
 def test_percentages_are_of_business_time_and_say_what_they_rest_on():
@@ -118,7 +95,7 @@ def test_a_share_of_rows_set_aside_above_one_per_cent_stands_beside_the_verdict(
 
 
 def test_defaults_that_stand_in_are_counted():
-    found = defaults(a_report([("a", 1, 0, 0, 1)], fallbacks={"hours_missing": 1, "timezone_unknown": 1}))
+    found = defaults(a_report([("a", 1, 0, 0, 1)], fallbacks={"hours_missing": 1, "timezone_missing": 1}))
     assert [text.partition(" stores ")[0] for text in found] == ["1 of 1", "1 of 1"]
 
 
