@@ -3,9 +3,14 @@
 Events are a set: nothing here or later asks in which order lines came, so files may be given in any order.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import chain, islice
 from operator import attrgetter
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -14,6 +19,7 @@ import numpy.typing as npt
 
 from exporter.hosting.folds import Doubtful, FileOrder, settle
 from exporter.hosting.parse import (
+    COLUMNS,
     DOWN_ABOVE,
     MAX_LINE_BYTES,
     MINUTE_S,
@@ -26,13 +32,25 @@ from exporter.hosting.parse import (
     Times,
     parse_block,
     parse_line,
+    parse_row,
 )
 from exporter.sources.files import open_plain, pieces
+from exporter.tables import Bad, Column, Layout, Limits, Row, open_table
 from foundation.errors import BadRecord
 
 BLOCK_BYTES = MAX_LINE_BYTES  # so that only a block's first line can be longer than a line may be
 MAX_KEPT_TEXT = 1000  # bytes of a bad line that are worth keeping
 BOM = b"\xef\xbb\xbf"
+
+TABLE_ROWS = 10_000  # that are read before they become columns
+_NAMES = {"time": ("timestamp", "ts"), "serverId": ("server_id", "server"), "accountId": ("account_id", "account")}
+_LAYOUT = Layout(
+    "events of a web host",
+    tuple(
+        Column(name, _NAMES.get(name, (re.sub("([A-Z])", r"_\1", name).lower(),)), required=name in {"event", "time"})
+        for name in COLUMNS
+    ),
+)
 
 Columns: TypeAlias = dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float64] | npt.NDArray[np.object_]]
 """A table: equally long arrays by column name."""
@@ -90,6 +108,26 @@ class _Reader:
             first_line += 1
         return first_line + self._take_lines(file, first_line, block) if block else first_line
 
+    def take_table(self, file: str, rows: Iterable[Row | Bad]) -> None:
+        """Read the rows of a table."""
+        found = iter(rows)
+        while some := list(islice(found, TABLE_ROWS)):
+            events, times_s = list[Event](), list[int]()
+            for row in some:
+                try:
+                    if isinstance(row, Bad):
+                        reason = row.reason if row.reason in REASONS else "bad_row"
+                        raise BadRecord(reason, row.text)  # noqa: TRY301, put aside as all others
+                    event, time_s = parse_row(row.cells, self.times)
+                except BadRecord as exc:
+                    text = row.content if isinstance(row, Bad) else ",".join(row.cells)
+                    self._put_aside(file, row.number, text.encode(), exc)
+                else:
+                    events.append(event)
+                    times_s.append(time_s)
+            self.lines += len(some)
+            self._take(events, times_s)
+
     def _take_lines(self, file: str, first_line: int, block: bytes) -> int:
         parsed = parse_block(block, self.times)
         count = block.count(b"\n")
@@ -104,12 +142,14 @@ class _Reader:
                     parsed[0].append(event)
                     parsed[1].append(time_s)
         self.lines += count
-        events, times_s = parsed
+        self._take(*parsed)
+        return count
+
+    def _take(self, events: list[Event], times_s: list[int]) -> None:
         if str(self.times.zone) != "UTC" and (places := self.order.add(events, times_s, self.times.twins)):
             certain = sorted(set(range(len(events))).difference(places))
             events, times_s = [events[place] for place in certain], [times_s[place] for place in certain]
         self._append(events, times_s)
-        return count
 
     def end_file(self) -> None:
         """All of a file was read."""
@@ -180,11 +220,42 @@ def read_logs(
     for path in paths:
         line = 1
         with open_plain(path) as (plain, _):
-            for block in _blocks(pieces(plain, BLOCK_BYTES, path)):
-                line = reader.take_block(path, line, block)
-                progress(reader.lines)
+            found = pieces(plain, BLOCK_BYTES, path)
+            start = next(found, b"")
+            if _is_table(start):
+                with _as_table(path, chain([start], found)) as rows:
+                    reader.take_table(path, rows)
+            else:
+                for block in _blocks(chain([start], found)):
+                    line = reader.take_block(path, line, block)
+                    progress(reader.lines)
         reader.end_file()
     return reader.log(heartbeat_s, overload)
+
+
+def _is_table(start: bytes) -> bool:
+    """Whether a file has no JSON lines: it is Parquet, an array of objects, text in UTF-16, or text with a header."""
+    if start.startswith((b"PAR1", b"\xff\xfe", b"\xfe\xff")):
+        return True
+    text = start.removeprefix(BOM).lstrip()
+    if text.startswith(b"["):
+        return text[1:].lstrip()[:1] in {b"{", b"]", b""}
+    header = text.split(b"\n", 2)[:2]  # the first may be Excel's line
+    return not text.startswith(b"{") and any(b"event" in line.lower() and b"time" in line.lower() for line in header)
+
+
+@contextmanager
+def _as_table(path: str, found: Iterable[bytes]) -> Iterator[Iterable[Row | Bad]]:
+    """The rows of a file; what is no regular file is put into one first."""
+    with ExitStack() as stack:
+        place = path
+        if not Path(path).is_file():
+            file = stack.enter_context(NamedTemporaryFile(prefix="tidewatch-"))
+            for piece in found:
+                file.write(piece)
+            file.flush()
+            place = file.name
+        yield stack.enter_context(open_table(place, [_LAYOUT], Limits(row_bytes=MAX_LINE_BYTES)))
 
 
 def _columns(name: str, rows: Sequence[tuple[Any, ...]]) -> Columns:

@@ -5,10 +5,10 @@ times (`Times`) is told which one they were written in.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timezone
 from decimal import Decimal
-from math import floor
+from math import floor, isfinite
 from typing import Annotated, Any, ClassVar, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -68,6 +68,8 @@ KINDS: dict[str, type[Event]] = {
     "deleteAccount": Deleted,
 }
 _EXPECTED_TIME = "expected yyyy-MM-dd HH:mm:ss, ISO 8601 or a Unix time, for example 2026-11-01T06:30:00Z"
+COLUMNS = ("event", "time", "serverId", "accountId", "accountName", "workload")
+"""The keys of all events, as the columns of a table."""
 REASONS = {
     "blank": "an empty line",
     "too_long": f"longer than {MAX_LINE_BYTES >> 20} MiB",
@@ -77,6 +79,7 @@ REASONS = {
     "missing_key": "a key is missing",
     "bad_value": "a value of the wrong type or out of range",
     "bad_workload": "its workload is not a number from 0 on",
+    "bad_row": "a row of a table that cannot be read",
     "bad_time": f"its time is none: {_EXPECTED_TIME}",
 }
 """Why lines are set aside: the word for counting and what it means."""
@@ -174,6 +177,18 @@ def parse_line(line: bytes, times: Times) -> tuple[Event, int]:
     return event, times[event.time]
 
 
+def parse_row(cells: Sequence[str], times: Times) -> tuple[Event, int]:
+    """Read a row of a table, its cells in the order of COLUMNS, "" where there is none. Raises BadRecord."""
+    tree = {name: cell for name, cell in zip(COLUMNS, cells, strict=True) if cell or name == "accountName"}
+    try:
+        event = msgspec.convert(tree, Event, strict=False)
+    except msgspec.ValidationError as exc:
+        raise _why(tree, str(exc)) from exc
+    if isinstance(event, Heartbeat) and not isfinite(event.workload):
+        raise BadRecord("bad_workload", REASONS["bad_workload"])
+    return event, times[event.time]
+
+
 def parse_block(block: bytes, times: Times) -> tuple[list[Event], list[int]] | None:
     """Read many whole lines at once: events and their Unix times, in order.
 
@@ -203,6 +218,10 @@ def _explain(line: bytes, message: str) -> BadRecord:
         return BadRecord("not_json", f"not one whole JSON value ({message})")
     if not isinstance(tree, dict):
         return BadRecord("not_object", REASONS["not_object"])
+    return _why(tree, message)
+
+
+def _why(tree: dict[str, Any], message: str) -> BadRecord:
     name = tree.get("event")
     if not isinstance(name, str) or name not in KINDS:
         return BadRecord("unknown_event", REASONS["unknown_event"])

@@ -1,0 +1,83 @@
+"""The events of a web host, however they lie in a file."""
+
+import gzip
+import json
+
+import pytest
+
+from exporter.hosting.bulk import TABLES, read_logs
+from exporter.hosting.parse import Times
+from exporter.tables import write_parquet
+
+NAMES = ("event", "time", "serverId", "accountId", "accountName", "workload")
+ROWS = [
+    ("createAccount", "2024-03-01T00:00:00Z", None, 1, 'Ann; "B, C"', None),
+    ("route", "2024-03-01 00:00:05", 3, 1, None, None),
+    ("heartbeat", "1709251200", 3, None, None, 0.5),
+    ("deleteAccount", "2024-03-01 01:00:00", None, 1, None, None),
+]
+
+
+def quoted(cell):
+    return "" if cell is None else '"' + str(cell).replace('"', '""') + '"'
+
+
+def delimited(separator, names=NAMES, newline="\n"):
+    places = [NAMES.index(name) for name in sorted(NAMES)]
+    lines = [separator.join(["more", *(names[place] for place in places)])]
+    lines += [separator.join(["x", *(quoted(row[place]) for place in places)]) for row in ROWS]
+    return (newline.join(lines) + newline).encode()
+
+
+def objects():
+    return [{key: cell for key, cell in zip(NAMES, row, strict=True) if cell is not None} for row in ROWS]
+
+
+SNAKE = ("event", "time", "server_id", "account_id", "account_name", "workload")
+FILES = {
+    "lines": "\n".join(map(json.dumps, objects())).encode(),
+    "array": json.dumps(objects(), indent=1).encode(),
+    "comma": delimited(","),
+    "semicolon-crlf": delimited(";", newline="\r\n"),
+    "tab-snake-case": delimited("\t", SNAKE),
+    "bar-bom": b"\xef\xbb\xbf" + delimited("|"),
+    "utf-16": delimited(",").decode().encode("utf-16"),
+    "gzip": gzip.compress(delimited(",")),
+}
+
+
+def tables_of(path):
+    kept = []
+    log = read_logs([str(path)], Times(), keep=kept.append)
+    assert kept == []
+    return {name: {column: log.tables[name][column].tolist() for column in TABLES[name]} for name in TABLES}
+
+
+@pytest.fixture
+def want(tmp_path):
+    (tmp_path / "want.json").write_bytes(FILES["lines"])
+    return tables_of(tmp_path / "want.json")
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_every_form_of_file_holds_the_same_events(tmp_path, want, form):
+    (tmp_path / "events").write_bytes(FILES[form])
+    assert tables_of(tmp_path / "events") == want
+
+
+def test_parquet_holds_the_same_events(tmp_path, want):
+    kinds = dict(zip(NAMES, ("text", "text", "integer", "integer", "text", "number"), strict=True))
+    write_parquet(tmp_path / "events", kinds, ROWS)
+    assert tables_of(tmp_path / "events") == want
+
+
+def test_rows_that_cannot_be_read_are_set_aside_with_their_line(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text(
+        "time,event,serverId,workload\nx,heartbeat,1,0.5\n2024-03-01T00:00:00Z,heartbeat,1,nan\n"
+        "2024-03-01T00:00:00Z,heartbeat,,0.5\n2024-03-01T00:00:00Z,heartbeat,1,0.5\n"
+    )
+    kept = []
+    log = read_logs([str(path)], Times(), keep=kept.append)
+    assert [(k.line, k.reason) for k in kept] == [(2, "bad_time"), (3, "bad_workload"), (4, "missing_key")]
+    assert (log.lines, log.events) == (4, 1)
