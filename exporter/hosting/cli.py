@@ -52,7 +52,9 @@ def hosting() -> None:
 
 @hosting.command()
 @click.argument("logs", nargs=-1, required=True)
-@click.option("--format", "kind", type=click.Choice(["text", "json", "csv", "html"]), default="text", show_default=True)
+@click.option(
+    "--format", "kind", type=click.Choice(["text", "json", "csv", "html", "pdf"]), default="text", show_default=True
+)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the report here, not to stdout.")
 @click.option("--cycle", "month", type=_Month(), help="A calendar month in --tz.")
 @click.option(
@@ -108,6 +110,9 @@ def hosting() -> None:
 @click.option(
     "--outages", type=click.Path(path_type=Path, dir_okay=False), help="Write all outages here: CSV, or .json."
 )
+@click.option("--account", type=int, help="Write one customer's own document, with --format html or pdf.")
+@click.option("--customer-tz", type=ZoneType(), help="The zone of their times.  [default: their plan's, or --tz]")
+@click.option("--language", help="The language of their dates.  [default: their plan's, or en]")
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
 @click.option("--raw", is_flag=True, help="In CSV, names as they came: no escapes.")
 @click.option("--set-aside", type=click.Path(path_type=Path, dir_okay=False), help="Keep bad lines here, with reasons.")
@@ -127,6 +132,9 @@ def report(
     plans: str | None,
     maintenance: str | None,
     outages: Path | None,
+    account: int | None,
+    customer_tz: ZoneInfo | None,
+    language: str | None,
     engine: str,
     raw: bool,
     set_aside: Path | None,
@@ -143,6 +151,8 @@ def report(
             raise click.UsageError("--cycle names a whole month: leave --cycle-start and --cycle-end out")
         cycle_start, cycle_end = _bounds(*month, zone)
     wanted = Wanted(cycle_start, cycle_end, heartbeat_s, overload)
+    if (kind == "pdf" and account is None) or (account is not None and kind not in {"html", "pdf"}):
+        raise click.UsageError("one customer's document is --account ID with --format html or pdf")
     contract = _contract(promise, plans, maintenance, zone)
     options = Options(Step[step.upper()], zone, wanted, engine, contract)
     progress = _Progress(sys.stderr)
@@ -153,22 +163,16 @@ def report(
         finally:
             progress.clear()
             rejects.tell()
-    if kind == "html":
-        from exporter.hosting.render.html import to_html
-
-        content = to_html(findings)
+    if account is not None:
+        terms = contract.plans.of(account)
+        whom = customer_tz or (ZoneInfo(terms.zone) if terms.zone else zone)
+        content = _document(findings, account, (whom, language or terms.language or "en"), kind)
     else:
-        from exporter.hosting.render import text
-
-        made = findings.report
-        if kind == "csv":
-            content = text.to_csv(made, raw=raw)
-        else:
-            content = text.to_json(made) if kind == "json" else text.to_text(made, contract.plans)
+        content = _content(findings, kind, raw=raw).encode()
     if outages:
         _write_outages(outages, findings, raw=raw)
     with replacing(output or Path("-")) as out:
-        out.write(content.encode())
+        out.write(content)
     if kind == "csv":  # which has no place for them
         for caveat in findings.report.caveats:
             echo(f"note: {printable(caveat)}", err=True)
@@ -182,6 +186,25 @@ def _bounds(year: int, month: int, zone: ZoneInfo) -> tuple[int, int]:
         datetime(year + number // 12, number % 12 + 1, 1, tzinfo=zone).timestamp() for number in (month - 1, month)
     )
     return int(start), int(end)
+
+
+def _content(findings: "Findings", kind: str, *, raw: bool) -> str:
+    """The whole report."""
+    from exporter.hosting.render import html, text
+
+    if kind == "html":
+        return html.to_html(findings)
+    if kind == "csv":
+        return text.to_csv(findings.report, raw=raw)
+    return text.to_json(findings.report) if kind == "json" else text.to_text(findings.report, findings.contract.plans)
+
+
+def _document(findings: "Findings", account: int, whom: tuple[ZoneInfo, str], kind: str) -> bytes:
+    """One customer's."""
+    from exporter.hosting.render import customer
+
+    made = customer.statement(findings, account, customer.reader(*whom))
+    return customer.to_pdf(made) if kind == "pdf" else customer.to_html(made).encode()
 
 
 def _contract(promise: str | None, plans: str | None, maintenance: str | None, zone: ZoneInfo) -> "Contract":
