@@ -6,35 +6,47 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
 RULES = Path(__file__).resolve().parents[2] / "alerts" / "rules" / "site-log.yml"
-USUAL = ("source:tidewatch_site:unhealthy2d", "source:tidewatch_http_requests:pause_usual_seconds")
-PAUSE = "source:tidewatch_http_requests:pause_healthy_seconds"
-DAY = 144  # samples of 10 minutes
+SITE = "source:tidewatch_site"
+HTTP = "source:tidewatch_http_requests"
 
 
-def answer(tmp_path, series, at):
-    """The usual pause at each of the times, with nothing but these recordings at work."""
+def disagreement(tmp_path, recorded, interval_m, series, answers):
+    """What promtool has against the answers, with nothing but some recordings of the file at work; None for nothing.
+
+    Args:
+        tmp_path: for its files.
+        recorded: names of the recordings, in the order of the file.
+        interval_m: minutes from sample to sample, and from evaluation to evaluation.
+        series: samples by name, as promtool writes them.
+        answers: the value of the last of `recorded` by the time, None for no value.
+    """
     groups = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
-    rules = [rule for group in groups for rule in group["rules"] if rule.get("record") in USUAL]
-    assert [rule["record"] for rule in rules] == list(USUAL)
+    rules = [rule for group in groups for rule in group["rules"] if rule.get("record") in recorded]
+    assert [rule["record"] for rule in rules] == list(recorded)
     (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "usual", "rules": rules}]}))
+    last = recorded[-1]
     wanted = [
         {
-            "expr": USUAL[1],
+            "expr": last,
             "eval_time": time,
-            "exp_samples": [{"labels": f'{USUAL[1]}{{source="site"}}', "value": value}],
+            "exp_samples": [] if value is None else [{"labels": f'{last}{{source="site"}}', "value": value}],
         }
-        for time, value in at.items()
+        for time, value in answers.items()
     ]
     test = {
-        "interval": "10m",
+        "interval": f"{interval_m}m",
         "input_series": [{"series": f'{name}{{source="site"}}', "values": values} for name, values in series.items()],
         "promql_expr_test": wanted,
     }
     path = tmp_path / "test.yml"
-    path.write_text(yaml.safe_dump({"rule_files": ["rules.yml"], "evaluation_interval": "10m", "tests": [test]}))
+    given = {"rule_files": ["rules.yml"], "evaluation_interval": f"{interval_m}m", "tests": [test]}
+    path.write_text(yaml.safe_dump(given))
     done = subprocess.run(["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False)
-    return done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert ("SUCCESS" in said) == (done.returncode == 0), said
+    return said if done.returncode else None
 
 
 @pytest.mark.parametrize(
@@ -43,13 +55,39 @@ def answer(tmp_path, series, at):
     ids=["a day", "four days"],
 )
 def test_a_long_outage_leaves_the_usual_pause_as_it_was_until_a_new_day_is_known(tmp_path, dead_days, after):
-    dead = dead_days * DAY
-    healthy = f"1x{2 * DAY - 1} 0x{dead - 1} 1x{4 * DAY}"
+    day = 144  # samples
+    dead = dead_days * day
     series = {
-        PAUSE: f"84000x{2 * DAY - 1} _x{dead} 600x{4 * DAY}",
-        "source:tidewatch_site:healthy": healthy,
-        "source:tidewatch_site:healthy1h": f"1x{2 * DAY - 1} _x{dead + 6} 1x{4 * DAY}",
-        "source:tidewatch_site:known": f"1x{8 * DAY}",
+        f"{HTTP}:pause_healthy_seconds": f"84000x{2 * day - 1} _x{dead} 600x{4 * day}",
+        f"{SITE}:healthy": f"1x{2 * day - 1} 0x{dead - 1} 1x{4 * day}",
+        f"{SITE}:healthy1h": f"1x{2 * day - 1} _x{dead + 6} 1x{4 * day}",
+        f"{SITE}:known": f"1x{8 * day}",
     }
-    said = answer(tmp_path, series, {"1d": 84_000, **after})
-    assert "SUCCESS" in said, said
+    recorded = (f"{SITE}:unhealthy2d", f"{HTTP}:pause_usual_seconds")
+    assert disagreement(tmp_path, recorded, 10, series, {"1d": 84_000, **after}) is None
+
+
+@pytest.mark.parametrize(
+    ("tonight", "answers"),
+    [(10, {"15d6m": None, "15d18m": None}), (2, {"15d6m": 2, "15d18m": 2})],
+    ids=["as ever", "less than ever"],
+)
+def test_the_end_of_a_shift_is_no_drop_after_a_day_of_three_times_as_much(tmp_path, tonight, answers):
+    """Nights have a tenth of what days have; the last day and night had three times as much as all before."""
+    half = 120  # samples of six minutes
+    days = f"10x{half - 1} 100x{half - 1} " * 14 + f"30x{half - 1} 300x{half - 1}"
+    length = 15 * 2 * half + 20
+    series = {
+        f"{HTTP}:rate_healthy": days,
+        f"{HTTP}:rate_now": f"{days} {tonight}x20",
+        f"{HTTP}:rate_low": f"30x{length}",
+        f"{HTTP}:rate_spread": f"0x{length}",
+        f"{HTTP}:samples5m": f"5x{length}",
+    }
+    recorded = (
+        f"{HTTP}:rate_usual_weeks",
+        f"{HTTP}:rate_low_weeks",
+        f"{HTTP}:rate_usual",
+        f"{HTTP}:rate_dropped",
+    )
+    assert disagreement(tmp_path, recorded, 6, series, answers) is None
