@@ -4,8 +4,7 @@ import asyncio
 import functools
 import io
 import math
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +14,8 @@ import msgspec
 
 from exporter.releases.asking import Server, read_counts
 from exporter.releases.asking import read_shares as ask_shares
-from exporter.releases.bulk.reading import Input, Reading
+from exporter.releases.bulk.files import read_file
+from exporter.releases.bulk.reading import Input
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.exposure import ALIKE, Exposure, SharesError
 from exporter.releases.compare.settings import DETECTORS, Settings
@@ -35,8 +35,6 @@ from foundation.output import replacing
 from foundation.secret import read_secret, shown_url
 from foundation.signals import until_signal
 from foundation.terminal import echo, printable, printable_text
-
-CHUNK_BYTES = 4 << 20
 
 
 @click.group()
@@ -300,10 +298,7 @@ def _exposed(settings: dict[str, Any], named: str | None) -> tuple[Settings, Exp
 
 
 def _read(file: str) -> Input:
-    reading = Reading()
-    for chunk in _chunks(file):
-        reading.add(chunk)
-    given = reading.end()
+    given = read_file(file)
     if not len(given.table.second):
         raise NothingJudgedError(f"{file}: nothing was judged: {_why_nothing(given)}")
     return given
@@ -314,15 +309,6 @@ def _why_nothing(given: Input) -> str:
         return "empty; records are lines of timestamp, build and error code"
     first = given.set_aside[0]
     return f"none of {given.failed.total()} lines can be read; the first, {first.line[:40]!r}: {first.text}"
-
-
-def _chunks(file: str) -> Iterator[bytes]:
-    try:
-        with sys.stdin.buffer if file == "-" else Path(file).open("rb") as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                yield chunk
-    except OSError as exc:
-        raise SourceError(f"{file}: {exc.strerror}") from exc
 
 
 def _complain(given: Input) -> None:

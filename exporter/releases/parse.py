@@ -1,14 +1,17 @@
-"""Text to records: `timestamp SEP build SEP error code`, SEP a TAB or a comma. Pure: no I/O, no clock.
+"""Text to records: `timestamp SEP build SEP error code`, SEP a TAB or a comma, quoted or not. Pure: no I/O, no clock.
 
 A timestamp is a clock time (`H:MM:SS`, seconds since the stream's midnight), an ISO time (UTC where it names no zone)
-or Unix seconds. Fractions of a second are cut off: the smallest unit of this system is one second. Error codes are
-text: numbers, hexadecimal, words. The data set's own spellings are all read: BOM, CR, LF or CRLF, header or none.
+or Unix time in seconds, milliseconds, microseconds or nanoseconds. Fractions of a second are cut off: the smallest unit
+of this system is one second. Error codes are text: numbers, hexadecimal, words. The data set's own spellings are all
+read: BOM, CR, LF or CRLF, header or none.
 """
 
+import csv
 import re
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from exporter.tables import read_instant
 from foundation.errors import BadRecord
 
 MAX_LINE_BYTES = 4096
@@ -46,7 +49,7 @@ def parse_time(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise BadRecord("time", f"{text[:40]!r} is no time: H:MM:SS, ISO 8601 or Unix seconds are") from None
+        return read_instant(text).us // 1_000_000
     time_s = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() // 1)
     if not 0 <= time_s <= LATEST_S:
         raise BadRecord("time", f"{text[:40]!r} is not in the years 1970 to 5138")
@@ -93,10 +96,18 @@ def parse_line(line: bytes) -> Record:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         raise BadRecord("encoding", "not UTF-8") from None
-    fields = [field.strip() for field in text.split("\t" if "\t" in text else ",")]
+    separator = "\t" if "\t" in text else ","
+    fields = [field.strip() for field in (_unquoted(text, separator) if '"' in text else text.split(separator))]
     if len(fields) != 3:
         raise BadRecord("fields", f"{len(fields)} fields; timestamp, build and error code are three")
     return Record(parse_time(fields[0]), parse_build(fields[1]), parse_code(fields[2]))
+
+
+def _unquoted(text: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([text], delimiter=separator, strict=True, skipinitialspace=True), [])
+    except csv.Error as exc:
+        raise BadRecord("quote", f"a quote that is not closed, or not at a field's end: {exc}") from None
 
 
 def is_header(line: bytes) -> bool:
@@ -152,9 +163,3 @@ class LineSplitter:
             first, _, others = lines.partition(b"\n")
             lines = others if is_header(first) else lines.removeprefix(b"\xef\xbb\xbf")
         return lines
-
-
-def version_key(build: str) -> tuple[tuple[int, int, str], ...]:
-    """Sorts builds as versions: 5.9 before 5.10, numbers before words; no two builds alike, 5.01 before 5.1."""
-    parts = re.split(r"[.\-+_]", build)
-    return (*((1, int(part), "") if part.isdecimal() else (2, 0, part) for part in parts), (0, 0, build))

@@ -32,6 +32,7 @@ from exporter.releases.compare.settings import DETECTORS, Settings, choose_basel
 from exporter.releases.compare.statistics import Floats, log_evidence, p_values, q_values, rate_ratios
 from exporter.releases.compare.varying import Strata
 from exporter.releases.parse import code_key
+from exporter.releases.versions import are_versions
 
 
 class CodeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +92,8 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     unsteady: list[Unsteady] = []
     alike: dict[str, Alike] = {}
     """Of each candidate whose codes rose by one factor, where nobody named the users."""
+    unordered: bool = False
+    """Whether the builds are no versions, and the one seen first is the baseline."""
     bins: int = 0
     users: dict[str, Users] = {}
     """Of each candidate, where shares were given."""
@@ -121,7 +124,11 @@ def analyse(
     """
     base = choose_baseline(table.builds, baseline)
     totals = table.totals()
-    analysis = Analysis(baseline=base, builds=dict(zip(table.builds, totals.sum(1).tolist(), strict=True)))
+    analysis = Analysis(
+        baseline=base,
+        builds=dict(zip(table.builds, totals.sum(1).tolist(), strict=True)),
+        unordered=baseline is None and not are_versions(table.builds),
+    )
     if base is None:
         return analysis
     candidates = [place for place, build in enumerate(table.builds) if build != base]

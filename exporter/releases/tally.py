@@ -46,11 +46,15 @@ class Tally:
                 key = self._read(line)
                 check_time(key[0], horizon_s)
             except BadRecord as exc:
-                self.failed[exc.reason] += times
-                if len(self.set_aside) < SET_ASIDE_KEPT:
-                    self.set_aside.append(SetAside(line[:200].decode("utf-8", "replace"), exc.reason, str(exc)))
+                self.refuse(SetAside(line[:200].decode("utf-8", "replace"), exc.reason, str(exc)), times)
                 continue
             self.counts[key] += times
+
+    def refuse(self, row: SetAside, times: int = 1) -> None:
+        """Count a row that came so often and cannot be read."""
+        self.failed[row.reason] += times
+        if len(self.set_aside) < SET_ASIDE_KEPT:
+            self.set_aside.append(row)
 
     def _read(self, line: bytes) -> tuple[int, str, str]:
         """A line by its two halves, each parsed once; what does not split so goes to the full parser."""

@@ -54,7 +54,14 @@ def decide(report: Report) -> Verdict:
         worse=_codes(worse),
         doubtful=_codes(doubtful),
         alike=_codes(risen),
-        notes=[*_aside(report), *_storms(report), *_rises(report, risen), *_users(report), *_thin(report)],
+        notes=[
+            *_aside(report),
+            *_order(report),
+            *_storms(report),
+            *_rises(report, risen),
+            *_users(report),
+            *_thin(report),
+        ],
     )
 
 
@@ -90,6 +97,14 @@ def chance(q: float) -> str:
         if q < most:
             return words
     return "may well be chance"
+
+
+def _order(report: Report) -> Iterator[str]:
+    if report.analysis.unordered:
+        yield (
+            f"The names of the builds are no versions: the baseline {report.analysis.baseline} is the one that was seen"
+            " first; --baseline names another."
+        )
 
 
 def _headline(report: Report, *, worse: set[Any], doubtful: set[Any], risen: set[Any]) -> str:

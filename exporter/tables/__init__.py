@@ -31,7 +31,7 @@ NDJSON), or counted from 1 (arrays, Parquet). All forms are read in constant mem
 
 from exporter.tables.instants import Instant, read_instant, unix_us
 from exporter.tables.parquet import write_parquet
-from exporter.tables.reading import Table, open_table
+from exporter.tables.reading import Table, open_table, table_of
 from exporter.tables.rows import Bad, Column, Layout, Limits, Row
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "Table",
     "open_table",
     "read_instant",
+    "table_of",
     "unix_us",
     "write_parquet",
 ]

@@ -71,6 +71,15 @@ def open_table(path: str, layouts: Sequence[Layout], limits: Limits = Limits()) 
         yield Table(name, rows)
 
 
+@contextmanager
+def table_of(found: Iterator[bytes], name: str, layouts: Sequence[Layout]) -> Iterator[Table]:
+    """As `open_table`, of what is read already, in pieces and unpacked; `name` begins the texts of errors."""
+    with ExitStack() as stack:
+        with _named(name):
+            rows = _opened(found, "-", layouts, Limits(), stack)
+        yield Table(name, rows)
+
+
 def _opened(found: Iterator[bytes], path: str, layouts: Sequence[Layout], limits: Limits, stack: ExitStack) -> _Rows:
     start = b""
     while len(start) < len(_PARQUET) and (piece := next(found, b"")):

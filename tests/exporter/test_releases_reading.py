@@ -13,7 +13,7 @@ from exporter.releases.bulk import reading as readings
 from exporter.releases.bulk.fields import MAX_BYTES, PADDING, alike, words
 from exporter.releases.bulk.reading import Reading
 from exporter.releases.cli import releases
-from exporter.releases.parse import LineSplitter, version_key
+from exporter.releases.parse import LineSplitter
 from exporter.releases.tally import Tally
 from foundation.errors import ConfigError
 
@@ -122,11 +122,6 @@ def test_one_build_alone_is_counted_and_told_to_be_uncompared():
         "baseline 5.1; 5.1: 1 records",
         "nothing was judged: one build alone cannot be compared; the input needs two or more",
     ]
-
-
-def test_builds_sort_as_versions_and_no_two_of_them_are_alike():
-    builds = ["word", "1" * 30, "5.10", "5.9", "5.1", "5.01", "5-1", "5.1.0", "5"]
-    assert sorted(builds, key=version_key) == ["5", "5-1", "5.01", "5.1", "5.1.0", "5.9", "5.10", "1" * 30, "word"]
 
 
 @pytest.mark.parametrize("time", ["5139-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "1969-12-31"])

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from exporter.releases.bulk.fields import BAD, MAX_BYTES, PADDING, Ints, alike, clock_times, words
 from exporter.releases.bulk.table import Table
-from exporter.releases.parse import LineSplitter, code_key, parse_build, parse_code, parse_time, version_key
+from exporter.releases.parse import LineSplitter, code_key, parse_build, parse_code, parse_time
 from exporter.releases.tally import SetAside, Tally
+from exporter.releases.versions import in_order
 from foundation.errors import BadRecord, ConfigError
 
 MOST_BUILDS = 1000
@@ -74,6 +75,10 @@ class Reading:
         """What is added next is the beginning of another file, where a header may stand."""
         self._splitter.begin()
 
+    def refuse(self, row: SetAside) -> None:
+        """Count a row that could not be read."""
+        self._odd.refuse(row)
+
     def end(self) -> Input:
         """Count the last line, where nothing ended it; and all that was read."""
         self._add(b"".join(line + b"\n" for line in self._splitter.end()))
@@ -82,7 +87,7 @@ class Reading:
     def table(self) -> Table:
         """What was counted so far."""
         self._compact()
-        builds = sorted(self._builds, key=version_key)
+        builds = in_order(self._as_seen())
         codes = sorted({code for _, code in self._pairs}, key=code_key)
         build_at = {build: place for place, build in enumerate(builds)}
         code_at = {code: place for place, code in enumerate(codes)}
@@ -92,6 +97,17 @@ class Reading:
         build, code = np.divmod(keys & _PAIR, max(1, len(codes)))
         second = keys >> _PAIR_BITS
         return Table(builds=builds, codes=codes, second=second, build=build, code=code, count=counts)
+
+    def _as_seen(self) -> list[str]:
+        """The builds, that whose first record is earliest first. The counts are in the order of time."""
+        pairs = [build for build, _ in self._pairs]
+        _, firsts = np.unique(self._keys[0] & _PAIR, return_index=True)
+        first_s: dict[str, int] = {}
+        for at in firsts.tolist():
+            key = int(self._keys[0][at])
+            build = pairs[key & _PAIR]
+            first_s[build] = min(first_s.get(build, key >> _PAIR_BITS), key >> _PAIR_BITS)
+        return sorted(first_s, key=lambda build: (first_s[build], build))
 
     def _add(self, text: bytes) -> None:
         lines = _divided(text)
@@ -132,7 +148,9 @@ class Reading:
             try:
                 text = field.decode()
                 _, build, code = text.split(text[0])
-                known = self._pair(parse_build(build.strip()), parse_code(code.strip()))
+                known = BAD  # where there are quotes: for the parser of single lines
+                if '"' not in text:
+                    known = self._pair(parse_build(build.strip()), parse_code(code.strip()))
             except (BadRecord, ValueError):
                 known = BAD
             self._places[field] = known

@@ -9,7 +9,7 @@ from exporter.releases.compare.detectors import Detector
 from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.mean_threshold import MeanThreshold
 from exporter.releases.compare.onset import Onset
-from exporter.releases.parse import version_key
+from exporter.releases.versions import in_order
 from foundation.errors import ConfigError
 from foundation.keys import duration
 
@@ -41,8 +41,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def choose_baseline(builds: Iterable[str], named: str | None = None) -> str | None:
-    """The named build, or the lowest version. Raises ConfigError when the named one is not there."""
-    known = sorted(builds, key=version_key)
+    """The named build, or the lowest version; where they are no versions, the first. Raises ConfigError."""
+    known = in_order(builds)
     if named is not None and known and named not in known:
         raise ConfigError(f"--baseline {named}: no such build in the input; there are {', '.join(known)}")
     return named or (known[0] if known else None)

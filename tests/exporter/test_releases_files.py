@@ -1,0 +1,90 @@
+"""The same records in every form of file are the same counts."""
+
+import gzip
+import json
+import lzma
+
+import pytest
+from click.testing import CliRunner
+
+from exporter.releases.bulk.files import is_ordinary, read_file
+from exporter.releases.cli import releases
+from exporter.tables import write_parquet
+from foundation.errors import SourceError
+
+RECORDS = [(1_800_000_000 + n, ("5.1", "5.2")[n % 2], ("3", "E_TIMEOUT", "HTTP 502, late")[n % 3]) for n in range(12)]
+NAMES = ("timestamp", "build_version", "error_code")
+OBJECTS = [dict(zip(NAMES, record, strict=True)) for record in RECORDS]
+
+
+def text(separator, *, quote="{}", times=1, order=(0, 1, 2), names=NAMES):
+    rows = [names, *((str(at * times), build, f'"{code}"') for at, build, code in RECORDS)]
+    return "\n".join(separator.join(quote.format(row[place]) for place in order) for row in rows).encode()
+
+
+FORMS = {
+    "minimal quotes": text(","),
+    "semicolon": text(";"),
+    "pipe": text("|"),
+    "any order": text(",", order=(2, 0, 1)),
+    "other names": text(",", names=("Time", "Release", "Code")),
+    "other names, any order": text("\t", names=("TS", "version", "error"), order=(1, 2, 0)),
+    "milliseconds": text(",", times=1000),
+    "microseconds": text(";", times=1_000_000),
+    "UTF-16": text(",").decode().encode("utf-16"),
+    "gz": gzip.compress(text(",")),
+    "xz": lzma.compress(text(";")),
+    "ndjson": "\n".join(map(json.dumps, OBJECTS)).encode(),
+    "array": json.dumps(OBJECTS, indent=1).encode(),
+}
+
+
+def counts(given):
+    table = given.table
+    rows = zip(table.second.tolist(), table.build.tolist(), table.code.tolist(), table.count.tolist(), strict=True)
+    return [
+        (second, table.builds[build], table.codes[code]) for second, build, code, count in rows for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_has_the_same_counts(tmp_path, form):
+    (tmp_path / "errors").write_bytes(FORMS[form])
+    given = read_file(str(tmp_path / "errors"))
+    assert (counts(given), given.failed) == (RECORDS, {})
+
+
+def test_parquet_has_the_same_counts(tmp_path):
+    kinds = {"error_code": "text", "timestamp": "instant", "build_version": "text"}
+    write_parquet(tmp_path / "errors", kinds, [(code, at * 1_000_000, build) for at, build, code in RECORDS])
+    assert counts(read_file(str(tmp_path / "errors"))) == RECORDS
+
+
+def test_every_command_reads_a_body_of_the_api():
+    body = "\n".join(map(json.dumps, OBJECTS))
+    for command in (["report", "-"], ["aggregate", "-"]):
+        done = CliRunner().invoke(releases, command, input=body)
+        assert (done.exit_code, "5.1" in done.stdout) == (0, True)
+
+
+def test_rows_that_cannot_be_read_are_told_with_their_number(tmp_path):
+    (tmp_path / "errors").write_bytes(b"code;time;build\n3;0:00:01;5.1\n3;5.1\n4;soon;5.1\n")
+    given = read_file(str(tmp_path / "errors"))
+    assert given.table.records == 1
+    assert given.failed == {"fields": 1, "time": 1}
+    assert any(bad.text.startswith("row 3: ") for bad in given.set_aside)
+
+
+def test_a_table_without_the_columns_says_which_are_expected(tmp_path):
+    (tmp_path / "errors").write_bytes(b'{"time": 1, "build": "5.1"}\n')
+    with pytest.raises(SourceError, match="missing: error_code"):
+        read_file(str(tmp_path / "errors"))
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"", b"0:00:01\t5.1\t3\n", b"1,5.1,3\n", b"Timestamp,Build,Code\n1,5.1,3\n", b"junk\n1,5.1,3\n",
+     b"\xef\xbb\xbftime\tb\tc\n"]
+)  # fmt: skip
+def test_the_ordinary_file_goes_the_quick_way(start):
+    assert is_ordinary(start)
