@@ -8,8 +8,9 @@ taken while any are due.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import AsyncExitStack
+from typing import Any
 
 from exporter.catalogue import Family
 from exporter.checkpoint import Checkpoint
@@ -22,8 +23,9 @@ from exporter.releases.ingest.tcp import LineServer
 from exporter.releases.kept import Kept
 from exporter.releases.metrics import families
 from exporter.releases.parse import LineSplitter, check_time, parse_line
+from exporter.releases.polling import poll
 from exporter.releases.source import Source, read_token
-from exporter.releases.stream import Stream, Turn
+from exporter.releases.stream import Stream, Taken, Turn
 from exporter.releases.tally import Tally
 from exporter.sources.tail import Tail, TailStatus
 from foundation.clock import Clock
@@ -100,15 +102,27 @@ class Live:
             self.failed.update(tally.failed)
             tally.failed.clear()
             tally.set_aside.clear()
-            taken, turns = self.stream.take(counts, BINS_AT_ONCE)
-            if taken.accepted:
-                self.stream.state.last_record_s, self._taken_s = self._clock.wall(), self._clock.monotonic()
-            if taken.late:
-                self.failed["late"] += taken.late
+            taken, turns = self._count(counts)
         self._keeper.touch()
         self._log(turns)
         self._see_to_bins()
         return taken.accepted, taken.late
+
+    def take_counts(self, counts: Mapping[tuple[int, str, Any], int]) -> None:
+        """Count records that somebody else has counted, by second, build and code."""
+        with self._keeper.counting():
+            _, turns = self._count(counts)
+        self._keeper.touch()
+        self._log(turns)
+        self._see_to_bins()
+
+    def _count(self, counts: Mapping[tuple[int, str, Any], int]) -> tuple[Taken, list[Turn]]:
+        taken, turns = self.stream.take(counts, BINS_AT_ONCE)
+        if taken.accepted:
+            self.stream.state.last_record_s, self._taken_s = self._clock.wall(), self._clock.monotonic()
+        if taken.late:
+            self.failed["late"] += taken.late
+        return taken, turns
 
     async def take_body(self, body: Body, key: str | None) -> Answer:
         """Count a request's lines and remember the answer: all of it, even if whoever asked is cancelled meanwhile."""
@@ -242,6 +256,10 @@ class Live:
             group.create_task(self._tick())
             if self._kept.tail is not None:
                 group.create_task(self._follow(self._kept.tail))
+            if self._source.prometheus is not None:
+                asked = self._source.prometheus
+                login = read_token(asked.token_file)
+                group.create_task(poll(asked, login, self._clock, lambda: self.stream.state.newest_s, self.take_counts))
             self.begun.set()
 
     async def _listen_http(self, where: Address, token: str | None, stack: AsyncExitStack) -> int:

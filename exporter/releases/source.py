@@ -6,7 +6,9 @@ from typing import Annotated
 import msgspec
 
 from exporter.releases.compare.settings import Settings
+from exporter.releases.counters import parse_query
 from exporter.releases.parse import parse_code
+from exporter.releases.polling import Polled
 from exporter.releases.state import Limits
 from foundation.errors import BadRecord
 from foundation.grammar import Address
@@ -21,6 +23,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     http: Annotated[Address, address()] | None = None
     tcp: Annotated[Address, address()] | None = None
     paths: list[str] = []
+    prometheus: Polled | None = None
     baseline: str | None = None
     builds: list[str] = []
     codes: list[str | int | float] = []
@@ -31,8 +34,10 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
-        if not (self.http or self.tcp or self.paths):
-            raise ValueError("nothing to read: expected http, tcp or paths")
+        if not (self.http or self.tcp or self.paths or self.prometheus):
+            raise ValueError("nothing to read: expected http, tcp, paths or prometheus")
+        if self.prometheus and self.compare.bin_s % (step_s := parse_query(self.prometheus.query).step_s):
+            raise ValueError(f"invalid compare.bin_s: expected whole steps of the query, for example {step_s}s")
         self.known_codes()
 
     def known_codes(self) -> list[str]:

@@ -1,0 +1,91 @@
+"""A counter of a Prometheus as a running stream."""
+
+import asyncio
+from contextlib import suppress
+
+import msgspec
+import pytest
+
+from exporter.releases import polling
+from exporter.releases.polling import SETTLED_S, Polled, poll
+from exporter.releases.source import Source
+from exporter.sources.prometheus import Series
+from foundation.errors import SourceError
+
+START = 1_700_000_000
+POLLED = Polled(url="http://h", query="sum by (version, code) (increase(errors_total[10s]))")
+
+
+class Clock:
+    """Sleeping takes no time, and after some sleeps it ends."""
+
+    def __init__(self, rounds):
+        self.now, self.rounds = START + SETTLED_S, rounds
+
+    def wall(self):
+        return self.now
+
+    def monotonic(self):
+        return self.now
+
+    async def sleep_until(self, when):
+        self.now, self.rounds = when, self.rounds - 1
+        if self.rounds == 0:
+            raise asyncio.CancelledError
+
+
+async def polled(monkeypatch, *, rounds, newest=None, away=()):
+    """What was asked for as (start, end), and what was taken."""
+    asked, taken = [], []
+
+    async def ask(_session, _url, wanted, _token):
+        asked.append((wanted.start_s - START, wanted.end_s - START))
+        if len(asked) in away:
+            raise SourceError("away")
+        steps = range(round(wanted.start_s), round(wanted.end_s) + 1, 10)
+        return [Series({"version": "1", "code": "3"}, [(at, "2") for at in steps])]
+
+    monkeypatch.setattr(polling, "ask_range", ask)
+    with suppress(asyncio.CancelledError):
+        await poll(POLLED, None, Clock(rounds), lambda: newest, taken.append)
+    return asked, taken
+
+
+async def test_each_step_is_counted_once(monkeypatch):
+    asked, taken = await polled(monkeypatch, rounds=4)
+    assert asked == [(10, 10), (20, 20), (30, 30)]
+    assert [second - START for counts in taken for second, _, _ in counts] == [0, 10, 20]
+    assert [n for counts in taken for n in counts.values()] == [2, 2, 2]
+
+
+async def test_what_could_not_be_had_is_asked_for_again(monkeypatch):
+    asked, taken = await polled(monkeypatch, rounds=5, away={2, 3})
+    assert asked == [(10, 10), (20, 20), (20, 30), (20, 40)]
+    assert sum(n for counts in taken for n in counts.values()) == 8
+
+
+async def test_a_restart_goes_on_where_it_was(monkeypatch):
+    asked, _ = await polled(monkeypatch, rounds=1, newest=START - 100)
+    assert asked == [(-80, 0)]
+    asked, _ = await polled(monkeypatch, rounds=1, newest=START - 100_000)
+    assert asked == [(-3590, 0)]  # an hour at most
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"query": "irate(a[10s])"}, "irate"),
+        ({"every": 15}, "invalid every"),
+        ({"url": "h"}, "invalid URL"),
+    ],
+)
+def test_a_poll_that_cannot_be_is_refused(given, message):
+    fields = {"url": "http://h", "query": POLLED.query, **given}
+    with pytest.raises(ValueError, match=message):
+        Polled(**fields)
+
+
+def test_bins_have_whole_steps():
+    slow = msgspec.structs.replace(POLLED, query="increase(a[1m])", every=60)
+    with pytest.raises(ValueError, match=r"invalid compare.bin_s: .*60s"):
+        Source(source="app", prometheus=slow)
