@@ -23,8 +23,9 @@ def as_html(report: Report, picture: bytes) -> str:
         "report.html",
         title=f"Release {', '.join(candidates)} against {analysis.baseline}" if candidates else "Release report",
         verdict=decided,
+        headline=decided.text[:1].upper() + decided.text[1:],
         mood=_mood(decided),
-        worse=[_alarm(code) for code in alarmed[:MOST_ROWS]],
+        worse=[_alarm(code, decided) for code in alarmed[:MOST_ROWS]],
         new=[
             (str(n.code), n.build, str(n.errors), show_time(n.first_s), odds(results[n.build, n.code].log_evidence))
             for n in analysis.new[:MOST_ROWS]
@@ -43,8 +44,14 @@ def _mood(verdict: Verdict) -> str:
     return "doubt" if verdict.doubtful or verdict.alike or not verdict.judged else "good-news"
 
 
-def _alarm(code: CodeResult) -> tuple[str, ...]:
+def _alarm(code: CodeResult, verdict: Verdict) -> tuple[str, ...]:
     times = "new" if code.rate_ratio is None else f"{code.rate_ratio:.2f}"
     since = show_time(code.alarm_at) or ""
     least = f"{code.rate_ratio_low:.2f}"
-    return str(code.code), code.candidate_build, times, least, since, odds(code.log_evidence), chance(code.q_value)
+    if code.code in verdict.doubtful:
+        sure = ("in doubt: bursts", "not to be trusted")
+    elif code.code in verdict.alike:
+        sure = ("rose as the others", "not to be trusted")
+    else:
+        sure = (odds(code.log_evidence), chance(code.q_value))
+    return str(code.code), code.candidate_build, times, least, since, *sure
