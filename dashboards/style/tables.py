@@ -13,7 +13,7 @@ from dashboards.style.queries import Query
 Cell: TypeAlias = Literal["color-text", "color-background", "gauge"]
 PILL: Cell = "color-background"
 AGE, AGE_PX = "dtdhms", 100  # as short as it is exact: "1 d 02:03:04"
-ALERT_PX = 220  # of the longest names of alerts
+ALERT_PX = 256  # of the longest names of alerts
 NARROWEST_PX = 70  # of a column; Grafana's own 150 push the last ones out of the panel
 FIGURES = "Value"  # how columns of figures begin; every other column is a label
 
