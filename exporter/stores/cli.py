@@ -245,6 +245,13 @@ def load(database: Path, *, imported: Any, valid_from: Any, week_starts: Any, **
     show_default=True,
     help="What is written.",
 )
+@click.option("--group-by", metavar="LABEL", help="Of a range, rows of groups: timezone, or a column of --labels.")
+@click.option("--labels", type=_PATHS, help="Which groups stores are in: store_id and a column for each label.")
+@click.option(
+    "--pages",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Of a range, also write HTML here: index.html, and pages of the 50 stores that were least available.",
+)
 @click.option("--explain", metavar="STORE", help="Instead of the CSV, explain this store's numbers.")
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
 @click.option("--output", type=_PATHS, help="Write here, not to stdout.")
@@ -259,6 +266,9 @@ def report(
     official_typo: bool,
     raw: bool,
     form: Literal["csv", "json", "ndjson", "parquet"],
+    group_by: str | None,
+    labels: Path | None,
+    pages: Path | None,
     explain: str | None,
     engine: str,
     output: Path | None,
@@ -270,24 +280,36 @@ def report(
     range. What has to be read beside the figures goes to stderr; exit code 4 when nothing could be judged.
     """
     from exporter.stores.engine import Policy
-    from exporter.stores.figures import caveats, require_judged
+    from exporter.stores.figures import Groups, caveats, keys_of, require_judged
     from exporter.stores.formats import body
+    from exporter.stores.labels import read_labels
     from exporter.stores.ranges import Wanted, find_range
     from exporter.stores.render import to_text
     from exporter.stores.report import explain_store, make_report, require_known, resolve_as_of
     from exporter.stores.spark import make_report as make_report_on_spark
     from exporter.stores.state import Database
+    from exporter.stores.written import write_pages
 
+    if group_by is not None and labels is None and group_by != "timezone":
+        raise click.UsageError(f"--group-by {group_by} needs --labels FILE with that column, or use timezone")
     policy = Policy(interpolation, windows, use_outside_polls=use_outside_polls)
     with Database(database, create=False) as opened:
         as_of_us, _ = resolve_as_of(opened, as_of, time.time_ns() // 1000)
         within = find_range(Wanted(**named), as_of_us)
+        if within is None and (group_by or pages):
+            raise click.UsageError("--group-by and --pages need a range, for example --month 2026-10")
         if explain is not None:
             found = require_known(explain_store(opened, policy, as_of_us, explain, within), explain)
             made, written = None, "".join(f"{printable(line)}\n" for line in to_text(explain, found)).encode()
         else:
             made = (make_report_on_spark if engine == "spark" else make_report)(opened, policy, as_of_us, within)
-            written = body(made, form, columns=columns, official_typo=official_typo, raw=raw)
+            groups = None
+            if group_by is not None:
+                found_labels = {} if labels is None else read_labels(labels, group_by)
+                groups = Groups(group_by, keys_of(made, None if labels else "timezone", found_labels))
+            written = body(made, form, groups, columns=columns, official_typo=official_typo, raw=raw)
+            if pages is not None:
+                echo(write_pages(pages, opened, made, groups), err=True)
     with replacing(output or Path("-")) as stream:
         stream.write(written)
     if made is not None:

@@ -158,7 +158,14 @@ def windows_table(report: Report, *, columns: ReportColumns = "official", offici
     return [first, *(Column(name, *found) for name, found in zip(names[1:], numbers, strict=True))]
 
 
-def keys_of(report: Report, by: str, labels: Mapping[str, str]) -> list[str]:
+class Groups(NamedTuple):
+    """Groups of stores: what makes them, and each store's in the order of a report."""
+
+    label: str
+    keys: list[str]
+
+
+def keys_of(report: Report, by: str | None, labels: Mapping[str, str]) -> list[str]:
     """Each store's group, in the order of the report; `labels`: by store_id, unless `by` is `timezone`."""
     if by == "timezone":
         return [zone_label(name) for name in report.rows["timezone"].tolist()]

@@ -10,7 +10,18 @@ import msgspec
 import numpy as np
 
 from exporter import duck
-from exporter.stores.figures import Column, Table, caveats, defaults, records, store_table, summarize, windows_table
+from exporter.stores.figures import (
+    Column,
+    Groups,
+    Table,
+    caveats,
+    defaults,
+    group_table,
+    records,
+    store_table,
+    summarize,
+    windows_table,
+)
 from exporter.stores.render import stamp
 from exporter.stores.report import Report, ReportColumns, to_csv
 from foundation.csvtext import csv_text
@@ -29,14 +40,16 @@ _MEMORY_BYTES = 128 << 20
 def body(
     report: Report,
     form: Format,
+    groups: Groups | None = None,
     *,
     columns: ReportColumns = "official",
     official_typo: bool = False,
     raw: bool = False,
 ) -> bytes:
-    """A report in a format: of a range every column; of the three windows those that are asked for."""
+    """A report in a format: of a range every column, by store or by group; of the windows those that are asked for."""
     if report.within is not None:
-        return encode(store_table(report), form, about(report), raw=raw)
+        table = store_table(report) if groups is None else group_table(report, groups.keys, groups.label)
+        return encode(table, form, about(report), raw=raw)
     if form == "csv":
         return to_csv(report, columns=columns, official_typo=official_typo, raw=raw).encode()
     return encode(windows_table(report, columns=columns, official_typo=official_typo), form, about(report), raw=raw)

@@ -5,9 +5,9 @@ from datetime import timedelta, tzinfo
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from exporter.stores.asking import RANGE_NAMES, Asked, choose
+from exporter.stores.asking import MAX_ROWS, RANGE_NAMES, Asked, choose
 from exporter.stores.calendar import from_us
-from exporter.stores.figures import caveats, defaults, group_table, keys_of, records, store_table, summarize
+from exporter.stores.figures import Groups, caveats, defaults, group_table, keys_of, records, store_table, summarize
 from exporter.stores.render import hours_text, stamp
 from exporter.stores.report import Piece, Report, StoreReport
 from exporter.stores.timeline import hours_in_words, timeline
@@ -39,13 +39,23 @@ _SHOWN = (
 )
 
 
-def stores_page(report: Report, asked: Asked, query: Mapping[str, str]) -> str:
-    """The table of stores or groups, with search, order, ranges and downloads. Raises ConfigError."""
+def stores_page(
+    report: Report,
+    asked: Asked,
+    query: Mapping[str, str],
+    written: Mapping[str, str] | None = None,
+    groups: Groups | None = None,
+) -> str:
+    """The table of stores or groups, with search, order, ranges and downloads. Raises ConfigError.
+
+    `written`: where the page is a file, the files of stores that have one; it has all rows, and nothing to ask.
+    `groups`: a second table.
+    """
     label = asked.group_by
     table = group_table(report, keys_of(report, label, {}), label) if label else store_table(report)
     if not asked.sort:
         asked = asked._replace(sort="availability_percent")
-    rows, total = choose(table, asked._replace(limit=ROWS_A_PAGE))
+    rows, total = choose(table, asked._replace(limit=ROWS_A_PAGE if written is None else MAX_ROWS))
     kept = {name: value for name, value in query.items() if value.strip() and name != "offset"}
     return render(
         "exporter.stores",
@@ -63,12 +73,15 @@ def stores_page(report: Report, asked: Asked, query: Mapping[str, str]) -> str:
         store_query=_tail(kept),
         downloads={form: f"report?{urlencode({**kept, 'format': form, 'limit': '100000'})}" for form in _FORMS},
         path=_path,
+        written=written,
+        label=None if groups is None else groups.label,
+        groups=[] if groups is None else list(records(group_table(report, groups.keys, groups.label))),
         **_of(report),
     )
 
 
-def store_page(store_id: str, found: StoreReport, query: Mapping[str, str]) -> str:
-    """One store: its figures, its time as a picture, its outages."""
+def store_page(store_id: str, found: StoreReport, query: Mapping[str, str], *, written: bool = False) -> str:
+    """One store: its figures, its time as a picture, its outages. `written`: the page is a file beside index.html."""
     report = found.report
     assert report.within is not None
     zone, _ = find_zone(found.timezone)
@@ -93,7 +106,8 @@ def store_page(store_id: str, found: StoreReport, query: Mapping[str, str]) -> s
         choices=choices(report.as_of_us, kept),
         query=kept,
         json=f"../stores/{_path(store_id)}{_tail(kept)}",
-        back=f"../{_tail(kept)}",
+        back="index.html" if written else f"../{_tail(kept)}",
+        written=written,
         **_of(report),
     )
 
