@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from operator import itemgetter
 
 from exporter.hosting.bulk import Log
 from exporter.hosting.cycle import CycleResult, utc
 from exporter.hosting.extent import Extent
 
-SHARE_TOLD = 0.01  # of lines set aside, from which on it stands beside the verdict
+SHARE_TOLD = 0.01  # of lines set aside, and of time unknown, from which on it stands beside the verdict
 CADENCE_WITHIN = 0.1  # by so much may a server's heartbeats be off their interval
 REGULAR = 0.6  # the share of heartbeats that come when expected, below which the interval is another one
 MIN_GAPS = 5  # fewer say nothing
@@ -16,7 +17,8 @@ MAX_NAMED = 5
 
 def caveats(result: CycleResult, log: Log, extent: Extent) -> list[str]:
     """All of them, the gravest first."""
-    return [*_set_aside(log), *_outlying(extent), *_cadence(result), *_uncreated(result), *_doubtful(result)]
+    of_input = [*_set_aside(log), *_outlying(extent)]
+    return [*of_input, *_cadence(result), *_unknown(result), *_uncreated(result), *_doubtful(result)]
 
 
 def nothing_read(log: Log) -> str:
@@ -64,14 +66,24 @@ def cadence_s(gaps: list[tuple[int, int]], expected_s: int) -> int:
     regular = sum(n for gap_s, n in gaps if abs(gap_s - expected_s) <= CADENCE_WITHIN * expected_s)
     if total < MIN_GAPS or regular >= REGULAR * total:
         return expected_s
+    most_s, times = max(gaps, key=itemgetter(1))
+    if times >= REGULAR * total:
+        return most_s
     seen, median_s = 0, 0
     for gap_s, n in gaps:
         seen += n
         if 2 * seen >= total:
             median_s = gap_s
             break
-    usual = [(gap_s, n) for gap_s, n in gaps if gap_s <= 3 * median_s]  # more is an outage
+    usual = [(gap_s, n) for gap_s, n in gaps if gap_s <= 2 * median_s]  # more is an outage
     return max(1, round(sum(gap_s * n for gap_s, n in usual) / sum(n for _, n in usual)))
+
+
+def _unknown(result: CycleResult) -> Iterator[str]:
+    lifetime_s = sum(session.lifetime_s for session in result.sessions)
+    unknown_s = sum(session.unknown_s for session in result.sessions)
+    if unknown_s > SHARE_TOLD * lifetime_s:
+        yield f"{unknown_s / lifetime_s:.1%} of the customers' time in the cycle is unknown"
 
 
 def _uncreated(result: CycleResult) -> Iterator[str]:

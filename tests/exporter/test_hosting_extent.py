@@ -56,7 +56,7 @@ def test_one_wrong_clock_changes_nothing(length, wrong_day, lines):
         pytest.param([(60, 900), (120, 80), (3600, 1)], 60, id="with-holes"),
         pytest.param([(300, 100)], 300, id="five-minutes"),
         pytest.param([(240, 10), (300, 80), (360, 10)], 300, id="not-exact"),
-        pytest.param([(300, 100), (86_400, 1)], 300, id="with-an-outage"),
+        pytest.param([(300, 100), (600, 9), (900, 9), (86_400, 1)], 300, id="with-an-outage"),
         pytest.param([(300, 4)], 60, id="too-few"),
     ],
 )

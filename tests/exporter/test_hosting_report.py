@@ -164,7 +164,8 @@ def test_every_customer_of_the_cycle_is_judged_and_the_others_are_named(tmp_path
         (9, "deleted before the cycle"),
     ]
     assert found.report.caveats == [
-        "2 accounts have no createAccount in the log (7, 8): what was before the first route is unknown"
+        "21.0% of the customers' time in the cycle is unknown",
+        "2 accounts have no createAccount in the log (7, 8): what was before the first route is unknown",
     ]
 
 
