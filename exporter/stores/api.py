@@ -47,8 +47,8 @@ class JsonPoll(msgspec.Struct):
     """One poll as JSON, by the names of the columns."""
 
     store_id: str | int
-    status: str
-    timestamp_utc: str
+    status: str | int | bool
+    timestamp_utc: str | int | float
 
     def line(self) -> str:
         """The poll as a line of CSV; a field that cannot stand in one makes the row a bad one."""

@@ -1,4 +1,4 @@
-"""A folder where CSV files land, to be taken into the database.
+"""A folder where files land, to be taken into the database.
 
 What was read is put away in `done/`, what could not be in `failed/`, beside a file that says why.
 Write a file under a name that begins with a dot, or elsewhere on the same disk, and rename it when it is whole. A file
@@ -33,7 +33,11 @@ RETRY_S = 5.0
 LONGEST_RETRY_S = 3600.0
 MOST_AT_ONCE = 1000
 """Files that one look finds, by name; the next look finds the others."""
-_ENDINGS = (".csv.gz", ".csv")
+_ENDINGS = tuple(
+    form + packed
+    for form in (".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".parquet")
+    for packed in ("", ".gz", ".bz2", ".xz", ".zst")
+)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: a FIFO would hold us forever
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -93,10 +93,10 @@ _TABLE = {
 _POLL = _object(
     store_id={"type": ["string", "integer"]},
     status={
-        "type": "string",
+        "type": ["string", "integer", "boolean"],
         "description": "active, inactive or unknown; another makes the row a bad one, and its store's state unknown",
     },
-    timestamp_utc={"type": "string"},
+    timestamp_utc={"type": ["string", "number"]},
 )
 
 DOCUMENT: dict[str, Any] = {
