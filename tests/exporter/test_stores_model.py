@@ -3,7 +3,8 @@
 Polls lie on even minutes, so that the midpoint of two is a minute, and every minute has one state.
 """
 
-from datetime import UTC, datetime, timedelta
+import functools
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,6 +18,7 @@ from exporter.stores.report import make_report
 from exporter.stores.state import Database
 
 MINUTE = timedelta(minutes=1)
+DOWN, UP, UNKNOWN = range(3)
 CARRY, REACH = timedelta(hours=24), timedelta(minutes=90)
 WINDOWS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 # No time of day that a change of the clocks leaves out or repeats: those have tests of their own.
@@ -30,7 +32,8 @@ class Model:
     """One store, by the rules as they are written down and nothing else."""
 
     def __init__(self, zone, hours, polls, as_of, interpolation, *, outside=False, within=None):
-        self.zone, self.hours, self.as_of, self.interpolation = ZoneInfo(zone), hours, as_of, interpolation
+        self.zone, self.as_of, self.interpolation = ZoneInfo(zone), as_of, interpolation
+        self.periods, self.exceptions = hours
         self.outside = outside
         self.first = as_of - WINDOWS["week"]
         if within:
@@ -44,6 +47,7 @@ class Model:
             if self.is_open(at):
                 number += before is None or before not in self.segment
                 self.segment[at] = number
+        self.business = {at for at in minutes if self.is_open(at) is not False}
         self.polls = sorted(
             (at, up) for at, up in polls.items() if horizon <= at <= as_of and (outside or self.is_open(at))
         )
@@ -57,15 +61,26 @@ class Model:
         return (at if start.tzinfo else local) >= start and (at if end.tzinfo else local) < end
 
     def is_open(self, at):
-        if not self.hours:
-            return True
+        """None where nobody knows."""
         local = at.astimezone(self.zone)
         second = local.hour * 3600 + local.minute * 60
-        return any(
-            (local.weekday() == weekday and start <= second < end)
-            or (local.weekday() == (weekday + 1) % 7 and second < end - 86400)
-            for weekday, start, end in self.hours
-        )
+        today, yesterday = (self.openings(local.date() - timedelta(days=n)) for n in (0, 1))
+        if (None, None) in today:
+            return None
+        late = [end - 86400 for _, end in yesterday if end is not None]
+        return any(start <= second < end for start, end in today) or any(second < end for end in late)
+
+    @functools.cache  # noqa: B019, a model lives as long as its example
+    def openings(self, day):
+        """Those that begin on a date, without times where they are not known."""
+        if day in self.exceptions:
+            return self.exceptions[day]
+        if not self.periods:
+            return [(0, 86400)]
+        began = [first for first in self.periods if first <= day]
+        if not began:
+            return [(None, None)]
+        return [row[1:] for row in self.periods[max(began)] if row[0] == day.weekday()]
 
     def speaker(self, at):
         """The poll that speaks for this minute."""
@@ -86,13 +101,11 @@ class Model:
     def sums(self, minutes):
         up = down = assumed = business = 0
         for at in minutes:
-            if at not in self.segment:
+            business += at in self.business
+            poll = self.speaker(at) if at in self.segment else None
+            if poll is None or poll[1] == UNKNOWN or not poll[0] - CARRY <= at < poll[0] + CARRY:
                 continue
-            business += 1
-            poll = self.speaker(at)
-            if poll is None or not poll[0] - CARRY <= at < poll[0] + CARRY:
-                continue
-            up, down = up + poll[1], down + (not poll[1])
+            up, down = up + (poll[1] == UP), down + (poll[1] == DOWN)
             assumed += not poll[0] - REACH <= at < poll[0] + REACH
         return tuple(n * MINUTE // timedelta(microseconds=1) for n in (up, down, assumed, business))
 
@@ -104,13 +117,27 @@ def openings(draw):
     return draw(st.integers(0, 6)), start, end if end > start else end + 86400
 
 
+unreadable = st.tuples(st.integers(0, 6), st.none(), st.none())
+
+
+@st.composite
+def hours_of(draw, as_of):
+    """The hours from each date on, and those of single dates."""
+    dates = st.integers(-1, 11).map(lambda n: as_of.date() - timedelta(days=n))
+    rows = st.sets(st.one_of(openings(), openings(), unreadable), min_size=1, max_size=6)
+    periods = draw(st.dictionaries(dates, rows, max_size=3)) if draw(st.booleans()) else {}
+    if always := draw(st.sets(openings(), max_size=6)):
+        periods[date(1, 1, 1)] = always
+    of_dates = st.lists(openings().map(lambda row: row[1:]), max_size=2)
+    return periods, draw(st.dictionaries(dates, of_dates, max_size=3))
+
+
 @st.composite
 def stores(draw):
     as_of = draw(st.sampled_from(AS_OF))
-    polls = draw(
-        st.dictionaries(st.integers(-600, 9 * 720).map(lambda n: as_of - n * 2 * MINUTE), st.booleans(), max_size=30)
-    )
-    return as_of, draw(st.sampled_from(ZONES)), draw(st.sets(openings(), max_size=6)), polls
+    moments = st.integers(-600, 9 * 720).map(lambda n: as_of - n * 2 * MINUTE)
+    polls = draw(st.dictionaries(moments, st.sampled_from([DOWN, UP, UP, UNKNOWN]), max_size=30))
+    return as_of, draw(st.sampled_from(ZONES)), draw(hours_of(as_of)), polls
 
 
 @pytest.fixture(scope="module")
@@ -121,13 +148,21 @@ def database(tmp_path_factory):
 
 def put(database, zone, hours, polls):
     with database.writing() as cursor:
-        for table in ("stores", "hours", "polls"):
+        for table in ("stores", "hours", "exceptions", "polls"):
             cursor.execute(f"DELETE FROM {table}")
         cursor.execute("INSERT INTO stores VALUES (1, 's', ?)", [zone])
-        for row in hours:
-            cursor.execute("INSERT INTO hours (store, weekday, start_s, end_s) VALUES (1, ?, ?, ?)", row)
+        periods, exceptions = hours
+        insert = "INSERT INTO hours (store, weekday, start_s, end_s, doubt, from_day) VALUES (1, ?, ?, ?, ?, ?)"
+        for first, of_period in periods.items():
+            for weekday, start, end in of_period:
+                times = (0, 86400, 1) if start is None else (start, end, 0)
+                cursor.execute(insert, [weekday, *times, 0 if first.year == 1 else first.toordinal()])
+        for day, of_date in exceptions.items():
+            for times in of_date or [(None, None)]:
+                insert = "INSERT INTO exceptions (store, day, start_s, end_s) VALUES (1, ?, ?, ?)"
+                cursor.execute(insert, [day.toordinal(), *times])
         for at, up in polls:
-            cursor.execute("INSERT INTO polls VALUES (1, ?, ?, 1)", [to_us(at), int(up)])
+            cursor.execute("INSERT INTO polls VALUES (1, ?, ?, 1)", [to_us(at), up])
 
 
 def check(database, store, interpolation, *, outside):
@@ -158,7 +193,7 @@ def check_range(database, store, interpolation, start, end, *, outside):
     policy = Policy(interpolation, use_outside_polls=outside)
     rows = make_report(database, policy, to_us(as_of), Range(start, end, "")).rows
     model = Model(zone, hours, polls, as_of, interpolation, outside=outside, within=(start, end))
-    want = model.sums(at for at in model.segment if at < as_of and model.is_within(at, start, end))
+    want = model.sums(at for at in model.business if at < as_of and model.is_within(at, start, end))
     got = tuple(int(rows[f"{part}_week"][0]) for part in ("up", "down", "assumed", "business"))
     assert got == want
 
