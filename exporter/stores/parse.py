@@ -7,6 +7,7 @@ mean the same in both: polls are read here, what people write by hand in `readin
 
 import csv
 import gzip
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import duckdb
 import numpy as np
 
-from exporter.sources.files import compression
+from exporter.sources.files import NotNowError, compression
 from exporter.stores.state import one
 from exporter.tables import Bad, Column, Layout, Row, Table, open_table
 from exporter.tables.rows import best
@@ -69,6 +70,7 @@ EARLIEST_US = 946_684_800_000_000
 ROWS_AT_ONCE = 50_000
 
 _SEPARATOR = "\x1f"  # a byte that no line holds, so that DuckDB gives whole lines
+_SEPARATORS = re.compile(r"[,;\t|]")
 _STAMP = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?: ?(?:UTC|Z|[+-]\d{2}(?::?\d{2})?))?"
 
 
@@ -124,6 +126,8 @@ def _table(path: Path, name: str) -> Iterator[Table]:
     try:
         with open_table(str(path), tuple(LAYOUTS)) as table:
             yield table
+    except NotNowError as exc:
+        raise StoreError(f"{name}: {str(exc).removeprefix(f'{path}: ')}") from exc
     except SourceError as exc:
         raise SourceError(f"{name}: {str(exc).removeprefix(f'{path}: ')}") from exc
 
@@ -198,7 +202,8 @@ def _stage_table(cursor: duckdb.DuckDBPyConnection, path: Path, name: str, heade
 def _told(row: Row | Bad, layout: Layout, columns: Sequence[str]) -> tuple[str, ...]:
     """content, the reason why the row cannot be taken apart, and its cells in the order of `columns`."""
     if isinstance(row, Bad):
-        return row.content, row.reason, *("" for _ in columns)
+        first = _SEPARATORS.split(row.content)[:-1][:1] if row.reason == "fields" else []  # the store, as in most files
+        return row.content, row.reason, *(cell.strip(' "') for cell in first), *("" for _ in columns[len(first) :])
     cells = dict(zip((column.name for column in layout.columns), row.cells, strict=True))
     text = ",".join(cells.values())[:MAX_KEPT_CHARS].encode("utf-8", "replace").decode()
     return text, "", *(cells.get(column, "").encode("utf-8", "replace").decode() for column in columns)
@@ -221,12 +226,15 @@ def _latest(kind: Kind, now_us: int) -> dict[str, int]:
 
 def _checked(kind: Kind, source: str) -> str:
     """The statement that makes `staged` of rows of text."""
+    # A row of settings with too many or too few fields still names its store; where a poll belongs is not known.
+    fits = "broken IS NULL" if kind == "status" else "COALESCE(broken, 'fields') = 'fields'"
+    named = f"COALESCE({fits} AND {_IS_ID}, false)"
     values, reason = (f"{_AT_US} AS at_us, {_UP} AS up, ", f"ELSE {POLL_REASON}") if kind == "status" else ("", "")
     return f"""
         CREATE OR REPLACE TEMP TABLE staged AS
         SELECT * EXCLUDE (broken),
             CASE WHEN broken IS NOT NULL THEN broken WHEN NOT named THEN 'store_id' {reason} END AS reason
-        FROM (SELECT *, {values}broken IS NULL AND {_IS_ID} AS named FROM ({source}))
+        FROM (SELECT *, {values}{named} AS named FROM ({source}))
         """  # noqa: S608, our own names
 
 

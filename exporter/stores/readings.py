@@ -62,7 +62,7 @@ def read_staged(cursor: duckdb.DuckDBPyConnection, kind: Kind, latest_us: int, n
     if kind == "timezones":
         return _read_zones(cursor)
     texts = TEXTS[kind][1:]
-    found = cursor.execute(f"SELECT DISTINCT {', '.join(texts)} FROM staged WHERE named").fetchall()  # noqa: S608
+    found = cursor.execute(f"SELECT DISTINCT {', '.join(texts)} FROM staged WHERE named AND reason IS NULL").fetchall()  # noqa: S608
     notes: list[str] = []
     if kind == "hours":
         scheme = _Numbers.of((row[0] for row in found), numbers)
@@ -169,7 +169,10 @@ def _put_readings(
 
 
 def _read_zones(cursor: duckdb.DuckDBPyConnection) -> list[str]:
-    names = [row[0] for row in cursor.execute("SELECT DISTINCT timezone_str FROM staged WHERE named").fetchall()]
+    names = [
+        row[0]
+        for row in cursor.execute("SELECT DISTINCT timezone_str FROM staged WHERE named AND reason IS NULL").fetchall()
+    ]
     unknown = [name for name in names if not name or find_zone(name)[1]]
     why = [
         f"unknown time zone {printable(name)!r}: expected a name such as Asia/Kolkata, or +05:30" for name in unknown
@@ -187,7 +190,8 @@ def _read_zones(cursor: duckdb.DuckDBPyConnection) -> list[str]:
 def _blame(cursor: duckdb.DuckDBPyConnection, wrong: str, same: str) -> None:
     cursor.execute("ALTER TABLE staged ADD COLUMN why VARCHAR")
     cursor.execute(
-        f"UPDATE staged SET reason = wrong.reason, why = wrong.why FROM ({wrong}) AS wrong WHERE named AND {same}"  # noqa: S608
+        f"UPDATE staged SET reason = wrong.reason, why = wrong.why FROM ({wrong}) AS wrong "  # noqa: S608, our names
+        f"WHERE named AND staged.reason IS NULL AND {same}"
     )
 
 

@@ -53,7 +53,12 @@ def take_hours(cursor: duckdb.DuckDBPyConnection, name: str) -> int:
             CASE WHEN r.doubt = 1 THEN $name || ':' || t.row || ': ' || r.why END AS why
         FROM staged t JOIN stores s USING (store_id)
         JOIN readings r USING (day, start_time_local, end_time_local, opening_hours, valid_from, valid_until)
-        WHERE t.named"""
+        WHERE t.named AND t.reason IS DISTINCT FROM 'fields'
+        UNION ALL
+        SELECT s.store, t.row, d.day, 0, 86400, NULL, NULL, NULL, 1, t.reason,
+            $name || ':' || t.row || ': ' || t.content
+        FROM staged t JOIN stores s USING (store_id) CROSS JOIN range(7) AS d(day)
+        WHERE t.named AND t.reason = 'fields'"""
     same = (
         "h.store = f.store AND h.weekday IS NOT DISTINCT FROM f.weekday AND h.start_s IS NOT DISTINCT FROM f.start_s "
         "AND h.end_s IS NOT DISTINCT FROM f.end_s AND h.spec IS NOT DISTINCT FROM f.spec AND h.doubt = f.doubt "
@@ -85,7 +90,10 @@ def take_exceptions(cursor: duckdb.DuckDBPyConnection, name: str) -> int:
             CASE WHEN r.doubt = 1 THEN $name || ':' || t.row || ': ' || COALESCE(r.why, 'unknown') END AS why
         FROM staged t JOIN stores s USING (store_id)
         JOIN readings r USING (date, start_time_local, end_time_local, opening_hours)
-        WHERE t.named
+        WHERE t.named AND t.reason IS DISTINCT FROM 'fields'
+        UNION ALL
+        SELECT s.store, t.row, NULL, 0, 86400, 1, t.reason, $name || ':' || t.row || ': ' || t.content
+        FROM staged t JOIN stores s USING (store_id) WHERE t.named AND t.reason = 'fields'
         """,
         {"name": name},
     )
@@ -109,7 +117,9 @@ def take_zones(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int, bool]:
     cursor.execute(
         """
         CREATE OR REPLACE TEMP TABLE incoming AS
-        SELECT store_id, arg_max(CASE WHEN timezone_str = '' THEN $empty ELSE timezone_str END, row) AS timezone,
+        SELECT store_id,
+            arg_max(CASE WHEN timezone_str = '' OR reason = 'fields' THEN $empty ELSE timezone_str END, row)
+                AS timezone,
             arg_max(reason IS NULL, row) AS good,
             greatest(count(DISTINCT timezone_str) FILTER (reason IS NULL) - 1, 0) AS conflicts
         FROM staged WHERE named GROUP BY store_id

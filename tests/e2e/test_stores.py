@@ -77,7 +77,10 @@ def fill(path, stores, polls):
     """A database whose report takes some seconds: `polls` of each store, a fifth of them inactive, over a week."""
     with Database(path) as database, database.writing() as cursor:
         cursor.execute(f"INSERT INTO stores SELECT n + 1, 's' || n, 'UTC' FROM range({stores}) AS r(n)")
-        cursor.execute(f"INSERT INTO hours SELECT n + 1, day, 32400, 61200 FROM range({stores}) r(n), range(7) d(day)")
+        cursor.execute(
+            "INSERT INTO hours (store, weekday, start_s, end_s) "
+            f"SELECT n + 1, day, 32400, 61200 FROM range({stores}) r(n), range(7) d(day)"
+        )
         cursor.execute(
             f"INSERT INTO polls SELECT n % {stores} + 1, 1700000000000000 + (n // {stores}) * ({WEEK_US} // {polls}), "
             f"CAST(hash(n) % 5 > 0 AS BIGINT), 1 FROM range({stores * polls}) AS r(n)"

@@ -13,7 +13,10 @@ def fill(database, stores, polls):
     """`polls` of each store over a week, a fifth of them inactive; stores open from 9 to 17 UTC."""
     with database.writing() as cursor:
         cursor.execute(f"INSERT INTO stores SELECT n + 1, 's' || n, 'UTC' FROM range({stores}) AS r(n)")
-        cursor.execute(f"INSERT INTO hours SELECT n + 1, day, 32400, 61200 FROM range({stores}) r(n), range(7) d(day)")
+        cursor.execute(
+            "INSERT INTO hours (store, weekday, start_s, end_s) "
+            f"SELECT n + 1, day, 32400, 61200 FROM range({stores}) r(n), range(7) d(day)"
+        )
         cursor.execute(
             f"INSERT INTO polls SELECT n % {stores} + 1, 1700000000000000 + (n // {stores}) * ({WEEK_US} // {polls}), "
             f"CAST(hash(n) % 5 > 0 AS BIGINT), 1 FROM range({stores * polls}) AS r(n)"

@@ -267,6 +267,23 @@ def test_a_row_that_cannot_be_taken_apart_keeps_its_number_in_every_form(stores_
     assert told.problems[0].startswith("f:2: expected as many fields as the header has")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "store_id;opening_hours\ns;Mo-Fr 09:00-17:00; Sa off\n",
+        "store_id,day,open,close\ns,0,09:00\n",
+        "store_id,day,open,close\ns,0,09:00,17:00,18:00\n",
+        "store_id,timezone\ns,America,Chicago\n",
+        "store_id|date\ns|2024-03-08|closed\n",
+    ],
+)
+def test_a_row_of_settings_with_other_fields_than_the_header_still_names_its_store(stores_world, text):
+    stores_world.load(status=polls("s"))
+    (told,) = load_text(stores_world, text)
+    assert (told.new, told.invalid) == (0, 1)
+    assert week(stores_world) == (168, 0, 0, 168)
+
+
 def test_dates_beside_other_columns_are_not_taken_for_closed_days():
     assert parse_header(b"store_id,date\n").kind == "exceptions"
     assert parse_header(b"store_id,date,revenue\n") is None
