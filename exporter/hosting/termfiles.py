@@ -175,6 +175,8 @@ def _yaml_rows(path: str, layout: Layout, refusals: _Refusals) -> Iterator[tuple
         root = read_tree(read_text(Path(path), "is this YAML?"))
     except TreeError as exc:
         raise ConfigError(f"{path}:{exc.line}: {exc}") from exc
+    if isinstance(root.value, dict) and len(root.value) == 1:  # the rows under a title
+        root = next(iter(root.value.values()))
     if not isinstance(root.value, list):
         raise ConfigError(f"{path}: expected a list of rows, for example - {{{layout.columns[0].name}: 1, ...}}")
     names = {_normal(name): at for at, column in enumerate(layout.columns) for name in (column.name, *column.aliases)}

@@ -195,9 +195,11 @@ def test_windows_are_read_by_the_names_in_the_header(tmp_path, text, want):
     assert [*read_maintenance(str(path), UTC).all_windows()] == [*want.all_windows()]
 
 
-def test_yaml_is_a_list_of_the_same_names(tmp_path):
+@pytest.mark.parametrize("title", ["", "maintenance:\n"])
+def test_yaml_is_a_list_of_the_same_names(tmp_path, title):
     path = tmp_path / "maintenance.yml"
     path.write_text(
+        f"{title}"
         "- {server: 0, start: 2024-03-01 03:00:00, end: 2024-03-01 04:00:00}\n"
         "- {account: [4, 5], start: 2024-03-01T03:00:00Z, duration: 60m}\n"
         "- {subject: all, start: 1709262000, end: 1709265600}\n"
