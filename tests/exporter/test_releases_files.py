@@ -3,11 +3,13 @@
 import gzip
 import json
 import lzma
+import random
 
 import pytest
 from click.testing import CliRunner
 
 from exporter.releases.bulk.files import is_ordinary, read_file
+from exporter.releases.bulk.reading import Reading
 from exporter.releases.cli import releases
 from exporter.tables import write_parquet
 from foundation.errors import SourceError
@@ -88,3 +90,32 @@ def test_a_table_without_the_columns_says_which_are_expected(tmp_path):
 )  # fmt: skip
 def test_the_ordinary_file_goes_the_quick_way(start):
     assert is_ordinary(start)
+
+
+def clock(second):
+    return f"{second // 3600 % 24}:{second // 60 % 60:02}:{second % 60:02}"
+
+
+@pytest.mark.parametrize("form", ["{0}\t5.1\t3", '{0},5.1,"3"'])
+@pytest.mark.parametrize("size", [1 << 20, 700])
+def test_clock_times_go_on_over_midnight(form, size):
+    wanted = [43_200 + n for n in range(0, 2 * 86_400, 600)]
+    reading = Reading()
+    data = "".join(form.format(clock(second)) + "\n" for second in wanted).encode()
+    for at in range(0, len(data), size):
+        reading.add(data[at : at + size])
+    assert reading.end().table.second.tolist() == wanted
+
+
+def test_a_late_record_after_midnight_is_of_the_day_before():
+    times = [86_340 + n for n in range(50)] + [86_401, 86_399, 86_402, 86_399, 86_403]
+    reading = Reading()
+    reading.add("".join(f"{clock(second)},5.1,3\n" for second in times).encode())
+    assert sorted(set(times)) == reading.end().table.second.tolist()
+
+
+def test_times_in_no_order_are_of_one_day():
+    times = random.Random(1).sample(range(86_400), 2000)
+    reading = Reading()
+    reading.add("".join(f"{clock(second)},5.1,3\n" for second in times).encode())
+    assert reading.end().table.second.tolist() == sorted(set(times))

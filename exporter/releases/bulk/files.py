@@ -12,6 +12,7 @@ from exporter.tables.rows import Places
 
 CHUNK_BYTES = 4 << 20
 BATCH_ROWS = 20_000
+MAX_HEADER_BYTES = 64 << 10
 
 LAYOUT = Layout(
     "errors",
@@ -44,7 +45,7 @@ def is_ordinary(start: bytes) -> bool:
     """Whether a text that begins so is lines of timestamp, build and code by TAB or comma, with or without a header."""
     if b"\0" in start[:4] or start.startswith((b"PAR1", b"\xff\xfe", b"\xfe\xff")):
         return False
-    first = start.removeprefix(b"\xef\xbb\xbf").lstrip().splitlines()[:1]
+    first = start[:MAX_HEADER_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().splitlines()[:1]
     if not first:
         return True
     line = first[0].decode("utf-8", "replace")

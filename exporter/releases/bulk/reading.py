@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.releases.bulk.days import Days
 from exporter.releases.bulk.fields import BAD, MAX_BYTES, PADDING, Ints, alike, clock_times, words
 from exporter.releases.bulk.table import Table
-from exporter.releases.parse import LineSplitter, code_key, parse_build, parse_code, parse_time
+from exporter.releases.parse import CLOCK_LIMIT_S, DAY_S, LineSplitter, code_key, parse_build, parse_code, parse_time
 from exporter.releases.tally import SetAside, Tally
 from exporter.releases.versions import in_order
 from foundation.errors import BadRecord, ConfigError
@@ -58,6 +59,7 @@ class Reading:
 
     def __init__(self) -> None:
         self._splitter = LineSplitter()
+        self._days = Days()
         self._odd = Tally()  # the lines that are parsed one by one
         self._times: dict[bytes, int] = {}
         self._places: dict[bytes, int] = {}
@@ -118,13 +120,21 @@ class Reading:
         others = seconds == BAD
         seconds[others] = _parsed(padded, fields.starts[others], fields.cuts[others], self._second)
         pairs = _parsed(padded, fields.cuts, fields.ends, self._place)
+        days = np.zeros(len(odd), np.int64)
+        first = self._days.day
+        days[lines.ordinary] = self._days.steps(seconds)
+        days = first + np.cumsum(days)
+        if days.any():
+            clock = (seconds != BAD) & (seconds < CLOCK_LIMIT_S)
+            seconds += np.where(clock, days[lines.ordinary] * DAY_S, 0)
         good = (seconds != BAD) & (pairs != BAD)
         self._keep(*_cells(seconds[good], pairs[good], len(self._pairs)))
         odd[lines.ordinary] = ~good
         if odd.any():
-            rest = lines.where(odd)
-            self._odd.add_lines([text[a:b] for a, b in zip(rest.starts.tolist(), rest.ends.tolist(), strict=True)])
-            self._take_odd()
+            for day in np.unique(days[odd]).tolist():
+                rest = lines.where(odd & (days == day))
+                self._odd.add_lines([text[a:b] for a, b in zip(rest.starts.tolist(), rest.ends.tolist(), strict=True)])
+                self._take_odd(day)
 
     def _second(self, field: bytes) -> int:
         """The time in a field, or BAD."""
@@ -165,9 +175,10 @@ class Reading:
             )
         return self._pairs.setdefault((build, code), len(self._pairs))
 
-    def _take_odd(self) -> None:
+    def _take_odd(self, day: int) -> None:
         counts, self._odd.counts = self._odd.counts, Counter()
-        self.count(counts)
+        later_s = day * DAY_S
+        self.count({(s + later_s if s < CLOCK_LIMIT_S else s, b, c): count for (s, b, c), count in counts.items()})
 
     def count(self, counts: Mapping[tuple[int, str, Any], int]) -> None:
         """Add records by second, build and code. Raises ConfigError as `add` does."""

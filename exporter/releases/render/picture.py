@@ -126,6 +126,9 @@ def draw(
         _mark(axis, panel, [f.alert for f in analysis.alerts if f.build == build])
         bar = figure.colorbar(image, ax=axis, extend="both", pad=0.01, shrink=min(1.0, 3 / (row_in * len(panel.codes))))
         bar.set_ticks([-2, -1, 0, 1, 2], labels=["1/4", "1/2", "equal", "2x", "4x"])
+    marks = {line.get_label(): line for axis in axes for line in axis.lines}
+    if marks:  # below all panels, where the layout keeps a room for it
+        figure.legend(handles=list(marks.values()), loc="outside lower left", ncols=2, fontsize=8, frameon=False)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # of a build's name; a box stands in for it
         figure.savefig(output, format=form, dpi=110)
@@ -174,5 +177,3 @@ def _mark(axis: Any, panel: Cells, alerts: Sequence[Alert]) -> None:
         xs = [(start - panel.start_s) / panel.column_s - 0.5 for start, _ in points]
         ys = [rows[code] for _, code in points]
         axis.plot(xs, ys, marker, color="black", markersize=6, label=detector, clip_on=False)
-    if axis.lines:
-        axis.legend(loc="upper left", bbox_to_anchor=(0, -0.04), ncols=2, fontsize=8, frameon=False)
