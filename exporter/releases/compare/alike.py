@@ -18,6 +18,7 @@ from exporter.releases.compare.statistics import Floats, p_values, rate_ratios
 STRETCHES = 500
 """Of an input at most: in each the users of both are taken to be the same."""
 LEAST_ERRORS = 10  # of both builds; a code with fewer says nothing about a factor
+LEAST_CODES = 3  # two that rise alike are no pattern
 _MOST_APART = 1 / 3  # of the codes: beyond it there is no common factor
 
 
@@ -49,7 +50,7 @@ def risen_alike(counts: Pair[Counts], alpha: float = 0.05) -> Alike | None:
         if abs(scores[worst]) < -ndtri(alpha / 2 / len(core)):
             break
         (more if scores[worst] > 0 else less).append(core.pop(worst))
-    if len(core) < 2 or len(core) < (1 - _MOST_APART) * testable:
+    if len(core) < LEAST_CODES or len(core) < (1 - _MOST_APART) * testable:
         return None
     of_core = Pair(*(side[core] for side in totals))
     if (p_values(Pair(*(side.sum() - side for side in of_core))) > alpha).any():
