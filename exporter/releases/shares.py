@@ -28,7 +28,9 @@ def read_shares(path: Path) -> Shares:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise SourceError(f"{path}: {exc}") from exc
-    rows = list(csv.reader(text.splitlines(), delimiter="\t" if "\t" in text else ","))
+    lines = text.splitlines()
+    separator = max(",;\t|", key=lines[0].count) if lines else ","
+    rows = list(csv.reader(lines, delimiter=separator))
     return parse_shares(rows[0] if rows else [], [row for row in rows[1:] if row])
 
 

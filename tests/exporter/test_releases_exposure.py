@@ -16,7 +16,7 @@ from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import log_evidence, p_values, rate_ratios
 from exporter.releases.compare.varying import Mixture, Strata
-from exporter.releases.shares import parse_shares
+from exporter.releases.shares import parse_shares, read_shares
 
 STAGES = (0.05, 0.25, 0.75, 0.95, 0.98)
 
@@ -141,6 +141,13 @@ def test_shares_are_read_in_every_form(rows):
     got = parse_shares(*rows).ratios(Pair("5.1", "5.2"), [0, 10, 55, 60], 10, alone=True)
     assert got[0] != got[0]  # unknown
     assert got[1:].tolist() == pytest.approx([1 / 9, 1 / 3 if len(rows[0]) == 3 else 0.2963, 5 / 9], rel=0.001)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_any_separator_and_line_end_is_read(tmp_path, separator):
+    path = tmp_path / "shares.csv"
+    path.write_bytes(f'\ufefftime{separator}"share_of_2"\r\n0:00:10{separator}"0.2"\r\n'.encode())
+    assert read_shares(path).ratios(Pair("1", "2"), [10], 10, alone=True) == pytest.approx([0.25])
 
 
 def test_shares_go_on_over_midnight_and_mean_over_the_bin():
