@@ -37,7 +37,7 @@ def test_the_tasks_data_set_gives_its_known_totals_and_alert(name):
     counts = {r.code: (r.baseline, r.candidate) for r in found.codes}
     assert len(counts) == 32
     known = {2: (591, 1007), 3: (397, 1739), 4: (258, 559), 0: (894, 858), 1: (796, 823), -1: (834, 820)}
-    assert {code: counts[code] for code in known} == known
+    assert {code: counts[str(code)] for code in known} == known
     printed = [
         (a.alert.start_s, a.alert.stop_s, a.alert.value, a.alert.threshold)
         for a in found.alerts

@@ -27,7 +27,7 @@ async def test_a_token_is_asked_for_on_both_ways_in(start_releases, tmp_path):
                 assert response.status == status, given
     for first, told, end in [
         (b"AUTH wrong\n", None, WANT),
-        (b"AUTH secret\n", {"taken": 3, "late": 0, "refused_count": 0}, {("5.1", 3): 4, ("5.2", -4): 2}),
+        (b"AUTH secret\n", {"taken": 3, "late": 0, "refused_count": 0}, {("5.1", "3"): 4, ("5.2", "-4"): 2}),
     ]:
         assert await send(port, first + LINES) == told
         assert counted(system) == end

@@ -164,9 +164,9 @@ async def test_an_error_in_counting_acknowledges_nothing_and_the_same_again_coun
     assert asyncio.get_running_loop().time() - started_s < 4  # a drain takes five seconds
     disk(system).killed = False
     await until(lambda: system._runners.get("app") not in {None, broken} and live(system).begun.is_set())
-    assert counted(system) == {("5.0", 7): 1}
+    assert counted(system) == {("5.0", "7"): 1}
     assert await post(system) == (200, 3)
-    assert counted(system) == WANT | {("5.0", 7): 1}
+    assert counted(system) == WANT | {("5.0", "7"): 1}
     assert system.failures == {"app": 1}
 
 

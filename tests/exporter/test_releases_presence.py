@@ -49,7 +49,7 @@ def test_a_candidate_that_is_worse_and_taken_back_does_not_stay_in_alarm():
     found = analyse(table_of((b"5.1", 0, 900), *worse), Settings(), detectors=["evidence"])
     assert [f.alert.code for f in found.alerts] == ["0", "1", "2", "3"]
     assert all(f.alert.stop_s and f.alert.stop_s < 400 for f in found.alerts)
-    assert found.silent == [("5.2", 300, 900)]
+    assert [(gap.build, gap.start_s, gap.stop_s, gap.code) for gap in found.silent] == [("5.2", 300, 900, None)]
 
 
 @pytest.mark.parametrize(

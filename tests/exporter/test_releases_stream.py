@@ -38,7 +38,7 @@ def whole(stream):
 
 def run(pieces, *, restart=False):
     stream = Stream(Settings(), LIMITS)
-    stream.expect([OLD, NEW], range(4))
+    stream.expect([OLD, NEW], "0123")
     for piece in pieces:
         counts = {}
         for time_s, build, code, count in piece:
@@ -152,7 +152,7 @@ def test_gaps_that_are_skipped_and_bins_closed_a_few_at_a_time_change_nothing(ev
         stream = Stream(Settings(), LIMITS)
         if not skips:
             stream._enough_empty = 10**9
-        stream.expect([OLD, NEW], range(4))
+        stream.expect([OLD, NEW], "0123")
         for piece in (events, later):
             for time_s, build, code, count in sorted(piece):
                 stream.take({(time_s, build, code): count}, most if skips else None)
@@ -382,7 +382,7 @@ def test_a_stream_alarms_as_its_file_does():
 def test_storms_of_retries_are_told_by_the_dispersion():
     """Code 0 comes evenly, code 1 all in one bin of thirty, code 2 never."""
     stream = Stream(Settings(), LIMITS)
-    stream.expect([OLD, NEW], range(3))
+    stream.expect([OLD, NEW], "012")
     stream.take({(second, build, "0"): 5 for second in range(300) for build in (OLD, NEW)} | {(95, NEW, "1"): 1500})
     stream.flush()
     (told,) = [family for family in families("app", stream, Told()) if family.metric is DISPERSION]
