@@ -24,7 +24,7 @@ WITHIN_S = 60
 CLIENTS, BATCHES, IN_STEP = 3, 60, 10  # clients wait for each other after so many batches, and stay in the watermark
 KILLS = 5
 LINES = 300  # of a TCP connection
-BUILDS, CODES = ("5.1", "5.2"), tuple(map(str, range(20)))
+BUILDS, CODES = ("5.1", "5.2"), range(20)
 MOVING = ("last_record_timestamp", "release_requests", "release_connections")  # not the same in two runs
 
 
