@@ -170,3 +170,11 @@ RECORDS = "0:00:01\t5.2\t3\n0:00:00\t5.10\t-1\n0:00:01\t5.2\t3\n0:00:03\t5.2\t-1
 def test_aggregate_prints_a_row_a_second_with_a_counter_for_each_build_and_code(form, want):
     got = CliRunner().invoke(releases, ["aggregate", "-", "--format", form], input=RECORDS)
     assert got.stdout.splitlines() == want
+
+
+def test_builds_and_codes_of_lines_without_a_time_alone_are_not_there():
+    reading = Reading()
+    reading.add(b"0:00:01\t1.0\t3\n0:99:00\t2.0\tE_TIMEOUT\n0:00:02\t1.0\t4\n0:99:00\t1.0\t5\n")
+    table, failed, _ = reading.end()
+    assert (table.builds, table.codes, table.records) == (["1.0"], ["3", "4"], 2)
+    assert failed == {"time": 2}

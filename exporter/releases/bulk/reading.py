@@ -89,27 +89,19 @@ class Reading:
     def table(self) -> Table:
         """What was counted so far."""
         self._compact()
-        builds = in_order(self._as_seen())
-        codes = sorted({code for _, code in self._pairs}, key=code_key)
+        keys, counts = self._keys[0], self._counts[0]
+        came, firsts = np.unique(keys & _PAIR, return_index=True)  # a pair may have stood in lines without a time alone
+        pairs = list(self._pairs)
+        builds = in_order(_as_seen([pairs[pair][0] for pair in came], keys[firsts] >> _PAIR_BITS))
+        codes = sorted({pairs[pair][1] for pair in came}, key=code_key)
         build_at = {build: place for place, build in enumerate(builds)}
         code_at = {code: place for place, code in enumerate(codes)}
-        rank = np.array([build_at[b] * len(codes) + code_at[c] for b, c in self._pairs], np.int64)
-        keys, counts = self._keys[0], self._counts[0]
+        rank = np.zeros(max(1, len(pairs)), np.int64)
+        rank[came] = [build_at[pairs[pair][0]] * len(codes) + code_at[pairs[pair][1]] for pair in came]
         keys, counts = _merged(keys & ~_PAIR | rank[keys & _PAIR], counts)
         build, code = np.divmod(keys & _PAIR, max(1, len(codes)))
         second = keys >> _PAIR_BITS
         return Table(builds=builds, codes=codes, second=second, build=build, code=code, count=counts)
-
-    def _as_seen(self) -> list[str]:
-        """The builds, that whose first record is earliest first. The counts are in the order of time."""
-        pairs = [build for build, _ in self._pairs]
-        _, firsts = np.unique(self._keys[0] & _PAIR, return_index=True)
-        first_s: dict[str, int] = {}
-        for at in firsts.tolist():
-            key = int(self._keys[0][at])
-            build = pairs[key & _PAIR]
-            first_s[build] = min(first_s.get(build, key >> _PAIR_BITS), key >> _PAIR_BITS)
-        return sorted(first_s, key=lambda build: (first_s[build], build))
 
     def _add(self, text: bytes) -> None:
         lines = _divided(text)
@@ -195,6 +187,14 @@ class Reading:
     def _compact(self) -> None:
         keys, counts = _merged(np.concatenate([_NONE, *self._keys]), np.concatenate([_NONE, *self._counts]))
         self._keys, self._counts, self._pending = [keys], [counts], 0
+
+
+def _as_seen(builds: list[str], seconds: Ints) -> list[str]:
+    """The builds, that whose first record is earliest first. `seconds` (builds,): a time of each."""
+    first_s: dict[str, int] = {}
+    for build, second in zip(builds, seconds.tolist(), strict=True):
+        first_s[build] = min(first_s.get(build, second), second)
+    return sorted(first_s, key=lambda build: (first_s[build], build))
 
 
 def _merged(keys: Ints, counts: Ints) -> tuple[Ints, Ints]:
