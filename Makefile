@@ -16,7 +16,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 .NOTPARALLEL:
 
-.PHONY: help demo test check unit e2e grid soak bench lock sbom clean system-packages
+.PHONY: help demo test check unit e2e grid spark soak bench lock sbom clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -56,6 +56,10 @@ e2e: $(VENV)/installed ## the slow tests and those with real servers
 
 grid: $(VENV)/installed ## the alerts over scrape intervals, rhythms and outages, days of them; goes on where it ended; CELLS=batch for a part
 	python tests/alerts/grid.py $(CELLS)
+
+spark: $(VENV)/installed ## the tests of --engine spark on a cluster of a master and two workers; needs Java 17, and installs PySpark (500 MB)
+	tests/e2e/spark-packages $(BIN)/pip
+	pytest -q tests/exporter/test_on_spark.py
 
 soak: $(VENV)/installed ## a day of simulated time, then a real hour (MINUTES=60): memory, descriptors, threads
 	python tests/e2e/soak/simulated.py

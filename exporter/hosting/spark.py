@@ -5,8 +5,6 @@ otherwise a local one is made, which listens on 127.0.0.1 only. Lines that are s
 number: Spark reads a file in parts, and no part knows how many lines came before it.
 """
 
-import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -21,6 +19,7 @@ except ImportError as exc:
 
     raise ConfigError("--engine spark needs pyspark (pip install '.[spark]' in a clone) and Java") from exc
 
+from exporter.cluster import spark_session
 from exporter.hosting.bulk import MAX_KEPT_TEXT, TABLES, Columns, Log, SetAside
 from exporter.hosting.cycle import FROM_THE_LOG, Wanted, Zone
 from exporter.hosting.engine import EXTENT, Rows, Window, statements
@@ -80,7 +79,7 @@ def load(
     Lines have no order here, so events of an hour that clocks repeat are counted, in the driver, for they are few.
     Returns the engine and a Log without tables. Raises SourceError when Spark can't be started or a file not be read.
     """
-    session = session or _session()
+    session = session or spark_session("hosting")
     try:
         lines = session.read.text(list(paths), lineSep="\n")
         named = lines.selectExpr("CAST(value AS BINARY) AS line", "input_file_name() AS file")
@@ -143,25 +142,3 @@ def _parse(rows: Iterable[Row], zone: Zone) -> Iterator[tuple[Any, ...]]:
 def _bad(file: str, line: bytes, why: BadRecord) -> tuple[Any, ...]:
     text = line[:MAX_KEPT_TEXT].decode("utf-8", "backslashreplace")
     return (None, None, None, None, None, None, None, why.reason, str(why), file, text, 0)
-
-
-def _session() -> SparkSession:
-    """The cluster's session under spark-submit, or a local one. Raises SourceError."""
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # so that local workers have this environment
-    builder = SparkSession.builder.appName("tidewatch hosting report")
-    if "SPARK_ENV_LOADED" not in os.environ:  # not under spark-submit
-        local = {
-            "spark.master": "local[*]",
-            "spark.ui.enabled": "false",
-            "spark.ui.showConsoleProgress": "false",
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.sql.shuffle.partitions": "8",
-            "spark.log.level": "ERROR",
-        }
-        for key, value in local.items():
-            builder = builder.config(key, value)
-    try:
-        return builder.getOrCreate()
-    except (PySparkException, RuntimeError, OSError) as exc:
-        raise SourceError(f"Spark could not be started (is Java 17 installed?): {str(exc).splitlines()[0]}") from exc

@@ -130,10 +130,18 @@ def _prometheus(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Write here instead of standard output.")
+@click.option(
+    "--engine",
+    type=click.Choice(["here", "spark"]),
+    default="here",
+    show_default=True,
+    help="Where FILE is counted: in this process or on Spark, for more lines than one machine has.",
+)
 def report(
     file: str | None,
     *,
     counted: "_Asked",
+    engine: str,
     detectors: tuple[str, ...],
     form: str,
     output: Path | None,
@@ -142,7 +150,7 @@ def report(
     """Compare the builds in FILE, in standard input for -, or in a Prometheus' series."""
     counted.check(file)
     name = file if file is not None else shown_url(str(counted.prometheus))
-    made = _report(file, settings, detectors, counted)
+    made = _report(file, settings, detectors, counted, engine=engine)
     if form == "json":
         result = json.as_json(made)
     elif form == "html":
@@ -250,13 +258,15 @@ def _report(
     settings: dict[str, Any],
     detectors: tuple[str, ...],
     asked: _Asked = _Asked(),  # noqa: B008, frozen
+    *,
+    engine: str = "here",
 ) -> Report:
     baseline, named = settings.pop("baseline"), settings.pop("exposure")
     if asked.exposure_query and named is not None:
         raise ConfigError("expected one of --exposure and --exposure-query")
     if file is not None:
         chosen, exposure = _exposed(settings, named)
-        given = _read(file)
+        given = _read(file, engine)
         seconds = given.table.second
         start_s, end_s, step_s = float(seconds[0]), float(seconds[-1]) + 1, asked.step_s or chosen.bin_s
     else:
@@ -297,8 +307,13 @@ def _exposed(settings: dict[str, Any], named: str | None) -> tuple[Settings, Exp
         raise ConfigError(f"--exposure {named}: {exc}") from exc
 
 
-def _read(file: str) -> Input:
-    given = read_file(file)
+def _read(file: str, engine: str = "here") -> Input:
+    if engine == "spark":
+        from exporter.releases import spark
+
+        given = spark.load([file])
+    else:
+        given = read_file(file)
     if not len(given.table.second):
         raise NothingJudgedError(f"{file}: nothing was judged: {_why_nothing(given)}")
     return given

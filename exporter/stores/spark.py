@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from exporter.cluster import spark_session
 from exporter.stores.engine import SPECS, STATEMENTS, TABLES, TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared
 from exporter.stores.ranges import Range
 from exporter.stores.report import Report, ask, count_loaded, find_doubts
 from exporter.stores.state import Database, one
-from foundation.errors import ConfigError, StoreError
+from foundation.errors import StoreError
 
 
 class SparkEngine:
@@ -63,12 +64,11 @@ def _column(values: list[Any]) -> Any:
     return np.ma.masked_array(whole, missing) if any(missing) else whole
 
 
-def make_report(database: Database, policy: Policy, as_of_us: int, within: Range | None = None) -> Report:
-    """As `report.make_report`. Raises ConfigError where Spark is not installed."""
-    try:
-        from pyspark.sql import SparkSession  # noqa: PLC0415, the extra is optional
-    except ImportError as exc:
-        raise ConfigError("--engine spark needs pyspark (pip install '.[spark]' in a clone) and Java") from exc
+def make_report(
+    database: Database, policy: Policy, as_of_us: int, within: Range | None = None, *, session: Any = None
+) -> Report:
+    """As `report.make_report`, in that session or in one that ends with it. Raises ConfigError without PySpark."""
+    own = session or spark_session("stores")
     with tempfile.TemporaryDirectory(prefix="tidewatch-") as folder:
         with database.reading() as cursor:
             (version,) = one(cursor, "SELECT data_version FROM about")
@@ -77,11 +77,10 @@ def make_report(database: Database, policy: Policy, as_of_us: int, within: Range
             tables = {name: str(Path(folder) / f"{name}.parquet") for name in TABLES}
             for name, location in tables.items():
                 cursor.execute(f"COPY {name} TO '{location}' (FORMAT parquet)")
-        builder = SparkSession.builder.appName("tidewatch stores").config("spark.sql.session.timeZone", "UTC")
         try:
-            session = builder.getOrCreate()
-            rows, fallbacks = ask(SparkEngine(session, tables), policy, as_of_us, within)
-            session.stop()
+            rows, fallbacks = ask(SparkEngine(own, tables), policy, as_of_us, within)
+            if session is None:
+                own.stop()
         except Exception as exc:  # Spark's own errors come in too many kinds
             raise StoreError(f"Spark: {(str(exc).splitlines() or [type(exc).__name__])[0]}") from exc
     fallbacks["hours_missing"] = missing
