@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from foundation.errors import NothingJudgedError
+from foundation.errors import NothingJudgedError, TidewatchError
 from foundation.flags import DurationType, InstantType, ZoneType
 from foundation.jsontext import json_text
 from foundation.output import replacing
@@ -160,9 +160,12 @@ def report(
         rejects = _Rejects(stack.enter_context(_writing(set_aside)) if set_aside else None)
         try:
             findings = find(logs, options, keep=rejects, progress=progress)
-        finally:
+        except TidewatchError:
             progress.clear()
             rejects.tell()
+            raise
+    progress.clear()
+    rejects.tell()
     if account is not None:
         terms = contract.plans.of(account)
         whom = customer_tz or (ZoneInfo(terms.zone) if terms.zone else zone)

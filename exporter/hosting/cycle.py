@@ -125,7 +125,7 @@ def choose_window(extent: Extent, step: Step, zone: Zone, wanted: Wanted = FROM_
         raise ConfigError("a step of a minute needs a cycle that starts and ends on whole minutes")
     known_s = max(start_s, min(end_s, observed_s or start_s))
     since_s = start_s if first_s is None else min(known_s, max(start_s, first_s - first_s % every_s))
-    return Window(start_s, end_s, known_s, step.value, since_s, every_s, wanted.overload)
+    return Window(start_s, end_s, known_s, step.value, since_s=since_s, heartbeat_s=every_s, overload=wanted.overload)
 
 
 def _ask_if_implausible(extent: Extent, start_s: int, end_s: int) -> None:

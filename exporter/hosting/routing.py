@@ -266,11 +266,11 @@ def _test(one: Asked) -> Result:
     within = [choice.score_test_within(one.choices, strata) for strata in one.before]
     return Result(
         null,
-        choice.score_test(one.choices, null),
-        max(within, key=lambda outcome: 2.0 if outcome.p_value is None else outcome.p_value),
-        choice.shift_test(one.choices, null),
-        choice.transition_test(one.choices, null, one.before[0]),
-        _test(one.again) if one.again else None,
+        score=choice.score_test(one.choices, null),
+        within=max(within, key=lambda outcome: 2.0 if outcome.p_value is None else outcome.p_value),
+        shift=choice.shift_test(one.choices, null),
+        turns=choice.transition_test(one.choices, null, one.before[0]),
+        again=_test(one.again) if one.again else None,
     )
 
 

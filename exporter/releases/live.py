@@ -238,7 +238,7 @@ class Live:
 
     def _log(self, turns: Iterable[Turn]) -> None:
         for build, (kind, alert) in turns:
-            log.warning("%s: code %d of %s: %s %s", self.name, alert.code, build, alert.detector, kind)
+            log.warning("%s: code %s of %s: %s %s", self.name, alert.code, build, alert.detector, kind)
 
     async def _take_in(self, token: str | None) -> None:
         """Listen and follow until cancelled; then stop listening, and answer those who wait."""

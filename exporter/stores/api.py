@@ -38,7 +38,8 @@ MAX_POLLS_BYTES = 256 << 20  # unpacked; about 4 million polls, on their way to 
 MAX_JSON_BYTES = 32 << 20  # the same as JSON
 MAX_QUESTION_BYTES = 64 << 10
 UPLOADS = 4  # at a time
-RANGES = 4  # reports of ranges at a time; the others are asked to come again
+RANGES = 4  # reports of ranges at a time; the others wait for their turn
+RANGE_WAIT_S = 10.0  # and are asked to come again where it does not come
 _FORMS = PAGE_CSP.replace("form-action 'none'", "form-action 'self'")  # the search works without the script, too
 _CSP = f"{_FORMS}; connect-src 'self'; script-src 'self'"
 
@@ -176,10 +177,15 @@ class _Api:
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """One of the few reports that may be made at a time. Raises Problem."""
-        if self._reports.locked():
-            raise Problem(503, f"{RANGES} reports of ranges are being made already", **{"Retry-After": "2"})
-        async with self._reports:
+        try:
+            async with asyncio.timeout(RANGE_WAIT_S):
+                await self._reports.acquire()
+        except TimeoutError as exc:
+            raise Problem(503, f"{RANGES} reports of ranges are being made already", **{"Retry-After": "2"}) from exc
+        try:
             yield
+        finally:
+            self._reports.release()
 
 
 def api_guard(policy: WebPolicy, host: str) -> Guard:

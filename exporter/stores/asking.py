@@ -19,6 +19,10 @@ GROUPS = ("timezone",)
 RANGE_NAMES = ("range", "from", "to", "month", "quarter", "last", "tz")
 
 
+_RANGES = ("month", "quarter", "last")
+"""Parameters that are a range in one word."""
+
+
 class Asked(NamedTuple):
     """A request's parameters."""
 
@@ -38,9 +42,9 @@ def parse_asked(query: Mapping[str, str], *, limit: int = 1000) -> Asked:
     `range` holds another parameter as text, `last=30d`, for a choice in a form; blank ones are as if not given.
     """
     given = {name: value for name, value in query.items() if value.strip()}
-    if not any(name in given for name in ("from", "to", "month", "quarter", "last")):
+    if not any(name in given for name in ("from", "to", *_RANGES)):
         name, _, value = given.get("range", f"last={DEFAULT_LAST}").partition("=")
-        if name not in ("month", "quarter", "last"):
+        if name not in _RANGES:
             raise ConfigError("invalid range: expected for example last=30d or month=2026-10")
         given[name] = value
     try:
@@ -48,14 +52,14 @@ def parse_asked(query: Mapping[str, str], *, limit: int = 1000) -> Asked:
     except ValueError as exc:
         raise ConfigError(f"tz: {exc}") from exc
     return Asked(
-        Wanted(given.get("from"), given.get("to"), given.get("month"), given.get("quarter"), given.get("last"), zone),
+        Wanted(given.get("from"), given.get("to"), zone=zone, **{name: given.get(name) for name in _RANGES}),
         _one_of(given, "format", "json", tuple(FORMATS)),
         _one_of(given, "group_by", None, GROUPS),
-        given.get("q", "").strip()[:MAX_SEARCH_CHARS],
-        given.get("sort", ""),
-        _one_of(given, "order", "asc", ("asc", "desc")),
-        _whole(given, "limit", limit, MAX_ROWS),
-        _whole(given, "offset", 0, 10**9),
+        search=given.get("q", "").strip()[:MAX_SEARCH_CHARS],
+        sort=given.get("sort", ""),
+        order=_one_of(given, "order", "asc", ("asc", "desc")),
+        limit=_whole(given, "limit", limit, MAX_ROWS),
+        offset=_whole(given, "offset", 0, 10**9),
     )
 
 

@@ -72,7 +72,7 @@ def make_report(database: Database, policy: Policy, as_of_us: int, within: Range
         rows, fallbacks = ask(DuckEngine(cursor, database.portion), policy, as_of_us, within)
         loaded, doubts = count_loaded(cursor), find_doubts(cursor, rows)
     fallbacks["hours_missing"] = missing
-    return Report(as_of_us, policy, version, rows, fallbacks, within, loaded, doubts)
+    return Report(as_of_us, policy, version, rows, fallbacks, within=within, loaded=loaded, doubts=doubts)
 
 
 def find_doubts(cursor: duckdb.DuckDBPyConnection, rows: Columns) -> tuple[str, ...]:
@@ -253,7 +253,7 @@ def explain_store(
             [start_us, as_of_us if within is None else end_us],
         ).fetchall()
     return StoreReport(
-        report=Report(as_of_us, policy, version, rows, fallbacks, within),
+        report=Report(as_of_us, policy, version, rows, fallbacks, within=within),
         timezone=found[1] or "",
         zone=str(zone),
         fallback=fallback,

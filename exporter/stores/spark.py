@@ -86,4 +86,4 @@ def make_report(
     fallbacks["hours_missing"] = missing
     with database.reading() as cursor:
         doubts = find_doubts(cursor, rows)
-    return Report(as_of_us, policy, version, rows, fallbacks, within, loaded, doubts)
+    return Report(as_of_us, policy, version, rows, fallbacks, within=within, loaded=loaded, doubts=doubts)

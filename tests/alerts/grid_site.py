@@ -164,7 +164,7 @@ def patience_s(cell: Cell) -> float:
 
 def back_s(cell: Cell) -> int:
     """When requests come again after the incident: a rhythm may rest at its end, and nobody can know of it before."""
-    end_s = cell.incident.start_s + cell.incident.length_s
+    end_s = cell.incident.start_s + cell.incident.length_s or cell.length_s
     return next((t for t in range(end_s, cell.length_s, cell.scrape_s) if RHYTHMS[cell.rhythm](t)), cell.length_s)
 
 

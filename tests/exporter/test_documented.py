@@ -36,7 +36,7 @@ def test_every_option_and_every_key_is_documented(name, group, source):
         (StoresSource, "keep_reports_s: 0", "$.keep_reports_s: invalid duration 0: expected more than 0"),
         (ReleasesSource, "http: 8095", "$.http: invalid address 8095: expected HOST:PORT, for example 127.0.0.1:8095"),
         (ReleasesSource, "tcp: localhost:x", "$.tcp: invalid address 'localhost:x': expected HOST:PORT"),
-        (ReleasesSource, "baseline: null", "$: nothing to read: expected http, tcp or paths"),
+        (ReleasesSource, "baseline: null", "$: nothing to read: expected http, tcp, paths or prometheus"),
         (ReleasesSource, "limits: {lateness_s: -1}", "$.limits.lateness_s: invalid duration -1"),
         (ReleasesSource, "limits: {max_codes: 0}", "$.limits.max_codes: expected a whole number of at least 1, got 0"),
         (ReleasesSource, "compare: {bin_s: 1.5}", "$.compare.bin_s: invalid duration 1.5: expected whole seconds"),

@@ -376,6 +376,7 @@ async def test_any_range_is_asked_for_as_rows_as_one_store_and_as_pages(serving,
 @pytest.mark.slow
 async def test_more_reports_of_ranges_than_a_few_are_asked_to_come_again(serving, monkeypatch):
     monkeypatch.setattr(api_module, "RANGES", 0)
+    monkeypatch.setattr(api_module, "RANGE_WAIT_S", 0.01)
     _, session = await serving(run=False)
     async with session.get("/report") as response:
         assert (response.status, response.headers["Retry-After"]) == (503, "2")

@@ -57,7 +57,7 @@ def risen_alike(counts: Pair[Counts], alpha: float = 0.05) -> Alike | None:
         return None
     ratio = rate_ratios(Pair(*(side.sum(keepdims=True) for side in of_core)))
     factor, low, high = (float(side[0]) for side in ratio)
-    return Alike(factor, low, high, core, more, less)
+    return Alike(factor, low, high, codes=core, more=more, less=less)
 
 
 def excess(counts: Pair[Counts]) -> Floats:
