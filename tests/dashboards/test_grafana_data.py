@@ -105,13 +105,14 @@ def test_every_field_of_every_panel_reads_as_in_grafana(compare):
     assert got["asked"] > 100 * len(found)
 
 
-def test_real_frames_read_as_in_grafana(compare, real_prometheus):
+@pytest.mark.parametrize("later_s", [0, 420], ids=["as it ends", "minutes after its end"])
+def test_real_frames_read_as_in_grafana(compare, real_prometheus, later_s):
     boards = model.load_files(JSON_DIR)
 
     async def ask():
         async with aiohttp.ClientSession() as session:
             real = {uid: boards[uid] for uid in ("tidewatch-site", "tidewatch-itself")}
-            return await cases(Prometheus(real_prometheus, session), real, time.time())
+            return await cases(Prometheus(real_prometheus, session), real, time.time() + later_s)
 
     got = compare(asyncio.run(ask()))
     assert got["different"][:20] == []

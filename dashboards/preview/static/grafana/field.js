@@ -2,7 +2,7 @@
 // panel's settings and Grafana's rules. Pure: no DOM, so that a test compares it with Grafana's own library.
 
 import { classic, continuous, named } from "./colours.js";
-import { calcOf, last, least, most, reduced } from "./reduce.js";
+import { calcOf, least, most, reduced } from "./reduce.js";
 import { DATES, joined, written } from "./units.js";
 
 const ODD = { NaN: NaN, "+Inf": Infinity, "-Inf": -Infinity };
@@ -178,11 +178,11 @@ export function threshold(field, number) {
   return found;
 }
 
-// The colour of a whole series: of its last value where colours go by value.
+// The colour of a whole series: of its last value where colours go by value. Where it ends early, that of 0, as in Grafana.
 export function seriesColour(field, theme) {
   const { mode } = field.config.color || {};
   const byValue = !["fixed", "shades", "palette-classic"].includes(mode);
-  return coloured(field, byValue ? (last(field.values) ?? 0) : 0, theme);
+  return coloured(field, byValue ? (field.values.at(-1) ?? 0) : 0, theme);
 }
 
 // What Grafana names the bands of thresholds, with their colours: "< 5", "5+".
