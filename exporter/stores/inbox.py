@@ -35,7 +35,7 @@ MOST_AT_ONCE = 1000
 """Files that one look finds, by name; the next look finds the others."""
 _ENDINGS = tuple(
     form + packed
-    for form in (".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".parquet")
+    for form in (".csv", ".tsv", ".ndjson", ".jsonl", ".parquet")  # .json may be anything, as the feed's truth is
     for packed in ("", ".gz", ".bz2", ".xz", ".zst")
 )
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

@@ -198,3 +198,11 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_again(box, monkeypatch
     assert box.empty() == {"a.csv": "changed"}
     monkeypatch.undo()
     assert box.empty() == {"a.csv": "done"}
+
+
+def test_a_json_file_that_stands_beside_is_left_alone(tmp_path):
+    """The demo's feed writes `truth.json` into the folder that it feeds."""
+    box = Inbox(tmp_path / "inbox")
+    box.look()
+    (tmp_path / "inbox" / "truth.json").write_text("{}")
+    assert box.look() == ([], None)
