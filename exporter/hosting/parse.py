@@ -5,15 +5,16 @@ times (`Times`) is told which one they were written in.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timezone
+from collections.abc import Sequence
+from datetime import UTC, timezone
 from decimal import Decimal
-from math import floor, isfinite
+from math import isfinite
 from typing import Annotated, Any, ClassVar, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from exporter.tables import read_instant
 from foundation.errors import BadRecord
 
 MAX_LINE_BYTES = 1 << 20  # an event has some 100 bytes; whatever is longer is no event
@@ -67,7 +68,6 @@ KINDS: dict[str, type[Event]] = {
     "createAccount": Created,
     "deleteAccount": Deleted,
 }
-_EXPECTED_TIME = "expected yyyy-MM-dd HH:mm:ss, ISO 8601 or a Unix time, for example 2026-11-01T06:30:00Z"
 COLUMNS = ("event", "time", "serverId", "accountId", "accountName", "workload")
 """The keys of all events, as the columns of a table."""
 REASONS = {
@@ -80,16 +80,12 @@ REASONS = {
     "bad_value": "a value of the wrong type or out of range",
     "bad_workload": "its workload is not a number from 0 on",
     "bad_row": "a row of a table that cannot be read",
-    "bad_time": f"its time is none: {_EXPECTED_TIME}",
+    "bad_time": "its time is not an instant: expected ISO 8601 or Unix time, for example 2026-11-01T06:30:00Z",
 }
 """Why lines are set aside: the word for counting and what it means."""
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d (?:[01]\d|2[0-3])):([0-5]\d):([0-5]\d)", re.ASCII)
-_EPOCH = re.compile(r"\d{9,10}(?:\.\d*)?|\d{12,13}|\d{15,16}|\d{18,19}", re.ASCII)
-_WITH_ZONE = re.compile(r"(?:Z|[+-]\d\d(?::?\d\d)?)$", re.ASCII)
-_UNITS = (10**11, 1), (10**14, 10**3), (10**17, 10**6), (10**20, 10**9)
-"""Epochs below the first number are in units of which a second has the second number."""
-_LEAST_EPOCH = 10**8  # 1973: below it a number is more likely no time at all
+_QUICK = re.compile(r"(\d{4}-\d\d-\d\d[ T](?:[01]\d|2[0-3])):([0-5]\d):([0-5]\d)(Z?)", re.ASCII)
+_DATE = re.compile(r"\d{4}([-/]?)\d\d\1\d\d", re.ASCII)
 _MAX_CACHED_TIMES = 1 << 20
 _events = msgspec.json.Decoder(Event)
 
@@ -97,75 +93,56 @@ _events = msgspec.json.Decoder(Event)
 class Times(dict[Time, int]):
     """Times as logged to Unix seconds, remembered: the servers of a minute share its text.
 
-    A text is `yyyy-MM-dd HH:mm:ss` or another form of ISO 8601, or an epoch in seconds, ms, us or ns, which may be a
-    number too; parts of a second are dropped. Texts that name no zone are read in `zone`. Where its clocks go back an
-    hour's texts stand for two: the earlier is taken, and `twins` has how much later the other is, by text. A time that
-    clocks skipped is read as if they had not been moved yet. Indexing raises BadRecord (`bad_time`).
+    They are what `exporter.tables.read_instant` reads, but for a date alone, which names no second; parts of a second
+    are dropped. Texts that name no zone are read in `zone`. Where its clocks go back an hour's texts stand for two: the
+    earlier is taken, and `twins` has how much later the other is, by text. A time that clocks skipped is read as if
+    they had not been moved yet. Indexing raises BadRecord (`bad_time`).
     """
 
     def __init__(self, zone: ZoneInfo | timezone = UTC) -> None:
         super().__init__()
         self.zone = zone
         self.twins: dict[Time, int] = {}
-        self._hours: dict[str, int] | None = {} if str(zone) == "UTC" else None  # elsewhere hours may be odd
+        self._is_utc = str(zone) == "UTC"
+        self._begun: dict[str, tuple[int, int]] = {}  # hours of UTC, minutes elsewhere, for clocks move between two
 
     def __missing__(self, given: Time) -> int:
         """Read a time not met before."""
-        match = _TIME.fullmatch(given) if isinstance(given, str) else None
-        if match is None:
-            seconds = self._other(given)
-        elif self._hours is None:
-            seconds = self._unix(given, datetime.fromisoformat)
-        else:
-            hour, minute, second = match.groups()
-            if hour not in self._hours:
-                self._hours[hour] = self._unix(f"{hour}:00:00", datetime.fromisoformat)
-            seconds = self._hours[hour] + 60 * int(minute) + int(second)
-        if not 0 <= seconds < MAX_TIME_S:
-            raise BadRecord("bad_time", f"{given!r} is not between 1970 and 9998")
         if len(self) >= _MAX_CACHED_TIMES:
             self.clear()
+            self.twins.clear()
+            self._begun.clear()
+        if isinstance(given, str) and (match := _QUICK.fullmatch(given)):
+            seconds, shift_s = self._quick(*match.groups())
+        else:
+            seconds, shift_s = self._read(given if isinstance(given, str) else format(Decimal(given), "f"))
+        if not 0 <= seconds < MAX_TIME_S:
+            raise BadRecord("bad_time", f"{given!r} is not between 1970 and 9998")
+        if shift_s > 0:
+            self.twins[given] = shift_s
         self[given] = seconds
         return seconds
 
-    def _other(self, given: Time) -> int:
-        if not isinstance(given, str):
-            return _epoch(given, given)
-        text = given.strip()
-        if _EPOCH.fullmatch(text):
-            return _epoch(Decimal(text), given)
-        return self._unix(given, _iso)
+    def _quick(self, hour: str, minute: str, second: str, utc: str) -> tuple[int, int]:
+        """As `_read`, of the form of the task, which nearly all lines have: one reading an hour or a minute."""
+        if utc or self._is_utc:
+            begin, past_s = hour + utc, 60 * int(minute) + int(second)
+        else:
+            begin, past_s = f"{hour}:{minute}", int(second)
+        if begin not in self._begun:
+            self._begun[begin] = self._read(begin)
+        begun_s, shift_s = self._begun[begin]
+        return begun_s + past_s, shift_s
 
-    def _unix(self, given: Time, read: Callable[[str], datetime]) -> int:
+    def _read(self, text: str) -> tuple[int, int]:
+        """The Unix second, and how much later the clocks show it once more."""
         try:
-            moment = read(str(given))
-            if moment.tzinfo is None:
-                first, second = (moment.replace(tzinfo=self.zone, fold=fold).timestamp() for fold in (0, 1))
-                if second > first:
-                    self.twins[given] = int(second - first)
-                return floor(first)
-            return floor(moment.timestamp())
-        except (ValueError, OverflowError) as exc:
-            raise BadRecord("bad_time", f"{str(given)[:40]!r} is not a time: {_EXPECTED_TIME}") from exc
-
-
-def _iso(text: str) -> datetime:
-    """Read a form of ISO 8601, with `UTC` for Z and blanks before an offset. Raises ValueError."""
-    text = text.strip().upper()
-    text = text.removesuffix("UTC") + "Z" if text.endswith("UTC") else text
-    zone = _WITH_ZONE.search(text, 11)
-    if zone is not None:
-        text = text[: zone.start()].rstrip() + zone.group()
-    if not text.isascii() or not ("T" in text or " " in text):
-        raise ValueError(text)
-    return datetime.fromisoformat(text)
-
-
-def _epoch(number: float | Decimal, given: Time) -> int:
-    per_s = next((per_s for below, per_s in _UNITS if _LEAST_EPOCH <= number < below), None)
-    if per_s is None:
-        raise BadRecord("bad_time", f"{given!r} is not a time: {_EXPECTED_TIME}")
-    return int(number // per_s)
+            if _DATE.fullmatch(text.strip()):
+                raise BadRecord("time", f"invalid time {text!r}: a date alone; expected a time of day")  # noqa: TRY301, as any other
+            found = read_instant(text, self.zone)
+        except BadRecord as exc:
+            raise BadRecord("bad_time", str(exc)) from exc
+        return found.us // 1_000_000, found.shift_us // 1_000_000
 
 
 def parse_line(line: bytes, times: Times) -> tuple[Event, int]:

@@ -29,12 +29,17 @@ class Instant(NamedTuple):
 
     us: microseconds of Unix time; what is finer is cut off.
     assumed: the text names no zone: the caller's was taken.
-    doubtful: the zone's clocks pass this local time twice (`us` is the first) or skip it.
+    shift_us: how much later the zone's clocks show this local time once more; below 0: they skip it.
     """
 
     us: int
     assumed: bool = False
-    doubtful: bool = False
+    shift_us: int = 0
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the clocks show this local time twice (`us` is the first) or skip it."""
+        return self.shift_us != 0
 
 
 def read_instant(text: str, zone: tzinfo | None = UTC) -> Instant:
@@ -97,7 +102,7 @@ def _instant(match: re.Match[str], zone: tzinfo | None) -> Instant:
 
 def _in_zone(local: datetime, zone: tzinfo) -> Instant:
     first, second = (_us(local.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))
-    return Instant(first, doubtful=first != second)
+    return Instant(first, shift_us=second - first)
 
 
 @lru_cache(maxsize=1000)

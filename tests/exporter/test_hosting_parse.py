@@ -1,6 +1,7 @@
 """Every line is an event or is set aside with a reason; nothing stops the run."""
 
 import json
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,6 +19,7 @@ from exporter.hosting.parse import (
     parse_block,
     parse_line,
 )
+from exporter.tables import read_instant
 from foundation.errors import BadRecord, SourceError
 
 HEARTBEAT = b'{"event": "heartbeat", "serverId": 2, "workload": 0.5, "time": "2012-11-02 08:24:00"}'
@@ -73,6 +75,9 @@ def changed(line, **keys):
         pytest.param(HEARTBEAT.replace(b"0.5", b"1e999"), "bad_workload", id="beyond-a-double"),
         pytest.param(changed(HEARTBEAT, time="02/11/2012 08:24"), "bad_time", id="other-format"),
         pytest.param(changed(HEARTBEAT, time="2012-11-02"), "bad_time", id="date-alone"),
+        pytest.param(changed(HEARTBEAT, time="2012/11/02"), "bad_time", id="date-with-slashes"),
+        pytest.param(changed(HEARTBEAT, time="20121102"), "bad_time", id="date-of-digits"),
+        pytest.param(changed(HEARTBEAT, time=20121102), "bad_time", id="date-as-number"),
         pytest.param(changed(HEARTBEAT, time="20121102082400"), "bad_time", id="digits-of-no-epoch"),
         pytest.param(changed(HEARTBEAT, time=True), "bad_time", id="time-as-truth"),
         pytest.param(changed(HEARTBEAT, time="2012-13-02 08:24:00"), "bad_time", id="no-such-month"),
@@ -114,6 +119,7 @@ def test_times_are_read_in_their_zone(zone, text, want):
         *("2016-02-29T01:00:00+01:00", "2016-02-28 19:00:00 -0500", "2016-02-29T05:30+05:30", "20160229T000000Z"),
         *("2016-02-29T00:00:00.999999Z", "2016-02-29 00:00:00,5Z", "2016-02-29T01:00:00", "2016-02-29 01:00"),
         *(" 2016-02-29 01:00:00 ", "1456704000", "1456704000.25", "1456704000123", "1456704000123456"),
+        *("2016/02/29 01:00:00", "1456704000,25", "2016-02-29T01:00:00[Europe/Berlin]", "2016-02-28T24:00:00Z"),
         *(1456704000, 1456704000.75, 1456704000123, 1456704000123456, 1456704000123456789),
     ],
     ids=str,
@@ -122,6 +128,23 @@ def test_every_form_of_an_instant_is_read(given):
     """Those without a zone are Berlin's."""
     line = json.dumps({"event": "deleteAccount", "accountId": 1, "time": given}).encode()
     assert parse_line(line, Times(ZoneInfo("Europe/Berlin"))) == (Deleted(1, given), 1456704000)
+
+
+@given(
+    st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu"]),
+    st.datetimes(datetime.fromisoformat("1980-01-01"), datetime.fromisoformat("2099-01-01")),
+    st.integers(0, 3600),
+    st.sampled_from([" ", "T"]),
+    st.sampled_from(["", "Z"]),
+)
+def test_the_quick_way_reads_what_the_general_one_does(zone, moment, more_s, joint, ending):
+    """Also around the hours that clocks repeat or skip, and whatever was read before in the same hour."""
+    times = Times(ZoneInfo(zone))
+    for at in (moment, moment + timedelta(seconds=more_s), moment.replace(month=10, day=27, hour=2)):
+        text = f"{at:%Y-%m-%d}{joint}{at:%H:%M:%S}{ending}"
+        want = read_instant(text, ZoneInfo(zone))
+        assert times[text] == want.us // 1_000_000
+        assert times.twins.get(text, 0) == max(want.shift_us, 0) // 1_000_000
 
 
 lines_of_a_log = st.lists(
