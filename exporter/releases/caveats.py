@@ -120,9 +120,13 @@ class Series:
         return float(np.average(self.users, weights=errors if errors.any() else None))
 
 
-def common_rise(series: Series, alpha: float) -> Alike | None:
-    """Of all codes; only to be asked for where nobody named the users."""
-    return risen_alike(series.stretches(), alpha) if len(series.starts) else None
+def common_rise(series: Series, alpha: float) -> Alike[str] | None:
+    """Of all codes, by their names; only to be asked for where nobody named the users."""
+    found = risen_alike(series.stretches(), alpha) if len(series.starts) else None
+    if found is None:
+        return None
+    codes, more, less = ([series.table.codes[at] for at in places] for places in (found.codes, found.more, found.less))
+    return Alike(found.factor, found.low, found.high, codes, more, less)
 
 
 def unsteady(series: Series, threshold: float) -> Iterator[Unsteady]:

@@ -90,7 +90,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     new: list[NewCode] = []
     silent: list[Silence] = []
     unsteady: list[Unsteady] = []
-    alike: dict[str, Alike] = {}
+    alike: dict[str, Alike[str]] = {}
     """Of each candidate whose codes rose by one factor, where nobody named the users."""
     unordered: bool = False
     """Whether the builds are no versions, and the one seen first is the baseline."""
@@ -120,6 +120,7 @@ def analyse(
 ) -> Analysis:
     """Compare every other build with the baseline. Raises ConfigError when there is no such baseline.
 
+    `detectors`: whose alerts are wanted; the evidence is always there, as the verdict rests on it.
     `exposure`: of the candidates; where it has no shares over time, the number is that of the settings.
     """
     base = choose_baseline(table.builds, baseline)
@@ -133,7 +134,8 @@ def analyse(
         return analysis
     candidates = [place for place, build in enumerate(table.builds) if build != base]
     watched = len(table.codes) * len(candidates)
-    logs = {place: AlertLog(make_detectors(settings, watched, detectors)) for place in candidates}
+    run = dict.fromkeys(["evidence", *detectors])
+    logs = {place: AlertLog(make_detectors(settings, watched, run)) for place in candidates}
     at = table.builds.index(base)
     overlap = Overlap(table, at, settings.bin_s, exposure)
     for block in blocks(table, settings.bin_s):
@@ -143,7 +145,7 @@ def analyse(
     analysis = msgspec.structs.replace(analysis, bins=len(overlap.starts))
     for place in candidates:
         build, alerts = table.builds[place], logs[place].alerts()
-        analysis.alerts.extend(BuildAlert(build, alert) for alert in alerts)
+        analysis.alerts.extend(BuildAlert(build, alert) for alert in alerts if alert.detector in detectors)
         errors = Pair(*(totals[[at, place]] - overlap.apart[place]))
         figures = _Figures(errors, overlap.moments[place].dispersion(), overlap.strata(place))
         analysis.codes.extend(_compare(build, table.codes, figures, settings, _alarms(alerts)))

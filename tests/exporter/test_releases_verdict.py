@@ -11,7 +11,7 @@ from exporter.releases.compare.alike import excess, risen_alike
 from exporter.releases.compare.bursts import calm, dispersion
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.silence import silences
-from exporter.releases.verdict import chance, odds
+from exporter.releases.render.html import chance, odds
 from foundation.errors import NothingJudgedError
 
 SHARE = np.repeat((0.05, 0.3, 0.7, 0.95), 25)[:, None]
@@ -171,6 +171,61 @@ def test_a_code_that_disappears_is_told():
         ("0", "0:06:40", "0:14:50"),
         ("2", "0:00:00", "0:14:50"),
     ]
+
+
+ALIKE = lines(drawn(4, np.full(4, 3.0), mean=6.0))
+STORM = lines(stormed(at=90, seconds=20, extra=250))
+
+
+@pytest.mark.parametrize("text", [ALIKE, STORM], ids=["all rose alike", "storm"])
+@pytest.mark.parametrize("detectors", [("evidence",), ("onset",), ("evidence", "onset")])
+def test_no_alarm_is_printed_that_the_verdict_does_not_count(text, detectors):
+    """In each format; the alarm stands elsewhere, with the reason."""
+    flags = [part for name in detectors for part in ("--detector", name)]
+    tree = report(text, *flags)
+    assert (tree["verdict"]["worse"], tree["alerts"]) == ([], [])
+    others = tree["alerts_not_counted"]
+    assert {alert["detector"] for alert in others} == set(detectors)
+    why = "bursts" if text is STORM else "alike"
+    assert {alert["reason"] for alert in others} == {why}
+    assert {code["alarm_not_counted"] for code in tree["codes"] if code["alarm_at"]} == {why}
+    shown, page = (
+        CliRunner().invoke(releases, ["report", "-", *flags, "--format", form], input=text).stdout
+        for form in ("text", "html")
+    )
+    for output in (shown, page):
+        assert "Alert: " not in output
+        assert output.count("Not counted: ") == len(others)
+    assert "Codes that alarm" not in page
+    assert all(f"({code['alarm_at']})" in shown for code in tree["codes"] if code["alarm_at"])
+
+
+def test_an_alarm_that_counts_is_an_alert_beside_those_that_do_not():
+    tree = report(lines(drawn(4, np.array([2.0, 2.0, 9.0, 2.0]), mean=6.0)))
+    assert {alert["code"] for alert in tree["alerts"]} == {"2"} == set(tree["verdict"]["worse"])
+    assert {alert["code"] for alert in tree["alerts_not_counted"]} == {"0", "1", "3"}
+
+
+@pytest.mark.parametrize("detector", ["mean-threshold", "onset"])
+def test_the_verdict_rests_on_the_evidence_whichever_alerts_are_wanted(detector):
+    text = lines(stormed(at=90, seconds=20, extra=0, ratio=4.0))
+    every, one = report(text), report(text, "--detector", detector)
+    assert one["verdict"] == every["verdict"]
+    assert every["verdict"]["worse"] == ["1"]
+    assert {alert["detector"] for alert in one["alerts"]} <= {detector}
+
+
+@pytest.mark.parametrize(("codes", "said"), [(1, "code 0 alone has"), (2, "only 2 codes have"), (5, None)])
+def test_with_few_codes_more_users_look_the_same_and_the_report_says_so(codes, said):
+    factors = np.ones(codes)
+    factors[:2] = 4.0
+    counts = Pair(*(np.random.default_rng(5).poisson(5.0 * each, (90, codes)) for each in (1.0, factors)))
+    tree = report(lines(counts))
+    assert set(tree["verdict"]["worse"]) == {"0", "1"} & {str(code) for code in range(codes)}
+    found = [note for note in tree["verdict"]["notes"] if "more users of 5.2 look the same" in note]
+    assert len(found) == (said is not None)
+    assert all(said in note for note in found)
+    assert not any("more users" in note for note in report(lines(counts), "--exposure", "1")["verdict"]["notes"])
 
 
 def test_new_codes_are_named_with_their_first_second():

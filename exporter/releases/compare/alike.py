@@ -5,7 +5,7 @@ candidate has n N1 / N of it on average, whatever the users of both were in that
 over stretches). A code that rose more, or less, than the others is set apart, the worst first, until none is.
 """
 
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +22,21 @@ LEAST_CODES = 3  # two that rise alike are no pattern
 _MOST_APART = 1 / 3  # of the codes: beyond it there is no common factor
 
 
-class Alike(NamedTuple):
-    """Codes that rose by one factor, by their places, and those that rose more or less than they did."""
+Code = TypeVar("Code")
+
+
+class Alike(NamedTuple, Generic[Code]):
+    """Codes that rose by one factor, as places or names, and those that rose more or less than they did."""
 
     factor: float
     low: float
     high: float
-    codes: list[int]
-    more: list[int]
-    less: list[int]
+    codes: list[Code]
+    more: list[Code]
+    less: list[Code]
 
 
-def risen_alike(counts: Pair[Counts], alpha: float = 0.05) -> Alike | None:
+def risen_alike(counts: Pair[Counts], alpha: float = 0.05) -> Alike[int] | None:
     """The common rise; None where there is none, or too few codes have errors.
 
     counts: (stretches, codes) each. At most `alpha` is the chance that a code is set apart from others like it. The

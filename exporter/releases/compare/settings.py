@@ -1,6 +1,6 @@
 """How counts are compared: the settings, the detectors that they make, and the choice of the baseline. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import msgspec
@@ -48,7 +48,7 @@ def choose_baseline(builds: Iterable[str], named: str | None = None) -> str | No
     return named or (known[0] if known else None)
 
 
-def make_detectors(settings: Settings, codes: int, names: Sequence[str] = DETECTORS) -> list[Detector]:
+def make_detectors(settings: Settings, codes: int, names: Iterable[str] = DETECTORS) -> list[Detector]:
     """Fresh detectors for one candidate build; the errors of evidence and onset are held over `codes` codes."""
     makers: dict[str, Callable[[], Detector]] = {
         "mean-threshold": lambda: MeanThreshold(

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from exporter.releases.caveats import NewCode, Silence, Unsteady
-from exporter.releases.compare.alike import Alike
 from exporter.releases.report import BuildAlert, CodeResult, Report
+from exporter.releases.standing import Reason, divided, explained
 from exporter.releases.times import show_time
 from exporter.releases.verdict import decide
 from foundation.jsontext import json_text
@@ -16,15 +16,20 @@ from foundation.jsontext import json_text
 def as_json(report: Report) -> bytes:
     """The report as JSON, indented; times as the records have them."""
     given, settings, analysis, _ = report
+    counted, others = divided(analysis)
+    reasons = explained(analysis)
     tree: dict[str, Any] = {
         "baseline": analysis.baseline,
         "builds": analysis.builds,
-        "codes": [_code(result) for result in analysis.codes],
-        "alerts": [_alert(found) for found in analysis.alerts],
+        "codes": [_code(result, reasons.get((result.candidate_build, result.code))) for result in analysis.codes],
+        "alerts": [_alert(found) for found in counted],
+        "alerts_not_counted": [{**msgspec.structs.asdict(_alert(found)), "reason": reason} for found, reason in others],
         "verdict": decide(report),
         "new_codes": [_new(code) for code in analysis.new],
         "overdispersed": [_unsteady(one) for one in analysis.unsteady],
-        "alike": [_alike(report, build, alike) for build, alike in analysis.alike.items()],
+        "alike": [
+            {"build": build, **rise._asdict(), "high": _finite(rise.high)} for build, rise in analysis.alike.items()
+        ],
         "silences": [_silence(gap) for gap in analysis.silent],
         "bins": {"all": analysis.bins, "compared": analysis.compared},
         "exposure": {"named": report.exposure.named, "users": {b: u._asdict() for b, u in analysis.users.items()}},
@@ -39,8 +44,10 @@ def as_json(report: Report) -> bytes:
     return json_text(tree, indent=2).encode() + b"\n"
 
 
-def _code(result: CodeResult) -> dict[str, Any]:
-    return {**msgspec.structs.asdict(result), "alarm_at": show_time(result.alarm_at)}
+def _code(result: CodeResult, reason: Reason | None) -> dict[str, Any]:
+    """`reason`: why an alarm of the code does not count."""
+    why = reason if result.alarm_at is not None else None
+    return {**msgspec.structs.asdict(result), "alarm_at": show_time(result.alarm_at), "alarm_not_counted": why}
 
 
 def _silence(gap: Silence) -> dict[str, Any]:
@@ -55,12 +62,6 @@ def _new(code: NewCode) -> dict[str, Any]:
 def _unsteady(one: Unsteady) -> dict[str, Any]:
     left = one.left._asdict()
     return {**msgspec.structs.asdict(one), "burst_s": show_time(one.burst_s), "left": left}
-
-
-def _alike(report: Report, build: str, alike: Alike) -> dict[str, Any]:
-    codes = report.given.table.codes
-    places = {name: [codes[at] for at in getattr(alike, name)] for name in ("codes", "more", "less")}
-    return {"build": build, "factor": alike.factor, "low": alike.low, "high": _finite(alike.high), **places}
 
 
 def _finite(value: float) -> float | None:

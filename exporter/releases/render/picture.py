@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.releases.bulk.table import Table
-from exporter.releases.compare.detectors import Alert
 from exporter.releases.compare.exposure import ALIKE, Exposure
 from exporter.releases.compare.pair import Pair
-from exporter.releases.report import Analysis
+from exporter.releases.report import Analysis, BuildAlert
+from exporter.releases.standing import divided
 from exporter.releases.times import show_time
 from foundation.errors import ConfigError
 
@@ -103,6 +103,7 @@ def draw(
 ) -> None:
     """Draw one panel a candidate build. Raises ConfigError where there is nothing to compare or too much to draw."""
     candidates = [build for build in analysis.builds if build != analysis.baseline]
+    counted, others = divided(analysis)
     if analysis.baseline is None or not candidates:
         raise ConfigError("one build alone cannot be compared; the input needs two or more")
     from matplotlib.figure import Figure  # noqa: PLC0415, slow to import, and only pictures need it
@@ -123,12 +124,13 @@ def draw(
             interpolation="nearest",
         )
         _label(axis, panel, f"{build} against {analysis.baseline}, {panel.column_s} s a column")
-        _mark(axis, panel, [f.alert for f in analysis.alerts if f.build == build])
+        _mark(axis, panel, [found for found in counted if found.build == build])
+        _mark(axis, panel, [found for found, _ in others if found.build == build], counted=False)
         bar = figure.colorbar(image, ax=axis, extend="both", pad=0.01, shrink=min(1.0, 3 / (row_in * len(panel.codes))))
         bar.set_ticks([-2, -1, 0, 1, 2], labels=["1/4", "1/2", "equal", "2x", "4x"])
     marks = {line.get_label(): line for axis in axes for line in axis.lines}
     if marks:  # below all panels, where the layout keeps a room for it
-        figure.legend(handles=list(marks.values()), loc="outside lower left", ncols=2, fontsize=8, frameon=False)
+        figure.legend(handles=list(marks.values()), loc="outside lower left", ncols=4, fontsize=8, frameon=False)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # of a build's name; a box stands in for it
         figure.savefig(output, format=form, dpi=110)
@@ -167,13 +169,17 @@ def _shown(code: str) -> str:
     return shortened(code, CODE_CHARS).replace("$", r"\$")  # not a formula
 
 
-def _mark(axis: Any, panel: Cells, alerts: Sequence[Alert]) -> None:
-    """A triangle where the evidence or an onset alarmed; the task's own rule alarms too often to be marked."""
+def _mark(axis: Any, panel: Cells, alerts: Sequence[BuildAlert], *, counted: bool = True) -> None:
+    """A triangle where the evidence or an onset alarmed, a hollow one where that does not count.
+
+    The task's own rule alarms too often to be marked.
+    """
     rows = {code: i for i, code in enumerate(panel.codes)}
     for detector, marker in (("evidence", "^"), ("onset", "v")):
-        points = [(a.start_s, a.code) for a in alerts if a.detector == detector]
+        points = [(found.alert.start_s, found.alert.code) for found in alerts if found.alert.detector == detector]
         if not points:  # a line without points and without clipping would reach to the figure's corner
             continue
         xs = [(start - panel.start_s) / panel.column_s - 0.5 for start, _ in points]
         ys = [rows[code] for _, code in points]
-        axis.plot(xs, ys, marker, color="black", markersize=6, label=detector, clip_on=False)
+        label, fill = (detector, "black") if counted else (f"{detector}, not counted", "none")
+        axis.plot(xs, ys, marker, color="black", markerfacecolor=fill, markersize=6, label=label, clip_on=False)

@@ -17,6 +17,7 @@ from exporter.releases.bulk.table import Table
 from exporter.releases.compare.pair import Pair
 from exporter.releases.render.picture import MOST_COLUMNS, Cells, cells, shortened
 from exporter.releases.report import Analysis
+from exporter.releases.standing import divided
 from exporter.releases.times import show_time
 from exporter.sources.tail import Batch, Tail
 from foundation.clock import Clock
@@ -91,7 +92,7 @@ async def follow(
 
 
 def frame(table: Table, analysis: Analysis, console: Console) -> Group:
-    """One picture: a row a code with its last columns, worst codes first where not all fit, then what is proven."""
+    """One picture: a row for each code with its last columns, the worst codes if not all fit; what is worse now."""
     candidates = [build for build in analysis.builds if build != analysis.baseline]
     if analysis.baseline is None or not candidates:
         return Group(Text(f"{table.records} records of {len(analysis.builds)} builds; two are needed to compare"))
@@ -103,9 +104,10 @@ def frame(table: Table, analysis: Analysis, console: Console) -> Group:
     shown = grid.log_ratio()[:, -room:]
     coloured = console.color_system is not None and not console.no_color
     lines = [Text(title)]
+    now = [found for found in divided(analysis)[0] if found.build == build and found.alert.stop_s is None]
+    alarmed = {found.alert.code for found in now}
     for row in rows:
-        alarmed = any(f.alert.stop_s is None and f.alert.code == grid.codes[row] for f in analysis.alerts)
-        line = Text(f"{shortened(grid.codes[row], 9):>9}{'!' if alarmed else ' '} ")
+        line = Text(f"{shortened(grid.codes[row], 9):>9}{'!' if grid.codes[row] in alarmed else ' '} ")
         for value in shown[row].tolist():
             line.append(*cell(value, coloured=coloured))
         lines.append(line)

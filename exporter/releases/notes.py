@@ -1,0 +1,140 @@
+"""What stands beside a verdict, in words; a line each, the most important first. Pure."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from exporter.releases.bulk.reading import Input
+from exporter.releases.caveats import Unsteady
+from exporter.releases.compare.alike import LEAST_CODES, LEAST_ERRORS, Alike
+from exporter.releases.compare.pair import Pair
+from exporter.releases.compare.statistics import log_evidence
+from exporter.releases.report import Analysis, CodeResult, Report
+from exporter.releases.standing import Key, alarmed, onsets
+from exporter.releases.times import show_time
+
+MOST_ASIDE = 0.01
+"""Of the lines; a larger share that could not be read stands beside the verdict."""
+LEAST_COVERED = 0.8  # of the bins
+MOST_NAMED = 8
+"""Notes of a kind, and codes in a note; the others are counted."""
+
+
+def notes(report: Report, *, worse: set[Key], alike: set[str]) -> Iterator[str]:
+    """All of them. worse: codes whose alarm counts. alike: builds with alarms that a common rise explains."""
+    analysis = report.analysis
+    yield from aside(report.given)
+    yield from _order(analysis)
+    yield from _storms(analysis)
+    for build in sorted(alike):
+        yield from _rise(build, analysis.alike[build])
+    if not report.exposure.named:
+        for build in sorted({build for build, _ in worse}):
+            yield from _few_codes(build, analysis)
+    yield from _users(analysis)
+    yield from _thin(report)
+
+
+def named(codes: Sequence[str]) -> str:
+    """Codes in a row; those past `MOST_NAMED` are counted."""
+    more = f" and {len(codes) - MOST_NAMED} more" if len(codes) > MOST_NAMED else ""
+    return ", ".join(codes[:MOST_NAMED]) + more
+
+
+def aside(given: Input) -> Iterator[str]:
+    """Of the input, judged or not."""
+    failed, records = sum(given.failed.values()), given.table.records
+    if failed > MOST_ASIDE * (failed + records):
+        yield f"{failed / (failed + records):.1%} of the lines ({failed} of {failed + records}) could not be read"
+
+
+def _order(analysis: Analysis) -> Iterator[str]:
+    if analysis.unordered:
+        yield (
+            f"The names of the builds are not versions: the baseline {analysis.baseline} is the one that was seen"
+            " first; --baseline names another."
+        )
+
+
+def _storms(analysis: Analysis) -> Iterator[str]:
+    """The codes that come in bursts, those that alarm first."""
+    alarms = alarmed(analysis) | onsets(analysis)
+    found = sorted(analysis.unsteady, key=lambda one: ((one.candidate, one.code) not in alarms, -one.dispersion))
+    for one in found[:MOST_NAMED]:
+        yield _storm(one, alarms=(one.candidate, one.code) in alarms)
+    if len(found) > MOST_NAMED:
+        yield f"{len(found) - MOST_NAMED} more codes come in bursts or clumps"
+
+
+def _storm(one: Unsteady, *, alarms: bool) -> str:
+    if one.in_burst:
+        others = f" (and {one.bursts - 1} more bursts)" if one.bursts > 1 else ""
+        how = (
+            f"{one.in_burst} of the {one.errors} came within {one.lasted_s} s, from {show_time(one.burst_s)} on{others}"
+        )
+        without = "with each burst as one error"
+    else:
+        how = f"they come in clumps of about {one.dispersion:.0f}"
+        without = "counted by clump"
+    means = "it is still worse" if one.holds else "it is not shown to be worse"
+    warning = (
+        "so its evidence, p and q are not to be trusted" if alarms or not one.holds else "so p and q are not exact"
+    )
+    left = Pair(*(f"{side:.0f}" for side in one.left))
+    return (
+        f"code {one.code}: the errors of {one.of} are overdispersed ({one.dispersion:.0f} times the variance of chance)"
+        f": {how}, {warning}; {without}, {left.candidate} against {left.baseline}, {means}"
+    )
+
+
+def _rise(build: str, rise: Alike[str]) -> Iterator[str]:
+    yield (
+        f"codes {named(rise.codes)} of {build} rose by the same factor, {rise.factor:.2f} (95 %: {rise.low:.2f} to "
+        f"{rise.high:.2f}), which is what more users look like; --exposure shares.csv gives a verdict by user"
+    )
+    if rise.more:
+        yield f"codes {named(rise.more)} of {build} rose more than the others"
+    if rise.less:
+        yield f"codes {named(rise.less)} of {build} rose less than the others"
+
+
+def _few_codes(build: str, analysis: Analysis) -> Iterator[str]:
+    """Whether too few codes have errors to see a common rise, which more users would make."""
+    enough = [
+        result.code
+        for result in analysis.codes
+        if result.candidate_build == build and result.baseline + result.candidate >= LEAST_ERRORS
+    ]
+    if len(enough) < LEAST_CODES:
+        who = f"code {enough[0]} alone has" if len(enough) == 1 else f"only {len(enough)} codes have"
+        yield (
+            f"{who} {LEAST_ERRORS} errors or more of {build} and the baseline: too few to see whether all codes rose "
+            f"alike, and more users of {build} look the same; --exposure shares.csv gives a verdict by user"
+        )
+
+
+def _users(analysis: Analysis) -> Iterator[str]:
+    for build, users in analysis.users.items():
+        if users.unknown_bins:
+            yield (
+                f"{users.unknown_bins} bins of {build} are not compared, as the users are unknown there, or one of the "
+                f"two builds has none"
+            )
+
+
+def _thin(report: Report) -> Iterator[str]:
+    analysis = report.analysis
+    for build, bins in analysis.compared.items():
+        if bins < LEAST_COVERED * analysis.bins:
+            yield f"only {bins / max(1, analysis.bins):.0%} of the time is compared for {build}"
+        mine = [code for code in analysis.codes if code.candidate_build == build]
+        if mine and not any(_could_alarm(code, report) for code in mine):
+            yield f"{build} and the baseline have too few errors for any code to be shown worse, however bad it is"
+
+
+def _could_alarm(code: CodeResult, report: Report) -> bool:
+    """Whether all of a code's errors, were they the candidate's, would be enough."""
+    everything = Pair([0], [code.baseline + code.candidate])
+    watched = len(report.given.table.codes) * max(1, len(report.analysis.compared))
+    return bool(
+        log_evidence(everything, exposure=report.settings.exposure)[0] >= math.log(watched / report.settings.alpha)
+    )
