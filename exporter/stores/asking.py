@@ -1,5 +1,10 @@
-"""What a request asks of a range: the range, which rows, in which order and format. Pure; raises ConfigError."""
+"""What a request asks of a range: the range, which rows, in which order and format. Pure.
 
+A parameter has a shape, which the OpenAPI document states and which is checked here (MalformedError). Parameters of the
+right shape may still not make a range together, or name a column that is not there: that is a ConfigError.
+"""
+
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -17,10 +22,39 @@ MAX_DAYS = 400
 DEFAULT_LAST = "7d"
 GROUPS = ("timezone",)
 RANGE_NAMES = ("range", "from", "to", "month", "quarter", "last", "tz")
-
-
+ROW_NAMES = ("format", "group_by", "q", "sort", "order", "limit", "offset")
+ORDERS = ("asc", "desc")
+MAX_OFFSET = 10**9
 _RANGES = ("month", "quarter", "last")
 """Parameters that are a range in one word."""
+
+
+class Shape(NamedTuple):
+    """The text of a parameter that is not empty: a pattern as JSON Schema has it, and an example."""
+
+    pattern: str
+    example: str
+
+
+_YEAR = "(?:19[7-9]|[2-8][0-9]{2})[0-9]"
+_TIME = "-?[0-9][0-9.,:+TtZzUC -]{0,39}"
+_ONE_WORD = {
+    "month": Shape(f"{_YEAR}-(?:0[1-9]|1[0-2])", "2026-10"),
+    "quarter": Shape(f"{_YEAR}-?[Qq][1-4]", "2026-Q3"),
+    "last": Shape("[0-9][0-9.a-z]{0,19}", "30d"),
+}
+SHAPES: Mapping[str, Shape] = {
+    **_ONE_WORD,
+    "range": Shape("|".join(f"{name}=(?:{shape.pattern})" for name, shape in _ONE_WORD.items()), "last=30d"),
+    "from": Shape(_TIME, "2026-10-01"),
+    "to": Shape(_TIME, "2026-10-15T12:00Z"),
+    "tz": Shape("[A-Za-z][A-Za-z0-9_+/-]{0,63}", "Europe/Berlin"),
+    "sort": Shape("[a-z_]{1,40}", "availability_percent"),
+}
+
+
+class MalformedError(ConfigError):
+    """A parameter that is not as the document says."""
 
 
 class Asked(NamedTuple):
@@ -36,16 +70,16 @@ class Asked(NamedTuple):
     offset: int = 0
 
 
-def parse_asked(query: Mapping[str, str], *, limit: int = 1000) -> Asked:
-    """The parameters of a request. Raises ConfigError.
+def parse_asked(query: Mapping[str, str], *, rows: bool = True) -> Asked:
+    """The parameters of a request; those of rows may be among them where `rows`.
 
-    `range` holds another parameter as text, `last=30d`, for a choice in a form; blank ones are as if not given.
+    `range` holds another parameter as text, `last=30d`, for a choice in a form, and gives way to the other ranges. A
+    parameter that is empty is as if not given. Raises MalformedError and ConfigError.
     """
-    given = {name: value for name, value in query.items() if value.strip()}
+    given = {name: value for name, value in query.items() if value}
+    _check(query, given, (*RANGE_NAMES, *ROW_NAMES) if rows else RANGE_NAMES)
     if not any(name in given for name in ("from", "to", *_RANGES)):
         name, _, value = given.get("range", f"last={DEFAULT_LAST}").partition("=")
-        if name not in _RANGES:
-            raise ConfigError("invalid range: expected for example last=30d or month=2026-10")
         given[name] = value
     try:
         zone = time_zone(given["tz"]) if "tz" in given else None
@@ -55,12 +89,26 @@ def parse_asked(query: Mapping[str, str], *, limit: int = 1000) -> Asked:
         Wanted(given.get("from"), given.get("to"), zone=zone, **{name: given.get(name) for name in _RANGES}),
         _one_of(given, "format", "json", tuple(FORMATS)),
         _one_of(given, "group_by", None, GROUPS),
-        search=given.get("q", "").strip()[:MAX_SEARCH_CHARS],
+        search=given.get("q", "").strip(),
         sort=given.get("sort", ""),
-        order=_one_of(given, "order", "asc", ("asc", "desc")),
-        limit=_whole(given, "limit", limit, MAX_ROWS),
-        offset=_whole(given, "offset", 0, 10**9),
+        order=_one_of(given, "order", "asc", ORDERS),
+        limit=_whole(query, "limit", 1000, MAX_ROWS),
+        offset=_whole(query, "offset", 0, MAX_OFFSET),
     )
+
+
+def _check(query: Mapping[str, str], given: Mapping[str, str], names: tuple[str, ...]) -> None:
+    """Raises MalformedError for a parameter that is not known, is given twice, or has another shape."""
+    for name in query:
+        if name not in names:
+            raise MalformedError(f"unknown parameter {name[:MAX_SEARCH_CHARS]!r}: expected {', '.join(names)}")
+    if len(query) > len(set(query)):
+        raise MalformedError("duplicate parameter: expected each at most once")
+    for name, value in given.items():
+        if len(value) > MAX_SEARCH_CHARS:
+            raise MalformedError(f"invalid {name}: expected at most {MAX_SEARCH_CHARS} characters")
+        if name in SHAPES and not re.fullmatch(SHAPES[name].pattern, value):
+            raise MalformedError(f"invalid {name} {value!r}: expected for example {SHAPES[name].example}")
 
 
 def choose(table: Table, asked: Asked) -> tuple[Table, int]:
@@ -92,12 +140,12 @@ def _ordered(table: Table, asked: Asked, rows: list[int]) -> list[int]:
 def _one_of(given: Mapping[str, str], name: str, default: Any, words: tuple[str, ...]) -> Any:
     value = given.get(name, default)
     if value is not default and value not in words:
-        raise ConfigError(f"invalid {name} {value!r}: expected {' or '.join(words)}")
+        raise MalformedError(f"invalid {name} {value!r}: expected {' or '.join(words)}")
     return value
 
 
-def _whole(given: Mapping[str, str], name: str, default: int, most: int) -> int:
-    text = given.get(name, str(default))
+def _whole(query: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = query.get(name, str(default))
     if not (text.isascii() and text.isdecimal() and len(text) <= 12 and int(text) <= most):
-        raise ConfigError(f"invalid {name} {text!r}: expected a number from 0 to {most}")
+        raise MalformedError(f"invalid {name} {text!r}: expected a number from 0 to {most}")
     return int(text)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from exporter.stores.asking import GROUPS, MAX_ROWS, MAX_SEARCH_CHARS
+from exporter.stores.asking import GROUPS, MAX_OFFSET, MAX_ROWS, MAX_SEARCH_CHARS, ORDERS, SHAPES
 from exporter.stores.formats import FORMATS
 from exporter.stores.parse import MAX_ID_CHARS
 
@@ -62,25 +62,35 @@ def _parameter(name: str, text: str, **schema: Any) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": text, "schema": {"type": "string", **schema}}
 
 
+def _shaped(name: str, text: str) -> dict[str, Any]:
+    """A parameter of one of the shapes; empty is as if not given."""
+    shape = SHAPES[name]
+    return {**_parameter(name, text, pattern=f"^(?:{shape.pattern})?$"), "example": shape.example}
+
+
 _CLOCK = "in the zone of each store, or of `tz`"
 _RANGE = [
-    _parameter("month", f"A month, as 2026-10, {_CLOCK}."),
-    _parameter("quarter", f"A quarter, as 2026-Q3, {_CLOCK}."),
-    _parameter("last", "So long before the newest poll, as 30d. Default: 7d."),
-    _parameter("from", f"A date or time that the range begins with, {_CLOCK} unless it names one."),
-    _parameter("to", "A date or time that it ends before. Default: the newest poll."),
-    _parameter("tz", "One zone for the range of all stores, as Europe/Berlin."),
+    _shaped("month", f"A month, {_CLOCK}. At most one of month, quarter, last, and from (with or without to)."),
+    _shaped("quarter", f"A quarter, {_CLOCK}."),
+    _shaped("last", "A duration before the newest poll. Default: 7d."),
+    _shaped("from", f"A date or time at which the range begins, {_CLOCK} unless it names one."),
+    _shaped("to", "A date or time before which it ends. Default: the newest poll."),
+    _shaped("range", "month, quarter or last in one text, for a form; ignored where another range is given."),
+    _shaped("tz", "One zone for the range of all stores."),
 ]
 _ROWS = [
-    _parameter("format", "Default: json.", enum=list(FORMATS)),
-    _parameter("group_by", "Groups in the place of stores.", enum=list(GROUPS)),
-    _parameter("q", "Rows whose store, zone or note holds this text alone.", maxLength=MAX_SEARCH_CHARS),
-    _parameter("sort", "The column that rows are in the order of, as availability_percent."),
-    _parameter("order", "Default: asc.", enum=["asc", "desc"]),
+    _parameter("format", "Default: json.", enum=["", *FORMATS]),
+    _parameter("group_by", "Groups in the place of stores.", enum=["", *GROUPS]),
+    _parameter("q", "Only rows whose store, zone or note contains this text.", maxLength=MAX_SEARCH_CHARS),
+    _shaped("sort", "The column to sort by."),
+    _parameter("order", "Default: asc.", enum=["", *ORDERS]),
     _parameter("limit", "Rows at most. Default: 1000.", type="integer", minimum=0, maximum=MAX_ROWS),
-    _parameter("offset", "Rows before the first.", type="integer", minimum=0, maximum=10**9),
+    _parameter("offset", "Rows before the first.", type="integer", minimum=0, maximum=MAX_OFFSET),
 ]
-_WRONG_RANGE = _answer("The range or another parameter cannot be; `status` says what would be right.")
+_WRONG_RANGE = {
+    "400": _answer("A parameter is unknown, duplicate or malformed; `status` says what would be right."),
+    "422": _answer("Each parameter is well-formed, and they make no range of at most 400 days, zone or column."),
+}
 _TABLE = {
     "description": "The rows. JSON has before them of what they are, all stores together, and what to read beside.",
     "headers": {"X-Total-Count": {"description": "Rows that match.", "schema": {"type": "integer"}}},
@@ -146,7 +156,7 @@ DOCUMENT: dict[str, Any] = {
                 "operationId": "get_range_report",
                 "summary": "Uptime of all stores over any range, in hours and percentages of business time.",
                 "parameters": [*_RANGE, *_ROWS],
-                "responses": {"200": _TABLE, "400": _WRONG_RANGE, "503": _BUSY},
+                "responses": {"200": _TABLE, **_WRONG_RANGE, "503": _BUSY},
             }
         },
         "/stores/{store_id}": {
@@ -164,7 +174,7 @@ DOCUMENT: dict[str, Any] = {
                 ],
                 "responses": {
                     "200": _answer("The store.", {"type": "object"}),
-                    "400": _WRONG_RANGE,
+                    **_WRONG_RANGE,
                     "404": _answer("No file names this store."),
                     "503": _BUSY,
                 },

@@ -15,8 +15,8 @@ from foundation.grammar import duration_s, instant
 MAX_DAYS = 3660
 """Of a range: openings of every day of it are tried for every store."""
 
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
-_QUARTER = re.compile(r"(\d{4})-?[Qq]([1-4])")
+_MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+_QUARTER = re.compile(r"([0-9]{4})-?[Qq]([1-4])")
 _YEARS = range(1970, 9998)
 
 

@@ -33,15 +33,15 @@ def test_the_stores_api_keeps_its_document(tmp_path):
     subprocess.run([*feed, "--seed", "1"], check=True)
     process, url = start(tmp_path)
     try:
-        document = json.loads(ask(f"{url}/openapi.json")[1])
-        for path in (
-            "/report",
-            "/stores/{store_id}",
-        ):  # which ranges there are, and that two are one too many, is words
-            asked = document["paths"][path]["get"]
-            asked["parameters"] = [given for given in asked["parameters"] if given["in"] == "path"]
-        (tmp_path / "openapi.json").write_text(json.dumps(document))
-        assert find_faults(tmp_path, tmp_path / "openapi.json", "--url", url) == ""
+        # Two ranges, or an end before its start, are of well-formed parameters: 422, which the document has for them.
+        (tmp_path / "schemathesis.toml").write_text(
+            "".join(
+                f'[[operations]]\ninclude-path = "{path}"\n'
+                f"checks.positive_data_acceptance.expected-statuses = {accepted}\n"
+                for path, accepted in (("/report", [200, 422]), ("/stores/{store_id}", [200, 404, 422]))
+            )
+        )
+        assert find_faults(tmp_path, f"{url}/openapi.json") == ""
         told = (tmp_path / "serve.log").read_text()
         assert "level=error" not in told
         assert "Traceback" not in told

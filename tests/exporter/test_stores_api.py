@@ -20,6 +20,7 @@ from exporter.stores.api import api_guard, build_api
 from exporter.stores.calendar import to_us
 from exporter.stores.jobs import Asked
 from exporter.stores.live import Live, Settings
+from exporter.stores.openapi import DOCUMENT
 from exporter.web.exposition import Renderer
 from foundation.clock import SystemClock
 from foundation.errors import StoreError
@@ -361,16 +362,38 @@ async def test_any_range_is_asked_for_as_rows_as_one_store_and_as_pages(serving,
     async with session.get(f"/view/a?{day}") as response:
         page = await response.text()
         assert (response.status, "6 h 00 min" in page, 'class="down' in page) == (200, True, True)
-    for wrong in (
+    malformed = (
         "/report?month=x",
+        "/stores/a?last=x",
+        "/report?monht=2026-10",
+        "/view/a?q=x",
+        "/report?limit=1&limit=2",
+    )
+    impossible = (
         "/report?from=2024-01-01&to=2026-10-01",
         "/?sort=x",
-        "/stores/a?last=x",
         "/view/a?tz=x",
-    ):
+        "/stores/a?month=2026-10&last=1d",
+    )
+    for wrong in (*malformed, *impossible):
         status, told = await ask(session, "GET", wrong)
-        assert (status, list(told)) == (400, ["status"]), wrong
+        assert (status, list(told)) == (400 if wrong in malformed else 422, ["status"]), wrong
     assert (await ask(session, "GET", "/view/nobody"))[0] == 404
+
+
+@pytest.mark.slow
+async def test_each_parameter_of_the_document_is_answered_by_itself(serving, stores_world):
+    stores_world.load(status=["a,active,2026-11-01 10:00:00 UTC"])
+    _, session = await serving(run=False)
+    for path in ("/report", "/stores/{store_id}"):
+        asked = [given for given in DOCUMENT["paths"][path]["get"]["parameters"] if given["in"] == "query"]
+        assert {"month", "quarter", "last", "from", "to", "range", "tz"} <= {given["name"] for given in asked}
+        for given in asked:
+            schema = given["schema"]
+            example = given.get("example") or schema.get("enum", [""])[-1] or str(schema.get("maximum", "a"))
+            query = {given["name"]: example, **({"from": "2026-10-10"} if given["name"] == "to" else {})}
+            async with session.get(path.format(store_id="a"), params=query) as response:
+                assert response.status == 200, (query, await response.text())
 
 
 @pytest.mark.slow

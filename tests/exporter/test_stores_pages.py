@@ -5,6 +5,7 @@ import re
 from zoneinfo import ZoneInfo
 
 import pytest
+from multidict import MultiDict
 from store_reports import WORLD, a_report
 
 from exporter.stores.asking import choose, parse_asked
@@ -43,16 +44,22 @@ def test_rows_are_searched_sorted_and_cut():
         ({"limit": "-1"}, "expected a number from 0"),
         ({"limit": "1000000"}, "to 100000"),
         ({"range": "x=1"}, "for example last=30d"),
+        ({"month": " "}, "for example 2026-10"),
+        ({"month": "\N{FULLWIDTH DIGIT TWO}026-10"}, "for example 2026-10"),
+        ({"q": "x" * 201}, "at most 200 characters"),
+        ({"limit": ""}, "expected a number from 0"),
+        ({"monht": "2026-10"}, "unknown parameter 'monht': expected range, from"),
+        (MultiDict([("q", "a"), ("q", "b")]), "duplicate parameter"),
         ({"tz": "Mars/Olympus"}, "invalid time zone"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_what_could(query, words):
     with pytest.raises(ConfigError, match=words):
-        ids(**query)
+        choose(store_table(WORLD), parse_asked(query))
 
 
 def test_a_form_without_a_choice_asks_for_the_last_week():
-    for query in ({}, {"range": "", "from": " ", "month": ""}):
+    for query in ({}, {"range": "", "from": "", "month": "", "q": "", "group_by": ""}):
         assert parse_asked(query).wanted.last == "7d"
     assert parse_asked({"range": "month=2026-10"}).wanted.month == "2026-10"
     assert parse_asked({"range": "last=1d", "from": "2026-10-01"}).wanted[:5] == ("2026-10-01", None, None, None, None)
