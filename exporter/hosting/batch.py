@@ -1,6 +1,7 @@
 """The batch way from log files to a report, in one call."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from exporter.hosting.bulk import Log, SetAside, read_logs
@@ -44,7 +45,9 @@ def find(
 
     NothingJudgedError where there is no cycle to report about: no line could be read, or none is a heartbeat.
     """
+    paths, again = _once(paths)
     engine, log = _open(paths, options, keep, progress)
+    log = log._replace(copies=(*again, *log.copies))
     if not log.events:
         raise NothingJudgedError(f"nothing was judged: {nothing_read(log)}")
     extent = find_extent(engine.extent(), options.cycle.start_s, options.cycle.end_s)
@@ -53,6 +56,23 @@ def find(
     routing = analyse(result.choices, result.segments, result.servers)
     made = make_report(result, routing, log, extent, options.contract)
     return Findings(made, result, routing, options.contract)
+
+
+def _once(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Paths of files that differ, and those that lead to one of them again."""
+    found: dict[object, str] = {}
+    again = []
+    for path in paths:
+        try:
+            status = Path(path).stat()
+            key: object = (status.st_dev, status.st_ino)
+        except (OSError, ValueError):  # standard input, or a file of a cluster
+            key = path
+        if key in found:
+            again.append(path)
+        else:
+            found[key] = path
+    return list(found.values()), again
 
 
 def _open(

@@ -4,9 +4,10 @@ Events are a set: nothing here or later asks in which order lines came, so files
 """
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from hashlib import blake2b
 from itertools import chain, islice
 from operator import attrgetter
 from pathlib import Path
@@ -75,11 +76,15 @@ class SetAside(msgspec.Struct, frozen=True):
 
 
 class Log(NamedTuple):
-    """All that the files held. `tables` is keyed and typed as TABLES; `set_aside` counts lines by reason."""
+    """All that the files held.
+
+    tables: keyed and typed as TABLES. set_aside: counts of lines by reason. copies: files that were given before.
+    """
 
     tables: dict[str, Columns]
     lines: int
     set_aside: Counter[str]
+    copies: tuple[str, ...] = ()
 
     @property
     def events(self) -> int:
@@ -92,12 +97,15 @@ class _Reader:
 
     def __init__(self, times: Times, keep: Callable[[SetAside], None]) -> None:
         self.times = times
+        self.is_local = str(times.zone) != "UTC"
         self.order = FileOrder()
         self.doubtful: list[Doubtful] = []
         self.keep = keep
         self.lines = 0
         self.set_aside: Counter[str] = Counter()
         self.parts: dict[str, list[Columns]] = {name: [] for name in TABLES}
+        self.copies: list[str] = []
+        self._seen: set[bytes] = set()  # the contents of files
 
     def take_block(self, file: str, first_line: int, block: bytes) -> int:
         """Read whole lines, of which only the first can be too long; returns the number of the line after them."""
@@ -146,14 +154,21 @@ class _Reader:
         return count
 
     def _take(self, events: list[Event], times_s: list[int]) -> None:
-        if str(self.times.zone) != "UTC" and (places := self.order.add(events, times_s, self.times.twins)):
+        if (self.is_local or self.times.twins) and (places := self.order.add(events, times_s, self.times.twins)):
             certain = sorted(set(range(len(events))).difference(places))
             events, times_s = [events[place] for place in certain], [times_s[place] for place in certain]
         self._append(events, times_s)
 
-    def end_file(self) -> None:
-        """All of a file was read."""
-        self.doubtful += self.order.doubtful()
+    def end_file(self, file: str, digest: bytes) -> None:
+        """All of a file was read. A copy of one before says nothing about an hour that clocks repeat.
+
+        Files of that hour alone may be alike and yet be one of each of the two.
+        """
+        if self.order.reaches_out and digest in self._seen:
+            self.copies.append(file)
+        else:
+            self.doubtful += self.order.doubtful()
+        self._seen.add(digest)
         self.order = FileOrder()
 
     def _put_aside(self, file: str, number: int, line: bytes, why: BadRecord) -> None:
@@ -191,7 +206,7 @@ class _Reader:
                 column: np.concatenate([part.pop(column) for part in parts] or [np.empty(0, dtype)])
                 for column, dtype in columns.items()
             }
-        return Log(tables, self.lines, self.set_aside)
+        return Log(tables, self.lines, self.set_aside, tuple(self.copies))
 
 
 def read_logs(
@@ -220,17 +235,28 @@ def read_logs(
     for path in paths:
         line = 1
         with open_plain(path) as (plain, _):
+            digest = blake2b(digest_size=16)
             found = pieces(plain, BLOCK_BYTES, path)
+            if reader.is_local:
+                found = _hashed(found, digest.update)
             start = next(found, b"")
             if _is_table(start):
                 with _as_table(path, chain([start], found)) as rows:
                     reader.take_table(path, rows)
+                if reader.is_local:
+                    deque(found, maxlen=0)  # all of it, for its digest
             else:
                 for block in _blocks(chain([start], found)):
                     line = reader.take_block(path, line, block)
                     progress(reader.lines)
-        reader.end_file()
+        reader.end_file(path, digest.digest())
     return reader.log(heartbeat_s, overload)
+
+
+def _hashed(found: Iterable[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for piece in found:
+        update(piece)
+        yield piece
 
 
 def _is_table(start: bytes) -> bool:

@@ -17,7 +17,7 @@ MAX_NAMED = 5
 
 def caveats(result: CycleResult, log: Log, extent: Extent) -> list[str]:
     """All of them, the gravest first."""
-    of_input = [*_set_aside(log), *_outlying(extent)]
+    of_input = [*_set_aside(log), *_copies(log), *_outlying(extent)]
     return [*of_input, *_cadence(result), *_unknown(result), *_uncreated(result), *_doubtful(result)]
 
 
@@ -39,10 +39,16 @@ def _set_aside(log: Log) -> Iterator[str]:
         yield f"{share} could not be read and count for nothing: {_reasons(log)}"
 
 
+def _copies(log: Log) -> Iterator[str]:
+    if log.copies:
+        named = ", ".join(log.copies[:MAX_NAMED]) + (", ..." if len(log.copies) > MAX_NAMED else "")
+        yield f"files given more than once count once: {named}"
+
+
 def _outlying(extent: Extent) -> Iterator[str]:
     if extent.far_s is not None:
         events = "1 event lies" if extent.outlying == 1 else f"{extent.outlying:,} events lie"
-        yield f"{events} far from all others (the first at {utc(extent.far_s)}); the cycle was not taken from there"
+        yield f"{events} far from all others (the first at {utc(extent.far_s)}) and did not move the cycle"
 
 
 def _cadence(result: CycleResult) -> Iterator[str]:

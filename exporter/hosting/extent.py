@@ -39,7 +39,10 @@ class Extent(NamedTuple):
 
 
 def find_extent(days: Iterable[Day], start_s: int | None = None, end_s: int | None = None) -> Extent:
-    """The body of the log; of several, the one that has most heartbeats inside the bounds that are given."""
+    """The body of the log; of several, the one that has most heartbeats inside the bounds that are given.
+
+    Where its start is given, what the manager logged before is of older customers, not of a clock gone wrong.
+    """
     days = sorted(days, key=lambda day: day.first_s)
     parts = _parts([day for day in days if day.is_heartbeat])
     if not parts:
@@ -50,7 +53,8 @@ def find_extent(days: Iterable[Day], start_s: int | None = None, end_s: int | No
     near = [day for day in days if first_s - NEAR_S <= day.last_s and day.first_s <= last_s + NEAR_S]
     others = [day for day in near if not day.is_heartbeat]
     far = [part for part in parts if part not in body]
-    far += [day for day in days if day not in near and not day.is_heartbeat]
+    others_far = [day for day in days if day not in near and not day.is_heartbeat]
+    far += [day for day in others_far if start_s is None or day.last_s >= start_s]
     gaps = [after.first_s - before.last_s for before, after in pairwise(body)]
     return Extent(
         min([first_s, *(max(day.first_s, first_s - NEAR_S) for day in others)]),

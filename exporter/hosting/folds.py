@@ -61,6 +61,11 @@ class FileOrder:
         self._events += [events[place] for place in places]
         return places
 
+    @property
+    def reaches_out(self) -> bool:
+        """Whether an event is in no doubt."""
+        return any((gaps_s == 0).any() for gaps_s in self._gaps_s)
+
     def doubtful(self) -> Iterator[Doubtful]:
         """The doubtful events, with what the order says."""
         if not self._events:

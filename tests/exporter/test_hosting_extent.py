@@ -41,6 +41,12 @@ def test_of_two_logs_the_one_in_the_bounds_is_taken():
     assert found.last_s == MARCH + 401 * DAY_S - 60
 
 
+def test_customers_who_came_long_before_a_given_start_are_no_clocks_gone_wrong():
+    log = [*days(0, 1), Day(0, 2, MARCH - 29 * DAY_S, MARCH - 29 * DAY_S)]
+    assert find_extent(log, MARCH, None).outlying == 0
+    assert find_extent([*log, *days(-400, events=2)], MARCH, None).outlying == 2  # whose heartbeats do not count
+
+
 @given(st.integers(1, 40), st.integers(0, 24_000), st.integers(1, 14))
 def test_one_wrong_clock_changes_nothing(length, wrong_day, lines):
     log = days(*range(length))

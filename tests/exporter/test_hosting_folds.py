@@ -9,6 +9,7 @@ import pytest
 
 from exporter.hosting.batch import Options, find
 from exporter.hosting.cycle import Step, Wanted
+from foundation.csvtext import csv_text
 
 NIGHTS = [
     ("Europe/Berlin", "2024-10-27T01:00:00Z", 3600),
@@ -160,6 +161,35 @@ def test_times_with_a_zone_are_in_no_doubt(tmp_path, night):
     ):
         line["time"] = datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert night.account(tmp_path, lines, night.manager(**FROM_THE_START)) == (0, 10, 0, 0, 540)
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "link", "same"])
+def test_a_file_given_twice_is_no_second_hour(tmp_path, night, form):
+    """Its single texts stay in doubt; the second time is named."""
+    minutes = night.gap_s // 60
+    lines = [*night.lines(silent=set(range(minutes))), *night.manager(**FROM_THE_START)]
+    first, second = tmp_path / "0", tmp_path / "1"
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    if form == "csv":
+        columns = ("event", "time", "serverId", "accountId", "accountName", "workload")
+        text = csv_text([columns, *([line.get(name, "") for name in columns] for line in lines)])
+    first.write_text(text)
+    if form == "link":
+        second.symlink_to(first)
+    elif form != "same":
+        second.write_text(text)
+    paths = [str(first), str(first if form == "same" else second)]
+    found = find(paths, Options(Step.SECOND, night.zone, Wanted(night.start_s, night.end_s))).report
+    assert [row.unknown_minutes for row in found.accounts] == [minutes]
+    assert f"files given more than once count once: {paths[1]}" in found.caveats
+
+
+def test_files_of_that_hour_alone_may_be_alike(tmp_path, night):
+    """As where logs rotate every hour and the workload never changes."""
+    in_hour = night.lines()[240 - night.gap_s // 60 : 240]
+    lines = night.lines()
+    rest = [line for line in lines if line not in in_hour]
+    assert night.account(tmp_path, in_hour, in_hour, rest + night.manager(**FROM_THE_START)) == (0, 0, 0, 0, 540)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])

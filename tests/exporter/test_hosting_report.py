@@ -12,6 +12,7 @@ from exporter.hosting.batch import Options, find
 from exporter.hosting.cli import hosting
 from exporter.hosting.cycle import Step, Wanted
 from exporter.hosting.render.html import to_html
+from exporter.hosting.render.text import to_text
 from foundation.errors import ConfigError, NothingJudgedError, StoreError
 
 DAY_MINUTES = 1440
@@ -196,7 +197,7 @@ def test_a_clock_gone_wrong_does_not_stretch_the_cycle(tmp_path, far, event):
     assert (found.report.cycle.start, found.report.cycle.end) == ("2016-02-01T00:00:00Z", "2016-02-03T00:00:00Z")
     assert (row_of(found, 1).downtime_minutes, row_of(found, 1).violates_cycle) == (30, True)
     assert found.report.caveats[0] == (
-        f"1 event lies far from all others (the first at {far.replace(' ', 'T')}Z); the cycle was not taken from there"
+        f"1 event lies far from all others (the first at {far.replace(' ', 'T')}Z) and did not move the cycle"
     )
 
 
@@ -472,3 +473,12 @@ def test_a_cycle_is_named_in_the_zone_of_the_log(tmp_path, zone, start):
     ]
     assert cycles[0]["start"] == start
     assert cycles[0] == cycles[1] == cycles[2]
+
+
+def test_the_last_heartbeat_is_named_only_where_there_is_one(tmp_path):
+    cycle = {"start_s": FEB_1, "end_s": FEB_1 + 86_400}
+    with_one = to_text(report_of(tmp_path, [heartbeat(1, 1, 9), created(1, "Ann", at(1, 5))], **cycle).report)
+    assert "Nothing is known after 2016-02-01T00:10:00Z, the end of the last heartbeat\n" in with_one
+    without = report_of(tmp_path, [created(1, "Ann", at(1, 5))], **cycle)
+    assert "Nothing is known of the cycle: no heartbeat lies in it\n" in to_text(without.report)
+    assert "Nothing is known of the cycle: no heartbeat lies in it.</p>" in to_html(without)

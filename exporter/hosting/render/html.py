@@ -17,6 +17,7 @@ from exporter.hosting.render.text import (
     promise,
     routing_rows,
     server_rows,
+    unobserved,
     verdict,
 )
 from exporter.hosting.report import AccountOutage, AccountRow, down_together, outages_by_account
@@ -39,7 +40,7 @@ def to_html(findings: Findings) -> str:
     maintenance = findings.contract.maintenance.stepped(result.window.step_s)
     outages = outages_by_account(result, maintenance)
     more = optional_columns(report, findings.contract.plans)
-    unknown = "" if cycle.observed_until == cycle.end else f" Nothing is known after {cycle.observed_until}."
+    unknown = f" {words}." if (words := unobserved(report)) else ""
     times = f"{cycle.start} to {cycle.end} ({days(report)}), accounted by the {cycle.step}; times are UTC.{unknown}"
     return render(
         "exporter.hosting",

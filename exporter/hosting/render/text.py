@@ -61,6 +61,16 @@ def plain(name: str | None) -> str:
     return printable(short)
 
 
+def unobserved(report: Report) -> str:
+    """Of which part of the cycle nothing is known because no server logged; "" if of none."""
+    cycle = report.cycle
+    if cycle.observed_until == cycle.end:
+        return ""
+    if cycle.observed_until == cycle.start:
+        return "Nothing is known of the cycle: no heartbeat lies in it"
+    return f"Nothing is known after {cycle.observed_until}, the end of the last heartbeat"
+
+
 def percent(ratio: float | None) -> str:
     """A ratio for people: `0.081 %`."""
     return "" if ratio is None else f"{100 * ratio:.3f} %"
@@ -122,8 +132,7 @@ def _head(report: Report, plans: Plans) -> str:
         f"Allowed downtime: {100 - cycle.promise_percent:.10g} % of the cycle = "
         f"{number(cycle.allowed_downtime_minutes)} minutes" + ("; by plan where one is named" if plans.differ else ""),
     ]
-    if cycle.observed_until != cycle.end:
-        lines.append(f"Nothing is known after {cycle.observed_until}, the last heartbeat")
+    lines += [words] if (words := unobserved(report)) else []
     return "\n".join(lines)
 
 
