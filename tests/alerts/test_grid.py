@@ -3,9 +3,9 @@
 import shutil
 
 import pytest
-from grid import answers, batches, begun_table, faults, measure, tickets_s
+from grid import batches, begun_table, faults, measure, tickets_s
 from grid_cells import ALL, HOUR_S, QUICK, hours
-from grid_site import DAY_S, Cell, Incident, patience_s
+from grid_site import Cell, Incident, patience_s
 
 pytestmark = [
     pytest.mark.slow,
@@ -65,22 +65,8 @@ def test_an_outage_teaches_nothing_so_the_next_one_pages_as_soon():
 
 def test_the_limit_of_pauses_that_differ_does_not_go_before_the_pause():
     """A dead site with bursts at random is paged late, but it is."""
-    cell = Cell(60, 60, 10, "bursts", hours(34), Incident("outage", hours(30), hours(3)))
+    cell = Cell(60, 120, 10, "bursts", hours(34), Incident("outage", hours(30), hours(3)))
     result = measure([cell])[cell]
     assert result.delay_s is not None
     assert result.delay_s <= patience_s(cell)
     assert result.coverage == 1
-
-
-def test_what_is_usual_is_the_median_of_this_hour_in_the_last_weeks():
-    """Half an hour after the busy shift began, neither the last hour is a measure nor the odd day a week ago."""
-    cell = Cell(60, 600, 10, "shifts", 21 * DAY_S + hours(12.5))
-    got = answers([cell], lambda cell, source: usual_and_six_hours_before(source))
-    (((_, busy),), ((_, quiet),)) = got[0].values()
-    assert busy == pytest.approx(100, rel=0.2)
-    assert quiet == pytest.approx(10, rel=0.05)
-
-
-def usual_and_six_hours_before(source):
-    usual = f'source:tidewatch_http_requests:rate_usual{{source="{source}"}}'
-    return {"busy": usual, "quiet": f"{usual} offset 6h"}

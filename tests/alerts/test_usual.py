@@ -55,31 +55,35 @@ def disagreement(tmp_path, recorded, interval_m, series, answers):
     ids=["a day", "four days"],
 )
 def test_a_long_outage_leaves_the_usual_pause_as_it_was_until_a_new_day_is_known(tmp_path, dead_days, after):
-    day = 144  # samples
+    day = 72  # samples of twenty minutes
     dead = dead_days * day
     series = {
         f"{HTTP}:pause_healthy_seconds": f"84000x{2 * day - 1} _x{dead} 600x{4 * day}",
         f"{SITE}:healthy": f"1x{2 * day - 1} 0x{dead - 1} 1x{4 * day}",
-        f"{SITE}:healthy1h": f"1x{2 * day - 1} _x{dead + 6} 1x{4 * day}",
+        f"{SITE}:healthy1h": f"1x{2 * day - 1} _x{dead + 3} 1x{4 * day}",
         f"{SITE}:known": f"1x{8 * day}",
     }
     recorded = (f"{SITE}:unhealthy2d", f"{HTTP}:pause_usual_seconds")
-    assert disagreement(tmp_path, recorded, 10, series, {"1d": 84_000, **after}) is None
+    assert disagreement(tmp_path, recorded, 20, series, {"1d": 84_000, **after}) is None
 
 
 @pytest.mark.parametrize(
-    ("tonight", "answers"),
-    [(10, {"15d6m": None, "15d18m": None}), (2, {"15d6m": 2, "15d18m": 2})],
-    ids=["as ever", "less than ever"],
+    ("early", "tonight", "answers"),
+    [
+        (0, 10, {"8d": None, "8d10m": None}),
+        (1, 10, {"7d23h50m": None, "8d": None}),
+        (0, 2, {"8d": 2, "8d10m": 2}),
+    ],
+    ids=["as ever", "ten minutes early", "less than ever"],
 )
-def test_the_end_of_a_shift_is_no_drop_after_a_day_of_three_times_as_much(tmp_path, tonight, answers):
+def test_the_end_of_a_shift_is_no_drop_after_a_day_of_three_times_as_much(tmp_path, early, tonight, answers):
     """Nights have a tenth of what days have; the last day and night had three times as much as all before."""
-    half = 120  # samples of six minutes
-    days = f"10x{half - 1} 100x{half - 1} " * 14 + f"30x{half - 1} 300x{half - 1}"
-    length = 15 * 2 * half + 20
+    half = 72  # samples of ten minutes
+    days = f"10x{half - 1} 100x{half - 1} " * 7 + f"30x{half - 1} "
+    length = 8 * 2 * half + 20
     series = {
-        f"{HTTP}:rate_healthy": days,
-        f"{HTTP}:rate_now": f"{days} {tonight}x20",
+        f"{HTTP}:rate_healthy": f"10 {days} 300x{half - 1}",  # learned ten minutes late
+        f"{HTTP}:rate_now": f"{days} 300x{half - 1 - early} {tonight}x20",
         f"{HTTP}:rate_low": f"30x{length}",
         f"{HTTP}:rate_spread": f"0x{length}",
         f"{HTTP}:samples5m": f"5x{length}",
@@ -90,4 +94,14 @@ def test_the_end_of_a_shift_is_no_drop_after_a_day_of_three_times_as_much(tmp_pa
         f"{HTTP}:rate_usual",
         f"{HTTP}:rate_dropped",
     )
-    assert disagreement(tmp_path, recorded, 6, series, answers) is None
+    assert disagreement(tmp_path, recorded, 10, series, answers) is None
+
+
+def test_what_is_usual_is_the_median_of_this_hour_in_the_last_weeks(tmp_path):
+    """Half an hour after the busy shift began, neither the last hour is a measure nor the odd day a week ago."""
+    half = 72  # samples of ten minutes
+    days = [f"{10 * odd}x{half - 1} {100 * odd}x{half - 1}" for odd in [1] * 14 + [3] + [1] * 7]
+    series = {name: " ".join(days) for name in (f"{HTTP}:rate_healthy", f"{HTTP}:rate_now")}
+    recorded = (f"{HTTP}:rate_usual_weeks", f"{HTTP}:rate_usual")
+    answers = {"21d6h30m": 10, "21d12h30m": 100}
+    assert disagreement(tmp_path, recorded, 10, series, answers) is None
