@@ -350,6 +350,23 @@ def test_links_of_values_lead_to_boards_on_this_page_and_keep_time_and_choices(v
     assert cell == "?board=detail&var-code=200&var-site=site-a"
 
 
+def test_a_link_that_needs_what_the_row_does_not_have_is_no_link(visit):
+    """A cell without a value keeps the link that another column fills."""
+    script = """import('/static/grafana/links.js').then(({ links }) => {
+        const config = { links: ["Name", "Age"].map((one) => ({ url: `/d/x?var-y=\\${__data.fields["${one}"]}&z` })) };
+        config.links.push({ url: "/d/x?var-y=${__value.raw}" }, { url: "/d/x?var-y=${__field.labels.y}" });
+        config.links.push({ url: "/d/all" });
+        const fields = [{ name: "Name", values: ["a", null] }, { name: "Age", values: [null, 0], config, labels: {} }];
+        const board = { range: { from: 0, to: 1 }, variables: {} };
+        return [0, 1].map((row) => links(fields[1], row, fields, board).map(({ url }) => url));
+    })"""
+    visit.go()
+    assert visit.get(script) == [
+        ["?board=x&var-y=a&z", "?board=all"],
+        ["?board=x&var-y=0&z", "?board=x&var-y=0", "?board=all"],
+    ]
+
+
 def test_a_panel_stands_once_for_each_value_and_a_folded_row_opens(visit):
     visit.go()
     titles = "[...document.querySelectorAll('.panel h3')].map((one) => one.innerText)"

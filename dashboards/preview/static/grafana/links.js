@@ -6,10 +6,12 @@ const VARIABLE = /\$\{([^}:]+)(?::([^}]+))?\}|\$(__\w+|\w+)/g;
 
 // The links of a field for one of its values: [{title, url, blank}]. `row` is the place of the value, `all` the fields
 // beside it (the columns of a table), `board` {range, variables, fixed}: the range as {from, to}, the choices by name,
-// and the names of those that are constants, such as an address.
+// and the names of those that are constants, such as an address. Where an address needs a label or a column that the row
+// does not have, there is no link: it would choose nothing.
 export function links(field, row, all, board) {
   const scope = { field, row, all, board };
   return (field.config.links || [])
+    .filter(({ url }) => !lacks(url || "", scope))
     .map(({ title, url, targetBlank }) => ({
       title: filled(title || "", scope, String) || "Open",
       url: here(filled(url || "", scope, encodeURIComponent)),
@@ -21,6 +23,16 @@ export function links(field, row, all, board) {
 // The links of a panel, or of a board, which know no value.
 export function plainLinks(found, board) {
   return links({ config: { links: found }, labels: {}, name: "", values: [] }, 0, [], board);
+}
+
+// Whether an address names a label, a column or a value that is not there.
+const OF_ROW = /^__(field\.labels|data\.fields|value)\b/;
+
+function lacks(url, scope) {
+  return [...url.matchAll(VARIABLE)].some(([, braced, format, plain]) => {
+    const name = braced || plain;
+    return OF_ROW.test(name) && known(name, format, scope) === "";
+  });
 }
 
 function filled(text, scope, encoded) {
