@@ -155,7 +155,7 @@ def test_titles_fit_a_small_window():
 
     def cut(panel):
         columns = panel["gridPos"]["w"]
-        window_px = 1280 if columns > 3 else 1600  # the head's figure, whose row says what it is
+        window_px = 1280 if columns > 3 else 1300  # the head's figure, whose row says what it is
         return letters_px(panel["title"]) > width_px(columns, window_px) - 54
 
     assert [(uid, panel["title"]) for uid, panel in PANELS if cut(panel)] == []
