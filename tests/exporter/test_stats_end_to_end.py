@@ -16,7 +16,7 @@ from PIL import Image
 BIN = Path(sys.executable).parent
 CODES = {"/": "200", "/missing": "404", "/fail": "500"}
 RATE = 100
-WINDOW_S = 4
+WINDOW_S = 3
 POLL_S = 0.05  # between looks at a file that another process writes
 
 
@@ -78,11 +78,11 @@ def wait_for_rows(path, collector, until_s):
 def test_the_graph_holds_the_numbers_of_the_traffic(url, collector, tmp_path):
     """Steady, jittered, silent and steady again, seen through a collection a second."""
     stats = tmp_path / "stats.tsv"
-    steady = drive(url, tmp_path, "steady", "--duration", "9s")
+    steady = drive(url, tmp_path, "steady", "--duration", "8s")
     wait_for_rows(stats, collector, steady.end_s + 2)  # or the rows that end it would be the next one's first
-    jittered = drive(url, tmp_path, "jittered", "--duration", "9s", "--jitter", "0.6")
+    jittered = drive(url, tmp_path, "jittered", "--duration", "8s", "--jitter", "0.6")
     wait_for_rows(stats, collector, jittered.end_s + WINDOW_S + 3)
-    again = drive(url, tmp_path, "again", "--duration", "9s")
+    again = drive(url, tmp_path, "again", "--duration", "8s")
     wait_for_rows(stats, collector, again.end_s)
     collector.send_signal(signal.SIGTERM)
     assert collector.wait(10) == 0
