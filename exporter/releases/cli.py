@@ -20,11 +20,12 @@ from exporter.releases.bulk.table import Table
 from exporter.releases.compare.exposure import ALIKE, Exposure, SharesError
 from exporter.releases.compare.settings import DETECTORS, Settings
 from exporter.releases.counters import Labels, parse_query
+from exporter.releases.notes import remarks
 from exporter.releases.parse import CLOCK_LIMIT_S
 from exporter.releases.render import html, json, text
 from exporter.releases.render import picture as pictures
 from exporter.releases.report import Analysis, Report, analyse
-from exporter.releases.shares import read_shares
+from exporter.releases.shares import check_times, read_shares
 from exporter.releases.times import show_time
 from exporter.releases.verdict import why_nothing
 from exporter.sources.address import check_url
@@ -68,12 +69,16 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+_one_day = click.option("--one-day", is_flag=True, help="Clock times that fall are not of the next day.")
+
+
 @releases.command()
 @click.argument("file")
+@_one_day
 @click.option("--format", "form", type=click.Choice(["tsv", "json"]), default="tsv", show_default=True)
-def aggregate(file: str, form: str) -> None:
+def aggregate(file: str, *, one_day: bool, form: str) -> None:
     """Print one record a second with a counter for each build and code. FILE may be - for standard input."""
-    given = _read(file)
+    given = _read(file, one_day=one_day)
     table = given.table
     names = [f"{build}_Error_Code_{code}" for build in table.builds for code in table.codes]
     if form == "tsv":
@@ -84,6 +89,7 @@ def aggregate(file: str, form: str) -> None:
         line = "\t".join([time, *map(str, counts)]) if form == "tsv" else msgspec.json.encode([time, *counts]).decode()
         echo(line)
     _complain(given)
+    _remark(given)
 
 
 def _prometheus(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -119,6 +125,7 @@ def _prometheus(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("file", required=False)
 @_prometheus
 @_options
+@_one_day
 @click.option(
     "--detector",
     "detectors",
@@ -143,6 +150,7 @@ def report(
     counted: "_Asked",
     engine: str,
     detectors: tuple[str, ...],
+    one_day: bool,
     form: str,
     output: Path | None,
     **settings: Any,
@@ -150,7 +158,7 @@ def report(
     """Compare the builds in FILE, in standard input for -, or in a Prometheus' series."""
     counted.check(file)
     name = file if file is not None else shown_url(str(counted.prometheus))
-    made = _report(file, settings, detectors, counted, engine=engine)
+    made = _report(file, settings, detectors, counted, engine=engine, one_day=one_day)
     if form == "json":
         result = json.as_json(made)
     elif form == "html":
@@ -170,19 +178,25 @@ def report(
 @releases.command()
 @click.argument("file")
 @_options
+@_one_day
 @click.option("--output", type=click.Path(path_type=Path), help="The picture: .png, .svg, .pdf or .jpg.")
 @click.option("--follow", is_flag=True, help="Draw in the terminal, again and again while records come in.")
 @click.option("--column", "column_s", type=DurationType(whole=True), help="Length of a column; else the data choose.")
-def heatmap(file: str, *, output: Path | None, follow: bool, column_s: int | None, **settings: Any) -> None:
+def heatmap(
+    file: str, *, one_day: bool, output: Path | None, follow: bool, column_s: int | None, **settings: Any
+) -> None:
     """Draw codes by time, coloured by candidate against baseline."""
     if follow == (output is not None):
         raise ConfigError("heatmap: give --output with a file's name for a picture, or --follow for the terminal")
     if output is None:
+        if one_day:
+            raise ConfigError("--follow: expected no --one-day, as records that come are in order")
         _follow(file, settings)
         return
     form = pictures.format_of(output)
-    made = _report(file, settings, ("evidence", "onset"))
+    made = _report(file, settings, ("evidence", "onset"), one_day=one_day)
     _complain(made.given)
+    _remark(made.given)
     picture = io.BytesIO()
     pictures.draw(made.given.table, made.analysis, picture, form, exposure=made.exposure, column_s=column_s)
     with replacing(output) as out:
@@ -260,13 +274,14 @@ def _report(
     asked: _Asked = _Asked(),  # noqa: B008, frozen
     *,
     engine: str = "here",
+    one_day: bool = False,
 ) -> Report:
     baseline, named = settings.pop("baseline"), settings.pop("exposure")
     if asked.exposure_query and named is not None:
         raise ConfigError("expected one of --exposure and --exposure-query")
     if file is not None:
         chosen, exposure = _exposed(settings, named)
-        given = _read(file, engine)
+        given = _read(file, engine, one_day=one_day)
         seconds = given.table.second
         start_s, end_s, step_s = float(seconds[0]), float(seconds[-1]) + 1, asked.step_s or chosen.bin_s
     else:
@@ -285,6 +300,8 @@ def _report(
         around = (start_s // step_s * step_s, math.ceil(end_s / step_s) * step_s)
         exposure = Exposure(shares=ask_shares(asked.server(), asked.exposure_query, *around, step_s), named=True)
     try:
+        if exposure.shares is not None:
+            check_times(exposure.shares, int(start_s))
         analysis = analyse(given.table, chosen, baseline=baseline, detectors=detectors, exposure=exposure)
     except SharesError as exc:
         raise ConfigError(f"{f'--exposure {named}' if named else '--exposure-query'}: {exc}") from exc
@@ -302,18 +319,18 @@ def _exposed(settings: dict[str, Any], named: str | None) -> tuple[Settings, Exp
     if number is not None:
         return _settings({**settings, "exposure": number}), Exposure(number, named=True)
     try:
-        return _settings(settings), Exposure(shares=read_shares(Path(named)), named=True)
+        return _settings(settings), Exposure(shares=read_shares(named), named=True)
     except SharesError as exc:
         raise ConfigError(f"--exposure {named}: {exc}") from exc
 
 
-def _read(file: str, engine: str = "here") -> Input:
+def _read(file: str, engine: str = "here", *, one_day: bool = False) -> Input:
     if engine == "spark":
         from exporter.releases import spark
 
         given = spark.load([file])
     else:
-        given = read_file(file)
+        given = read_file(file, one_day=one_day)
     if not len(given.table.second):
         raise NothingJudgedError(f"{file}: nothing was judged: {_why_nothing(given)}")
     return given
@@ -324,6 +341,11 @@ def _why_nothing(given: Input) -> str:
         return "empty; records are lines of timestamp, build and error code"
     first = given.set_aside[0]
     return f"none of {given.failed.total()} lines can be read; the first, {first.line[:40]!r}: {first.text}"
+
+
+def _remark(given: Input) -> None:
+    for line in remarks(given):
+        echo(line, err=True)
 
 
 def _complain(given: Input) -> None:

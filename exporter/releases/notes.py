@@ -47,6 +47,21 @@ def aside(given: Input) -> Iterator[str]:
         yield f"{failed / (failed + records):.1%} of the lines ({failed} of {failed + records}) could not be read"
 
 
+def remarks(given: Input) -> Iterator[str]:
+    """What was made of the times; a line each."""
+    if far := given.far:
+        first, last = map(show_time, far.others)
+        yield (
+            f"set apart: {far.records} records, the first of {show_time(far.first_s)}, far from all others "
+            f"({first} to {last}); was a clock wrong?"
+        )
+    if given.midnights:
+        yield (
+            f"clock times fell by hours, and were read as {given.midnights} more days (24:00:00 and on); "
+            f"if the input is files of one day, joined, use --one-day"
+        )
+
+
 def _order(analysis: Analysis) -> Iterator[str]:
     if analysis.unordered:
         yield (

@@ -1,52 +1,61 @@
 """A file of users' shares to `Shares`: rows of a time and what part of the users each build has from then on.
 
 Either a row for each build, `time, build, share`, or a column for each build: `time, 5.1, 5.2`, `time, share_of_5.2`.
-Columns are known by their names, in any order. Shares are fractions, per cent or numbers of users.
+Columns are known by their names, in any order. Shares are fractions, per cent or numbers of users. Any form of file
+that `exporter.tables` reads.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from exporter.releases.compare.exposure import Share, Shares, SharesError
 from exporter.releases.parse import CLOCK_LIMIT_S, DAY_S, parse_time
+from exporter.sources.files import open_plain, pieces
+from exporter.tables import Bad, Column, Layout, table_of
 from foundation.errors import BadRecord, SourceError
 
-_TIME = re.compile(r"time|timestamp|date|datetime|from|since|start|ts", re.IGNORECASE)
+_TIME = Column("time", ("timestamp", "date", "datetime", "date_time", "from", "since", "start", "ts"))
 _BUILD = re.compile(r"build|version|release|build_version", re.IGNORECASE)
 _SHARE = re.compile(r"(user_?)?(share|users|weight|percent|per ?cent|%|fraction|value)s?", re.IGNORECASE)
 _OF = re.compile(
     r"(?:user_?)?(?:shares?|users|weight|percent|per ?cent|fraction)[ _]*(?:of[ _]+|[:=][ _]*)", re.IGNORECASE
 )
 _FORM = "expected columns time, build, share; or time and a column for each build, for example time, share_of_5.2"
+_PIECE_BYTES = 1 << 20
 
 
-def read_shares(path: Path) -> Shares:
+def read_shares(path: str) -> Shares:
     """A file's shares. Raises SharesError, or SourceError where it cannot be read."""
+    with open_plain(path) as (plain, _):
+        data = list(pieces(plain, _PIECE_BYTES, path))
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise SourceError(f"{path}: {exc}") from exc
-    lines = text.splitlines()
-    separator = max(",;\t|", key=lines[0].count) if lines else ","
-    rows = list(csv.reader(lines, delimiter=separator))
-    return parse_shares(rows[0] if rows else [], [row for row in rows[1:] if row])
+        with table_of(iter(data), path, [Layout("shares", (_TIME,))]) as table:
+            names = [name.strip() for name in table.ignored]
+        columns = (_TIME, *(Column(name, required=False) for name in names))
+        with table_of(iter(data), path, [Layout("shares", columns)]) as table:
+            return parse_shares(names, _cells_of(table))
+    except SourceError as exc:
+        raise SourceError(f"{exc}; {_FORM}") from exc
 
 
-def parse_shares(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Shares:
-    """Rows of text to shares. Raises SharesError with the row, counted from 1 below the header."""
-    names = [name.strip() for name in header]
-    time = next((place for place, name in enumerate(names) if _TIME.fullmatch(name)), None)
-    if time is None:
-        raise SharesError(f"no column of times among {', '.join(names)!r}: {_FORM}")
+def _cells_of(rows: Iterable[object]) -> Iterator[Sequence[str]]:
+    for row in rows:
+        if isinstance(row, Bad):
+            raise SharesError(f"row {row.number}: {row.text}")
+        yield row.cells  # type: ignore[attr-defined]
+
+
+def parse_shares(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Shares:
+    """Rows of text to shares: a time, then cells of the columns `names`.
+
+    Raises SharesError with the row, counted from 1 below the header.
+    """
     found: list[Share] = []
-    latest = 0
-    for number, row in enumerate(rows, 1):
+    latest: int | None = None
+    for number, (time, *cells) in enumerate(rows, 1):
         try:
-            _check_width(row, names)
-            time_s = _unwrapped(parse_time(row[time].strip()), latest)
-            found += [Share(time_s, build, share) for build, share in _cells(names, row, time)]
+            time_s = _unwrapped(parse_time(time.strip()), latest)
+            found += [Share(time_s, build, share) for build, share in _cells(names, cells)]
         except BadRecord as exc:
             raise SharesError(f"row {number}: {exc}") from exc
         latest = time_s
@@ -55,30 +64,37 @@ def parse_shares(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Shares
     return Shares.of(found)
 
 
-def _check_width(row: Sequence[str], names: Sequence[str]) -> None:
-    if len(row) != len(names):
-        raise BadRecord("fields", f"{len(row)} fields; the header has {len(names)}")
+def check_times(shares: Shares, record_s: int) -> None:
+    """Refuse shares by the time of day for records with dates, and the other way round. Raises SharesError.
+
+    record_s: the time of any record.
+    """
+    of_shares, of_records = ("times of day" if s < CLOCK_LIMIT_S else "dates" for s in (shares.first_s, record_s))
+    if of_shares != of_records:
+        raise SharesError(f"the shares have {of_shares}, the records {of_records}: expected the same in both")
 
 
-def _unwrapped(time_s: int, latest: int) -> int:
+def _unwrapped(time_s: int, latest: int | None) -> int:
     """A clock time on the day that brings it nearest to the row before it, as records are read."""
-    if time_s >= CLOCK_LIMIT_S:
+    if latest is not None and (time_s < CLOCK_LIMIT_S) != (latest < CLOCK_LIMIT_S):
+        raise BadRecord("time", "a time of day among dates: expected one kind of time")
+    if latest is None or time_s >= CLOCK_LIMIT_S:
         return time_s
     return time_s + max(0, round((latest - time_s) / DAY_S)) * DAY_S
 
 
-def _cells(names: Sequence[str], row: Sequence[str], time: int) -> Iterator[tuple[str | None, float]]:
+def _cells(names: Sequence[str], cells: Sequence[str]) -> Iterator[tuple[str | None, float]]:
     """Builds and shares of one row; a blank cell changes nothing."""
     build = next((place for place, name in enumerate(names) if _BUILD.fullmatch(name)), None)
     share = next((place for place, name in enumerate(names) if _SHARE.fullmatch(name)), None)
     if share is not None:
-        yield (row[build].strip() if build is not None else None), _share(row[share])
+        yield (cells[build].strip() if build is not None else None), _share(cells[share])
         return
     if build is not None:
         raise BadRecord("fields", f"no column of shares among {', '.join(names)!r}: {_FORM}")
-    for place, name in enumerate(names):
-        if place != time and row[place].strip():
-            yield _OF.sub("", name, count=1), _share(row[place])
+    for name, cell in zip(names, cells, strict=True):
+        if cell.strip():
+            yield _OF.sub("", name, count=1), _share(cell)
 
 
 def _share(text: str) -> float:

@@ -36,13 +36,13 @@ def load(paths: Sequence[str], session: "SparkSession | None" = None) -> Input:
         raise SourceError(f"Spark: {str(exc).splitlines()[0]}") from exc
     reading = Reading()
     reading.count({(second, build, code): n for second, build, code, n in counts})
-    table = reading.table()
-    return Input(table, Counter(dict(map(tuple, failed))), [SetAside(row.line, row.reason, row.detail) for row in kept])
+    set_aside = [SetAside(row.line, row.reason, row.detail) for row in kept]
+    return reading.end()._replace(failed=Counter(dict(map(tuple, failed))), set_aside=set_aside)
 
 
 def _count(rows: "Iterable[Row]") -> Iterator[tuple[Any, ...]]:
     """Tuples of _SCHEMA: counts, failures by reason, and the first lines that failed. Runs on the workers."""
-    reading = Reading()
+    reading = Reading(part=True, one_day=True)  # lines of a part of the input, which knows nothing of the others
     for _, of_file in groupby(rows, lambda row: row.file):
         reading.begin()
         piece: list[bytes] = []

@@ -12,6 +12,10 @@ _VERSION = re.compile(
     r"(?P<name>[A-Za-z][A-Za-z_./ -]*?)?[vV]?(?:(?P<epoch>\d+)[!:])?(?P<release>\d+(?:\.\d+)*)"
     r"(?P<rest>[0-9A-Za-z.+~_()/ -]*)"
 )
+_DATE = re.compile(
+    r"(?P<a>\d{1,2})[-./](?P<b>\d{1,2})[-./](?:19|20)\d\d|\d{1,2}[-./ ]?[A-Za-z]{3,9}[-./ ]?(?:19|20)?\d\d", re.ASCII
+)
+"""The day first, or the month: numbers by value would put them in a wrong order."""
 _HASH = re.compile(r"g?(?=[0-9]*[a-f])[0-9a-f]{7,64}", re.IGNORECASE)
 _TOKEN = re.compile(r"[-._]?(\d+|[A-Za-z]+)|([~+])")
 _BEFORE = {
@@ -19,6 +23,7 @@ _BEFORE = {
     "preview": -2, "pre": -2, "milestone": -2, "rc": -1, "c": -1, "cr": -1,
 }  # fmt: skip
 _AFTER = {"post", "rev", "r", "patch", "p", "pl", "sp", "hotfix", "build", "final", "ga", "release", "u", "el", "deb"}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SEMVER_NUMBERS = 3
 
 
@@ -36,14 +41,25 @@ def version_key(build: str) -> tuple[Any, ...]:
 
 
 def are_versions(builds: Iterable[str]) -> bool:
-    """Whether all are versions of one thing, so that they have an order; a hash or a word has none."""
+    """Whether all are versions of one thing, so that they have an order; hashes, words and dates by day have none."""
     names = set()
     for build in builds:
         match = _VERSION.fullmatch(build)
-        if match is None or _HASH.fullmatch(build):
+        if match is None or _HASH.fullmatch(build) or _is_date(build):
             return False
         names.add((match["name"] or "").rstrip("-_./ ").casefold().removesuffix("v"))
     return len(names) <= 1
+
+
+def _is_date(build: str) -> bool:
+    """Whether a name is a date that does not begin with its year."""
+    match = _DATE.fullmatch(build)
+    if match is None:
+        return False
+    if match["a"] is None:
+        return any(month in build.casefold() for month in _MONTHS)
+    days = sorted((int(match["a"]), int(match["b"])))
+    return 1 <= days[0] <= 12 and days[1] <= 31
 
 
 def in_order(builds: Iterable[str]) -> list[str]:

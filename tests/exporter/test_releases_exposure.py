@@ -1,5 +1,8 @@
 """Users that move from one build to the other: what the detectors make of it, and how their shares are read."""
 
+import gzip
+import json
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -16,7 +19,9 @@ from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import log_evidence, p_values, rate_ratios
 from exporter.releases.compare.varying import Mixture, Strata
-from exporter.releases.shares import parse_shares, read_shares
+from exporter.releases.shares import read_shares
+from exporter.tables import write_parquet
+from foundation.errors import ConfigError, SourceError
 
 STAGES = (0.05, 0.25, 0.75, 0.95, 0.98)
 
@@ -135,49 +140,90 @@ ONE = (["time", "share_of_5.2"], [["0:00:10", "10"], ["0:01:00", "35.71428571428
 OTHER = (["time", "share"], [["0:00:10", "10%"], ["0:01:00", "35.7142857142857 %"]])
 
 
+def delimited(header, rows, separator=","):
+    return "".join(separator.join(f'"{cell}"' for cell in row) + "\r\n" for row in [header, *rows]).encode()
+
+
+def ndjson(header, rows):
+    return "\n".join(json.dumps(dict(zip(header, row, strict=True))) for row in rows).encode()
+
+
+def array(header, rows):
+    return json.dumps([dict(zip(header, row, strict=True)) for row in rows]).encode()
+
+
+@pytest.fixture
+def shares(tmp_path):
+    """Bytes to the shares in a file of them."""
+
+    def read(data):
+        (tmp_path / "shares").write_bytes(data)
+        return read_shares(str(tmp_path / "shares"))
+
+    return read
+
+
+@pytest.mark.parametrize("form", [delimited, ndjson, array, lambda *rows: gzip.compress(delimited(*rows))])
 @pytest.mark.parametrize("rows", [LONG, WIDE, ONE, OTHER], ids=["long", "wide", "one build", "no build"])
-def test_shares_are_read_in_every_form(rows):
+def test_shares_are_read_in_every_form(shares, rows, form):
     """A bin in which they change has the mean of each build's share."""
-    got = parse_shares(*rows).ratios(Pair("5.1", "5.2"), [0, 10, 55, 60], 10, alone=True)
+    got = shares(form(*rows)).ratios(Pair("5.1", "5.2"), [0, 10, 55, 60], 10, alone=True)
     assert got[0] != got[0]  # unknown
     assert got[1:].tolist() == pytest.approx([1 / 9, 1 / 3 if len(rows[0]) == 3 else 0.2963, 5 / 9], rel=0.001)
 
 
+def test_shares_are_read_from_parquet(tmp_path):
+    kinds = {"time": "instant", "5.1": "number", "5.2": "number"}
+    write_parquet(tmp_path / "shares", kinds, [(1_800_000_000_000_000, 75.0, 25.0)])
+    got = read_shares(str(tmp_path / "shares")).ratios(Pair("5.1", "5.2"), [1_800_000_000], 10, alone=True)
+    assert got == pytest.approx([1 / 3])
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_any_separator_and_line_end_is_read(tmp_path, separator):
-    path = tmp_path / "shares.csv"
-    path.write_bytes(f'\ufefftime{separator}"share_of_2"\r\n0:00:10{separator}"0.2"\r\n'.encode())
-    assert read_shares(path).ratios(Pair("1", "2"), [10], 10, alone=True) == pytest.approx([0.25])
+def test_any_separator_and_line_end_is_read(shares, separator):
+    got = shares(b"\xef\xbb\xbf" + delimited(["time", "share_of_2"], [["0:00:10", "0.2"]], separator))
+    assert got.ratios(Pair("1", "2"), [10], 10, alone=True) == pytest.approx([0.25])
 
 
-def test_shares_go_on_over_midnight_and_mean_over_the_bin():
-    shares = parse_shares(["time", "a", "b"], [["23:59:55", "1", "1"], ["0:00:05", "1", "3"]])
-    assert shares.ratios(Pair("a", "b"), [86_395, 86_400], 10, alone=True).tolist() == [1.0, 2.0]
+def test_shares_go_on_over_midnight_and_mean_over_the_bin(shares):
+    got = shares(b"time,a,b\n23:59:55,1,1\n0:00:05,1,3\n")
+    assert got.ratios(Pair("a", "b"), [86_395, 86_400], 10, alone=True).tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(
     ("header", "rows", "text"),
     [
-        (["build", "share"], [], "no column of times"),
+        (["build", "share"], [], "time, build, share"),
         (["time", "share_of_2"], [], "no shares"),
         (["time", "build"], [["1", "2"]], "no column of shares"),
         (["time", "share"], [["1", "x"]], "row 1: invalid share 'x'"),
         (["time", "share"], [["1", "-1"]], "invalid share '-1'"),
         (["time", "share"], [["1", "nan"]], "invalid share 'nan'"),
-        (["time", "share"], [["1"]], "1 fields; the header has 2"),
+        (["time", "share"], [["1"]], "row 2: 1 fields; expected 2"),
+        (["time", "share"], [["soon", "1"]], "row 1: .*soon"),
+        (["time", "share"], [["0:00:01", "1"], ["2026-11-27", "1"]], "row 2: a time of day among dates"),
     ],
 )
-def test_shares_that_cannot_be_are_refused(header, rows, text):
-    with pytest.raises(SharesError, match=text):
-        parse_shares(header, rows)
+def test_shares_that_cannot_be_are_refused(shares, header, rows, text):
+    with pytest.raises((SharesError, SourceError), match=text):
+        shares(delimited(header, rows))
 
 
-def test_a_missing_build_is_named():
-    shares = parse_shares(["time", "build", "share"], [["1", "3", "1"], ["1", "1", "1"]])
+def test_a_missing_build_is_named(shares):
     with pytest.raises(SharesError, match=r"no share of build 2: .*there are 3, 1"):
-        shares.ratios(Pair("1", "2"), [0], 10, alone=False)
+        shares(b"time,build,share\n1,3,1\n1,1,1\n").ratios(Pair("1", "2"), [0], 10, alone=False)
     with pytest.raises(SharesError, match="a share of 700"):
-        parse_shares(["time", "share"], [["1", "700"]]).ratios(Pair("1", "2"), [0], 10, alone=True)
+        shares(b"time,share\n1,700\n").ratios(Pair("1", "2"), [0], 10, alone=True)
+
+
+@pytest.mark.parametrize(("of_shares", "of_records"), [("0:00:00", "2026-11-27T09:00:0"), ("2026-11-27", "9:00:0")])
+def test_times_of_day_and_dates_do_not_go_together(tmp_path, of_shares, of_records):
+    (tmp_path / "shares").write_text(f"time,a,b\n{of_shares},1,1\n")
+    records = "".join(f"{of_records}{n}\t{build}\t3\n" for n in range(10) for build in "ab")
+    done = CliRunner().invoke(releases, ["report", "-", "--exposure", str(tmp_path / "shares")], input=records)
+    assert isinstance(done.exception, ConfigError)
+    assert "times of day" in str(done.exception)
+    assert "dates" in str(done.exception)
 
 
 def test_what_has_no_known_users_is_not_compared(tmp_path):

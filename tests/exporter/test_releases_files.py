@@ -5,14 +5,16 @@ import json
 import lzma
 import random
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from exporter.releases.bulk.files import is_ordinary, read_file
+from exporter.releases.bulk.outlying import near
 from exporter.releases.bulk.reading import Reading
 from exporter.releases.cli import releases
 from exporter.tables import write_parquet
-from foundation.errors import SourceError
+from foundation.errors import ConfigError, SourceError
 
 RECORDS = [(1_800_000_000 + n, ("5.1", "5.2")[n % 2], ("3", "E_TIMEOUT", "HTTP 502, late")[n % 3]) for n in range(12)]
 NAMES = ("timestamp", "build_version", "error_code")
@@ -119,3 +121,75 @@ def test_times_in_no_order_are_of_one_day():
     reading = Reading()
     reading.add("".join(f"{clock(second)},5.1,3\n" for second in times).encode())
     assert reading.end().table.second.tolist() == sorted(set(times))
+
+
+@pytest.mark.parametrize("lines", [2, 3, 8, 30, 31, 100])
+@pytest.mark.parametrize("cut", [1, 13, 1 << 20])
+def test_a_short_file_goes_on_over_midnight_too(lines, cut):
+    wanted = [86_400 - lines // 2 * 7 + 7 * n for n in range(lines)]
+    reading = Reading()
+    data = "".join(f"{clock(second)},5.1,3\n" for second in wanted).encode()
+    for at in range(0, len(data), cut):
+        reading.add(data[at : at + cut])
+    given = reading.end()
+    assert (given.table.second.tolist(), given.midnights) == (wanted, 1)
+
+
+@pytest.mark.parametrize("times", [(54_000, 32_400, 75_600), (10, 80_000, 40_000, 5, 70_000, 20_000)])
+def test_a_short_file_in_no_order_is_of_one_day(times):
+    reading = Reading()
+    reading.add("".join(f"{clock(second)},5.1,3\n" for second in times).encode())
+    given = reading.end()
+    assert (given.table.second.tolist(), given.midnights) == (sorted(times), 0)
+
+
+@pytest.mark.parametrize("lines", [5, 500])
+def test_files_of_one_day_that_were_joined_are_days_only_with_a_word(lines):
+    one = "".join(f"{clock(86_000 // lines * n)}\t{{0}}\t3\n" for n in range(lines))
+    text = one.format("5.1") + one.format("5.2")
+    done = CliRunner().invoke(releases, ["report", "-", "--format", "text"], input=text)
+    assert "read as 1 more days" in done.stdout
+    assert "--one-day" in done.stdout
+    for command in (["report", "-", "--one-day"], ["aggregate", "-", "--one-day"]):
+        done = CliRunner().invoke(releases, command, input=text)
+        assert "24:00:00" not in done.output
+        assert "more days" not in done.output
+    assert "24:00:00" in CliRunner().invoke(releases, ["aggregate", "-"], input=text).stderr
+
+
+def test_follow_says_that_it_reads_plain_lines_only(tmp_path):
+    for name in ("ndjson", "gz", "semicolon", "any order", "UTF-16"):
+        (tmp_path / "errors").write_bytes(FORMS[name])
+        done = CliRunner().invoke(releases, ["heatmap", str(tmp_path / "errors"), "--follow"])
+        assert isinstance(done.exception, ConfigError | SourceError), name
+        assert "--output" in str(done.exception)
+
+
+@pytest.mark.parametrize("clock_s", [0, 4_294_967_295, 946_684_800])
+@pytest.mark.parametrize("build", ["5.1", "old"])
+def test_a_clock_gone_wrong_is_set_apart_and_reported(clock_s, build):
+    wrong = f"{clock_s + 3_600_001}\t{build}\t9\n" * 2
+    text = wrong + "".join(f"{1_800_000_000 + n}\t{one}\t3\n" for n in range(120) for one in ("5.1", "5.2"))
+    done = CliRunner().invoke(releases, ["report", "-", "--format", "json"], input=text)
+    tree = json.loads(done.stdout)
+    assert tree["input"]["outlying"]["records"] == 2
+    assert (tree["builds"], tree["baseline"], tree["bins"]["all"]) == ({"5.1": 120, "5.2": 120}, "5.1", 12)
+    assert [code["code"] for code in tree["codes"]] == ["3"]
+    for command in (["report", "-"], ["aggregate", "-"]):
+        assert "set apart: 2 records" in CliRunner().invoke(releases, command, input=text).output
+
+
+def rows_near(*stretches):
+    """Which rows are near, of stretches (start, seconds, every)."""
+    seconds = np.concatenate([np.arange(start, start + length, every) for start, length, every in stretches])
+    return near(seconds, np.ones(len(seconds), np.int64))
+
+
+def test_what_belongs_to_an_input_is_not_outlying():
+    day = 86_400
+    start = 1_700_000_000
+    assert rows_near((start, 365 * day, 7 * day)).all()  # an error a week
+    assert rows_near((start, day, 60), (start + 40 * day, day, 60)).all()  # two logs
+    assert rows_near((start, 1, 1), (start + 400 * day, 1, 1)).all()  # nobody knows which is right
+    assert not rows_near((start, day, 60), (start + 40 * day, 10, 1)).all()
+    assert rows_near((start, day, 60), (4_294_967_200, 90, 1)).sum() == 1440

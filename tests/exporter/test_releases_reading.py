@@ -39,10 +39,10 @@ def scalar(text):
 
 
 def by_arrays(text, piece):
-    reading = Reading()
+    reading = Reading(part=True, one_day=True)
     for i in range(0, len(text), piece):
         reading.add(text[i : i + piece])
-    table, failed, set_aside = reading.end()
+    table, failed, set_aside, *_ = reading.end()
     cells = zip(table.second.tolist(), table.build.tolist(), table.code.tolist(), table.count.tolist(), strict=True)
     counts = {(second, table.builds[b], table.codes[c]): count for second, b, c, count in cells}
     return counts, failed, {(bad.line, bad.reason) for bad in set_aside}
@@ -175,6 +175,6 @@ def test_aggregate_prints_a_row_a_second_with_a_counter_for_each_build_and_code(
 def test_builds_and_codes_of_lines_without_a_time_alone_are_not_there():
     reading = Reading()
     reading.add(b"0:00:01\t1.0\t3\n0:99:00\t2.0\tE_TIMEOUT\n0:00:02\t1.0\t4\n0:99:00\t1.0\t5\n")
-    table, failed, _ = reading.end()
+    table, failed, *_ = reading.end()
     assert (table.builds, table.codes, table.records) == (["1.0"], ["3", "4"], 2)
     assert failed == {"time": 2}

@@ -36,3 +36,24 @@ def test_what_has_no_order_stays_as_it_was_seen(builds):
     assert not are_versions(builds)
     assert in_order(builds) == builds
     assert in_order(builds[::-1]) == builds[::-1]
+
+
+@pytest.mark.parametrize(
+    ("builds", "ordered"),
+    [
+        (["03-11-2026", "02-12-2026"], False),
+        (["27.11.2026", "1.12.2026"], False),
+        (["11/27/2026", "12/01/2026"], False),
+        (["27-Nov-2026", "3-Dec-2026"], False),
+        (["3dec26", "27nov26"], False),
+        (["2026-11-27", "2026-12-03"], True),
+        (["20261127", "20261203"], True),
+        (["10.0.2004", "10.0.1909"], True),
+        (["99.2.2024", "100.1.2025"], True),
+        (["1.0beta2", "1.0rc1"], True),
+    ],
+)
+def test_dates_by_their_day_have_no_order(builds, ordered):
+    """The report says then that the build seen first is the baseline."""
+    assert are_versions(builds) == ordered
+    assert in_order(builds) == (sorted(builds, key=version_key) if ordered else builds)

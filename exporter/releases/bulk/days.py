@@ -1,17 +1,22 @@
-"""Clock times without a date, in the order of an input, to days: what falls by hours goes on after midnight. Pure."""
+"""Clock times without a date, in the order of an input, to days: what falls by hours goes on after midnight. Pure.
+
+A long input whose times seldom fall is in order. A short one, or the beginning of a long one, is in order if it is so
+around the clock, without a single fall: `23:59:58, 0:00:03` is, `15:00, 9:00, 21:00` is not.
+"""
 
 import numpy as np
 
 from exporter.releases.bulk.fields import Ints
-from exporter.releases.parse import CLOCK_LIMIT_S
+from exporter.releases.parse import CLOCK_LIMIT_S, DAY_S
 
 FALL_S = 6 * 3600
 """An ordered input whose times fall by more has passed midnight."""
 STRAGGLER_S = 23 * 3600
 """What rises by more after midnight is a late record of the day before."""
+HEAD_LINES = 31
+"""The beginning, which is looked at as a whole: whoever cuts an input cuts after these."""
 _DISORDER_S = 60
 _DISORDERED = 10  # one fall in so many lines: the input is in no order, and a fall says nothing
-_ENOUGH = 31  # lines before a fall says something
 _MOST_DAYS = 30  # a time stays below what Unix times begin at
 
 
@@ -20,8 +25,11 @@ class Days:
 
     def __init__(self) -> None:
         self.day = 0
+        self.most = 0
+        """Days after the first that there were."""
         self._last: int | None = None
         self._lines = self._falls = 0
+        self._calm = True  # no fall around the clock in the beginning
 
     def steps(self, seconds: Ints) -> Ints:
         """By how many days each line is after the one before; Unix times and bad ones (negative) count for nothing."""
@@ -31,16 +39,23 @@ class Days:
             return steps
         times = seconds[clock]
         rises = np.diff(times, prepend=times[0] if self._last is None else self._last)
-        disorder = rises < -_DISORDER_S
-        falls = np.cumsum(disorder) - disorder + self._falls
         lines = np.arange(len(times)) + self._lines
-        ordered = (lines >= _ENOUGH) & (falls * _DISORDERED <= lines)
-        for at in np.flatnonzero(ordered & ((rises < -FALL_S) | (rises > STRAGGLER_S))).tolist():
+        for at in np.flatnonzero(self._ordered(rises, lines) & ((rises < -FALL_S) | (rises > STRAGGLER_S))).tolist():
             step = 1 if rises[at] < 0 else -1
             if 0 <= self.day + step <= _MOST_DAYS:
                 self.day += step
                 steps[clock[at]] = step
+                self.most = max(self.most, self.day)
         self._last = int(times[-1])
         self._lines += len(times)
-        self._falls += int(disorder.sum())
         return steps
+
+    def _ordered(self, rises: Ints, lines: Ints) -> Ints:
+        """Whether the input is in order, at each line. rises: from the line before; lines: numbers. (lines,) all."""
+        head = rises[lines < HEAD_LINES]
+        around = (head + DAY_S // 2) % DAY_S - DAY_S // 2
+        self._calm = self._calm and not (around < -_DISORDER_S).any()
+        disorder = rises < -_DISORDER_S
+        falls = np.cumsum(disorder) - disorder + self._falls
+        self._falls += int(disorder.sum())
+        return np.where(lines < HEAD_LINES, self._calm, falls * _DISORDERED <= lines)

@@ -6,7 +6,7 @@ from itertools import chain, islice
 from exporter.releases.bulk.reading import Input, Reading
 from exporter.releases.parse import is_header
 from exporter.releases.tally import SetAside
-from exporter.sources.files import open_plain, pieces
+from exporter.sources.files import compression, open_plain, pieces
 from exporter.tables import Bad, Column, Layout, Table, table_of
 from exporter.tables.rows import Places
 
@@ -26,9 +26,12 @@ LAYOUT = Layout(
 _IN_ORDER = ("timestamp", "build_version", "error_code")
 
 
-def read_file(path: str) -> Input:
-    """Everything in a file, packed or not (`-`: standard input). Raises SourceError, ConfigError."""
-    reading = Reading()
+def read_file(path: str, *, one_day: bool = False) -> Input:
+    """Everything in a file, packed or not (`-`: standard input). Raises SourceError, ConfigError.
+
+    `one_day`: clock times that fall are not of the next day.
+    """
+    reading = Reading(one_day=one_day)
     with open_plain(path) as (plain, _):
         found = pieces(plain, CHUNK_BYTES, path)
         start = next(found, b"")
@@ -39,6 +42,11 @@ def read_file(path: str) -> Input:
             with table_of(chain([start], found), path, [LAYOUT]) as table:
                 _add(reading, table)
     return reading.end()
+
+
+def is_lines(start: bytes) -> bool:
+    """As `is_ordinary`, of what may be packed."""
+    return is_ordinary(start) and compression(start) is None
 
 
 def is_ordinary(start: bytes) -> bool:

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.releases.bulk.days import Days
+from exporter.releases.bulk.days import HEAD_LINES, Days
 from exporter.releases.bulk.fields import BAD, MAX_BYTES, PADDING, Ints, alike, clock_times, words
+from exporter.releases.bulk.outlying import Far, near
 from exporter.releases.bulk.table import Table
 from exporter.releases.parse import CLOCK_LIMIT_S, DAY_S, LineSplitter, code_key, parse_build, parse_code, parse_time
 from exporter.releases.tally import SetAside, Tally
@@ -34,11 +35,16 @@ _COMPACT_ROWS = 4_000_000
 
 
 class Input(NamedTuple):
-    """What was read, and the lines that could not be: how many by reason, and the first of them."""
+    """What was read, and the lines that could not be: how many by reason, and the first of them.
+
+    midnights: that clock times passed. far: records that lie far from the others in time; they are not in the table.
+    """
 
     table: Table
     failed: Counter[str]
     set_aside: list[SetAside]
+    midnights: int = 0
+    far: Far | None = None
 
 
 class _Lines(NamedTuple):
@@ -57,7 +63,10 @@ class _Lines(NamedTuple):
 class Reading:
     """Counts the records of one input."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, part: bool = False, one_day: bool = False) -> None:
+        """`part`: of an input; what is outlying, only the whole can show. `one_day`: no time is after midnight."""
+        self._part, self._one_day = part, one_day
+        self._head: bytes | None = b""  # the first lines, until there are enough of them
         self._splitter = LineSplitter()
         self._days = Days()
         self._odd = Tally()  # the lines that are parsed one by one
@@ -71,7 +80,13 @@ class Reading:
 
     def add(self, data: bytes) -> None:
         """Count the lines that `data` completes. Raises ConfigError where there are too many builds and codes."""
-        self._add(self._splitter.whole(data))
+        text = self._splitter.whole(data)
+        if self._head is not None:
+            self._head += text
+            if self._head.count(b"\n") >= HEAD_LINES:
+                self._begin()
+        elif text:
+            self._add(text)
 
     def begin(self) -> None:
         """What is added next is the beginning of another file, where a header may stand."""
@@ -83,13 +98,30 @@ class Reading:
 
     def end(self) -> Input:
         """Count the last line, where nothing ended it; and all that was read."""
-        self._add(b"".join(line + b"\n" for line in self._splitter.end()))
-        return Input(self.table(), self._odd.failed, self._odd.set_aside)
+        rest = b"".join(line + b"\n" for line in self._splitter.end())
+        self._begin(rest) if self._head is not None else self._add(rest)
+        table, far = self._counted()
+        return Input(table, self._odd.failed, self._odd.set_aside, self._days.most, far)
 
     def table(self) -> Table:
         """What was counted so far."""
+        if self._head:
+            self._begin()
+        return self._counted()[0]
+
+    def _begin(self, rest: bytes = b"") -> None:
+        """Count the first lines, and those of `rest`."""
+        head, self._head = self._head or b"", None
+        self._add(head + rest)
+
+    def _counted(self) -> tuple[Table, Far | None]:
         self._compact()
         keys, counts = self._keys[0], self._counts[0]
+        far = None
+        if not self._part and not (keep := near(keys >> _PAIR_BITS, counts)).all():
+            apart = keys[~keep] >> _PAIR_BITS
+            keys, lost, counts = keys[keep], int(counts[~keep].sum()), counts[keep]
+            far = Far(lost, int(apart[0]), (int(keys[0] >> _PAIR_BITS), int(keys[-1] >> _PAIR_BITS)))
         came, firsts = np.unique(keys & _PAIR, return_index=True)  # a pair may have stood in lines without a time alone
         pairs = list(self._pairs)
         builds = in_order(_as_seen([pairs[pair][0] for pair in came], keys[firsts] >> _PAIR_BITS))
@@ -101,7 +133,7 @@ class Reading:
         keys, counts = _merged(keys & ~_PAIR | rank[keys & _PAIR], counts)
         build, code = np.divmod(keys & _PAIR, max(1, len(codes)))
         second = keys >> _PAIR_BITS
-        return Table(builds=builds, codes=codes, second=second, build=build, code=code, count=counts)
+        return Table(builds=builds, codes=codes, second=second, build=build, code=code, count=counts), far
 
     def _add(self, text: bytes) -> None:
         lines = _divided(text)
@@ -114,7 +146,8 @@ class Reading:
         pairs = _parsed(padded, fields.cuts, fields.ends, self._place)
         days = np.zeros(len(odd), np.int64)
         first = self._days.day
-        days[lines.ordinary] = self._days.steps(seconds)
+        if not self._one_day:
+            days[lines.ordinary] = self._days.steps(seconds)
         days = first + np.cumsum(days)
         if days.any():
             clock = (seconds != BAD) & (seconds < CLOCK_LIMIT_S)

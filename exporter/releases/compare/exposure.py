@@ -44,6 +44,11 @@ class Shares(msgspec.Struct, frozen=True, eq=False):
             found.setdefault(build, {})[time_s] = share
         return cls({build: _arrays(sorted(at.items())) for build, at in found.items()})
 
+    @property
+    def first_s(self) -> int:
+        """The time of the first step of any build."""
+        return int(min(times[0] for times, _ in self.steps.values()))
+
     def mean(self, build: str | None, starts: ArrayLike, bin_s: int) -> Floats:
         """A build's mean share in bins; nan where a part of the bin is unknown. (bins,)."""
         times, shares = self.steps[build]

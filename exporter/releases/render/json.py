@@ -39,6 +39,8 @@ def as_json(report: Report) -> bytes:
             "failed": dict(given.failed),
             "set_aside": given.set_aside,
             "seconds": given.table.seconds,
+            "midnights": given.midnights,
+            "outlying": given.far and {"records": given.far.records, "first": show_time(given.far.first_s)},
         },
     }
     return json_text(tree, indent=2).encode() + b"\n"

@@ -12,6 +12,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from exporter.releases.bulk.files import is_lines
 from exporter.releases.bulk.reading import Input, Reading
 from exporter.releases.bulk.table import Table
 from exporter.releases.compare.pair import Pair
@@ -21,6 +22,7 @@ from exporter.releases.standing import divided
 from exporter.releases.times import show_time
 from exporter.sources.tail import Batch, Tail
 from foundation.clock import Clock
+from foundation.errors import ConfigError
 
 READ_BYTES = 1 << 20
 WAIT_S = 0.2  # for standard input; a signal is answered as soon
@@ -33,19 +35,35 @@ GREY = "#d0d0d0"
 
 
 async def batches(file: str, clock: Clock) -> AsyncIterator[Batch]:
-    """What comes, as it comes: standard input to its end, a file for ever and through its rotations."""
+    """What comes, as it comes: standard input to its end, a file for ever and through its rotations.
+
+    Raises ConfigError where that is not lines.
+    """
     if file == "-":
+        begun = False
         while True:
             ready, data = await asyncio.to_thread(_read_input)
             if ready and not data:
                 return
+            if data and not begun:
+                _check(data)
+                begun = True
             yield Batch(data, file)
+    with open(file, "rb") as stream:  # noqa: ASYNC230, PTH123, the beginning of a file on a disk
+        _check(stream.read(READ_BYTES))
     tail = Tail([glob.escape(file)], from_start=True, clock=clock)
     try:
         async for batch in tail.batches():
             yield batch
     finally:
         await tail.close()
+
+
+def _check(start: bytes) -> None:
+    if not is_lines(start):
+        raise ConfigError(
+            "--follow: expected plain lines of timestamp, build and code; --output reads any form of file"
+        )
 
 
 def _read_input() -> tuple[bool, bytes]:

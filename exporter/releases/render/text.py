@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exporter.releases.notes import MOST_NAMED
+from exporter.releases.notes import MOST_NAMED, remarks
 from exporter.releases.report import Analysis, BuildAlert, Report
 from exporter.releases.standing import REASONS, Reason, divided, explained
 from exporter.releases.times import show_time
@@ -69,6 +69,7 @@ def facts(report: Report) -> Iterator[str]:
     yield f"baseline {analysis.baseline}; " + ", ".join(f"{b}: {n} records" for b, n in analysis.builds.items())
     for reason, count in sorted(given.failed.items()):
         yield f"set aside: {count} lines ({reason})"
+    yield from remarks(given)
     for build, bins in analysis.compared.items():
         if bins < analysis.bins:
             yield f"{build} and the baseline were there together in {bins} of {analysis.bins} bins; those are compared"
