@@ -16,7 +16,7 @@ SERVER_STATE = Metric(
 SERVER_WORKLOAD = Metric(
     "tidewatch_hosting_server_workload_ratio",
     "gauge",
-    "Workload in the server's last heartbeat; above 1 the server counts as down.",
+    "Workload in the server's last heartbeat; above 1, or the configured overload, the server counts as down.",
     ("source", "server"),
 )
 SERVER_LAST_HEARTBEAT = Metric(

@@ -11,10 +11,10 @@ from exporter.catalogue import Family
 from exporter.catalogue import hosting as metrics
 from exporter.checkpoint import Checkpoint
 from exporter.hosting.metrics import FUTURE, families
-from exporter.hosting.parse import MINUTE_S, Event, Times, parse_block, parse_line
+from exporter.hosting.parse import MINUTE_S, Event, Heartbeat, Times, parse_block, parse_line
 from exporter.hosting.source import Source
 from exporter.hosting.standing import Pieces, Standing, make_standing, pieces
-from exporter.hosting.state import ABOUT, Ledger
+from exporter.hosting.state import ABOUT, About, Ledger
 from exporter.keeper import Keeper
 from exporter.sources.tail import Limits, Tail
 from exporter.sources.tail.metrics import families as log_families
@@ -43,7 +43,7 @@ class Live:
         self._keeper = Keeper(checkpoint, f"hosting/{source.source}", clock, self._changes)
         self._guard = self._keeper.whole  # the ledger stands still while a thread reads it
         self._position: bytes | None = None
-        self.ledger = Ledger()
+        self.ledger = Ledger(source.heartbeat, source.overload)
         self._times = Times(source.zone())
         self._flat: dict[int, Pieces] = {}
         self.standing: Standing | None = None
@@ -63,6 +63,7 @@ class Live:
         self.ledger, stale, unreadable = Ledger.restore(
             {key: value for key, value in saved.items() if key != TAIL}, self.cycle.start_s
         )
+        unreadable |= self._judged_otherwise(again=again)
         reason = "some of the state cannot be read" if unreadable and again else ""
         if position is None and saved:
             reason = "there is no position for these counts"
@@ -76,6 +77,17 @@ class Live:
             self._follow(None)
         self._keeper.set_aside(unreadable)
         self._keeper.delete(stale)
+
+    def _judged_otherwise(self, *, again: bool) -> dict[str, str]:
+        """Why kept minutes are of no use: another heartbeat or threshold. They stay where logs are not read again."""
+        about, source = self.ledger.about, self.source
+        if (about.heartbeat_s, about.overload) == (source.heartbeat, source.overload):
+            return {}
+        if again and about != About():
+            why = f"judged by a heartbeat of {about.heartbeat_s} s and an overload above {about.overload:g}"
+            return dict.fromkeys(self.ledger.forget_heartbeats(source.heartbeat, source.overload), why)
+        about.heartbeat_s, about.overload = source.heartbeat, source.overload
+        return {}
 
     def _follow(self, position: bytes | None) -> None:
         self._position = position
@@ -126,19 +138,38 @@ class Live:
 
     def _add(self, event: Event, time_s: int) -> None:
         """Take an event, unless it is of the future: one such heartbeat would make all servers silent until then."""
+        if self._times.twins:
+            time_s = self._in_which_hour(event, time_s)
         if time_s > self._clock.wall() + AHEAD_S:
             self.ledger.fail(FUTURE)
         else:
             self.ledger.add(event, time_s)
+
+    def _in_which_hour(self, event: Event, first_s: int) -> int:
+        """Of an hour that clocks repeat the instant that is nearer to the clock of who wrote the line.
+
+        That is, for a server its last heartbeat; for the manager, which may not have logged for hours, ours where the
+        second of the two is now, else its last event. What is still to come is not meant.
+        """
+        about, wall_s = self.ledger.about, self._clock.wall()
+        second_s = first_s + self._times.twins.get(event.time, 0)
+        if second_s > wall_s + AHEAD_S:
+            return first_s
+        if isinstance(event, Heartbeat):
+            clock_s = about.last.get(event.server_id, (0, 0.0))[0]
+        else:
+            clock_s = second_s if abs(second_s - wall_s) <= AHEAD_S else about.manager_s
+        return second_s if abs(clock_s - second_s) < abs(clock_s - first_s) else first_s
 
     def watermark_s(self) -> int | None:
         """The log's time up to which minutes are accounted: all of them once nothing has come for a while."""
         newest_s = self.ledger.about.newest_heartbeat_s
         if newest_s is None:
             return None
-        rested = self._clock.monotonic() - self._last_line_s >= self.source.idle_s
+        every_s = self.source.heartbeat
+        rested = self._clock.monotonic() - self._last_line_s >= self.source.idle_s + every_s - MINUTE_S
         late_s = 0 if rested else self.source.lateness_s
-        settled_s = newest_s + MINUTE_S - -(-late_s // MINUTE_S) * MINUTE_S
+        settled_s = newest_s + MINUTE_S - -(-late_s // every_s) * every_s
         return max(settled_s, min(self.ledger.about.settled_s, newest_s + MINUTE_S))
 
     async def _tick(self) -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from exporter.hosting.parse import MINUTE_S
+from exporter.hosting.parse import DOWN_ABOVE, MINUTE_S
 from exporter.hosting.standing import Cycle
 from foundation.grammar import time_zone
 from foundation.keys import Name, duration, moment
@@ -38,6 +38,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     logs: files and globs; the manager's and the servers' may be one or many.
     from_: where to begin in a file that was there before the first start.
     tz: the zone of the times in the logs.
+    heartbeat: how often a server logs, in whole minutes: one heartbeat stands for so long.
+    overload: the workload above which a server is down.
     lateness_s: a minute is accounted once a heartbeat this much newer has come, by the log's clock.
     idle_s: or once nothing has come for this long, by the reader's clock.
     max_accounts: accounts with series of their own; of more, those with the most downtime.
@@ -48,6 +50,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     cycle: CycleSource
     from_: Literal["start", "end"] = msgspec.field(name="from", default="start")
     tz: str = "UTC"
+    heartbeat: Annotated[int, duration(least_s=MINUTE_S, most_s=86_400, whole=True)] = MINUTE_S
+    overload: Annotated[float, msgspec.Meta(ge=0)] = DOWN_ABOVE
     lateness_s: Annotated[int, duration(zero=True, most_s=86_400, whole=True)] = 120
     idle_s: Annotated[float, duration()] = 120.0
     max_accounts: Annotated[int, msgspec.Meta(ge=0)] = 1000
@@ -55,6 +59,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def __post_init__(self) -> None:
         if not all(self.logs):
             raise ValueError("logs must not have an empty path")
+        if self.heartbeat % MINUTE_S:
+            raise ValueError("the heartbeat must be whole minutes, for example 5m")
         self.zone()
 
     def zone(self) -> ZoneInfo:

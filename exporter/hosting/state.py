@@ -93,7 +93,7 @@ def _kind(decision: Segment) -> str:
 class About(msgspec.Struct, kw_only=True):
     """The small part of the state, saved as a whole."""
 
-    newest_heartbeat_s: int | None = None
+    newest_heartbeat_s: int | None = None  # the start of the last minute of which a server was heard
     newest_event_s: int = 0
     settled_s: int = 0  # told as accounted; later heartbeats before it restate
     restating: int = 0
@@ -102,13 +102,17 @@ class About(msgspec.Struct, kw_only=True):
     decisions: dict[str, int] = msgspec.field(default_factory=dict)  # "kind rank"
     waiting: list[tuple[int, int]] = msgspec.field(default_factory=list)  # decisions to be ranked: time, account
     last: dict[int, tuple[int, float]] = msgspec.field(default_factory=dict)  # server -> time and workload
+    manager_s: int = 0  # the newest event of the manager
+    heartbeat_s: int = MINUTE_S  # by which the minutes
+    overload: float = DOWN_ABOVE  # were judged
 
 
 class Ledger:
     """Everything the logs said that still matters."""
 
-    def __init__(self) -> None:
-        self.about = About()
+    def __init__(self, heartbeat_s: int = MINUTE_S, overload: float = DOWN_ABOVE) -> None:
+        """How often servers log, in whole minutes, and the workload above which they are down."""
+        self.about = About(heartbeat_s=heartbeat_s, overload=overload)
         self.accounts: dict[int, AccountLog] = {}
         self.minutes: dict[int, dict[int, bytearray]] = {}  # server -> day -> a byte a minute
         self.workloads: dict[int, dict[int, array[float]]] = {}  # server -> day -> one a minute; only of days to settle
@@ -129,6 +133,7 @@ class Ledger:
         if isinstance(event, Heartbeat):
             self._heartbeat(event.server_id, event.workload, time_s)
             return
+        about.manager_s = max(about.manager_s, time_s)
         log = self.accounts.setdefault(event.account_id, AccountLog())
         if isinstance(event, Created):
             log.created[time_s] = min(event.account_name, log.created.get(time_s, event.account_name))
@@ -147,19 +152,22 @@ class Ledger:
         self.about.failed[reason] = self.about.failed.get(reason, 0) + lines
 
     def _heartbeat(self, server: int, workload: float, time_s: int) -> None:
-        about, minute_s = self.about, time_s - time_s % MINUTE_S
-        day, second = divmod(minute_s, DAY_S)
-        days = self.minutes.setdefault(server, {})
-        if day not in days:
-            days[day] = bytearray(MINUTES_A_DAY)
-        at, code = second // MINUTE_S, OVERLOAD if workload > DOWN_ABOVE else UP
-        days[day][at] = max(days[day][at], code)
-        self._unsaved_days.add((server, day))
+        about = self.about
+        start_s = time_s - time_s % about.heartbeat_s
+        code = OVERLOAD if workload > about.overload else UP
+        days, loads_by_day = self.minutes.setdefault(server, {}), self.workloads.setdefault(server, {})
+        for minute_s in range(start_s, start_s + about.heartbeat_s, MINUTE_S):
+            day, second = divmod(minute_s, DAY_S)
+            at = second // MINUTE_S
+            if day not in days:
+                days[day] = bytearray(MINUTES_A_DAY)
+            days[day][at] = max(days[day][at], code)
+            self._unsaved_days.add((server, day))
+            if (day + 1) * DAY_S > about.settled_s:
+                loads = loads_by_day.setdefault(day, _UNHEARD[:])
+                loads[at] = workload if loads[at] != loads[at] else max(workload, loads[at])
+                self._unsaved_loads.add(server)
         about.newest_heartbeat_s = max(minute_s, about.newest_heartbeat_s or 0)
-        if (day + 1) * DAY_S > about.settled_s:
-            loads = self.workloads.setdefault(server, {}).setdefault(day, _UNHEARD[:])
-            loads[at] = workload if loads[at] != loads[at] else max(workload, loads[at])
-            self._unsaved_loads.add(server)
         if server not in about.last or about.last[server][0] <= time_s:
             about.last[server] = time_s, workload
 
@@ -228,12 +236,21 @@ class Ledger:
 
         Decisions are counted once, when they are new: those known already count again, as the lines about them do.
         """
-        self.about = About()
+        self.about = About(heartbeat_s=self.about.heartbeat_s, overload=self.about.overload)
         if from_start:
             decisions = ((time_s, account) for account, log in self.accounts.items() for time_s in log.routed)
             self.about.waiting = list(islice(decisions, MAX_WAITING))
         else:
             self.about.newest_heartbeat_s = self.newest_minute_s()
+
+    def forget_heartbeats(self, heartbeat_s: int, overload: float) -> set[str]:
+        """Begin anew with servers that are judged by another rule; returns the keys of what is gone."""
+        gone = {f"minutes/{server}/{day}" for server, days in self.minutes.items() for day in days}
+        gone |= {f"loads/{server}" for server in self.workloads}
+        self.about.heartbeat_s, self.about.overload = heartbeat_s, overload
+        self.minutes = {server: {} for server in self.minutes}
+        self.workloads.clear()
+        return gone
 
     def newest_minute_s(self) -> int | None:
         """Start of the last minute of which some server was heard."""

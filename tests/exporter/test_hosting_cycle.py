@@ -122,7 +122,7 @@ def walk_account(world, window, name, sessions, state_of):
 
 def live(world, window, order):
     """The same from the live system's ledger, fed in another order: {account: seconds by state}, {server: ...}."""
-    ledger = Ledger()
+    ledger = Ledger(window.heartbeat_s, window.overload)
     events = [(Heartbeat(server, load, ""), time) for server, time, load in world["heartbeats"]]
     events += [(Route(account, server, ""), time) for account, server, time in world["routes"]]
     events += [(Created(account, name, ""), time) for account, name, time in world["creates"]]

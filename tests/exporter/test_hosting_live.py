@@ -5,6 +5,7 @@ import json
 import sqlite3
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -288,6 +289,81 @@ async def test_with_logs_that_are_followed_from_their_end_the_rest_of_a_damaged_
         assert value(system, "events_total", "heartbeat") == (1 if key == "about" else 11)
 
 
+async def test_a_host_may_log_every_five_minutes_and_be_down_above_another_workload(tmp_path):
+    append(tmp_path, [beat(1, m, 0.9 if m == 10 else 0.8) for m in range(0, 60, 5) if m not in {20, 25}])
+    named = {"accountId": 1, "time": "2016-02-15 00:00:00"}
+    append(tmp_path, [json.dumps(named | more) for more in ({"event": "createAccount", "accountName": "Ann"},)])
+    append(tmp_path, [json.dumps(named | {"event": "route", "serverId": 1})])
+    async with running(tmp_path, heartbeat=300, overload=0.85) as system:
+        await until(system, START + 60 * MINUTE, "watermark_timestamp_seconds")
+        await until(system, 600, "account_state_seconds", 1, "silent")
+        assert value(system, "account_state_seconds", 1, "overload") == 300
+    async with running(tmp_path, heartbeat=300, overload=0.95) as system:  # judged anew
+        await until(system, START + 60 * MINUTE, "watermark_timestamp_seconds")
+        await until(system, 0, "account_state_seconds", 1, "overload")
+        assert value(system, "account_state_seconds", 1, "silent") == 600
+
+
+@pytest.mark.parametrize(("lateness_s", "minutes"), [(0, 50), (1, 45), (120, 45), (301, 40)])
+async def test_a_lateness_holds_back_whole_heartbeats(tmp_path, lateness_s, minutes):
+    append(tmp_path, [beat(1, m) for m in range(0, 50, 5)])
+    async with running(tmp_path, lateness_s=lateness_s, idle_s=3600, heartbeat=300) as system:
+        await until_read(system, 10)
+        await until_told(system, "watermark_timestamp_seconds")
+        assert value(system, "watermark_timestamp_seconds") == START + minutes * MINUTE
+
+
+CHANGE = 1729990800  # 2024-10-27T01:00:00Z: 03:00 in Berlin becomes 02:00
+
+
+def night(server, silent=(), zone="Europe/Berlin"):
+    """Lines from 00:00 to 05:00 in Berlin, by minutes after the change; of the manager where no server is given."""
+    local = [
+        datetime.fromtimestamp(CHANGE + 60 * m, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+        for m in range(-180, 120)
+        if m not in silent
+    ]
+    return [json.dumps({"event": "heartbeat", "serverId": server, "workload": 0.5, "time": time}) for time in local]
+
+
+@pytest.mark.parametrize(
+    ("silent", "want"), [((), 0), (range(-20, -10), 600), (range(10, 20), 600), (range(-10, 10), 1200)], ids=str
+)
+async def test_both_hours_that_clocks_repeat_are_heard(tmp_path, silent, want):
+    """Read long after, one file of a server after the other."""
+    append(tmp_path, night(1, silent), "1")
+    append(tmp_path, night(2), "2")
+    cycle = {"start": "2024-10-26T22:00:00Z", "end": "2024-10-27T03:00:00Z"}
+    async with running(tmp_path, tz="Europe/Berlin", cycle=cycle) as system:
+        await until(system, CHANGE + 120 * MINUTE, "watermark_timestamp_seconds")
+        await until_read(system, 600 - len(silent))
+        await until(system, want, "server_state_seconds", 1, "silent")
+        await until(system, 0, "server_state_seconds", 2, "silent")
+
+
+class ClockAt(SystemClock):
+    """It is so late."""
+
+    def __init__(self, time_s):
+        super().__init__()
+        self.time_s = time_s
+
+    def wall(self):
+        return float(self.time_s)
+
+
+@pytest.mark.parametrize("at_s", [-3000, -600, 600, 3000])
+async def test_the_manager_is_in_the_hour_that_it_is(tmp_path, at_s):
+    """Read as soon as it is written, hours after its last event."""
+    context = Context(tmp_path / "state", SystemClock())
+    follower = live.Live(source(tmp_path, tz="Europe/Berlin"), context.checkpoint, ClockAt(CHANGE + at_s))
+    time = datetime.fromtimestamp(CHANGE + at_s, ZoneInfo("Europe/Berlin")).strftime("%Y-%m-%d %H:%M:%S")
+    line = {"event": "createAccount", "accountId": 1, "accountName": "Ann", "time": time}
+    follower.take(json.dumps(line).encode() + b"\n")
+    context.close()
+    assert list(follower.ledger.accounts[1].created) == [CHANGE + at_s]
+
+
 def test_a_saved_ledger_is_the_ledger():
     ledger = Ledger()
     for event, time_s in (
@@ -368,6 +444,8 @@ async def test_every_metric_of_the_catalogue_is_exposed_and_no_other(tmp_path):
         pytest.param("{start: 2016-02-15T00:00:30Z, end: 2016-02-16T00:00:00Z}", "", "whole minutes", id="seconds"),
         pytest.param("{start: 2016-02-15T00:00:00Z, end: 2018-02-16T00:00:00Z}", "", "400 days", id="long"),
         pytest.param("{start: 2016-02-15T00:00:00Z, end: 2016-02-16T00:00:00Z}", "tz: Mars", "invalid time", id="zone"),
+        pytest.param("{start: 2016-02-15, end: 2016-02-16}", "heartbeat: 90s", "whole minutes", id="heartbeat"),
+        pytest.param("{start: 2016-02-15, end: 2016-02-16}", "overload: -1", "overload", id="overload"),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused(cycle, more, want):
