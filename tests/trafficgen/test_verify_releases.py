@@ -17,7 +17,7 @@ class Peers:
     """An exporter whose counts are set, and a receiver that was told what is set."""
 
     def __init__(self):
-        self.counts, self.told, self.asked = {}, [], None
+        self.counts, self.told, self.said, self.asked = {}, [], [], None
 
     async def metrics(self, _exporter):
         return {
@@ -43,7 +43,8 @@ def stream(tmp_path, monkeypatch):
         path.write_text(json.dumps({**tree, "counts": {"1": {"3": old}, "2": {"3": new}}}))
 
     sent(0, 0)
-    return Releases(peers, path, exporter="", receiver="told", within_s=0), peers, sent
+    group = Releases(peers, peers.said.append, path, exporter="", receiver="told", alert="Worse", within_s=0)
+    return group, peers, sent
 
 
 async def test_what_was_sent_meanwhile_and_counted_holds_whatever_was_counted_before(stream):
@@ -89,7 +90,19 @@ async def test_the_regression_must_be_told(stream, monkeypatch, told_s_ago, hold
     peers.told = [Delivery("firing", time.time() - ago, time.time() - ago) for ago in told_s_ago]
     rows = await group.rows(TRAFFIC)
     assert [row.holds for row in rows] == [True, holds]
-    assert peers.asked == ("ReleaseCodeIncreased", "app", {"candidate": "2", "code": "3"})
+    assert peers.asked == ("Worse", "app", {"candidate": "2", "code": "3"})
+
+
+async def test_a_regression_that_is_still_to_come_is_waited_for_and_that_is_said(stream, monkeypatch):
+    monkeypatch.setattr(releases, "DELIVERED_WITHIN_S", -1e9)
+    group, peers, sent = stream
+    await group.begin()
+    sent(0, 1, regressions=[{"code": 3, "start_s": 400.5}])
+    peers.counts = [("app", "2", 1)]
+    rows = await group.rows(TRAFFIC)
+    assert [row.name for row in rows] == ["error stream: sent = counted", "Worse of code 3"]
+    (said,) = peers.said
+    assert said.startswith("code 3 of the error stream gets worse in 30")
 
 
 @pytest.mark.parametrize(

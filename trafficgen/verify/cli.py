@@ -85,6 +85,13 @@ def _url(_ctx: click.Context, param: click.Parameter, text: str) -> str:
     help="The truth of `trafficgen feed releases`: compare the exporter's counts with it, too.",
 )
 @click.option(
+    "--releases-alert",
+    metavar="NAME",
+    default="ReleaseCodeIncreased",
+    show_default=True,
+    help="The alert that its regressions raise: of a short one in a long stream, ReleaseCodeOnset.",
+)
+@click.option(
     "--stores-truth", type=click.Path(path_type=Path, dir_okay=False), help="Check the stores too, against this truth."
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Of the plan.  [default: a random one, reported]")

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,7 +13,6 @@ from trafficgen.verify.groups import Group, Traffic, read_until
 from trafficgen.verify.peers import PeerError, Peers
 from trafficgen.verify.table import Row
 
-ALERT = "ReleaseCodeIncreased"
 AGREE_S = 0.1  # between two readings that shall agree
 DELIVERED_WITHIN_S = 120.0  # two bins of evidence, a scrape, a rule, the wait of a group
 
@@ -55,15 +54,18 @@ class Releases(Group):
     def __init__(
         self,
         peers: Peers,
+        say: Callable[[str], None],
         truth: Path,
         *,
         exporter: str,
         receiver: str | None,
+        alert: str,
         within_s: float,
         source: str = "app",
     ) -> None:
-        """`receiver` None: no alert is expected."""
-        self._peers, self._path, self._source = peers, truth, source
+        """`receiver` None: no alert is expected. `alert`: which one is, of each regression."""
+        self._peers, self._say, self._path, self._source = peers, say, truth, source
+        self._alert = alert
         self._exporter, self._receiver, self._within_s = exporter, receiver, within_s
 
     async def begin(self) -> None:
@@ -90,10 +92,14 @@ class Releases(Group):
 
     async def _delivery_row(self, sent: FeedTruth, regression: Regression, receiver: str) -> Row:
         begun = sent.start + regression.last_begun(time.time() - sent.start)
+        if (to_come_s := begun - time.time()) > 0:
+            self._say(
+                f"code {regression.code} of the error stream gets worse in {to_come_s:.0f} s; waiting for its alert"
+            )
 
         async def first() -> float | None:
             deliveries = await self._peers.deliveries(
-                receiver, ALERT, self._source, candidate=sent.candidate, code=str(regression.code)
+                receiver, self._alert, self._source, candidate=sent.candidate, code=str(regression.code)
             )
             return next(
                 (d.received_at for d in deliveries if d.status == "firing" and d.received_at >= sent.start), None
@@ -102,7 +108,10 @@ class Releases(Group):
         at = await read_until(first, lambda got: got is not None, begun + DELIVERED_WITHIN_S - time.time())
         got = "not seen" if at is None else f"after {max(0.0, at - begun):.1f} s"
         return Row(
-            f"{ALERT} of code {regression.code}", f"within {DELIVERED_WITHIN_S:g} s of its start", got, at is not None
+            f"{self._alert} of code {regression.code}",
+            f"within {DELIVERED_WITHIN_S:g} s of its start",
+            got,
+            at is not None,
         )
 
     async def _difference(self) -> Counter[tuple[str, str]]:

@@ -59,6 +59,7 @@ class Options:
     rotations: int = 3
     agree_s: float = 20.0
     releases_truth: Path | None = None  # None: there is no error stream to compare
+    releases_alert: str = "ReleaseCodeIncreased"
     seed: int | None = None
     stores_truth: Path | None = None
 
@@ -104,9 +105,14 @@ def make_groups(options: Options, peers: Peers, say: Callable[[str], None]) -> l
     if options.hosting_truth:
         groups.append(Hosting(peers, options.exporter, options.hosting_truth, within_s))
     if options.releases_truth is not None:
-        receiver = options.receiver if options.fault_s else None
         stream = Releases(
-            peers, options.releases_truth, exporter=options.exporter, receiver=receiver, within_s=within_s
+            peers,
+            say,
+            options.releases_truth,
+            exporter=options.exporter,
+            receiver=options.receiver if options.fault_s else None,
+            alert=options.releases_alert,
+            within_s=within_s,
         )
         groups.append(stream)
     if options.stores_truth:
