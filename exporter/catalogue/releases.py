@@ -30,6 +30,12 @@ LAST_RECORD = Metric(
     "When the last record came in (the receiver's clock).",
     ("source",),
 )
+QUERY_UP = Metric(
+    "tidewatch_release_query_up",
+    "gauge",
+    "1 if the Prometheus whose counter is compared answered the last question, else 0.",
+    ("source",),
+)
 WATERMARK = Metric(
     "tidewatch_release_watermark_timestamp_seconds",
     "gauge",

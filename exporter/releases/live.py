@@ -68,6 +68,7 @@ class Live:
         self._room.set()
         self.requests: Counter[int] = Counter()
         self.connections: Sized = ()
+        self.query_up: bool | None = None
         self.addresses: dict[str, int] = {}
         self.begun = asyncio.Event()
         self.written = self._keeper.written
@@ -108,10 +109,14 @@ class Live:
         self._see_to_bins()
         return taken.accepted, taken.late
 
-    def take_counts(self, counts: Mapping[tuple[int, str, Any], int]) -> None:
-        """Count records that somebody else has counted, by second, build and code."""
+    def take_answer(self, counts: Mapping[tuple[int, str, Any], int] | None, asked_to_s: float) -> None:
+        """Count what a Prometheus has, by second, build and code, up to a time; None where it does not answer."""
+        self.query_up = counts is not None
+        if counts is None:
+            return
         with self._keeper.counting():
             _, turns = self._count(counts)
+            self.stream.state.asked_to_s = asked_to_s
         self._keeper.touch()
         self._log(turns)
         self._see_to_bins()
@@ -259,7 +264,8 @@ class Live:
             if self._source.prometheus is not None:
                 asked = self._source.prometheus
                 login = read_token(asked.token_file)
-                group.create_task(poll(asked, login, self._clock, lambda: self.stream.state.newest_s, self.take_counts))
+                since_s = self.stream.state.asked_to_s
+                group.create_task(poll(asked, login, self._clock, since_s, self.take_answer))
             self.begun.set()
 
     async def _listen_http(self, where: Address, token: str | None, stack: AsyncExitStack) -> int:

@@ -38,6 +38,10 @@ class Intake(Protocol):
         """Open TCP connections."""
 
     @property
+    def query_up(self) -> bool | None:
+        """Whether the Prometheus answered last; None where none was asked."""
+
+    @property
     def requests(self) -> Mapping[int, int]:
         """Answers to HTTP requests, by status."""
 
@@ -73,6 +77,8 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, intake: Inta
         found[catalogue.FOLDED][name, label] = state.folded.get(label, 0)
     found[catalogue.LAST_RECORD][name,] = state.last_record_s
     found[catalogue.CONNECTIONS][name,] = len(intake.connections)
+    if intake.query_up is not None:
+        found[catalogue.QUERY_UP][name,] = int(intake.query_up)
     for status in {200, 503, *intake.requests}:
         found[catalogue.REQUESTS][name, str(status)] = intake.requests.get(status, 0)
     if state.closed_to_s is not None:

@@ -47,17 +47,17 @@ async def poll(
     polled: Polled,
     token: str | None,
     clock: Clock,
-    since_s: Callable[[], int | None],
-    take: Callable[[Mapping[tuple[int, str, Any], int]], None],
+    since_s: float | None,
+    answered: Callable[[Mapping[tuple[int, str, Any], int] | None, float], None],
 ) -> None:
-    """Ask until cancelled. since_s: the newest second that was taken; take: is given each answer's counts.
+    """Ask until cancelled.
 
-    An answer that cannot be had is asked for again with the next one: a counter that is away loses nothing.
+    since_s: the end of what an earlier run was answered. answered: is given each answer's counts, None where there is
+    no answer, and the end of what is answered. What cannot be had is asked for again with the next.
     """
     query = parse_query(polled.query)
     counting = Counting(query, Labels(polled.version_label, polled.code_label))
-    newest = since_s()
-    done_s = clock.wall() - SETTLED_S if newest is None else float(newest + query.step_s)
+    done_s = clock.wall() - SETTLED_S if since_s is None else since_s
     async with new_session() as session:
         while True:
             end_s = math.floor((clock.wall() - SETTLED_S) / query.step_s) * query.step_s
@@ -65,8 +65,10 @@ async def poll(
             if end_s > start_s:
                 try:
                     found = await ask_range(session, polled.url, to_ask(query, start_s, end_s), token)
-                    take(counting.add(found, start_s))
+                    counts = counting.add(found, start_s)
                     done_s = end_s
+                    answered(counts, done_s)
                 except SourceError as exc:
                     log.warning("%s: %s; asking again in %d s", shown_url(polled.url), exc, polled.every)
+                    answered(None, done_s)
             await clock.sleep_until(clock.monotonic() + polled.every)

@@ -29,6 +29,7 @@ class StreamState(msgspec.Struct, kw_only=True):
     """Everything that outlives a restart.
 
     totals: build -> code -> accepted records. open: second -> build -> code -> count, of bins that are not closed.
+    asked_to_s: the end of what a Prometheus was asked for and has answered.
     last_record_s: when the last record came in, by the receiver's clock.
     began_s: end of the first bin. closed_to_s: start of the first open one. due_s: end of the last that is due.
     newest_s: the newest record's time; first_s, last_s: the first and the newest by build, 0 for one that is named.
@@ -48,6 +49,7 @@ class StreamState(msgspec.Struct, kw_only=True):
     first_s: dict[str, int] = {}
     last_s: dict[str, int] = {}
     last_record_s: float = 0.0
+    asked_to_s: float | None = None
     accepted: int = 0
     late: int = 0
     folded: dict[str, int] = {}

@@ -327,7 +327,7 @@ def one_bin():
 
 
 class Told:
-    failed, connections, requests, log_status = Counter(), (), Counter(), None
+    failed, connections, requests, log_status, query_up = Counter(), (), Counter(), None, None
 
 
 def timed(work):

@@ -25,7 +25,7 @@ RULES = Path(__file__).resolve().parents[2] / "alerts" / "rules" / "releases.yml
 class Feed:
     def __init__(self):
         self.failed, self.connections = Counter(), ()
-        self.requests, self.log_status = Counter(), None
+        self.requests, self.log_status, self.query_up = Counter(), None, None
 
 
 def told(streams):

@@ -34,20 +34,34 @@ class Clock:
             raise asyncio.CancelledError
 
 
-async def polled(monkeypatch, *, rounds, newest=None, away=()):
+def value(at, kind):
+    """Two errors in each step; a counter has those before."""
+    return str(2 if kind == "increase" else 1000 + (at - START) // 5)
+
+
+async def polled(monkeypatch, *, rounds, since=None, away=(), query=POLLED.query, later=0, answers=None):
     """What was asked for as (start, end), and what was taken."""
     asked, taken = [], []
+    kind = "increase" if "increase" in query else "counter"
+    clock = Clock(rounds)
+    clock.now += later
 
     async def ask(_session, _url, wanted, _token):
         asked.append((wanted.start_s - START, wanted.end_s - START))
         if len(asked) in away:
             raise SourceError("away")
         steps = range(round(wanted.start_s), round(wanted.end_s) + 1, 10)
-        return [Series({"version": "1", "code": "3"}, [(at, "2") for at in steps])]
+        return [Series({"version": "1", "code": "3"}, [(at, value(at, kind)) for at in steps])]
+
+    def answered(counts, to_s):
+        if answers is not None:
+            answers.append((counts is not None, to_s))
+        if counts is not None:
+            taken.append(counts)
 
     monkeypatch.setattr(polling, "ask_range", ask)
     with suppress(asyncio.CancelledError):
-        await poll(POLLED, None, Clock(rounds), lambda: newest, taken.append)
+        await poll(msgspec.structs.replace(POLLED, query=query), None, clock, since, answered)
     return asked, taken
 
 
@@ -65,10 +79,32 @@ async def test_what_could_not_be_had_is_asked_for_again(monkeypatch):
 
 
 async def test_a_restart_goes_on_where_it_was(monkeypatch):
-    asked, _ = await polled(monkeypatch, rounds=1, newest=START - 100)
+    asked, _ = await polled(monkeypatch, rounds=1, since=START - 90)
     assert asked == [(-80, 0)]
-    asked, _ = await polled(monkeypatch, rounds=1, newest=START - 100_000)
+    asked, _ = await polled(monkeypatch, rounds=1, since=START - 100_000)
     assert asked == [(-3590, 0)]  # an hour at most
+
+
+@pytest.mark.parametrize("query", [POLLED.query, "errors_total"])
+@pytest.mark.parametrize("pause_s", [10, 300, 3000])
+async def test_what_came_over_a_restart_is_counted_once(monkeypatch, query, pause_s):
+    """Also where nothing was counted before it: what is remembered is how far was asked, not the newest error."""
+    answers = []
+    _, before = await polled(monkeypatch, rounds=3, query=query, answers=answers)
+    _, after = await polled(
+        monkeypatch, rounds=3, query=query, since=answers[-1][1], later=20 + pause_s, answers=answers
+    )
+    seconds = [second for counts in before + after for second, _, _ in counts]
+    first = seconds[0]
+    assert seconds == list(range(first, round(answers[-1][1]), 10))
+    assert {n for counts in before + after for n in counts.values()} == {2}
+
+
+async def test_a_prometheus_that_is_away_is_reported(monkeypatch):
+    answers = []
+    await polled(monkeypatch, rounds=5, away={2, 3}, answers=answers)
+    assert [answered for answered, _ in answers] == [True, False, False, True]
+    assert answers[1][1] == answers[0][1]
 
 
 @pytest.mark.parametrize(

@@ -401,7 +401,7 @@ def test_a_build_that_stops_is_silent_and_a_baseline_that_has_gone_proves_nothin
 
 
 class Told:
-    failed, connections, requests, log_status = {}, (), {}, None
+    failed, connections, requests, log_status, query_up = {}, (), {}, None, None
 
 
 def test_a_night_in_which_nobody_sends_is_no_end_of_any_build():
