@@ -23,7 +23,7 @@ from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.mean_threshold import MeanThreshold
 from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.pair import Pair
-from exporter.releases.compare.settings import Settings
+from exporter.releases.compare.settings import DETECTORS, Settings
 from exporter.releases.state import Limits
 from exporter.releases.stream import Stream
 
@@ -43,7 +43,7 @@ class FiveMinuteZ:
         self.recent, self.above, self.active = [], None, {}
 
     def step(self, closed, codes):
-        self.recent = [*self.recent, (closed.candidate.sum(0), closed.baseline.sum(0))][-30:]
+        self.recent = [*self.recent, (closed.counts.candidate.sum(0), closed.counts.baseline.sum(0))][-30:]
         x, y = (sum(one[row] for one in self.recent) for row in (0, 1))
         high = (x + y >= 20) & (x - y > 4.5 * np.sqrt(x + y))
         self.above = np.where(high, 1 + (0 if self.above is None else self.above), 0)
@@ -128,7 +128,7 @@ def files(rows):
             path = Path(folder) / "errors.tsv"
             write_file(path, rows, per_s)
             report = [exporter, "releases", "report", path, "--format", "json"]
-            everything, mib = timed(report, rows)
+            everything, mib = timed([*report, *(part for name in DETECTORS for part in ("--detector", name))], rows)
             paging, _ = timed([*report, *tested], rows)
             awk, _ = timed(["awk", "-F\t", 'NR > 1 {n[$0]++} END {for (k in n) s += n[k]; printf "%d", s}', path], rows)
             figures = [f"{rows / took:,.0f}" for took in (everything, paging, awk)]
@@ -163,7 +163,7 @@ def one_bin():
     for number in range(120):
         drawn = random.poisson(0.5, (BIN_S, 10, 200))
         counts = {
-            (1_800_000_000 + number * BIN_S + s, f"5.{b}", c): int(drawn[s, b, c])
+            (1_800_000_000 + number * BIN_S + s, f"5.{b}", str(c)): int(drawn[s, b, c])
             for s, b, c in np.argwhere(drawn).tolist()
         }
         start = time.process_time()
@@ -184,7 +184,7 @@ def closing(stream, random):
     times = []
     for _ in range(30):
         second = stream.state.closed_to_s
-        stream.take({(second, f"5.{b}", c): 1 for b in range(10) for c in random.integers(0, 200, 20).tolist()})
+        stream.take({(second, f"5.{b}", str(c)): 1 for b in range(10) for c in random.integers(0, 200, 20).tolist()})
         start = time.process_time()
         stream.flush()
         times.append(time.process_time() - start)

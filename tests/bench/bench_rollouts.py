@@ -51,6 +51,44 @@ def rollouts(rng, hours):
             print(f"| {mean:g} | {ratio:g} | {' | '.join(shown)} |")
 
 
+def worlds(rng, codes, inputs):
+    """Random inputs: the share of users in steps, (bins, 1), the mean errors of each code in a bin, one factor."""
+    for _ in range(inputs):
+        share = np.repeat(np.sort(rng.uniform(0.02, 0.98, 4)), 90)[:, None]
+        errors = np.exp(rng.uniform(np.log(10), np.log(1000), codes))
+        yield share, errors / len(share), np.exp(rng.uniform(np.log(1.3), np.log(5)))
+
+
+def found_alike(rng, share, mean, ratio):
+    """The common rise of one drawn input. ratio: of each code, or of all."""
+    means = 2 * mean * (1 - share), 2 * mean * share * ratio
+    return risen_alike(Pair(*(rng.poisson(side) for side in means)))
+
+
+def held_out(rng, inputs):
+    """Common rises in random worlds: how often they are recognised, and what is wrongly taken for one."""
+    print("\n| codes | one factor: alike | any set apart | one x4 more: found | each its own: alike | one x8: alike |")
+    print("|---|---|---|---|---|---|")
+    for codes in (2, 3, 5, 33):
+        tally = np.zeros(5)
+        for share, mean, factor in worlds(rng, codes, inputs):
+            half = np.full_like(share, 0.5)
+            bad = rng.integers(codes)
+            one = np.arange(codes) == bad
+            same = found_alike(rng, share, mean, factor)
+            more = found_alike(rng, share, mean, factor * np.where(one, 4.0, 1.0))
+            own = found_alike(rng, half, mean, np.exp(rng.normal(0.5, 0.7, codes)))
+            alone = found_alike(rng, half, mean, np.where(one, 8.0, 1.0))
+            tally += (
+                same is not None,
+                same is not None and bool(same.more + same.less),
+                more is None or bad in more.more,
+                own is not None and len(own.codes) == codes,
+                alone is not None and bad in alone.codes,
+            )
+        print(f"| {codes} | {' | '.join(f'{share:.1%}' for share in tally / inputs)} |")
+
+
 def rises(rng, inputs):
     """Common rises: how often the verdict is "alike", and the one code that rose more is found."""
     print("\n| codes | errors of each | all x2: alike | any set apart | one x8: found | one x4, others equal: alike |")
@@ -77,3 +115,4 @@ if __name__ == "__main__":
     generator = np.random.default_rng(1)
     rollouts(generator, given.hours)
     rises(generator, given.hours)
+    held_out(generator, given.hours)

@@ -65,6 +65,25 @@ def test_one_bad_code_is_no_common_rise():
     assert sum(risen_alike(drawn(10, factors, seed=seed)) is not None for seed in range(40)) <= 6
 
 
+@pytest.mark.parametrize("codes", [2, 3, 5, 33])
+def test_in_random_worlds_a_common_rise_is_rarely_set_apart_and_never_made_of_one_code(codes):
+    """Codes with 10 to 1,000 errors, four steps of the users' share, factors from 1.3 to 5: nothing fits the cases."""
+    rng = np.random.default_rng(codes)
+    apart = alone = 0
+    for _ in range(60):
+        share = np.repeat(np.sort(rng.uniform(0.02, 0.98, 4)), 25)[:, None]
+        mean = np.exp(rng.uniform(np.log(10), np.log(1000), codes)) / len(share)
+        factor = np.exp(rng.uniform(np.log(1.3), np.log(5)))
+        common = risen_alike(Pair(rng.poisson(2 * mean * (1 - share)), rng.poisson(2 * mean * share * factor)))
+        apart += common is not None and bool(common.more + common.less)
+        one = np.where(np.arange(codes) == rng.integers(codes), 8.0, 1.0)
+        found = risen_alike(Pair(*(rng.poisson(mean * ratio, (100, codes)) for ratio in (1.0, one))))
+        alone += found is not None and int(one.argmax()) in found.codes
+        assert codes > 2 or (common is None and found is None)
+    assert apart <= 7  # at a level of 5 %: more have a chance of 2 %
+    assert alone <= 3
+
+
 def test_the_excess_is_that_of_the_hypergeometric():
     counts = Pair(np.array([[10, 30]]), np.array([[25, 35]]))
     mean, spread = 35 * 60 / 100, np.sqrt(35 * 65 * 60 * 40 / 100**2 / 99)

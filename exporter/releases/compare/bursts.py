@@ -14,9 +14,9 @@ from scipy.special import pdtrc
 from exporter.releases.compare.detectors import Counts
 from exporter.releases.compare.statistics import Floats
 
-LEAST_DISPERSION = 2.0
+LEAST_DISPERSION = 2.0  # below it the evidence is at most halved, and chance and slow changes make as much
 _LEAST_BINS = 12
-_TRIMMED = 0.95  # of the differences are kept
+_TRIMMED = 0.95  # of the differences are kept: a step or a burst is a few of them, clumps are all
 _LEFT = 0.759  # of the variance of normal differences is in those
 _DEVIATIONS = 5.0  # above 1, by which a dispersion is no chance of few bins
 LONGEST_BINS = 6
