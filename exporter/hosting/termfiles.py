@@ -1,25 +1,16 @@
-"""The files of plans and of maintenance windows: tables by the names in their header, or YAML lists of the same names.
+"""The files of plans and of maintenance windows, by the names of their columns."""
 
-A row that cannot be read is never left out, for a window or a promise that is not there changes verdicts: the whole
-file is refused, with each such row's number and reason.
-"""
-
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import tzinfo
-from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from exporter.hosting.maintenance import Maintenance
+from exporter.hosting.termrows import Refusals, rows_of
 from exporter.hosting.terms import TASK, Plans, Terms, checked, read_percent, read_tiers
-from exporter.tables import Bad, Column, Layout, open_table, read_instant
+from exporter.tables import Column, Layout, read_instant
 from exporter.timeline import Interval
-from foundation.config import read_text
-from foundation.errors import BadRecord, ConfigError, SourceError
 from foundation.grammar import duration_s, time_zone
-from foundation.terminal import printable
-from foundation.yamltree import Node, TreeError, read_tree
 
-MAX_TOLD = 5  # bad rows in one message
 MAX_WINDOW_S = 400 * 86_400  # as long as a cycle may be; a longer one is a wrong year
 EVERYONE = frozenset({"all", "*", "everyone", "everything", "any"})
 
@@ -29,6 +20,7 @@ _SUBJECT = ("scope", "target", "applies_to", "affects", "affected", "what", "for
 _START = ("begin", "from", "starts", "begins", "starts_at", "start_at", "start_time", "begin_time", "window_start")
 _END = ("until", "to", "ends", "finish", "stop", "ends_at", "end_at", "end_time", "window_end")
 _PROMISE = ("promise_percent", "promised", "uptime", "availability", "sla", "slo", "target")
+_ZONE = ("tz", "timezone", "time_zone")
 _CREDITS = ("credit_tiers", "tiers", "credit", "service_credits")
 
 
@@ -42,6 +34,7 @@ class WindowRow(NamedTuple):
     start: str
     end: str
     duration: str
+    zone: str
     reason: str
 
 
@@ -66,6 +59,7 @@ WINDOWS = Layout(
         Column("start", _START),
         Column("end", _END, required=False),
         Column("duration", ("length", "lasts"), required=False),
+        Column("zone", _ZONE, required=False),
         Column("reason", ("note", "comment", "description", "why"), required=False),
     ),
 )
@@ -76,47 +70,17 @@ PLANS = Layout(
         Column("plan", ("plan_name", "contract"), required=False),
         Column("promise", _PROMISE, required=False),
         Column("credits", _CREDITS, required=False),
-        Column("zone", ("tz", "timezone", "time_zone"), required=False),
+        Column("zone", _ZONE, required=False),
         Column("language", ("lang", "locale"), required=False),
     ),
 )
-T = TypeVar("T")
-
-
-class _Refusals:
-    """What is wrong with a file's rows, told together."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._told: list[tuple[int, str]] = []
-
-    def add(self, number: int, text: str) -> None:
-        """A row that cannot be read."""
-        self._told.append((number, text))
-
-    def attempt(self, number: int, read: Callable[[], T]) -> T | None:
-        """What `read` makes of a row; its ValueError or BadRecord is kept."""
-        try:
-            return read()
-        except (ValueError, BadRecord) as exc:
-            self.add(number, str(exc))
-            return None
-
-    def end(self) -> None:
-        """Raises ConfigError if there were any."""
-        if self._told:
-            told = sorted(self._told)
-            lines = [f"{self._path}: row {number}: {printable(text)}" for number, text in told[:MAX_TOLD]]
-            if len(told) > MAX_TOLD:
-                lines.append(f"and {len(told) - MAX_TOLD} more rows that cannot be read")
-            raise ConfigError("\n".join(lines))
 
 
 def read_maintenance(path: str, zone: tzinfo) -> Maintenance:
     """The windows in a file; times without a zone are in `zone`. Raises ConfigError, SourceError."""
-    refusals = _Refusals(path)
+    refusals = Refusals(path)
     found: dict[str, dict[int, list[Interval]]] = {"all": {}, "server": {}, "account": {}}
-    for number, cells in _rows(path, WINDOWS, refusals):
+    for number, cells in rows_of(path, WINDOWS, refusals):
         row = WindowRow(*cells)
         window = refusals.attempt(number, lambda row=row: _window(row, zone))  # type: ignore[misc]
         subjects = refusals.attempt(number, lambda row=row: _subjects(row))  # type: ignore[misc]
@@ -129,8 +93,8 @@ def read_maintenance(path: str, zone: tzinfo) -> Maintenance:
 
 def read_plans(path: str, default: Terms = TASK) -> Plans:
     """The terms in a file; `default` for accounts that no row names. Raises ConfigError, SourceError."""
-    refusals = _Refusals(path)
-    rows = [(number, PlanRow(*cells)) for number, cells in _rows(path, PLANS, refusals)]
+    refusals = Refusals(path)
+    rows = [(number, PlanRow(*cells)) for number, cells in rows_of(path, PLANS, refusals)]
     plans: dict[str, Terms] = {}
     for number, row in rows:
         if not row.account:
@@ -147,65 +111,8 @@ def read_plans(path: str, default: Terms = TASK) -> Plans:
     return Plans(default, {key: one for key, one in by_account.items() if key is not None}, tuple(unused - {"default"}))
 
 
-def _rows(path: str, layout: Layout, refusals: _Refusals) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The rows of a table, or of a YAML file, in the order of the layout's columns."""
-    if path.endswith((".yml", ".yaml")):
-        yield from _yaml_rows(path, layout, refusals)
-        return
-    blank = [0]
-    try:
-        with open_table(path, [layout]) as table:
-            for row in table:
-                if isinstance(row, Bad):
-                    refusals.add(row.number, row.text)
-                elif any(row.cells):
-                    blank = []
-                    yield row.number, row.cells
-                else:  # spreadsheets leave such rows at the end
-                    blank = blank and [row.number]
-    except SourceError as exc:
-        raise ConfigError(str(exc)) from exc
-    if any(blank):
-        names = ", ".join(column.name for column in layout.columns)
-        refusals.add(blank[0], f"nothing that is known: expected the columns {names}")
-
-
-def _yaml_rows(path: str, layout: Layout, refusals: _Refusals) -> Iterator[tuple[int, tuple[str, ...]]]:
-    try:
-        root = read_tree(read_text(Path(path), "is this YAML?"))
-    except TreeError as exc:
-        raise ConfigError(f"{path}:{exc.line}: {exc}") from exc
-    if isinstance(root.value, dict) and len(root.value) == 1:  # the rows under a title
-        root = next(iter(root.value.values()))
-    if not isinstance(root.value, list):
-        raise ConfigError(f"{path}: expected a list of rows, for example - {{{layout.columns[0].name}: 1, ...}}")
-    names = {_normal(name): at for at, column in enumerate(layout.columns) for name in (column.name, *column.aliases)}
-    for node in root.value:
-        cells = [""] * len(layout.columns)
-        given = node.value if isinstance(node.value, dict) else {}
-        unknown = [name for name in given if _normal(name) not in names]
-        if not given or unknown:
-            refusals.add(node.line, f"unknown key {unknown[0]!r}" if unknown else "expected a mapping")
-            continue
-        for name, value in given.items():
-            cells[names[_normal(name)]] = _yaml_cell(value)
-        yield node.line, tuple(cells)
-
-
-def _normal(name: str) -> str:
-    return name.strip().lower().replace("-", "_").replace(" ", "_")
-
-
-def _yaml_cell(node: Node) -> str:
-    """A scalar as written; a list with commas, a mapping as `key:value` with commas."""
-    if isinstance(node.value, dict):
-        return ",".join(f"{key}:{value.text}" for key, value in node.value.items())
-    if isinstance(node.value, list):
-        return ",".join(value.text for value in node.value)
-    return "" if node.value is None else node.text
-
-
 def _window(row: WindowRow, zone: tzinfo) -> Interval:
+    zone = time_zone(row.zone) if row.zone else zone
     start_s = _second(row.start, "start", zone)
     if row.end:
         end_s = _second(row.end, "end", zone)

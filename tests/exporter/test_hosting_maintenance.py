@@ -208,6 +208,27 @@ def test_yaml_is_a_list_of_the_same_names(tmp_path, title):
     assert read_maintenance(str(path), UTC).all_windows() == want.all_windows()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "server,start,end,timezone\n0,2024-03-01 12:00,2024-03-01 13:00,Asia/Tokyo\n",
+        '[{"server": 0, "start": "2024-03-01 12:00", "end": "2024-03-01 13:00", "tz": "Asia/Tokyo"}]',
+    ],
+)
+def test_a_row_may_name_its_zone(tmp_path, text):
+    path = tmp_path / "maintenance"
+    path.write_text(text)
+    assert read_maintenance(str(path), ZoneInfo("Europe/Berlin")).servers == {0: [NIGHT]}
+
+
+def test_lists_in_json_are_lists(tmp_path):
+    path = tmp_path / "maintenance.json"
+    times = '"start": "2024-03-01T03:00Z", "end": "2024-03-01T04:00Z"'
+    path.write_text(f'[{{"servers": [0, 1], "accounts": ["7"], {times}}}]')
+    want = Maintenance((), {0: [NIGHT], 1: [NIGHT]}, {7: [NIGHT]})
+    assert read_maintenance(str(path), UTC).all_windows() == want.all_windows()
+
+
 def test_times_without_a_zone_are_the_logs(tmp_path):
     path = tmp_path / "maintenance.csv"
     path.write_text("server,start,end\n0,2024-03-01 04:00,2024-03-01 05:00\n")
@@ -225,6 +246,7 @@ def test_times_without_a_zone_are_the_logs(tmp_path):
         (",2024-03-01 03:00,2024-03-01 04:00", "for nobody"),
         ("web-1,2024-03-01 03:00,2024-03-01 04:00", "invalid id 'web-1'"),
         ("0,2024-10-27 02:30,2024-10-27 04:00", "pass it twice or skip it"),
+        ("2024-03-01,2024-03-02", "2 fields; expected 3"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_no_absent_window(tmp_path, row, why):

@@ -100,6 +100,14 @@ def plans_of(tmp_path, text, name="plans.csv"):
                 "- {account: 1, plan: gold, zone: Asia/Tokyo}\n- {account: 2, promise: 99.5}\n"
             ),
         ),
+        (
+            "plans.yaml",
+            (
+                "plans:\n- plan: gold\n  promise: 99.9\n  credits:\n  - {credit: 10, below: 99.9}\n"
+                "  - {below: 99.0, credit: 25}\n  - 95:100\n"
+                "- {account: 1, plan: gold, zone: Asia/Tokyo}\n- {account: [2], promise: 99.5}\n"
+            ),
+        ),
     ],
 )
 def test_an_account_has_its_own_terms_or_its_plans(tmp_path, name, text):
@@ -134,6 +142,7 @@ def test_terms_that_cannot_be_read_are_no_default(tmp_path, rows, why):
     with pytest.raises(ConfigError, match=why) as told:
         plans_of(tmp_path, f"account,plan,promise,credits\n{rows}\n")
     assert "plans.csv: row " in str(told.value)
+    assert "\n" not in str(told.value)  # of which a terminal would show two characters
 
 
 @pytest.fixture(scope="module")
