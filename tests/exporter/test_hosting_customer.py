@@ -4,8 +4,11 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.font_manager import FontProperties
 
 from exporter.hosting.cli import hosting
+from exporter.hosting.render import customer
 from foundation.errors import ConfigError
 
 CYCLE = ("--cycle-start", "2024-03-01", "--cycle-end", "2024-03-02")
@@ -62,6 +65,19 @@ def test_a_pdf_has_fonts_for_the_name_and_is_the_same_twice(folder):
     assert first.startswith(b"%PDF-")
     assert b"FontFile2" in first
     assert first == again
+
+
+@pytest.mark.parametrize("name", ["Wren and Sons " * 20, "W" * 300, "ЖЩ" * 120, "a " * 400, ""], ids=len)
+def test_a_line_is_broken_where_the_page_ends(name):
+    """Between words where that is possible, and nothing is lost."""
+    families = customer._families(set(name))
+    lines = customer._broken(name, 300, families)
+    assert "".join(lines).replace(" ", "") == name.replace(" ", "")
+    renderer, font = RendererAgg(1, 1, 72), FontProperties(family=families, size=9)
+    widths = [renderer.get_text_width_height_descent(line, font, ismath=False)[0] for line in lines]
+    assert max(widths) <= 300
+    assert all(width > 150 for width in widths[:-1])
+    assert not name.startswith("Wren") or {"Wren", "and", "Sons"} >= set(" ".join(lines).split())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from datetime import UTC
 from pathlib import Path
 
@@ -473,6 +474,12 @@ def test_a_cycle_is_named_in_the_zone_of_the_log(tmp_path, zone, start):
     ]
     assert cycles[0]["start"] == start
     assert cycles[0] == cycles[1] == cycles[2]
+
+
+@pytest.mark.parametrize("overload", [1.0, 0.85])
+def test_the_page_names_the_workload_that_was_the_limit(tmp_path, overload):
+    page = to_html(report_of(tmp_path, two_days(), overload=overload))
+    assert set(re.findall(r"workload (?:is )?above ([0-9.]+)", page)) == {str(overload)}
 
 
 def test_the_last_heartbeat_is_named_only_where_there_is_one(tmp_path):

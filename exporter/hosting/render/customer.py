@@ -20,7 +20,9 @@ from foundation.page import render
 CAUSES = {"overload": "server overloaded", "silent": "server not answering"}
 LINES_PER_PAGE = 44
 A4_INCHES = (8.27, 11.69)
-_COLUMNS = (0.08, 0.42, 0.72, 0.80)
+_COLUMNS = (0.06, 0.36, 0.65, 0.74)
+_RIGHT = 0.95  # where a page's text ends
+_POINTS, _HEAD_POINTS = 9, 16
 
 
 class Table(NamedTuple):
@@ -112,8 +114,9 @@ def to_pdf(made: Statement) -> bytes:
     from matplotlib.backends.backend_pdf import PdfPages  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    lines = _lines(made)
-    families = _families({char for line in lines for cell in line for char in cell})
+    logical = _lines(made)
+    families = _families({char for line in logical for cell in line for char in cell})
+    lines = [row for line in logical for row in _wrapped(line, families)]
     out = BytesIO()
     settings: Any = {"pdf.fonttype": 42, "font.family": families, "text.parse_math": False}
     with mpl.rc_context(settings), PdfPages(out, metadata={"CreationDate": None, "Title": made.title}) as pdf:
@@ -121,7 +124,7 @@ def to_pdf(made: Statement) -> bytes:
             figure = Figure(figsize=A4_INCHES)
             for place, line in enumerate(lines[first : first + LINES_PER_PAGE]):
                 for x, cell in zip(_COLUMNS, line, strict=False):
-                    size = 16 if first + place == 0 else 9
+                    size = _HEAD_POINTS if first + place == 0 else _POINTS
                     figure.text(x, 0.95 - 0.0205 * place, cell, fontsize=size, va="top")
             pdf.savefig(figure)
     return out.getvalue()
@@ -168,6 +171,41 @@ def _lines(made: Statement) -> list[tuple[str, ...]]:
     lines += made.figures
     for table in made.tables:
         lines += [(), (table.title,), table.header, *(table.rows or [("None.",)])]
+    return lines
+
+
+def _wrapped(line: tuple[str, ...], families: list[str]) -> list[tuple[str, ...]]:
+    """The line as one or more, none of whose cells reaches into the next or out of the page."""
+    ends = [*_COLUMNS[1 : len(line)], _RIGHT]
+    widths = [(end - start) * A4_INCHES[0] * 72 for start, end in zip(_COLUMNS, ends, strict=False)]
+    cells = [_broken(cell, width - _POINTS / 2, families) for cell, width in zip(line, widths, strict=False)]
+    height = max(map(len, cells), default=1)
+    return [tuple(cell[row] if row < len(cell) else "" for cell in cells) for row in range(height)]
+
+
+def _broken(text: str, width_points: float, families: list[str]) -> list[str]:
+    """Text in lines of a width: between words, and inside a word that is wider by itself."""
+    from matplotlib.backends.backend_agg import RendererAgg  # noqa: PLC0415
+    from matplotlib.font_manager import FontProperties  # noqa: PLC0415
+
+    renderer: Any = RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]
+    font = FontProperties(family=families, size=_POINTS)
+
+    def fits(text: str) -> bool:
+        return bool(renderer.get_text_width_height_descent(text, font, ismath=False)[0] <= width_points)
+
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".lstrip()
+        if fits(longer):
+            lines[-1] = longer
+            continue
+        if lines[-1]:
+            lines.append("")
+        for char in word:
+            if not fits(lines[-1] + char):
+                lines.append("")
+            lines[-1] += char
     return lines
 
 

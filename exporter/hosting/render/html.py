@@ -50,6 +50,7 @@ def to_html(findings: Findings) -> str:
         verdict=verdict(report),
         caveats=report.caveats,
         nothing=not report.judged,
+        overload=f"{result.window.overload:.10g}" if result.window.overload % 1 else f"{result.window.overload:.1f}",
         promise=promise(report, findings.contract.plans),
         downtime_bars=picture.downtime_bars(report.accounts, cycle.allowed_downtime_minutes),
         account_header=(*_ACCOUNT_HEADER, *(name for name, _ in more)),
