@@ -2,32 +2,24 @@
 
 import re
 import sys
-import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from io import TextIOWrapper
-from math import inf
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 
+from exporter.hosting.telling import Progress, Rejects
 from foundation.errors import NothingJudgedError, TidewatchError
 from foundation.flags import DurationType, InstantType, ZoneType
-from foundation.jsontext import json_text
 from foundation.output import replacing
 from foundation.terminal import echo, printable
 
 if TYPE_CHECKING:
-    from exporter.hosting.batch import Findings
-    from exporter.hosting.bulk import SetAside
     from exporter.hosting.report import Contract
-
-_PROGRESS_EVERY_S = 0.5
-
 
 _UNIX = InstantType(zone_of="zone", unit=lambda at: int(at.timestamp()))
 
@@ -145,6 +137,7 @@ def report(
     """
     from exporter.hosting.batch import Options, find
     from exporter.hosting.cycle import Step, Wanted
+    from exporter.hosting.render import forms as render
 
     if month is not None:
         if cycle_start is not None or cycle_end is not None:
@@ -155,9 +148,9 @@ def report(
         raise click.UsageError("one customer's document is --account ID with --format html or pdf")
     contract = _contract(promise, plans, maintenance, zone)
     options = Options(Step[step.upper()], zone, wanted, engine, contract)
-    progress = _Progress(sys.stderr)
+    progress = Progress(sys.stderr)
     with ExitStack() as stack:
-        rejects = _Rejects(stack.enter_context(_writing(set_aside)) if set_aside else None)
+        rejects = Rejects(stack.enter_context(_writing(set_aside)) if set_aside else None)
         try:
             findings = find(logs, options, keep=rejects, progress=progress)
         except TidewatchError:
@@ -169,11 +162,12 @@ def report(
     if account is not None:
         terms = contract.plans.of(account)
         whom = customer_tz or (ZoneInfo(terms.zone) if terms.zone else zone)
-        content = _document(findings, account, (whom, language or terms.language or "en"), kind)
+        content = render.document(findings, account, (whom, language or terms.language or "en"), kind)
     else:
-        content = _content(findings, kind, raw=raw).encode()
+        content = render.whole(findings, kind, raw=raw)
     if outages:
-        _write_outages(outages, findings, raw=raw)
+        with replacing(outages) as out:
+            out.write(render.outages(findings, as_json=outages.suffix.lower() == ".json", raw=raw))
     with replacing(output or Path("-")) as out:
         out.write(content)
     if kind == "csv":  # which has no place for them
@@ -191,25 +185,6 @@ def _bounds(year: int, month: int, zone: ZoneInfo) -> tuple[int, int]:
     return int(start), int(end)
 
 
-def _content(findings: "Findings", kind: str, *, raw: bool) -> str:
-    """The whole report."""
-    from exporter.hosting.render import html, text
-
-    if kind == "html":
-        return html.to_html(findings)
-    if kind == "csv":
-        return text.to_csv(findings.report, raw=raw)
-    return text.to_json(findings.report) if kind == "json" else text.to_text(findings.report, findings.contract.plans)
-
-
-def _document(findings: "Findings", account: int, whom: tuple[ZoneInfo, str], kind: str) -> bytes:
-    """One customer's."""
-    from exporter.hosting.render import customer
-
-    made = customer.statement(findings, account, customer.reader(*whom))
-    return customer.to_pdf(made) if kind == "pdf" else customer.to_html(made).encode()
-
-
 def _contract(promise: str | None, plans: str | None, maintenance: str | None, zone: ZoneInfo) -> "Contract":
     from exporter.hosting.report import Contract
     from exporter.hosting.termfiles import read_maintenance, read_plans
@@ -221,61 +196,6 @@ def _contract(promise: str | None, plans: str | None, maintenance: str | None, z
         raise click.BadParameter(str(exc), param_hint="--promise") from exc
     contract = Contract(read_plans(plans, default) if plans else Plans(default))
     return contract._replace(maintenance=read_maintenance(maintenance, zone)) if maintenance else contract
-
-
-def _write_outages(path: Path, findings: "Findings", *, raw: bool) -> None:
-    from exporter.hosting.render.text import outages_csv
-
-    outages = findings.report.outages
-    as_json = path.suffix.lower() == ".json"
-    content = json_text(outages, indent=2) + "\n" if as_json else outages_csv(findings.report, raw=raw)
-    with replacing(path) as out:
-        out.write(content.encode())
-
-
-class _Rejects:
-    """Keeps the lines that were set aside in a file, where one was asked for, and tells of them in one line."""
-
-    def __init__(self, file: IO[str] | None) -> None:
-        self.file = file
-        self.reasons: Counter[str] = Counter()
-        self.first: SetAside | None = None
-
-    def __call__(self, line: "SetAside") -> None:
-        self.reasons[line.reason] += 1
-        self.first = self.first or line
-        if self.file is not None:
-            self.file.write(json_text(line) + "\n")
-
-    def tell(self) -> None:
-        """Say on stderr how many lines were set aside, and show the first; nothing if none were."""
-        if self.first is not None:
-            counts = ", ".join(f"{reason} {n:,}" for reason, n in self.reasons.most_common())
-            place = self.first.file if self.first.line is None else f"{self.first.file}:{self.first.line}"
-            where = f"{place}: {printable(self.first.detail)}"
-            echo(f"set aside {self.reasons.total():,} lines ({counts}); the first: {where}", err=True)
-
-
-class _Progress:
-    """One line that renews itself, on a terminal and once reading takes longer than a moment."""
-
-    def __init__(self, out: IO[str]) -> None:
-        self._out = out
-        self._due_s = time.monotonic() + _PROGRESS_EVERY_S if out.isatty() else inf
-        self._shown = ""
-
-    def __call__(self, lines: int) -> None:
-        if time.monotonic() >= self._due_s:
-            self._due_s = time.monotonic() + _PROGRESS_EVERY_S
-            self._shown = f"read {lines:,} lines"
-            self._out.write(f"\r{self._shown}")
-            self._out.flush()
-
-    def clear(self) -> None:
-        """Leave the line as if nothing had stood there."""
-        if self._shown:
-            self._out.write(f"\r{' ' * len(self._shown)}\r")
-            self._out.flush()
 
 
 @contextmanager
