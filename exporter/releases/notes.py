@@ -8,6 +8,7 @@ from exporter.releases.caveats import Unsteady
 from exporter.releases.compare.alike import LEAST_CODES, LEAST_ERRORS, Alike
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import log_evidence
+from exporter.releases.parse import CLOCK_LIMIT_S
 from exporter.releases.report import Analysis, CodeResult, Report
 from exporter.releases.standing import Key, alarmed, onsets
 from exporter.releases.times import show_time
@@ -55,6 +56,9 @@ def remarks(given: Input) -> Iterator[str]:
             f"set apart: {far.records} records, the first of {show_time(far.first_s)}, far from all others "
             f"({first} to {last}); was a clock wrong?"
         )
+    seconds = given.table.second
+    if len(seconds) and seconds[0] < CLOCK_LIMIT_S <= seconds[-1]:
+        yield "some records have times of day, others dates: they are not compared with each other"
     if given.midnights:
         yield (
             f"clock times fell by hours, and were read as {given.midnights} more days (24:00:00 and on); "

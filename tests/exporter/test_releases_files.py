@@ -193,3 +193,11 @@ def test_what_belongs_to_an_input_is_not_outlying():
     assert rows_near((start, 1, 1), (start + 400 * day, 1, 1)).all()  # nobody knows which is right
     assert not rows_near((start, day, 60), (start + 40 * day, 10, 1)).all()
     assert rows_near((start, day, 60), (4_294_967_200, 90, 1)).sum() == 1440
+
+
+def test_times_of_day_among_dates_are_reported():
+    text = "".join(
+        f"{time}{n}\t{build}\t3\n" for time in ("0:00:0", "2026-11-27T09:00:0") for n in range(9) for build in "ab"
+    )
+    for command in (["report", "-"], ["aggregate", "-"]):
+        assert "times of day, others dates" in CliRunner().invoke(releases, command, input=text).output
