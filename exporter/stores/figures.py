@@ -15,6 +15,7 @@ from exporter.stores.render import stamp
 from exporter.stores.report import PARTS, UNITS, Report, ReportColumns, header, rounded
 from exporter.stores.zones import find_zone, zone_label
 from foundation.errors import NothingJudgedError
+from foundation.terminal import printable
 
 LOW_COVERAGE = 0.8
 """Below this share of business time observed, a figure rests on assumptions; the alert StoreCoverageLow has it, too."""
@@ -102,6 +103,11 @@ def caveats(report: Report) -> Iterator[str]:
     if unknown_hours := int((report.rows["doubt_week"] > 0).sum()):
         told_of = "; ".join(report.doubts)
         yield f"hours or zone of {unknown_hours} of {len(report.rows['store_id'])} stores are not known: {told_of}"
+    if (apart := report.apart) is not None:
+        polls = "1 poll lies" if apart.polls == 1 else f"{apart.polls} polls lie"
+        first = f"the first at {stamp(apart.first_us)} of store {printable(apart.store_id)}"
+        otherwise = f"where that is wrong, name --as-of {stamp(apart.others_us)}"
+        yield f"{polls} more than 30 days after all others ({first}); {otherwise}"
     for kind, (read, invalid) in report.loaded.items():
         if invalid > SET_ASIDE * read:
             share = _percent(invalid, read)

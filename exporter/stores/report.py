@@ -7,15 +7,17 @@ the CSV's own digits too: what is rounded are the sums, not the parts.
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import UTC
 from types import MappingProxyType
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypedDict
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from exporter.stores.calendar import WINDOWS, AsOf, span
+from exporter.stores.calendar import DAY_US, WINDOWS, AsOf, span
 from exporter.stores.engine import Columns, DuckEngine, Engine, Policy, prepare, select, windows_of
+from exporter.stores.moment import Apart, find_apart
 from exporter.stores.ranges import Range
 from exporter.stores.state import FOREVER, Database, one
 from exporter.stores.zones import find_zone
@@ -42,7 +44,7 @@ class Report(NamedTuple):
     `data_version` grows whenever a load changes anything, so that two reports of one version, moment and policy are
     the same. Where it is of a range, `within`, each of the three windows is that range. `loaded`: by
     kind of file, how many rows were read, and how many of them could not be. `doubts`: of some stores whose hours or
-    zone are not known, why.
+    zone are not known, why. `apart`: polls long after all others, of which its moment may be.
     """
 
     as_of_us: int
@@ -53,6 +55,7 @@ class Report(NamedTuple):
     within: Range | None = None
     loaded: Mapping[str, tuple[int, int]] = MappingProxyType({})
     doubts: tuple[str, ...] = ()
+    apart: Apart | None = None
 
 
 def resolve_as_of(database: Database, as_of: AsOf, now_us: int) -> tuple[int, int]:
@@ -70,9 +73,26 @@ def make_report(database: Database, policy: Policy, as_of_us: int, within: Range
         (version,) = one(cursor, "SELECT data_version FROM about")
         (missing,) = one(cursor, "SELECT count(*) FROM stores WHERE store NOT IN (SELECT store FROM hours)")
         rows, fallbacks = ask(DuckEngine(cursor, database.portion), policy, as_of_us, within)
-        loaded, doubts = count_loaded(cursor), find_doubts(cursor, rows)
+        beside = find_beside(cursor, policy, as_of_us, within, rows)
     fallbacks["hours_missing"] = missing
-    return Report(as_of_us, policy, version, rows, fallbacks, within=within, loaded=loaded, doubts=doubts)
+    return Report(as_of_us, policy, version, rows, fallbacks, within=within, **beside)
+
+
+class Beside(TypedDict):
+    """The attributes of a report that stand beside its figures."""
+
+    loaded: Mapping[str, tuple[int, int]]
+    doubts: tuple[str, ...]
+    apart: Apart | None
+
+
+def find_beside(
+    cursor: duckdb.DuckDBPyConnection, policy: Policy, as_of_us: int, within: Range | None, rows: Columns
+) -> Beside:
+    """What a report says beside its figures, whichever engine made these."""
+    since_us, _ = span([windows_of(policy, UTC, as_of_us, within)])
+    loaded = count_loaded(cursor, since_us - policy.carry_us - DAY_US)
+    return {"loaded": loaded, "doubts": find_doubts(cursor, rows), "apart": find_apart(cursor, as_of_us)}
 
 
 def find_doubts(cursor: duckdb.DuckDBPyConnection, rows: Columns) -> tuple[str, ...]:
@@ -93,10 +113,21 @@ def find_doubts(cursor: duckdb.DuckDBPyConnection, rows: Columns) -> tuple[str, 
     return tuple(told)
 
 
-def count_loaded(cursor: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:
-    """(rows read, rows that could not be) of all loads, by kind of file."""
+def count_loaded(cursor: duckdb.DuckDBPyConnection, since_us: int) -> dict[str, tuple[int, int]]:
+    """By kind of file, (rows read, rows that could not be) of the loads that a report rests on.
+
+    Of polls these are the loads from the first one on that a poll after `since_us` came with; of hours, exceptions and
+    zones the last load of each file, whose rows took the place of those before.
+    """
     found = cursor.execute(
-        "SELECT kind, sum(read_rows), sum(invalid) FROM ingests GROUP BY kind ORDER BY kind"
+        """
+        SELECT kind, sum(read_rows), sum(invalid) FROM ingests
+        WHERE CASE WHEN kind = 'status'
+            THEN ingest >= COALESCE((SELECT min(ingest) FROM polls WHERE at_us >= ?), 0)
+            ELSE ingest = (SELECT max(ingest) FROM ingests i WHERE i.kind = ingests.kind AND i.name = ingests.name)
+        END GROUP BY kind ORDER BY kind
+        """,
+        [since_us],
     ).fetchall()
     return {kind: (int(read), int(invalid)) for kind, read, invalid in found}
 

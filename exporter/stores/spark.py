@@ -14,7 +14,7 @@ import numpy as np
 from exporter.cluster import spark_session
 from exporter.stores.engine import SPECS, STATEMENTS, TABLES, TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared
 from exporter.stores.ranges import Range
-from exporter.stores.report import Report, ask, count_loaded, find_doubts
+from exporter.stores.report import Report, ask, find_beside
 from exporter.stores.state import Database, one
 from foundation.errors import StoreError
 
@@ -73,7 +73,6 @@ def make_report(
         with database.reading() as cursor:
             (version,) = one(cursor, "SELECT data_version FROM about")
             (missing,) = one(cursor, "SELECT count(*) FROM stores WHERE store NOT IN (SELECT store FROM hours)")
-            loaded = count_loaded(cursor)
             tables = {name: str(Path(folder) / f"{name}.parquet") for name in TABLES}
             for name, location in tables.items():
                 cursor.execute(f"COPY {name} TO '{location}' (FORMAT parquet)")
@@ -85,5 +84,5 @@ def make_report(
             raise StoreError(f"Spark: {(str(exc).splitlines() or [type(exc).__name__])[0]}") from exc
     fallbacks["hours_missing"] = missing
     with database.reading() as cursor:
-        doubts = find_doubts(cursor, rows)
-    return Report(as_of_us, policy, version, rows, fallbacks, within=within, loaded=loaded, doubts=doubts)
+        beside = find_beside(cursor, policy, as_of_us, within, rows)
+    return Report(as_of_us, policy, version, rows, fallbacks, within=within, **beside)

@@ -8,7 +8,9 @@ import uuid
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import duckdb
 import pytest
 from aiohttp import ClientSession
 
@@ -29,6 +31,16 @@ from foundation.web import WebPolicy
 
 HEADER = "store_id,status,timestamp_utc\n"
 POLLS = "a,active,2023-01-25 10:00:00 UTC\nb,inactive,2023-01-25 10:30:00 UTC\n"
+TYPED = [("a", True, "2023-01-25T10:00:00Z"), ("b", False, 1674642600)]
+JSON = {"Content-Type": "application/json"}
+
+
+def as_parquet():
+    rows = "('a', true, TIMESTAMP '2023-01-25 10:00'), ('b', false, TIMESTAMP '2023-01-25 10:30')"
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "polls.parquet"
+        duckdb.sql(f"SELECT * FROM (VALUES {rows}) t(store_id, status, timestamp_utc)").write_parquet(str(path))
+        return path.read_bytes()
 
 
 @pytest.fixture
@@ -282,10 +294,16 @@ async def test_reports_are_forgotten_after_their_time(serving, stores_world):
             json.dumps(
                 [dict(zip(HEADER.strip().split(","), line.split(","), strict=True)) for line in POLLS.splitlines()]
             ).encode(),
-            {"Content-Type": "application/json"},
+            JSON,
         ),
+        (json.dumps([{"store_id": s, "status": up, "timestamp_utc": t} for s, up, t in TYPED]).encode(), JSON),
+        (
+            "\n".join(json.dumps({"store_id": s, "status": up, "timestamp_utc": t}) for s, up, t in TYPED).encode(),
+            {"Content-Type": "application/x-ndjson"},
+        ),
+        (as_parquet(), {"Content-Type": "application/vnd.apache.parquet"}),
     ],
-    ids=["csv", "gzip", "json"],
+    ids=["csv", "gzip", "json", "json-booleans", "ndjson-booleans", "parquet-booleans"],
 )
 async def test_posted_polls_are_in_the_database_when_the_answer_comes(serving, stores_world, body, headers):
     _, session = await serving(run=False)
@@ -296,7 +314,8 @@ async def test_posted_polls_are_in_the_database_when_the_answer_comes(serving, s
             "status": "success", "rows": 2, "new": new, "late": 0, "duplicate": duplicate, "conflict": 0, "invalid": 0,
         }  # fmt: skip
     with stores_world.database.reading() as cursor:
-        assert cursor.execute("SELECT count(*) FROM polls").fetchone() == (2,)
+        found = cursor.execute("SELECT store_id, up FROM polls JOIN stores USING (store) ORDER BY 1").fetchall()
+    assert found == [("a", 1), ("b", 0)]
     assert not list(stores_world.folder.glob(".polls-*"))
 
 

@@ -11,6 +11,7 @@ from exporter.stores.imports import as_input
 from exporter.stores.imports import prometheus as module
 from exporter.stores.imports.kuma import KumaPolls
 from exporter.stores.imports.prometheus import PrometheusPolls
+from exporter.stores.load import load
 from foundation.errors import ConfigError, SourceError
 
 HEARTBEAT = "id INTEGER PRIMARY KEY, important BOOLEAN, monitor_id INTEGER, status SMALLINT, msg TEXT, time DATETIME, "
@@ -223,10 +224,13 @@ def test_nobody_there_is_said_in_words():
 
 
 @pytest.mark.slow
-def test_what_is_imported_is_loaded(stores_world, tmp_path):
-    from exporter.stores.load import load
-
-    with as_input(KumaPolls(make_kuma(tmp_path / "kuma.db", SCHEMAS["version 2"]), "id")) as given:
+@pytest.mark.parametrize("names", [("Shop, north", "Café"), ('The "Inn", west', "a,b;c\td"), ("=1+1, x", "'quoted'")])
+def test_what_is_imported_is_loaded_whatever_its_name(stores_world, tmp_path, names):
+    with as_input(KumaPolls(make_kuma(tmp_path / "kuma.db", SCHEMAS["version 2"], names))) as given:
         (told,) = load(stores_world.database, [given], stores_world.moment("2026-11-01"))
-    assert (told.rows, told.kind) == (4, "status")
-    assert stores_world.report("2026-10-01T08:01:00", interpolation="previous")["1"]["downtime_hour"] == 0
+    assert (told.rows, told.new, told.kind, told.problems) == (4, 4, "status", ())
+    report = stores_world.report("2026-10-01T08:01:00", interpolation="previous")
+    assert len(report) == 2
+    with stores_world.database.reading() as cursor:
+        ids = {row[0] for row in cursor.execute("SELECT store_id FROM stores").fetchall()}
+    assert ids == {" ".join(name.split()) for name in names}
