@@ -126,7 +126,7 @@ def common_rise(series: Series, alpha: float) -> Alike[str] | None:
     if found is None:
         return None
     codes, more, less = ([series.table.codes[at] for at in places] for places in (found.codes, found.more, found.less))
-    return Alike(found.factor, found.low, found.high, codes, more, less)
+    return Alike(found.factor, found.low, found.high, codes=codes, more=more, less=less)
 
 
 def unsteady(series: Series, threshold: float) -> Iterator[Unsteady]:

@@ -265,7 +265,9 @@ CONDITIONAL = {f"tidewatch_release_{name}" for name in (
 CONDITIONAL |= {f"tidewatch_stats_{name}" for name in ("field_failures", "page_bytes", "resets_total")}
 """by /probe only,"""
 CONDITIONAL |= {f"tidewatch_store_{name}" for name in ("state", "state_seconds", "last_poll_timestamp_seconds")}
-"""and with `per_store`."""
+"""with `per_store`,"""
+CONDITIONAL.add("tidewatch_release_query_up")
+"""and of a source that asks a Prometheus."""
 
 
 def test_what_is_exposed_is_the_documented_catalogue(house):
