@@ -20,7 +20,8 @@ from trafficgen.meter.meter import Meter
 from trafficgen.meter.metrics import MetricsServer
 from trafficgen.options import replay_config, scenario_config
 from trafficgen.report.render_html import render_html
-from trafficgen.report.report import Report, render_text
+from trafficgen.report.render_text import render_text
+from trafficgen.report.report import Report
 from trafficgen.run import Run, make_run
 from trafficgen.scenario.drive import Drive
 from trafficgen.scenario.scenario import Scenario

@@ -56,10 +56,10 @@ class LiveLine:
         line.append(f"{format_duration(int(elapsed))}{total}  ", "dim")
         line.append(f"plan {run.planned_rate():,.0f}/s  sent {achieved:,.0f}/s", "bold")
         line.append(f"  answered {meter.answered:,}  in flight {meter.in_flight():,}")
-        failed = sum(count for codes in meter.codes for code, count in codes.items() if code >= 400)
         for name, count, style in (
-            ("4xx/5xx", failed, "yellow"),
-            ("errors", sum(meter.errors.values()), "red"),
+            ("4xx", meter.answers(400, 499), "yellow"),
+            ("5xx", meter.answers(500, 999), "red"),
+            ("no answer", sum(meter.no_answer.values()), "red"),
             ("dropped", sum(meter.dropped.values()), "red"),
         ):
             if count:

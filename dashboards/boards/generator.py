@@ -169,7 +169,7 @@ def unanswered() -> style.PanelBuilder:
             "Requests that were sent and got no answer, by reason: look at the site at this time.",
             "every request was answered since the run began.",
         ),
-        query(f"sum by (reason) (rate(trafficgen_errors_total{{{SITE}}}[$window]))", "{{reason}}"),
+        query(f"sum by (reason) (rate(trafficgen_no_answer_requests_total{{{SITE}}}[$window]))", "{{reason}}"),
         unit="reqps",
         width=8,
     )
@@ -255,7 +255,7 @@ def latency() -> style.PanelBuilder:
         ),
         *(
             query(style.quantile(quantile, buckets), f"p{name} from {{{{from}}}}")
-            for quantile, name in ((0.99, "99"), (0.5, "50"))
+            for quantile, name in ((0.99, "99"), (0.95, "95"), (0.5, "50"))
         ),
         unit="s",
     )

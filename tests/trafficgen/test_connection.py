@@ -21,7 +21,7 @@ class Owner:
 
     def __init__(self, request):
         meter = Meter(("/",))
-        self.requests, self.codes, self.errors = [request], meter.codes, meter.errors
+        self.requests, self.codes, self.no_answer = [request], meter.codes, meter.no_answer
         self.late_ns, self.plan_ns, self.send_ns = meter.late_ns, meter.plan_ns, meter.send_ns
         self.calls = []
 
@@ -121,4 +121,4 @@ def test_an_answer_to_nothing_ends_the_connection(noise):
     connection, owner = connected(wire)
     connection.data_received(noise)
     assert (wire.ended, owner.calls) == ("closed", ["joined", "left"])
-    assert sum(owner.codes[0].values()) == sum(owner.errors.values()) == 0
+    assert sum(owner.codes[0].values()) == sum(owner.no_answer.values()) == 0

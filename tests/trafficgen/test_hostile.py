@@ -70,15 +70,15 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\
 async def test_every_request_has_an_outcome(site, script, want):
     site.script["/"] = script
     report = await run_load(config(site, limits=Limits(timeout_s=0.05 if script is hang else 30.0)))
-    assert report.codes | report.errors == want
+    assert report.codes | report.no_answer == want
     assert report.planned == report.sent == 20 == site.requests["/"]
 
 
 async def test_a_reset_connection_costs_its_own_request_only(site):
     site.script["/bad"] = reset
     report = await run_load(config(site, mix=parse_mix("/=1,/bad=1")))
-    assert sum(report.errors.values()) == site.requests["/bad"] > 0
-    assert set(report.errors) <= {"reset", "closed"}
+    assert sum(report.no_answer.values()) == site.requests["/bad"] > 0
+    assert set(report.no_answer) <= {"reset", "closed"}
     assert report.codes == {"200": site.requests["/"]}
 
 
@@ -105,14 +105,14 @@ async def test_a_server_that_goes_away_makes_drops_not_crashes(site):
     site.script["/"] = last
     report = await run_load(config(site, keepalive=False, limits=Limits(connections=1, timeout_s=0.3)))
     assert report.planned == report.sent + report.dropped["connect_refused"] == 20
-    assert report.sent == report.answered + sum(report.errors.values()) >= 1
+    assert report.sent == report.answered + sum(report.no_answer.values()) >= 1
 
 
 @pytest.mark.slow
 async def test_what_cannot_be_in_flight_is_dropped(site):
     site.script["/"] = hang
     report = await run_load(config(site, limits=Limits(connections=3, max_in_flight=5, timeout_s=0.05)))
-    assert report.sent == report.errors["timeout"] >= 3
+    assert report.sent == report.no_answer["timeout"] >= 3
     assert report.dropped["in_flight"] + report.dropped.get("no_connection", 0) + report.sent == 20
 
 

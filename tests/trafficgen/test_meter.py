@@ -46,7 +46,7 @@ def test_a_series_keeps_the_sum_in_bounded_rows(rows):
 
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["planned", "own_fault", "connects", "dropped", "errors", "answered", "saturated"]),
+        st.sampled_from(["planned", "own_fault", "connects", "dropped", "no_answer", "answered", "saturated"]),
         st.integers(0, 10**9),
     ),
     max_size=40,
@@ -60,10 +60,12 @@ def meter_of(events):
             setattr(meter, kind, getattr(meter, kind) + number)
         elif kind == "saturated":
             meter.saturated = True
-        elif kind in ("dropped", "errors"):
-            counts = getattr(meter, kind)
-            reason = sorted(counts)[number % len(counts)]
-            counts[reason] += 1
+        elif kind == "dropped":
+            meter.drop(sorted(meter.dropped)[number % len(meter.dropped)], number)
+        elif kind == "no_answer":
+            meter.no_answer[sorted(meter.no_answer)[number % len(meter.no_answer)]] += 1
+            for noted in (meter.late_ns, meter.plan_ns, meter.send_ns):
+                noted.append(number)
         else:
             codes, code = meter.codes[number % 2], (200, 302, 500)[number % 3]
             codes[code] = codes.get(code, 0) + 1
@@ -78,7 +80,7 @@ def figures(meter):
         (h.count, h.sum_ns, h.max_ns, h.counts.tolist(), h.classic.tolist())
         for h in (meter.lateness, meter.from_plan, meter.from_send)
     ]
-    counts = (meter.planned, meter.own_fault, meter.connects, meter.saturated, meter.dropped, meter.errors)
+    counts = (meter.planned, meter.own_fault, meter.connects, meter.saturated, meter.dropped, meter.no_answer)
     return counts, [dict(codes) for codes in meter.codes], histograms
 
 
@@ -90,4 +92,5 @@ def test_two_workers_count_what_one_would(first, second):
         worker.flush()
         merged.merge(worker)
     assert figures(merged) == figures(meter_of(first + second))
-    assert merged.in_flight() == meter_of(first + second).in_flight()
+    assert merged.in_flight() == meter_of(first + second).in_flight() == 0
+    assert merged.answered == merged.answers(100, 999)

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from foundation.errors import ConfigError
 from foundation.web import WebPolicy
 from trafficgen.config import LoadConfig
-from trafficgen.meter.meter import DROP_REASONS, ERROR_REASONS
+from trafficgen.meter.meter import DROP_REASONS, NO_ANSWER_REASONS
 from trafficgen.meter.metrics import MetricsServer
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
@@ -31,13 +31,14 @@ async def test_every_series_is_born_at_zero(site):
     async with MetricsServer(("127.0.0.1", 0), run_of(site), WebPolicy()) as server:
         seen = await scrape(server)
     want = {("trafficgen_dropped_requests_total", ("reason", reason)) for reason in DROP_REASONS}
-    want |= {("trafficgen_errors_total", ("reason", reason)) for reason in ERROR_REASONS}
+    want |= {("trafficgen_no_answer_requests_total", ("reason", reason)) for reason in NO_ANSWER_REASONS}
     want |= {
         ("trafficgen_responses_total", ("code", str(code)), ("target", target))
         for code in (200, 404, 500)
         for target in ("/", "/fail")
     }
     want |= {("trafficgen_planned_requests_total",), ("trafficgen_sent_requests_total",), ("trafficgen_planned_rate",)}
+    want |= {("trafficgen_server_errors_total",), ("trafficgen_client_errors_total",)}
     assert {seen.get(series) for series in want} == {0.0}
     assert {series[1] for series in seen if series[0] == "trafficgen_run_info"} == {("seed", "42")}
 
@@ -58,6 +59,8 @@ async def test_the_counters_tell_the_run(site):
         assert seen["trafficgen_request_duration_seconds_bucket", ("from", start), ("le", "+Inf")] == report.answered
     assert seen["trafficgen_send_lateness_seconds_bucket", ("le", "10.0")] == report.sent
     assert seen["trafficgen_in_flight_requests",] == 0
+    assert seen["trafficgen_server_errors_total",] == fails
+    assert seen["trafficgen_client_errors_total",] == 0
 
 
 async def test_a_taken_address_is_told(site):

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from trafficgen.config import Limits
 from trafficgen.meter.meter import Meter
@@ -75,6 +77,31 @@ class Bench:
     async def turns(self):
         for _ in range(4 * MAX_DIALS):
             await asyncio.sleep(0)
+
+    async def fare(self, wait_ns, answer_ns, fate):
+        """One request on a connection of its own: when that is made, and what becomes of it."""
+        self.answers.clear()
+        self.pool.submit(self.now, 0)
+        self.now += wait_ns
+        self.refuse = ConnectionRefusedError() if fate == "refused" else None
+        if fate == "stopped":
+            self.pool.drop_waiting()
+        self.answers.set()
+        for _ in range(6):
+            await asyncio.sleep(0)
+        self.now += answer_ns
+        ends = {
+            "answer": lambda protocol: protocol.data_received(ANSWER),
+            "reset": lambda protocol: protocol.connection_lost(ConnectionResetError()),
+            "closed": lambda protocol: protocol.connection_lost(None),
+            "malformed": lambda protocol: protocol.data_received(b"SSH-2.0"),
+            "timeout": lambda protocol: protocol.give_up("timeout"),
+            "aborted": lambda protocol: protocol.give_up("aborted"),
+        }
+        if fate in ends:
+            ends[fate](self.wires[-1].protocol)
+        for connection in list(self.pool._all):
+            connection.close()
 
     def sweep(self, at_ns):
         self.now = at_ns
@@ -167,7 +194,7 @@ async def test_a_busy_connection_is_not_idle_but_late(bench):
     one.sweep(one.now + 10 * SECOND)
     assert one.ended() == [None]
     one.sweep(one.now + 1)
-    assert (one.ended(), one.meter.errors["timeout"], one.pool.connections) == (["cut"], 1, 0)
+    assert (one.ended(), one.meter.no_answer["timeout"], one.pool.connections) == (["cut"], 1, 0)
 
 
 async def test_a_request_waits_a_second_for_a_connection_and_no_longer(bench):
@@ -239,7 +266,7 @@ async def test_a_closed_pool_keeps_nothing(bench):
     one.answers.set()
     await one.turns()
     assert one.ended() == ["cut", "cut"]  # both were busy again: their requests are aborted
-    assert (one.meter.errors["aborted"], one.meter.dropped["stopped"]) == (2, 2)
+    assert (one.meter.no_answer["aborted"], one.meter.dropped["stopped"]) == (2, 2)
 
 
 async def test_a_connection_that_is_made_after_the_end_is_cut(bench):
@@ -247,3 +274,42 @@ async def test_a_connection_that_is_made_after_the_end_is_cut(bench):
     one.pool.close()
     await one.dial(lambda: Connection(one.pool))
     assert (one.ended(), one.pool.connections, one.meter.connects) == (["cut"], 0, 0)
+
+
+FATES = st.lists(
+    st.tuples(
+        st.integers(0, 3 * SECOND),  # how long it waits for a connection
+        st.integers(0, 20 * SECOND),  # then how long for the answer
+        st.sampled_from(["answer", "reset", "closed", "malformed", "timeout", "aborted", "refused", "stopped"]),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=30)
+@given(FATES)
+def test_every_request_that_ends_counts_with_the_time_until_then(fates):
+    """Whatever ends it: the distributions hold as many requests as were planned and sent, each with all of its time."""
+
+    async def run(patch):
+        sent, ended = [], []
+        one = Bench(patch)
+        async with asyncio.TaskGroup() as tasks:
+            one.pool.start(tasks)
+            for wait_ns, answer_ns, fate in fates:
+                unsent = fate in ("refused", "stopped")
+                ended.append(wait_ns + answer_ns * (not unsent))
+                sent += [] if unsent else [answer_ns]
+                await one.fare(wait_ns, answer_ns, fate)
+        assert (one.meter.plan_ns, one.meter.send_ns) == (ended, sent)
+        assert (one.meter.sent, one.meter.in_flight()) == (len(sent), 0)
+        assert one.meter.answered == one.meter.answers(100, 999) == [fate for *_, fate in fates].count("answer")
+
+    with pytest.MonkeyPatch.context() as patch:
+        asyncio.run(run(patch))
+
+
+async def test_a_request_that_may_not_even_wait_counts_as_one_that_waited_in_vain(bench):
+    one = bench(connections=1, max_in_flight=1)
+    await one.send(2)
+    assert (one.meter.dropped["in_flight"], one.meter.plan_ns) == (1, [BACKLOG_NS])

@@ -17,7 +17,8 @@ from trafficgen.cli import cli, main
 from trafficgen.feeds import releases
 from trafficgen.live_line import LiveLine
 from trafficgen.meter.meter import Meter
-from trafficgen.report.report import make_report, render_text
+from trafficgen.report.render_text import render_text
+from trafficgen.report.report import make_report
 from trafficgen.report.verdict import Verdict
 from trafficgen.verify.table import Row, render, verdict
 
@@ -36,9 +37,11 @@ def acting(text):
 
 
 def report_of(text):
-    report = make_report(Meter((text,)), url=text, seed=1, seconds=1.0, plan_s=1.0, started_at=0.0)
+    meter = Meter((text,))
+    meter.late_ns.append(1)  # one was sent
+    report = make_report(meter, url=text, seed=1, seconds=1.0, plan_s=1.0, started_at=0.0)
     expectations = [Verdict(expectation=text, held=False, why=text)]
-    return structs.replace(report, replayed=text, failed=[text], errors={text: 1}, expectations=expectations)
+    return structs.replace(report, replayed=text, failed=[text], no_answer={text: 1}, expectations=expectations)
 
 
 @given(st.text(st.characters(codec=None), min_size=1))

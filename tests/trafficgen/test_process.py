@@ -46,7 +46,7 @@ async def test_a_second_signal_ends_at_once(site):
     out, _ = await asyncio.wait_for(process.communicate(), 30)
     report = json.loads(out)
     assert process.returncode == 130
-    assert report["errors"] == {"aborted": report["sent"]}
+    assert report["no_answer"] == {"aborted": report["sent"]}
 
 
 async def test_a_generator_at_its_limit_says_so(site):
@@ -56,7 +56,7 @@ async def test_a_generator_at_its_limit_says_so(site):
     assert process.returncode == 3
     assert report["saturated"]
     assert report["planned"] == report["sent"] + sum(report["dropped"].values()) == 1_000_000
-    assert report["sent"] == report["answered"] + sum(report["errors"].values())
+    assert report["sent"] == report["answered"] + sum(report["no_answer"].values())
 
 
 async def test_an_exceeded_limit_is_an_exit_code(site, tmp_path):

@@ -32,15 +32,16 @@ def test_the_page_has_its_curves_and_needs_nothing_else():
         meter.series.add(100, 90, 80)
     meter.planned, meter.dropped["behind"], meter.codes[1] = 300, 30, {200: 240}
     meter.lateness.record([1_000_000] * 270)
-    meter.from_plan.record([30_000_000] * 240)
-    meter.from_send.record(list(range(1_000_000, 25_000_000, 100_000)))
+    meter.from_plan.record([30_000_000] * 300)
+    meter.no_answer["timeout"] = 30
+    meter.from_send.record(list(range(1_000_000, 28_000_000, 100_000)))
     report = make_report(meter, url="http://a/?<", seed=1, seconds=3.0, plan_s=3.0, started_at=0.0)
     page = Reader()
     page.feed(render_html(report, meter))
     assert page.refers == []
     assert len(page.curves) == 5  # planned, sent, answered; latency from the plan and from the send
     assert [len(curve) for curve in page.curves] == [3, 3, 3, 1, len(meter.from_send.points()[0])]
-    assert {"Traffic to http://a/?<", "/<b>", "behind: 30"} <= set(page.words)
+    assert {"Traffic to http://a/?<", "/<b>", "30 (10.0 %; behind: 30)", "30 (11.1 %; timeout: 30)"} <= set(page.words)
 
 
 def test_an_empty_run_has_a_page_too():
@@ -52,16 +53,17 @@ def test_what_comes_from_outside_does_nothing_on_the_page():
     hostile = "</title><script>x()</script>\x1b[2J\x9b\u202e'\"><img src=http://a/ onerror=x()>"
     meter = Meter((hostile,))
     meter.codes[0] = {200: 1}
+    meter.lateness.record([1])
     report = structs.replace(
         make_report(meter, url=hostile, seed=1, seconds=1.0, plan_s=1.0, started_at=0.0),
         failed=[hostile],
         expectations=[Verdict(expectation=hostile, held=False, why=hostile)],
-        errors={hostile: 1},
+        no_answer={hostile: 1},
     )
     text = render_html(report, meter)
     page = Reader()
     page.feed(text)
     assert page.refers == []
     assert not page.tags & {"script", "img"}
-    assert sum(hostile[:10] in word for word in page.words) >= 6  # title, heading, verdict twice, errors, targets
+    assert sum(hostile[:10] in word for word in page.words) >= 6  # title, heading, verdict twice, no answer, targets
     assert not {"\x1b", "\x9b", "\u202e"} & set(text)

@@ -1,8 +1,12 @@
-"""The figures of a report."""
+"""The figures of a report, and what they look like where nothing was measured."""
+
+import json
 
 import pytest
 
 from trafficgen.meter.meter import Meter
+from trafficgen.report.render_html import render_html
+from trafficgen.report.render_text import render_text
 from trafficgen.report.report import make_report
 
 
@@ -19,8 +23,57 @@ def test_over_one_percent_of_own_fault_voids_a_run(own_fault, want):
 
 @pytest.mark.parametrize(
     ("seconds", "plan_s", "want"),
-    [(10.0, 10.0, 100.0), (10.8, 10.0, 100.0), (5.0, 10.0, 200.0), (10.0, None, 100.0), (0.0, 10.0, 0.0)],
+    [(10.0, 10.0, 100.0), (10.8, 10.0, 100.0), (5.0, 10.0, 200.0), (10.0, None, 100.0), (0.0, 10.0, None)],
     ids=["whole", "caught-up-after-the-end", "stopped", "endless", "nothing"],
 )
 def test_the_planned_rate_is_that_of_the_plans_own_time(seconds, plan_s, want):
     assert report_of(seconds=seconds, plan_s=plan_s).planned_per_s == want
+
+
+NOTHING = {"mean": None, "p50": None, "p90": None, "p95": None, "p99": None, "p999": None, "max": None}
+
+
+def test_what_was_not_measured_has_no_figure():
+    report = report_of(planned=0, seconds=0.0)
+    told = json.loads(report.to_json())
+    assert [told[f"{name}_s"] for name in ("send_lateness", "latency_from_plan", "latency_from_send")] == [NOTHING] * 3
+    assert set(told["ratios"].values()) == {None}
+    rows = dict(line.split("  ", 1) for line in render_text(report).splitlines())
+    empty = {name for name, value in rows.items() if value.strip() == "-"}
+    assert empty == {
+        "server errors", "client errors", "no answer", "dropped", "latency from plan", "latency from send",
+        "send lateness",
+    }  # fmt: skip
+
+
+def test_a_run_without_an_answer_has_no_share_of_bad_answers():
+    meter = Meter(("/",))
+    meter.planned, meter.no_answer["timeout"] = 20, 20
+    for noted in (meter.late_ns, meter.plan_ns, meter.send_ns):
+        noted.extend([10**9] * 20)
+    meter.flush()
+    report = make_report(meter, url="http://a/", seed=1, seconds=1.0, plan_s=1.0, started_at=0.0)
+    text = render_text(report)
+    assert (report.ratios["no_answer_ratio"], report.ratios["http_5xx_ratio"]) == (1.0, None)
+    assert "no answer          20 (100.0 %; timeout: 20)\n" in text
+    assert "server errors      -\n" in text
+
+
+def test_server_errors_client_errors_and_no_answer_are_told_apart_everywhere():
+    meter = Meter(("/",))
+    meter.codes[0] = {200: 60, 404: 20, 500: 10, 503: 5, 777: 5}
+    meter.planned, meter.no_answer["reset"] = 125, 25
+    for noted in (meter.late_ns, meter.plan_ns, meter.send_ns):
+        noted.extend([10**6] * 125)
+    meter.flush()
+    report = make_report(meter, url="http://a/", seed=1, seconds=1.0, plan_s=1.0, started_at=0.0)
+    text, page = render_text(report), render_html(report, meter)
+    for name, value in (
+        ("server errors", "20 (20.0 %)"),
+        ("client errors", "20 (20.0 %)"),
+        ("no answer", "25 (20.0 %; reset: 25)"),
+    ):
+        assert f"{name:<19}{value}\n" in text
+        assert f'<th scope="row">{name}</th><td>{value}</td>' in page
+    assert (report.server_errors, report.client_errors, report.no_answer) == (20, 20, {"reset": 25})
+    assert report.ratios["error_ratio"] == 45 / 125

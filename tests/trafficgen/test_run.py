@@ -22,7 +22,7 @@ async def test_every_planned_request_is_sent_and_answered_once(site):
     assert (report.planned, report.sent, report.answered) == (100, 100, 100)
     assert sum(site.requests.values()) == 100
     assert report.codes == {"200": site.requests["/"], "404": site.requests["/missing"], "500": site.requests["/fail"]}
-    assert report.errors == report.dropped == {}
+    assert report.no_answer == report.dropped == {}
 
 
 async def test_stop_sends_nothing_more_and_waits_for_the_answers(site, monkeypatch):
@@ -47,8 +47,8 @@ async def test_a_dropped_connection_is_an_error_and_the_run_goes_on(site):
 
     site.script["/fail"] = hang_up
     report = await run_load(config(site, mix=parse_mix("/=90,/fail=10")))
-    assert report.errors == {"closed": site.requests["/fail"]}
-    assert report.planned == report.sent == report.answered + report.errors["closed"] == 100
+    assert report.no_answer == {"closed": site.requests["/fail"]}
+    assert report.planned == report.sent == report.answered + report.no_answer["closed"] == 100
 
 
 async def test_stop_ends_the_wait_for_a_target(site, monkeypatch):

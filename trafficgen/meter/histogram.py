@@ -14,7 +14,8 @@ _LOWEST = int(np.float64(1000).view(np.int64)) >> _SHIFT  # 1 us; all below shar
 _BUCKETS = (int(np.float64(2**44).view(np.int64)) >> _SHIFT) - _LOWEST + 1  # up to 4.9 h
 
 BOUNDS_S = (
-    0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
+    0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    30.0, 60.0,
 )  # fmt: skip
 _BOUNDS_NS = np.array([round(b * 1e9) for b in BOUNDS_S], dtype=np.float64)
 
@@ -63,12 +64,23 @@ class Histogram:
         """How many values exceed `bound_s`, one of `BOUNDS_S`."""
         return int(self.classic[BOUNDS_S.index(bound_s) + 1 :].sum())
 
-    def quantile_s(self, q: float) -> float:
-        """The value, in seconds, that a share `q` of all values does not exceed; 0 if there are none."""
+    def quantile_s(self, q: float) -> float | None:
+        """The value, in seconds, that a share 1 - `q` of all values reaches; None if there are none.
+
+        So p95 is a slow one if 5 % of the requests are slow, though 95 % are not.
+        """
         if not self.count:
-            return 0.0
-        rank = max(1, int(np.ceil(q * self.count)))
+            return None
+        rank = min(int(q * self.count + 1e-9) + 1, self.count)  # 0.95 is no binary fraction
         return min(float(_middle_ns(np.searchsorted(np.cumsum(self.counts), rank))), float(self.max_ns)) / 1e9
+
+    def mean_s(self) -> float | None:
+        """The mean in seconds; None if there are no values."""
+        return self.sum_ns / self.count / 1e9 if self.count else None
+
+    def most_s(self) -> float | None:
+        """The largest value in seconds; None if there are no values."""
+        return self.max_ns / 1e9 if self.count else None
 
     def points(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """(middles of the buckets in seconds, counts), those with a count only."""

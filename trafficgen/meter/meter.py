@@ -21,7 +21,7 @@ DROP_REASONS = (
     "no_connection",  # none of --connections was free or made in time
     "stopped",  # due, but not yet sent when the run was stopped
 )
-ERROR_REASONS = (
+NO_ANSWER_REASONS = (
     "aborted",  # still unanswered when a second signal, or the end of the drain, cut the run
     "closed",  # the connection ended before the response did
     "malformed",  # the answer was not HTTP
@@ -92,11 +92,11 @@ class Meter:
         self.saturated = False  # so it was for over 1 % of the last second's requests
         self.connects = 0
         self.dropped = dict.fromkeys(DROP_REASONS, 0)
-        self.errors = dict.fromkeys(ERROR_REASONS, 0)
+        self.no_answer = dict.fromkeys(NO_ANSWER_REASONS, 0)
         self.codes: list[dict[int, int]] = [dict.fromkeys(KNOWN_CODES, 0) for _ in targets]
         self.lateness = Histogram()
-        self.from_plan = Histogram()
-        self.from_send = Histogram()
+        self.from_plan = Histogram()  # of every planned request that has ended: answered, given up or dropped
+        self.from_send = Histogram()  # of every sent request that has ended: answered or given up
         self.series = Series()
         self.late_ns: list[int] = []
         self.plan_ns: list[int] = []
@@ -108,9 +108,23 @@ class Meter:
         return self.lateness.count + len(self.late_ns)
 
     @property
-    def answered(self) -> int:
-        """Requests answered: as many as have a latency."""
+    def _ended(self) -> int:
+        """Requests sent and ended: as many as have a latency from the send."""
         return self.from_send.count + len(self.send_ns)
+
+    @property
+    def answered(self) -> int:
+        """Requests answered: those that ended, without those that were given up."""
+        return self._ended - sum(self.no_answer.values())
+
+    def answers(self, first: int, last: int) -> int:
+        """Answers with a status code from `first` to `last`."""
+        return sum(count for codes in self.codes for code, count in list(codes.items()) if first <= code <= last)
+
+    def drop(self, reason: str, waited_ns: int) -> None:
+        """Count a planned request that will not be sent, `waited_ns` after it was due."""
+        self.dropped[reason] += 1
+        self.plan_ns.append(waited_ns)
 
     def flush(self) -> None:
         """Move what the hot path has noted into the histograms."""
@@ -136,7 +150,7 @@ class Meter:
         self.saturated |= other.saturated
         self.connects += other.connects
         _add(self.dropped, other.dropped)
-        _add(self.errors, other.errors)
+        _add(self.no_answer, other.no_answer)
         for mine, others in zip(self.codes, other.codes, strict=True):
             _add(mine, others)
         self.lateness.merge(other.lateness)
@@ -150,7 +164,7 @@ class Meter:
 
     def in_flight(self) -> int:
         """Requests sent and neither answered nor given up."""
-        return self.sent - self.answered - sum(self.errors.values())
+        return self.sent - self._ended
 
 
 def _add(mine: dict[K, int], others: dict[K, int]) -> None:

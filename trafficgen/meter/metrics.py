@@ -76,18 +76,20 @@ class RunCollector(Collector):
 def _counters(meter: Meter) -> Iterable[Metric]:
     for name, text, value in (
         ("planned_requests", "Requests that were due by the plan: sent + dropped.", meter.planned),
-        ("sent_requests", "Requests written to a connection: answered + errors + in flight.", meter.sent),
+        ("sent_requests", "Requests written to a connection: answered + no answer + in flight.", meter.sent),
         (
             "own_fault_requests",
             "Requests over 0.1 s late, or dropped, because the generator itself was the limit.",
             meter.own_fault,
         ),
+        ("server_errors", "Answers with 5xx.", meter.answers(500, 999)),
+        ("client_errors", "Answers with 4xx.", meter.answers(400, 499)),
         ("connects", "Connections made.", meter.connects),
     ):
         yield CounterMetricFamily(f"trafficgen_{name}", text, value)
     for name, text, values in (
         ("dropped_requests", "Requests planned and never sent.", meter.dropped),
-        ("errors", "Requests sent and never answered.", meter.errors),
+        ("no_answer_requests", "Requests sent and never answered.", meter.no_answer),
     ):
         family = CounterMetricFamily(f"trafficgen_{name}", text, labels=["reason"])
         for reason, count in values.items():
@@ -108,7 +110,7 @@ def _histograms(meter: Meter) -> Iterable[Metric]:
     yield lateness
     durations = HistogramMetricFamily(
         "trafficgen_request_duration_seconds",
-        "Until the end of the answer, from the due time (plan) and from the write (send).",
+        "Until the answer ended or the request was given up, from the due time (plan) and from the write (send).",
         labels=["from"],
     )
     durations.add_metric(["plan"], *_buckets(meter.from_plan))

@@ -1,13 +1,14 @@
 """The report as values for its page, `templates/report.html`: one HTML file that needs nothing else. Pure."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from foundation.page import render
 from trafficgen.meter.histogram import Histogram
 from trafficgen.meter.meter import Meter
-from trafficgen.report.report import Report, format_seconds
+from trafficgen.report.render_text import counted, format_seconds, summary
+from trafficgen.report.report import Report
 from trafficgen.report.verdict import describe
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 960, 260, 70, 25, 40, 30
@@ -53,29 +54,11 @@ def render_html(report: Report, meter: Meter) -> str:
             *((verdict.held, describe(verdict)) for verdict in report.expectations),
             *((False, failure) for failure in report.failed),
         ],
-        summary=list(_summary(report)),
+        summary=list(summary(report)),
         rates=_rates(meter),
         latency=_percentiles(meter),
-        targets=[(target, _parts(codes)) for target, codes in report.targets.items()],
+        targets=[(target, counted(codes)) for target, codes in report.targets.items()],
     )
-
-
-def _summary(report: Report) -> Iterable[tuple[str, str]]:
-    yield "planned", f"{report.planned:,} in {report.seconds:,.2f} s, {report.planned_per_s:,.1f}/s; seed {report.seed}"
-    yield "sent", f"{report.sent:,}, {report.rate_per_s:,.1f}/s"
-    yield "answered", f"{report.answered:,}: {_parts(report.codes)}"
-    yield "errors", _parts(report.errors) or "none"
-    yield "dropped", _parts(report.dropped) or "none"
-    for name, values in (
-        ("latency from the plan", report.latency_from_plan_s),
-        ("latency from the send", report.latency_from_send_s),
-        ("send lateness", report.send_lateness_s),
-    ):
-        yield name, ", ".join(f"{quantile} {format_seconds(value)}" for quantile, value in values.items())
-
-
-def _parts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name}: {number:,}" for name, number in counts.items())
 
 
 def _rates(meter: Meter) -> Chart:
@@ -99,7 +82,7 @@ def _rates(meter: Meter) -> Chart:
 
 
 def _percentiles(meter: Meter) -> Chart:
-    """Latency (log) over the share of answers, with the tail stretched: 0, 90, 99, 99.9, 99.99 % at equal distances."""
+    """Latency (log) over the share of requests, the tail stretched: 0, 90, 99, 99.9, 99.99 % at equal distances."""
     shares = {"plan": _shares(meter.from_plan), "send": _shares(meter.from_send)}
     values = [value for points in shares.values() for _, value in points] or [0.001]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)) + 1e-9)
@@ -114,7 +97,7 @@ def _percentiles(meter: Meter) -> Chart:
 
 
 def _shares(histogram: Histogram) -> Points:
-    """(place on the axis, seconds) of each bucket: the share of answers before it, stretched."""
+    """(place on the axis, seconds) of each bucket: the share of requests before it, stretched."""
     middles, counts = histogram.points()
     below = (counts.cumsum() - counts) / max(histogram.count, 1)
     return [(min(-math.log10(1 - share), 4) / 4, value) for share, value in zip(below, middles, strict=True)]

@@ -1,36 +1,43 @@
-"""What a run comes to: numbers for machines, a page of text for people. Pure."""
+"""What a run comes to, as numbers: None where nothing was measured. Pure."""
 
 import json
+from typing import TypeAlias
 
 import msgspec
 
 from foundation.jsontext import escape_json
-from foundation.terminal import printable
 from trafficgen.meter.histogram import Histogram
 from trafficgen.meter.meter import SATURATED_SHARE, Meter
-from trafficgen.report.verdict import Verdict, describe
+from trafficgen.report.verdict import Verdict
 
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+STATISTICS = ("mean", *QUANTILES, "max")
+
+Times: TypeAlias = dict[str, float | None]
+"""Seconds, by the names of `STATISTICS`; None if nothing was measured."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The closing account of a run. planned = sent + dropped; sent = answered + errors."""
+    """The closing account of a run. planned = sent + dropped; sent = answered + no answer."""
 
     url: str
     seed: int
     planned: int
     sent: int
     answered: int
-    dropped: dict[str, int]  # reasons with a count above 0 only, as in `errors`
-    errors: dict[str, int]
+    dropped: dict[str, int]  # reasons with a count above 0 only, as in `no_answer`
+    no_answer: dict[str, int]
+    server_errors: int  # answers with 5xx
+    client_errors: int  # answers with 4xx
     codes: dict[str, int]
     targets: dict[str, dict[str, int]]  # codes by target
+    ratios: dict[str, float | None]  # see `_ratios`
     seconds: float  # from the start to the last due request, or to the stop
-    rate_per_s: float  # sent / seconds
-    planned_per_s: float
-    send_lateness_s: dict[str, float]
-    latency_from_plan_s: dict[str, float]
-    latency_from_send_s: dict[str, float]
+    rate_per_s: float | None  # sent / seconds
+    planned_per_s: float | None
+    send_lateness_s: Times  # of requests sent
+    latency_from_plan_s: Times  # of all requests: until the answer, or until they were given up or dropped
+    latency_from_send_s: Times  # of requests sent: until the answer, or until they were given up
     saturated: bool
     started_at: float  # Unix time
     stopped_early: bool = False
@@ -72,15 +79,18 @@ def make_report(
         sent=meter.sent,
         answered=meter.answered,
         dropped=_some(meter.dropped),
-        errors=_some(meter.errors),
+        no_answer=_some(meter.no_answer),
+        server_errors=meter.answers(500, 999),  # codes that HTTP does not know count as 5xx (RFC 9110, section 15)
+        client_errors=meter.answers(400, 499),
         codes=_codes(codes),
         targets={target: _codes(by_code) for target, by_code in zip(meter.targets, meter.codes, strict=True)},
+        ratios=_ratios(meter),
         seconds=round(seconds, 6),
-        rate_per_s=round(meter.sent / seconds, 3) if seconds else 0.0,
-        planned_per_s=round(meter.planned / planned_s, 3) if planned_s else 0.0,
-        send_lateness_s=_quantiles(meter.lateness),
-        latency_from_plan_s=_quantiles(meter.from_plan),
-        latency_from_send_s=_quantiles(meter.from_send),
+        rate_per_s=round(meter.sent / seconds, 3) if seconds else None,
+        planned_per_s=round(meter.planned / planned_s, 3) if planned_s else None,
+        send_lateness_s=_times(meter.lateness),
+        latency_from_plan_s=_times(meter.from_plan),
+        latency_from_send_s=_times(meter.from_send),
         saturated=is_saturated(meter),
         started_at=round(started_at, 3),
         stopped_early=stopped_early,
@@ -95,51 +105,24 @@ def _codes(counts: dict[int, int]) -> dict[str, int]:
     return {str(code): count for code, count in sorted(counts.items()) if count}
 
 
-def _quantiles(histogram: Histogram) -> dict[str, float]:
-    values = {name: histogram.quantile_s(q) for name, q in QUANTILES.items()} | {"max": histogram.max_ns / 1e9}
-    return {name: float(f"{value:.4g}") for name, value in values.items()}
+def _ratios(meter: Meter) -> dict[str, float | None]:
+    """Shares by the names that limits have for them; None where there is nothing to take a share of."""
+    no_answer, server_errors = sum(meter.no_answer.values()), meter.answers(500, 999)
+    return {
+        "error_ratio": _share(no_answer + server_errors, meter.sent),
+        "no_answer_ratio": _share(no_answer, meter.sent),
+        "http_5xx_ratio": _share(server_errors, meter.answered),
+        "http_4xx_ratio": _share(meter.answers(400, 499), meter.answered),
+        "dropped_ratio": _share(sum(meter.dropped.values()), meter.planned),
+        "rate_error": _share(abs(meter.planned - meter.sent), meter.planned),
+    }
 
 
-def render_text(report: Report) -> str:
-    """The closing summary, as printed on stdout."""
-    rows: list[tuple[str, str]] = [
-        ("planned", f"{report.planned:,} requests in {report.seconds:,.2f} s, {report.planned_per_s:,.1f}/s"),
-        ("sent", f"{report.sent:,} ({report.rate_per_s:,.1f}/s)"),
-        ("answered", _with_parts(report.answered, report.codes)),
-        ("errors", _with_parts(sum(report.errors.values()), report.errors)),
-        ("dropped", _with_parts(sum(report.dropped.values()), report.dropped)),
-        ("latency from plan", _latency(report.latency_from_plan_s)),
-        ("latency from send", _latency(report.latency_from_send_s)),
-        ("send lateness", _latency(report.send_lateness_s)),
-        ("seed", str(report.seed)),
-    ]
-    if report.replayed:
-        kept = report.send_lateness_s
-        exactly = (
-            f"within {format_seconds(kept['p50'])} of the log's times for half, {format_seconds(kept['p99'])} for 99 %"
-        )
-        rows += [("replayed", report.replayed), ("timing kept", exactly)]
-    if report.stopped_early:
-        rows.append(("stopped", "before the end of the plan"))
-    if report.saturated:
-        rows.append(("INVALID", "the generator was the limit, not the target: more --workers, or a lower rate"))
-    rows += [("expected", describe(verdict)) for verdict in report.expectations]
-    rows += [("FAILED", text) for text in report.failed]
-    width = max(len(name) for name, _ in rows)
-    return "".join(f"{name:<{width}}  {printable(value)}\n" for name, value in rows)
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
-def _with_parts(total: int, parts: dict[str, int]) -> str:
-    return f"{total:,}" + (f" ({', '.join(f'{name}: {count:,}' for name, count in parts.items())})" if parts else "")
-
-
-def _latency(values: dict[str, float]) -> str:
-    return "  ".join(f"{name} {format_seconds(value)}" for name, value in values.items())
-
-
-def format_seconds(value: float) -> str:
-    """`0.00123` as `1.23 ms`."""
-    for limit, unit, scale in ((1e-3, "us", 1e6), (1.0, "ms", 1e3)):
-        if value < limit:
-            return f"{value * scale:.3g} {unit}"
-    return f"{value:.3g} s"
+def _times(histogram: Histogram) -> Times:
+    quantiles = {name: histogram.quantile_s(q) for name, q in QUANTILES.items()}
+    values = {"mean": histogram.mean_s(), **quantiles, "max": histogram.most_s()}
+    return {name: None if value is None else float(f"{value:.4g}") for name, value in values.items()}

@@ -20,10 +20,10 @@ class Owner(Protocol):
     head_only: bool  # answers have no body: the method is HEAD
     keepalive: bool
     late_ns: list[int]  # of each request sent: how long after it was due
-    plan_ns: list[int]  # of each answer: how long after the request was due
-    send_ns: list[int]  # of each answer: how long after the request was sent
+    plan_ns: list[int]  # of each request answered or given up: how long after it was due
+    send_ns: list[int]  # of each request answered or given up: how long after it was sent
     codes: list[dict[int, int]]  # of each request: answers by status code
-    errors: dict[str, int]  # by reason
+    no_answer: dict[str, int]  # requests given up, by reason
 
     def joined(self, connection: "Connection") -> None:
         """A new connection is ready."""
@@ -142,10 +142,13 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def give_up(self, reason: str) -> None:
-        """Count the request under way as an error, and end the connection with it."""
+        """Count the request under way, and the time that it has taken until now; end the connection with it."""
         if self.busy:
+            pool, now = self._pool, monotonic_ns()
             self.busy = False
-            self._pool.errors[reason] += 1
+            pool.plan_ns.append(now - self._due_ns)
+            pool.send_ns.append(now - self.sent_ns)
+            pool.no_answer[reason] += 1
         self.close(at_once=True)
 
     def close(self, *, at_once: bool = False) -> None:

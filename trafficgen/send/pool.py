@@ -1,7 +1,8 @@
 """The connections of one worker, and the requests that wait for one.
 
 Connections are made when a request finds none idle, up to a cap; the one used last is used next, so that the others
-can be closed when they are no longer needed. A request waits at most `BACKLOG_NS`; then it is dropped, and counted.
+can be closed when they are no longer needed. A request waits at most `BACKLOG_NS`; then it is dropped, and counted with
+the time that it has waited.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ class Pool:
     ) -> None:
         self.requests, self._meter, self.keepalive, self.head_only = requests, meter, keepalive, head_only
         self.late_ns, self.plan_ns, self.send_ns = meter.late_ns, meter.plan_ns, meter.send_ns
-        self.errors = meter.errors
+        self.no_answer = meter.no_answer
         self.codes = [meter.codes[number] for number in target_numbers]  # of each request; several may share one
         self.draining = False  # nothing more will be submitted: tell `on_quiet` when nothing is under way any more
         self.on_quiet: Callable[[], None] = lambda: None
@@ -64,7 +65,7 @@ class Pool:
                 return
         # none is idle, so every open connection has a request under way
         if len(self._all) + len(self._waiting) >= self._limits.max_in_flight:
-            self._meter.dropped["in_flight"] += 1
+            self._meter.drop("in_flight", BACKLOG_NS)  # the wait that it is refused: 0 would make a distribution better
             return
         self._waiting.append((due_ns, request))
         self._dial_more()
@@ -138,8 +139,8 @@ class Pool:
                 connection.close()
 
     def _drop(self, reason: str) -> None:
-        self._waiting.popleft()
-        self._meter.dropped[reason] += 1
+        due_ns, _ = self._waiting.popleft()
+        self._meter.drop(reason, monotonic_ns() - due_ns)
         if self.draining and self.quiet:
             self.on_quiet()
 
