@@ -20,6 +20,7 @@ from trafficgen.send.response import (
 CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n"
+FOLDS = [b"", b"\r\n folded", b"\n\t\tfolded: once\r\n more"]
 INTERIMS = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
 RESPONSES = [
     pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, True, id="length"),
@@ -34,6 +35,25 @@ RESPONSES = [
     pytest.param(INTERIMS + b"HTTP/1.1 204 X\r\n\r\n", 204, True, id="interim"),
     pytest.param(b"HTTP/1.1 200 OK\r\n" + CHUNKS + b"\r\n", 200, True, id="chunked"),
     pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n" + CHUNKS + b"Trailer: y\r\n\r\n", 200, True, id="trailer"),
+    pytest.param(b"HTTP/1.1 200 OK\nContent-Length: 5\n\n\r\n\r\n.", 200, True, id="lf-alone"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 1\n\r\nx", 200, True, id="lf-and-crlf"),
+    pytest.param((b"HTTP/1.1 200 OK\n" + CHUNKS + b"T: y\n\n").replace(b"\r", b""), 200, True, id="lf-chunks"),
+    pytest.param((INTERIMS + b"HTTP/1.1 204 X\r\n\r\n").replace(b"\r", b""), 204, True, id="lf-interim"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nX: a;\r\n\tb\r\nContent-Length: 1\r\n\r\nx", 200, True, id="folded"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length:\r\n  1\r\n\r\nx", 200, True, id="folded-length"),
+    pytest.param(b"HTTP/1.1 200 OK\nConnection: x,\n close\nContent-Length: 0\n\n", 200, False, id="folded-close"),
+    pytest.param(b"HTTP/1.1 200 OK\r\n lost: x\r\nContent-Length: 1\r\n\r\nx", 200, True, id="folded-status"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\nx", 200, True, id="blank-before-colon"),
+    pytest.param(b"HTTP/1.1\t 200  OK\r\nContent-Length:\t1 \r\n\r\nx", 200, True, id="other-blanks"),
+    pytest.param(b"HTTP/1.7 200 OK\r\nContent-Length: 1\r\n\r\nx", 200, True, id="1.7"),
+    pytest.param(b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", 200, True, id="a-blank-line-before"),
+    pytest.param(b"HTTP/1.1 200 X\nContent-Length: 1, 01\ncontent-length: 1\n\nx", 200, True, id="same-lengths"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"0" * 30 + b"1\r\n\r\nx", 200, True, id="zeros"),
+    pytest.param(b"HTTP/1.1 200 X\nTransfer-Encoding: identity\nContent-Length: 1\n\nx", 200, True, id="identity"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: , chunked,\r\n\r\n0\r\n\r\n", 200, True, id="empty-members"),
+    pytest.param(CHUNKED_HEAD + b"00000000000000000001 ;x\r\ny\r\n000\r\n\r\n", 200, True, id="chunk-zeros"),
+    pytest.param(CHUNKED_HEAD.replace(b"1.1", b"1.0") + b"0\r\n\r\n", 200, False, id="1.0-chunked"),
+    pytest.param(b"HTTP/1.1 200 \xe9\xff\r\nX: \xff\r\nContent-Length: 1\r\n\r\nx", 200, True, id="not-ascii"),
 ]
 
 
@@ -98,7 +118,10 @@ def test_the_answer_to_head_has_no_body():
         b"HTTP/1.1 0xx OK\r\n\r\n",
         b"HTTP/1.1 099 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\n: 1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nxx",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -161,3 +184,47 @@ def test_no_bytes_break_the_reader(noise):
 )
 def test_the_head_tells_the_framing(head, want):
     assert parse_head(head) == want
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"\r\n\r\n\r\n",
+        b"HTP/1.1 200",
+        b"HTTP/1.1 200 OK\rContent-Length: 2\r\rok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\rX: y",
+        b"HTTP/1.1 okay\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nok, there it is\r\n",
+        b"HTTP/1.1 200 OK\nok\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n: x\r\n",
+        CHUNKED_HEAD + b"x",
+        CHUNKED_HEAD + b"\r\n",
+        CHUNKED_HEAD + b"1\rx\r0",
+        CHUNKED_HEAD + b"1 1\r\n",
+        CHUNKED_HEAD + b"1\r\nxy",
+    ],
+)
+def test_what_cannot_become_a_response_is_malformed_at_once(start):
+    """Without waiting for the end of a head that never comes, which would be a timeout: whole and byte by byte."""
+    with pytest.raises(MalformedResponseError):
+        ResponseReader().feed(start)
+    bytewise = ResponseReader()
+    pieces = (bytewise.feed(start[at : at + 1]) for at in range(len(start)))
+    with pytest.raises(MalformedResponseError):
+        any(pieces)
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([case.values for case in RESPONSES]),
+    st.lists(st.tuples(st.sampled_from([b"X-A: b", b"Set-Cookie: c=d; e", b"Via: \xff"]), st.sampled_from(FOLDS))),
+    st.sampled_from([b"\r\n", b"\n"]),
+)
+def test_headers_that_frame_nothing_change_nothing(case, more, newline):
+    raw, code, keepalive = case
+    start, _, rest = raw.rpartition(b"\nHTTP/1.") if raw.startswith(INTERIMS) else (b"", b"", raw)
+    line_end = rest.index(b"\n") + 1
+    added = b"".join(header + fold + newline for header, fold in more)
+    reader = ResponseReader()
+    assert reader.feed(start + _ + rest[:line_end] + added + rest[line_end:])
+    assert (reader.head.code, reader.head.keepalive, reader.surplus) == (code, keepalive, False)

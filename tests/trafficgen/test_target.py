@@ -1,10 +1,13 @@
 """Reaching a target: addresses, permission, TLS."""
 
 import asyncio
+import os
 import shutil
 import ssl
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foundation.errors import ConfigError
 from trafficgen.config import LoadConfig
@@ -105,6 +108,22 @@ def test_a_request_is_framed():
         b"Accept: */*", b"Content-Length: 2", b"User-Agent: tidewatch-trafficgen", b"X-Y: z", b"host: b"
     ]  # fmt: skip
     assert body == b"12"
+
+
+@given(st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"])))
+def test_a_header_is_sent_as_it_was_given(value):
+    head = encode(parse_url("http://a/"), "/", headers={"X-Name": value})
+    assert f"X-Name: {value}\r\n".encode() in head
+
+
+def test_bytes_that_are_not_utf_8_are_sent_as_they_were_typed():
+    typed = b"Latin-1: \xe9"
+    assert b"X-Name: " + typed in encode(parse_url("http://a/"), "/", headers={"X-Name": os.fsdecode(typed)})
+
+
+def test_half_a_character_is_refused():
+    with pytest.raises(ConfigError, match="cannot be sent as UTF-8"):
+        encode(parse_url("http://a/"), "/", headers={"X-Name": "\ud800"})
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,8 @@ class Connection(asyncio.Protocol):
             if 0 < end < _CACHED_HEAD_BYTES:
                 try:
                     code, length, keepalive = parse_head(data[:end])
-                except MalformedResponseError as exc:
-                    self.give_up(exc.reason)
+                except MalformedResponseError:  # or a head that ended before: the reader has the last word
+                    self._read(data)
                     return
                 if len(data) == end + 4 + length:
                     self._answered(code, keepalive)

@@ -60,7 +60,10 @@ def encode(
     body: bytes = b"",
     keepalive: bool = True,
 ) -> bytes:
-    """One request, complete. Raises ConfigError for what would break the framing."""
+    """One request, complete; text as UTF-8, bytes of the command line that are none as they are.
+
+    Raises ConfigError for what would break the framing, or cannot be sent unchanged.
+    """
     if not _TOKEN.match(method):
         raise ConfigError(f"--method: {method!r} is not a method; write GET, HEAD, POST, ...")
     fields = {"Host": url.authority, "User-Agent": USER_AGENT, "Accept": "*/*"}
@@ -76,4 +79,9 @@ def encode(
             raise ConfigError(f"--header: {name!r} is not a header; write 'Name: value'")
     lines = [f"{n}: {v}" for n, v in fields.items() if n.lower() not in own]
     lines += [f"{n}: {v}" for n, v in headers.items()]
-    return "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode("latin-1", "replace") + body
+    text = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])
+    try:
+        return text.encode("utf-8", "surrogateescape") + body
+    except UnicodeEncodeError as exc:
+        bad = exc.object[exc.start : exc.end]
+        raise ConfigError(f"a request cannot be sent as UTF-8: {bad!r} is half a character") from exc
