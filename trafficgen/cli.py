@@ -56,8 +56,6 @@ def cli(context: click.Context, /, **options: Any) -> None:
         if any(context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE for name in options):
             raise ConfigError(f"give the options after the subcommand: trafficgen {context.invoked_subcommand} --help")
         return
-    if options["url"] is None:
-        raise ConfigError("--url is missing; write trafficgen --url http://127.0.0.1:8080/ --rps 100, or see --help")
     from trafficgen.command import run_config
     from trafficgen.options import load_config
 

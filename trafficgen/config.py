@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from trafficgen.plan.arrivals import ArrivalMode
 from trafficgen.plan.mix import Fault, Shares
 from trafficgen.plan.plan import Phase
+from trafficgen.targets.target import TargetSet
 
 OnBehind: TypeAlias = Literal["catchup", "drop"]
 
@@ -29,12 +30,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadConfig:
-    """A run. Without `mix` every request goes to the path of `url`."""
+    """A run. Without `mix` every request goes to a target by its weight, or to the path of `url`."""
 
     url: str
     phases: tuple[Phase, ...]
     _: KW_ONLY
     mix: Shares | None = None
+    targets: TargetSet | None = None  # what the names in the mix are that are not paths
     faults: tuple[Fault, ...] = ()
     repeat: bool = False
     arrival: ArrivalMode = "even"

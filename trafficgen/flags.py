@@ -71,6 +71,11 @@ plan_options = _stack(
         "--arrival", type=click.Choice(["even", "poisson"]), default="even", help="Even gaps, or a Poisson process."
     ),
     click.option("--mix", help="Weighted paths, such as '/=90,/fail=8,/missing=2'. Without it: the path of the URL."),
+    click.option(
+        "--targets",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="A file of targets with methods, weights, headers, bodies and templates: YAML, CSV, or vegeta's form.",
+    ),
     click.option("--duration", type=LENGTH, help="Endless without."),
     click.option(
         "--seed", type=click.IntRange(0), help="Makes all random draws repeatable. Random without; always reported."
@@ -140,7 +145,12 @@ target_options = _stack(
     ),
     click.option("--keepalive/--no-keepalive", default=True, help="Reuse connections, or make one for each request."),
     click.option("--method", default="GET", show_default=True),
-    click.option("--header", "headers", multiple=True, help="'Name: value'; may be given again."),
+    click.option(
+        "--header",
+        "headers",
+        multiple=True,
+        help="'Name: value', secrets as '${env:NAME}', '${file:PATH}'; or @FILE with a header a line. Repeatable.",
+    ),
     click.option(
         "--body", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file sent with each request."
     ),

@@ -1,11 +1,13 @@
 """Flags to configuration. Everything that can be wrong with them is told here, before anything is sent."""
 
+import os
 import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from foundation.errors import ConfigError
+from foundation.secret import shown_url
 from trafficgen.config import Limits, LoadConfig
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.mix import parse_mix
@@ -14,6 +16,9 @@ from trafficgen.plan.plan import CurvePlan, Phase
 from trafficgen.plan.replay import ReplayPlan, make_replay
 from trafficgen.scenario.scenario import Scenario, read_scenario
 from trafficgen.send.request import parse_url
+from trafficgen.targets.headers import read_headers
+from trafficgen.targets.read import read_targets
+from trafficgen.targets.target import TargetSet
 
 MAX_SPEED = 1e6  # of a replay
 PREVIEW_S = 60.0  # of a plan without end
@@ -21,15 +26,38 @@ PREVIEW_S = 60.0  # of a plan without end
 
 def load_config(options: dict[str, Any]) -> LoadConfig:
     """The run that the flags tell. Raises ConfigError."""
-    mix = options["mix"]
+    mix, targets = options["mix"], chosen_targets(options)
     return LoadConfig(
-        url=options["url"],
+        url=chosen_url(options["url"], targets),
         phases=(phase(options),),
         mix=None if mix is None else parse_mix(mix),
+        targets=targets,
         arrival=options["arrival"],
         seed=options["seed"],
         **target_settings(options),
     )
+
+
+def chosen_targets(options: dict[str, Any]) -> TargetSet | None:
+    """The set of `--targets`. Raises ConfigError, also for flags that say the same thing."""
+    if options["targets"] is None:
+        return None
+    for name, given in (("--mix", options["mix"]), ("--body", options.get("body"))):
+        if given is not None:
+            raise ConfigError(f"{name}: with --targets, the file has it: remove one of them")
+    if options.get("method", "GET") != "GET":
+        raise ConfigError("--method: with --targets, the file has it: remove one of them")
+    return read_targets(options["targets"], os.environ)
+
+
+def chosen_url(url: str | None, targets: TargetSet | None) -> str:
+    """`--url`, or where the targets are. Raises ConfigError when neither says it, or they differ."""
+    origin = targets.origin if targets else None
+    if url is None and origin is None:
+        raise ConfigError("--url is missing; write trafficgen --url http://127.0.0.1:8080/ --rps 100, or see --help")
+    if url is not None and origin is not None and parse_url(url).origin != parse_url(origin).origin:
+        raise ConfigError(f"--url: {shown_url(url)} differs from {origin}, where the file has its targets")
+    return url or f"{origin}/"
 
 
 def scenario_config(scenario: Scenario, options: dict[str, Any]) -> LoadConfig:
@@ -73,7 +101,9 @@ def preview_plan(options: dict[str, Any]) -> CurvePlan:
         phases = (*first, last if last.duration_s else replace(last, duration_s=PREVIEW_S))
         arrival, faults = scenario.arrival, scenario.faults
     else:
+        targets = chosen_targets(options)
         mix = parse_mix(options["mix"]) if options["mix"] is not None else (("/", 1.0),)
+        mix = targets.shares() if targets else mix
         one = phase(options)
         phases = (one if one.duration_s else replace(one, duration_s=PREVIEW_S),)
         arrival, faults = options["arrival"], ()
@@ -95,7 +125,7 @@ def target_settings(options: dict[str, Any]) -> dict[str, Any]:
         "on_behind": options["on_behind"],
         "keepalive": options["keepalive"],
         "method": options["method"].upper(),
-        "headers": dict(_header(text) for text in options["headers"]),
+        "headers": read_headers(options["headers"], os.environ),
         "body": _body(options["body"]),
         "unix_socket": options["unix_socket"],
         "insecure": options["insecure"],
@@ -121,13 +151,6 @@ def check_jitter(jitter: float) -> float:
     if not 0 <= jitter <= 1:
         raise ConfigError(f"--jitter: {jitter:g}; it must be a number from 0 to 1")
     return jitter
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon:
-        raise ConfigError("--header: expected 'Name: value', got text without a colon")
-    return name.strip(), value.strip()
 
 
 def _body(path: Path | None) -> bytes:

@@ -11,6 +11,7 @@ from foundation.errors import TidewatchError, ungrouped
 from foundation.secret import shown_url
 from trafficgen.config import LoadConfig
 from trafficgen.meter.meter import Meter
+from trafficgen.plan.catalogue import PATHS_ALONE
 from trafficgen.plan.plan import CurvePlan, Plan
 from trafficgen.report.report import Report, make_report
 from trafficgen.send.crew import Crew
@@ -127,7 +128,14 @@ def make_run(config: LoadConfig, plan: Plan | None = None) -> Run:
 
 def make_plan(config: LoadConfig, seed: int) -> CurvePlan:
     """The plan of `config`."""
-    mix = config.mix or ((parse_url(config.url).path, 1.0),)
+    targets = config.targets
+    base = targets.shares() if targets else ((parse_url(config.url).path, 1.0),)
     return CurvePlan(
-        phases=config.phases, mix=mix, seed=seed, faults=config.faults, arrival=config.arrival, repeat=config.repeat
+        phases=config.phases,
+        mix=config.mix or base,
+        seed=seed,
+        catalogue=targets.catalogue() if targets else PATHS_ALONE,
+        faults=config.faults,
+        arrival=config.arrival,
+        repeat=config.repeat,
     )

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from trafficgen.plan.arrivals import ArrivalMode, Arrivals, Even, Poisson
+from trafficgen.plan.catalogue import PATHS_ALONE, Catalogue
 from trafficgen.plan.curve import Segment, modulate, until
 from trafficgen.plan.jitter import JitterMode, draws, stepwise
 from trafficgen.plan.mix import Chooser, Fault, Shares, with_faults
@@ -29,7 +30,7 @@ class Chunk(NamedTuple):
 
     segment: Segment  # its rate is the planned rate of all workers together
     due_ns: list[int]  # on the clock of the run's `start_ns`, ascending
-    requests: list[int]  # their numbers in `Plan.requests`
+    requests: list[int]  # their numbers in `Plan.requests`; see `Plan.numbered`
     phase: str
 
 
@@ -37,12 +38,20 @@ class Plan(Protocol):
     """What the engine needs to know of a plan, be it computed or read from a log."""
 
     @property
+    def seed(self) -> int:
+        """What all draws come from."""
+
+    @property
+    def numbered(self) -> bool:
+        """Whether requests of one kind differ; `Chunk.requests` has n x len(`requests`) + kind for request n then."""
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """What the metrics call the targets."""
 
     @property
     def requests(self) -> tuple[str, ...]:
-        """The paths of all different requests, in the order of the numbers in `Chunk.requests`."""
+        """All kinds of requests, by name or by path, in the order of the numbers in `Chunk.requests`."""
 
     @property
     def target_numbers(self) -> tuple[int, ...]:
@@ -91,25 +100,37 @@ class CurvePlan:
     mix: Shares
     seed: int
     _: KW_ONLY
+    catalogue: Catalogue = PATHS_ALONE  # of the names in the mixes that are not paths
     faults: tuple[Fault, ...] = ()  # times since the start of the run, or of each round
     arrival: ArrivalMode = "even"
     repeat: bool = False
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Every path of the run's mix, the phases' mixes and the faults, each once."""
-        mixes = [self.mix, *(p.mix for p in self.phases if p.mix), *(f.shares for f in self.faults)]
-        return tuple(dict.fromkeys(path for mix in mixes for path, _ in mix))
+        """The labels of the catalogue, then every path of the mixes of the run, its phases and faults, each once."""
+        return (*self.catalogue.labels, *self._paths)
 
     @property
     def requests(self) -> tuple[str, ...]:
-        """One path for each target."""
-        return self.targets
+        """The kinds of the catalogue, then the paths."""
+        return (*self.catalogue.kinds, *self._paths)
 
     @property
     def target_numbers(self) -> tuple[int, ...]:
-        """Each request is a target of its own."""
-        return tuple(range(len(self.targets)))
+        """The catalogue's; each path is a target of its own."""
+        first = len(self.catalogue.labels)
+        return (*self.catalogue.label_numbers, *range(first, first + len(self._paths)))
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the catalogue has kinds whose requests differ."""
+        return self.catalogue.numbered
+
+    @property
+    def _paths(self) -> tuple[str, ...]:
+        mixes = [self.mix, *(p.mix for p in self.phases if p.mix), *(f.shares for f in self.faults)]
+        known = set(self.catalogue.kinds)
+        return tuple(dict.fromkeys(path for mix in mixes for path, _ in mix if path not in known))
 
     @property
     def phase_names(self) -> tuple[str, ...]:
@@ -132,17 +153,20 @@ class CurvePlan:
         rate_seed, arrival_seed, mix_seed = np.random.SeedSequence(self.seed).spawn(3)
         mix_rng = np.random.default_rng(mix_seed)
         arrivals: Arrivals = Poisson(np.random.default_rng(arrival_seed)) if self.arrival == "poisson" else Even()
-        number = 0
+        number, kinds, numbered = 0, len(self.requests), self.numbered
         for phase, segment, chooser in self._cells(np.random.default_rng(rate_seed)):
             due = segment.when(arrivals.within(segment.area()))
             targets = chooser.choose(mix_rng.random(len(due)))
             mine = slice((worker - number) % workers, None, workers)
+            requests = targets[mine]
+            if numbered:
+                requests = requests + np.arange(number, number + len(due))[mine] * kinds
             number += len(due)
             due_ns = np.rint(due[mine] * 1e9).astype(np.int64) + start_ns
-            yield Chunk(segment, due_ns.tolist(), targets[mine].tolist(), phase.name)
+            yield Chunk(segment, due_ns.tolist(), requests.tolist(), phase.name)
 
     def _cells(self, rng: np.random.Generator) -> Iterator[tuple[Phase, Segment, Chooser]]:
-        numbers = {path: number for number, path in enumerate(self.targets)}
+        numbers = {name: number for number, name in enumerate(self.requests)}
         choosers: dict[Shares, Chooser] = {}
         for phase, round_start, start in self._turns():
             for cell in _cut(phase.segments(rng), [edge - start for edge in self._fault_edges()]):

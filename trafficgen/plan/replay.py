@@ -13,12 +13,11 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
+from trafficgen.plan.catalogue import MAX_NAMED, OTHER, route
 from trafficgen.plan.curve import Floats, Line, Segment
 from trafficgen.plan.logread import Recording
 from trafficgen.plan.plan import CELL_REQUESTS, CELL_S, Chunk
 
-MAX_TARGETS = 50  # routes that become values of the label `target`; the rare ones share "other"
-OTHER = "other"
 PHASE = "replay"
 
 
@@ -36,6 +35,11 @@ class ReplayPlan:
     loop: bool = False
     limit_s: float | None = None  # --duration
     seed: int = 0
+
+    @property
+    def numbered(self) -> bool:
+        """No: all GETs of one path are the same."""
+        return False
 
     @property
     def phase_names(self) -> tuple[str, ...]:
@@ -113,12 +117,7 @@ def _targets(paths: tuple[str, ...], numbers: npt.NDArray[np.uint32]) -> tuple[t
     counts: Counter[str] = Counter()
     for path, uses in zip(paths, np.bincount(numbers, minlength=len(paths)).tolist(), strict=True):
         counts[route(path)] += uses
-    common = [name for name, _ in counts.most_common(MAX_TARGETS)]
-    targets = (*common, OTHER) if len(counts) > MAX_TARGETS else tuple(common)
+    common = [name for name, _ in counts.most_common(MAX_NAMED)]
+    targets = (*common, OTHER) if len(counts) > MAX_NAMED else tuple(common)
     number_of = {name: number for number, name in enumerate(targets)}
     return targets, tuple(number_of.get(route(path), len(targets) - 1) for path in paths)
-
-
-def route(path: str) -> str:
-    """The path without its query."""
-    return path.partition("?")[0]

@@ -4,6 +4,7 @@ It is the hot path: no Task, no Future and no timer for a request, nothing looke
 """
 
 import asyncio
+from collections.abc import Sequence
 from os import write
 from time import monotonic_ns
 from typing import Protocol, cast
@@ -16,13 +17,13 @@ _CACHED_HEAD_BYTES = 4096  # only heads below this are remembered, so that no se
 class Owner(Protocol):
     """What a connection needs of the pool it belongs to; lists and counts are written to, not read."""
 
-    requests: list[bytes]
+    requests: Sequence[bytes]  # by number
     head_only: bool  # answers have no body: the method is HEAD
     keepalive: bool
     late_ns: list[int]  # of each request sent: how long after it was due
     plan_ns: list[int]  # of each request answered or given up: how long after it was due
     send_ns: list[int]  # of each request answered or given up: how long after it was sent
-    codes: list[dict[int, int]]  # of each request: answers by status code
+    codes: Sequence[dict[int, int]]  # of each request: answers by status code
     no_answer: dict[str, int]  # requests given up, by reason
 
     def joined(self, connection: "Connection") -> None:

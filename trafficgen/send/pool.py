@@ -14,6 +14,7 @@ from typing import TypeAlias
 from trafficgen.config import Limits
 from trafficgen.meter.meter import Meter
 from trafficgen.send.connection import Connection
+from trafficgen.send.rendered import Cyclic
 
 BACKLOG_NS = 1_000_000_000
 # Servers close idle connections after 5 s (Node, Apache) to 75 s (nginx, aiohttp). Ours close first: a request written
@@ -30,19 +31,21 @@ class Pool:
 
     def __init__(
         self,
-        requests: list[bytes],
+        requests: Sequence[bytes],
         dial: Dial,
         limits: Limits,
         meter: Meter,
         *,
         target_numbers: Sequence[int],
+        numbered: bool = False,
         keepalive: bool,
         head_only: bool,
     ) -> None:
         self.requests, self._meter, self.keepalive, self.head_only = requests, meter, keepalive, head_only
         self.late_ns, self.plan_ns, self.send_ns = meter.late_ns, meter.plan_ns, meter.send_ns
         self.no_answer = meter.no_answer
-        self.codes = [meter.codes[number] for number in target_numbers]  # of each request; several may share one
+        codes = [meter.codes[number] for number in target_numbers]  # of each kind of request; several may share one
+        self.codes: Sequence[dict[int, int]] = Cyclic(codes) if numbered else codes
         self.draining = False  # nothing more will be submitted: tell `on_quiet` when nothing is under way any more
         self.on_quiet: Callable[[], None] = lambda: None
         self._dial, self._limits, self._closed = dial, limits, False

@@ -24,6 +24,11 @@ class Url:
     tls: bool
 
     @property
+    def origin(self) -> tuple[bool, str, int]:
+        """What two URLs of one server have in common."""
+        return self.tls, self.host, self.port
+
+    @property
     def authority(self) -> str:
         """`host` or `host:port` as the Host header has it."""
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -5,7 +5,8 @@ from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import Plan
 from trafficgen.send.engine import Engine, Pace
 from trafficgen.send.pool import BACKLOG_NS, Pool
-from trafficgen.send.request import encode, parse_url
+from trafficgen.send.rendered import make_requests
+from trafficgen.send.request import parse_url
 from trafficgen.send.target import Target, wait_reachable
 
 
@@ -17,17 +18,7 @@ class Worker:
     def __init__(self, config: LoadConfig, plan: Plan, *, number: int = 0, of: int = 1) -> None:
         self._config, self._plan, self._number, self._of = config, plan, number, of
         url = parse_url(config.url)
-        self._requests = [
-            encode(
-                url,
-                path,
-                method=config.method,
-                headers=config.headers,
-                body=config.body,
-                keepalive=config.keepalive,
-            )
-            for path in plan.requests
-        ]
+        self._requests = make_requests(config, plan, url)
         self._limits = config.limits.divided(of)
         self.meter = Meter(plan.targets)
         self._target = Target(
@@ -57,6 +48,7 @@ class Worker:
             self._limits,
             self.meter,
             target_numbers=self._plan.target_numbers,
+            numbered=self._plan.numbered,
             keepalive=self._config.keepalive,
             head_only=self._config.method == "HEAD",
         )

@@ -1,0 +1,125 @@
+"""What goes over the wire for each request of a plan: the same bytes, or rendered with the request's own values."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import TypeVar, overload
+
+from trafficgen.config import LoadConfig
+from trafficgen.plan.plan import Plan
+from trafficgen.send.request import Url, encode
+from trafficgen.targets.places import Encoder, in_body, in_header, in_path, whole_path
+from trafficgen.targets.read import content_type
+from trafficgen.targets.target import Target
+from trafficgen.targets.template import Cell, Template
+from trafficgen.targets.values import Maker, Tables, base_of, maker
+
+T = TypeVar("T")
+
+
+class Cyclic(Sequence[T]):
+    """Items by numbers that go on: `number` is item `number % len`."""
+
+    def __init__(self, items: Sequence[T]) -> None:
+        self._items, self._count = items, len(items)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, number: int) -> T: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[T]: ...
+    def __getitem__(self, number: int | slice) -> T | Sequence[T]:
+        """The item of a number."""
+        return self._items[number % self._count] if isinstance(number, int) else self._items[number]
+
+
+class Rendered(Sequence[bytes]):
+    """The bytes of request n of a kind, by n x kinds + kind."""
+
+    def __init__(self, kinds: Sequence[bytes | Callable[[int], bytes]]) -> None:
+        self._kinds, self._count = kinds, len(kinds)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, number: int) -> bytes: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, number: int | slice) -> bytes | Sequence[bytes]:
+        """The request of a number."""
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(self._count))]
+        request, kind = divmod(number, self._count)
+        made = self._kinds[kind]
+        return made if isinstance(made, bytes) else made(request)
+
+
+def make_requests(config: LoadConfig, plan: Plan, url: Url) -> Sequence[bytes]:
+    """Every request of the plan. Raises ConfigError for a path or header that can't be sent."""
+    known = {target.name: target for target in config.targets.targets} if config.targets else {}
+    tables: Tables = config.targets.tables if config.targets else {}
+    renderer = _Renderer(config, url, base_of(plan.seed), tables)
+    kinds = [renderer.kind(known[name]) if name in known else renderer.plain(name) for name in plan.requests]
+    if plan.numbered:
+        return Rendered(kinds)
+    return [kind for kind in kinds if isinstance(kind, bytes)]
+
+
+class _Renderer:
+    """Targets to bytes, or to what renders them."""
+
+    def __init__(self, config: LoadConfig, url: Url, base: int, tables: Tables) -> None:
+        self._config, self._url, self._base, self._tables = config, url, base, tables
+        self._places: Iterator[int] = count(1)  # of all fields, in the order of the file
+
+    def plain(self, path: str) -> bytes:
+        """A request to a path alone, as the flags describe it."""
+        config = self._config
+        return encode(
+            self._url,
+            path,
+            method=config.method,
+            headers=config.headers,
+            body=config.body,
+            keepalive=config.keepalive,
+        )
+
+    def kind(self, target: Target) -> bytes | Callable[[int], bytes]:
+        """The request of a target, under the headers of the flags."""
+        own = {name.lower() for name, _ in target.headers}
+        common = {name: value for name, value in self._config.headers.items() if name.lower() not in own}
+        first: Encoder = whole_path if target.path and isinstance(target.path[0], Cell) else in_path
+        path = self._text(target.path, in_path, first)
+        headers = [(name, self._text(value, in_header)) for name, value in target.headers]
+        body: Callable[[int], bytes] = _same(target.body) if isinstance(target.body, bytes) else self._body(target)
+        url, method, keepalive = self._url, target.method, self._config.keepalive
+
+        def render(number: int) -> bytes:
+            values = common | {name: value(number) for name, value in headers}
+            return encode(url, path(number), method=method, headers=values, body=body(number), keepalive=keepalive)
+
+        return render(0) if target.fixed else render
+
+    def _body(self, target: Target) -> Callable[[int], bytes]:
+        assert isinstance(target.body, tuple)
+        text = self._text(target.body, in_body(content_type(target.headers)))
+        return lambda number: text(number).encode()
+
+    def _text(self, template: Template, encoder: Encoder, first: Encoder | None = None) -> Maker:
+        """What makes the text of a template; its first part may be written in another way."""
+        parts = [self._part(part, (first or encoder) if at == 0 else encoder) for at, part in enumerate(template)]
+        if len(parts) == 1:
+            return parts[0]
+        return lambda number: "".join([part(number) for part in parts])
+
+    def _part(self, part: object, encoder: Encoder) -> Maker:
+        if isinstance(part, str):
+            return lambda _number: part
+        make = maker(part, base=self._base, place=next(self._places), tables=self._tables)  # type: ignore[arg-type]
+        return lambda number: encoder(make(number))
+
+
+def _same(content: bytes) -> Callable[[int], bytes]:
+    return lambda _number: content

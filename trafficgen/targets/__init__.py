@@ -1,0 +1,1 @@
+"""Requests that differ: files of targets with templates, and the values that are drawn for them."""

@@ -1,0 +1,191 @@
+"""`--targets FILE` and all that it names (bodies, data, secrets) as a set of targets, checked before anything is sent.
+
+Paths of files are relative to the folder of the targets.
+"""
+
+import base64
+import binascii
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from foundation.config import read_text
+from foundation.errors import ConfigError, in_words
+from foundation.regular import read_start
+from trafficgen.targets.csv_form import parse_csv
+from trafficgen.targets.data import read_columns
+from trafficgen.targets.described import BodyText, Described
+from trafficgen.targets.headers import secret_text
+from trafficgen.targets.places import Encoder, in_body, in_header, in_path, whole_path
+from trafficgen.targets.target import (
+    MAX_BODY_BYTES,
+    MAX_TARGETS,
+    Target,
+    TargetSet,
+    check_fields,
+    check_headers,
+    check_name,
+    default_name,
+    read_method,
+    read_path,
+)
+from trafficgen.targets.template import Cell, Secret, Template, joined, parse_template
+from trafficgen.targets.vegeta_form import parse_vegeta
+from trafficgen.targets.yaml_form import parse_yaml
+
+MAX_BODIES_BYTES = 256 << 20  # of one file of targets
+_FORMS: dict[str, Callable[[str, str], list[Described]]] = {".yml": parse_yaml, ".yaml": parse_yaml, ".csv": parse_csv}
+
+
+def read_targets(path: Path, environment: Mapping[str, str]) -> TargetSet:
+    """The targets of a YAML (.yml, .yaml), CSV (.csv) or vegeta file (any other name). Raises ConfigError."""
+    if path.suffix.lower() == ".har":
+        raise ConfigError(f"{path}: a recording of a browser: make targets of it with trafficgen import-har {path}")
+    text = read_text(path, "is this a file of targets?")
+    described = _FORMS.get(path.suffix.lower(), parse_vegeta)(text, str(path))
+    if not described:
+        raise ConfigError(f"{path}: no target in it; write at least one, for example GET /")
+    if len(described) > MAX_TARGETS:
+        raise ConfigError(
+            f"{path}: {len(described):,} targets; at most {MAX_TARGETS:,}; take paths from a CSV file of data"
+        )
+    reader = _Reader(path.parent, environment)
+    targets = _named([reader.target(one) for one in described])
+    if not any(target.weight for target in targets):
+        raise ConfigError(f"{path}: no weight above 0")
+    return TargetSet(targets=targets, origin=_one_origin(reader.origins), tables=_read_tables(targets, path.parent))
+
+
+class _Reader:
+    """Descriptions to targets. `origins`: where each was found first."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder, self._environment = folder, environment
+        self._bodies: dict[BodyText, bytes] = {}
+        self.origins: dict[str, str] = {}
+
+    def target(self, one: Described) -> Target:
+        """The target itself. Raises ConfigError."""
+        try:
+            method = read_method(one.method)
+            path, origin = read_path(one.path)
+            if origin:
+                self.origins.setdefault(origin, one.where)
+            headers = check_headers(one.headers)
+            target = Target(
+                name=default_name(method, one.path) if one.name is None else check_name(one.name),
+                where=one.where,
+                path=self._resolved(path, in_path),
+                method=method,
+                weight=one.weight,
+                headers=tuple((name, self._resolved(value, in_header)) for name, value in headers),
+                body=self._body(one.body, content_type(headers)) if one.body else b"",
+            )
+            check_fields(target)
+        except ValueError as exc:
+            raise ConfigError(f"{one.where}: {exc}") from exc
+        return target
+
+    def _resolved(self, template: Template, encode: Encoder) -> Template:
+        """With the secrets in it, which are texts like others from then on. Raises ValueError or ConfigError."""
+        return joined(
+            encode(secret_text(part, self._environment, self._folder)) if isinstance(part, Secret) else part
+            for part in template
+        )
+
+    def _body(self, body: BodyText, kind: str) -> Template | bytes:
+        if body.kind in {"file", "base64"}:
+            return self._bytes(body)
+        text = body.text if body.kind == "text" else _utf8(self._bytes(body), body.text)
+        if len(text.encode()) > MAX_BODY_BYTES:
+            raise ValueError(f"a body above {MAX_BODY_BYTES >> 20} MiB")
+        return self._resolved(parse_template(text), in_body(kind))
+
+    def _bytes(self, body: BodyText) -> bytes:
+        """The content of a file, or the decoded base64; each is read once. Raises ValueError."""
+        if body not in self._bodies:
+            self._bodies[body] = _decoded(body.text) if body.kind == "base64" else _content(self._folder / body.text)
+            if sum(map(len, self._bodies.values())) > MAX_BODIES_BYTES:
+                raise ValueError(f"bodies above {MAX_BODIES_BYTES >> 20} MiB together")
+        return self._bodies[body]
+
+
+def content_type(headers: Iterable[tuple[str, Template]]) -> str:
+    """The type of a body; empty where no header says it as a plain text."""
+    for name, value in headers:
+        if name.lower() == "content-type" and value and isinstance(value[0], str):
+            return value[0]
+    return ""
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = read_start(path, MAX_BODY_BYTES + 1)
+    except OSError as exc:
+        raise ValueError(f"{path}: {in_words(exc)}") from exc
+    if len(content) > MAX_BODY_BYTES:
+        raise ValueError(f"{path}: larger than {MAX_BODY_BYTES >> 20} MiB")
+    return content
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except binascii.Error as exc:
+        raise ValueError(f"body_base64: {exc}") from exc
+
+
+def _utf8(content: bytes, name: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"{name}: not UTF-8 text (byte {exc.start})") from exc
+
+
+def _named(targets: list[Target]) -> tuple[Target, ...]:
+    """The same with distinct names: those that are the same by default get numbers."""
+    seen: Counter[str] = Counter()
+    found = []
+    for target in targets:
+        seen[target.name] += 1
+        count = seen[target.name]
+        found.append(target if count == 1 else replace(target, name=f"{target.name}#{count}"))
+    names = Counter(target.name for target in found)
+    for target in found:
+        if names[target.name] > 1:
+            raise ConfigError(f"{target.where}: the name {target.name} is given twice")
+    return tuple(found)
+
+
+def _one_origin(origins: Mapping[str, str]) -> str | None:
+    """The one origin of all targets; `origins`: where each was found first. Raises ConfigError."""
+    if len(origins) < 2:
+        return next(iter(origins), None)
+    first, second, *_ = origins
+    raise ConfigError(f"{origins[second]}: {second}, after {first}: expected one scheme, host and port for a run")
+
+
+def _read_tables(targets: Iterable[Target], folder: Path) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The data of all templates. Raises ConfigError for values that cannot stand where they are used, too."""
+    columns: dict[str, dict[str, None]] = {}
+    for target in targets:
+        for cell in target.cells():
+            columns.setdefault(cell.file, {})[cell.column] = None
+    tables = {file: read_columns(folder / file, list(wanted)) for file, wanted in columns.items()}
+    checked: set[tuple[str, str, Encoder]] = set()
+    for target in targets:
+        uses = [(one, in_header) for _, value in target.headers for one in value]
+        for one, encode in [*uses, *zip(target.path[:1], [whole_path], strict=True)]:
+            if isinstance(one, Cell) and (one.file, one.column, encode) not in checked:
+                checked.add((one.file, one.column, encode))
+                _check_column(tables[one.file][one.column], encode, f"{folder / one.file}: {one.column}")
+    return tables
+
+
+def _check_column(values: Iterable[str], encode: Encoder, name: str) -> None:
+    for number, value in enumerate(values, 1):
+        try:
+            encode(value)
+        except ValueError as exc:
+            raise ConfigError(f"{name}, row {number}: {exc}") from exc
