@@ -7,6 +7,7 @@ from dashboards.style import Text, query
 MOST = 50  # alerts of one severity in the table
 SEVERITIES = {str(rank): named for rank, named in enumerate(style.SEVERITIES.values(), start=1)}
 TITLES = {system.name: (system.title, style.NEUTRAL) for system in systems.SYSTEMS}
+SYSTEM_PX = 135  # of the longest of the titles
 TO_BOARD = {"Open its board": f"/d/tidewatch-${{__value.raw}}?{style.KEPT}"}
 
 
@@ -23,7 +24,7 @@ def firing_now(chosen: str, *, width: int, height: int) -> style.PanelBuilder:
         query(loudest_first(about(f"bottomk by (severity) ({MOST}, {age})")), instant=True, form="table"),
         columns={
             "severity": style.Column("Severity", states=SEVERITIES, cell=style.PILL, width=75),
-            "system": style.Column("System", states=TITLES, opens=TO_BOARD, width=120),
+            "system": style.Column("System", states=TITLES, opens=TO_BOARD, width=SYSTEM_PX),
             "alertname": style.Column("Alert", runbook=True, width=style.ALERT_PX),
             "Value": style.Column("For", style.AGE, width=style.AGE_PX),
             "about": style.Column("About"),
@@ -31,7 +32,7 @@ def firing_now(chosen: str, *, width: int, height: int) -> style.PanelBuilder:
         sort=(("Severity", False), ("For", False)),
         width=width,
         height=height,
-    )
+    ).links([style.runbooks()])
 
 
 def loudest_first(alerts: str) -> str:

@@ -57,6 +57,13 @@ def measured() -> str:
     return " or ".join(_named(f"group({one.measured})", one.name) for one in SYSTEMS)
 
 
+def titled(vector: str) -> str:
+    """Its series with a label `title`, the system's name for people."""
+    for one in SYSTEMS:
+        vector = f'label_replace({vector}, "title", "{one.title}", "system", "{one.name}")'
+    return vector
+
+
 def state() -> str:
     """The state of each of the six, whether it is there or not."""
     now, seen = measured(), f"last_over_time(({measured()})[{REMEMBERED}:5m])"

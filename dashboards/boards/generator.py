@@ -4,6 +4,7 @@ from dashboards import style
 from dashboards.measures import COUNTED, LOGGED, PLANNED, SENT, SITE, four_lines
 from dashboards.style import Text, query
 
+NOT_NOW = "no load generator is scraped now."
 NOT_ON_THE_SITE = "the site has no access log or no stats page that is read; then what it would show is not known."
 
 
@@ -53,13 +54,15 @@ def board() -> style.Board:
 
 def rate(title: str, expr: str, description: str, may_be_empty: str = "") -> style.PanelBuilder:
     """One of the four measures, as a figure."""
-    return style.stat(Text(title, description, may_be_empty), query(expr, title.lower()), unit="reqps", width=6)
+    return style.stat(
+        Text(title, description, may_be_empty or NOT_NOW), query(expr, title.lower()), unit="reqps", width=6
+    )
 
 
 def share(title: str, part: str, whole: str, description: str, may_be_empty: str = "") -> style.PanelBuilder:
     """What is missing of it in the next measure, as a figure."""
     return style.stat(
-        Text(title, description, may_be_empty),
+        Text(title, description, may_be_empty or NOT_NOW),
         query(f"1 - {part} / ({whole} > 0)", title.lower()),
         unit="percentunit",
         steps=((None, style.INFO), (-0.001, style.GOOD), (0.001, style.WARNING), (0.01, style.BAD)),
@@ -73,6 +76,7 @@ def saturated_now() -> style.PanelBuilder:
         Text(
             "Saturated",
             "Share of the window in which the generator itself was the limit; discard what was measured in it.",
+            NOT_NOW,
         ),
         query(f"max(avg_over_time(trafficgen_saturated{{{SITE}}}[$window]))", "saturated"),
         unit="percentunit",
@@ -153,9 +157,9 @@ def dropped() -> style.PanelBuilder:
         Text(
             "Dropped before they were sent",
             "Planned requests that were never sent, by reason: `behind` is the generator, others are the site.",
-            "nothing was dropped since the run began.",
+            "nothing was dropped in the range.",
         ),
-        query(f"sum by (reason) (rate(trafficgen_dropped_requests_total{{{SITE}}}[$window]))", "{{reason}}"),
+        query(style.rates_of_what_happened(f"trafficgen_dropped_requests_total{{{SITE}}}", "reason"), "{{reason}}"),
         unit="reqps",
         width=8,
     )
@@ -167,9 +171,9 @@ def unanswered() -> style.PanelBuilder:
         Text(
             "Sent and not answered",
             "Requests that were sent and got no answer, by reason: look at the site at this time.",
-            "every request was answered since the run began.",
+            "every request was answered in the range.",
         ),
-        query(f"sum by (reason) (rate(trafficgen_no_answer_requests_total{{{SITE}}}[$window]))", "{{reason}}"),
+        query(style.rates_of_what_happened(f"trafficgen_no_answer_requests_total{{{SITE}}}", "reason"), "{{reason}}"),
         unit="reqps",
         width=8,
     )

@@ -1,7 +1,7 @@
 """The front page: is each system well, since when, what fires, and where to look."""
 
 from dashboards import style, systems
-from dashboards.firing import TITLES, TO_BOARD, firing_now
+from dashboards.firing import SYSTEM_PX, TITLES, TO_BOARD, firing_now
 from dashboards.style import Text, query
 
 TRAFFIC = "sum by (source) (rate({}[$__rate_interval]))"
@@ -47,7 +47,7 @@ def states_now() -> style.PanelBuilder:
         query(systems.since(), instant=True, form="table"),
         query(systems.firing(), instant=True, form="table"),
         columns={
-            "system": style.Column("System", states=TITLES, opens=TO_BOARD),
+            "system": style.Column("System", states=TITLES, opens=TO_BOARD, least=SYSTEM_PX),
             "Value #A": style.Column("State", states=systems.STATES, cell=style.PILL, width=90),
             "Value #B": style.Column("For", style.AGE, width=style.AGE_PX),
             "Value #C": style.Column("Alerts", width=70),
@@ -62,7 +62,7 @@ def states_over_time() -> style.PanelBuilder:
     """When was which system well?"""
     return style.state_timeline(
         Text("Systems over time", "One band a system, in the state that it was in."),
-        query(systems.state(), "{{system}}"),
+        query(systems.titled(systems.state()), "{{title}}"),
         states=systems.STATES,
     )
 
@@ -74,7 +74,9 @@ def failed_requests() -> style.PanelBuilder:
     of_source = [f"({bad} or 0 * {all_of})" for bad, all_of in zip(failed, every, strict=True)]
     return style.stat(
         Text(
-            "Site: server errors", "Share of requests answered with a 5xx, of all sites together, by log or stats page."
+            "Site: server errors",
+            "Share of requests answered with a 5xx, of all sites together, by log or stats page.",
+            "no request came lately.",
         ),
         query(f"sum({' or '.join(of_source)}) / (sum({' or '.join(every)}) > 0)", "failed"),
         unit="percentunit",

@@ -73,7 +73,7 @@ def targets_down() -> style.PanelBuilder:
     """How many targets can't be scraped."""
     return style.stat(
         Text("Targets down", "Targets that Prometheus could not scrape last time; see which in the timeline below."),
-        query(f"count(up{{{SCRAPED}}} == 0) or vector(0)", "down"),
+        query(f"count(up{{{SCRAPED}}} == 0) or 0 * count(up{{{SCRAPED}}})", "down"),
         unit="none",
         steps=((None, style.GOOD), (1, style.BAD)),
     )
@@ -83,7 +83,9 @@ def systems_silent() -> style.PanelBuilder:
     """Systems of the exporter that failed at the last scrape."""
     return style.stat(
         Text("Systems failing", "Systems of the exporter that could not expose their metrics at the last scrape."),
-        query(f"count(tidewatch_system_up{{{SCRAPED}}} == 0) or vector(0)", "failing"),
+        query(
+            f"count(tidewatch_system_up{{{SCRAPED}}} == 0) or 0 * count(tidewatch_system_up{{{SCRAPED}}})", "failing"
+        ),
         unit="none",
         steps=((None, style.GOOD), (1, style.BAD)),
     )
@@ -119,7 +121,11 @@ def lost_in_an_hour() -> style.PanelBuilder:
 def share_of_bad_lines() -> style.PanelBuilder:
     """The share of lines that can't be read."""
     return style.stat(
-        Text("Lines not understood", "Share of log lines that could not be read; the reasons stand below."),
+        Text(
+            "Lines not understood",
+            "Share of log lines that could not be read; the reasons stand below.",
+            "no line was read in the window.",
+        ),
         query(
             f"(sum(rate(tidewatch_log_lines_failed_total{{{SOURCE}}}[$window])) or vector(0)) "
             f"/ (sum(rate(tidewatch_log_lines_total{{{SOURCE}}}[$window])) > 0)",
@@ -203,10 +209,10 @@ def failed_lines() -> style.PanelBuilder:
         Text(
             "Lines not understood by reason",
             "Lines a second that could not be read, by reason. One reason for all lines is a wrong `format`.",
-            "every line was understood since the exporter started.",
+            "every line was understood in the range.",
         ),
         query(
-            f"sum by (source, reason) (rate(tidewatch_log_lines_failed_total{{{SOURCE}}}[$window]))",
+            style.rates_of_what_happened(f"tidewatch_log_lines_failed_total{{{SOURCE}}}", "source, reason"),
             "{{source}} {{reason}}",
         ),
         unit="cps",

@@ -35,7 +35,7 @@ def board() -> style.Board:
         ],
         head=style.Head(
             "releases",
-            {"source": "Stream", "candidate": "Candidate", "code": "Code", "build": "Build"},
+            {"code": "Code", "candidate": "Candidate", "source": "Stream", "build": "Build"},
             chosen='source=~"$stream|", candidate=~"$candidate|", code=~"$code|"',
             details={"code": ONE_CODE._replace(by="Code")},
         ),
@@ -101,7 +101,11 @@ def last_record() -> style.PanelBuilder:
 def refused() -> style.PanelBuilder:
     """The share of records that are not counted."""
     return style.stat(
-        Text("Not counted", "Share of records that were late, from a clock that is ahead, or could not be read."),
+        Text(
+            "Not counted",
+            "Share of records that were late, from a clock that is ahead, or could not be read.",
+            "no record came in the window.",
+        ),
         query(
             f"sum(rate(tidewatch_release_records_failed_total{{{SOURCE}}}[$window])) / "
             f"(sum(rate(tidewatch_release_records_failed_total{{{SOURCE}}}[$window])) "

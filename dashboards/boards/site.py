@@ -17,11 +17,15 @@ FROM_PLAN = f'trafficgen_request_duration_seconds_bucket{{{SITE}, from="plan"}}'
 COUNTED = f"tidewatch_stats_responses_total{{{SITE}}}"
 WITHOUT_TIMES = f"unless on () group(tidewatch_http_request_duration_seconds_count{{{SITE}}})"
 ONE_ROUTE = style.Detail("Only this route", "tidewatch-site", "route", "route", keep=("site", "window"))
-NO_TIMES = "the access log has no times (format tab); use tab-timed, json or a format with a duration."
+NO_TIMES = (
+    "no request came in the window, or the access log has no times (format tab): use tab-timed, json or a format with "
+    "a duration."
+)
 AGO_WEEKS = {"now": "", "a week ago": "1w", "two weeks ago": "2w", "three weeks ago": "3w"}
 AGO_DAYS = {"now": "", "a day ago": "1d", "two days ago": "2d"}
 WINDOWS = {"10s": "10 s", "1m": "1 min", "10m": "10 min"}
 NO_LOG = "no access log is read."
+NO_REQUESTS = "no request came in the window."
 SOURCES = "by the access log, or else the stats page"
 
 
@@ -123,7 +127,11 @@ def request_rate() -> style.PanelBuilder:
 def share_of_server_errors() -> style.PanelBuilder:
     """The share of requests that the site failed to serve."""
     return style.stat(
-        Text("Server errors", "Share of requests answered 5xx. Any at all is a reason to look at the panels below."),
+        Text(
+            "Server errors",
+            "Share of requests answered 5xx. Any at all is a reason to look at the panels below.",
+            NO_REQUESTS,
+        ),
         query(share("5.."), "5xx"),
         unit="percentunit",
         steps=((None, style.GOOD), (0.0001, style.WARNING), (0.01, style.BAD)),

@@ -34,7 +34,7 @@ from dashboards.style.colours import (
 )
 from dashboards.style.fields import DASHED, PanelBuilder, Text
 from dashboards.style.head import HEAD_IDS, Head
-from dashboards.style.links import RUNBOOKS, TAG, Detail
+from dashboards.style.links import RUNBOOKS, TAG, Detail, runbooks
 from dashboards.style.panels import bargauge, gauge, histogram, stat, text, timeseries
 from dashboards.style.queries import (
     ALL,
@@ -48,6 +48,7 @@ from dashboards.style.queries import (
     label_variable,
     quantile,
     query,
+    rates_of_what_happened,
     site_variable,
     state_number,
     stream_variable,
@@ -111,8 +112,10 @@ __all__ = [
     "label_variable",
     "quantile",
     "query",
+    "rates_of_what_happened",
     "rendered",
     "round_trip",
+    "runbooks",
     "site_variable",
     "stat",
     "state_number",

@@ -11,7 +11,7 @@ from dashboards.style._sdk import build_dashboard
 from dashboards.style.bands import state_timeline
 from dashboards.style.colours import BAD, GOOD, SEVERITIES, WARNING
 from dashboards.style.fields import PanelBuilder, Text
-from dashboards.style.links import Detail
+from dashboards.style.links import Detail, runbooks
 from dashboards.style.panels import stat
 from dashboards.style.queries import DATASOURCE, query
 from dashboards.style.tables import AGE, AGE_PX, ALERT_PX, NARROWEST_PX, PILL, Column, table
@@ -79,7 +79,7 @@ def annotation(system: str) -> build_dashboard.AnnotationQuery:
 def _how_many(of: Head) -> PanelBuilder:
     return stat(
         Text(
-            "Firing",
+            "Total",  # longer words are cut in a window of 1280 pixels
             "How many alerts of this system want attention now, each of which is a row of the table beside.",
             "the rules of this system are not loaded or not evaluated, so that none can fire.",
         ),
@@ -117,9 +117,9 @@ def _which(of: Head) -> PanelBuilder:
             **labels,
         },
         sort=(("Severity", True), ("For", True)),
-        width=13,
+        width=14,
         height=7,
-    )
+    ).links([runbooks()])
 
 
 def _when(of: Head) -> PanelBuilder:
@@ -133,7 +133,7 @@ def _when(of: Head) -> PanelBuilder:
         query(f"max({course}) or {_loaded(of)}", "any"),
         query(f"max by (alertname) ({course})", "{{alertname}}"),
         states={0: ("well", GOOD), 1: ("pending", WARNING), 2: ("firing", BAD)},
-        width=8,
+        width=7,
         height=7,
     )
 

@@ -48,7 +48,7 @@ def runbook(column: str) -> build_dashboard.DashboardLink:
 
 
 def of_board(uid: str, variables: Iterable[Variable]) -> list[build_dashboard.DashboardLink]:
-    """The head of every board: its siblings, all of its own again after a click, and the runbooks."""
+    """The controls of every board: its siblings, and all of its own again after a click."""
     chosen = [one.build() for one in variables]
     everything = "&".join(f"var-{one.name}={_ALL}" for one in chosen if one.include_all)
     siblings = (
@@ -60,8 +60,12 @@ def of_board(uid: str, variables: Iterable[Variable]) -> list[build_dashboard.Da
         .keep_time(keep_time=True)
     )
     back = _to("Show all", f"/d/{uid}?{everything}&${{datasource:queryparam}}").keep_time(keep_time=True)
-    runbooks = _to("Runbooks", "${runbooks}")
-    return [siblings, *([back] if everything else []), runbooks]
+    return [siblings, *([back] if everything else [])]
+
+
+def runbooks() -> build_dashboard.DashboardLink:
+    """The link to all runbooks, of a panel that shows what fires: among the controls it would begin a second line."""
+    return _to("Runbooks", "${runbooks}")
 
 
 def _to(title: str, url: str) -> build_dashboard.DashboardLink:

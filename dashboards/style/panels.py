@@ -32,6 +32,7 @@ from dashboards.style.links import Detail
 from dashboards.style.queries import Query
 
 WIDE = 12  # columns from which a legend stands at the right
+THICKEST_BAR_PX = 48
 TITLE_PX = 11  # of a bar's name: Grafana keeps room for the first of the longest names at 12, and cuts wider ones
 SOFT_MAX = {"percentunit": 0.01, "s": 0.001, "bytes": 1024.0, "Bps": 1000.0}
 """What an axis reaches at least, by unit, so that noise around nothing does not fill it; 1 of everything else."""
@@ -105,7 +106,11 @@ def stat(
     decimals: int | None = None,
     detail: Detail | None = None,
 ) -> PanelBuilder:
-    """The last value, large; its course belongs in a panel of its own, as a sparkline would run through the figure."""
+    """The value at the end of the range, large; its course belongs in a panel of its own.
+
+    It is asked for at that moment alone: the last of a range is shown long after nothing is measured any more.
+    """
+    queries = tuple(one.instant() for one in queries)
     panel = (
         dressed(stat_builder.Panel(), told, queries, unit=unit, width=width, height=height, detail=detail)
         .no_value("no data")
@@ -156,7 +161,8 @@ def bargauge(
         dressed(bargauge_builder.Panel(), told, queries, unit=unit, width=width, height=height, detail=detail)
         .no_value(told.may_be_empty or "no data")
         .text(build_common.VizTextDisplayOptions().title_size(TITLE_PX).value_size(18))
-        .max_viz_height(48)
+        .sizing(common.BarGaugeSizing.MANUAL)  # or one bar fills the panel
+        .max_viz_height(THICKEST_BAR_PX)
         .reduce_options(last())
         .orientation(common.VizOrientation.HORIZONTAL)
         .display_mode(common.BarGaugeDisplayMode.BASIC)

@@ -44,6 +44,15 @@ def quantile(share: float, buckets: str) -> str:
     return f"histogram_quantile({share}, {buckets}) >= 0"
 
 
+def rates_of_what_happened(counter: str, by: str) -> str:
+    """PromQL of a counter's rates over the window, by label, of those alone that rose within the range.
+
+    For the many reasons that are born at 0: a line at nothing and an entry of the legend for each would fill the panel.
+    """
+    rose = f"sum by ({by}) (increase({counter}[$__range] @ end())) > 0"
+    return f"sum by ({by}) (rate({counter}[$window])) and on ({by}) ({rose})"
+
+
 def in_numeric_order(expr: str, label: str) -> str:
     """PromQL whose series come in the order of the number in `label`, where Prometheus would put 10 before 2.
 

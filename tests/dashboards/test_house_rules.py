@@ -8,12 +8,14 @@ import pytest
 
 from dashboards import build, model, style
 from dashboards.promql import step_s
-from dashboards.resolution import WINDOWS_PX, most_points, points_asked, width_px
+from dashboards.resolution import WINDOWS_PX, most_points, panel_px, points_asked, width_px
+from dashboards.systems import SYSTEMS as TITLED
 
 BOARDS = model.load(build.JSON_DIR)
 RAW = {path.stem: json.loads(path.read_text()) for path in sorted(build.JSON_DIR.glob("*.json"))}
 PANELS = [(uid, panel) for uid, raw in RAW.items() for panel in raw["panels"] if panel["type"] != "row"]
 SYSTEMS = {"site", "generator", "hosting", "stores", "releases", "itself"}
+TITLES = [system.title for system in TITLED]
 DETAILS = {  # label of a series to the variable that chooses one of its values
     "route": "route",
     "account_id": "account",
@@ -154,9 +156,7 @@ def test_titles_fit_a_small_window():
     """With the menu open, where Grafana takes 54 pixels of a title's room for signs."""
 
     def cut(panel):
-        columns = panel["gridPos"]["w"]
-        window_px = 1280 if columns > 3 else 1300  # the head's figure, whose row says what it is
-        return letters_px(panel["title"]) > width_px(columns, window_px) - 54
+        return letters_px(panel["title"]) > width_px(panel["gridPos"]["w"], 1280) - 54
 
     assert [(uid, panel["title"]) for uid, panel in PANELS if cut(panel)] == []
 
@@ -168,11 +168,53 @@ def test_names_of_bars_fit():
 
 def test_names_of_alerts_are_not_cut():
     """In a cut one nobody sees which alert it is."""
-    rooms = [overrides(panel)["Alert"] for _, panel in PANELS if "Alert" in overrides(panel)]
+    rooms = [room_px(panel, "Alert") for _, panel in PANELS if "Alert" in overrides(panel)]
     assert rooms
-    assert min(room.get("custom.width") or room["custom.minWidth"] for room in rooms) > 50 + letters_px(
-        "ReleaseCodeIncreasedOverall"
-    )  # larger letters than a title's, and borders
+    assert min(rooms) > 50 + letters_px("ReleaseCodeIncreasedOverall")  # larger letters than a title's, and borders
+
+
+def room_px(panel, heading):
+    """What a column of a table has at least."""
+    return overrides(panel)[heading].get("custom.width") or overrides(panel)[heading]["custom.minWidth"]
+
+
+def test_the_names_of_systems_are_not_cut():
+    shown = [
+        room_px(panel, heading)
+        for _, panel in PANELS
+        for heading, settings in overrides(panel).items()
+        if panel["type"] == "table" and "Load generator" in str(settings.get("mappings"))
+    ]
+    assert shown
+    assert min(shown) >= 16 + max(map(letters_px, TITLES))
+
+
+@pytest.mark.parametrize("uid", sorted(uid for uid in RAW if uid.removeprefix("tidewatch-") in SYSTEMS))
+def test_what_fires_can_be_read_in_a_small_window(uid):
+    """Its name, for how long, and three of what tells it from others, without the menu."""
+    [table] = [panel for panel in RAW[uid]["panels"] if panel["id"] == style.HEAD_IDS[2]]
+    arranged = table["transformations"][-1]["options"]
+    first = sorted(arranged["indexByName"], key=arranged["indexByName"].get)[:6]
+    assert (
+        sum(room_px(table, arranged["renameByName"][name]) for name in first)
+        <= panel_px(table["gridPos"]["w"], 1232) - 18
+    )
+
+
+CONTROLS_PX = {"datasource": 89, "query": 115, "custom": 65}  # without the letters of a label
+GAP_PX = 9  # between controls
+LINE_PX = 1600 - 464  # of a window without the menu, less what chooses the range and its margins
+
+
+@pytest.mark.parametrize("uid", sorted(RAW))
+def test_the_controls_are_one_line(uid):
+    """In a window of 1600 pixels; each second line takes the room of a row of figures."""
+    variables = [one for one in RAW[uid]["templating"]["list"] if one["type"] in CONTROLS_PX]
+    wide = [CONTROLS_PX[one["type"]] for one in variables]
+    wide += [20 + 0.85 * letters_px(one["label"]) for one in variables if one["type"] != "datasource"]
+    wide += [63 + 0.85 * letters_px(one["name"]) for one in RAW[uid]["annotations"].get("list") or []]
+    wide += [20 + 0.85 * letters_px(one["title"]) for one in RAW[uid]["links"]]
+    assert sum(wide) + GAP_PX * len(wide) <= LINE_PX
 
 
 @pytest.mark.parametrize(("uid", "panel"), of_kind("timeseries", "heatmap", "bargauge", "table"))
@@ -266,7 +308,8 @@ def test_every_board_leads_to_its_siblings_and_to_runbooks(uid):
     links = {link["title"]: link for link in RAW[uid]["links"]}
     assert links["Tidewatch"]["tags"] == ["tidewatch"]
     assert links["Tidewatch"]["keepTime"]
-    assert links["Runbooks"]["url"] == "${runbooks}"
+    of_panels = {link["title"]: link["url"] for panel in RAW[uid]["panels"] for link in panel.get("links") or []}
+    assert of_panels["Runbooks"] == "${runbooks}"
     choices = [one["name"] for one in RAW[uid]["templating"]["list"] if one.get("includeAll")]
     back = links["Show all"]["url"] if choices else ""
     assert [name for name in choices if f"var-{name}=%24__all" not in back] == []
@@ -396,3 +439,35 @@ def test_a_cell_without_a_value_does_not_read_as_a_table_without_rows(uid, panel
     """Grafana gives both the text of the panel, such as "nothing is wrong.", unless the column has its own."""
     own = [{one["id"]: one["value"] for one in each["properties"]} for each in panel["fieldConfig"]["overrides"]]
     assert [each.get("noValue") for each in own] == ["-"] * len(own)
+
+
+def test_a_figure_is_of_the_end_of_the_range():
+    """The last value of a range is shown for as long as the range is, also where nothing is measured any more."""
+    asked = [target["instant"] for _, panel in PANELS if panel["type"] == "stat" for target in panel["targets"]]
+    assert asked
+    assert all(asked)
+
+
+def test_a_single_bar_is_no_block():
+    """Grafana takes the greatest height of a bar only where bars are sized by hand."""
+    assert offenders(["bargauge"], lambda panel: panel["options"]["sizing"] != "manual") == []
+    assert offenders(["bargauge"], lambda panel: panel["options"]["maxVizHeight"] > 48) == []
+
+
+def test_nothing_is_not_a_good_figure():
+    """A 0 that stands for no series at all is green where nobody is asked any more."""
+    asked = [(panel["title"], expr) for _, panel in PANELS if panel["type"] == "stat" for expr in exprs(panel)]
+    assert [title for title, expr in asked if expr.endswith("or vector(0)")] == []
+
+
+def test_reasons_are_those_that_there_were():
+    """A panel that says to be empty where nothing happened has no line at 0 for each of seven reasons."""
+    asked = [
+        (panel["title"], target["expr"])
+        for _, panel in PANELS
+        if panel["type"] == "timeseries" and model.MAY_BE_EMPTY in panel["description"]
+        for target in panel["targets"]
+        if "{{reason}}" in target["legendFormat"]
+    ]
+    assert asked
+    assert [title for title, expr in asked if "[$__range] @ end()" not in expr] == []
