@@ -20,6 +20,7 @@ _RANGE = re.compile(r"\[\s*((?:\d+(?:ms|[smhdwy]))+)\s*(?::[^\]]*)?\]")
 _PART = re.compile(r"(\d+)(ms|[smhdwy])")
 _UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 _STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`")
+_SUMMED = re.compile(r"\b(sum|avg|max|min|count|group|topk|bottomk|quantile|stddev|stdvar)\b\s*(by|without)?\s*\(")
 DEFAULT_STEP_S = 10
 MOST_ERRORS = 1e15
 
@@ -49,6 +50,11 @@ def parse_query(text: str, step_s: int | None = None) -> Query:
         raise ConfigError(f"invalid query: {wrong[1]}() does not count errors: expected increase(counter[10s])")
     ranges = {sum(int(n) * _UNITS_S[unit] for n, unit in _PART.findall(found)) for found in _RANGE.findall(bare)}
     if not ranges:
+        if summed := _SUMMED.search(bare):
+            raise ConfigError(
+                f"invalid query: {summed[1]} of a counter without a range falls when one process restarts, and what"
+                " the others had would count again: expected increase(counter[10s]) inside it, or the counter alone"
+            )
         return Query(text, "counter", step_s or DEFAULT_STEP_S)
     if len(ranges) > 1:
         raise ConfigError("invalid query: ranges of several lengths: expected one, for example [10s]")
@@ -75,11 +81,12 @@ def to_ask(query: Query, start_s: float, end_s: float) -> Asked:
 class Counting:
     """Values as they come to whole counts; kept from one answer to the next."""
 
-    def __init__(self, query: Query, labels: Labels) -> None:
+    def __init__(self, query: Query, labels: Labels, *, begun: bool = False) -> None:
+        """`begun`: there was an answer up to where the first one here begins."""
         self._query, self._labels = query, labels
         self._sums: dict[frozenset[tuple[str, str]], tuple[float, int]] = {}
         self._last: dict[frozenset[tuple[str, str]], float] = {}
-        self._begun = False
+        self._begun = begun
         self.resets = 0
         """Counters that fell: of one that begins anew, what it has is counted."""
 
@@ -92,7 +99,7 @@ class Counting:
             build, code = self._names(series.metric)
             key = frozenset(series.metric.items())
             for at, text in series.values:
-                errors = self._errors(key, float(text), new=at > first or self._begun)
+                errors = self._errors(key, float(text), new=at > (since_s if self._begun else first))
                 total, told = self._sums.get(key, (0.0, 0))
                 total += errors
                 self._sums[key] = (total, max(told, round(total)))

@@ -56,7 +56,7 @@ async def poll(
     no answer, and the end of what is answered. What cannot be had is asked for again with the next.
     """
     query = parse_query(polled.query)
-    counting = Counting(query, Labels(polled.version_label, polled.code_label))
+    counting = Counting(query, Labels(polled.version_label, polled.code_label), begun=since_s is not None)
     done_s = clock.wall() - SETTLED_S if since_s is None else since_s
     async with new_session() as session:
         while True:

@@ -50,6 +50,9 @@ def test_what_the_values_are_follows_from_the_query(text, step_s, want):
         ("irate(a[10s])", None, r"irate\(\) does not count errors"),
         ("increase(a[10s]) + increase(b[20s])", None, "several lengths"),
         ("increase(a[500ms])", None, "expected whole seconds"),
+        ("sum by (version, code) (app_errors_total)", None, "falls when one process restarts"),
+        ("sum(app_errors_total) by (version, code)", None, "falls when one process restarts"),
+        ("max without (instance)(app_errors_total)", None, "falls when one process restarts"),
     ],
 )
 def test_a_query_that_would_miscount_is_refused(text, step_s, message):
@@ -80,6 +83,22 @@ def test_a_counter_counts_its_increases_its_resets_and_its_birth():
     assert sum(n for (_, build, _), n in got.items() if build == "1") == 8
     assert sum(n for (_, build, _), n in got.items() if build == "2") == 4
     assert counting.resets == 1
+
+
+def test_a_counter_of_several_processes_loses_nothing_when_one_restarts():
+    """Each process is a series of its own, so that one counter that falls says nothing about the others."""
+    steady = Series({"version": "1", "code": "3", "pod": "a"}, series("1", "3", [1000, 1001, 1002, 1003]).values)
+    restarted = Series({"version": "1", "code": "3", "pod": "b"}, series("1", "3", [500, 501, 4, 5]).values)
+    got = counted(Query("app_errors_total", "counter", 10), steady, restarted)
+    assert list(got.values()) == [2, 5, 2]
+
+
+@pytest.mark.parametrize(("begun", "want"), [(True, 7), (False, 2)])
+def test_a_counter_that_was_born_over_a_restart_of_ours_counts_from_none(begun, want):
+    """It was not there when the earlier run asked; where nobody asked before, nobody knows how old its errors are."""
+    counting = Counting(Query("app_errors_total", "counter", 10), Labels(), begun=begun)
+    got = counting.add([series("1", "3", [5, 7], start=START + 30)], START)
+    assert sum(got.values()) == want
 
 
 def test_the_whole_steps_of_the_range_are_asked_for():

@@ -6,10 +6,14 @@ from contextlib import suppress
 import msgspec
 import pytest
 
+from exporter.catalogue import releases as catalogue
 from exporter.releases import polling
+from exporter.releases.live import Live
 from exporter.releases.polling import SETTLED_S, Polled, poll
 from exporter.releases.source import Source
 from exporter.sources.prometheus import Series
+from exporter.system import Context
+from foundation.clock import SystemClock
 from foundation.errors import SourceError
 
 START = 1_700_000_000
@@ -105,6 +109,21 @@ async def test_a_prometheus_that_is_away_is_reported(monkeypatch):
     await polled(monkeypatch, rounds=5, away={2, 3}, answers=answers)
     assert [answered for answered, _ in answers] == [True, False, False, True]
     assert answers[1][1] == answers[0][1]
+
+
+UP = catalogue.QUERY_UP
+
+
+@pytest.mark.parametrize(("answers", "want"), [([], None), ([{}], 1), ([{}, None], 0), ([{}, None, {}], 1)])
+def test_whether_a_prometheus_answered_last_is_exposed_once_it_was_asked(tmp_path, answers, want):
+    context = Context(tmp_path, SystemClock())
+    live = Live(Source(source="app", prometheus=POLLED), context.web, context.checkpoint, context.clock)
+    for to_s, counts in enumerate(answers):
+        live.take_answer(counts, START + to_s)
+    assert {family.metric: dict(family.series) for family in live.families()}.get(UP) == (
+        None if want is None else {("app",): want}
+    )
+    context.checkpoint.close()
 
 
 @pytest.mark.parametrize(
