@@ -101,7 +101,7 @@ ALERTS = Metric(
 BUILD_SILENT = Metric(
     "tidewatch_release_build_silent",
     "gauge",
-    "1 if the build sent nothing in the last 5 bins while others did.",
+    "1 if the build sends nothing, for 5 bins or more, where chance at the rate it had makes that improbable.",
     ("source", "build"),
 )
 CONNECTIONS = Metric("tidewatch_release_connections", "gauge", "Open TCP connections.", ("source",))

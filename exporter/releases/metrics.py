@@ -14,8 +14,8 @@ from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Moments, p_values, q_values, rate_ratios
-from exporter.releases.state import OTHER_BUILD, OTHER_CODE
-from exporter.releases.stream import SILENT_BINS, Stream
+from exporter.releases.state import OTHER_CODE
+from exporter.releases.stream import Stream
 from exporter.sources.tail import TailStatus
 from exporter.sources.tail.metrics import families as log_families
 
@@ -100,13 +100,11 @@ def _failed(intake: Intake) -> dict[str, int]:
 
 
 def _silent(stream: Stream) -> dict[str, int]:
-    """1 for each build that sent nothing in the last bins, 0 for the others; of those that were there in all of them.
-
-    With no build sending, the stream has stalled, and no build is said to be silent.
-    """
-    spoke = {build: any(bins) for build, bins in stream.state.spoken.items() if len(bins) == SILENT_BINS}
-    anyone = any(spoke.values())
-    return {build: int(anyone and not says) for build, says in spoke.items() if build != OTHER_BUILD}
+    """1 for each build that sends nothing now though errors were to be expected, 0 for the others."""
+    settings, listening = stream.settings, stream.state.listening
+    return {
+        build: int(one.is_silent(alpha=settings.alpha, least_bins=settings.bins)) for build, one in listening.items()
+    }
 
 
 def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: str) -> None:

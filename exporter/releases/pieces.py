@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from exporter.releases.compare.detectors import Alert, DetectorState
+from exporter.releases.compare.silence import Listening
 from exporter.releases.earlier import unpack
 from exporter.releases.state import StreamState
 from exporter.releases.stream import Stream
@@ -24,6 +25,7 @@ class Judged(msgspec.Struct):
     detectors: dict[str, list[DetectorState]]
     windows: dict[str, list[list[int]]]
     alerts: list[tuple[str, Alert]]
+    listening: dict[str, Listening] = {}
 
 
 class Restored(NamedTuple):
@@ -85,9 +87,9 @@ class Pieces:
         puts = {f"{_SECOND}{second}": msgspec.msgpack.encode(state.open[second]) for second in touched}
         judged_to = (state.closed_to_s, state.baseline)
         if everything or judged_to != self._judged_to:
-            judged = Judged(stream.memory(), state.windows, state.alerts)
+            judged = Judged(stream.memory(), state.windows, state.alerts, state.listening)
             puts[_JUDGED] = msgspec.msgpack.encode(judged)
-        counts = msgspec.structs.replace(state, open={}, detectors={}, windows={}, alerts=[])
+        counts = msgspec.structs.replace(state, open={}, detectors={}, windows={}, alerts=[], listening={})
         puts[_COUNTS] = msgspec.msgpack.encode(counts)
         gone = self._kept - state.open.keys()
         self._kept = (self._kept | touched) - gone

@@ -97,7 +97,7 @@ class Roster:
         if build is None:
             return False
         state.retired.remove(build)
-        for kept in (state.totals, state.first_s, state.last_s, state.spoken, state.presence):
+        for kept in (state.totals, state.first_s, state.last_s, state.listening, state.presence):
             kept.pop(build, None)
         state.transitions = {key: count for key, count in state.transitions.items() if key[0] != build}
         return True

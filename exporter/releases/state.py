@@ -9,6 +9,7 @@ import msgspec
 
 from exporter.releases.compare.detectors import Alert, DetectorState
 from exporter.releases.compare.presence import Presence
+from exporter.releases.compare.silence import Listening
 from foundation.keys import duration
 
 OTHER_BUILD = "other"
@@ -36,7 +37,7 @@ class StreamState(msgspec.Struct, kw_only=True):
     transitions: (build, code, detector, active or inactive) -> how often.
     codes: in the order in which they were first seen. detectors: build -> states, as `settings.DETECTORS` stand.
     windows: build -> counts of the last bins by code, newest last, two rows a bin: the candidate's, the baseline's;
-    bins in which the baseline had gone are empty. spoken: build -> records in its last bins. presence: by build.
+    bins in which the baseline had gone are empty. listening, presence: by build.
     retired: builds that have gone for long, in that order.
     """
 
@@ -57,7 +58,7 @@ class StreamState(msgspec.Struct, kw_only=True):
     codes: list[str] = []
     detectors: dict[str, list[DetectorState]] = {}
     windows: dict[str, list[list[int]]] = {}
-    spoken: dict[str, list[int]] = {}
+    listening: dict[str, Listening] = {}
     presence: dict[str, Presence] = {}
     retired: list[str] = []
     transitions: dict[tuple[str, str, str, str], int] = {}

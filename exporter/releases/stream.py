@@ -17,12 +17,12 @@ from exporter.releases.compare.detectors import Bins, Change, Counts, Detector, 
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.presence import Presence
 from exporter.releases.compare.settings import Settings, make_detectors
+from exporter.releases.compare.silence import Listening
 from exporter.releases.parse import DAY_S
 from exporter.releases.roster import Roster
 from exporter.releases.state import OTHER_BUILD, Limits, StreamState
 
 WINDOW_BINS = 30
-SILENT_BINS = 5
 ALERTS_KEPT = 1000
 FOLLOWS_S = 3600.0  # a stream that is further behind the clock is a replay
 
@@ -205,35 +205,45 @@ class Stream:
         state = self.state
         rows = [state.open.pop(second) for second in seconds]
         there = {build: self._columns(rows, build) for build in state.totals if self._roster.there(build, start_s)}
-        for build, counts in there.items():
-            records = int(counts.sum())
-            state.spoken[build] = [*state.spoken.get(build, ()), records][-SILENT_BINS:]
-            if seconds:  # where nobody sends, the stream has stalled, and no build has gone
-                state.presence.setdefault(build, Presence()).step(records)
+        records = {build: int(counts.sum()) for build, counts in there.items()}
+        if seconds:  # where nobody sends, the stream has stalled, and no build has gone
+            for build, came in records.items():
+                state.presence.setdefault(build, Presence()).step(came)
         self._retire()
         base = there.get(state.baseline or OTHER_BUILD)
         if state.baseline is None or base is None:
             return []
-        if state.presence.get(state.baseline, Presence()).gone:
+        of_baseline = records[state.baseline]
+        self._listen(state.baseline, sum(records.values()) - of_baseline, of_baseline)
+        gone = state.presence.get(state.baseline, Presence()).gone
+        if gone:
             there = {build: counts[:0] for build, counts in there.items()}
         turns: list[Turn] = []
         for build in self.candidates():
             if build in there:
+                if not gone:
+                    self._listen(build, of_baseline, records[build])
                 closed = Bins.one(start_s, self.settings.bin_s, Pair(there[state.baseline], there[build]))
                 turns += self._compare(build, closed)
         state.alerts += [(build, alert) for build, (_, alert) in turns]
         del state.alerts[:-ALERTS_KEPT]
         return turns
 
+    def _listen(self, build: str, others: int, came: int) -> None:
+        """Take in a bin's records of a build, and of those that it is compared with: the baseline's, or all of them."""
+        self.state.listening.setdefault(build, Listening()).step(others, came, 1.0)
+
     def _retire(self) -> None:
         """Compare builds that have gone for long no more, and those that are back again, from the beginning."""
         for build in self._roster.retire(self._limits.retired_s // self.settings.bin_s):
             self.state.windows.pop(build, None)
+            self.state.listening.pop(build, None)
             self._detectors.pop(build, None)
 
     def _begin_anew(self) -> None:
         """Forget what was compared with another baseline."""
         self.state.windows.clear()
+        self.state.listening.clear()
         self.state.detectors.clear()
         self._detectors.clear()
 
