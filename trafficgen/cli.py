@@ -19,7 +19,7 @@ Exit codes:
   2    a flag is wrong, or the target cannot be reached: nothing was sent
   3    the generator itself was the limit: the figures say nothing about the target
   4    an expectation of a scenario did not hold
-  10   --fail-if error_ratio (no answer or 5xx, of those sent)
+  10   --fail-if error_ratio (no answer, or a code that is not expected: 5xx, if no target says; of those sent)
   11   --fail-if dropped_ratio (of those planned)
   12   --fail-if rate_error (|sent / planned - 1|)
   13   --fail-if lateness_p99 (or _mean, _p50, _p90, _p95, _p999, _max): the send after the plan

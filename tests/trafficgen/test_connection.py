@@ -22,6 +22,7 @@ class Owner:
     def __init__(self, request):
         meter = Meter(("/",))
         self.requests, self.codes, self.no_answer = [request], meter.codes, meter.no_answer
+        self.ended, self.gave_up = meter.ended, lambda number, reason: meter.give_up(reason, number)
         self.late_ns, self.plan_ns, self.send_ns = meter.late_ns, meter.plan_ns, meter.send_ns
         self.calls = []
 

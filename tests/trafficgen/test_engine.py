@@ -28,6 +28,9 @@ class FakePool:
     def drop_waiting(self):
         self.dropped_waiting = True
 
+    def drop(self, reason, waited_ns, number):
+        self.meter.drop(reason, waited_ns, number)
+
     def submit(self, due_ns, _number):
         self.sent.append(due_ns)
 
@@ -51,6 +54,7 @@ class Bench:
             phases=(Phase(pattern=parse_patterns((), rate), duration_s=duration_s),), mix=parse_mix("/=1"), seed=1
         )
         self.pool, self.meter, self.alarm = FakePool(), Meter(plan.targets), Alarm()
+        self.pool.meter = self.meter
         pace = Pace(SECOND, SECOND + round(duration_s * SECOND), on_behind)
         self.engine = Engine(plan.chunks(start_ns=SECOND), self.pool, self.meter, pace)
         self.engine._wakeup = self.alarm

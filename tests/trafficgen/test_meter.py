@@ -61,12 +61,14 @@ def meter_of(events):
         elif kind == "saturated":
             meter.saturated = True
         elif kind == "dropped":
-            meter.drop(sorted(meter.dropped)[number % len(meter.dropped)], number)
+            meter.drop(sorted(meter.dropped)[number % len(meter.dropped)], number, number % 2)
         elif kind == "no_answer":
-            meter.no_answer[sorted(meter.no_answer)[number % len(meter.no_answer)]] += 1
+            meter.give_up(sorted(meter.no_answer)[number % len(meter.no_answer)], number % 2)
+            meter.ended.append(number % 2)
             for noted in (meter.late_ns, meter.plan_ns, meter.send_ns):
                 noted.append(number)
         else:
+            meter.ended.append(number % 2)
             codes, code = meter.codes[number % 2], (200, 302, 500)[number % 3]
             codes[code] = codes.get(code, 0) + 1
             for noted, times in ((meter.late_ns, 1), (meter.plan_ns, 3), (meter.send_ns, 2)):
@@ -81,7 +83,9 @@ def figures(meter):
         for h in (meter.lateness, meter.from_plan, meter.from_send)
     ]
     counts = (meter.planned, meter.own_fault, meter.connects, meter.saturated, meter.dropped, meter.no_answer)
-    return counts, [dict(codes) for codes in meter.codes], histograms
+    times = [meter.by_target.histogram(number) for number in range(2)]
+    targets = [(h.count, h.sum_ns, h.max_ns, h.counts.tolist()) for h in times], meter.by_target.failed
+    return counts, [dict(codes) for codes in meter.codes], histograms, targets
 
 
 @given(EVENTS, EVENTS)
@@ -92,5 +96,8 @@ def test_two_workers_count_what_one_would(first, second):
         worker.flush()
         merged.merge(worker)
     assert figures(merged) == figures(meter_of(first + second))
+    assert (
+        sum(h.count for h in (merged.by_target.histogram(0), merged.by_target.histogram(1))) == merged.from_plan.count
+    )
     assert merged.in_flight() == meter_of(first + second).in_flight() == 0
     assert merged.answered == merged.answers(100, 999)

@@ -49,6 +49,7 @@ def test_what_was_not_measured_has_no_figure():
 def test_a_run_without_an_answer_has_no_share_of_bad_answers():
     meter = Meter(("/",))
     meter.planned, meter.no_answer["timeout"] = 20, 20
+    meter.ended += [0] * 20
     for noted in (meter.late_ns, meter.plan_ns, meter.send_ns):
         noted.extend([10**9] * 20)
     meter.flush()
@@ -63,6 +64,7 @@ def test_server_errors_client_errors_and_no_answer_are_told_apart_everywhere():
     meter = Meter(("/",))
     meter.codes[0] = {200: 60, 404: 20, 500: 10, 503: 5, 777: 5}
     meter.planned, meter.no_answer["reset"] = 125, 25
+    meter.ended += [0] * 125
     for noted in (meter.late_ns, meter.plan_ns, meter.send_ns):
         noted.extend([10**6] * 125)
     meter.flush()

@@ -1,15 +1,18 @@
 """Files of targets in each form, and what is said of one that is wrong: file, line, what would be right."""
 
 import json
+import re
 
 import pytest
 
 from foundation.errors import ConfigError
 from trafficgen.config import LoadConfig
+from trafficgen.meter.metrics import RunCollector
 from trafficgen.options import chosen_targets, chosen_url
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
-from trafficgen.run import make_plan, run_load
+from trafficgen.report.render_text import render_text
+from trafficgen.run import make_plan, make_run, run_load
 from trafficgen.send.rendered import make_requests
 from trafficgen.send.request import parse_url
 from trafficgen.targets.headers import read_headers
@@ -188,6 +191,13 @@ def test_names_are_distinct_and_labels_bounded(folder):
             "twice",
         ),
         ("targets: [http://a/, http://b/]", "http://b, after http://a: expected one scheme, host and port"),
+        (
+            "targets:\n- {path: /, expect: [200, 20x]}\n",
+            "targets.yml:2: invalid code '20x': expected codes from 200 on",
+        ),
+        ("targets:\n- {path: /, expect: 299-200}\n", "invalid code '299-200'"),
+        ("targets:\n- {path: /, expect: 100}\n", "invalid code '100'"),
+        ("targets:\n- {path: /, expect: []}\n", "invalid code ''"),
         ("targets: [GET]", "expected a method and a path"),
         ("targets: [{path: /, weight: 0}]", "no weight above 0"),
         ("targets: [{path: /, weight: -1}]", "expected a number of at least 0"),
@@ -274,6 +284,84 @@ def test_the_url_may_come_from_the_file_and_must_not_differ(folder):
     for flags, said in (({"mix": "/=1"}, "--mix"), ({"body": "x"}, "--body"), ({"method": "POST"}, "--method")):
         with pytest.raises(ConfigError, match=f"{said}: with --targets"):
             chosen_targets({"targets": folder / "t.txt", "mix": None, **flags})
+
+
+@pytest.mark.parametrize(
+    ("expect", "want"),
+    [
+        ("201", ((201, 201),)),
+        ("[201, 4xx]", ((201, 201), (400, 499))),
+        ("2xx", ((200, 299),)),
+        ("500-503", ((500, 503),)),
+        ("'404, 200'", ((200, 200), (404, 404))),
+    ],
+)
+def test_expected_codes_are_codes_classes_and_ranges(folder, expect, want):
+    assert read(folder, f"targets: [{{path: /, expect: {expect}}}]").targets[0].expected == want
+
+
+def test_csv_has_expected_codes(folder):
+    (target,) = read(folder, 'path,expect\n/,"404,410"\n', "t.csv").targets
+    assert target.expected == ((404, 404), (410, 410))
+
+
+def test_targets_that_share_a_label_expect_the_same(folder):
+    text = "targets:\n" + "".join(f"- {{path: /r{n}, expect: {(200, 404)[n % 2]}}}\n" for n in range(300))
+    catalogue = read(folder, text).catalogue()
+    assert len(catalogue.labels) == len(catalogue.expected) == 52  # 50 of their own, and one for each list of codes
+    assert all(
+        catalogue.expected[catalogue.label_numbers[n]] == (((200, 200),), ((404, 404),))[n % 2] for n in range(300)
+    )
+    text = "targets:\n" + "".join(f"- {{path: /r{n}, expect: {200 + n}}}\n" for n in range(300))
+    with pytest.raises(ConfigError, match="more than 50 different lists of expected codes"):
+        read(folder, text).catalogue()
+
+
+async def test_expected_codes_decide_what_is_an_error(site, folder):
+    text = "targets: [{path: /fail, expect: 5xx}, {path: /missing, expect: 200}, /]"
+    phases = (Phase(pattern=parse_patterns((), 2000.0), duration_s=0.05),)
+    report = await run_load(LoadConfig(url=site.url, phases=phases, targets=read(folder, text), seed=7))
+    missing = site.requests["/missing"]
+    assert (report.unexpected, report.ratios["error_ratio"]) == (missing, missing / 100)
+    assert [(t.target, t.requests, t.unexpected) for t in report.by_target] == [
+        ("/fail", site.requests["/fail"], 0),
+        ("/missing", missing, missing),
+        ("/", site.requests["/"], 0),
+    ]
+    assert all(0 < t.latency_from_plan_s["p50"] <= t.latency_from_plan_s["p99"] for t in report.by_target)
+    text = render_text(report)
+    assert f"unexpected         {missing} answers with codes that their targets do not expect\n" in text
+    assert re.search(rf"^/missing +{missing} +{missing} +0 +0 .* 404: {missing}$", text, re.MULTILINE)
+
+
+async def test_the_answer_to_a_head_has_no_body_among_targets_of_other_methods(site, folder):
+    async def head(_reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        return True
+
+    site.script["/head"] = head
+    phases = (Phase(pattern=parse_patterns((), 2000.0), duration_s=0.05),)
+    targets = read(folder, "targets: [HEAD /head, GET /]")
+    report = await run_load(LoadConfig(url=site.url, phases=phases, targets=targets, seed=7))
+    assert (report.answered, report.codes) == (100, {"200": 100})
+
+
+async def test_a_target_that_is_never_answered_is_told_apart(site, folder):
+    async def hang_up(_reader, writer):
+        writer.close()
+
+    site.script["/gone"] = hang_up
+    phases = (Phase(pattern=parse_patterns((), 2000.0), duration_s=0.05),)
+    targets = read(folder, "targets: [/gone, /]")
+    run = make_run(LoadConfig(url=site.url, phases=phases, targets=targets, seed=7))
+    report = await run.execute()
+    gone, fine = report.by_target
+    assert (gone.requests, gone.no_answer, gone.answered) == (site.requests["/gone"], site.requests["/gone"], 0)
+    assert (fine.requests, fine.no_answer) == (site.requests["/"], 0)
+    samples = {(s.name, *s.labels.values()): s.value for f in RunCollector(run).collect() for s in f.samples}
+    assert samples["trafficgen_target_failed_requests_total", "/gone", "no_answer"] == gone.requests
+    assert samples["trafficgen_target_request_duration_seconds_count", "/gone"] == gone.requests
+    assert samples["trafficgen_unexpected_responses_total", "/gone"] == 0
 
 
 async def test_a_run_counts_each_target_by_its_name(site, folder):

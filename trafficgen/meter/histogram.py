@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 _SHIFT = 52 - 7
 _LOWEST = int(np.float64(1000).view(np.int64)) >> _SHIFT  # 1 us; all below share the first bucket
-_BUCKETS = (int(np.float64(2**44).view(np.int64)) >> _SHIFT) - _LOWEST + 1  # up to 4.9 h
+BUCKETS = (int(np.float64(2**44).view(np.int64)) >> _SHIFT) - _LOWEST + 1  # up to 4.9 h
 
 BOUNDS_S = (
     0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -24,7 +24,7 @@ class Histogram:
     """Nanoseconds, counted."""
 
     def __init__(self) -> None:
-        self.counts = np.zeros(_BUCKETS, dtype=np.int64)
+        self.counts = np.zeros(BUCKETS, dtype=np.int64)
         self.classic = np.zeros(len(BOUNDS_S) + 1, dtype=np.int64)  # one a bound, not cumulative; the last above all
         self.count = 0
         self.sum_ns = 0
@@ -35,8 +35,7 @@ class Histogram:
         if not values_ns:
             return
         values = np.array(values_ns, dtype=np.float64)
-        buckets = (np.maximum(values, 1000.0).view(np.int64) >> _SHIFT) - _LOWEST
-        self.counts += np.bincount(np.minimum(buckets, _BUCKETS - 1), minlength=_BUCKETS)
+        self.counts += np.bincount(buckets_of(values), minlength=BUCKETS)
         self.classic += np.bincount(np.searchsorted(_BOUNDS_NS, values), minlength=len(BOUNDS_S) + 1)
         self.count += len(values_ns)
         self.sum_ns += sum(values_ns)
@@ -48,7 +47,7 @@ class Histogram:
         return used, self.counts[used], self.classic, self.count, self.sum_ns, self.max_ns
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.counts = np.zeros(_BUCKETS, dtype=np.int64)
+        self.counts = np.zeros(BUCKETS, dtype=np.int64)
         self.counts[state[0]] = state[1]
         self.classic, self.count, self.sum_ns, self.max_ns = state[2:]
 
@@ -86,6 +85,13 @@ class Histogram:
         """(middles of the buckets in seconds, counts), those with a count only."""
         used = np.flatnonzero(self.counts)
         return _middle_ns(used) / 1e9, self.counts[used]
+
+
+def buckets_of(values_ns: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The number of the bucket of each value."""
+    buckets = (np.maximum(values_ns, 1000.0).view(np.int64) >> _SHIFT) - _LOWEST
+    found: npt.NDArray[np.int64] = np.minimum(buckets, BUCKETS - 1)
+    return found
 
 
 def _middle_ns(bucket: npt.NDArray[np.intp] | np.intp) -> npt.NDArray[np.float64]:

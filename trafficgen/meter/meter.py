@@ -4,10 +4,12 @@ The hot path only appends to lists and adds to integers; `flush` moves the lists
 """
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from foundation.secret import shown_url
+from trafficgen.meter.by_target import ByTarget, Codes, is_expected
 from trafficgen.meter.histogram import Histogram
 
 K = TypeVar("K")
@@ -85,8 +87,17 @@ def _shown(targets: tuple[str, ...]) -> tuple[str, ...]:
 class Meter:
     """The counters and histograms of one worker."""
 
-    def __init__(self, targets: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        targets: tuple[str, ...],
+        *,
+        target_numbers: Sequence[int] | None = None,
+        expected: Sequence[Codes | None] = (),
+    ) -> None:
+        """`target_numbers`: of each kind of request; `expected`: by target, where it says which codes are right."""
         self.targets = _shown(targets)
+        self.expected = tuple(expected) or (None,) * len(targets)
+        self.by_target = ByTarget(len(targets), target_numbers)
         self.planned = 0
         self.own_fault = 0  # late by over 0.1 s, or never sent, because the generator itself was the limit
         self.saturated = False  # so it was for over 1 % of the last second's requests
@@ -100,6 +111,7 @@ class Meter:
         self.series = Series()
         self.late_ns: list[int] = []
         self.plan_ns: list[int] = []
+        self.ended: list[int] = []  # the number of the request that each of `plan_ns` is of
         self.send_ns: list[int] = []
 
     @property
@@ -121,13 +133,29 @@ class Meter:
         """Answers with a status code from `first` to `last`."""
         return sum(count for codes in self.codes for code, count in list(codes.items()) if first <= code <= last)
 
-    def drop(self, reason: str, waited_ns: int) -> None:
+    def unexpected(self) -> list[int]:
+        """Answers of each target with codes that it should not give."""
+        return [
+            sum(count for code, count in list(codes.items()) if not is_expected(code, expected))
+            for codes, expected in zip(self.codes, self.expected, strict=True)
+        ]
+
+    def drop(self, reason: str, waited_ns: int, number: int) -> None:
         """Count a planned request that will not be sent, `waited_ns` after it was due."""
         self.dropped[reason] += 1
+        self.by_target.fail(number, reason)
         self.plan_ns.append(waited_ns)
+        self.ended.append(number)
+
+    def give_up(self, reason: str, number: int) -> None:
+        """Count a request that was sent and will not be answered; its times are noted with those of answers."""
+        self.no_answer[reason] += 1
+        self.by_target.fail(number, reason)
 
     def flush(self) -> None:
         """Move what the hot path has noted into the histograms."""
+        self.by_target.record(self.ended, self.plan_ns)
+        self.ended.clear()
         for histogram, noted in (
             (self.lateness, self.late_ns),
             (self.from_plan, self.plan_ns),
@@ -141,6 +169,7 @@ class Meter:
         self.flush()
         slim = copy.copy(self)
         slim.series = Series()
+        slim.by_target = self.by_target.without_times()
         return slim
 
     def merge(self, other: "Meter") -> None:
@@ -157,6 +186,7 @@ class Meter:
         self.from_plan.merge(other.from_plan)
         self.from_send.merge(other.from_send)
         self.series.merge(other.series)
+        self.by_target.merge(other.by_target)
 
     def late(self) -> int:
         """Requests sent over 0.1 s after their due time, whoever's fault it was; as of the last `flush`."""

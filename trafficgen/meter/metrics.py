@@ -11,7 +11,13 @@ from typing import Protocol, Self
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
@@ -19,7 +25,7 @@ from foundation.errors import ConfigError, SourceError
 from foundation.web import Guard, WebPolicy
 from foundation.web import metrics as web_metrics
 from trafficgen.meter.histogram import BOUNDS_S, Histogram
-from trafficgen.meter.meter import Meter
+from trafficgen.meter.meter import DROP_REASONS, NO_ANSWER_REASONS, Meter
 
 SHUTDOWN_S = 1.0
 VERSION = version("tidewatch")  # read once: a scrape must not need a descriptor for it
@@ -100,6 +106,32 @@ def _counters(meter: Meter) -> Iterable[Metric]:
         for code, count in list(by_code.items()):
             responses.add_metric([target, str(code)], count)
     yield responses
+    yield from _by_target(meter)
+
+
+def _by_target(meter: Meter) -> Iterable[Metric]:
+    unexpected = CounterMetricFamily(
+        "trafficgen_unexpected_responses", "Answers with a code that their target should not give.", labels=["target"]
+    )
+    failed = CounterMetricFamily(
+        "trafficgen_target_failed_requests",
+        "Requests by target that were given up (no_answer) or never sent (dropped).",
+        labels=["target", "outcome"],
+    )
+    times = SummaryMetricFamily(
+        "trafficgen_target_request_duration_seconds",
+        "From the due time until the request was answered, given up or dropped, by target.",
+        labels=["target"],
+    )
+    for number, (target, count) in enumerate(zip(meter.targets, meter.unexpected(), strict=True)):
+        unexpected.add_metric([target], count)
+        reasons = meter.by_target.failed[number]
+        for outcome, known in (("no_answer", NO_ANSWER_REASONS), ("dropped", DROP_REASONS)):
+            failed.add_metric([target, outcome], sum(reasons.get(reason, 0) for reason in known))
+        times.add_metric([target], int(meter.by_target.count[number]), meter.by_target.sum_ns[number] / 1e9)
+    yield unexpected
+    yield failed
+    yield times
 
 
 def _histograms(meter: Meter) -> Iterable[Metric]:

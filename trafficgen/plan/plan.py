@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from trafficgen.plan.arrivals import ArrivalMode, Arrivals, Even, Poisson
-from trafficgen.plan.catalogue import PATHS_ALONE, Catalogue
+from trafficgen.plan.catalogue import PATHS_ALONE, Catalogue, Codes
 from trafficgen.plan.curve import Segment, modulate, until
 from trafficgen.plan.jitter import JitterMode, draws, stepwise
 from trafficgen.plan.mix import Chooser, Fault, Shares, with_faults
@@ -56,6 +56,10 @@ class Plan(Protocol):
     @property
     def target_numbers(self) -> tuple[int, ...]:
         """Of each of `requests`, the number of its target."""
+
+    @property
+    def expected(self) -> tuple[Codes | None, ...]:
+        """Of each target: the codes that its answers should have, if that is said."""
 
     @property
     def duration_s(self) -> float | None:
@@ -120,6 +124,11 @@ class CurvePlan:
         """The catalogue's; each path is a target of its own."""
         first = len(self.catalogue.labels)
         return (*self.catalogue.label_numbers, *range(first, first + len(self._paths)))
+
+    @property
+    def expected(self) -> tuple[Codes | None, ...]:
+        """The catalogue's; nothing is said of paths."""
+        return (*self.catalogue.expected, *(None for _ in self._paths))
 
     @property
     def numbered(self) -> bool:

@@ -13,7 +13,7 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
-from trafficgen.plan.catalogue import MAX_NAMED, OTHER, route
+from trafficgen.plan.catalogue import MAX_NAMED, OTHER, Codes, route
 from trafficgen.plan.curve import Floats, Line, Segment
 from trafficgen.plan.logread import Recording
 from trafficgen.plan.plan import CELL_REQUESTS, CELL_S, Chunk
@@ -35,6 +35,11 @@ class ReplayPlan:
     loop: bool = False
     limit_s: float | None = None  # --duration
     seed: int = 0
+
+    @property
+    def expected(self) -> tuple[Codes | None, ...]:
+        """A log does not say what its answers should be."""
+        return (None,) * len(self.targets)
 
     @property
     def numbered(self) -> bool:

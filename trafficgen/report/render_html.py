@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from foundation.page import render
 from trafficgen.meter.histogram import Histogram
 from trafficgen.meter.meter import Meter
-from trafficgen.report.render_text import counted, format_seconds, summary
+from trafficgen.report.render_text import TARGET_COLUMNS, format_seconds, summary, target_row
 from trafficgen.report.report import Report
 from trafficgen.report.verdict import describe
 
@@ -57,7 +57,8 @@ def render_html(report: Report, meter: Meter) -> str:
         summary=list(summary(report)),
         rates=_rates(meter),
         latency=_percentiles(meter),
-        targets=[(target, counted(codes)) for target, codes in report.targets.items()],
+        target_columns=TARGET_COLUMNS,
+        targets=[target_row(target) for target in report.by_target],
     )
 
 

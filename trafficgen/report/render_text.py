@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 
 from foundation.terminal import printable
-from trafficgen.report.report import Report, Times
+from trafficgen.report.report import Report, TargetReport, Times
 from trafficgen.report.verdict import describe
+
+MAX_ROWS = 20  # of the table of targets; more are in the other forms of the report
+TARGET_COLUMNS = ("target", "requests", "unexpected", "no answer", "dropped", "p50", "p95", "p99", "codes")
 
 
 def render_text(report: Report) -> str:
@@ -15,7 +18,30 @@ def render_text(report: Report) -> str:
     rows += [("expected", describe(verdict)) for verdict in report.expectations]
     rows += [("FAILED", text) for text in report.failed]
     width = max(len(name) for name, _ in rows)
-    return "".join(f"{name:<{width}}  {printable(value)}\n" for name, value in rows)
+    text = "".join(f"{name:<{width}}  {printable(value)}\n" for name, value in rows)
+    return text + "".join(f"{line}\n" for line in _by_target(report.by_target))
+
+
+def _by_target(targets: list[TargetReport]) -> Iterable[str]:
+    """A table of the targets, those with the most requests first; none for a single target."""
+    if len(targets) < 2:
+        return
+    shown = sorted(targets, key=lambda target: -target.requests)[:MAX_ROWS]
+    rows = [TARGET_COLUMNS, *(target_row(target) for target in shown)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(TARGET_COLUMNS))]
+    yield ""
+    for first, *middle, last in rows:
+        cells = "  ".join(f"{cell:>{width}}" for cell, width in zip(middle, widths[1:-1], strict=True))
+        yield f"{first:<{widths[0]}}  {cells}  {last}"
+    if len(targets) > MAX_ROWS:
+        yield f"... and {len(targets) - MAX_ROWS} more targets: --report json has all"
+
+
+def target_row(target: TargetReport) -> tuple[str, ...]:
+    """The cells of a target under `TARGET_COLUMNS`."""
+    counts = (target.requests, target.unexpected, target.no_answer, target.dropped)
+    times = (format_seconds(target.latency_from_plan_s[name]) for name in ("p50", "p95", "p99"))
+    return printable(target.target), *(f"{count:,}" for count in counts), *times, counted(target.codes)
 
 
 def summary(report: Report) -> Iterable[tuple[str, str]]:
@@ -25,6 +51,8 @@ def summary(report: Report) -> Iterable[tuple[str, str]]:
     yield "sent", f"{report.sent:,} ({_rate(report.rate_per_s)})"
     yield "answered", _with_parts(report.answered, counted(report.codes))
     yield "server errors", _of_answers(report.server_errors, ratios["http_5xx_ratio"])
+    if report.unexpected != report.server_errors:
+        yield "unexpected", f"{report.unexpected:,} answers with codes that their targets do not expect"
     yield "client errors", _of_answers(report.client_errors, ratios["http_4xx_ratio"])
     yield "no answer", _failed(report.no_answer, ratios["no_answer_ratio"])
     yield "dropped", _failed(report.dropped, ratios["dropped_ratio"])

@@ -7,7 +7,7 @@ import msgspec
 
 from foundation.jsontext import escape_json
 from trafficgen.meter.histogram import Histogram
-from trafficgen.meter.meter import SATURATED_SHARE, Meter
+from trafficgen.meter.meter import DROP_REASONS, NO_ANSWER_REASONS, SATURATED_SHARE, Meter
 from trafficgen.report.verdict import Verdict
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
@@ -15,6 +15,19 @@ STATISTICS = ("mean", *QUANTILES, "max")
 
 Times: TypeAlias = dict[str, float | None]
 """Seconds, by the names of `STATISTICS`; None if nothing was measured."""
+
+
+class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The account of one target. requests = answered + no answer + dropped."""
+
+    target: str
+    requests: int
+    answered: int
+    unexpected: int  # answers with a code that it should not give: 5xx, if it does not say so
+    no_answer: int
+    dropped: int
+    codes: dict[str, int]
+    latency_from_plan_s: Times
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +43,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     server_errors: int  # answers with 5xx
     client_errors: int  # answers with 4xx
     codes: dict[str, int]
+    unexpected: int  # answers with a code that their target should not give
     targets: dict[str, dict[str, int]]  # codes by target
+    by_target: list[TargetReport]
     ratios: dict[str, float | None]  # see `_ratios`
     seconds: float  # from the start to the last due request, or to the stop
     rate_per_s: float | None  # sent / seconds
@@ -83,6 +98,8 @@ def make_report(
         server_errors=meter.answers(500, 999),  # codes that HTTP does not know count as 5xx (RFC 9110, section 15)
         client_errors=meter.answers(400, 499),
         codes=_codes(codes),
+        unexpected=sum(meter.unexpected()),
+        by_target=[_target(meter, number) for number in range(len(meter.targets))],
         targets={target: _codes(by_code) for target, by_code in zip(meter.targets, meter.codes, strict=True)},
         ratios=_ratios(meter),
         seconds=round(seconds, 6),
@@ -94,6 +111,22 @@ def make_report(
         saturated=is_saturated(meter),
         started_at=round(started_at, 3),
         stopped_early=stopped_early,
+    )
+
+
+def _target(meter: Meter, number: int) -> TargetReport:
+    codes, failed = _codes(meter.codes[number]), meter.by_target.failed[number]
+    answered = sum(codes.values())
+    no_answer, dropped = (sum(failed.get(reason, 0) for reason in known) for known in (NO_ANSWER_REASONS, DROP_REASONS))
+    return TargetReport(
+        target=meter.targets[number],
+        requests=answered + no_answer + dropped,
+        answered=answered,
+        unexpected=meter.unexpected()[number],
+        no_answer=no_answer,
+        dropped=dropped,
+        codes=codes,
+        latency_from_plan_s=_times(meter.by_target.histogram(number)),
     )
 
 
@@ -109,7 +142,7 @@ def _ratios(meter: Meter) -> dict[str, float | None]:
     """Shares by the names that limits have for them; None where there is nothing to take a share of."""
     no_answer, server_errors = sum(meter.no_answer.values()), meter.answers(500, 999)
     return {
-        "error_ratio": _share(no_answer + server_errors, meter.sent),
+        "error_ratio": _share(no_answer + sum(meter.unexpected()), meter.sent),
         "no_answer_ratio": _share(no_answer, meter.sent),
         "http_5xx_ratio": _share(server_errors, meter.answered),
         "http_4xx_ratio": _share(meter.answers(400, 499), meter.answered),

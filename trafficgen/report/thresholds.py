@@ -11,7 +11,7 @@ from trafficgen.report.report import STATISTICS, Report, Times
 from trafficgen.units import parse_duration
 
 EXIT_CODES = {
-    "error_ratio": 10,  # no answer or 5xx, of those sent
+    "error_ratio": 10,  # no answer, or a code that is not expected, of those sent
     "dropped_ratio": 11,  # of those planned
     "rate_error": 12,  # |sent / planned - 1|
     "lateness": 13,  # seconds, by quantile or as mean, as the two below

@@ -24,7 +24,7 @@ class Owner(Protocol):
     plan_ns: list[int]  # of each request answered or given up: how long after it was due
     send_ns: list[int]  # of each request answered or given up: how long after it was sent
     codes: Sequence[dict[int, int]]  # of each request: answers by status code
-    no_answer: dict[str, int]  # requests given up, by reason
+    ended: list[int]  # of each of `plan_ns`: the number of the request
 
     def joined(self, connection: "Connection") -> None:
         """A new connection is ready."""
@@ -34,6 +34,9 @@ class Owner(Protocol):
 
     def left(self, connection: "Connection") -> None:
         """A connection is gone."""
+
+    def gave_up(self, number: int, reason: str) -> None:
+        """A request that was sent will not be answered."""
 
 
 class Connection(asyncio.Protocol):
@@ -133,6 +136,7 @@ class Connection(asyncio.Protocol):
         pool, now = self._pool, monotonic_ns()
         self.busy = False
         pool.plan_ns.append(now - self._due_ns)
+        pool.ended.append(self._number)
         pool.send_ns.append(now - self.sent_ns)
         codes = pool.codes[self._number]
         codes[code] = codes.get(code, 0) + 1
@@ -149,7 +153,8 @@ class Connection(asyncio.Protocol):
             self.busy = False
             pool.plan_ns.append(now - self._due_ns)
             pool.send_ns.append(now - self.sent_ns)
-            pool.no_answer[reason] += 1
+            pool.ended.append(self._number)
+            pool.gave_up(self._number, reason)
         self.close(at_once=True)
 
     def close(self, *, at_once: bool = False) -> None:

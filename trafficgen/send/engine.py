@@ -150,7 +150,7 @@ class Engine:
             late_ns = now_ns - due_ns
             if late_ns > CATCH_UP_FROM_NS:
                 if late_ns > self._backlog_ns:
-                    meter.drop("behind", late_ns)
+                    self._pool.drop("behind", late_ns, requests[at])
                     at += 1
                     continue
                 if self._allowed <= 0:

@@ -43,7 +43,7 @@ class Pool:
     ) -> None:
         self.requests, self._meter, self.keepalive, self.head_only = requests, meter, keepalive, head_only
         self.late_ns, self.plan_ns, self.send_ns = meter.late_ns, meter.plan_ns, meter.send_ns
-        self.no_answer = meter.no_answer
+        self.ended = meter.ended
         codes = [meter.codes[number] for number in target_numbers]  # of each kind of request; several may share one
         self.codes: Sequence[dict[int, int]] = Cyclic(codes) if numbered else codes
         self.draining = False  # nothing more will be submitted: tell `on_quiet` when nothing is under way any more
@@ -68,10 +68,16 @@ class Pool:
                 return
         # none is idle, so every open connection has a request under way
         if len(self._all) + len(self._waiting) >= self._limits.max_in_flight:
-            self._meter.drop("in_flight", BACKLOG_NS)  # the wait that it is refused: 0 would make a distribution better
+            self.drop(
+                "in_flight", BACKLOG_NS, request
+            )  # the wait that it is refused: 0 would make a distribution better
             return
         self._waiting.append((due_ns, request))
         self._dial_more()
+
+    def make_connection(self) -> Connection:
+        """A connection that is still to be made."""
+        return Connection(self)
 
     def joined(self, connection: Connection) -> None:
         """A new connection is ready."""
@@ -98,6 +104,14 @@ class Pool:
         self._dial_more()
         if self.draining and self.quiet:
             self.on_quiet()
+
+    def gave_up(self, number: int, reason: str) -> None:
+        """A request that was sent will not be answered."""
+        self._meter.give_up(reason, number)
+
+    def drop(self, reason: str, waited_ns: int, number: int) -> None:
+        """A request will not be sent, `waited_ns` after it was due."""
+        self._meter.drop(reason, waited_ns, number)
 
     @property
     def quiet(self) -> bool:
@@ -142,8 +156,8 @@ class Pool:
                 connection.close()
 
     def _drop(self, reason: str) -> None:
-        due_ns, _ = self._waiting.popleft()
-        self._meter.drop(reason, monotonic_ns() - due_ns)
+        due_ns, number = self._waiting.popleft()
+        self.drop(reason, monotonic_ns() - due_ns, number)
         if self.draining and self.quiet:
             self.on_quiet()
 
@@ -158,7 +172,7 @@ class Pool:
         reason = ""
         try:
             async with asyncio.timeout(self._limits.connect_timeout_s):
-                await self._dial(lambda: Connection(self))
+                await self._dial(self.make_connection)
         except TimeoutError:
             reason = "connect_timeout"
         except ConnectionRefusedError:

@@ -65,7 +65,7 @@ class Processes:
 
     def __init__(self, config: LoadConfig, plan: Plan) -> None:
         self._config, self._plan = config, plan
-        self._meter = Meter(plan.targets)
+        self._meter = merged(plan, ())
         self._latest: dict[int, Snapshot] = {}
         self._processes: list[Process] = []
         self._stopped = False
@@ -137,7 +137,7 @@ class Processes:
             snapshot: Snapshot = await self._receive(number)
             done = snapshot.stopped_ns > 0
             self._latest[number] = snapshot
-            self._meter = merged(self._plan.targets, self._latest.values())
+            self._meter = merged(self._plan, self._latest.values())
 
     async def _receive(self, number: int) -> Any:
         process = self._processes[number]
@@ -178,9 +178,9 @@ async def _start(job: Job) -> Process:
     return process
 
 
-def merged(targets: tuple[str, ...], snapshots: Iterable[Snapshot]) -> Meter:
+def merged(plan: Plan, snapshots: Iterable[Snapshot]) -> Meter:
     """One meter with the counts of all."""
-    total = Meter(targets)
+    total = Meter(plan.targets, expected=plan.expected)
     for snapshot in snapshots:
         total.merge(snapshot.meter)
     return total

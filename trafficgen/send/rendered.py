@@ -67,6 +67,12 @@ def make_requests(config: LoadConfig, plan: Plan, url: Url) -> Sequence[bytes]:
     return [kind for kind in kinds if isinstance(kind, bytes)]
 
 
+def methods(config: LoadConfig, plan: Plan) -> list[str]:
+    """The method of each kind of request."""
+    known = {target.name: target.method for target in config.targets.targets} if config.targets else {}
+    return [known.get(name, config.method) for name in plan.requests]
+
+
 class _Renderer:
     """Targets to bytes, or to what renders them."""
 

@@ -118,7 +118,7 @@ class ResponseReader:
     """One response after the other, from pieces of any size."""
 
     def __init__(self, *, head_only: bool = False) -> None:
-        self._head_only = head_only  # the answers to HEAD: a length without a body
+        self.head_only = head_only  # the answers to HEAD: a length without a body
         self._buffer = bytearray()
         self.restart()
 
@@ -202,10 +202,10 @@ class ResponseReader:
             if self._interim > MAX_INTERIM:
                 raise ResponseTooLargeError("no response after 32 interim ones")
             return True
-        if head.length > MAX_RESPONSE_BYTES and not self._head_only:
+        if head.length > MAX_RESPONSE_BYTES and not self.head_only:
             raise ResponseTooLargeError("a body above 256 MiB")
         self.head, self._left = head, head.length
-        if self._head_only or head.length == 0:
+        if self.head_only or head.length == 0:
             self._state = "done"
         else:
             self._state = {CHUNKED: "size", NO_LENGTH: "close"}.get(head.length, "length")

@@ -1,11 +1,14 @@
 """One process's share of a run: the target's addresses, a pool, an engine, a meter."""
 
+from typing import Any
+
 from trafficgen.config import LoadConfig
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import Plan
 from trafficgen.send.engine import Engine, Pace
+from trafficgen.send.mixed import MixedPool
 from trafficgen.send.pool import BACKLOG_NS, Pool
-from trafficgen.send.rendered import make_requests
+from trafficgen.send.rendered import make_requests, methods
 from trafficgen.send.request import parse_url
 from trafficgen.send.target import Target, wait_reachable
 
@@ -20,7 +23,7 @@ class Worker:
         url = parse_url(config.url)
         self._requests = make_requests(config, plan, url)
         self._limits = config.limits.divided(of)
-        self.meter = Meter(plan.targets)
+        self.meter = Meter(plan.targets, target_numbers=plan.target_numbers, expected=plan.expected)
         self._target = Target(
             url, unix_socket=config.unix_socket, insecure=config.insecure, allow_public=config.allow_public
         )
@@ -42,21 +45,24 @@ class Worker:
             drain_s=self._limits.timeout_s + BACKLOG_NS / 1e9 + 0.5,
             share=1 / self._of,
         )
-        self._pool = Pool(
-            self._requests,
-            self._target.dial,
-            self._limits,
-            self.meter,
-            target_numbers=self._plan.target_numbers,
-            numbered=self._plan.numbered,
-            keepalive=self._config.keepalive,
-            head_only=self._config.method == "HEAD",
-        )
+        self._pool = self._make_pool()
         chunks = self._plan.chunks(self._number, self._of, start_ns=start_ns)
         self._engine = Engine(chunks, self._pool, self.meter, pace)
         if self._stopped:
             self._engine.stop()
         await self._engine.run()
+
+    def _make_pool(self) -> Pool:
+        plan, config = self._plan, self._config
+        heads = [method == "HEAD" for method in methods(config, plan)]
+        settings: dict[str, Any] = {
+            "target_numbers": plan.target_numbers,
+            "numbered": plan.numbered,
+            "keepalive": config.keepalive,
+            "head_only": all(heads),
+        }
+        given = self._requests, self._target.dial, self._limits, self.meter
+        return MixedPool(*given, heads=heads, **settings) if any(heads) and not all(heads) else Pool(*given, **settings)
 
     def stop(self) -> None:
         """Send nothing more and wait for the answers."""

@@ -16,7 +16,7 @@ from trafficgen.targets.described import BodyKind, Described, one_body
 
 _HEADER = "header:"
 _BODIES: dict[BodyKind, str] = {"text": "body", "file": "body_file", "template": "body_template"}
-COLUMNS = ("path", "method", "name", "weight", *_BODIES.values())
+COLUMNS = ("path", "method", "name", "weight", "expect", *_BODIES.values())
 
 
 def parse_csv(text: str, name: str) -> list[Described]:
@@ -80,5 +80,6 @@ def _described(row: dict[str, str], where: str) -> Described:
         name=row.get("name"),
         weight=number,
         headers={column[len(_HEADER) :].strip(): row[column] for column in row if column.lower().startswith(_HEADER)},
+        expect=row.get("expect"),
         body=one_body({kind: row.get(column) for kind, column in _BODIES.items()}, _BODIES),
     )

@@ -25,6 +25,7 @@ class Described:
     weight: float = 1.0
     headers: Mapping[str, str] = field(default_factory=dict)
     body: BodyText | None = None
+    expect: str | None = None  # codes
 
 
 def one_body(given: Mapping[BodyKind, str | None], names: Mapping[BodyKind, str]) -> BodyText | None:

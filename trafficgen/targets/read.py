@@ -27,6 +27,7 @@ from trafficgen.targets.target import (
     check_headers,
     check_name,
     default_name,
+    read_codes,
     read_method,
     read_path,
 )
@@ -81,6 +82,7 @@ class _Reader:
                 weight=one.weight,
                 headers=tuple((name, self._resolved(value, in_header)) for name, value in headers),
                 body=self._body(one.body, content_type(headers)) if one.body else b"",
+                expected=None if one.expect is None else read_codes(one.expect),
             )
             check_fields(target)
         except ValueError as exc:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from foundation.terminal import printable
-from trafficgen.plan.catalogue import Catalogue, make_catalogue
+from trafficgen.plan.catalogue import Catalogue, Codes, Kind, make_catalogue
 from trafficgen.plan.mix import Shares, is_path
 from trafficgen.targets.template import Captured, Cell, Template, fields, is_fixed, parse_template, unknown
 from trafficgen.targets.values import Tables
@@ -30,6 +30,7 @@ class Target:
     weight: float = 1.0
     headers: tuple[tuple[str, Template], ...] = ()
     body: Template | bytes = b""
+    expected: Codes | None = None  # what its answers should have; without it, all but 5xx
 
     @property
     def texts(self) -> Iterator[Template]:
@@ -65,8 +66,7 @@ class TargetSet:
     def catalogue(self) -> Catalogue:
         """The targets as a plan sees them."""
         return make_catalogue(
-            [target.name for target in self.targets],
-            [target.weight for target in self.targets],
+            [Kind(target.name, target.weight, target.expected) for target in self.targets],
             numbered=not all(target.fixed for target in self.targets),
         )
 
@@ -98,6 +98,20 @@ def read_method(text: str) -> str:
     if not _METHOD.fullmatch(text):
         raise ValueError(f"invalid method {printable(text[:40])!r}: expected one word, for example GET or POST")
     return text.upper()
+
+
+def read_codes(text: str) -> Codes:
+    """`201, 4xx, 500-503` as ranges. Raises ValueError in words."""
+    found = []
+    for word in re.split(r"[,\s]+", text.strip()):
+        match = re.fullmatch(r"([1-9]\d\d)(?:-([1-9]\d\d))?|([1-9])[xX]{2}", word)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match and match[1] else (0, -1)
+        if match and match[3]:
+            first, last = int(match[3]) * 100, int(match[3]) * 100 + 99
+        if not 200 <= first <= last:
+            raise ValueError(f"invalid code {printable(word[:20])!r}: expected codes from 200 on, for example 201, 4xx")
+        found.append((first, last))
+    return tuple(sorted(found))
 
 
 def check_headers(headers: Mapping[str, str]) -> tuple[tuple[str, Template], ...]:

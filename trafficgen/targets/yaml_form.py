@@ -36,6 +36,7 @@ class TargetText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     body_file: str | None = None  # sent as it is
     body_template: str | None = None  # a file that is a template
     body_base64: str | None = None
+    expect: int | str | list[int | str] | None = None  # codes; without it, all but 5xx
 
 
 class FileText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -81,7 +82,12 @@ def _described(written: str | TargetText, where: str) -> Described:
         weight=written.weight,
         headers=written.headers,
         body=body,
+        expect=_codes(written.expect),
     )
+
+
+def _codes(written: int | str | list[int | str] | None) -> str | None:
+    return ",".join(map(str, written)) if isinstance(written, list) else None if written is None else str(written)
 
 
 def split_request(text: str) -> tuple[str, str]:
