@@ -1,17 +1,23 @@
 """What the flags of `collector` and `plot` accept."""
 
-import re
+import csv
 
 import click
 
 
 def parse_columns(text: str) -> tuple[str, ...]:
-    """`time,200,404,500` to names. Raises ValueError when one is empty or twice, or `time` is not there."""
-    names = tuple(name.strip() for name in text.split(","))
+    """`time,200,accepted conn` to names, as CSV: a name with a comma in it stands in quotes.
+
+    Raises ValueError when a name is empty or given twice, or `time` is not there.
+    """
+    try:
+        names = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True, strict=True), []))
+    except csv.Error as exc:
+        raise ValueError(f'{text!r} is not a list of names, for example time,200,"a name, with a comma"') from exc
     if "time" not in names or len(names) < 2:
         raise ValueError(f"{text!r} must name time and at least one series, as time,200,404,500 does")
-    if any(not name or re.search(r"\s", name) for name in names):
-        raise ValueError(f"{text!r} has a name that is empty or has a blank in it")
+    if any(not name or not name.isprintable() for name in names):
+        raise ValueError(f"{text!r} has a name that is empty or has a control character, such as a TAB, in it")
     if len(set(names)) < len(names):
         raise ValueError(f"{text!r} names a column twice")
     return names

@@ -20,7 +20,9 @@ from foundation.errors import BadRecord
         pytest.param(b"\xef\xbb\xbftime: 1795328999\n200s: 12\n404s: 3\n500s: 0\n", None, id="bom"),
         pytest.param(b'{"500s":0,"404s":3,"time":1795328999,"200s":12}', None, id="json"),
         pytest.param(
-            b'\n {"200s":12,"404s":3,"500s":0,"time":1795328999,"ok":true,"name":"x","more":{"a":1}}', None, id="json+"
+            b'\n {"200s":12,"404s":3,"500s":0,"time":1795328999,"ok":true,"name":"x","more":[{"a":"b"}]}',
+            None,
+            id="json+",
         ),
         pytest.param(
             b"hello\nqueue length: 2.5\nx: y\n: 3\nbad: 1.2.3\nbig: 1e999\n", {"queue length": 2.5}, id="mixed"
@@ -29,6 +31,72 @@ from foundation.errors import BadRecord
 )
 def test_a_page_by_example(body, want):
     assert parse_stats(body) == (want or {"time": 1795328999, "200s": 12, "404s": 3, "500s": 0})
+
+
+@pytest.mark.parametrize(
+    ("body", "want"),
+    [
+        pytest.param(
+            b"www.example.com\nServerVersion: Apache (Debian)\nTotal Accesses: 7\nCPULoad: .0021\nScoreboard: _W\n",
+            {"Total Accesses": 7, "CPULoad": 0.0021},
+            id="mod_status",
+        ),
+        pytest.param(
+            b"Active connections: 3 \nserver accepts handled requests\n 41 40 97 \nReading: 0 Writing: 1 Waiting: 2 \n",
+            {"Active connections": 3, "accepts": 41, "handled": 40, "requests": 97, "Reading": 0, "Writing": 1}
+            | {"Waiting": 2},
+            id="stub_status",
+        ),
+        pytest.param(b"a b c\n1 2\n", None, id="fewer-numbers-than-names"),
+        pytest.param(
+            b"# pxname,svname,scur,stot,status,lastsess,\nweb,FRONTEND,2,9,OPEN,,\nweb,s1,1,8,UP,-1,\n",
+            {"web/FRONTEND/scur": 2, "web/FRONTEND/stot": 9, "web/s1/scur": 1, "web/s1/stot": 8, "web/s1/lastsess": -1},
+            id="haproxy",
+        ),
+        pytest.param(
+            b"client_http.requests = 12\ncpu_time = 0.5\nstarted = Fri, 12 Nov\n",
+            {"client_http.requests": 12, "cpu_time": 0.5},
+            id="squid",
+        ),
+        pytest.param(b"from: 10 at 12:30\nuptime: 3 days\n n : 1\n", {"n": 1}, id="no-pairs"),
+        pytest.param(
+            b'{"pool":"www","accepted conn":5,"p":[{"n":1},{"n":2}],"a":{"b":{"c":3}}}',
+            {"accepted conn": 5, "p/0/n": 1, "p/1/n": 2, "a/b/c": 3},
+            id="members-of-members",
+        ),
+        pytest.param(
+            b"pid: 7\nrequests: 1\n****\npid: 8\nrequests: 1\n",
+            {"pid/0": 7, "pid/1": 8, "requests/0": 1, "requests/1": 1},
+            id="one-name-many-values",
+        ),
+        pytest.param(b"a\tb: 5\n", {"a b": 5}, id="no-tab-in-a-name"),
+    ],
+)
+def test_a_page_of_another_server_by_example(body, want):
+    if want is None:
+        with pytest.raises(BadRecord, match="no `name: number` line"):
+            parse_stats(body)
+    else:
+        assert parse_stats(body) == want
+
+
+def test_a_page_of_html_is_refused_with_the_address_of_its_text():
+    with pytest.raises(BadRecord, match=r"it is HTML .* \?auto"):
+        parse_stats(b"<html><dt>Total accesses: 12</dt></html>")
+
+
+def test_two_values_of_one_name_are_neither_of_them():
+    with pytest.raises(BadRecord) as caught:
+        parse_stats(b'{"a/b": 1, "a": {"b": 2}}')
+    assert caught.value.reason == "twice"
+    with pytest.raises(BadRecord, match="several values of 200s"):
+        counts_by_code(parse_stats(b"200s: 4\n200s: 5\n404s: 1\n"))
+
+
+def test_names_of_many_members_take_no_more_than_their_page():
+    page = json.dumps({"x" * 100_000: {"y": list(range(10_000))}}).encode()
+    with pytest.raises(BadRecord):
+        parse_stats(page)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +109,7 @@ def test_a_page_by_example(body, want):
         pytest.param(b'{"200s": 12', "not_json", id="torn-json"),
         pytest.param(b"[" * 100_000, "not_json", id="deep-json"),
         pytest.param(b"[1, 2]", "no_number", id="array"),
+        pytest.param(b"# pxname,svname,stot\nweb,FRONTEND," + b"1" * 140_000, "not_csv", id="huge-field"),
         pytest.param(b'{"200s": null}', "no_number", id="null"),
     ],
 )
@@ -51,6 +120,20 @@ def test_a_page_without_numbers_is_refused_with_its_reason(body, reason):
 
 
 numbers = st.integers(0, 2**63) | st.floats(allow_nan=False, allow_infinity=False)
+counts = st.integers(0, 2**63)
+words = st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=8)
+
+
+@given(st.dictionaries(words, counts, min_size=1))
+def test_one_line_or_many_or_a_table_say_the_same(stats):
+    want = parse_stats("".join(f"{name}: {value}\n" for name, value in stats.items()).encode())
+    assert parse_stats(" ".join(f"{name}: {value}" for name, value in stats.items()).encode()) == want
+    assert parse_stats(f"server {' '.join(stats)}\n {' '.join(map(str, stats.values()))} \n".encode()) == want
+    rows = "".join(f"p,{name},{value},\n" for name, value in stats.items())
+    by_server = parse_stats(f"# pxname,svname,stot,\n{rows}".encode())
+    assert {name.split("/")[1]: value for name, value in by_server.items()} == want
+
+
 names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8)
 
 

@@ -142,3 +142,14 @@ def test_a_link_planted_where_the_torn_line_goes_or_in_the_files_place_is_not_fo
     assert file.close() == 0
     assert path.read_text() == f"{ROWS[0]}\n{ROWS[1]}\n"
     assert victim.read_bytes() == b"precious"
+
+
+def test_names_with_blanks_are_columns_again_when_the_run_goes_on(path):
+    columns = ("time", "accepted conn", "listen queue len")
+    for row in ("1\t2\t3", "4\t5\t6"):
+        file = RecordFile(path, columns, header=True)
+        file.append(row)
+        file.close()
+    assert path.read_text() == "time\taccepted conn\tlisten queue len\n1\t2\t3\n4\t5\t6\n"
+    with pytest.raises(ConfigError, match="has time,accepted conn,listen queue len and not time,accepted conn"):
+        RecordFile(path, ("time", "accepted conn"))

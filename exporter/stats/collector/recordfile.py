@@ -9,6 +9,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from exporter.stats.header import header_names
 from foundation.append import AppendedPath
 from foundation.errors import ConfigError, StoreError
 
@@ -114,11 +115,11 @@ class RecordFile:
 
     def _check_columns(self, head: bytes) -> None:
         """Refuse to mix two kinds of rows in one file."""
-        first = head.partition(b"\n")[0].decode("utf-8", "replace").split()
+        first = header_names(head.partition(b"\n")[0].decode("utf-8", "replace"))
         if not first:
             return
         has_header = "time" in first
-        if (has_header and tuple(first) != self._columns) or len(first) != len(self._columns):
+        if (has_header and first != self._columns) or len(first) != len(self._columns):
             there = ",".join(first) if has_header else f"{len(first)} columns"
             raise ConfigError(
                 f"{self.path}: has {there} and not {','.join(self._columns)}; "
