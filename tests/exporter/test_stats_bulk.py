@@ -15,9 +15,9 @@ CLEAN = "1795328990\t12\t3\t0\n1795329000\t15\t3\t1\n"
 WANT = [[1795328990, 12, 3, 0], [1795329000, 15, 3, 1]]
 
 
-def read(text, columns=None):
+def read(text, columns=None, gauges=()):
     data = text if isinstance(text, bytes) else text.encode()
-    return read_records(io.BytesIO(data), columns, "stats.tsv")
+    return read_records(io.BytesIO(data), columns, "stats.tsv", gauges=gauges)
 
 
 def rows(records):
@@ -60,6 +60,7 @@ def test_where_a_header_has_the_names_they_choose_and_order():
     ("text", "columns", "complaint"),
     [
         ("time\t200\n1\t2\n", ("time", "500", "404"), r"its header has 2 columns \(time,200\), --columns 3"),
+        ("time\ta\tb\n1\t2\t3\n", ("time", "b", "c"), r"--columns 3, of which c are not there"),
         ("time\t200\t200s\n", None, "its header names a column twice"),
         ("time\n5\n", None, "its header names no series"),
     ],
@@ -67,6 +68,38 @@ def test_where_a_header_has_the_names_they_choose_and_order():
 def test_a_header_that_does_not_fit_is_refused(text, columns, complaint):
     with pytest.raises(ConfigError, match=complaint):
         read(text, columns)
+
+
+def test_names_are_as_the_header_has_them_blanks_and_capitals_too():
+    text = "time\tTotal Accesses\tBusyWorkers\n1\t2\t3\n"
+    assert read(text).names == ("Total Accesses", "BusyWorkers")
+    assert read(text, ("time", "busyworkers")).names == ("BusyWorkers",)
+    assert read(text, ("time", "busyworkers")).counts.tolist() == [[3]]
+    assert read("time\tA\ta\n1\t2\t3\n", ("time", "a")).counts.tolist() == [[3]]
+
+
+def test_gauges_may_be_negative_and_counters_may_not():
+    text = "time\tc\tg\n1\t2\t-3\n2\t-2\t4\n-3\t4\t5\n"
+    records = read(text, gauges=("G",))
+    assert (records.names, records.gauges, rows(records)) == (("c", "g"), (1,), [[1, 2, -3]])
+    assert (records.unreadable, records.below_zero) == (2, {"c": 1, "time": 1})
+    assert read(text, ("time", "g"), ("g",)).gauges == (0,)
+
+
+def test_a_gauge_that_is_not_there_is_refused_with_what_is():
+    for text in ("time\tc\tg\n1\t2\t3\n", "time\tc\tg\n"):
+        with pytest.raises(ConfigError, match="--gauge x: no such column; expected one of c, g"):
+            read(text, gauges=("x",))
+    with pytest.raises(ConfigError, match="--gauge time"):
+        read("", gauges=("time",))
+
+
+def test_times_in_milliseconds_are_no_rows():
+    records = read(CLEAN + "1795329010000\t16\t3\t1\n")
+    assert (rows(records), records.problems) == (
+        WANT,
+        ["stats.tsv:3: '1795329010000\\t16\\t3\\t1' is no row of 4 numbers"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,4 +160,4 @@ def _outcome(text):
         records = read(text)
     except ConfigError as exc:
         return str(exc)
-    return rows(records), records.names, records.problems, records.unreadable
+    return rows(records), records.names, records.problems, records.unreadable, records.below_zero

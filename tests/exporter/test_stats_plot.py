@@ -5,8 +5,10 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -128,6 +130,97 @@ def test_bad_lines_are_told_on_stderr_and_do_not_stop_it(file):
         f"plot: {file}:1: 'junk' is no row of 4 numbers",
         f"plot: {file}:22: '1795329190\\t8' is no row of 4 numbers",
     ]
+
+
+def workers(file):
+    """Add a column that is no counter."""
+    lines = file.read_text().splitlines()
+    rows = [f"{line}\t{number * 7 % 5 - 1}" for number, line in enumerate(lines)]
+    file.write_text("time\t200\t404\t500\tBusy Workers\n" + "\n".join(rows) + "\n")
+
+
+def test_a_gauge_is_written_as_it_is_under_its_own_name(file):
+    workers(file)
+    result = plot(
+        file, "--csv", "-", "--delta_t", "10", "--gauge", "busy workers", "--columns", "time,Busy Workers,200"
+    )
+    header, *rows = result.stdout.splitlines()
+    assert (result.stderr, header, len(rows)) == ("", "time,Busy Workers,200_10s", len(ROWS))
+    assert [row.split(",")[1] for row in rows[:4]] == ["-1", "1", "3", "0"]
+
+
+def test_a_gauge_needs_no_rate(tmp_path):
+    file = tmp_path / "g.tsv"
+    file.write_text("time\tg\n1\t5\n2\t3\n")
+    assert numbers(file, "--gauge", "g") == ["time,g", "1,5", "2,3"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ([1, 2, 3, 4], ""),
+        ([1, 2, 0, 4], "c falls at 1 of 3 rows: read as a reset of the counter"),
+        ([3, 1, 4, 1], "c falls at 2 of 3 rows: is it a counter? --gauge c draws it as it is"),
+        ([*range(80), *range(70), *range(60)], "c falls at 2 of 209 rows: read as resets of the counter"),
+    ],
+)
+def test_every_fall_is_told(tmp_path, counts, words):
+    file = tmp_path / "c.tsv"
+    file.write_text("time\tc\n" + "".join(f"{10 * n}\t{count}\n" for n, count in enumerate(counts)))
+    assert plot(file, "--csv", "-", "--delta_t", "10").stderr == (f"plot: {file}: {words}\n" if words else "")
+
+
+def test_negative_counts_are_told_with_what_takes_them(file):
+    workers(file)
+    assert (
+        f"{file}: Busy Workers is below 0 in 4 of these lines: is it a counter? --gauge 'Busy Workers'"
+        in plot(file, "--csv", "-").stderr
+    )
+
+
+def test_a_name_with_a_comma_stays_one_column(tmp_path):
+    file = tmp_path / "c.tsv"
+    file.write_text("time\ta, b\n1\t1\n2\t2\n")
+    assert numbers(file, "--delta_t", "1")[0] == 'time,"a, b_1s"'
+
+
+def texts(output):
+    return re.findall(r"<!-- (.*?) -->", html.unescape(output.read_text()))
+
+
+@pytest.mark.slow
+def test_the_picture_has_one_scale_for_rates_and_says_why_a_panel_is_empty(file, tmp_path):
+    workers(file)
+    output = tmp_path / "rates.svg"
+    flags = ["--delta_t", "10", "--delta_t", "100", "--delta_t", "1h", "--gauge", "Busy Workers", "--timezone", "UTC"]
+    result = plot(file, "--output", output, *flags)
+    assert (result.exit_code, result.stderr) == (0, "")
+    shown = texts(output)
+    assert "no rate over 3600 s: the file begins 190 s before the last row shown" in shown
+    titles = ["10-second rate", "100-second rate", "1-hour rate", "Busy Workers"]
+    assert [text for text in shown if text in titles] == titles
+
+
+@pytest.mark.slow
+def test_panels_of_rates_have_one_scale_and_gauges_their_own():
+    from exporter.stats.plot.render import Panel, draw
+
+    times, one = np.arange(5.0), np.ones((5, 1))
+    values = [(one * 2, True), (one * 40, True), (one * np.nan, True), (one * -300, False)]
+    panels = [Panel("p", ["a"], value, are_rates, "nothing") for value, are_rates in values]
+    figure = draw(times, panels, gaps=np.zeros(5, bool), resets=times[:0], title="t", zone=UTC)
+    scales = [ax.get_ylim() for ax in figure.axes]
+    assert scales[:3] == [(0, pytest.approx(42))] * 3
+    assert scales[3][0] < -300 < scales[3][1] < 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("every", "words"), [(40, "4 counter resets"), (2, "99 counter resets")])
+def test_each_reset_is_marked_and_all_are_counted(tmp_path, every, words):
+    file, output = tmp_path / "c.tsv", tmp_path / "rates.svg"
+    file.write_text("time\tc\n" + "".join(f"{10 * n}\t{n % every}\n" for n in range(199)))
+    assert plot(file, "--output", output).exit_code == 0
+    assert words in texts(output)
 
 
 @pytest.mark.slow

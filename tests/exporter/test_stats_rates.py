@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.stats.plot.bulk import read_records
-from exporter.stats.plot.rates import in_order, outline, rates
+from exporter.stats.plot.rates import broken, find_gaps, in_order, lone, outline, rates
 
 SHARED = Path(os.environ.get("TIDEWATCH_SHARED", Path(__file__).resolve().parents[2] / ".." / "shared"))
 REAL = SHARED / "data" / "003-website-monitoring"
@@ -140,6 +140,43 @@ def test_an_outline_keeps_a_gap():
     values = np.where(times == 500, NAN, 1.0)
     line = outline(times, values, 20)
     assert np.isnan(line.values[np.searchsorted(line.times, 500)])
+
+
+def test_gauges_are_as_they_are_and_in_the_order_of_time():
+    times, counts = np.array([3.0, 1.0, 2.0, 2.0]), np.array([[7.0, 5], [-4, 1], [9, 9], [2, 3]])
+    series, _ = in_order(times, counts, gauges=[0])
+    assert (series.gauges.tolist(), series.grown.tolist(), series.resets.any()) == (
+        [[-4], [2], [7]],
+        [[1], [3], [5]],
+        False,
+    )
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=400), st.sampled_from([1, 10, 60]))
+def test_no_step_near_the_usual_one_is_a_gap_and_one_far_from_it_is(steps, interval_s):
+    steps = np.array(steps) * 0.2 * interval_s + interval_s  # within 1.2 to 2.8 intervals
+    assert not find_gaps(np.cumsum(np.append(0.0, steps))).any()
+    steps[len(steps) // 2] = 9 * interval_s
+    if len(steps) > 2:
+        assert np.flatnonzero(find_gaps(np.cumsum(np.append(0.0, steps)))).tolist() == [len(steps) // 2]
+
+
+@pytest.mark.parametrize("counts", [(65, 65), (100, 65), (500, 97), (70, 400)])
+@pytest.mark.parametrize("intervals_s", [(10, 60), (60, 10), (1, 3600)])
+def test_a_change_of_the_interval_is_no_gap(counts, intervals_s):
+    times = np.cumsum(np.repeat(np.array(intervals_s, float), counts))
+    series, _ = in_order(times, times[:, None])
+    assert not series.gaps.any()
+    assert np.isfinite(rates(series, 5.0)[times >= times[0] + 5]).all()
+
+
+def test_no_line_leads_over_a_gap_and_what_stands_alone_is_known():
+    times, values = np.array([0.0, 10, 20, 100, 110]), np.array([1.0, 2, 3, 4, 5])
+    apart, line = broken(times, values, find_gaps(times))
+    assert (apart.tolist(), line.tolist()[:3], line.tolist()[4:]) == ([0, 10, 20, 60, 100, 110], [1, 2, 3], [4, 5])
+    assert np.isnan(line[3])
+    assert lone(np.array([1.0, NAN, 2, 3, NAN, NAN, 4])).tolist() == [0, 6]
+    assert lone(np.array([5.0])).tolist() == [0]
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data is absent")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from importlib.metadata import version
 from math import isnan
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 from typing import IO, BinaryIO, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ import numpy as np
 from exporter.stats.options import Columns
 from exporter.stats.plot.bulk import Records, read_records
 from exporter.stats.plot.rates import Floats, in_order, rates
+from foundation.csvtext import csv_text
 from foundation.errors import ConfigError
 from foundation.flags import DurationType, InstantType, ZoneType
 from foundation.output import replacing
@@ -32,22 +34,35 @@ FORMATS: dict[str, Literal["png", "jpeg", "gif", "svg"]] = {
     ".gif": "gif",
     ".svg": "svg",
 }
+OFTEN, OFTEN_SHARE = 2, 0.02  # falls, and falls for each row, from which on a column is asked about
 _CSV_ROWS = 50_000  # rows made into text at a time
 
 
 class Table(NamedTuple):
     """Rates ready to be shown.
 
-    times: (times,). rates: one (times, series) for each delta. resets: the times of resets. row_of: for each record, in
-    the order of time, the row of its time.
+    names: of all series, in order; gauges: which of them are no counters. times: (times,). rates: one (times, counters)
+    for each delta. values: (times, gauges). gaps: (times,), whether the next time is past a gap. resets: the times of
+    resets. falls: how often each counter fell in the whole file, which has `steps` from row to row. row_of: for each
+    record, in the order of time, the row of its time.
     """
 
     names: tuple[str, ...]
+    gauges: tuple[int, ...]
     deltas_s: tuple[float, ...]
     times: Floats
     rates: list[Floats]
+    values: Floats
+    gaps: np.typing.NDArray[np.bool_]
     resets: Floats
+    falls: dict[str, int]
+    steps: int
     row_of: np.typing.NDArray[np.intp]
+
+    @property
+    def counters(self) -> tuple[str, ...]:
+        """The names of the series that are counters."""
+        return tuple(name for number, name in enumerate(self.names) if number not in self.gauges)
 
 
 def _local_zone() -> tzinfo:
@@ -77,6 +92,7 @@ def _local_zone() -> tzinfo:
 @click.option(
     "--columns", type=Columns(), help="The file's columns in order.  [default: its header's, or time,200,404,500]"
 )
+@click.option("--gauge", "gauges", multiple=True, metavar="NAME", help="A column that is no counter: drawn as it is.")
 @click.option("--since", type=InstantType(zone_of="zone"), help="Show from here on.")
 @click.option("--until", type=InstantType(zone_of="zone"), help="Show what is before this.")
 @click.option(
@@ -99,6 +115,7 @@ def command(
     output: Path | None,
     deltas: tuple[float, ...],
     columns: tuple[str, ...] | None,
+    gauges: tuple[str, ...],
     since: datetime | None,
     until: datetime | None,
     zone: tzinfo,
@@ -107,25 +124,38 @@ def command(
 ) -> None:
     """Draw the rates of what collector wrote to FILE (- is stdin).
 
-    The rate at a record is the count now minus the count delta_t ago, divided by delta_t.
+    The rate at a record is the count now minus the count delta_t ago, divided by delta_t. A column that is no counter
+    (--gauge) is drawn as it is.
     """
     if output is None and csv_file is None:
         raise click.UsageError("give --output rates.png for a picture, --csv rates.csv for numbers, or both")
     if output is not None and output.suffix.lower() not in FORMATS:
         raise click.UsageError(f"--output {output}: the suffix must be one of {', '.join(FORMATS)}")
     window = [None if at is None else at.timestamp() for at in (since, until)]
-    records = _read(file, columns)
+    records = _read(file, columns, gauges)
     table = make_table(records, tuple(dict.fromkeys(deltas)), since=window[0], until=window[1], name=str(file))
+    for line in _on_falls(table):
+        _say(f"{file}: {line}")
     if csv_file is not None:
         with replacing(csv_file) as stream:
             write_csv(table, stream)
-    if not any(np.isfinite(rate).any() for rate in table.rates):
+    if not any(np.isfinite(values).any() for values in (*table.rates, table.values)):
         fault = f"{file}: the rate is unknown: {_extent(records, table)}"
         if output is not None:
             raise ConfigError(fault)
         _say(fault)
     elif output is not None:
-        _draw(table, output, title or file.name, zone)
+        _draw(records, table, output, title or file.name, zone)
+
+
+def _on_falls(table: Table) -> Iterator[str]:
+    """What is made of counters that fell: no reset goes unnamed, and what falls often is hardly a counter."""
+    for name, falls in table.falls.items():
+        where = f"{name} falls at {falls} of {table.steps} rows"
+        if falls >= OFTEN and falls >= OFTEN_SHARE * table.steps:
+            yield f"{where}: is it a counter? --gauge {quote(name)} draws it as it is"
+        elif falls:
+            yield f"{where}: read as {'a reset' if falls == 1 else 'resets'} of the counter"
 
 
 def make_table(
@@ -135,7 +165,7 @@ def make_table(
 
     Raises ConfigError when there are less than two records.
     """
-    series, row_of = in_order(records.times, records.counts)
+    series, row_of = in_order(records.times, records.counts, records.gauges)
     if len(series.times) < 2:
         rows = "no row" if not len(series.times) else "rows of one time only" if len(records.times) > 1 else "one row"
         raise ConfigError(f"{name}: has {rows}; a rate needs two, so let the collector run for longer")
@@ -146,12 +176,18 @@ def make_table(
     if until is not None:
         shown &= series.times < until
     position = np.cumsum(shown) - 1
+    counters = [name for number, name in enumerate(records.names) if number not in records.gauges]
     return Table(
         names=records.names,
+        gauges=records.gauges,
         deltas_s=deltas_s,
         times=series.times[shown],
         rates=[rate[shown] for rate in all_rates],
+        values=series.gauges[shown],
+        gaps=series.gaps[shown],
         resets=series.times[shown & series.resets.any(axis=1)],
+        falls=dict(zip(counters, series.resets.sum(axis=0).tolist(), strict=True)),
+        steps=len(series.times) - 1,
         row_of=position[row_of[shown[row_of]]],
     )
 
@@ -165,14 +201,28 @@ def _extent(records: Records, table: Table) -> str:
 
 
 def write_csv(table: Table, stream: IO[bytes]) -> None:
-    """`time`, then a column `<series>_<delta>s` for each series and delta; empty where there is no rate."""
-    names = [f"{name}_{plain(delta_s)}s" for name in table.names for delta_s in table.deltas_s]
-    stream.write((",".join(["time", *names]) + "\n").encode())
+    """`time`, then a column `<series>_<delta>s` for each counter and delta; empty where there is no rate.
+
+    A gauge has one column, named as it is.
+    """
+    columns = list(_csv_columns(table))
+    stream.write(csv_text([["time", *(name for name, _ in columns)]]).encode())
     for begin in range(0, len(table.row_of), _CSV_ROWS):
         rows = table.row_of[begin : begin + _CSV_ROWS]
-        columns = [_texts(table.times[rows])]
-        columns += [_texts(rate[rows, number]) for number in range(len(table.names)) for rate in table.rates]
-        stream.write("".join(",".join(row) + "\n" for row in zip(*columns, strict=True)).encode())
+        cells = [_texts(table.times[rows]), *(_texts(values[rows]) for _, values in columns)]
+        stream.write("".join(",".join(row) + "\n" for row in zip(*cells, strict=True)).encode())
+
+
+def _csv_columns(table: Table) -> Iterator[tuple[str, Floats]]:
+    """(name, values) in the order of the file's columns."""
+    counter = 0
+    for number, name in enumerate(table.names):
+        if number in table.gauges:
+            yield name, table.values[:, table.gauges.index(number)]
+            continue
+        for delta_s, rate in zip(table.deltas_s, table.rates, strict=True):
+            yield f"{name}_{plain(delta_s)}s", rate[:, counter]
+        counter += 1
 
 
 def _texts(values: Floats) -> list[str]:
@@ -184,16 +234,18 @@ def plain(value: float) -> str:
     return f"{value:.0f}" if value == int(value) else repr(float(value))
 
 
-def _read(file: Path, columns: tuple[str, ...] | None) -> Records:
+def _read(file: Path, columns: tuple[str, ...] | None, gauges: tuple[str, ...]) -> Records:
     try:
         with _opened(file) as stream:
-            records = read_records(stream, columns, str(file))
+            records = read_records(stream, columns, str(file), gauges=gauges)
     except OSError as exc:
         raise ConfigError(f"{file}: {exc.strerror}") from exc
     for problem in records.problems:
         _say(problem)
     if more := records.unreadable - len(records.problems):
         _say(f"{file}: {more} more lines are no rows")
+    for name, count in records.below_zero.items():
+        _say(f"{file}: {name} is below 0 in {count} of these lines: is it a counter? --gauge {quote(name)} takes them")
     return records
 
 
@@ -206,14 +258,28 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
             yield stream
 
 
-def _draw(table: Table, output: Path, title: str, zone: tzinfo) -> None:
-    from exporter.stats.plot.render import Panel, draw, save  # matplotlib is slow to import and not always needed
+def _draw(records: Records, table: Table, output: Path, title: str, zone: tzinfo) -> None:
+    from exporter.stats.plot.render import Panel, delta_words, draw, save  # matplotlib is slow to import
 
-    panels = [Panel(delta_s, rate) for delta_s, rate in zip(table.deltas_s, table.rates, strict=True)]
-    figure = draw(table.times, table.names, panels, resets=table.resets, title=title, zone=zone)
+    panels = [
+        Panel(f"{delta_words(delta_s)} rate", table.counters, rate, True, _why_empty(records, table, delta_s))
+        for delta_s, rate in zip(table.deltas_s, table.rates, strict=True)
+        if table.counters
+    ]
+    for column, number in enumerate(table.gauges):
+        panels.append(
+            Panel(table.names[number], table.names[number : number + 1], table.values[:, [column]], False, "")
+        )
+    figure = draw(table.times, panels, gaps=table.gaps, resets=table.resets, title=title, zone=zone)
     kind = FORMATS[output.suffix.lower()]
     with replacing(output) as stream:
         save(figure, stream, kind)
+
+
+def _why_empty(records: Records, table: Table, delta_s: float) -> str:
+    covered = f"the file begins {plain(table.times[-1] - records.times.min())} s before the last row shown"
+    why = covered if table.times[-1] - records.times.min() < delta_s else "each row shown looks back into a gap"
+    return f"no rate over {plain(delta_s)} s: {why}"
 
 
 def _say(text: str) -> None:
