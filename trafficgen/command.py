@@ -12,9 +12,10 @@ from typing import Any, Self, TypeAlias
 from msgspec import structs
 
 from foundation.errors import StoreError, TidewatchError
+from foundation.grammar import Address
 from foundation.output import replacing
 from foundation.web import WebPolicy
-from trafficgen.config import LoadConfig
+from trafficgen.config import LoadConfig, MetricsAt
 from trafficgen.live_line import LiveLine
 from trafficgen.meter.meter import Meter
 from trafficgen.meter.metrics import MetricsServer
@@ -96,14 +97,18 @@ def raise_file_limit(connections: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serve_metrics(
-    run: Run, address: tuple[str, int] | None, policy: WebPolicy, linger_s: float
-) -> AsyncIterator[None]:
+async def serve_metrics(run: Run, at: MetricsAt | None, policy: WebPolicy, linger_s: float) -> AsyncIterator[None]:
     """Serve /metrics meanwhile, and until two more scrapes have seen the end, if anyone scrapes at all."""
-    if address is None:
+    if at is None:
         yield
         return
-    async with MetricsServer(address, run, policy) as server:
+    host, port = at.address
+    async with MetricsServer(at.address, run, policy, or_free_port=at.or_free_port) as server:
+        if port not in (0, server.port):
+            sys.stderr.write(
+                f"trafficgen: {Address(host, port)} is taken, by another generator perhaps: the metrics are on "
+                f"{Address(host, server.port)} (--metrics-address chooses)\n"
+            )
         yield
         if server.scrapes:
             seen = server.expect(_LINGER_SCRAPES)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from trafficgen.plan.arrivals import ArrivalMode
 from trafficgen.plan.mix import Fault, Shares
@@ -10,6 +10,13 @@ from trafficgen.plan.plan import Phase
 from trafficgen.targets.target import TargetSet
 
 OnBehind: TypeAlias = Literal["catchup", "drop"]
+
+
+class MetricsAt(NamedTuple):
+    """Where the metrics are served."""
+
+    address: tuple[str, int]
+    or_free_port: bool  # nobody asked for this one: where it is taken, another will do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

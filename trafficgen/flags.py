@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from foundation.errors import ConfigError
 from foundation.flags import AddressType, DurationType, web_options
+from trafficgen.config import MetricsAt
 from trafficgen.report.thresholds import Threshold, parse_threshold
 from trafficgen.units import MAX_DURATION_S
 
@@ -20,6 +22,11 @@ def checked(check: Callable[[Any], Any]) -> Callable[[click.Context, click.Param
         return None if value is None else check(value)
 
     return callback
+
+
+def _metrics_at(context: click.Context, parameter: click.Parameter, value: Any) -> MetricsAt | None:
+    asked = context.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
+    return None if value == "off" else MetricsAt(value, or_free_port=not asked)
 
 
 LENGTH = DurationType(most_s=MAX_DURATION_S)
@@ -103,8 +110,8 @@ output_options = _stack(
         default="127.0.0.1:8089",
         show_default=True,
         type=AddressType(words=("off",)),
-        callback=checked(lambda given: None if given == "off" else given),
-        help="Where /metrics is served, or off.",
+        callback=_metrics_at,
+        help="Where /metrics is served, or off. Without this flag a free port is taken where the default is not free.",
     ),
     web_options,
     click.option(

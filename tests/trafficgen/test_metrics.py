@@ -69,6 +69,20 @@ async def test_a_taken_address_is_told(site):
             await MetricsServer(("127.0.0.1", server.port), run_of(site), WebPolicy()).__aenter__()
 
 
+async def test_where_the_default_is_taken_a_free_port_will_do(site):
+    async with (
+        MetricsServer(("127.0.0.1", 0), run_of(site), WebPolicy()) as first,
+        MetricsServer(("127.0.0.1", first.port), run_of(site), WebPolicy(), or_free_port=True) as second,
+    ):
+        assert first.port != second.port
+        assert ("trafficgen_planned_rate",) in await scrape(second)
+
+
+async def test_an_address_that_nobody_can_have_is_told_all_the_same(site):
+    with pytest.raises(ConfigError, match=r"cannot listen on 192\.0\.2\.1:8089"):
+        await MetricsServer(("192.0.2.1", 8089), run_of(site), WebPolicy(), or_free_port=True).__aenter__()
+
+
 async def test_scrapes_after_the_end_can_be_awaited(site):
     async with MetricsServer(("127.0.0.1", 0), run_of(site), WebPolicy()) as server:
         seen = server.expect(2)

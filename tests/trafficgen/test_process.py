@@ -49,6 +49,32 @@ async def test_a_second_signal_ends_at_once(site):
     assert report["no_answer"] == {"aborted": report["sent"]}
 
 
+async def test_two_generators_with_nothing_said_both_send(site):
+    """Only the first of all on this machine can have the default port."""
+    command = [
+        sys.executable, "-m", "trafficgen.cli", "--url", site.url, "--rps", "50", "--duration", "0.2",
+        "--report", "json",
+    ]  # fmt: skip
+    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+    async with asyncio.timeout(60):
+        both = [await asyncio.create_subprocess_exec(*command, **pipes) for _ in range(2)]
+        told = [await process.communicate() for process in both]
+    assert [json.loads(out)["sent"] for out, _ in told] == [10, 10]
+    said = sum(err.count(b"127.0.0.1:8089 is taken") for _, err in told)
+    assert 0 <= said == sum(err.count(b"\n") for _, err in told) <= 2
+
+
+async def test_a_port_that_was_asked_for_and_is_taken_is_one_line(site):
+    port = site.url.split(":")[2].rstrip("/")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "trafficgen.cli", "--url", site.url, "--rps", "1", "--metrics-address",
+        f"127.0.0.1:{port}", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, out, site.requests.total()) == (2, b"", 0)
+    assert b"the port is taken; give another address, or off" in err
+
+
 async def test_a_generator_at_its_limit_says_so(site):
     process = await start(site, "--rps", "2000000", "--duration", "0.5", "--on-behind", "drop")
     out, _ = await asyncio.wait_for(process.communicate(), 60)

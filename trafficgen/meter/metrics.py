@@ -4,6 +4,7 @@ Made at scrape time from the counters of the run, which no scrape ever waits for
 """
 
 import asyncio
+import errno
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -171,9 +172,11 @@ class _PolicyCollector(Collector):
 class MetricsServer:
     """`/metrics` on one address. An async context manager."""
 
-    def __init__(self, address: tuple[str, int], run: Running, policy: WebPolicy) -> None:
-        """`policy` is closed with the server."""
-        self._address, self._policy = address, policy
+    def __init__(
+        self, address: tuple[str, int], run: Running, policy: WebPolicy, *, or_free_port: bool = False
+    ) -> None:
+        """`policy` is closed with the server. `or_free_port`: where the port is taken, another one will do."""
+        self._address, self._policy, self._or_free_port = address, policy, or_free_port
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(RunCollector(run))
         self._registry.register(_PolicyCollector(policy))
@@ -182,18 +185,28 @@ class MetricsServer:
         self.seen = asyncio.Event()  # the scrapes that `expect` asked for have come
 
     async def __aenter__(self) -> Self:
+        host, _ = self._address
+        async with AsyncExitStack() as stack:
+            guard = Guard(stack.enter_context(self._policy), hosts=[host])
+            try:
+                self.port = await self._serve(guard, self._address, stack)
+            except SourceError as exc:
+                if not (self._or_free_port and _is_taken(exc)):
+                    raise ConfigError(f"--metrics-address: {exc}; give another address, or off") from exc
+                self.port = await self._serve(guard, (host, 0), stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def _serve(self, guard: Guard, address: tuple[str, int], stack: AsyncExitStack) -> int:
+        """Serve until `stack` is left. Returns the port. Raises SourceError."""
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/-/healthy", self._healthy)
-        async with AsyncExitStack() as stack:
-            guard = Guard(stack.enter_context(self._policy), hosts=[self._address[0]])
-            guard.protect(app)
-            try:
-                _, self.port = await guard.serve(app, self._address, stack, shutdown_s=SHUTDOWN_S)
-            except SourceError as exc:
-                raise ConfigError(f"--metrics-address: {exc}; give another address, or off") from exc
-            self._stack = stack.pop_all()
-        return self
+        guard.protect(app)
+        async with AsyncExitStack() as ours:
+            _, port = await guard.serve(app, address, ours, shutdown_s=SHUTDOWN_S)
+            stack.push_async_callback(ours.pop_all().aclose)
+        return port
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
@@ -213,3 +226,7 @@ class MetricsServer:
 
     async def _healthy(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
+
+
+def _is_taken(exc: SourceError) -> bool:
+    return isinstance(exc.__cause__, OSError) and exc.__cause__.errno == errno.EADDRINUSE
