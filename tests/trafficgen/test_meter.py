@@ -56,10 +56,13 @@ EVENTS = st.lists(
 def meter_of(events):
     meter = Meter(("/", "/a"))
     for kind, number in events:
-        if kind in ("planned", "own_fault", "connects"):
+        if kind in ("planned", "connects"):
             setattr(meter, kind, getattr(meter, kind) + number)
         elif kind == "saturated":
             meter.saturated = True
+        elif kind == "own_fault":
+            for counts in (meter.own_fault, meter.late_by):
+                counts[sorted(counts)[number % len(counts)]] += 1
         elif kind == "dropped":
             meter.drop(sorted(meter.dropped)[number % len(meter.dropped)], number, number % 2)
         elif kind == "no_answer":
@@ -82,9 +85,10 @@ def figures(meter):
         (h.count, h.sum_ns, h.max_ns, h.counts.tolist(), h.classic.tolist())
         for h in (meter.lateness, meter.from_plan, meter.from_send)
     ]
-    counts = (meter.planned, meter.own_fault, meter.connects, meter.saturated, meter.dropped, meter.no_answer)
     times = [meter.by_target.histogram(number) for number in range(2)]
     targets = [(h.count, h.sum_ns, h.max_ns, h.counts.tolist()) for h in times], meter.by_target.failed
+    faults = (meter.own_fault, meter.late_by, meter.saturated, meter.dropped, meter.no_answer)
+    counts = (meter.planned, meter.connects, *faults)
     return counts, [dict(codes) for codes in meter.codes], histograms, targets
 
 

@@ -1,6 +1,7 @@
 """The pool on a virtual clock and without a network: which connection is used, and when one is closed or given up."""
 
 import asyncio
+import errno
 
 import pytest
 from hypothesis import given, settings
@@ -232,9 +233,13 @@ async def test_so_many_connects_are_under_way_at_once_and_no_more(bench):
     [
         (ConnectionRefusedError(), "connect_refused"),
         (TimeoutError(), "connect_timeout"),
-        (OSError(24, "no descriptor"), "connect_failed"),
+        (OSError(errno.EHOSTUNREACH, "no route"), "connect_failed"),
+        (OSError(errno.EMFILE, "no descriptor"), "no_descriptor"),
+        (OSError(errno.ENFILE, "no descriptor"), "no_descriptor"),
+        (OSError(errno.EADDRNOTAVAIL, "no port"), "no_port"),
+        (OSError(errno.ENOBUFS, "no memory"), "no_buffer"),
     ],
-    ids=["refused", "timeout", "failed"],
+    ids=["refused", "timeout", "failed", "EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS"],
 )
 async def test_a_failed_connect_costs_the_oldest_request(bench, failure, reason):
     one = bench()

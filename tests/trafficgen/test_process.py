@@ -81,8 +81,30 @@ async def test_a_generator_at_its_limit_says_so(site):
     report = json.loads(out)
     assert process.returncode == 3
     assert report["saturated"]
+    assert set(report["own_fault"]) <= {"processor", "wakeups"}
     assert report["planned"] == report["sent"] + sum(report["dropped"].values()) == 1_000_000
     assert report["sent"] == report["answered"] + sum(report["no_answer"].values())
+
+
+async def start_with_files(site, files, *arguments):
+    command = [sys.executable, "-m", "trafficgen.cli", "--url", site.url, "--metrics-address", "off", *arguments]
+    return await asyncio.create_subprocess_exec(
+        "sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command, "--report", "json",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+async def test_connections_that_cannot_be_had_are_refused_at_the_start(site):
+    process = await start_with_files(site, 100, "--rps", "50", "--duration", "1")
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, out, site.connections) == (2, b"", 0)
+    assert err.decode() == (
+        "trafficgen: --connections: 256 need 288 open files in a process, the limit is 100: at most --connections 68, "
+        "or raise the limit (ulimit -n)\n"
+    )
+    process = await start_with_files(site, 100, "--rps", "50", "--duration", "0.2", "--connections", "68")
+    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert json.loads(out)["answered"] == 10
 
 
 async def test_an_exceeded_limit_is_an_exit_code(site, tmp_path):

@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from trafficgen.meter.meter import Meter
+from trafficgen.meter.meter import OWN_CAUSES, Meter
 from trafficgen.report.render_html import render_html
-from trafficgen.report.render_text import render_text
+from trafficgen.report.render_text import CAUSES, render_text
 from trafficgen.report.report import make_report
 
 
 def report_of(*, planned=1000, own_fault=0, seconds=10.0, plan_s=10.0):
     meter = Meter(("/",))
-    meter.planned, meter.own_fault = planned, own_fault
+    meter.planned, meter.own_fault["processor"] = planned, own_fault
     return make_report(meter, url="http://a/", seed=1, seconds=seconds, plan_s=plan_s, started_at=0.0)
 
 
@@ -79,3 +79,20 @@ def test_server_errors_client_errors_and_no_answer_are_told_apart_everywhere():
         assert f'<th scope="row">{name}</th><td>{value}</td>' in page
     assert (report.server_errors, report.client_errors, report.no_answer) == (20, 20, {"reset": 25})
     assert report.ratios["error_ratio"] == 45 / 125
+
+
+@pytest.mark.parametrize("cause", OWN_CAUSES)
+def test_an_invalid_run_names_its_cause(cause):
+    meter = Meter(("/",))
+    meter.planned, meter.own_fault[cause] = 100, 60
+    report = make_report(meter, url="http://a/", seed=1, seconds=1.0, plan_s=1.0, started_at=0.0)
+    said = f"the generator was the limit, not the target: 60 by {CAUSES[cause]}"
+    assert f"INVALID            {said}\n" in render_text(report)
+    assert f"INVALID: {said}</p>" in render_html(report, meter)
+    assert json.loads(report.to_json())["own_fault"] == {cause: 60}
+
+
+def test_what_is_too_few_to_void_a_run_is_named_all_the_same():
+    text = render_text(report_of(own_fault=3))
+    assert "own fault          3 by the processor of the generator" in text
+    assert "INVALID" not in text

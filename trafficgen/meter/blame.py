@@ -1,13 +1,15 @@
 """Whose fault is it when requests come late or not at all: the generator's, or the target's? Decided second by second.
 
-Pure: the figures of the second come in. The generator is the limit when its processor time is used up, or when it wakes
-up late on average (another process has the processor); then all that went wrong in that second is its own fault.
-Otherwise only what it handed over late is: a target that holds every connection delays requests too.
+Pure: the figures of the second come in. The generator is the limit when it could make no connection for want of a
+descriptor, a port or memory, when its processor time is used up, or when it wakes up late on average (another process
+has the processor); then all that went wrong in that second is its own fault. Otherwise only what it handed over late
+is: a target that holds every connection delays requests too.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
-from trafficgen.meter.meter import SATURATED_SHARE, Meter
+from trafficgen.meter.meter import OWN_LIMITS, SATURATED_SHARE, TARGET, Meter
 
 BUSY_SHARE = 0.9  # of one processor
 LAG_NS = 10_000_000  # a wake-up's mean delay
@@ -24,7 +26,7 @@ class Second:
 
 
 class Blame:
-    """Keeps `own_fault` and `saturated` of a meter."""
+    """Keeps `own_fault`, `late_by` and `saturated` of a meter."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -32,19 +34,38 @@ class Blame:
 
     def judge(self, second: Second) -> None:
         """Decide on the second that is over; the meter has been flushed."""
-        counts = self._counts()
-        planned, late, behind, unsent = (now - before for now, before in zip(counts, self._seen, strict=True))
-        self._seen = counts
-        limited = second.cpu_ns > BUSY_SHARE * second.wall_ns or second.lag_ns > LAG_NS
-        own = behind + (late + unsent if limited else second.handed_late)
-        self._meter.own_fault += own
-        self._meter.saturated = own > SATURATED_SHARE * planned
+        counts, meter = self._counts(), self._meter
+        new, self._seen = {name: count - self._seen[name] for name, count in counts.items()}, counts
+        cause = _cause(second, {reason: new[reason] for reason in OWN_LIMITS})
+        late = new["late"] if cause else min(new["late"], second.handed_late)
+        own = Counter({reason: new[reason] for reason in OWN_LIMITS})
+        own["processor" if _is_busy(second) else "wakeups"] += new["behind"]
+        own[cause or "wakeups"] += new["late"] + new["unsent"] if cause else second.handed_late
+        for name, count in own.items():
+            meter.own_fault[name] += count
+        meter.late_by[cause or "wakeups"] += late
+        meter.late_by[TARGET] += new["late"] - late
+        meter.saturated = own.total() > SATURATED_SHARE * new["planned"]
 
-    def _counts(self) -> tuple[int, int, int, int]:
+    def _counts(self) -> dict[str, int]:
         dropped = self._meter.dropped
-        return (
-            self._meter.planned,
-            self._meter.late(),
-            dropped["behind"],
-            dropped["in_flight"] + dropped["no_connection"],
-        )
+        return {
+            "planned": self._meter.planned,
+            "late": self._meter.late(),
+            "behind": dropped["behind"],
+            "unsent": dropped["in_flight"] + dropped["no_connection"],
+            **{reason: dropped[reason] for reason in OWN_LIMITS},
+        }
+
+
+def _is_busy(second: Second) -> bool:
+    return second.cpu_ns > BUSY_SHARE * second.wall_ns
+
+
+def _cause(second: Second, limits: dict[str, int]) -> str:
+    """What limited the generator, one of `OWN_CAUSES`; empty if nothing did."""
+    if any(limits.values()):
+        return max(limits, key=lambda reason: limits[reason])
+    if _is_busy(second):
+        return "processor"
+    return "wakeups" if second.lag_ns > LAG_NS else ""

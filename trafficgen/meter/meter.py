@@ -20,7 +20,10 @@ DROP_REASONS = (
     "connect_refused",
     "connect_timeout",
     "in_flight",  # --max-in-flight was reached
+    "no_buffer",  # the system had no memory for a connection
     "no_connection",  # none of --connections was free or made in time
+    "no_descriptor",  # this process, or the machine, may open no more files
+    "no_port",  # this machine had no free port for a connection
     "stopped",  # due, but not yet sent when the run was stopped
 )
 NO_ANSWER_REASONS = (
@@ -31,6 +34,9 @@ NO_ANSWER_REASONS = (
     "timeout",
     "too_large",  # an answer without end: above 256 MiB, or a head above 64 KiB
 )
+OWN_LIMITS = ("no_buffer", "no_descriptor", "no_port")  # drops that are the generator's own fault at once
+OWN_CAUSES = ("processor", "wakeups", *OWN_LIMITS)  # why the generator was the limit: see `blame`
+TARGET = "target"  # whose fault lateness is otherwise: it held every connection
 KNOWN_CODES = (200, 404, 500)  # born at 0, so that the first one is seen as an increase
 MAX_ROWS = 7200
 SATURATED_SHARE = 0.01  # of the planned requests
@@ -99,7 +105,8 @@ class Meter:
         self.expected = tuple(expected) or (None,) * len(targets)
         self.by_target = ByTarget(len(targets), target_numbers)
         self.planned = 0
-        self.own_fault = 0  # late by over 0.1 s, or never sent, because the generator itself was the limit
+        self.own_fault = dict.fromkeys(OWN_CAUSES, 0)  # late by over 0.1 s, or never sent, because of the generator
+        self.late_by = dict.fromkeys((TARGET, *OWN_CAUSES), 0)  # of those sent over 0.1 s late, whose fault it was
         self.saturated = False  # so it was for over 1 % of the last second's requests
         self.connects = 0
         self.dropped = dict.fromkeys(DROP_REASONS, 0)
@@ -175,9 +182,10 @@ class Meter:
     def merge(self, other: "Meter") -> None:
         """Add all that another worker of the same plan has counted."""
         self.planned += other.planned
-        self.own_fault += other.own_fault
         self.saturated |= other.saturated
         self.connects += other.connects
+        _add(self.own_fault, other.own_fault)
+        _add(self.late_by, other.late_by)
         _add(self.dropped, other.dropped)
         _add(self.no_answer, other.no_answer)
         for mine, others in zip(self.codes, other.codes, strict=True):

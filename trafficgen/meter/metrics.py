@@ -84,23 +84,25 @@ def _counters(meter: Meter) -> Iterable[Metric]:
     for name, text, value in (
         ("planned_requests", "Requests that were due by the plan: sent + dropped.", meter.planned),
         ("sent_requests", "Requests written to a connection: answered + no answer + in flight.", meter.sent),
-        (
-            "own_fault_requests",
-            "Requests over 0.1 s late, or dropped, because the generator itself was the limit.",
-            meter.own_fault,
-        ),
         ("server_errors", "Answers with 5xx.", meter.answers(500, 999)),
         ("client_errors", "Answers with 4xx.", meter.answers(400, 499)),
         ("connects", "Connections made.", meter.connects),
     ):
         yield CounterMetricFamily(f"trafficgen_{name}", text, value)
-    for name, text, values in (
-        ("dropped_requests", "Requests planned and never sent.", meter.dropped),
-        ("no_answer_requests", "Requests sent and never answered.", meter.no_answer),
+    for name, label, text, values in (
+        ("dropped_requests", "reason", "Requests planned and never sent.", meter.dropped),
+        ("no_answer_requests", "reason", "Requests sent and never answered.", meter.no_answer),
+        (
+            "own_fault_requests",
+            "cause",
+            "Requests over 0.1 s late, or dropped, because the generator itself was the limit.",
+            meter.own_fault,
+        ),
+        ("late_requests", "cause", "Requests sent over 0.1 s late, by who was the cause.", meter.late_by),
     ):
-        family = CounterMetricFamily(f"trafficgen_{name}", text, labels=["reason"])
-        for reason, count in values.items():
-            family.add_metric([reason], count)
+        family = CounterMetricFamily(f"trafficgen_{name}", text, labels=[label])
+        for told, count in values.items():
+            family.add_metric([told], count)
         yield family
     responses = CounterMetricFamily("trafficgen_responses", "Answers, by target and code.", labels=["target", "code"])
     for target, by_code in zip(meter.targets, meter.codes, strict=True):

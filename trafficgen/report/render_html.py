@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from foundation.page import render
 from trafficgen.meter.histogram import Histogram
 from trafficgen.meter.meter import Meter
-from trafficgen.report.render_text import TARGET_COLUMNS, format_seconds, summary, target_row
+from trafficgen.report.render_text import TARGET_COLUMNS, describe_invalid, format_seconds, summary, target_row
 from trafficgen.report.report import Report
 from trafficgen.report.verdict import describe
 
@@ -50,6 +50,7 @@ def render_html(report: Report, meter: Meter) -> str:
         "trafficgen.report",
         "report.html",
         report=report,
+        invalid=describe_invalid(report),
         verdicts=[
             *((verdict.held, describe(verdict)) for verdict in report.expectations),
             *((False, failure) for failure in report.failed),

@@ -8,13 +8,21 @@ from trafficgen.report.verdict import describe
 
 MAX_ROWS = 20  # of the table of targets; more are in the other forms of the report
 TARGET_COLUMNS = ("target", "requests", "unexpected", "no answer", "dropped", "p50", "p95", "p99", "codes")
+CAUSES = {
+    "target": "the target, which held every connection",
+    "processor": "the processor of the generator, which was used up: more --workers, or a lower rate",
+    "wakeups": "other processes, which had the processor when the generator should have woken up",
+    "no_descriptor": "too many open files: raise the limit (ulimit -n), or fewer --connections",
+    "no_port": "no free port on this machine: keep connections alive, or widen net.ipv4.ip_local_port_range",
+    "no_buffer": "no memory of the system for another connection",
+}
 
 
 def render_text(report: Report) -> str:
     """The closing summary, as printed on stdout."""
     rows = list(summary(report))
     if report.saturated:
-        rows.append(("INVALID", "the generator was the limit, not the target: more --workers, or a lower rate"))
+        rows.append(("INVALID", describe_invalid(report)))
     rows += [("expected", describe(verdict)) for verdict in report.expectations]
     rows += [("FAILED", text) for text in report.failed]
     width = max(len(name) for name, _ in rows)
@@ -59,6 +67,10 @@ def summary(report: Report) -> Iterable[tuple[str, str]]:
     yield "latency from plan", _times(report.latency_from_plan_s)
     yield "latency from send", _times(report.latency_from_send_s)
     yield "send lateness", _times(report.send_lateness_s)
+    if report.late:
+        yield "late", describe_lateness(report)
+    if report.own_fault and not report.saturated:
+        yield "own fault", _blamed(report.own_fault)
     yield "seed", str(report.seed)
     if report.replayed:
         kept = report.send_lateness_s
@@ -67,6 +79,18 @@ def summary(report: Report) -> Iterable[tuple[str, str]]:
         yield "timing kept", f"within {half} of the log's times for half, {most} for 99 %"
     if report.stopped_early:
         yield "stopped", "before the end of the plan"
+
+
+def describe_invalid(report: Report) -> str:
+    """Why the figures say nothing about the target."""
+    return f"the generator was the limit, not the target: {_blamed(report.own_fault)}"
+
+
+def describe_lateness(report: Report) -> str:
+    """What was late, and by whom."""
+    return f"{sum(report.late.values()):,} of {report.sent:,} sent over 0.1 s late" + (
+        f": {_blamed(report.late)}" if report.late else ""
+    )
 
 
 def counted(counts: dict[str, int]) -> str:
@@ -82,6 +106,10 @@ def format_seconds(value: float | None) -> str:
         if value < limit:
             return f"{value * scale:.3g} {unit}"
     return f"{value:.3g} s"
+
+
+def _blamed(counts: dict[str, int]) -> str:
+    return "; ".join(f"{count:,} by {CAUSES[cause]}" for cause, count in counts.items())
 
 
 def _rate(per_s: float | None) -> str:

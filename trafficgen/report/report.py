@@ -53,6 +53,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     send_lateness_s: Times  # of requests sent
     latency_from_plan_s: Times  # of all requests: until the answer, or until they were given up or dropped
     latency_from_send_s: Times  # of requests sent: until the answer, or until they were given up
+    late: dict[str, int]  # sent over 0.1 s late: by whom (`target`, or a cause of `own_fault`)
+    own_fault: dict[str, int]  # late by over 0.1 s, or never sent, because the generator was the limit: by cause
     saturated: bool
     started_at: float  # Unix time
     stopped_early: bool = False
@@ -68,7 +70,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_saturated(meter: Meter) -> bool:
     """Whether the generator itself was the limit: over 1 % of the plan came late, or was dropped, by its own fault."""
-    return meter.own_fault > SATURATED_SHARE * meter.planned
+    return sum(meter.own_fault.values()) > SATURATED_SHARE * meter.planned
 
 
 def make_report(
@@ -108,6 +110,8 @@ def make_report(
         send_lateness_s=_times(meter.lateness),
         latency_from_plan_s=_times(meter.from_plan),
         latency_from_send_s=_times(meter.from_send),
+        late=_some(meter.late_by),
+        own_fault=_some(meter.own_fault),
         saturated=is_saturated(meter),
         started_at=round(started_at, 3),
         stopped_early=stopped_early,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from foundation.errors import ConfigError
+from trafficgen.report.render_text import describe_lateness
 from trafficgen.report.report import STATISTICS, Report, Times
 from trafficgen.units import parse_duration
 
@@ -61,7 +62,8 @@ class Threshold:
             return EXIT_CODES[self.name], f"{self.text}: nothing was measured: no request was {_UNMEASURED[self.name]}"
         if not _OPERATORS[self.sign](value, self.limit):
             return None
-        return EXIT_CODES[self.name], f"{self.text}: it is {value:.6g}"
+        more = f"; {describe_lateness(report)}" if self.name == "lateness" else ""
+        return EXIT_CODES[self.name], f"{self.text}: it is {value:.6g}{more}"
 
 
 def parse_threshold(text: str) -> Threshold:

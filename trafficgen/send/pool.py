@@ -15,6 +15,7 @@ from trafficgen.config import Limits
 from trafficgen.meter.meter import Meter
 from trafficgen.send.connection import Connection
 from trafficgen.send.rendered import Cyclic
+from trafficgen.send.target import OWN_LIMITS
 
 BACKLOG_NS = 1_000_000_000
 # Servers close idle connections after 5 s (Node, Apache) to 75 s (nginx, aiohttp). Ours close first: a request written
@@ -177,8 +178,8 @@ class Pool:
             reason = "connect_timeout"
         except ConnectionRefusedError:
             reason = "connect_refused"
-        except OSError:  # no route, no free descriptor or port, a failed TLS handshake
-            reason = "connect_failed"
+        except OSError as exc:  # else: no route, a failed TLS handshake
+            reason = OWN_LIMITS.get(exc.errno or 0, "connect_failed")
         finally:
             self._dials.discard(asyncio.current_task())
         if reason and self._waiting:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -12,6 +13,15 @@ from collections.abc import Callable
 
 from foundation.errors import ConfigError
 from trafficgen.send.request import Url
+
+OWN_LIMITS = {
+    errno.EMFILE: "no_descriptor",
+    errno.ENFILE: "no_descriptor",
+    errno.EADDRNOTAVAIL: "no_port",
+    errno.ENOBUFS: "no_buffer",
+    errno.ENOMEM: "no_buffer",
+}
+"""Failures of a connect that are limits of this process or machine, not the target's: as reasons for a drop."""
 
 _RETRY_S = 0.25
 _RESOLVE_AGAIN_S = 30.0  # getaddrinfo tells no time to live; balancers move within a minute
