@@ -1,5 +1,7 @@
 """A run against a real server on loopback: what is counted adds up."""
 
+import asyncio
+
 import pytest
 
 from foundation.errors import TidewatchError
@@ -23,6 +25,27 @@ async def test_every_planned_request_is_sent_and_answered_once(site):
     assert sum(site.requests.values()) == 100
     assert report.codes == {"200": site.requests["/"], "404": site.requests["/missing"], "500": site.requests["/fail"]}
     assert report.no_answer == report.dropped == {}
+
+
+async def test_each_address_is_told_with_its_share(site):
+    report = await run_load(config(site))
+    assert report.addresses == {"127.0.0.1": {"sent": 100, "failed_connects": 0}}
+
+
+async def test_an_address_that_nobody_listens_on_costs_no_request(site, monkeypatch):
+    """A name with two addresses, one of which has no server, as localhost with IPv6."""
+    found = asyncio.get_running_loop().getaddrinfo
+
+    async def getaddrinfo(_host, port, **more):
+        return [info for host in ("127.0.0.9", "127.0.0.1") for info in await found(host, port, **more)]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    site.url = site.url.replace("127.0.0.1", "localhost")
+    report = await run_load(config(site))
+    assert (report.answered, report.dropped) == (100, {})
+    assert report.addresses["127.0.0.1"] == {"sent": 100, "failed_connects": 0}
+    assert report.addresses["127.0.0.9"]["sent"] == 0
+    assert report.addresses["127.0.0.9"]["failed_connects"] >= 1
 
 
 async def test_stop_sends_nothing_more_and_waits_for_the_answers(site, monkeypatch):

@@ -1,6 +1,9 @@
 """Reaching a target: addresses, permission, TLS."""
 
 import asyncio
+import contextlib
+import errno
+import gc
 import os
 import shutil
 import ssl
@@ -11,12 +14,15 @@ from hypothesis import strategies as st
 
 from foundation.errors import ConfigError
 from trafficgen.config import LoadConfig
+from trafficgen.meter.shares import Shares
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import Phase
 from trafficgen.run import run_load
 from trafficgen.send import target as target_module
+from trafficgen.send.addresses import Address
+from trafficgen.send.loops import loop_factory
 from trafficgen.send.request import encode, parse_url
-from trafficgen.send.target import Target
+from trafficgen.send.target import Probe, Target
 
 
 def target_of(url="http://site.example:8080/", *, allow_public=False):
@@ -29,10 +35,20 @@ async def names(monkeypatch):
     answers = []
 
     async def getaddrinfo(_host, port, **_more):
-        return [(2, 1, 6, "", (address, port)) for address in answers]
+        return [(10 if ":" in address else 2, 1, 6, "", (address, port)) for address in answers]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
     return answers
+
+
+class Wire:
+    """A transport."""
+
+    def set_protocol(self, protocol):
+        pass
+
+    def close(self):
+        pass
 
 
 @pytest.fixture
@@ -40,8 +56,11 @@ async def dialled(monkeypatch):
     """The addresses that were connected to."""
     seen = []
 
-    async def create_connection(_factory, host, _port, **_more):
+    async def create_connection(factory, host, _port, **_more):
         seen.append(host)
+        protocol = factory()
+        protocol.connection_made(Wire())
+        return None, protocol
 
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", create_connection)
     return seen
@@ -66,16 +85,85 @@ async def test_addresses_take_turns_and_follow_the_name(names, dialled, monkeypa
     target = target_of()
     await target.resolve()
     for _ in range(3):
-        await target.dial(asyncio.Protocol)
+        await target.dial(Probe)
     now = target_module.time.monotonic()
     monkeypatch.setattr(target_module.time, "monotonic", lambda: now + 31)
     names[:] = ["8.8.8.8"]
-    await target.dial(asyncio.Protocol)
+    await target.dial(Probe)
     monkeypatch.setattr(target_module.time, "monotonic", lambda: now + 62)
     names[:] = ["127.0.0.9"]
-    await target.dial(asyncio.Protocol)
+    await target.dial(Probe)
     # a name that turns public is not followed
     assert dialled == ["127.0.0.1", "127.0.0.2", "127.0.0.1", "127.0.0.2", "127.0.0.9"]
+
+
+@pytest.mark.parametrize("uv", [True, False], ids=["uvloop", "asyncio"])
+def test_many_connections_that_end_at_once_close_what_is_theirs_and_nothing_else(uv):
+    """A descriptor that is closed twice is, the second time, somebody else's."""
+
+    async def run():
+        server, port = await served("127.0.0.1")
+        found = asyncio.get_running_loop().getaddrinfo
+        infos = [info for host in ("127.0.0.9", "127.0.0.1") for info in await found(host, port, type=1)]
+        target = target_of(f"http://site.example:{port}/")
+        target._addresses.learn(Address(info[0], info[4]) for info in infos)
+        target._resolved_s = target_module.time.monotonic()
+        async with server:
+            for _ in range(10):
+                with contextlib.suppress(ConnectionResetError):
+                    await target.dial(Probe)
+                kept = os.open("/dev/null", os.O_RDONLY)
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                gc.collect()
+                os.close(kept)
+
+    with asyncio.Runner(loop_factory=loop_factory() if uv else asyncio.new_event_loop) as runner:
+        runner.run(run())
+
+
+async def served(host, port=0):
+    """A server that takes connections; its port."""
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), host, port)
+    return server, server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize("hosts", [["127.0.0.2", "127.0.0.1"], ["127.0.0.1", "127.0.0.2", "127.0.0.3"]])
+async def test_an_address_that_refuses_costs_nothing_and_is_tried_last(names, hosts):
+    names[:] = hosts
+    server, port = await served("127.0.0.1")
+    async with server:
+        shares = Shares()
+        target = Target(
+            parse_url(f"http://site.example:{port}/"),
+            unix_socket=None,
+            insecure=False,
+            allow_public=False,
+            shares=shares,
+        )
+        await target.resolve()
+        for _ in range(5):
+            await target.dial(Probe)
+    assert shares.failed["127.0.0.1"] == 0
+    assert all(shares.failed[host] <= 1 for host in hosts)
+    assert shares.failed["127.0.0.2"] == 1
+
+
+async def test_where_all_addresses_fail_the_targets_own_failure_is_told(names, monkeypatch):
+    names[:] = ["::1", "127.0.0.1"]
+    failures = {"::1": OSError(errno.EADDRNOTAVAIL, "no IPv6 here"), "127.0.0.1": ConnectionRefusedError()}
+
+    async def create_connection(_factory, host, _port, **_more):
+        raise failures[host]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", create_connection)
+    target = target_of()
+    await target.resolve()
+    with pytest.raises(ConnectionRefusedError):
+        await target.dial(Probe)
+    failures["127.0.0.1"] = OSError(errno.EMFILE, "no descriptor")
+    with pytest.raises(OSError, match=r"no IPv6 here|no descriptor"):
+        await target.dial(Probe)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import TypeVar
 from foundation.secret import shown_url
 from trafficgen.meter.by_target import ByTarget, Codes, is_expected
 from trafficgen.meter.histogram import Histogram
+from trafficgen.meter.shares import Shares
 
 K = TypeVar("K")
 
@@ -115,6 +116,7 @@ class Meter:
         self.lateness = Histogram()
         self.from_plan = Histogram()  # of every planned request that has ended: answered, given up or dropped
         self.from_send = Histogram()  # of every sent request that has ended: answered or given up
+        self.shares = Shares()
         self.series = Series()
         self.late_ns: list[int] = []
         self.plan_ns: list[int] = []
@@ -190,6 +192,7 @@ class Meter:
         _add(self.no_answer, other.no_answer)
         for mine, others in zip(self.codes, other.codes, strict=True):
             _add(mine, others)
+        self.shares.merge(other.shares)
         self.lateness.merge(other.lateness)
         self.from_plan.merge(other.from_plan)
         self.from_send.merge(other.from_send)

@@ -98,10 +98,12 @@ def _counters(meter: Meter) -> Iterable[Metric]:
             "Requests over 0.1 s late, or dropped, because the generator itself was the limit.",
             meter.own_fault,
         ),
+        ("address_requests", "address", "Requests sent, by address of the target.", meter.shares.sent),
+        ("address_connect_failures", "address", "Connects that failed, by address.", meter.shares.failed),
         ("late_requests", "cause", "Requests sent over 0.1 s late, by who was the cause.", meter.late_by),
     ):
         family = CounterMetricFamily(f"trafficgen_{name}", text, labels=[label])
-        for told, count in values.items():
+        for told, count in list(values.items()):
             family.add_metric([told], count)
         yield family
     responses = CounterMetricFamily("trafficgen_responses", "Answers, by target and code.", labels=["target", "code"])

@@ -67,6 +67,8 @@ def summary(report: Report) -> Iterable[tuple[str, str]]:
     yield "latency from plan", _times(report.latency_from_plan_s)
     yield "latency from send", _times(report.latency_from_send_s)
     yield "send lateness", _times(report.send_lateness_s)
+    if len(report.addresses) > 1:
+        yield "addresses", ", ".join(_share(name, counts, report.sent) for name, counts in report.addresses.items())
     if report.late:
         yield "late", describe_lateness(report)
     if report.own_fault and not report.saturated:
@@ -110,6 +112,11 @@ def format_seconds(value: float | None) -> str:
 
 def _blamed(counts: dict[str, int]) -> str:
     return "; ".join(f"{count:,} by {CAUSES[cause]}" for cause, count in counts.items())
+
+
+def _share(address: str, counts: dict[str, int], sent: int) -> str:
+    share, failed = _percent(counts["sent"] / sent) if sent else "-", counts["failed_connects"]
+    return f"{address}: {counts['sent']:,} ({share}{f'; {failed:,} connects failed' if failed else ''})"
 
 
 def _rate(per_s: float | None) -> str:

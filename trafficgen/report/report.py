@@ -46,6 +46,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     unexpected: int  # answers with a code that their target should not give
     targets: dict[str, dict[str, int]]  # codes by target
     by_target: list[TargetReport]
+    addresses: dict[str, dict[str, int]]  # of the target: requests `sent` and `failed_connects`
     ratios: dict[str, float | None]  # see `_ratios`
     seconds: float  # from the start to the last due request, or to the stop
     rate_per_s: float | None  # sent / seconds
@@ -103,6 +104,10 @@ def make_report(
         unexpected=sum(meter.unexpected()),
         by_target=[_target(meter, number) for number in range(len(meter.targets))],
         targets={target: _codes(by_code) for target, by_code in zip(meter.targets, meter.codes, strict=True)},
+        addresses={
+            address: {"sent": sent, "failed_connects": meter.shares.failed[address]}
+            for address, sent in sorted(meter.shares.sent.items())
+        },
         ratios=_ratios(meter),
         seconds=round(seconds, 6),
         rate_per_s=round(meter.sent / seconds, 3) if seconds else None,

@@ -50,9 +50,11 @@ class Connection(asyncio.Protocol):
         "_quick",
         "_reader",
         "_transport",
+        "address",
         "busy",
         "closed",
         "idle_since_ns",
+        "sent",
         "sent_ns",
     )  # fmt: skip
 
@@ -63,12 +65,16 @@ class Connection(asyncio.Protocol):
         self.busy = False
         self.closed = True  # until it is made
         self._number = self._due_ns = self.sent_ns = self.idle_since_ns = 0
+        self.address = ""  # of the peer, if it has one
+        self.sent = 0  # requests that nobody has counted for the address yet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the first request that waits."""
         self._transport = cast("asyncio.Transport", transport)
         plain = transport.get_extra_info("ssl_object") is None
         self._fd: int = transport.get_extra_info("socket").fileno() if plain else -1
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
         self.closed = False
         self._pool.joined(self)
 
@@ -94,6 +100,7 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.write(request)
         self._due_ns, self._number, self.sent_ns, self.busy = due_ns, number, now, True
+        self.sent += 1
         pool.late_ns.append(now - due_ns)
         return True
 

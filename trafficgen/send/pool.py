@@ -102,6 +102,7 @@ class Pool:
     def left(self, connection: Connection) -> None:
         """A connection is gone."""
         self._all.discard(connection)
+        self._count_share(connection)
         self._dial_more()
         if self.draining and self.quiet:
             self.on_quiet()
@@ -129,6 +130,7 @@ class Pool:
         too_old = now_ns - round(self._limits.timeout_s * 1e9)
         stale = now_ns - IDLE_NS
         for connection in list(self._all):
+            self._count_share(connection)
             if connection.busy:
                 if connection.sent_ns < too_old:
                     connection.give_up("timeout")
@@ -155,6 +157,11 @@ class Pool:
                 connection.give_up("aborted")
             else:
                 connection.close()
+
+    def _count_share(self, connection: Connection) -> None:
+        if connection.sent and connection.address:
+            self._meter.shares.add(connection.address, sent=connection.sent)
+        connection.sent = 0
 
     def _drop(self, reason: str) -> None:
         due_ns, number = self._waiting.popleft()

@@ -8,11 +8,15 @@ import os
 import socket
 import ssl
 import time
-from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
 from foundation.errors import ConfigError
+from trafficgen.meter.shares import Shares
+from trafficgen.send.addresses import Address, Addresses, Waiting, race
 from trafficgen.send.request import Url
+
+P = TypeVar("P", bound=asyncio.Protocol)
 
 OWN_LIMITS = {
     errno.EMFILE: "no_descriptor",
@@ -30,10 +34,19 @@ _RESOLVE_AGAIN_S = 30.0  # getaddrinfo tells no time to live; balancers move wit
 class Target:
     """Where connections go. `await resolve()` before the first `dial`."""
 
-    def __init__(self, url: Url, *, unix_socket: str | None, insecure: bool, allow_public: bool) -> None:
+    def __init__(
+        self,
+        url: Url,
+        *,
+        unix_socket: str | None,
+        insecure: bool,
+        allow_public: bool,
+        shares: Shares | None = None,
+    ) -> None:
+        """`shares` counts what each address gets."""
         self._url, self._unix_socket, self._allow_public = url, unix_socket, allow_public
         self._context = tls_context(insecure=insecure) if url.tls else None
-        self._addresses: deque[str] = deque()
+        self._addresses, self._shares = Addresses(), shares or Shares()
         self._resolved_s = 0.0
 
     def __str__(self) -> str:
@@ -49,28 +62,61 @@ class Target:
         except (OSError, UnicodeError) as exc:
             why = getattr(exc, "strerror", None) or exc
             raise ConfigError(f"--url: no address for host {url.host!r}: {why}") from exc
-        addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
-        public = [address for address in addresses if ipaddress.ip_address(address.partition("%")[0]).is_global]
+        addresses = [Address(family, tuple(where)) for family, _, _, _, where in infos]
+        public = [a.host for a in addresses if ipaddress.ip_address(a.host.partition("%")[0]).is_global]
         if public and not self._allow_public:
             raise ConfigError(
                 f"--url: {url.host} is {public[0]}, a public address; "
                 "load only what is yours, and then say --allow-public"
             )
-        self._addresses = deque(addresses)
+        self._addresses.learn(addresses)
+        for address in addresses:
+            self._shares.add(address.host)
         self._resolved_s = time.monotonic()
 
     async def dial(self, factory: Callable[[], asyncio.Protocol]) -> None:
-        """Make one connection; several addresses take turns. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        name = self._url.host if self._context else None
+        """Make one connection; several addresses take turns, and those that fail cost nothing while one does not.
+
+        Raises OSError: of several failures the one that is the target's.
+        """
         if self._unix_socket is not None:
-            await loop.create_unix_connection(factory, self._unix_socket, ssl=self._context, server_hostname=name)
+            name = self._url.host if self._context else None
+            await asyncio.get_running_loop().create_unix_connection(
+                factory, self._unix_socket, ssl=self._context, server_hostname=name
+            )
             return
         if time.monotonic() > self._resolved_s + _RESOLVE_AGAIN_S:
             await self._resolve_again()
-        address = self._addresses[0]
-        self._addresses.rotate()
-        await loop.create_connection(factory, address, self._url.port, ssl=self._context, server_hostname=name)
+        addresses = self._addresses.in_turn()
+        if len(addresses) > 1:
+            (await self._race(addresses)).hand_over(factory())
+            return
+        try:
+            await self._connect(addresses[0], factory)
+        except OSError as exc:
+            if exc.errno not in OWN_LIMITS:
+                self._shares.add(addresses[0].host, failed=1)
+            raise
+
+    async def _connect(self, address: Address, factory: Callable[[], P]) -> P:
+        name = self._url.host if self._context else None
+        _, protocol = await asyncio.get_running_loop().create_connection(
+            factory, address.host, self._url.port, ssl=self._context, server_hostname=name
+        )
+        return protocol
+
+    async def _race(self, addresses: list[Address]) -> Waiting:
+        """A connection to one of `addresses`. Raises OSError."""
+        ran = await race(addresses, lambda address: self._connect(address, Waiting))
+        for address in (*ran.failures, *ran.overtaken):
+            self._addresses.failed(address)
+        for address in ran.failures:
+            self._shares.add(address.host, failed=1)
+        if ran.held is None or ran.winner is None:
+            failures = list(ran.failures.values())
+            raise next((exc for exc in failures if exc.errno not in OWN_LIMITS), failures[0])
+        self._addresses.worked(ran.winner)
+        return ran.held
 
     async def _resolve_again(self) -> None:
         """Follow a host that moves; what was known stays where the new answer is none, or not allowed."""

@@ -25,7 +25,11 @@ class Worker:
         self._limits = config.limits.divided(of)
         self.meter = Meter(plan.targets, target_numbers=plan.target_numbers, expected=plan.expected)
         self._target = Target(
-            url, unix_socket=config.unix_socket, insecure=config.insecure, allow_public=config.allow_public
+            url,
+            unix_socket=config.unix_socket,
+            insecure=config.insecure,
+            allow_public=config.allow_public,
+            shares=self.meter.shares,
         )
         self._engine: Engine | None = None
         self._pool: Pool | None = None
