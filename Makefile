@@ -7,9 +7,11 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# Tests that measure, or start the whole house, run one at a time after the others.
-WORKERS ?= $(shell nproc)
+# Many tests wait for a server more than they compute, so half as many again as there are cores.
+WORKERS ?= $(shell echo $$((($$(nproc) * 3 + 1) / 2)))
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+# Tests that measure, or start the whole house, run one at a time after the others; only this folder has some.
+ALONE = -m alone tests/e2e
 
 export PYTHON
 # The tests start hundreds of servers: an image whose environment forbids bytecode would compile everything each time.
@@ -45,14 +47,15 @@ unit: $(VENV)/installed ## the quick tests in seconds: without e2e and slow, fiv
 
 test: PACKAGES_FOR = test
 test: system-packages $(VENV)/installed ## every check and every test; what CI runs
-	@status=0; export TEST_COUNTS=$$(mktemp); $(MAKE) check || status=1; \
+	@status=0; export TEST_COUNTS=$$(mktemp); tests/e2e/spark-packages $(BIN)/pip optional & \
+	$(MAKE) check || status=1; wait $$!; \
 	pytest -q -m 'not alone' $(SIDE_BY_SIDE) || status=1; \
-	pytest -q -m alone || status=1; \
+	pytest -q $(ALONE) || status=1; \
 	rm $$TEST_COUNTS; exit $$status
 
 e2e: $(VENV)/installed ## the slow tests and those with real servers
 	pytest -m '(e2e or slow) and not alone' $(SIDE_BY_SIDE)
-	pytest -m alone
+	pytest $(ALONE)
 
 grid: $(VENV)/installed ## the alerts over scrape intervals, rhythms and outages, days of them; goes on where it ended; CELLS=batch for a part
 	python tests/alerts/grid.py $(CELLS)

@@ -90,7 +90,9 @@ def _marked(table):
 
 
 def _wait_for(stream, words):
+    said = ""
     for line in stream:
         if words in line:
             return
-    raise AssertionError(f"never said: {words}")
+        said += line
+    raise AssertionError(f"never said: {words}, but: {said}")

@@ -1,5 +1,6 @@
 """Tests that share servers run on one worker, and the long ones beside each other."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,17 @@ from workers import ByServers
 
 
 def test_the_files_that_are_named_exist():
-    here = {file.name for file in Path(__file__).parent.iterdir()}
-    assert {*ByServers.together, *ByServers.together.values(), *ByServers.apart} <= here
+    here = {file.name for file in Path(__file__).parents[1].rglob("test_*.py")}
+    named = {*ByServers.together, *ByServers.together.values(), *ByServers.apart, *ByServers.first}
+    assert named <= here
+
+
+def test_those_that_run_alone_are_where_they_are_looked_for():
+    """`make test` reads this folder alone for them."""
+    files = Path(__file__).parents[1].rglob("test_*.py")
+    alone = re.compile(r"^(@|pytestmark = ).*mark\.alone", re.MULTILINE)
+    marked = {file.parent for file in files if alone.search(file.read_text())}
+    assert marked == {Path(__file__).parent}
 
 
 @pytest.mark.parametrize(

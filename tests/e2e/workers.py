@@ -10,6 +10,8 @@ class ByServers(LoadScopeScheduling):
 
     together: ClassVar = {"test_web_policy.py": "test_listening_table.py"}
     """Files that use the servers of another."""
+    first = frozenset({"test_on_spark.py"})
+    """Files whose tests are the longest, which would else end last, with nothing left to run beside them."""
     apart = frozenset(
         {"test_contract.py", "test_releases_ingest.py", "test_soak.py", "test_stack.py", "test_stores.py"}
     )
