@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from exporter.sources.address import check_url
+from exporter.stats.collector.access import Access
 from exporter.stats.collector.page import StatsPage
 from exporter.stats.collector.recordfile import RecordFile
 from exporter.stats.collector.schedule import Collecting, Outcome
@@ -20,6 +21,7 @@ from foundation.secret import shown_url
 from foundation.signals import SignalStop
 from foundation.terminal import printable
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 10.0
 
 
@@ -49,6 +51,10 @@ def _url(ctx: click.Context, param: click.Parameter, value: str) -> str:  # noqa
 @click.option(
     "--timeout", type=DurationType(), help="Give a collection up after this.  [default: 0.8 x interval, 1s to 10s]"
 )
+@click.option("--token-file", type=_FILE, help="Show the token in this file (Authorization: Bearer).")
+@click.option("--cacert", type=_FILE, help="Trust this CA only (PEM).")
+@click.option("--cert", type=_FILE, help="Show this client certificate (PEM), perhaps with its key.")
+@click.option("--key", type=_FILE, help="Key of --cert (PEM), without a passphrase.")
 @click.version_option(version("tidewatch"), prog_name="collector", message="%(prog)s, version %(version)s")
 def command(
     *,
@@ -59,18 +65,26 @@ def command(
     columns: tuple[str, ...],
     header: bool,
     timeout: float | None,
+    token_file: Path | None,
+    cacert: Path | None,
+    cert: Path | None,
+    key: Path | None,
 ) -> None:
     """Collect the counts of a stats page.
 
     Every interval one row is added: the Unix time, then the counts, TAB-separated. A collection that fails writes no
     row and is told on stderr; the run goes on. Ctrl-C or SIGTERM ends it after the collection under way.
     """
+    access = Access(token_file, cacert, cert, key)
+    access.check(url)
+    if access.shows_token_to_all(url):
+        _say(shown_url(f"{url}: the token is sent over http, where anybody on the way can read it; expected https"))
     stop = SignalStop()
     rows = _Stdout(columns, header=header) if output is None else RecordFile(output, columns, header=header)
     if isinstance(rows, RecordFile) and rows.set_aside:
         _say(f"{output}: the last line was not whole and is now in {output}.torn")
     timeout = timeout or max(MIN_TIMEOUT_S, min(0.8 * interval, MAX_TIMEOUT_S))
-    page = StatsPage(url, timeout_s=timeout, pause=stop.wait)
+    page = StatsPage(url, timeout_s=timeout, pause=stop.wait, access=access)
     collecting = Collecting(
         page.read,
         rows,

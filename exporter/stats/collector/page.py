@@ -7,9 +7,11 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from exporter.sources.address import MAX_PAGE_BYTES, USER_AGENT
+from exporter.stats.collector.access import Access
 from exporter.stats.parse import Stats, parse_stats
-from foundation.errors import BadRecord, SourceError
+from foundation.errors import BadRecord, ConfigError, SourceError
 
+NOTHING_SHOWN = Access()
 PAUSES_S = (0.1, 0.4)  # before the second and the third attempt
 
 
@@ -23,14 +25,17 @@ class StatsPage:
         timeout_s: float,
         monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] = time.sleep,
+        access: Access = NOTHING_SHOWN,
     ) -> None:
         """`timeout_s` is for one reading with all its attempts; `pause` waits between them."""
+        self._access = access
         self._url = url
         self._timeout_s = timeout_s
         self._monotonic = monotonic
         self._pause = pause
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy or a .netrc of the environment would change what is measured
+        access.apply(self._session)
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept": "text/plain, application/json;q=0.9"})
 
     def read(self) -> Stats:
@@ -52,19 +57,20 @@ class StatsPage:
     def _get(self, deadline_s: float) -> bytes:
         left_s = max(0.001, deadline_s - self._monotonic())
         try:
-            with self._session.get(self._url, timeout=left_s, allow_redirects=False, stream=True) as response:
+            headers = self._access.headers()
+            with self._session.get(
+                self._url, timeout=left_s, allow_redirects=False, stream=True, headers=headers
+            ) as response:
                 if response.status_code != requests.codes.ok:
                     raise SourceError(f"answered {response.status_code} instead of 200")
                 return self._read_bounded(response, deadline_s)
+        except ConfigError as exc:  # the file of the token
+            raise SourceError(str(exc)) from exc
         except requests.Timeout as exc:
             raise SourceError(f"no whole answer within {self._timeout_s:g} s") from exc
         except requests.ConnectionError as exc:
             raise SourceError(_in_words(exc)) from exc
-        except (
-            requests.RequestException,
-            HTTPError,
-            ValueError,
-        ) as exc:  # requests lets some of the latter two through
+        except (OSError, HTTPError, ValueError) as exc:  # requests lets some of them through; its own are OSErrors
             raise SourceError(f"the answer cannot be read: {' '.join(str(exc).split())}") from exc
 
     def _read_bounded(self, response: requests.Response, deadline_s: float) -> bytes:
