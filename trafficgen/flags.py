@@ -71,8 +71,9 @@ plan_options = _stack(
         "--pattern",
         "patterns",
         multiple=True,
-        help="constant; tide:period=10m,amplitude=0.5,phase=0; ramp:to=500,over=1m; steps:rates=100/200,every=30s; "
-        "a CSV file of seconds,rate; and burst:on=5s,off=25s,factor=4[,additive], also on top of another.",
+        help="constant; tide:period=10m,amplitude=0.5,phase=0 (5m..15m is drawn); ramp:to=500,over=1m; "
+        "steps:rates=100/200,every=30s; like:access.log[,step=1m,over=10m]; a CSV file of seconds,rate; and, on top of "
+        "them too, burst:on=5s,off=25s,factor=4[,additive] and intermittent:on=30s,off=60s (both drawn).",
     ),
     click.option(
         "--arrival", type=click.Choice(["even", "poisson"]), default="even", help="Even gaps, or a Poisson process."

@@ -7,7 +7,7 @@ import csv
 import gzip
 import re
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -77,6 +77,20 @@ BAD_LINE = (ValueError, KeyError, TypeError, OverflowError, RecursionError, csv.
 def read_log(path: Path) -> Recording:
     """All GETs of an access log (gzip too). Raises ConfigError when there is none, or the file can't be read."""
     recording = Recording()
+    for request in read_requests(path):
+        if request is None:
+            recording.unreadable += 1
+        else:
+            recording.add(request)
+        if len(recording.unix_s) > MAX_REQUESTS:
+            raise ConfigError(f"{path}: more than {MAX_REQUESTS:,} requests; cut the log")
+    if not recording.unix_s:
+        raise ConfigError(f"{path}: nothing to replay: {recording.describe()}")
+    return recording
+
+
+def read_requests(path: Path) -> Iterator[Request | None]:
+    """The requests of an access log (gzip too), in order; None for a line that cannot be read. Raises ConfigError."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             parse: Parser | None = None
@@ -89,17 +103,16 @@ def read_log(path: Path) -> Recording:
                         continue
                     if parse is None:
                         raise ConfigError(f"{path}: no log with times: combined, JSON lines, CSV are")
-                try:
-                    recording.add(parse(raw))
-                except BAD_LINE:
-                    recording.unreadable += 1
-                if len(recording.unix_s) > MAX_REQUESTS:
-                    raise ConfigError(f"{path}: more than {MAX_REQUESTS:,} requests; cut the log")
+                yield _read_line(parse, raw)
     except (OSError, EOFError) as exc:
         raise ConfigError(f"{path}: {getattr(exc, 'strerror', None) or exc}") from exc
-    if not recording.unix_s:
-        raise ConfigError(f"{path}: nothing to replay: {recording.describe()}")
-    return recording
+
+
+def _read_line(parse: Parser, raw: bytes) -> Request | None:
+    try:
+        return parse(raw)
+    except BAD_LINE:
+        return None
 
 
 def parser_for(first: bytes) -> tuple[Parser | None, bool]:

@@ -1,7 +1,7 @@
 """Patterns from the command line to curves: `tide:period=10m,amplitude=0.5`, `burst:on=5s,off=25s,factor=4`, FILE.
 
-One pattern gives the base (constant, tide, ramp, steps or a file); any number of bursts may lie on top of it. Pure, but
-for reading FILE.
+One pattern gives the base (constant, tide, ramp, steps, a file or the shape of a log); any number of bursts and of
+intermittent ones may lie on top of it. What is drawn comes from the run's seed. Pure, but for reading FILE.
 """
 
 import csv
@@ -10,16 +10,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
 
 from foundation.errors import ConfigError
 from trafficgen.plan.curve import Line, Segment, Wave, modulate
+from trafficgen.plan.drawn import Bounds, Intermittent, RandomTide
+from trafficgen.plan.shape import read_shape
 from trafficgen.units import parse_duration
 
 MAX_RATE_PER_S = 10_000_000.0
 MAX_SCHEDULE_ROWS = 1_000_000
 _JUMP_S = 1e-9  # rows this close in time are a jump
 _KNOWN = (
-    "constant, tide:period=,amplitude=,phase=, burst:on=,off=,factor=, ramp:to=,over=, steps:rates=,every=, a CSV file"
+    "constant, tide:period=,amplitude=,phase=, burst:on=,off=,factor=, intermittent:on=,off=, ramp:to=,over=, "
+    "steps:rates=,every=, like:LOG, a CSV file"
 )
 
 
@@ -32,8 +38,9 @@ class Burst:
     factor: float
     rest: float
 
-    def steps(self) -> Iterator[tuple[float, float]]:
-        """(end of the step, factor), without end."""
+    def steps(self, rng: np.random.Generator, duration_s: float | None) -> Iterator[tuple[float, float]]:
+        """(end of the step, factor), without end; nothing is drawn."""
+        del rng, duration_s
         for number in count():
             start = number * (self.on_s + self.off_s)
             yield start + self.on_s, self.factor
@@ -41,22 +48,41 @@ class Burst:
 
 
 @dataclass(frozen=True, slots=True)
+class Fixed:
+    """A base in which nothing is drawn; its last segment has no end."""
+
+    parts: tuple[Segment, ...]
+
+    def segments(self, rng: np.random.Generator, duration_s: float | None) -> Iterator[Segment]:
+        """The parts."""
+        del rng, duration_s
+        return iter(self.parts)
+
+
+class Base(Protocol):
+    """A curve from time 0 to the run's end at least."""
+
+    def segments(self, rng: np.random.Generator, duration_s: float | None) -> Iterator[Segment]:
+        """Its segments in order, drawn from `rng`, for a run of `duration_s`, None: without end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """A base curve and the bursts on it."""
 
-    base: tuple[Segment, ...]  # the last one has no end
-    bursts: tuple[Burst, ...] = field(default=())
+    base: Base
+    bursts: tuple[Burst | Intermittent, ...] = field(default=())
     duration_s: float | None = None  # where the pattern itself says when it is over: a schedule file
 
-    def segments(self) -> Iterator[Segment]:
-        """The curve from time 0, without end."""
-        curve = iter(self.base)
+    def segments(self, rng: np.random.Generator, duration_s: float | None) -> Iterator[Segment]:
+        """The curve from time 0 to `duration_s` or further."""
+        curve = self.base.segments(rng, duration_s)
         for burst in self.bursts:
-            curve = modulate(curve, burst.steps())
+            curve = modulate(curve, burst.steps(rng, duration_s))
         return curve
 
 
-SILENCE = Pattern((Segment(0.0, math.inf, Line(0.0)),))
+SILENCE = Pattern(Fixed((Segment(0.0, math.inf, Line(0.0)),)))
 """No request at all."""
 
 
@@ -73,14 +99,19 @@ def check_rate(rate: float | None) -> float:
 def parse_patterns(texts: tuple[str, ...], rate: float | None) -> Pattern:
     """The curve of `texts` at a base rate of `rate` a second. Raises ConfigError."""
     base: Pattern | None = None
-    bursts: list[Burst] = []
+    bursts: list[Burst | Intermittent] = []
     for text in texts:
         name, _, rest = text.partition(":")
         if name == "burst":
             bursts.append(_burst(_Options(text, rest)))
             continue
+        if name == "intermittent":
+            bursts.append(_intermittent(_Options(text, rest)))
+            continue
         if base is not None:
-            raise ConfigError(f"--pattern: {text!r} is a second base; only bursts can be added to another pattern")
+            raise ConfigError(
+                f"--pattern: {text!r} is a second base; only burst and intermittent can be added to another"
+            )
         base = _base(text, name, rest, rate)
     if base is None:
         base = _endless(Line(check_rate(rate)))
@@ -92,6 +123,8 @@ def _base(text: str, name: str, rest: str, rate: float | None) -> Pattern:
         return _endless(Line(check_rate(rate)))
     if name == "tide":
         return _tide(_Options(text, rest), rate)
+    if name == "like":
+        return _like(text, rest, rate)
     if name == "ramp":
         return _ramp(_Options(text, rest), rate)
     if name == "steps" or Path(text).is_file():
@@ -102,18 +135,27 @@ def _base(text: str, name: str, rest: str, rate: float | None) -> Pattern:
 
 
 def _endless(shape: Line | Wave) -> Pattern:
-    return Pattern((Segment(0.0, math.inf, shape),))
+    return Pattern(Fixed((Segment(0.0, math.inf, shape),)))
 
 
 def _tide(options: "_Options", rate: float | None) -> Pattern:
-    wave = Wave(
-        check_rate(rate),
-        options.number("amplitude", 0.5, low=0, high=1),
-        options.duration("period", "10m"),
-        options.number("phase", 0.0, low=0, high=1),
-    )
+    amplitude, period_s = options.bounds("amplitude", "0.5", low=0, high=1), options.durations("period", "10m")
+    phase = options.number("phase", 0.0, low=0, high=1)
     options.end()
-    return _endless(wave)
+    if amplitude.low < amplitude.high or period_s.low < period_s.high:
+        return Pattern(RandomTide(check_rate(rate), amplitude, period_s, phase))
+    return _endless(Wave(check_rate(rate), amplitude.low, period_s.low, phase))
+
+
+def _like(text: str, rest: str, rate: float | None) -> Pattern:
+    """The shape of a log's traffic, at its own rate or with the mean `rate`."""
+    source, *settings = rest.split(",")
+    options = _Options(text, ",".join(settings))
+    step_s, over = options.duration("step", "1m"), options.text_or_none("over")
+    options.end()
+    length_s = None if over is None else parse_duration(over, what="--pattern: over")
+    mean_per_s = None if rate is None else check_rate(rate)
+    return Pattern(read_shape(Path(source), step_s).scaled(mean_per_s=mean_per_s, length_s=length_s))
 
 
 def _ramp(options: "_Options", rate: float | None) -> Pattern:
@@ -121,7 +163,7 @@ def _ramp(options: "_Options", rate: float | None) -> Pattern:
     last = options.number("to", None, low=0, high=MAX_RATE_PER_S)
     over = options.duration("over", None)
     options.end()
-    return Pattern((Segment(0, over, Line(first, (last - first) / over)), Segment(over, math.inf, Line(last))))
+    return Pattern(Fixed((Segment(0, over, Line(first, (last - first) / over)), Segment(over, math.inf, Line(last)))))
 
 
 def _steps(options: "_Options") -> Pattern:
@@ -135,7 +177,13 @@ def _steps(options: "_Options") -> Pattern:
         raise ConfigError(f"--pattern: rates={text}: write rates a second with / between them, as in rates=100/200/400")
     ends = [*(every * n for n in range(1, len(rates))), math.inf]
     starts = [0.0, *ends[:-1]]
-    return Pattern(tuple(Segment(a, b, Line(r)) for a, b, r in zip(starts, ends, rates, strict=True)))
+    return Pattern(Fixed(tuple(Segment(a, b, Line(r)) for a, b, r in zip(starts, ends, rates, strict=True))))
+
+
+def _intermittent(options: "_Options") -> Intermittent:
+    drawn = Intermittent(options.duration("on", None), options.duration("off", None))
+    options.end()
+    return drawn
 
 
 def _burst(options: "_Options") -> Burst:
@@ -169,7 +217,7 @@ def read_schedule(path: Path) -> Pattern:
         if b - a > _JUMP_S
     ]
     end, last = points[-1]
-    return Pattern((*segments, Segment(end, math.inf, Line(last))), duration_s=end)
+    return Pattern(Fixed((*segments, Segment(end, math.inf, Line(last)))), duration_s=end)
 
 
 def _points(path: Path, rows: Iterator[list[str]]) -> list[tuple[float, float]]:
@@ -217,11 +265,14 @@ class _Options:
         text = self._left.pop(key, None)
         if text is None and default is None:
             raise ConfigError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
+        return self._number(key, default if text is None else text, low, high)
+
+    def _number(self, key: str, given: str | float | None, low: float, high: float) -> float:
         try:
-            value = default if text is None else float(text)
+            value = math.nan if given is None else float(given)
         except ValueError:
             value = math.nan
-        if value is None or not low <= value <= high:
+        if not low <= value <= high:
             raise ConfigError(f"--pattern: {self._text!r}: {key} must be a number from {low:g} to {high:g}")
         return value
 
@@ -231,6 +282,27 @@ class _Options:
         if text is None:
             raise ConfigError(f"--pattern: {self._text!r}: {key}= is missing; known: {_KNOWN}")
         return parse_duration(text, what=f"--pattern: {key}")
+
+    def text_or_none(self, key: str) -> str | None:
+        """The value of `key`, None where it is not given."""
+        return self._left.pop(key, None)
+
+    def bounds(self, key: str, default: str, *, low: float, high: float) -> Bounds:
+        """`0.5`, or `0.2..0.8` to draw from, both ends from `low` to `high`."""
+        return self._ordered(key, [self._number(key, part, low, high) for part in self._ends(key, default)])
+
+    def durations(self, key: str, default: str) -> Bounds:
+        """`10m`, or `5m..15m` to draw from, in seconds."""
+        return self._ordered(key, [parse_duration(part, what=f"--pattern: {key}") for part in self._ends(key, default)])
+
+    def _ends(self, key: str, default: str) -> list[str]:
+        low, dots, high = self._left.pop(key, default).partition("..")
+        return [low, high if dots else low]
+
+    def _ordered(self, key: str, ends: list[float]) -> Bounds:
+        if ends[0] > ends[1]:
+            raise ConfigError(f"--pattern: {self._text!r}: {key}: expected the lower bound first, as in 5m..15m")
+        return Bounds(*ends)
 
     def flag(self, key: str) -> bool:
         """Whether `key` is given; its value does not matter."""

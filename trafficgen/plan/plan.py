@@ -1,8 +1,8 @@
 """The plan of a run: phases, faults and a seed compiled to due times and targets. Pure: no clock, no I/O.
 
 Everything that varies the rate is one curve, cut into cells of at most `CELL_S` seconds; the requests of a cell are
-solved at once. Three streams of random numbers (rate, arrivals, mix) come from the seed, so changing one option leaves
-the others' draws as they were, and every worker computes the same plan and takes each n-th request of it.
+solved at once. Streams of random numbers (rate, arrivals, mix, pattern) come from the seed, so changing one option
+leaves the others' draws as they were, and every worker computes the same plan and takes each n-th request of it.
 """
 
 import heapq
@@ -86,9 +86,9 @@ class Phase:
     jitter_mode: JitterMode = "balanced"
     name: str = "run"
 
-    def segments(self, rng: np.random.Generator) -> Iterator[Segment]:
-        """The curve of the phase from its own time 0, jitter drawn from `rng`."""
-        curve = self.pattern.segments()
+    def segments(self, rng: np.random.Generator, pattern_rng: np.random.Generator) -> Iterator[Segment]:
+        """The curve of the phase from its own time 0, jitter drawn from `rng`, its pattern from the other one."""
+        curve = self.pattern.segments(pattern_rng, self.duration_s)
         if self.jitter:
             intervals = None if self.duration_s is None else math.ceil(self.duration_s / self.jitter_interval_s - 1e-9)
             factors = draws(rng, self.jitter, self.jitter_mode, intervals)
@@ -159,11 +159,11 @@ class CurvePlan:
 
     def chunks(self, worker: int = 0, workers: int = 1, *, start_ns: int = 0) -> Iterator[Chunk]:
         """The requests number `worker`, `worker` + `workers`, ... with their due times."""
-        rate_seed, arrival_seed, mix_seed = np.random.SeedSequence(self.seed).spawn(3)
+        rate_seed, arrival_seed, mix_seed, pattern_seed = np.random.SeedSequence(self.seed).spawn(4)
         mix_rng = np.random.default_rng(mix_seed)
         arrivals: Arrivals = Poisson(np.random.default_rng(arrival_seed)) if self.arrival == "poisson" else Even()
         number, kinds, numbered = 0, len(self.requests), self.numbered
-        for phase, segment, chooser in self._cells(np.random.default_rng(rate_seed)):
+        for phase, segment, chooser in self._cells(*map(np.random.default_rng, (rate_seed, pattern_seed))):
             due = segment.when(arrivals.within(segment.area()))
             targets = chooser.choose(mix_rng.random(len(due)))
             mine = slice((worker - number) % workers, None, workers)
@@ -174,11 +174,13 @@ class CurvePlan:
             due_ns = np.rint(due[mine] * 1e9).astype(np.int64) + start_ns
             yield Chunk(segment, due_ns.tolist(), requests.tolist(), phase.name)
 
-    def _cells(self, rng: np.random.Generator) -> Iterator[tuple[Phase, Segment, Chooser]]:
+    def _cells(
+        self, rng: np.random.Generator, pattern_rng: np.random.Generator
+    ) -> Iterator[tuple[Phase, Segment, Chooser]]:
         numbers = {name: number for number, name in enumerate(self.requests)}
         choosers: dict[Shares, Chooser] = {}
         for phase, round_start, start in self._turns():
-            for cell in _cut(phase.segments(rng), [edge - start for edge in self._fault_edges()]):
+            for cell in _cut(phase.segments(rng, pattern_rng), [edge - start for edge in self._fault_edges()]):
                 # its middle is in or out of a fault for certain; its edges may have lost their last digit
                 shares = self._shares(phase, start + (cell.start_s + cell.end_s) / 2)
                 if shares not in choosers:
