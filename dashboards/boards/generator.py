@@ -156,7 +156,8 @@ def dropped() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Dropped before they were sent",
-            "Planned requests that were never sent, by reason: `behind` is the generator, others are the site.",
+            "Planned requests that were never sent, by reason: `behind`, `no_descriptor`, `no_port`, `no_buffer` "
+            "are the generator, others are the site.",
             "nothing was dropped in the range.",
         ),
         query(style.rates_of_what_happened(f"trafficgen_dropped_requests_total{{{SITE}}}", "reason"), "{{reason}}"),
@@ -225,9 +226,10 @@ def own_fault() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Its own fault",
-            "Requests a second that left over 0.1 s late, or not at all, because the generator itself was the limit.",
+            "Requests a second that left over 0.1 s late, or not at all, because the generator itself was the limit, "
+            "by cause: its processor, late wake-ups, open files, ports, memory.",
         ),
-        query(f"sum by (source) (rate(trafficgen_own_fault_requests_total{{{SITE}}}[$window]))", "{{source}}"),
+        query(f"sum by (cause) (rate(trafficgen_own_fault_requests_total{{{SITE}}}[$window]))", "{{cause}}"),
         unit="reqps",
         width=6,
     )
