@@ -14,6 +14,8 @@ RECEIVERS = {"page": "page", "ticket": "ticket", "info": "info", "none": "heartb
 """Which receiver an alert of each severity reaches; alertmanager.yml must route so."""
 
 TIMEOUT_S = 1800  # weeks of simulated time take promtool a minute, and ten times as long on a busy machine
+_QUICK = {"GOGC": "400", **os.environ}
+"""A quarter less time of the processor for twice the memory, 130 MB for the largest of them."""
 
 
 def run_checks() -> int:
@@ -38,7 +40,7 @@ def run_checks() -> int:
 def complaint(call: list[str]) -> str:
     """Run one check; what it says if it fails, else nothing."""
     try:
-        done = subprocess.run(call, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(call, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=_QUICK)
     except subprocess.TimeoutExpired:
         return f"{' '.join(call)}: no result within {TIMEOUT_S} s"
     return f"{' '.join(call)}: exit {done.returncode}\n{done.stdout}{done.stderr}".rstrip() if done.returncode else ""
