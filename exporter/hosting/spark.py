@@ -106,7 +106,7 @@ def _settled(session: SparkSession, events: DataFrame, wanted: Wanted) -> DataFr
     found += [("routes", server, account, None, None, doubt, time_s) for account, server, time_s, doubt in routes]
     found += [("creates", None, account, None, name, None, time_s) for account, name, time_s in creates]
     found += [("deletes", None, account, None, None, None, time_s) for account, time_s in deletes]
-    return session.createDataFrame([(*row, None, None, None, None) for row in found], _SCHEMA)
+    return session.createDataFrame([(*row, None, None, None, None) for row in found], _SCHEMA).cache()
 
 
 def _event(row: Row) -> Event:

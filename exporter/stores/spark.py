@@ -18,6 +18,9 @@ from exporter.stores.report import Report, ask, find_beside
 from exporter.stores.state import Database, one
 from foundation.errors import StoreError
 
+KEPT = {"segments", "known"}
+"""What several statements read: else Spark computes each as often as it is named, ten times the segments."""
+
 
 class SparkEngine:
     """Spark SQL over a folder or bucket of Parquet files, one for each of TABLES."""
@@ -44,9 +47,11 @@ class SparkEngine:
         for name, columns in prepared.tables.items():
             rows = list(zip(*(values.tolist() for values in columns.values()), strict=True))
             kinds = ", ".join(f"{c} {'string' if v.dtype == object else 'bigint'}" for c, v in columns.items())
-            self._session.createDataFrame(rows, kinds).createOrReplaceTempView(name)
+            given = self._session.createDataFrame(rows, kinds).coalesce(1)  # small, and made by Python each time
+            given.cache().createOrReplaceTempView(name)
         for name, select in STATEMENTS:
-            self._session.sql(select).createOrReplaceTempView(name)
+            table = self._session.sql(select)
+            (table.cache() if name in KEPT else table).createOrReplaceTempView(name)
 
     def rows(self, table: str, columns: Iterable[str], order: str) -> Columns:
         """Columns of a table, sorted by bytes, as DuckDB sorts."""
