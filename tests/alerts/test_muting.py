@@ -15,7 +15,7 @@ TREE = (  # a cause by its name and more of its labels, and all that it mutes of
     (
         "TargetDown",
         {"job": "timeserver"},
-        {*TRAFFIC, "SiteErrorRatioChanged", "LogStalled", "StatsPageUnreachable"},
+        {*TRAFFIC, "SiteErrorRatioChanged", "LogStalled", "StatsPageUnreachable", "GeneratorUnanswered"},
     ),
     ("TargetDown", {"job": "other"}, set()),
     ("TargetDown", {"job": "exporter", "others": "up"}, set()),
@@ -28,8 +28,12 @@ TREE = (  # a cause by its name and more of its labels, and all that it mutes of
     ("LabelsFolding", {}, set()),
     ("GeneratorSaturated", {}, set()),
     ("CheckpointProblems", {}, {"CheckpointOld"}),
-    ("SiteTrafficStopped", {}, {"SiteTrafficBelowPlan", "SiteTrafficDropped", "StatsPageUnreachable"}),
-    ("SiteTrafficBelowPlan", {}, {"SiteTrafficDropped"}),
+    (
+        "SiteTrafficStopped",
+        {},
+        {"SiteTrafficBelowPlan", "SiteTrafficDropped", "StatsPageUnreachable", "GeneratorUnanswered"},
+    ),
+    ("SiteTrafficBelowPlan", {}, {"SiteTrafficDropped", "GeneratorUnanswered"}),
     ("SiteTrafficDropped", {}, set()),
     ("SiteErrorRatioHigh", {}, {"SiteErrorRatioChanged"}),
     ("StoreIngestStale", {}, {"StorePollsMissing", "StoreCoverageLow"}),

@@ -43,6 +43,7 @@ OF_OTHERS = {  # what is not the exporter's: the type by name
     "timeserver_log_dropped_lines_total": "counter",
     "trafficgen_planned_requests_total": "counter",
     "trafficgen_sent_requests_total": "counter",
+    "trafficgen_responses_total": "counter",
     "trafficgen_dropped_requests_total": "counter",
     "trafficgen_saturated": "gauge",
     **dict.fromkeys(

@@ -30,6 +30,7 @@ def firing(labels, begin, end=MINUTES):
 SITE_PAGE = 'alertname="SiteTrafficStopped",severity="page",system="site",source="a"'
 SITE_TICKET = 'alertname="SiteLatencyP90Shift",severity="ticket",system="site",source="a"'
 SITE_INFO = 'alertname="SiteNews",severity="info",system="site",source="a"'
+UNANSWERED = 'alertname="GeneratorUnanswered",severity="ticket",system="generator",source="a"'
 OF_OTHERS = 'alertname="DiskFull",severity="page",system="disk"'
 ACCOUNTS = [
     f'alertname="HostingAccountUnrouted",severity="ticket",system="hosting",source="h",account_id="{n}"' for n in (4, 5)
@@ -52,6 +53,10 @@ CASES = {
     ),
     "a page of what is no longer measured": (RULES | {LOG: "1x200 _x100"} | firing(SITE_PAGE, 202), {"site": PAGE}),
     "tickets": (RULES | firing(ACCOUNTS[0], 100) | firing(ACCOUNTS[1], 200), {"hosting": TICKET}),
+    "the site answers nobody": (
+        RULES | {'trafficgen_planned_rate{source="a"}': ALWAYS} | firing(UNANSWERED, 240),
+        {"generator": TICKET},
+    ),
     "info is no ill": (RULES | {LOG: ALWAYS} | firing(SITE_INFO, 100), {"site": WELL}),
     "an alert that has ended": (RULES | {LOG: ALWAYS} | firing(SITE_PAGE, 10, 230), {"site": WELL}),
     "an alert of somebody else": (RULES | {LOG: ALWAYS} | firing(OF_OTHERS, 10), {"site": WELL}),
