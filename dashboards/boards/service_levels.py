@@ -209,7 +209,7 @@ def left_over_time() -> style.PanelBuilder:
         Text(
             "Budget left over 30 days",
             "Of each objective's worst, over the last 30 days whatever range is chosen. A step down is an outage.",
-            NO_RULES,
+            "less than a step of 30 days (an hour or two) is known, or " + NO_RULES,
         ),
         query(f"min by (slo) ({REMAINING})", "{{slo}}"),
         unit="percentunit",

@@ -9,9 +9,15 @@ SPAN = 'window="$span"'
 WINDOW = f"{SOURCE}, {SPAN}"
 STATES = {1: ("up", style.GOOD), 2: ("down", style.BAD), 3: ("unknown", style.ABSENT), 4: ("closed", style.RESTING)}
 COLOURS = {"up": style.GOOD, "down": style.BAD, "unknown": style.ABSENT, "closed": style.RESTING}
-ONE_STORE = style.Detail("Only this store", "tidewatch-stores", "store", "store_id", keep=("inbox", "span", "window"))
+ONE_STORE = style.Detail("Only this store", "tidewatch-stores", "store", "store_id", keep=("inbox", "span"))
 BANDS = ("0 %", "below 50 %", "50 to 90 %", "90 to 99 %", "99 to 100 %", "100 %", "none")
 WORST = 20  # stores a panel; more rows than this are not read
+FALLBACKS = {
+    "hours_unknown": "hours or zone not known",
+    "timezone_unknown": "zone does not exist",
+    "timezone_missing": "no zone",
+    "hours_missing": "no hours: always open",
+}
 NO_SINGLE = "single stores are exposed only with `per_store: true`."
 
 
@@ -31,7 +37,6 @@ def board() -> style.Board:
                 may_be_empty=NO_SINGLE,
             ),
             style.choice_variable("span", "Last", ("hour", "day", "week"), "day"),
-            style.window_variable(),
         ],
         head=style.Head(
             "stores",
@@ -44,8 +49,10 @@ def board() -> style.Board:
             style.Row("Which stores are down?", [states(), longest(), by_zone()]),
             style.Row("How well did they do?", [bands(), time_by_state()]),
             style.Row("Single stores", [single(), report_rows()]),
-            style.Row("Can it be believed?", [poll_rows(), fallbacks(), newest()]),
-            style.Row("Are reports made?", [reports(), durations(), inbox()]),
+            style.Row(
+                "Can it be believed?", [poll_rows(), newest(), hours_and_zones(), unknown()], ids=(18, 19, 21, 20, 26)
+            ),
+            style.Row("Are reports made?", [reports(), durations(), inbox()], ids=(22, 23, 24, 25)),
         ],
     )
 
@@ -244,17 +251,44 @@ def poll_rows() -> style.PanelBuilder:
         query(f"sum by (result) (increase(tidewatch_store_polls_total{{{SOURCE}}}[1h]))", "{{result}}"),
         unit="short",
         colours={"new": style.GOOD, "duplicate": style.SAME, "conflict": style.WARNING, "invalid": style.BAD},
-        width=8,
     )
 
 
-def fallbacks() -> style.PanelBuilder:
-    """Defaults that stand in."""
+def hours_and_zones() -> style.PanelBuilder:
+    """What is known of the stores themselves?"""
     return style.bargauge(
-        Text("Defaults", "Stores without a zone, with one that does not exist, and without any hours (always open)."),
-        query(f"sum by (reason) (tidewatch_store_config_fallback{{{SOURCE}}})", "{{reason}}", instant=True),
+        Text(
+            "Hours and zones",
+            "Stores whose hours or zone are not known, so that their time is unknown, and stores without any, "
+            "for which a default stands in.",
+        ),
+        *(
+            query(f'sum(tidewatch_store_config_fallback{{{SOURCE}, reason="{reason}"}})', words, instant=True)
+            for reason, words in FALLBACKS.items()
+        ),
         unit="short",
-        width=8,
+    )
+
+
+def unknown() -> style.PanelBuilder:
+    """Of which store is nothing known?"""
+    time = f'max by (source, store_id) (tidewatch_store_state_seconds{{{STORE}, {SPAN}, state="unknown"}})'
+    return style.table(
+        Text(
+            "Unknown the longest",
+            f"Business time of the {WORST} stores of which the least is known in the span: no poll is near, or their "
+            "hours or zone cannot be read. `exporter stores report --explain STORE` says which.",
+            "no time is unknown, or " + NO_SINGLE,
+        ),
+        query(f"topk({WORST}, {time} / 3600 > 0)", instant=True, form="table"),
+        columns={
+            "store_id": style.Column("Store", detail=ONE_STORE._replace(by="Store")),
+            "Value": style.Column(
+                "Unknown", "suffix:h", steps=((None, style.WARNING), (12, style.BAD)), cell=style.PILL, decimals=1
+            ),
+        },
+        sort=(("Unknown", True),),
+        width=12,
     )
 
 
@@ -267,7 +301,6 @@ def newest() -> style.PanelBuilder:
         ),
         query(f"time() - max by (source) (tidewatch_store_newest_poll_timestamp_seconds{{{SOURCE}}})", "{{source}}"),
         unit="s",
-        width=8,
     )
 
 
@@ -287,12 +320,12 @@ def reports() -> style.PanelBuilder:
 
 def durations() -> style.PanelBuilder:
     """Are they quick?"""
-    buckets = f"sum by (le) (rate(tidewatch_store_report_duration_seconds_bucket{{{SOURCE}}}[$window]))"
+    buckets = f"sum by (le) (rate(tidewatch_store_report_duration_seconds_bucket{{{SOURCE}}}[1h]))"
     return style.timeseries(
         Text(
             "Time a report takes",
-            "90th percentile and median; it alerts above the line.",
-            "no report was made in the window.",
+            "90th percentile and median of the last hour; it alerts above the line.",
+            "no report was made in an hour.",
         ),
         query(style.quantile(0.5, buckets), "median"),
         query(style.quantile(0.9, buckets), "90 %"),

@@ -183,3 +183,10 @@ def test_variables_ask_for_labels_of_known_metrics(uid):
 def test_the_parser_refuses_what_prometheus_would(name):
     with pytest.raises(ValueError):
         promql.parse(name)
+
+
+def test_the_stores_board_shows_every_reason_why_hours_and_zones_are_not_known():
+    """What the exporter counts of stores without hours or zone, or with such as cannot be read."""
+    [panel] = [panel for panel in BOARDS["tidewatch-stores"].every_panel() if panel.title == "Hours and zones"]
+    shown = {re.search(r'reason="(\w+)"', target.expr)[1] for target in panel.targets}
+    assert shown == {"timezone_missing", "timezone_unknown", "hours_missing", "hours_unknown"}
