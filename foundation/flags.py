@@ -7,7 +7,7 @@ type's own name, as in `--timeout DURATION`.
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeAlias, TypeVar, Unpack, cast
 
 import click
 
@@ -25,44 +25,50 @@ from foundation.grammar import (
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def address_options(default_port: int) -> Callable[[Command], Command]:
-    """--host and --port, for commands that serve at one address: host, port."""
+Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def option_group(*options: Decorator) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order in which help shows them."""
 
     def add(command: Command) -> Command:
-        on = click.option(
-            "--port",
-            default=default_port,
-            show_default=True,
-            type=PortType(),
-            help="Port to listen on; 0 takes a free one.",
-        )
-        at = click.option(
-            "--host", default="127.0.0.1", show_default=True, type=HostType(), help="Address to listen on."
-        )
-        return at(on(command))
+        found: Any = command
+        for option in reversed(options):
+            found = option(found)
+        return cast("Command", found)
 
     return add
 
 
-def web_options(command: Command) -> Command:
-    """The flags of `foundation.web.WebPolicy`, for every command that serves: web_config_file, allowed_hosts."""
-    for option in (
-        click.option(
-            "--web.allowed-host",
-            "allowed_hosts",
-            metavar="NAME",
-            multiple=True,
-            help="Answer under this name, too; *.NAME, or * for any. May be given more than once.",
-        ),
-        click.option(
-            "--web.config.file",
-            "web_config_file",
-            type=click.Path(path_type=Path),
-            help="TLS, users, headers, as Prometheus' exporters take them.",
-        ),
-    ):
-        command = option(command)
-    return command
+def address_options(default_port: int) -> Callable[[Command], Command]:
+    """--host and --port, for commands that serve at one address: host, port."""
+    at = click.option("--host", default="127.0.0.1", show_default=True, type=HostType(), help="Address to listen on.")
+    on = click.option(
+        "--port",
+        default=default_port,
+        show_default=True,
+        type=PortType(),
+        help="Port to listen on; 0 takes a free one.",
+    )
+    return option_group(at, on)
+
+
+web_options = option_group(
+    click.option(
+        "--web.config.file",
+        "web_config_file",
+        type=click.Path(path_type=Path),
+        help="TLS, users, headers, as Prometheus' exporters take them.",
+    ),
+    click.option(
+        "--web.allowed-host",
+        "allowed_hosts",
+        metavar="NAME",
+        multiple=True,
+        help="Answer under this name, too; *.NAME, or * for any. May be given more than once.",
+    ),
+)
+"""The flags of `foundation.web.WebPolicy`, for every command that serves: web_config_file, allowed_hosts."""
 
 
 class _Grammar(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from foundation.flags import AddressType, DurationType, InstantType, ZoneType
+from foundation.flags import AddressType, DurationType, InstantType, ZoneType, option_group
 
 
 @click.command()
@@ -75,3 +75,15 @@ def test_help_names_the_grammar():
     got = run("--help").output
     for part in ("--listen HOST:PORT", "--timeout DURATION", "--since TIME", "[default: 10s]"):
         assert part in got
+
+
+def test_a_group_of_options_is_shown_in_its_order():
+    group = option_group(click.option("--one"), click.option("--two"), click.option("--three"))
+
+    @click.command()
+    @group
+    def command(**_):
+        pass
+
+    shown = CliRunner().invoke(command, ["--help"]).output
+    assert shown.index("--one") < shown.index("--two") < shown.index("--three")
