@@ -14,8 +14,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from exporter.stores.asking import RANGE_NAMES, Asked, MalformedError, choose, parse_asked
-from exporter.stores.figures import group_table, keys_of, store_table
+from exporter.stores.asking import RANGE_NAMES, Asked, MalformedError, choose, find_rows, parse_asked
 from exporter.stores.formats import FORMATS, about, encode
 from exporter.stores.jobs import TooManyJobs
 from exporter.stores.live import Live
@@ -261,8 +260,7 @@ def _write(file: Any, text: bytes) -> None:
 
 
 def _table_body(report: Report, asked: Asked) -> tuple[bytes, int]:
-    label = asked.group_by
-    table = group_table(report, keys_of(report, label, {}), label) if label else store_table(report)
+    report, table = find_rows(report, asked)
     rows, total = choose(table, asked)
     return encode(rows, asked.form, {**about(report), "total": total}), total
 

@@ -10,9 +10,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from exporter.stores.figures import Table
+from exporter.stores.figures import Table, group_table, of_group, store_table
 from exporter.stores.formats import FORMATS, Format
 from exporter.stores.ranges import Wanted
+from exporter.stores.report import Report
 from foundation.errors import ConfigError
 from foundation.grammar import time_zone
 
@@ -20,9 +21,8 @@ MAX_ROWS = 100_000
 MAX_SEARCH_CHARS = 200
 MAX_DAYS = 400
 DEFAULT_LAST = "7d"
-GROUPS = ("timezone",)
 RANGE_NAMES = ("range", "from", "to", "month", "quarter", "last", "tz")
-ROW_NAMES = ("format", "group_by", "q", "sort", "order", "limit", "offset")
+ROW_NAMES = ("format", "group_by", "group", "q", "sort", "order", "limit", "offset")
 ORDERS = ("asc", "desc")
 MAX_OFFSET = 10**9
 _RANGES = ("month", "quarter", "last")
@@ -43,13 +43,16 @@ _ONE_WORD = {
     "quarter": Shape(f"{_YEAR}-?[Qq][1-4]", "2026-Q3"),
     "last": Shape("[0-9][0-9.a-z]{0,19}", "30d"),
 }
+_NAME = "[^ ]{1,40}"
 SHAPES: Mapping[str, Shape] = {
     **_ONE_WORD,
     "range": Shape("|".join(f"{name}=(?:{shape.pattern})" for name, shape in _ONE_WORD.items()), "last=30d"),
     "from": Shape(_TIME, "2026-10-01"),
     "to": Shape(_TIME, "2026-10-15T12:00Z"),
     "tz": Shape("[A-Za-z][A-Za-z0-9_+/-]{0,63}", "Europe/Berlin"),
-    "sort": Shape("[a-z_]{1,40}", "availability_percent"),
+    "sort": Shape(_NAME, "availability_percent"),
+    "group_by": Shape(_NAME, "timezone"),
+    "group": Shape(".{1,200}", "America/Chicago"),
 }
 
 
@@ -63,6 +66,7 @@ class Asked(NamedTuple):
     wanted: Wanted
     form: Format = "json"
     group_by: str | None = None
+    group: str | None = None
     search: str = ""
     sort: str = ""
     order: Literal["asc", "desc"] = "asc"
@@ -88,13 +92,28 @@ def parse_asked(query: Mapping[str, str], *, rows: bool = True) -> Asked:
     return Asked(
         Wanted(given.get("from"), given.get("to"), zone=zone, **{name: given.get(name) for name in _RANGES}),
         _one_of(given, "format", "json", tuple(FORMATS)),
-        _one_of(given, "group_by", None, GROUPS),
+        given.get("group_by"),
+        given.get("group"),
         search=given.get("q", "").strip(),
         sort=given.get("sort", ""),
         order=_one_of(given, "order", "asc", ORDERS),
         limit=_whole(query, "limit", 1000, MAX_ROWS),
         offset=_whole(query, "offset", 0, MAX_OFFSET),
     )
+
+
+def find_rows(report: Report, asked: Asked) -> tuple[Report, Table]:
+    """What a request is of: the report, of one group's stores alone where one is named, and its table of rows.
+
+    Raises ConfigError for a label or a group that no store has.
+    """
+    if asked.group is not None:
+        if asked.group_by is None:
+            raise ConfigError("a group needs a group_by, for example group_by=timezone")
+        report = of_group(report, asked.group_by, asked.group)
+    if asked.group is None and asked.group_by is not None:
+        return report, group_table(report, asked.group_by)
+    return report, store_table(report)
 
 
 def _check(query: Mapping[str, str], given: Mapping[str, str], names: tuple[str, ...]) -> None:

@@ -23,9 +23,7 @@ from foundation.terminal import echo, printable
 
 if TYPE_CHECKING:
     from exporter.stores.engine import Policy
-    from exporter.stores.figures import Groups
     from exporter.stores.ranges import Wanted
-    from exporter.stores.report import Report
 
 
 @click.group()
@@ -44,6 +42,13 @@ def stores() -> None:
     type=PATH,
     multiple=True,
     help="Hours of single dates: store_id, date, start_time_local, end_time_local (both empty: closed).",
+)
+@click.option(
+    "--labels",
+    "labels",
+    type=PATH,
+    multiple=True,
+    help="Which groups stores are in: store_id, and a column for each label, such as region.",
 )
 @click.option(
     "--valid-from",
@@ -71,11 +76,12 @@ def load(database: Path, *, imported: Any, valid_from: Any, week_starts: Any, **
     from exporter.stores.schedules import Reading
     from exporter.stores.state import Database
 
-    order = ("timezones", "hours", "exceptions", "status")
+    order = ("timezones", "hours", "exceptions", "labels", "status")
     inputs = [Input(path, str(path), kind) for kind in order for path in files[kind]]  # type: ignore[arg-type]
     if not inputs and imported is None:
         raise click.UsageError(
-            "nothing to load; give --status, --hours, --exceptions or --timezones", click.get_current_context()
+            "nothing to load; give --status, --hours, --exceptions, --timezones or --labels",
+            click.get_current_context(),
         )
     keep_files_private()
     with ExitStack() as stack:
@@ -122,12 +128,12 @@ def load(database: Path, *, imported: Any, valid_from: Any, week_starts: Any, **
     show_default=True,
     help="What is written.",
 )
-@click.option("--group-by", metavar="LABEL", help="Of a range, rows of groups: timezone, or a column of --labels.")
-@click.option("--labels", type=PATH, help="Which groups stores are in: store_id and a column for each label.")
+@click.option("--group-by", metavar="LABEL", help="Of a range, rows of groups: timezone, or a label of stores.")
+@click.option("--labels", type=PATH, help="Take the label from this file, not from the database.")
 @click.option(
     "--pages",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Of a range, also write HTML here: index.html, and pages of the 50 stores that were least available.",
+    help="Of a range, also write HTML here: index.html, and pages of the stores and groups that were least available.",
 )
 @click.option("--explain", metavar="STORE", help="Instead of the CSV, explain this store's numbers.")
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
@@ -152,8 +158,9 @@ def report(
     With a range (--month, --quarter, --last, or --from and --to), hours and percentages of business time in that
     range. What has to be read beside the figures goes to stderr; exit code 4 when nothing could be judged.
     """
-    from exporter.stores.figures import caveats, require_judged
+    from exporter.stores.figures import caveats, require_judged, with_labels
     from exporter.stores.formats import body
+    from exporter.stores.labels import read_labels
     from exporter.stores.ranges import find_range
     from exporter.stores.render import to_text
     from exporter.stores.report import explain_store, make_report, require_known, resolve_as_of
@@ -161,8 +168,6 @@ def report(
     from exporter.stores.state import Database
     from exporter.stores.written import write_pages
 
-    if group_by is not None and labels is None and group_by != "timezone":
-        raise click.UsageError(f"--group-by {group_by} needs --labels FILE with that column, or use timezone")
     with Database(database, create=False) as opened:
         as_of_us, _ = resolve_as_of(opened, as_of, time.time_ns() // 1000)
         within = find_range(wanted, as_of_us)
@@ -173,23 +178,15 @@ def report(
             _write(output, "".join(f"{printable(line)}\n" for line in to_text(explain, found)).encode())
             return
         made = (make_report_on_spark if engine == "spark" else make_report)(opened, policy, as_of_us, within)
-        groups = _groups(made, group_by, labels)
+        if group_by is not None and labels is not None:
+            made = with_labels(made, group_by, read_labels(labels, str(labels), group_by)[1][group_by])
+        written = body(made, form, group_by, **how)
         if pages is not None:
-            echo(write_pages(pages, opened, made, groups), err=True)
-    _write(output, body(made, form, groups, **how))
+            echo(write_pages(pages, opened, made, group_by), err=True)
+    _write(output, written)
     for line in caveats(made):
         echo(line, err=True)
     require_judged(made)
-
-
-def _groups(made: "Report", group_by: str | None, labels: Path | None) -> "Groups | None":
-    from exporter.stores.figures import Groups, keys_of
-    from exporter.stores.labels import read_labels
-
-    if group_by is None:
-        return None
-    found = {} if labels is None else read_labels(labels, group_by)
-    return Groups(group_by, keys_of(made, None if labels else "timezone", found))
 
 
 def _write(output: Path | None, content: bytes) -> None:

@@ -4,6 +4,7 @@ Percentages are of business time, so that up, down and unknown make 100; availab
 Coverage is the share of business time that a poll observes, which the rest is only assumed from or unknown.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from exporter.stores.calendar import WINDOWS
 from exporter.stores.render import stamp
 from exporter.stores.report import PARTS, UNITS, Report, ReportColumns, header, rounded
 from exporter.stores.zones import find_zone, zone_label
-from foundation.errors import NothingJudgedError
+from foundation.errors import ConfigError, NothingJudgedError
 from foundation.terminal import printable
 
 LOW_COVERAGE = 0.8
@@ -22,6 +23,8 @@ LOW_COVERAGE = 0.8
 SET_ASIDE = 0.01
 """A larger share of rows that could not be read stands beside the verdict."""
 NO_GROUP = "(none)"
+ZONES = "timezone"
+"""The label that each store has."""
 HOUR_US = 3_600_000_000
 
 Numbers = npt.NDArray[np.float64]
@@ -101,8 +104,8 @@ def caveats(report: Report) -> Iterator[str]:
             low = "low coverage: " if found.coverage < LOW_COVERAGE else ""
             yield f"{low}of the business time of {what}, {' and '.join(told)}"
     if unknown_hours := int((report.rows["doubt_week"] > 0).sum()):
-        told_of = "; ".join(report.doubts)
-        yield f"hours or zone of {unknown_hours} of {len(report.rows['store_id'])} stores are not known: {told_of}"
+        told_of = f": {'; '.join(report.doubts)}" if report.doubts else ""
+        yield f"hours or zone of {unknown_hours} of {len(report.rows['store_id'])} stores are not known{told_of}"
     if (apart := report.apart) is not None:
         polls = "1 poll lies" if apart.polls == 1 else f"{apart.polls} polls lie"
         first = f"the first at {stamp(apart.first_us)} of store {printable(apart.store_id)}"
@@ -124,21 +127,22 @@ def defaults(report: Report) -> Iterator[str]:
             yield f"{number} of {len(report.rows['store_id'])} stores {words}"
 
 
-def store_table(report: Report, keys: Sequence[str] | None = None, label: str = "group") -> Table:
-    """One row a store; `keys`: each store's group, under the column `label`."""
+def store_table(report: Report) -> Table:
+    """One row a store, with its labels."""
     zones = report.rows["timezone"].tolist()
     edges = {name: _edges(report, name) for name in set(zones)}
     return [
         Column("store_id", report.rows["store_id"].tolist()),
-        *([Column(label, keys)] if keys is not None else []),
         Column("timezone", zones),
+        *(Column(name, keys_of(report, name)) for name in report.labels),
         *(Column(name, [edges[zone][n] for zone in zones]) for n, name in enumerate(("from", "to"))),
         *_measures({part: report.rows[f"{part}_week"] for part in ("up", "down", "assumed", "business")}),
     ]
 
 
-def group_table(report: Report, keys: Sequence[str], label: str) -> Table:
-    """One row a group of stores: their sums."""
+def group_table(report: Report, label: str) -> Table:
+    """One row a group of stores: their sums. Raises ConfigError for a label that no store has."""
+    keys = keys_of(report, label)
     names, numbers = np.unique(np.array(keys, dtype=object).astype(str), return_inverse=True)
     sums = {
         part: np.bincount(numbers, weights=report.rows[f"{part}_week"].astype(np.float64), minlength=len(names))
@@ -164,18 +168,34 @@ def windows_table(report: Report, *, columns: ReportColumns = "official", offici
     return [first, *(Column(name, *found) for name, found in zip(names[1:], numbers, strict=True))]
 
 
-class Groups(NamedTuple):
-    """Groups of stores: what makes them, and each store's in the order of a report."""
-
-    label: str
-    keys: list[str]
-
-
-def keys_of(report: Report, by: str | None, labels: Mapping[str, str]) -> list[str]:
-    """Each store's group, in the order of the report; `labels`: by store_id, unless `by` is `timezone`."""
-    if by == "timezone":
+def keys_of(report: Report, label: str) -> list[str]:
+    """Each store's group, in the order of the report. Raises ConfigError for a label that no store has."""
+    if label == ZONES:
         return [zone_label(name) for name in report.rows["timezone"].tolist()]
-    return [labels.get(store_id) or NO_GROUP for store_id in report.rows["store_id"].tolist()]
+    if label not in report.labels:
+        raise ConfigError(f"no store has a label {label!r}: expected one of {', '.join((ZONES, *report.labels))}")
+    return [value or NO_GROUP for value in report.labels[label].tolist()]
+
+
+def with_labels(report: Report, label: str, of_stores: Mapping[str, str]) -> Report:
+    """The report with a label, by store_id, that the database does not have."""
+    values = [of_stores.get(store_id, "") for store_id in report.rows["store_id"].tolist()]
+    return report._replace(labels={**report.labels, label: np.array(values, dtype=object)})
+
+
+def of_group(report: Report, label: str, group: str) -> Report:
+    """The report on the stores of one group alone. Raises ConfigError where there is none."""
+    chosen = np.array([key == group for key in keys_of(report, label)], dtype=bool)
+    if not chosen.any():
+        raise ConfigError(f"no store is in the group {group!r} of {label}")
+    rows = {name: values[chosen] for name, values in report.rows.items()}
+    missing = {"hours_missing": rows["no_hours"].sum(), "timezone_missing": (rows["timezone"] == "").sum()}
+    return report._replace(
+        rows=rows,
+        fallbacks=Counter({name: int(number) for name, number in missing.items()}),
+        doubts=(),
+        labels={name: values[chosen] for name, values in report.labels.items()},
+    )
 
 
 def records(table: Table, rows: Iterable[int] | None = None) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,6 @@ import numpy as np
 from exporter import duck
 from exporter.stores.figures import (
     Column,
-    Groups,
     Table,
     caveats,
     defaults,
@@ -40,7 +39,7 @@ _MEMORY_BYTES = 128 << 20
 def body(
     report: Report,
     form: Format,
-    groups: Groups | None = None,
+    group_by: str | None = None,
     *,
     columns: ReportColumns = "official",
     official_typo: bool = False,
@@ -48,7 +47,7 @@ def body(
 ) -> bytes:
     """A report in a format: of a range every column, by store or by group; of the windows those that are asked for."""
     if report.within is not None:
-        table = store_table(report) if groups is None else group_table(report, groups.keys, groups.label)
+        table = store_table(report) if group_by is None else group_table(report, group_by)
         return encode(table, form, about(report), raw=raw)
     if form == "csv":
         return to_csv(report, columns=columns, official_typo=official_typo, raw=raw).encode()

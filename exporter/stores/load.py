@@ -10,7 +10,7 @@ from typing import NamedTuple
 import duckdb
 import msgspec
 
-from exporter.stores import schedules
+from exporter.stores import labels, schedules
 from exporter.stores.parse import MAX_KEPT_CHARS, STATUS_WORDS, Header, Kind, latest_us, read_header, stage, trouble
 from exporter.stores.readings import read_staged
 from exporter.stores.state import Database, one
@@ -24,9 +24,10 @@ SHOWN_CHARS = 100
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one file's rows: read = new + duplicate + conflict + invalid; late ones are among the new.
 
-    A row of hours, exceptions or timezones is new when its store's settings are no longer what they were. A conflict is
-    a row that says something else than another of the same key: of polls at one instant inactive wins, then unknown; of
-    timezones of a store the last in the file. Late is a poll older than the `as_of` of a report that is made already.
+    A row of hours, exceptions, timezones or labels is new when its store's settings are no longer what they were. A
+    conflict is a row that says something else than another of the same key: of polls at one instant inactive wins, then
+    unknown; of timezones of a store the last in the file. Late is a poll older than the `as_of` of a report that is
+    made already.
     `problems` are for people: the first bad rows with their reasons, and what follows.
     """
 
@@ -88,23 +89,11 @@ def _load(database: Database, inputs: Sequence[Input], now_us: int, how: schedul
         found: list[Loaded] = []
         changed = False
         for given, header in zip(inputs, headers, strict=True):
-            stage(cursor, given.path, given.name, header, now_us)
-            notes = read_staged(cursor, header.kind, latest_us(now_us), how.week_starts)
-            rows, invalid = _quarantine(cursor, ingest, given.name, header.kind)
-            changed |= _new_stores(cursor)
-            taken = _take(cursor, header.kind, given.name, ingest)
-            changed |= bool(taken.new or taken.restated)
-            told = Loaded(
-                kind=header.kind,
-                name=given.name,
-                rows=rows,
-                new=taken.new,
-                late=taken.late,
-                duplicate=rows - invalid - taken.new - taken.conflict,
-                conflict=taken.conflict,
-                invalid=invalid,
-                problems=(*_problems(cursor, given.name, invalid), *(f"{given.name}: {note}" for note in notes)),
-            )
+            if header.kind == "labels":
+                told, of_this = _take_labels(cursor, given)
+            else:
+                told, of_this = _take_file(cursor, _Load(ingest, now_us, how), given, header)
+            changed |= of_this
             found.append(told)
         replaced, notes = schedules.finish(cursor, how.valid_from)
         if notes:
@@ -118,6 +107,45 @@ def _load(database: Database, inputs: Sequence[Input], now_us: int, how: schedul
         if changed or replaced:
             cursor.execute("UPDATE about SET data_version = data_version + 1")
     return found
+
+
+class _Load(NamedTuple):
+    """One load: its number, the time, and what the user says about its files."""
+
+    ingest: int
+    now_us: int
+    how: schedules.Reading
+
+
+def _take_file(cursor: duckdb.DuckDBPyConnection, of: _Load, given: Input, header: Header) -> tuple[Loaded, bool]:
+    """Take one file in: what became of its rows, and whether anything changed."""
+    stage(cursor, given.path, given.name, header, of.now_us)
+    notes = read_staged(cursor, header.kind, latest_us(of.now_us), of.how.week_starts)
+    rows, invalid = _quarantine(cursor, of.ingest, given.name, header.kind)
+    changed = _new_stores(cursor)
+    taken = _take(cursor, header.kind, given.name, of.ingest)
+    told = Loaded(
+        kind=header.kind,
+        name=given.name,
+        rows=rows,
+        new=taken.new,
+        late=taken.late,
+        duplicate=rows - invalid - taken.new - taken.conflict,
+        conflict=taken.conflict,
+        invalid=invalid,
+        problems=(*_problems(cursor, given.name, invalid), *(f"{given.name}: {note}" for note in notes)),
+    )
+    return told, changed or bool(taken.new or taken.restated)
+
+
+def _take_labels(cursor: duckdb.DuckDBPyConnection, given: Input) -> tuple[Loaded, bool]:
+    """As `_take_file`, of a file of labels."""
+    rows, found = labels.read_labels(given.path, given.name)
+    cursor.execute("CREATE OR REPLACE TEMP TABLE staged (store_id VARCHAR, named BOOLEAN)")
+    cursor.executemany("INSERT INTO staged VALUES (?, true)", [[store_id] for store_id in next(iter(found.values()))])
+    changed = _new_stores(cursor)
+    new = labels.take_labels(cursor, found)
+    return Loaded(kind="labels", name=given.name, rows=rows, new=new, duplicate=rows - new), changed or bool(new)
 
 
 def nothing_read(found: Sequence[Loaded]) -> None:
@@ -156,7 +184,12 @@ class _Taken(NamedTuple):
 
 
 def check_header(given: Input) -> Header:
-    """What a file's first line says. Raises SourceError: it cannot be read, or is of another kind than is known."""
+    """What a file's first line says. Raises SourceError: it cannot be read, or is of another kind than is known.
+
+    What is known to be labels may have columns of any names.
+    """
+    if given.kind == "labels":
+        return Header("labels", {}, 0)
     header = read_header(given.path, given.name)
     if given.kind not in (None, header.kind):
         raise SourceError(f"{given.name}: line 1: a file of {header.kind}, given as one of {given.kind}")
@@ -291,6 +324,8 @@ def _take(cursor: duckdb.DuckDBPyConnection, kind: Kind, name: str, ingest: int)
         case "timezones":
             new, conflict, changed = schedules.take_zones(cursor)
             return _Taken(new, conflict=conflict, restated=int(changed))
+        case "labels":
+            raise AssertionError("labels are taken by themselves")
 
 
 def _affected(cursor: duckdb.DuckDBPyConnection) -> int:

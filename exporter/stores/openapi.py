@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from exporter.stores.asking import GROUPS, MAX_OFFSET, MAX_ROWS, MAX_SEARCH_CHARS, ORDERS, SHAPES
+from exporter.stores.asking import MAX_OFFSET, MAX_ROWS, MAX_SEARCH_CHARS, ORDERS, SHAPES
 from exporter.stores.formats import FORMATS
 from exporter.stores.parse import MAX_ID_CHARS
 
@@ -80,8 +80,9 @@ _RANGE = [
 ]
 _ROWS = [
     _parameter("format", "Default: json.", enum=["", *FORMATS]),
-    _parameter("group_by", "Groups in the place of stores.", enum=["", *GROUPS]),
-    _parameter("q", "Only rows whose store, zone or note contains this text.", maxLength=MAX_SEARCH_CHARS),
+    _shaped("group_by", "Rows of groups: timezone, or a label that stores have."),
+    _shaped("group", "Of these groups one, and rows of its stores."),
+    _parameter("q", "Only rows whose store, zone, label or note contains this text.", maxLength=MAX_SEARCH_CHARS),
     _shaped("sort", "The column to sort by."),
     _parameter("order", "Default: asc.", enum=["", *ORDERS]),
     _parameter("limit", "Rows at most. Default: 1000.", type="integer", minimum=0, maximum=MAX_ROWS),

@@ -5,10 +5,10 @@ from datetime import timedelta, tzinfo
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from exporter.stores.asking import MAX_ROWS, RANGE_NAMES, Asked, choose
+from exporter.stores.asking import MAX_ROWS, RANGE_NAMES, Asked, choose, find_rows
 from exporter.stores.calendar import from_us
-from exporter.stores.figures import Groups, caveats, defaults, group_table, keys_of, records, store_table, summarize
-from exporter.stores.render import hours_text, stamp
+from exporter.stores.figures import ZONES, Table, caveats, defaults, group_table, records, store_table, summarize
+from exporter.stores.render import hours_text, stamp, store_labels
 from exporter.stores.report import Piece, Report, StoreReport
 from exporter.stores.timeline import hours_in_words, timeline
 from exporter.stores.zones import find_zone
@@ -27,6 +27,14 @@ class Shown(NamedTuple):
     text: str
 
 
+class Written(NamedTuple):
+    """What stands beside a page that is a file: by store its file, and by group of `label`, where there are any."""
+
+    stores: Mapping[str, str]
+    label: str | None = None
+    groups: Mapping[str, str] = {}
+
+
 _SHOWN = (
     Shown("availability_percent", "Available", "%", "uptime of the business time that is known"),
     Shown("uptime_percent", "Up", "%", "of business time"),
@@ -43,16 +51,15 @@ def stores_page(
     report: Report,
     asked: Asked,
     query: Mapping[str, str],
-    written: Mapping[str, str] | None = None,
-    groups: Groups | None = None,
+    written: Written | None = None,
 ) -> str:
     """The table of stores or groups, with search, order, ranges and downloads. Raises ConfigError.
 
-    `written`: where the page is a file, the files of stores that have one; it has all rows, and nothing to ask.
-    `groups`: a second table.
+    `written`: where the page is a file; it has all rows, and nothing to ask.
     """
-    label = asked.group_by
-    table = group_table(report, keys_of(report, label, {}), label) if label else store_table(report)
+    labels = [ZONES, *report.labels]
+    report, table = find_rows(report, asked)
+    label = asked.group_by if asked.group is None else None
     if not asked.sort:
         asked = asked._replace(sort="availability_percent")
     rows, total = choose(table, asked._replace(limit=ROWS_A_PAGE if written is None else MAX_ROWS))
@@ -61,6 +68,7 @@ def stores_page(
         "exporter.stores",
         "stores.html",
         first=label or "store_id",
+        label=label,
         rows=list(records(rows)),
         total=total,
         asked=asked,
@@ -73,11 +81,26 @@ def stores_page(
         store_query=_tail(kept),
         downloads={form: f"report?{urlencode({**kept, 'format': form, 'limit': '100000'})}" for form in _FORMS},
         path=_path,
+        labels=[(name, words(name)) for name in labels],
+        words=words,
+        groups_link=f"?{urlencode({**_range_of(kept), 'group_by': asked.group_by or ''})}",
+        group_links=_group_links(kept, label, table),
         written=written,
-        label=None if groups is None else groups.label,
-        groups=[] if groups is None else list(records(group_table(report, groups.keys, groups.label))),
+        groups=[] if written is None or written.label is None else list(records(group_table(report, written.label))),
         **_of(report),
     )
+
+
+def words(label: str) -> str:
+    """A label for people."""
+    return "time zone" if label == ZONES else label.replace("_", " ")
+
+
+def _group_links(kept: Mapping[str, str], label: str | None, table: Table) -> dict[str, str]:
+    """By group, the page of its stores."""
+    if label is None:
+        return {}
+    return {name: f"?{urlencode({**_range_of(kept), 'group_by': label, 'group': name})}" for name in table[0].values}
 
 
 def store_page(store_id: str, found: StoreReport, query: Mapping[str, str], *, written: bool = False) -> str:
@@ -98,6 +121,7 @@ def store_page(store_id: str, found: StoreReport, query: Mapping[str, str], *, w
         picture=timeline(found.pieces, start_us, end_us, zone),
         outages=outages[:MAX_OUTAGES],
         more_outages=max(0, len(outages) - MAX_OUTAGES),
+        labels=[(words(name), value) for name, value in store_labels(found).items()],
         zone=found.zone,
         fallback=found.fallback,
         hours=[hours_text(hours) for hours in found.hours],
@@ -187,8 +211,12 @@ def _page_link(kept: Mapping[str, str], offset: int) -> str:
 
 
 def _tail(kept: Mapping[str, str]) -> str:
-    found = {name: kept[name] for name in RANGE_NAMES if name in kept}
+    found = _range_of(kept)
     return f"?{urlencode(found)}" if found else ""
+
+
+def _range_of(kept: Mapping[str, str]) -> dict[str, str]:
+    return {name: kept[name] for name in RANGE_NAMES if name in kept}
 
 
 def _path(text: str) -> str:

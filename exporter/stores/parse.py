@@ -25,7 +25,7 @@ from exporter.tables.rows import best
 from foundation.errors import SourceError, StoreError, TidewatchError, in_words, may_pass
 from foundation.terminal import printable
 
-Kind: TypeAlias = Literal["status", "hours", "exceptions", "timezones"]
+Kind: TypeAlias = Literal["status", "hours", "exceptions", "timezones", "labels"]
 
 _STORE = Column("store_id", ("store", "storeid"))
 _DAY = Column("day", ("dayofweek", "day_of_week", "weekday"))
@@ -49,6 +49,7 @@ LAYOUTS: Mapping[Layout, Kind] = {
     Layout("exceptions", (_STORE, _DATE, _SPEC)): "exceptions",
     _DATES: "exceptions",
     Layout("timezones", (_STORE, Column("timezone_str", ("timezone", "time_zone")))): "timezones",
+    **{Layout("labels", (_STORE, Column(name))): "labels" for name in ("region", "group")},
 }
 """The kinds of files, by their columns: any of them, in any order."""
 
@@ -58,7 +59,7 @@ TEXTS: Mapping[Kind, tuple[str, ...]] = {
     "exceptions": ("store_id", "date", "start_time_local", "end_time_local", "opening_hours"),
     "timezones": ("store_id", "timezone_str"),
 }
-"""The columns of `staged` for each kind; '' where the file has no such column."""
+"""The columns of `staged` for each kind; '' where the file has no such column. Those of labels are the file's own."""
 
 MAX_LINE_BYTES = 64 << 10
 MAX_KEPT_CHARS = 1000

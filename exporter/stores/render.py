@@ -50,6 +50,7 @@ def to_json(store_id: str, found: StoreReport) -> dict[str, Any]:
         "timezone": found.timezone or None,
         "zone": found.zone,
         "zone_fallback": found.fallback,
+        "labels": store_labels(found),
         "hours": [_hours_json(hours) for hours in found.hours if hours.day is None] or "24x7",
         "exceptions": [_hours_json(hours) for hours in found.hours if hours.day is not None],
         "windows": totals(found),
@@ -67,6 +68,11 @@ def to_json(store_id: str, found: StoreReport) -> dict[str, Any]:
             {"timestamp_utc": stamp(p.at_us), "status": p.state, "in_business_hours": p.inside} for p in found.polls
         ],
     }
+
+
+def store_labels(found: StoreReport) -> dict[str, str]:
+    """The labels that the store has."""
+    return {name: values[0] for name, values in found.report.labels.items() if values[0]}
 
 
 def _hours_json(hours: Hours) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from exporter.stores.calendar import DAY_US, WINDOWS, AsOf, span
 from exporter.stores.engine import Columns, DuckEngine, Engine, Policy, prepare, select, windows_of
+from exporter.stores.labels import Texts, labels_of
 from exporter.stores.moment import Apart, find_apart
 from exporter.stores.ranges import Range
 from exporter.stores.state import FOREVER, Database, one
@@ -44,7 +45,8 @@ class Report(NamedTuple):
     `data_version` grows whenever a load changes anything, so that two reports of one version, moment and policy are
     the same. Where it is of a range, `within`, each of the three windows is that range. `loaded`: by
     kind of file, how many rows were read, and how many of them could not be. `doubts`: of some stores whose hours or
-    zone are not known, why. `apart`: polls long after all others, of which its moment may be.
+    zone are not known, why. `apart`: polls long after all others, of which its moment may be. `labels`: by name, each
+    store's in the order of the rows, empty for none.
     """
 
     as_of_us: int
@@ -56,6 +58,7 @@ class Report(NamedTuple):
     loaded: Mapping[str, tuple[int, int]] = MappingProxyType({})
     doubts: tuple[str, ...] = ()
     apart: Apart | None = None
+    labels: Mapping[str, Texts] = MappingProxyType({})
 
 
 def resolve_as_of(database: Database, as_of: AsOf, now_us: int) -> tuple[int, int]:
@@ -71,10 +74,9 @@ def make_report(database: Database, policy: Policy, as_of_us: int, within: Range
     """The report on all stores, of the three windows or of a range. Raises StoreError."""
     with database.reading() as cursor:
         (version,) = one(cursor, "SELECT data_version FROM about")
-        (missing,) = one(cursor, "SELECT count(*) FROM stores WHERE store NOT IN (SELECT store FROM hours)")
         rows, fallbacks = ask(DuckEngine(cursor, database.portion), policy, as_of_us, within)
         beside = find_beside(cursor, policy, as_of_us, within, rows)
-    fallbacks["hours_missing"] = missing
+        rows, fallbacks = mark_without_hours(cursor, rows, fallbacks)
     return Report(as_of_us, policy, version, rows, fallbacks, within=within, **beside)
 
 
@@ -84,6 +86,17 @@ class Beside(TypedDict):
     loaded: Mapping[str, tuple[int, int]]
     doubts: tuple[str, ...]
     apart: Apart | None
+    labels: Mapping[str, Texts]
+
+
+def mark_without_hours(
+    cursor: duckdb.DuckDBPyConnection, rows: Columns, fallbacks: Counter[str]
+) -> tuple[Columns, Counter[str]]:
+    """The rows with a column `no_hours` for stores that no row of hours names, and how many those are."""
+    found = cursor.execute("SELECT store_id FROM stores WHERE store NOT IN (SELECT store FROM hours)").fetchall()
+    without = {store_id for (store_id,) in found}
+    marks = np.array([store_id in without for store_id in rows["store_id"].tolist()], dtype=bool)
+    return {**rows, "no_hours": marks}, fallbacks + Counter(hours_missing=len(without))
 
 
 def find_beside(
@@ -92,7 +105,12 @@ def find_beside(
     """What a report says beside its figures, whichever engine made these."""
     since_us, _ = span([windows_of(policy, UTC, as_of_us, within)])
     loaded = count_loaded(cursor, since_us - policy.carry_us - DAY_US)
-    return {"loaded": loaded, "doubts": find_doubts(cursor, rows), "apart": find_apart(cursor, as_of_us)}
+    return {
+        "loaded": loaded,
+        "doubts": find_doubts(cursor, rows),
+        "apart": find_apart(cursor, as_of_us),
+        "labels": labels_of(cursor, rows["store_id"]),
+    }
 
 
 def find_doubts(cursor: duckdb.DuckDBPyConnection, rows: Columns) -> tuple[str, ...]:
@@ -271,6 +289,7 @@ def explain_store(
             return None
         (version,) = one(cursor, "SELECT data_version FROM about")
         rows, fallbacks = ask(DuckEngine(cursor, store=found[0]), policy, as_of_us, within)
+        labels = labels_of(cursor, rows["store_id"])
         zone, fallback = find_zone(found[1])
         start_us, end_us = span([windows_of(policy, zone, as_of_us, within)])
         hours = [Hours(*row) for row in cursor.execute(_HOURS).fetchall()]
@@ -284,7 +303,7 @@ def explain_store(
             [start_us, as_of_us if within is None else end_us],
         ).fetchall()
     return StoreReport(
-        report=Report(as_of_us, policy, version, rows, fallbacks, within=within),
+        report=Report(as_of_us, policy, version, rows, fallbacks, within=within, labels=labels),
         timezone=found[1] or "",
         zone=str(zone),
         fallback=fallback,

@@ -14,7 +14,7 @@ import numpy as np
 from exporter.cluster import spark_session
 from exporter.stores.engine import SPECS, STATEMENTS, TABLES, TIMES_OF_DAY, TIMEZONES, Columns, Policy, Prepared
 from exporter.stores.ranges import Range
-from exporter.stores.report import Report, ask, find_beside
+from exporter.stores.report import Report, ask, find_beside, mark_without_hours
 from exporter.stores.state import Database, one
 from foundation.errors import StoreError
 
@@ -77,7 +77,6 @@ def make_report(
     with tempfile.TemporaryDirectory(prefix="tidewatch-") as folder:
         with database.reading() as cursor:
             (version,) = one(cursor, "SELECT data_version FROM about")
-            (missing,) = one(cursor, "SELECT count(*) FROM stores WHERE store NOT IN (SELECT store FROM hours)")
             tables = {name: str(Path(folder) / f"{name}.parquet") for name in TABLES}
             for name, location in tables.items():
                 cursor.execute(f"COPY {name} TO '{location}' (FORMAT parquet)")
@@ -87,7 +86,7 @@ def make_report(
                 own.stop()
         except Exception as exc:  # Spark's own errors come in too many kinds
             raise StoreError(f"Spark: {(str(exc).splitlines() or [type(exc).__name__])[0]}") from exc
-    fallbacks["hours_missing"] = missing
     with database.reading() as cursor:
         beside = find_beside(cursor, policy, as_of_us, within, rows)
+        rows, fallbacks = mark_without_hours(cursor, rows, fallbacks)
     return Report(as_of_us, policy, version, rows, fallbacks, within=within, **beside)

@@ -7,7 +7,8 @@ look-ups. Reports read a snapshot and wait for nobody.
 Hours hold from `from_day` to before `until_day` (days since the year 1), and of those that hold on a date the ones that
 began last. A row is one opening of a weekday, an `opening_hours` text (`spec`), or with `doubt` a day whose hours could
 not be read (`why`); without `start_s` the store is closed. A row of `exceptions` is the same for a date, or without one
-for a date that could not be read. A poll's `up` is 1, 0, or 2 where the poll itself says that it is not known.
+for a date that could not be read. A poll's `up` is 1, 0, or 2 where the poll itself says that it is not known. A store
+has at most one value of a label.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 MEMORY_MB = 384  # with the interpreter and the file's buffers below 700 MiB; beyond it DuckDB works from disk
 _PORTION_PER_MB = 5000  # polls that are sorted at a time; measured: nothing goes over the disk
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 FOREVER = 3_652_060  # the day after the last one of the calendar: hours without an end
 CLOSE_S = 10.0  # for threads to notice that they are stopped
 
@@ -45,6 +46,7 @@ CREATE TABLE IF NOT EXISTS hours (
 CREATE TABLE IF NOT EXISTS exceptions (
     store BIGINT, day BIGINT, start_s BIGINT, end_s BIGINT, doubt BIGINT DEFAULT 0, why VARCHAR
 );
+CREATE TABLE IF NOT EXISTS labels (store BIGINT, label VARCHAR, value VARCHAR);
 CREATE TABLE IF NOT EXISTS polls (store BIGINT, at_us BIGINT, up BIGINT, ingest BIGINT);
 CREATE TABLE IF NOT EXISTS ingests (
     ingest BIGINT, taken_us BIGINT, kind VARCHAR, name VARCHAR,
@@ -58,15 +60,17 @@ CREATE TABLE IF NOT EXISTS reports (
     asked_us BIGINT, done_us BIGINT, reason VARCHAR, csv BLOB
 );
 """
-_FROM_1 = """
+_MIGRATIONS = {
+    1: """
 ALTER TABLE hours ADD COLUMN from_day BIGINT DEFAULT 0;
 ALTER TABLE hours ADD COLUMN until_day BIGINT DEFAULT {forever};
 ALTER TABLE hours ADD COLUMN spec VARCHAR;
 ALTER TABLE hours ADD COLUMN doubt BIGINT DEFAULT 0;
 ALTER TABLE hours ADD COLUMN why VARCHAR;
-UPDATE about SET schema_version = 2;
-"""
-"""What makes a database of the version before one of this."""
+""",
+    2: "",  # labels, which the schema makes
+}
+"""What makes a database of that version one of the next."""
 _GIVES_UP = (duckdb.FatalException, duckdb.InternalException)
 """After one of these DuckDB answers each question with the same error, until the file is opened again."""
 _HELD_BY = re.compile(r"PID (\d+)")
@@ -136,10 +140,11 @@ class Database:
                 raise StoreError(f"{self.path}: a database of something else; name another --database")
             self._db.execute(_SCHEMA.format(version=SCHEMA_VERSION, forever=FOREVER))
             (version,) = one(self._db, "SELECT schema_version FROM about")
-            if version == 1:
-                self._db.execute(_FROM_1.format(forever=FOREVER))
-            elif version != SCHEMA_VERSION:
+            if version not in (*_MIGRATIONS, SCHEMA_VERSION):
                 raise StoreError(f"{self.path}: written by another version of Tidewatch (schema {version})")
+            for before in range(version, SCHEMA_VERSION):
+                self._db.execute(_MIGRATIONS[before].format(forever=FOREVER))
+            self._db.execute("UPDATE about SET schema_version = ?", [SCHEMA_VERSION])
             self._db.execute("COMMIT")
             self.path.chmod(0o600)
 

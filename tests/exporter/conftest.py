@@ -35,6 +35,7 @@ class StoresWorld:
         "status": "store_id,status,timestamp_utc",
         "hours": "store_id,day,start_time_local,end_time_local",
         "timezones": "store_id,timezone_str",
+        "labels": "store_id,region",
     }
 
     def __init__(self, folder):

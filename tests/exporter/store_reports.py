@@ -23,6 +23,7 @@ def a_report(stores, *, within=MONTH, loaded=None, fallbacks=None):
         rows |= {f"{part}_{window}": values for window in ("hour", "day", "week")}
     rows |= {f"doubt_{window}": np.zeros(len(stores), dtype=np.int64) for window in ("hour", "day", "week")}
     rows["timezone"] = np.array(["Europe/Berlin"] * len(stores), dtype=object)
+    rows["no_hours"] = np.array([store[0] == "a" for store in stores], dtype=bool)
     return Report(AS_OF, Policy(), 1, rows, Counter(fallbacks or {}), within, loaded or {})
 
 

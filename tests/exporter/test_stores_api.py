@@ -374,6 +374,21 @@ async def test_any_range_is_asked_for_as_rows_as_one_store_and_as_pages(serving,
     async with session.get("/report?month=2026-10&group_by=timezone&format=csv") as response:
         assert (response.content_type, response.headers["X-Total-Count"]) == ("text/csv", "1")
         assert (await response.text()).splitlines()[1].startswith("UTC,2,2,")
+    stores_world.load(labels=["a,Nord & Süd"])
+    status, told = await ask(session, "GET", f"/report?{day}&group_by=region")
+    assert [(row["region"], row["stores"]) for row in told["rows"]] == [("(none)", 1), ("Nord & Süd", 1)]
+    status, told = await ask(session, "GET", f"/report?{day}&group_by=region&group=Nord+%26+S%C3%BCd")
+    assert [(row["store_id"], row["region"]) for row in told["rows"]] == [("a", "Nord & Süd")]
+    assert (told["stores"], told["total"]) == (1, 1)
+    async with session.get(f"/?{day}&group_by=region") as response:
+        page = await response.text()
+        link = f"?{day.replace('&', '&amp;')}&amp;group_by=region&amp;group=Nord+%26+S%C3%BCd"
+        assert (response.status, f'<a href="{link}">Nord &amp; Süd</a>' in page) == (200, True)
+    async with session.get(f"/?{link.replace('&amp;', '&').removeprefix('?')}") as response:
+        page = await response.text()
+        assert ("region Nord &amp; Süd</h1>" in page, "1 of 1</b>stores judged" in page) == (True, True)
+    for wrong in ("group=x", "group_by=area", "group_by=region&group=x"):
+        assert (await ask(session, "GET", f"/report?{day}&{wrong}"))[0] == 422
     async with session.get("/report?month=2026-10&format=parquet") as response:
         assert (await response.read())[:4] == b"PAR1"
     status, told = await ask(session, "GET", f"/stores/a?{day}")
@@ -410,7 +425,8 @@ async def test_each_parameter_of_the_document_is_answered_by_itself(serving, sto
         for given in asked:
             schema = given["schema"]
             example = given.get("example") or schema.get("enum", [""])[-1] or str(schema.get("maximum", "a"))
-            query = {given["name"]: example, **({"from": "2026-10-10"} if given["name"] == "to" else {})}
+            beside = {"to": {"from": "2026-10-10"}, "group": {"group_by": "timezone"}}
+            query = {given["name"]: example, **beside.get(given["name"], {})}
             async with session.get(path.format(store_id="a"), params=query) as response:
                 assert response.status == 200, (query, await response.text())
 

@@ -137,7 +137,7 @@ def test_explain_tells_the_polls_behind_the_numbers(loaded):
 @pytest.mark.parametrize(
     ("args", "want", "code"),
     [
-        (["load"], "nothing to load; give --status, --hours, --exceptions or --timezones", 2),
+        (["load"], "nothing to load; give --status, --hours, --exceptions, --timezones or --labels", 2),
         (["load", "--status", "no.csv"], "no.csv: No such file or directory", 3),
         (["load", "--status", "zones.csv"], "zones.csv: line 1: a file of timezones, given as one of status", 3),
         (["report"], "stores.duckdb: no such database; `exporter stores load` makes one", 5),

@@ -10,9 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from store_reports import MONTH, WORLD, a_report
 
-from exporter.stores.figures import caveats, defaults, group_table, keys_of, records, require_judged, store_table
+from exporter.stores.figures import (
+    caveats,
+    defaults,
+    group_table,
+    keys_of,
+    of_group,
+    records,
+    require_judged,
+    store_table,
+    with_labels,
+)
 from exporter.stores.formats import FORMATS, body, encode
-from foundation.errors import NothingJudgedError
+from foundation.errors import ConfigError, NothingJudgedError
 
 
 def test_percentages_are_of_business_time_and_say_what_they_rest_on():
@@ -28,14 +38,28 @@ def test_percentages_are_of_business_time_and_say_what_they_rest_on():
 
 
 def test_a_group_is_the_sum_of_its_stores():
-    keys = keys_of(WORLD, "region", {"a": "north", "=b": "north", "c": "south"})
-    found = {row["region"]: row for row in records(group_table(WORLD, keys, "region"))}
+    world = with_labels(WORLD, "region", {"a": "north", "=b": "north", "c": "south"})
+    found = {row["region"]: row for row in records(group_table(world, "region"))}
     assert list(found) == ["(none)", "north", "south"]
     north = found["north"]
     assert (north["stores"], north["stores_judged"], north["business_hours"]) == (2, 2, 200)
     assert (north["uptime_percent"], north["availability_percent"]) == (60, round(100 * 120 / 130, 3))
     assert (found["south"]["stores"], found["south"]["stores_judged"]) == (1, 0)
-    assert keys_of(WORLD, "timezone", {}) == ["Europe/Berlin"] * 4
+    assert keys_of(world, "timezone") == ["Europe/Berlin"] * 4
+    with pytest.raises(ConfigError, match="no store has a label 'area': expected one of timezone, region"):
+        keys_of(world, "area")
+
+
+def test_a_report_of_one_group_is_of_its_stores_alone():
+    world = with_labels(WORLD, "region", {"a": "north", "=b": "north", "c": "south"})
+    north = of_group(world, "region", "north")
+    assert [row["store_id"] for row in records(store_table(north))] == ["a", "=b"]
+    (of_all,) = (row for row in records(group_table(world, "region")) if row["region"] == "north")
+    assert list(records(group_table(north, "region"))) == [of_all]
+    assert list(defaults(north)) == ["1 of 2 stores have no hours, and count as always open"]
+    assert [row["store_id"] for row in records(store_table(of_group(world, "region", "(none)")))] == ["d"]
+    with pytest.raises(ConfigError, match="no store is in the group 'west' of region"):
+        of_group(world, "region", "west")
 
 
 parts = st.tuples(*[st.integers(0, 10**9)] * 3)

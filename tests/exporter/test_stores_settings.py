@@ -14,6 +14,7 @@ from exporter.stores.render import to_json, to_text
 from exporter.stores.report import explain_store, make_report
 from exporter.stores.schedules import Reading
 from exporter.stores.state import Database
+from foundation.errors import StoreError
 
 NINE_TO_FIVE = [f"s,{day},09:00,17:00" for day in range(7)]
 NINE_TO_NINE = [f"s,{day},09:00,21:00" for day in range(7)]
@@ -289,7 +290,8 @@ def test_dates_beside_other_columns_are_not_taken_for_closed_days():
     assert parse_header(b"store_id,date,revenue\n") is None
 
 
-VERSION_1 = """
+OLD = {
+    1: """
 CREATE TABLE about (schema_version BIGINT, data_version BIGINT);
 CREATE TABLE stores (store BIGINT, store_id VARCHAR, timezone VARCHAR);
 CREATE TABLE hours (store BIGINT, weekday BIGINT, start_s BIGINT, end_s BIGINT);
@@ -298,16 +300,50 @@ INSERT INTO about VALUES (1, 7);
 INSERT INTO stores VALUES (1, 's', 'UTC');
 INSERT INTO hours SELECT 1, day, 32400, 61200 FROM range(7) AS r(day);
 INSERT INTO polls VALUES (1, 1709510400000000, 1, 1);
-"""
+""",
+    2: """
+CREATE TABLE about (schema_version BIGINT, data_version BIGINT);
+CREATE TABLE stores (store BIGINT, store_id VARCHAR, timezone VARCHAR);
+CREATE TABLE hours (
+    store BIGINT, weekday BIGINT, start_s BIGINT, end_s BIGINT,
+    from_day BIGINT DEFAULT 0, until_day BIGINT DEFAULT 3652060, spec VARCHAR, doubt BIGINT DEFAULT 0, why VARCHAR
+);
+CREATE TABLE exceptions (store BIGINT, day BIGINT, start_s BIGINT, end_s BIGINT, doubt BIGINT DEFAULT 0, why VARCHAR);
+CREATE TABLE polls (store BIGINT, at_us BIGINT, up BIGINT, ingest BIGINT);
+CREATE TABLE quarantine (
+    ingest BIGINT, kind VARCHAR, name VARCHAR, row BIGINT, reason VARCHAR, content VARCHAR
+);
+INSERT INTO about VALUES (2, 7);
+INSERT INTO stores VALUES (1, 's', 'UTC');
+INSERT INTO hours (store, weekday, start_s, end_s) SELECT 1, day, 32400, 61200 FROM range(7) AS r(day);
+INSERT INTO polls VALUES (1, 1709510400000000, 1, 1);
+INSERT INTO quarantine VALUES (1, 'status', 'f', 2, 'timestamp', 'x');
+""",
+}
 
 
-def test_a_database_of_the_version_before_is_brought_up_to_date(tmp_path):
+@pytest.mark.parametrize("version", OLD)
+def test_a_database_of_a_version_before_is_brought_up_to_date_without_loss(tmp_path, version):
     path = tmp_path / "old.duckdb"
     with duckdb.connect(path) as old:
-        old.execute(VERSION_1)
+        old.execute(OLD[version])
+        tables = [row[0] for row in old.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+        before = {name: old.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
     for _ in range(2):
         with Database(path) as database:
             rows = make_report(database, Policy(), 1709510400000000 + 7 * 86_400_000_000).rows
             assert int(rows["business_week"][0]) == 56 * 3600 * 1_000_000
+    label = Input(tmp_path / "labels.csv", "labels.csv", "labels")
+    label.path.write_text("store_id,region\ns,north\n")
+    with Database(path) as database:
+        assert [told.new for told in load(database, [label], 1709510400000000)] == [1]
     with duckdb.connect(path) as new:
-        assert new.execute("SELECT schema_version, data_version FROM about").fetchone() == (2, 7)
+        assert new.execute("SELECT schema_version, data_version FROM about").fetchone() == (3, 8)
+        for name in set(before) - {"about"}:
+            assert [row[: len(before[name][0])] for row in new.execute(f"SELECT * FROM {name}").fetchall()] == before[
+                name
+            ]
+    with duckdb.connect(path) as newer:
+        newer.execute("UPDATE about SET schema_version = 4")
+    with pytest.raises(StoreError, match=r"another version of Tidewatch \(schema 4\)"):
+        Database(path)
