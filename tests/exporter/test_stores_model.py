@@ -41,13 +41,14 @@ class Model:
             self.as_of = as_of = min(as_of, max(self.first, self.moment_of(within[1])) + CARRY)
         horizon = self.first - CARRY
         minutes = [horizon - timedelta(days=2) + n * MINUTE for n in range(11 * 1440)]
+        opened = {at: self.is_open(at) for at in minutes}
         self.segment = {}
         number = 0
         for before, at in zip([None, *minutes], minutes, strict=False):
-            if self.is_open(at):
+            if opened[at]:
                 number += before is None or before not in self.segment
                 self.segment[at] = number
-        self.business = {at for at in minutes if self.is_open(at) is not False}
+        self.business = {at for at in minutes if opened[at] is not False}
         self.polls = sorted(
             (at, up) for at, up in polls.items() if horizon <= at <= as_of and (outside or self.is_open(at))
         )
@@ -84,7 +85,7 @@ class Model:
 
     def speaker(self, at):
         """The poll that speaks for this minute."""
-        inside = [p for p in self.polls if self.outside or self.segment.get(p[0]) == self.segment[at]]
+        inside = self.polls_of(self.segment[at])
         if not inside:
             before = [p for p in self.polls if p[0] < at]
             return before[-1] if before else None
@@ -93,6 +94,11 @@ class Model:
         if self.interpolation == "next":
             return next((p for p in inside if p[0] > at), inside[-1])
         return min(inside, key=lambda p: (abs(p[0] - at), -p[0].timestamp()))
+
+    @functools.cache  # noqa: B019
+    def polls_of(self, segment):
+        """Those that may speak for a segment."""
+        return [p for p in self.polls if self.outside or self.segment.get(p[0]) == segment]
 
     def times(self, length):
         """Microseconds (up, down, assumed, business) of the last `length`."""
@@ -133,11 +139,18 @@ def hours_of(draw, as_of):
 
 
 @st.composite
-def stores(draw):
-    as_of = draw(st.sampled_from(AS_OF))
+def a_store(draw, as_of):
+    """A zone, hours and polls."""
     moments = st.integers(-600, 9 * 720).map(lambda n: as_of - n * 2 * MINUTE)
     polls = draw(st.dictionaries(moments, st.sampled_from([DOWN, UP, UP, UNKNOWN]), max_size=30))
-    return as_of, draw(st.sampled_from(ZONES)), draw(hours_of(as_of)), polls
+    return draw(st.sampled_from(ZONES)), draw(hours_of(as_of)), polls
+
+
+@st.composite
+def worlds(draw, most=8):
+    """A moment, and stores that are in one database: a report takes longer than their number adds."""
+    as_of = draw(st.sampled_from(AS_OF))
+    return as_of, draw(st.lists(a_store(as_of), min_size=1, max_size=most))
 
 
 @pytest.fixture(scope="module")
@@ -146,33 +159,49 @@ def database(tmp_path_factory):
         yield opened
 
 
-def put(database, zone, hours, polls):
-    with database.writing() as cursor:
-        for table in ("stores", "hours", "exceptions", "polls"):
-            cursor.execute(f"DELETE FROM {table}")
-        cursor.execute("INSERT INTO stores VALUES (1, 's', ?)", [zone])
-        periods, exceptions = hours
-        insert = "INSERT INTO hours (store, weekday, start_s, end_s, doubt, from_day) VALUES (1, ?, ?, ?, ?, ?)"
+def put(database, stores):
+    """`stores`: (zone, hours, polls as pairs); the store_id of each is its place."""
+    rows = {name: [] for name in ("stores", "hours", "exceptions", "polls")}
+    for n, (zone, (periods, exceptions), polls) in enumerate(stores, 1):
+        rows["stores"].append((n, f"{n:02}", zone))
         for first, of_period in periods.items():
             for weekday, start, end in of_period:
                 times = (0, 86400, 1) if start is None else (start, end, 0)
-                cursor.execute(insert, [weekday, *times, 0 if first.year == 1 else first.toordinal()])
+                rows["hours"].append((n, weekday, *times, 0 if first.year == 1 else first.toordinal()))
         for day, of_date in exceptions.items():
-            for times in of_date or [(None, None)]:
-                insert = "INSERT INTO exceptions (store, day, start_s, end_s) VALUES (1, ?, ?, ?)"
-                cursor.execute(insert, [day.toordinal(), *times])
-        for at, up in polls:
-            cursor.execute("INSERT INTO polls VALUES (1, ?, ?, 1)", [to_us(at), up])
+            rows["exceptions"] += [(n, day.toordinal(), *times) for times in of_date or [(None, None)]]
+        rows["polls"] += [(n, to_us(at), up, 1) for at, up in polls]
+    columns = {
+        "hours": "(store, weekday, start_s, end_s, doubt, from_day)",
+        "exceptions": "(store, day, start_s, end_s)",
+    }
+    with database.writing() as cursor:
+        for table, found in rows.items():
+            cursor.execute(f"DELETE FROM {table}")
+            if found:
+                marks = ", ".join(f"({', '.join('?' * len(found[0]))})" for _ in found)
+                cursor.execute(f"INSERT INTO {table} {columns.get(table, '')} VALUES {marks}", sum(found, ()))
 
 
-def check(database, store, interpolation, *, outside):
-    as_of, zone, hours, polls = store
-    put(database, zone, hours, polls.items())
-    rows = make_report(database, Policy(interpolation, use_outside_polls=outside), to_us(as_of)).rows
-    model = Model(zone, hours, polls, as_of, interpolation, outside=outside)
-    for window, length in WINDOWS.items():
-        got = tuple(int(rows[f"{part}_{window}"][0]) for part in ("up", "down", "assumed", "business"))
-        assert got == model.times(length), window
+def report(database, world, policy, within=None):
+    """For each store and window, (up, down, assumed, business)."""
+    as_of, stores = world
+    put(database, [(zone, hours, polls.items()) for zone, hours, polls in stores])
+    rows = make_report(database, policy, to_us(as_of), within).rows
+    assert rows["store_id"].tolist() == [f"{n:02}" for n in range(1, len(stores) + 1)]
+    parts = ("up", "down", "assumed", "business")
+    return {
+        window: list(zip(*(rows[f"{part}_{window}"].tolist() for part in parts), strict=True)) for window in WINDOWS
+    }
+
+
+def check(database, world, interpolation, *, outside):
+    got = report(database, world, Policy(interpolation, use_outside_polls=outside))
+    as_of, stores = world
+    for n, (zone, hours, polls) in enumerate(stores):
+        model = Model(zone, hours, polls, as_of, interpolation, outside=outside)
+        for window, length in WINDOWS.items():
+            assert got[window][n] == model.times(length), (n, window)
 
 
 @st.composite
@@ -187,52 +216,41 @@ def ranges(draw, as_of):
     return start, start + length
 
 
-def check_range(database, store, interpolation, start, end, *, outside):
-    as_of, zone, hours, polls = store
-    put(database, zone, hours, polls.items())
-    policy = Policy(interpolation, use_outside_polls=outside)
-    rows = make_report(database, policy, to_us(as_of), Range(start, end, "")).rows
-    model = Model(zone, hours, polls, as_of, interpolation, outside=outside, within=(start, end))
-    want = model.sums(at for at in model.business if at < as_of and model.is_within(at, start, end))
-    got = tuple(int(rows[f"{part}_week"][0]) for part in ("up", "down", "assumed", "business"))
-    assert got == want
+def check_range(database, world, interpolation, start, end, *, outside):
+    got = report(database, world, Policy(interpolation, use_outside_polls=outside), Range(start, end, ""))["week"]
+    as_of, stores = world
+    for n, (zone, hours, polls) in enumerate(stores):
+        model = Model(zone, hours, polls, as_of, interpolation, outside=outside, within=(start, end))
+        want = model.sums(at for at in model.business if at < as_of and model.is_within(at, start, end))
+        assert got[n] == want, n
 
 
 INTERPOLATIONS = st.sampled_from(["nearest", "previous", "next"])
 
 
 @pytest.mark.slow
-@given(stores(), INTERPOLATIONS, st.booleans())
+@given(worlds(), INTERPOLATIONS, st.booleans())
+@settings(max_examples=20)
+def test_the_report_is_what_a_look_at_every_minute_finds(database, world, interpolation, outside):
+    check(database, world, interpolation, outside=outside)
+
+
+@pytest.mark.slow
+@given(st.data(), worlds(4), INTERPOLATIONS, st.booleans())
+@settings(max_examples=5)
+def test_any_range_is_what_a_look_at_every_minute_finds(database, data, world, interpolation, outside):
+    check_range(database, world, interpolation, *data.draw(ranges(world[0])), outside=outside)
+
+
+@pytest.mark.slow
+@given(worlds(), st.randoms())
 @settings(max_examples=3)
-def test_the_report_is_what_a_look_at_every_minute_finds(database, store, interpolation, outside):
-    check(database, store, interpolation, outside=outside)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)  # under 20 s on a quiet machine
-@given(stores(), INTERPOLATIONS, st.booleans())
-@settings(max_examples=80)
-def test_the_report_is_what_a_look_at_every_minute_finds_in_many_worlds(database, store, interpolation, outside):
-    check(database, store, interpolation, outside=outside)
-
-
-@pytest.mark.slow
-@given(st.data(), stores(), INTERPOLATIONS, st.booleans())
-@settings(max_examples=10)
-def test_any_range_is_what_a_look_at_every_minute_finds(database, data, store, interpolation, outside):
-    check_range(database, store, interpolation, *data.draw(ranges(store[0])), outside=outside)
-
-
-@pytest.mark.slow
-@given(stores(), st.randoms())
-@settings(max_examples=8)
-def test_the_order_of_polls_does_not_matter(database, store, random):
-    as_of, zone, hours, polls = store
+def test_the_order_of_polls_does_not_matter(database, world, random):
+    as_of, stores = world
     found = []
     for _ in range(2):
-        order = list(polls.items())
-        random.shuffle(order)
-        put(database, zone, hours, order)
+        orders = [(zone, hours, random.sample(list(polls.items()), len(polls))) for zone, hours, polls in stores]
+        put(database, orders)
         rows = make_report(database, Policy(), to_us(as_of)).rows
         found.append({name: values.tolist() for name, values in rows.items()})
     assert found[0] == found[1]

@@ -21,6 +21,21 @@ NINE_TO_NINE = [f"s,{day},09:00,21:00" for day in range(7)]
 SUNDAY_NIGHT = "2024-03-11 00:00"
 
 
+@pytest.fixture(scope="module")
+def one_world(stores_worlds):
+    return stores_worlds()
+
+
+@pytest.fixture
+def stores_world(one_world):
+    """As in other modules, on one database, which is empty: to begin one takes longer than most tests here."""
+    with one_world.database.writing() as cursor:
+        for (table,) in cursor.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall():
+            if table != "about":
+                cursor.execute(f"DELETE FROM {table}")
+    return one_world
+
+
 def polls(store, first="2024-03-03", days=8, up=lambda hour: True):
     """A poll at half past of each hour."""
     day = int(first[-2:])
