@@ -92,10 +92,13 @@ def load(database: Path, *, imported: Any, valid_from: Any, week_starts: Any, **
             check_header(given)  # before a database is begun that nothing would be in
         opened_database = stack.enter_context(Database(database))
         found = load_files(opened_database, inputs, time.time_ns() // 1000, Reading(week_starts, valid_from))
+        caveat = None if imported is None else imported.caveat()
     for told in found:
         echo(told.text())
         for problem in told.problems:
             echo(problem, err=True)
+    if caveat is not None:
+        echo(caveat, err=True)
     nothing_read(found)
 
 

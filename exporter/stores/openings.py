@@ -32,14 +32,21 @@ _GROUPS = {
     "daily": range(7), "every day": range(7), "everyday": range(7), "all days": range(7), "mon-sun": range(7),
     "weekdays": range(5), "weekday": range(5), "weekends": range(5, 7), "weekend": range(5, 7),
 }  # fmt: skip
+_OSM_GROUPS = (("daily|every ?day", "Mo-Su"), ("weekdays?", "Mo-Fr"), ("weekends?", "Sa-Su"))
 _CLOSED = frozenset({"closed", "off", "close"})
-_ALWAYS = frozenset({"24 hours", "24h", "24/7", "24 h", "all day", "open 24 hours"})
-_WORDS = {"noon": 43_200, "12 noon": 43_200, "midnight": 0, "12 midnight": 0}
+_ALWAYS = frozenset({"24 hours", "24h", "24/7", "24 h", "all day", "always open", "open 24 hours"})
+_WORDS = {
+    **{f"{twelve}noon": 43_200 for twelve in ("", "12 ", "12:00 ")},
+    **{f"{twelve}midnight": 0 for twelve in ("", "12 ", "12:00 ")},
+    "midday": 43_200,
+}
 _24 = re.compile(r"(\d{1,2})[:h](\d{2})(?::(\d{2})(?:\.\d{1,9})?)?|(\d{1,2})h|(\d{2})(\d{2})")
-_12 = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))? ?([ap])\.? ?m\.?")
+_12 = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))? ?([ap])(?:\.? ?m)?\.?")
+_NOONS = "noon|midday|midnight"
 _BEYOND = re.compile(r"\b(sunrise|sunset|dawn|dusk)\b")
 _OPEN_END = re.compile(r"\d\+|\|\|")
 _HOLIDAYS = re.compile(r"\b[PS]H\b")
+_NUMBER = re.compile(r"([0-9]{1,2})(?:\.0+)?")  # whole numbers come with a fraction out of tables that had empty cells
 _WANTED_TIME = "expected a time such as 09:00, 9:00 AM or 24:00"
 _WANTED_DAY = "expected 0 (Monday) to 6, or a name such as Mon, or Mon-Fri"
 
@@ -63,13 +70,13 @@ def parse_days(text: str, numbers: WeekStart | None = None, *, from_one: bool = 
         BadRecord: none of these; or a number of 1 to 7 where nobody told what they mean.
     """
     plain = _plain(text)
-    if plain.isdecimal() and plain.isascii() and len(plain) <= 2:
-        return (_numbered(int(plain), numbers, from_one=from_one),)
+    if (number := day_number(plain)) is not None:
+        return (_numbered(number, numbers, from_one=from_one),)
     if plain in _GROUPS:
         return tuple(_GROUPS[plain])
     found: list[int] = []
     for part in re.split(
-        r" ?(?:[,/;&+]|\band\b) ?|(?<![-]) (?![-])", re.sub(r" ?(?:-|\bto\b|\bthrough\b) ?", "-", plain)
+        r" ?(?:[,/;&+]|\band\b) ?|(?<![-]) (?![-])", re.sub(r" ?(?:-|\b(?:to|thru|through)\b) ?", "-", plain)
     ):
         first, *last = (_DAYS.get(name.rstrip(".")) for name in part.split("-"))
         if first is None or None in last or len(last) > 1:
@@ -77,6 +84,12 @@ def parse_days(text: str, numbers: WeekStart | None = None, *, from_one: bool = 
         end = last[0] if last and last[0] is not None else first
         found += [(first + n) % 7 for n in range((end - first) % 7 + 1)]
     return tuple(dict.fromkeys(found))
+
+
+def day_number(text: str) -> int | None:
+    """The number of a day, None where the text is none."""
+    found = _NUMBER.fullmatch(text)
+    return None if found is None else int(found[1])
 
 
 def _numbered(number: int, numbers: WeekStart | None, *, from_one: bool) -> int:
@@ -169,8 +182,11 @@ def _plain(text: str) -> str:
 
 def _as_osm(text: str) -> str:
     """The same text with OpenStreetMap's names of days and 24-hour clocks."""
-    plain = " ".join(re.sub("[\u2010-\u2015\u2212]", "-", unicodedata.normalize("NFKC", text)).split())
+    plain = " ".join(re.sub("[\u2010-\u2015\u2212]", "-", unicodedata.normalize("NFKC", text)).split()).rstrip(" ;,")
+    if plain.casefold() in _ALWAYS:
+        return "00:00-24:00"  # may have days before it, as 24/7 may not
     clocks = re.sub(rf"(?<![\d:.]){_12.pattern}(?!\w)", lambda found: _clock(found[0]), plain, flags=re.IGNORECASE)
+    clocks = re.sub(rf"(?:12(?::00)? )?\b({_NOONS})\b", lambda found: _clock(found[1]), clocks, flags=re.IGNORECASE)
     names = "|".join(sorted(_DAYS, key=len, reverse=True))
     days = re.sub(
         rf"\b(?:{names})\b\.?",
@@ -178,7 +194,10 @@ def _as_osm(text: str) -> str:
         clocks,
         flags=re.IGNORECASE,
     )
-    return re.sub(r" ?- ?| to ", "-", re.sub(r"\b(?:daily|every ?day)\b", "Mo-Su", days, flags=re.IGNORECASE))
+    for group, of_group in _OSM_GROUPS:
+        days = re.sub(rf"\b(?:{group})\b", of_group, days, flags=re.IGNORECASE)
+    days = re.sub(r"(?<=\b[A-Z][a-z]):(?= )", "", days)  # Monday: 9 AM - 5 PM
+    return re.sub(r" ?- ?| (?:to|thru|through) ", "-", days)
 
 
 def _clock(text: str) -> str:

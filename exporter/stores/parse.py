@@ -248,8 +248,8 @@ _AT_US = f"""CASE
     WHEN regexp_full_match(timestamp_utc, '\\d{{16}}') THEN CAST(timestamp_utc AS BIGINT)
 END"""
 STATUS_WORDS: Mapping[int, tuple[str, ...]] = {
-    1: ("active", "up", "online", "true", "1"),
-    0: ("inactive", "down", "offline", "false", "0"),
+    1: ("active", "up", "online", "true", "1", "1.0"),
+    0: ("inactive", "down", "offline", "false", "0", "0.0"),
     2: ("unknown", "maintenance", "under maintenance", "pending", "paused"),
 }
 """What polls say, by `up`. Another word leaves its store's state unknown, too, and is a bad row."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from exporter.stores.openings import (
     DAY_S,
     WeekStart,
+    day_number,
     names_holidays,
     openings_of,
     parse_days,
@@ -85,7 +86,7 @@ class _Numbers(NamedTuple):
 
     @classmethod
     def of(cls, days: Iterable[str], week: WeekStart | None) -> "_Numbers":
-        found = {int(text) for text in days if text.isascii() and text.isdecimal()}
+        found = {number for text in days if (number := day_number(text)) is not None}
         from_one = 7 in found or (week is not None and 0 not in found)
         return cls(
             week, from_one, no_monday=week is None and not from_one and {1, 2, 3, 4, 5} <= found and 0 not in found

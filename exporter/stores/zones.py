@@ -23,6 +23,8 @@ NO_NAME = "(empty)"
 """The name that a store has whose row of zones is empty: it is named, and not known."""
 _OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
 _WIDEST_MIN = 14 * 60  # Kiribati's
+_NOWHERE = frozenset({"localtime", "factory", "posixrules"})
+"""Files of the zone database that are no place's: the machine's own zone, and what stands in before one is chosen."""
 
 Fallback: TypeAlias = Literal["timezone_missing", "timezone_unknown"]
 
@@ -35,7 +37,9 @@ def find_zone(name: str | None) -> tuple[tzinfo, Fallback | None]:
     """
     if not name:
         return _iana(DEFAULT_ZONE), "timezone_missing"
-    found = _exact(name) or _offset(name) or _spelled(" ".join(name.split()).casefold())
+    spelled = " ".join(name.split()).casefold()
+    nowhere = spelled in _NOWHERE or spelled.startswith(("posix/", "right/"))
+    found = None if nowhere else _exact(name) or _offset(name) or _spelled(spelled)
     return (_iana(UNKNOWN_ZONE), "timezone_unknown") if found is None else (found, None)
 
 

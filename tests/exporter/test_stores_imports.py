@@ -62,6 +62,22 @@ def test_what_kuma_wrote_a_moment_ago_is_read_too(tmp_path):
     writer.close()
 
 
+def test_of_a_database_that_keeps_only_changes_of_what_is_older_than_a_day_people_are_told(tmp_path):
+    path = make_kuma(tmp_path / "kuma.db", SCHEMAS["version 2"])
+    assert KumaPolls(path).caveat() is None
+    with sqlite3.connect(path) as db:
+        insert = "INSERT INTO heartbeat (important, monitor_id, status, time) VALUES (?, 1, 1, ?)"
+        db.execute("UPDATE heartbeat SET important = 0")
+        db.executemany(insert, [(1, "2026-09-20 08:00:00.1"), (1, "2026-09-21 08:00:00")])
+        db.commit()
+        assert "heartbeats until 2026-09-21 08:00:00 UTC are changes of state alone" in str(KumaPolls(path).caveat())
+        db.execute(insert, (0, "2026-09-20 08:01:00"))
+    db.close()
+    assert KumaPolls(path).caveat() is None
+    (tmp_path / "kuma.json").write_text("{}")
+    assert KumaPolls(tmp_path / "kuma.json").caveat() is None
+
+
 def test_two_monitors_of_one_name_are_not_one_store(tmp_path):
     path = make_kuma(tmp_path / "kuma.db", SCHEMAS["version 1"], ("Shop", "Shop"))
     with pytest.raises(ConfigError, match="two monitors are named 'Shop'; --kuma-store id"):
@@ -96,7 +112,7 @@ def test_what_is_not_kumas_is_refused_in_words(tmp_path, content, words):
 
 def test_another_sqlite_database_is_refused(tmp_path):
     sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE heartbeat (id INTEGER, time TEXT)").connection.close()
-    with pytest.raises(SourceError, match="table heartbeat has no column monitor_id, status"):
+    with pytest.raises(SourceError, match="table heartbeat has no column important, monitor_id, status"):
         list(KumaPolls(tmp_path / "other.db").read())
     with pytest.raises(SourceError, match="No such file"):
         list(KumaPolls(tmp_path / "no.db").read())

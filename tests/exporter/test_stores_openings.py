@@ -20,14 +20,15 @@ WEEK = [date(2024, 7, 1) + timedelta(days=n) for n in range(7)]  # from a Monday
     [
         ("0", (0,)), ("6", (6,)), ("Wed", (2,)), ("SUNDAY", (6,)), ("Fridays", (4,)), ("thurs.", (3,)),
         ("Tue-Thu", (1, 2, 3)), ("sat to mon", (5, 6, 0)), ("Mo, We; Fr", (0, 2, 4)), ("Mon & Tue", (0, 1)),
-        ("weekends", (5, 6)), ("Daily", tuple(range(7))), ("Fr\u2013Su", (4, 5, 6)),
+        ("weekends", (5, 6)), ("1.0", (1,)), ("Mon thru Wed", (0, 1, 2)),
+        ("Daily", tuple(range(7))), ("Fr\u2013Su", (4, 5, 6)),
     ],
 )  # fmt: skip
 def test_days_by_number_name_list_and_range(text, want):
     assert parse_days(text) == want
 
 
-@pytest.mark.parametrize("text", ["7", "-1", "", "Montag", "M", "1.0", "Mon-", "8", "Mon-Tue-Wed", "٣"])
+@pytest.mark.parametrize("text", ["7", "-1", "", "Montag", "M", "1.5", "7.0", "Mon-", "8", "Mon-Tue-Wed", "٣"])
 def test_what_is_not_a_day_is_refused(text):
     with pytest.raises(BadRecord, match=r"invalid day .*expected 0 \(Monday\) to 6") as raised:
         parse_days(text)
@@ -44,7 +45,8 @@ def test_days_from_1_to_7_are_read_once_someone_says_where_the_week_starts():
 
 CLOCKS = {
     "9:00 AM": 9 * H, "9am": 9 * H, "9 p.m.": 21 * H, "9.30 a.m.": 9 * H + 1800, "12:00 AM": 0, "12:30 am": 1800,
-    "12 PM": 12 * H, "12 noon": 12 * H, "Midnight": 0, "24:00": DAY_S, "7:05": 7 * H + 300, "09:00:30.5": 9 * H + 30,
+    "12 PM": 12 * H, "12 noon": 12 * H, "12:00 Noon": 12 * H, "midday": 12 * H, "Midnight": 0, "7:30a": 7 * H + 1800,
+    "7p": 19 * H, "24:00": DAY_S, "7:05": 7 * H + 300, "09:00:30.5": 9 * H + 30,
     "8h30": 8 * H + 1800, "0900": 9 * H, "5:00\u202fPM": 17 * H, "\uff19:\uff10\uff10": 9 * H,
 }  # fmt: skip
 
@@ -70,7 +72,8 @@ def test_both_clocks_show_one_time(hour, minute):
     ("start", "end", "want"),
     [
         ("22:00", "02:00", (22 * H, 26 * H)), ("9am", "12:00 AM", (9 * H, DAY_S)), ("00:00", "23:59:59", (0, DAY_S)),
-        ("", "", None), ("closed", "", None), ("Closed", "closed", None), ("24 hours", "", (0, DAY_S)),
+        ("", "", None), ("Always open", "", (0, DAY_S)),
+        ("closed", "", None), ("Closed", "closed", None), ("24 hours", "", (0, DAY_S)),
         ("00:00", "00:00", (0, DAY_S)),
     ],
 )  # fmt: skip
@@ -106,6 +109,10 @@ def hours_of(text):
         ("Jul Mo-Su 10:00-12:00; Jan-Jun off", [2] * 7),
         ("Jul 4 off; Mo-Su 10:00-12:00", [2] * 7),
         ("Mo-Su 10:00-12:00; Jul 4 off", [2, 2, 2, 0, 2, 2, 2]),
+        ("Open 24 hours", [24] * 7),
+        ("Monday: 9:00 AM \u2013 5:00 PM, Tuesday: 10 AM \u2013 noon", [8, 2, 0, 0, 0, 0, 0]),
+        ("Mon thru Fri: noon - midnight;", [12, 12, 12, 12, 12, 0, 0]),
+        ("weekdays 7a-12:00 noon; Weekends closed", [5, 5, 5, 5, 5, 0, 0]),
     ],
 )
 def test_opening_hours_of_openstreetmap(text, want):

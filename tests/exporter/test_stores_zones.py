@@ -25,7 +25,21 @@ def test_spellings_of_known_zones(name, standard):
 
 
 @pytest.mark.parametrize(
-    "name", ["CST", "Asia/Kolkatta", "Mars/Base", "UTC+15", "../etc/passwd", "America", "+1:2", " "]
+    "name",
+    [
+        "CST",
+        "Asia/Kolkatta",
+        "Mars/Base",
+        "UTC+15",
+        "../etc/passwd",
+        "America",
+        "+1:2",
+        " ",
+        "localtime",
+        "Factory",
+        "posixrules",
+        "right/UTC",
+    ],
 )
 def test_a_zone_that_is_given_and_not_known_is_not_the_default(name):
     assert find_zone(name)[1] == "timezone_unknown"

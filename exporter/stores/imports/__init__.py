@@ -28,6 +28,9 @@ class Polls(Protocol):
     def read(self) -> Iterator[Poll]:
         """All of them. Raises SourceError and ConfigError."""
 
+    def caveat(self) -> str | None:
+        """What people should know who load them. Raises SourceError."""
+
 
 @contextmanager
 def as_input(polls: Polls) -> Iterator[Input]:

@@ -7,7 +7,7 @@ store is a monitor, by its name. Kuma's backup as JSON has monitors and no heart
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,7 +21,7 @@ from foundation.errors import ConfigError, SourceError, in_words
 STATUS: Mapping[Any, str] = {0: "inactive", 1: "active", 2: "pending", 3: "maintenance"}
 MAX_JSON_BYTES = 256 << 20
 _SQLITE = b"SQLite format 3\x00"
-_COLUMNS = {"heartbeat": {"monitor_id", "status", "time"}, "monitor": {"id", "name"}}
+_COLUMNS = {"heartbeat": {"monitor_id", "status", "time", "important"}, "monitor": {"id", "name"}}
 
 StoreName = Literal["name", "id"]
 
@@ -39,27 +39,54 @@ class KumaPolls(NamedTuple):
 
     def read(self) -> Iterator[Poll]:
         """Every heartbeat. Raises SourceError for a file that has none, ConfigError where two monitors share a name."""
+        return self._of_database() if self._is_database() else self._of_json()
+
+    def caveat(self) -> str | None:
+        """Whether the older part is what is left of one: of heartbeats more than a day old version 2 keeps changes."""
+        if not self._is_database():
+            return None
+        with self._opened() as db:
+            newest = db.execute("SELECT max(datetime(time)) FROM heartbeat").fetchone()[0]
+            older = "datetime(time) < datetime(?, '-25 hours')"
+            number, changes, last = db.execute(
+                f"SELECT count(*), sum(important), max(datetime(time)) FROM heartbeat WHERE {older}",  # noqa: S608
+                [newest],
+            ).fetchone()
+            (others,) = db.execute("SELECT count(*) FROM heartbeat WHERE NOT important").fetchone()
+        if not number or number != changes or not others:
+            return None
+        return (
+            f"{self.path}: heartbeats until {last} UTC are changes of state alone, as Uptime Kuma 2 keeps no others "
+            "for more than a day: the time from 24 h after each is unknown; load the database at least once a day"
+        )
+
+    def _is_database(self) -> bool:
         try:
             with self.path.open("rb") as file:
-                packed = file.read(len(_SQLITE)) == _SQLITE
-                if not packed and file.seek(0, 2) > MAX_JSON_BYTES:
+                found = file.read(len(_SQLITE)) == _SQLITE
+                if not found and file.seek(0, 2) > MAX_JSON_BYTES:
                     raise SourceError(f"{self.path}: neither SQLite nor JSON of at most {MAX_JSON_BYTES >> 20} MiB")
         except OSError as exc:
             raise SourceError(f"{self.path}: {in_words(exc)}") from exc
-        return self._of_database() if packed else self._of_json()
+        return found
 
-    def _of_database(self) -> Iterator[Poll]:
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         # Read-only, and never `immutable`: Kuma may be writing, and its write-ahead log is part of the database.
         address = f"file:{quote(str(self.path.absolute()))}?mode=ro"
         try:
             with closing(sqlite3.connect(address, uri=True)) as db:
                 db.text_factory = lambda text: text.decode("utf-8", "replace")
                 self._check(db)
-                names = self._stores(dict(db.execute("SELECT id, name FROM monitor")))
-                for monitor, status, time in db.execute("SELECT monitor_id, status, time FROM heartbeat"):
-                    yield _poll(names.get(monitor, str(monitor)), status, time)
+                yield db
         except sqlite3.Error as exc:
             raise SourceError(f"{self.path}: {exc}") from exc
+
+    def _of_database(self) -> Iterator[Poll]:
+        with self._opened() as db:
+            names = self._stores(dict(db.execute("SELECT id, name FROM monitor")))
+            for monitor, status, time in db.execute("SELECT monitor_id, status, time FROM heartbeat"):
+                yield _poll(names.get(monitor, str(monitor)), status, time)
 
     def _check(self, db: sqlite3.Connection) -> None:
         for table, columns in _COLUMNS.items():

@@ -84,6 +84,9 @@ class PrometheusPolls(NamedTuple):
         if not found:
             self._refuse(f"no series of {self.query!r} has a value in that range")
 
+    def caveat(self) -> None:
+        """Nothing: what a series has is what was asked for."""
+
     def _piece(self, session: requests.Session, first: int, end: int) -> Iterator[Poll]:
         """The steps `[first, end)`."""
         at = self.start.timestamp()
