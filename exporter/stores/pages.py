@@ -86,9 +86,14 @@ def stores_page(
         groups_link=f"?{urlencode({**_range_of(kept), 'group_by': asked.group_by or ''})}",
         group_links=_group_links(kept, label, table),
         written=written,
-        groups=[] if written is None or written.label is None else list(records(group_table(report, written.label))),
+        groups=[] if written is None or written.label is None else _groups(report, asked, written.label),
         **_of(report),
     )
+
+
+def _groups(report: Report, asked: Asked, label: str) -> list[dict[str, Any]]:
+    """Rows of all groups, in the order of the stores."""
+    return list(records(choose(group_table(report, label), asked)[0]))
 
 
 def words(label: str) -> str:

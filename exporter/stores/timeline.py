@@ -12,7 +12,7 @@ from exporter.stores.calendar import DAY_US, HOUR_US, from_us, local_moment
 from exporter.stores.report import Piece
 
 MAX_DAY_ROWS = 100
-_LEFT, _WIDTH, _ROW, _BAR, _TOP = 92, 720, 18, 13, 20
+_LEFT, _WIDTH, _ROW, _BAR, _TOP = 104, 720, 18, 13, 20
 
 
 def timeline(pieces: Sequence[Piece], start_us: int, end_us: int, zone: tzinfo) -> Markup:

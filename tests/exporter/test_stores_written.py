@@ -19,6 +19,7 @@ def test_the_folder_has_every_store_groups_and_links_that_lead_to_files(tmp_path
     page = (tmp_path / "new" / "index.html").read_text()
     assert '<a href="store-1.html">a</a>' in page
     assert '<th scope="row"><a href="group-1.html">north</a></th><td class="number">2</td>' in page
+    assert re.findall('<a href="group-..html">([a-z]+)<', page) == ["north", "south"]  # the least available first
     north = (tmp_path / "new" / "group-1.html").read_text()
     assert "region north</h1>" in north
     assert re.findall(r'<a href="(store-.|index)[.]html">', north) == ["index", "store-1", "store-2"]
