@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from exporter.hosting.bulk import Log, SetAside, read_logs
 from exporter.hosting.caveats import nothing_read
+from exporter.hosting.contract import Contract
 from exporter.hosting.cycle import FROM_THE_LOG, CycleResult, Step, Wanted, Zone, account_cycle, choose_window
 from exporter.hosting.engine import DuckEngine, Engine
 from exporter.hosting.extent import find_extent
 from exporter.hosting.parse import Times
-from exporter.hosting.report import Contract, Report, make_report
+from exporter.hosting.report import Report, make_report
 from exporter.hosting.routing import Routing, analyse
 from foundation.errors import NothingJudgedError
 

@@ -1,10 +1,8 @@
 """`exporter hosting`: the batch tools of the hosting system."""
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -12,29 +10,32 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from exporter.hosting.months import Month, read_month
 from exporter.hosting.telling import Progress, Rejects
-from foundation.errors import NothingJudgedError, TidewatchError
+from foundation.errors import NothingJudgedError
 from foundation.flags import DurationType, InstantType, ZoneType
 from foundation.output import replacing
 from foundation.terminal import echo, printable
 
 if TYPE_CHECKING:
-    from exporter.hosting.report import Contract
+    from exporter.hosting.batch import Findings, Options
+    from exporter.hosting.contract import Contract
+    from exporter.hosting.terms import Terms
 
 _UNIX = InstantType(zone_of="zone", unit=lambda at: int(at.timestamp()))
 
 
 class _Month(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
-    """A calendar month, `2026-10`, to its year and number."""
+    """A calendar month, `2026-10`."""
 
     name = "YYYY-MM"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Month:
         """Year and month."""
-        match = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", value)
-        if match is None or not 1970 <= int(match[1]) < 9998:
-            self.fail(f"invalid month {value!r}: expected YYYY-MM, for example 2026-10", param, ctx)
-        return int(match[1]), int(match[2])
+        try:
+            return read_month(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
 
 
 @click.group()
@@ -113,7 +114,7 @@ def report(
     *,
     kind: str,
     output: Path | None,
-    month: tuple[int, int] | None,
+    month: Month | None,
     cycle_start: int | None,
     cycle_end: int | None,
     step: str,
@@ -135,34 +136,22 @@ def report(
 
     LOGS are files of JSON lines (createAccount, route, deleteAccount, heartbeat), in any order; - is standard input.
     """
-    from exporter.hosting.batch import Options, find
+    from exporter.hosting.batch import Options
     from exporter.hosting.cycle import Step, Wanted
     from exporter.hosting.render import forms as render
 
     if month is not None:
         if cycle_start is not None or cycle_end is not None:
             raise click.UsageError("--cycle names a whole month: leave --cycle-start and --cycle-end out")
-        cycle_start, cycle_end = _bounds(*month, zone)
-    wanted = Wanted(cycle_start, cycle_end, heartbeat_s, overload)
+        cycle_start, cycle_end = month.bounds(zone)
     if (kind == "pdf" and account is None) or (account is not None and kind not in {"html", "pdf"}):
         raise click.UsageError("one customer's document is --account ID with --format html or pdf")
     contract = _contract(promise, plans, maintenance, zone)
-    options = Options(Step[step.upper()], zone, wanted, engine, contract)
-    progress = Progress(sys.stderr)
-    with ExitStack() as stack:
-        rejects = Rejects(stack.enter_context(_writing(set_aside)) if set_aside else None)
-        try:
-            findings = find(logs, options, keep=rejects, progress=progress)
-        except TidewatchError:
-            progress.clear()
-            rejects.tell()
-            raise
-    progress.clear()
-    rejects.tell()
+    wanted = Wanted(cycle_start, cycle_end, heartbeat_s, overload)
+    findings = _find(logs, Options(Step[step.upper()], zone, wanted, engine, contract), set_aside)
     if account is not None:
-        terms = contract.plans.of(account)
-        whom = customer_tz or (ZoneInfo(terms.zone) if terms.zone else zone)
-        content = render.document(findings, account, (whom, language or terms.language or "en"), kind)
+        whom = _reader_of(contract.plans.of(account), customer_tz or zone, language, own_zone=customer_tz is None)
+        content = render.document(findings, account, whom, kind)
     else:
         content = render.whole(findings, kind, raw=raw)
     if outages:
@@ -177,25 +166,35 @@ def report(
         raise NothingJudgedError("nothing was judged: of no customer anything is known in this cycle")
 
 
-def _bounds(year: int, month: int, zone: ZoneInfo) -> tuple[int, int]:
-    """Unix seconds of a month's start and end in the zone."""
-    start, end = (
-        datetime(year + number // 12, number % 12 + 1, 1, tzinfo=zone).timestamp() for number in (month - 1, month)
-    )
-    return int(start), int(end)
-
-
 def _contract(promise: str | None, plans: str | None, maintenance: str | None, zone: ZoneInfo) -> "Contract":
-    from exporter.hosting.report import Contract
-    from exporter.hosting.termfiles import read_maintenance, read_plans
-    from exporter.hosting.terms import TASK, Plans, read_percent
+    from exporter.hosting.contract import read_contract
 
     try:
-        default = TASK._replace(promise=read_percent(promise)) if promise else TASK
+        return read_contract(promise, plans, maintenance, zone)
     except ValueError as exc:
         raise click.BadParameter(str(exc), param_hint="--promise") from exc
-    contract = Contract(read_plans(plans, default) if plans else Plans(default))
-    return contract._replace(maintenance=read_maintenance(maintenance, zone)) if maintenance else contract
+
+
+def _find(logs: tuple[str, ...], options: "Options", set_aside: Path | None) -> "Findings":
+    """What the logs hold; what was set aside is reported, whatever comes of the rest."""
+    from exporter.hosting.batch import find
+
+    progress = Progress(sys.stderr)
+    with ExitStack() as stack:
+        rejects = Rejects(stack.enter_context(_writing(set_aside)) if set_aside else None)
+        try:
+            return find(logs, options, keep=rejects, progress=progress)
+        finally:
+            progress.clear()
+            rejects.tell()
+
+
+def _reader_of(terms: "Terms", zone: ZoneInfo, language: str | None, *, own_zone: bool) -> tuple[ZoneInfo, str]:
+    """The zone and the language of a customer's document. own_zone: that of their plan goes before `zone`."""
+    return (
+        ZoneInfo(terms.zone) if own_zone and terms.zone else zone,
+        language or terms.language or "en",
+    )
 
 
 @contextmanager

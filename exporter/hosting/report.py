@@ -9,12 +9,12 @@ ratios to 12 digits; verdicts are made from whole seconds.
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import NamedTuple
 
 import msgspec
 
 from exporter.hosting.bulk import Log
 from exporter.hosting.caveats import caveats
+from exporter.hosting.contract import Contract
 from exporter.hosting.cycle import CycleResult, SessionTime, Step, utc
 from exporter.hosting.engine import Window
 from exporter.hosting.extent import Extent
@@ -135,13 +135,6 @@ class AccountOutage(msgspec.Struct, frozen=True):
     end_s: int
     server_id: int
     cause: str
-
-
-class Contract(NamedTuple):
-    """What is judged by."""
-
-    plans: Plans = Plans()
-    maintenance: Maintenance = Maintenance()
 
 
 def make_report(result: CycleResult, routing: Routing, log: Log, extent: Extent, contract: Contract) -> Report:

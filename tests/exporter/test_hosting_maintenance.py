@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.hosting.bulk import TABLES, Log
+from exporter.hosting.contract import Contract
 from exporter.hosting.cycle import account_cycle
 from exporter.hosting.engine import DuckEngine, Window
 from exporter.hosting.extent import Extent
 from exporter.hosting.maintenance import Cover, Maintenance
-from exporter.hosting.report import Contract, make_report
+from exporter.hosting.report import make_report
 from exporter.hosting.routing import Routing
 from exporter.hosting.termfiles import read_maintenance
 from exporter.timeline import intersect, subtract, union
