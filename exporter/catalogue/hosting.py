@@ -1,7 +1,8 @@
 """Metrics of the hosting system.
 
 Times of accounts and servers are gauges, for a late line restates them, downwards too. `state` of a server is up,
-overload or silent; of an account also unrouted (no server yet) and unknown (after the last heartbeat of anyone).
+overload, silent, unknown (the log had not begun) or maintenance (announced, which is neither up nor down); of an
+account also unrouted (no server yet). Its unknown time is also that after the last heartbeat of anyone.
 """
 
 from exporter.catalogue._log import log_metrics
@@ -52,6 +53,12 @@ ACCOUNT_DOWNTIME = Metric(
 ACCOUNT_INFO = Metric(
     "tidewatch_hosting_account_info", "gauge", "1; the name in the label.", ("source", "account_id", "account_name")
 )
+ACCOUNT_PLAN = Metric(
+    "tidewatch_hosting_account_plan_info",
+    "gauge",
+    "1; the account's plan in the label, empty without one.",
+    ("source", "account_id", "plan"),
+)
 ACCOUNT_SERVER = Metric(
     "tidewatch_hosting_account_server_info",
     "gauge",
@@ -61,19 +68,52 @@ ACCOUNT_SERVER = Metric(
 ACCOUNTS = Metric(
     "tidewatch_hosting_accounts", "gauge", "Accounts that exist at the watermark, by state.", ("source", "state")
 )
+PROMISE = Metric(
+    "tidewatch_hosting_sla_promise_ratio",
+    "gauge",
+    "Availability that was promised to the account, as a share of the cycle.",
+    ("source", "account_id"),
+)
+BUDGET = Metric(
+    "tidewatch_hosting_sla_budget_seconds",
+    "gauge",
+    "Downtime that the account's promise allows in this cycle.",
+    ("source", "account_id"),
+)
 BUDGET_REMAINING = Metric(
     "tidewatch_hosting_sla_budget_remaining_ratio",
     "gauge",
-    "Share of the cycle's allowed downtime that is left; below 0 the promise is broken.",
+    "Share of the account's budget that is left; below 0 the promise is broken.",
+    ("source", "account_id"),
+)
+CREDIT = Metric(
+    "tidewatch_hosting_sla_credit_ratio",
+    "gauge",
+    "Share of the bill that is given back as things are; no series where the account's terms have no credits.",
     ("source", "account_id"),
 )
 ALLOWED = Metric(
-    "tidewatch_hosting_sla_allowed_downtime_seconds", "gauge", "Allowed downtime of the cycle, 0.1 %.", ("source",)
+    "tidewatch_hosting_sla_allowed_downtime_seconds",
+    "gauge",
+    "Allowed downtime of the cycle, for accounts without a plan.",
+    ("source",),
+)
+CONTRACT_READABLE = Metric(
+    "tidewatch_hosting_contract_readable",
+    "gauge",
+    "1 while the files of plans and of maintenance can be read; 0: those that were read last are in force.",
+    ("source",),
+)
+CONTRACT_UNMATCHED = Metric(
+    "tidewatch_hosting_contract_unmatched",
+    "gauge",
+    "Accounts of the plans, and accounts and servers under maintenance, that the logs do not have.",
+    ("source", "file"),
 )
 VERDICTS = Metric(
     "tidewatch_hosting_sla_accounts",
     "gauge",
-    "Accounts that lived in this cycle, by whether their downtime is within what is allowed (kept, violated).",
+    "Accounts that lived in this cycle, by whether their downtime is within their budget (kept, violated, unknown).",
     ("source", "verdict"),
 )
 CYCLE_START = Metric(
@@ -108,7 +148,7 @@ RECOMPUTE_SECONDS = Metric(
 ACCOUNTS_HIDDEN = Metric(
     "tidewatch_hosting_accounts_without_series",
     "gauge",
-    "Accounts beyond max_accounts, those with the least downtime; only the sums count them.",
+    "Accounts beyond max_accounts, those with most of their budget left; only the sums count them.",
     ("source",),
 )
 LOG = log_metrics(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from exporter.catalogue import Family
 from exporter.catalogue import hosting as metrics
 from exporter.checkpoint import Checkpoint
+from exporter.hosting.contractfiles import ContractFiles
 from exporter.hosting.metrics import FUTURE, families
 from exporter.hosting.parse import MINUTE_S, Event, Heartbeat, Times, parse_block, parse_line
 from exporter.hosting.source import Source
@@ -36,9 +37,10 @@ class Live:
     """Follows one source while `run` runs; can be asked for its metrics at any time."""
 
     def __init__(self, source: Source, checkpoint: Checkpoint, clock: Clock) -> None:
-        """Touches no file."""
+        """Reads the contract. Raises ConfigError, SourceError."""
         self.source = source
-        self.cycle = source.cycle.seconds()
+        self.cycle = source.seconds()
+        self._files = ContractFiles(source)
         self._clock = clock
         self._keeper = Keeper(checkpoint, f"hosting/{source.source}", clock, self._changes)
         self._guard = self._keeper.whole  # the ledger stands still while a thread reads it
@@ -175,6 +177,8 @@ class Live:
     async def _tick(self) -> None:
         due_s = self._clock.monotonic()
         while True:
+            if self._files.paths:
+                self._changed |= await asyncio.to_thread(self._files.follow)
             await self.recompute()
             now_s = self._clock.monotonic()
             due_s = max(due_s + TICK_S, now_s + SHARE * self._recompute_s)
@@ -191,15 +195,16 @@ class Live:
         async with self._guard:
             self._changed = False
             self.ledger.settle(settled_s)
-            self.standing = await asyncio.to_thread(self._make_standing, settled_s)
+            await asyncio.to_thread(self.account, settled_s)
         self._recompute_s = self._clock.monotonic() - started_s
         self._keeper.touch()
 
-    def _make_standing(self, settled_s: int) -> Standing:
+    def account(self, settled_s: int) -> None:
+        """Make the standing of what was read so far, up to the watermark."""
         changed, self.ledger.changed_accounts = self.ledger.changed_accounts, set()
         for account in changed:
             self._flat[account] = pieces(self.ledger.accounts[account].sessions())
-        return make_standing(self.ledger, self._flat, self.cycle, settled_s)
+        self.standing = make_standing(self.ledger, self._flat, self.cycle, settled_s, self._files.contract)
 
     def _changes(self, everything: bool) -> tuple[dict[str, bytes], list[str]]:  # noqa: FBT001, the keeper's question
         puts = self.ledger.changes(everything=everything)
@@ -209,11 +214,22 @@ class Live:
 
     def families(self) -> Iterator[Family]:
         """Metrics of the host, and of the reading itself."""
-        source, status = self.source, self._tail.status
-        too_long = status.too_long_lines
-        about = self.ledger.about
-        about.failed["too_long"] = too_long
-        yield from families(source.source, self.cycle, about, self.standing, source.max_accounts)
-        yield metrics.RECOMPUTE_SECONDS.family({(source.source,): self._recompute_s})
+        source, status = self.source.source, self._tail.status
+        self.ledger.about.failed["too_long"] = status.too_long_lines
+        yield from self.accounted_families()
+        yield metrics.RECOMPUTE_SECONDS.family({(source,): self._recompute_s})
         log = status._replace(last_line_s=max(status.last_line_s, self._started_s))
-        yield from log_families(metrics.LOG, {source.source: log})
+        yield from log_families(metrics.LOG, {source: log})
+
+    def accounted_families(self) -> Iterator[Family]:
+        """Metrics of the host."""
+        files, source = self._files, self.source
+        yield metrics.CONTRACT_READABLE.family({(source.source,): int(not files.trouble)})
+        yield from families(
+            source.source,
+            self.cycle,
+            self.ledger.about,
+            self.standing,
+            contract=files.contract,
+            max_accounts=source.max_accounts,
+        )

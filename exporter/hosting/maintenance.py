@@ -7,17 +7,39 @@ whatever else it would have been: also before the first route, and after the las
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from exporter.hosting.cycle import CycleResult
+from exporter.hosting.bulk import Columns
+from exporter.hosting.cycle import Outage, SessionTime
 from exporter.hosting.engine import Window
 from exporter.timeline import Interval, intersect, union
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 _NONE: Mapping[int, list[Interval]] = MappingProxyType({})
+_ALWAYS = -(1 << 60)
+
+
+class Accounted(Protocol):
+    """What windows are excluded from; see CycleResult."""
+
+    @property
+    def window(self) -> Window:
+        """The cycle."""
+
+    @property
+    def sessions(self) -> Sequence[SessionTime]:
+        """Every account's lives."""
+
+    @property
+    def segments(self) -> Columns:
+        """The servers that answered for them."""
+
+    @property
+    def outages(self) -> Sequence[Outage]:
+        """When servers were down, or in doubt."""
 
 
 class Maintenance(NamedTuple):
@@ -38,6 +60,17 @@ class Maintenance(NamedTuple):
         """When an account on that server, or without one, is under maintenance; in normal form."""
         mine = [] if server is None else self.servers.get(server, [])
         return union(self.everyone, mine, [] if account is None else self.accounts.get(account, []))
+
+    def at(self, time_s: int) -> "Maintenance":
+        """The windows that hold then."""
+
+        def holding(windows: Iterable[Interval]) -> list[Interval]:
+            return [window for window in windows if window[0] <= time_s < window[1]]
+
+        servers, accounts = (
+            {key: now for key, own in by.items() if (now := holding(own))} for by in (self.servers, self.accounts)
+        )
+        return Maintenance(holding(self.everyone), servers, accounts)
 
     def stepped(self, step_s: int) -> "Maintenance":
         """The same in whole steps, each as its first second is."""
@@ -75,7 +108,7 @@ class Cover:
         return np.where(begun > 0, before[last] + inside, 0)
 
 
-def excluded(result: CycleResult, maintenance: Maintenance) -> dict[tuple[int, int], Counter[str]]:
+def excluded(result: Accounted, maintenance: Maintenance) -> dict[tuple[int, int], Counter[str]]:
     """Of each session, by account and creation, the seconds inside windows: `maintenance_s`, and of what they were.
 
     The other keys are fields of `SessionTime`; what is in none of them was up. `maintenance` is in whole steps.
@@ -83,17 +116,11 @@ def excluded(result: CycleResult, maintenance: Maintenance) -> dict[tuple[int, i
     found: dict[tuple[int, int], Counter[str]] = {(s.account_id, s.created_s): Counter() for s in result.sessions}
     if not maintenance.all_windows():
         return found
-    known = _first_known(result)
-    for session in result.sessions:
-        start_s = max(_whole(session.created_s, result.window), result.window.start_s)
-        life = np.array([start_s]), np.array([start_s + session.lifetime_s])
-        cover = Cover(maintenance.windows(None, session.account_id))
-        for state, (start, end) in _parts(result, *life, known_s=known.get(session.account_id, 0)):
-            seconds = int((cover.until(end) - cover.until(start))[0])
-            found[session.account_id, session.created_s].update({"maintenance_s": seconds, state: seconds})
+    _exclude_lives(found, result, maintenance)
+    down = downtimes(result.outages)
     for (account, server), rows in _groups(result, maintenance).items():
         windows, without = maintenance.windows(server, account), Cover(maintenance.windows(None, account))
-        cover, down = Cover(windows), _down(result, server)
+        cover = Cover(windows)
         keys = [(int(result.segments["account_id"][row]), int(result.segments["created_s"][row])) for row in rows]
         start, end, doubt = (
             np.asarray(result.segments[name][rows], np.int64) for name in ("start_s", "end_s", "doubt")
@@ -104,29 +131,50 @@ def excluded(result: CycleResult, maintenance: Maintenance) -> dict[tuple[int, i
             _add(found, keys, "maintenance_s", covered - unrouted)
             _add(found, keys, state, -unrouted)
             _add(found, keys, "unknown_s", covered if state == "unknown_s" else np.where(doubt, covered, 0))
-        for cause, when in down.items():
+        for cause, when in down.get(server, {}).items():
             of_cause = Cover(intersect(windows, when))
             _add(found, keys, f"{cause}_s", np.where(doubt, 0, of_cause.until(end) - of_cause.until(start)))
     return found
 
 
-def _parts(result: CycleResult, start: Ints, end: Ints, known_s: int = 0) -> Iterator[tuple[str, tuple[Ints, Ints]]]:
+def _exclude_lives(found: dict[tuple[int, int], Counter[str]], result: Accounted, maintenance: Maintenance) -> None:
+    """As if no account had ever had a server."""
+    first, window = _first_known(result), result.window
+    groups: dict[int | None, list[SessionTime]] = {}
+    for session in result.sessions:
+        own = session.account_id if session.account_id in maintenance.accounts else None
+        groups.setdefault(own, []).append(session)
+    for account, sessions in groups.items():
+        cover = Cover(maintenance.windows(None, account))
+        keys = [(session.account_id, session.created_s) for session in sessions]
+        start = np.array([max(_whole(created_s, window), window.start_s) for _, created_s in keys], np.int64)
+        end = start + np.array([session.lifetime_s for session in sessions], np.int64)
+        known = np.array([first.get(session.account_id, _ALWAYS) for session in sessions], np.int64)
+        for state, (since, until) in _parts(result, start, end, known):
+            seconds = cover.until(until) - cover.until(since)
+            _add(found, keys, "maintenance_s", seconds)
+            _add(found, keys, state, seconds)
+
+
+def _parts(
+    result: Accounted, start: Ints, end: Ints, known: Ints | int = _ALWAYS
+) -> Iterator[tuple[str, tuple[Ints, Ints]]]:
     """Intervals cut to the parts of the cycle before, while and after it was observed, and what is there by itself."""
     window = result.window
-    since_s = min(max(window.start_s, window.since_s, known_s), window.observed_s)
-    for state, first_s, last_s in (
-        ("unknown_s", window.start_s, since_s),
-        ("unrouted_s", since_s, window.observed_s),
+    since = np.minimum(np.maximum(known, max(window.start_s, window.since_s)), window.observed_s)
+    for state, first, last in (
+        ("unknown_s", window.start_s, since),
+        ("unrouted_s", since, window.observed_s),
         ("unknown_s", window.observed_s, window.end_s),
     ):
-        yield state, (np.clip(start, first_s, last_s), np.clip(end, first_s, last_s))
+        yield state, (np.clip(start, first, last), np.clip(end, first, last))
 
 
 def _whole(time_s: int, window: Window) -> int:
     return -(-time_s // window.step_s) * window.step_s
 
 
-def _first_known(result: CycleResult) -> dict[int, int]:
+def _first_known(result: Accounted) -> dict[int, int]:
     """From when on accounts are known that are older than the log: their first route or, without one, deletion."""
     first = {s.account_id: s.deleted_s for s in result.sessions if not s.was_created and s.deleted_s is not None}
     older = {s.account_id for s in result.sessions if not s.was_created}
@@ -136,7 +184,7 @@ def _first_known(result: CycleResult) -> dict[int, int]:
     return {account: _whole(time_s, result.window) for account, time_s in first.items()}
 
 
-def _groups(result: CycleResult, maintenance: Maintenance) -> dict[tuple[int | None, int], list[int]]:
+def _groups(result: Accounted, maintenance: Maintenance) -> dict[tuple[int | None, int], list[int]]:
     """Rows of segments by server and, where it has windows of its own, by account."""
     groups: dict[tuple[int | None, int], list[int]] = {}
     accounts, servers = (result.segments[name].tolist() for name in ("account_id", "server_id"))
@@ -145,12 +193,12 @@ def _groups(result: CycleResult, maintenance: Maintenance) -> dict[tuple[int | N
     return groups
 
 
-def _down(result: CycleResult, server: int) -> dict[str, list[Interval]]:
-    down: dict[str, list[Interval]] = {}
-    for outage in result.outages:
-        if outage.server_id == server:
-            down.setdefault(outage.cause, []).append((outage.start_s, outage.end_s))
-    return down
+def downtimes(outages: Iterable[Outage]) -> dict[int, dict[str, list[Interval]]]:
+    """When each server was down or in doubt, by cause."""
+    found: dict[int, dict[str, list[Interval]]] = {}
+    for outage in outages:
+        found.setdefault(outage.server_id, {}).setdefault(outage.cause, []).append((outage.start_s, outage.end_s))
+    return found
 
 
 def _add(found: dict[tuple[int, int], Counter[str]], keys: list[tuple[int, int]], name: str, seconds: Ints) -> None:

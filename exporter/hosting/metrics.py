@@ -1,41 +1,43 @@
 """A standing as metric families."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from exporter.catalogue import Family
 from exporter.catalogue import hosting as metrics
-from exporter.hosting.parse import ALLOWED_PER_MILLE, KINDS, REASONS
-from exporter.hosting.standing import SERVER_STATES, STATES, Cycle, Standing
+from exporter.hosting.contract import Contract
+from exporter.hosting.parse import KINDS, REASONS
+from exporter.hosting.standing import DOWN, SERVER_STATES, STATES, Cycle, Standing
 from exporter.hosting.state import About
 from foundation.terminal import printable
 
 FUTURE = "future"
 """Why a line is not taken, beside REASONS: its time is ahead of the reader's clock. A report has no such clock."""
 
-_DOWN = [STATES.index("overload"), STATES.index("silent")]
+_DOWN = [STATES.index(state) for state in DOWN]
 
 
-def allowed_s(cycle: Cycle) -> float:
-    """The cycle's allowed downtime in seconds."""
-    return (cycle.end_s - cycle.start_s) * ALLOWED_PER_MILLE / 1000
-
-
-def families(source: str, cycle: Cycle, about: About, standing: Standing | None, max_accounts: int) -> Iterator[Family]:
+def families(
+    source: str, cycle: Cycle, about: About, standing: Standing | None, *, contract: Contract, max_accounts: int
+) -> Iterator[Family]:
     """Everything about the host; accounts and servers once something has been accounted."""
     yield metrics.EVENTS.family({(source, kind): about.events.get(kind, 0) for kind in KINDS})
     yield metrics.LINES_FAILED.family({(source, reason): about.failed.get(reason, 0) for reason in (*REASONS, FUTURE)})
     yield metrics.RESTATING.family({(source,): about.restating})
     yield metrics.DECISIONS.family({(source, *key.split(" ")): n for key, n in sorted(about.decisions.items())})
-    yield metrics.ALLOWED.family({(source,): allowed_s(cycle)})
+    yield metrics.ALLOWED.family({(source,): float(contract.plans.default.allowed_s(cycle.end_s - cycle.start_s))})
     yield metrics.CYCLE_START.family({(source,): cycle.start_s})
     yield metrics.CYCLE_END.family({(source,): cycle.end_s})
     if standing is not None:
         yield metrics.WATERMARK.family({(source,): standing.settled_s})
         yield from _servers(source, about, standing)
-        yield from _sums(source, cycle, standing, max_accounts)
-        yield from _accounts(source, cycle, standing, max_accounts)
+        yield from _sums(source, standing, max_accounts)
+        yield metrics.CONTRACT_UNMATCHED.family(
+            {(source, kind): n for kind, n in _unmatched(standing, contract).items()}
+        )
+        yield from _accounts(source, standing, contract, max_accounts)
 
 
 def _servers(source: str, about: About, standing: Standing) -> Iterator[Family]:
@@ -57,22 +59,39 @@ def _servers(source: str, about: About, standing: Standing) -> Iterator[Family]:
     yield metrics.SERVER_LAST_HEARTBEAT.family({(source, str(server)): t for server, (t, _) in about.last.items()})
 
 
-def _sums(source: str, cycle: Cycle, standing: Standing, max_accounts: int) -> Iterator[Family]:
+def _sums(source: str, standing: Standing, max_accounts: int) -> Iterator[Family]:
     now = np.bincount(standing.state[standing.state >= 0], minlength=len(STATES)).tolist()
     yield metrics.ACCOUNTS.family({(source, name): n for name, n in zip(STATES, now, strict=True)})
     lived = standing.spent.sum(axis=1) > 0
-    violated = int((standing.spent[:, _DOWN].sum(axis=1) > allowed_s(cycle)).sum())
-    verdicts = {"kept": int(lived.sum()) - violated, "violated": violated}
-    yield metrics.VERDICTS.family({(source, verdict): n for verdict, n in verdicts.items()})
+    found = Counter(
+        "unknown" if not known else "violated" if verdict.broken else "kept"
+        for known, verdict, alive in zip(standing.known, standing.verdicts, lived, strict=True)
+        if alive
+    )
+    yield metrics.VERDICTS.family({(source, name): found[name] for name in ("kept", "violated", "unknown")})
     yield metrics.ACCOUNTS_HIDDEN.family({(source,): max(0, len(standing.accounts) - max_accounts)})
 
 
-def _accounts(source: str, cycle: Cycle, standing: Standing, max_accounts: int) -> Iterator[Family]:
+def _unmatched(standing: Standing, contract: Contract) -> Mapping[str, int]:
+    """How many accounts and servers of the contract the logs do not have."""
+    accounts, servers = set(standing.accounts), set(standing.servers)
+    plans, maintenance = contract
+    return {
+        "plans": len(plans.by_account.keys() - accounts),
+        "maintenance": len(maintenance.accounts.keys() - accounts) + len(maintenance.servers.keys() - servers),
+    }
+
+
+def _accounts(source: str, standing: Standing, contract: Contract, max_accounts: int) -> Iterator[Family]:
     down = standing.spent[:, _DOWN].sum(axis=1)
-    shown = np.sort(np.argsort(-down, kind="stable")[:max_accounts]).tolist()
+    left = np.array([verdict.left for verdict in standing.verdicts], float)
+    shown = np.sort(np.lexsort((-down, left))[:max_accounts]).tolist()
     ids = {i: str(standing.accounts[i]) for i in shown}
+    terms = {i: contract.plans.of(standing.accounts[i]) for i in shown}
+    verdicts = {i: standing.verdicts[i] for i in shown}
     spent, state, down_s = standing.spent.tolist(), standing.state.tolist(), down.tolist()
     yield metrics.ACCOUNT_INFO.family({(source, ids[i], printable(standing.names[i])): 1 for i in shown})
+    yield metrics.ACCOUNT_PLAN.family({(source, ids[i], printable(terms[i].plan or "")): 1 for i in shown})
     yield metrics.ACCOUNT_SERVER.family(
         {(source, ids[i], str(standing.server_of[i])): 1 for i in shown if standing.server_of[i] is not None}
     )
@@ -83,5 +102,8 @@ def _accounts(source: str, cycle: Cycle, standing: Standing, max_accounts: int) 
         {(source, ids[i], name): int(state[i] == n) for i in shown if state[i] >= 0 for n, name in enumerate(STATES)}
     )
     yield metrics.ACCOUNT_DOWNTIME.family({(source, ids[i]): down_s[i] for i in shown})
-    allowed = allowed_s(cycle)
-    yield metrics.BUDGET_REMAINING.family({(source, ids[i]): 1 - down_s[i] / allowed for i in shown})
+    yield metrics.PROMISE.family({(source, ids[i]): float(terms[i].promise / 100) for i in shown})
+    yield metrics.BUDGET.family({(source, ids[i]): float(verdicts[i].allowed_s) for i in shown})
+    yield metrics.BUDGET_REMAINING.family({(source, ids[i]): verdicts[i].left for i in shown})
+    given_back = {(source, ids[i]): verdict.credit for i, verdict in verdicts.items()}
+    yield metrics.CREDIT.family({key: float(part / 100) for key, part in given_back.items() if part is not None})

@@ -222,6 +222,7 @@ def _account_row(
         sums["maintenance_s"] += excused["maintenance_s"]
     down_s, lifetime_s, last = sums["overload_s"] + sums["silent_s"], sums["lifetime_s"], sessions[-1]
     terms = plans.of(last.account_id)
+    verdict = terms.judge(down_s, cycle_s)
     return AccountRow(
         account_id=last.account_id,
         account_name=last.account_name,
@@ -235,13 +236,13 @@ def _account_row(
         lifetime_minutes=_minutes(lifetime_s),
         downtime_ratio_of_cycle=round(down_s / cycle_s, 12),
         downtime_ratio_of_lifetime=round(down_s / lifetime_s, 12) if lifetime_s else None,
-        violates_cycle=terms.broken_by(down_s, cycle_s),
+        violates_cycle=verdict.broken,
         violates_lifetime=terms.broken_by(down_s, lifetime_s),
         maintenance_minutes=_minutes(sums["maintenance_s"]),
         plan=terms.plan,
         promise_percent=float(terms.promise),
-        allowed_downtime_minutes=_minutes(terms.allowed_s(cycle_s)),
-        credit_percent=float(terms.credit(down_s, cycle_s)) if terms.tiers else None,
+        allowed_downtime_minutes=_minutes(verdict.allowed_s),
+        credit_percent=None if verdict.credit is None else float(verdict.credit),
     )
 
 

@@ -1,57 +1,62 @@
 """The configuration of one web host (one item of `hosting:` in the file)."""
 
-from datetime import datetime
+from datetime import UTC
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from exporter.hosting.months import read_month
 from exporter.hosting.parse import DOWN_ABOVE, MINUTE_S
 from exporter.hosting.standing import Cycle
-from foundation.grammar import time_zone
-from foundation.keys import Name, duration, moment
+from exporter.hosting.terms import read_percent
+from foundation.grammar import instant, instant_or_word, time_zone
+from foundation.keys import Name, duration
+
+
+def _as_written(given: str | float) -> str | float:
+    """An instant as it was written: another key names the zone of what names none. Raises ValueError."""
+    instant_or_word(given, (), UTC)
+    return given
+
+
+Written = Annotated[str | float, msgspec.Meta(extra={"grammar": "instant", "words": "a time", "read": _as_written})]
 
 
 class CycleSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The billing cycle, end exclusive; UTC where a time names no zone."""
+    """The billing cycle, end exclusive; in the zone of the logs where a time names none."""
 
-    start: Annotated[datetime, moment()]
-    end: Annotated[datetime, moment()]
-
-    def __post_init__(self) -> None:
-        cycle = self.seconds()
-        if cycle.start_s >= cycle.end_s:
-            raise ValueError("the cycle must end after it starts")
-        if cycle.start_s % MINUTE_S or cycle.end_s % MINUTE_S:
-            raise ValueError("the cycle must start and end on whole minutes")
-        if cycle.start_s < 0 or cycle.end_s - cycle.start_s > 400 * 86_400:
-            raise ValueError("the cycle must be after 1970, and no longer than 400 days")
-
-    def seconds(self) -> Cycle:
-        """The cycle in Unix seconds."""
-        return Cycle(int(self.start.timestamp()), int(self.end.timestamp()))
+    start: Written
+    end: Written
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One web host: where its manager and its servers log, and what was promised for when.
 
     logs: files and globs; the manager's and the servers' may be one or many.
+    cycle: start and end, or a calendar month, `2026-10`, in the zone of the logs.
     from_: where to begin in a file that was there before the first start.
-    tz: the zone of the times in the logs.
+    tz: the zone of the times in the logs, and of others that name none.
     heartbeat: how often a server logs, in whole minutes: one heartbeat stands for so long.
     overload: the workload above which a server is down.
+    promise: availability in per cent, for accounts without a plan.
+    plans: the file of promises and credits by account or plan.
+    maintenance: the file of announced windows; both files are read again when they change.
     lateness_s: a minute is accounted once a heartbeat this much newer has come, by the log's clock.
     idle_s: or once nothing has come for this long, by the reader's clock.
-    max_accounts: accounts with series of their own; of more, those with the most downtime.
+    max_accounts: accounts with series of their own; of more, those with the least of their budget left.
     """
 
     source: Name
     logs: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
-    cycle: CycleSource
+    cycle: CycleSource | str
     from_: Literal["start", "end"] = msgspec.field(name="from", default="start")
     tz: str = "UTC"
     heartbeat: Annotated[int, duration(least_s=MINUTE_S, most_s=86_400, whole=True)] = MINUTE_S
     overload: Annotated[float, msgspec.Meta(ge=0)] = DOWN_ABOVE
+    promise: str | float | None = None
+    plans: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    maintenance: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     lateness_s: Annotated[int, duration(zero=True, most_s=86_400, whole=True)] = 120
     idle_s: Annotated[float, duration()] = 120.0
     max_accounts: Annotated[int, msgspec.Meta(ge=0)] = 1000
@@ -61,8 +66,25 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError("logs must not have an empty path")
         if self.heartbeat % MINUTE_S:
             raise ValueError("the heartbeat must be whole minutes, for example 5m")
-        self.zone()
+        if self.promise is not None:
+            read_percent(str(self.promise))
+        self.seconds()
 
     def zone(self) -> ZoneInfo:
         """The zone of the logs. Raises ValueError."""
         return time_zone(self.tz)
+
+    def seconds(self) -> Cycle:
+        """The cycle in Unix seconds. Raises ValueError."""
+        zone = self.zone()
+        if isinstance(self.cycle, str):
+            return Cycle(*read_month(self.cycle).bounds(zone))
+        start, end = (instant(given, zone=zone, dates=True) for given in (self.cycle.start, self.cycle.end))
+        cycle = Cycle(int(start.timestamp()), int(end.timestamp()))
+        if start >= end:
+            raise ValueError("the cycle must end after it starts")
+        if start.timestamp() % MINUTE_S or end.timestamp() % MINUTE_S:
+            raise ValueError("the cycle must start and end on whole minutes")
+        if cycle.start_s < 0 or cycle.end_s - cycle.start_s > 400 * 86_400:
+            raise ValueError("the cycle must be after 1970, and no longer than 400 days")
+        return cycle

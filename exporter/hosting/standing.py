@@ -4,17 +4,26 @@ A server's downtime so far is a running sum over its minutes; a segment `[a, b)`
 of its values. All of it is computed anew whenever something changed, so late lines need no special care.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from exporter.hosting.bulk import Columns
+from exporter.hosting.contract import Contract
+from exporter.hosting.cycle import Outage, SessionTime
+from exporter.hosting.engine import Window
+from exporter.hosting.extent import DAY_S
+from exporter.hosting.maintenance import Maintenance, downtimes, excluded
 from exporter.hosting.parse import MINUTE_S
-from exporter.hosting.state import DAY_S, MINUTES_A_DAY, MISSING, OVERLOAD, Ledger, Session
+from exporter.hosting.state import MINUTES_A_DAY, MISSING, OVERLOAD, Ledger, Session
+from exporter.hosting.terms import Verdict
+from exporter.timeline import Interval, intersect
 
-STATES = ("up", "overload", "silent", "unrouted", "unknown")
-SERVER_STATES = ("up", "overload", "silent")
+STATES = ("up", "overload", "silent", "unrouted", "unknown", "maintenance")
+SERVER_STATES = ("up", "overload", "silent", "unknown", "maintenance")
+DOWN = ("overload", "silent")
 Ints = npt.NDArray[np.int64]
 
 
@@ -29,6 +38,7 @@ class Standing(NamedTuple):
     """How everybody stands at `settled_s`.
 
     spent: (accounts, STATES) seconds in this cycle. state: (accounts,) index into STATES now, -1 if it does not exist.
+    known: (accounts,) whether anything is known of it in this cycle. verdicts: by what was promised to it.
     server_spent: (servers, SERVER_STATES). server_state: (servers,) index into SERVER_STATES, -1 before anything.
     """
 
@@ -38,17 +48,36 @@ class Standing(NamedTuple):
     server_of: list[int | None]
     spent: Ints
     state: Ints
+    known: npt.NDArray[np.bool_]
+    verdicts: list[Verdict]
     servers: list[int]
     server_spent: Ints
     server_state: Ints
 
 
+class Life(NamedTuple):
+    """An account exists in `[start_s, end_s)`, and is known from `known_s` on."""
+
+    start_s: int
+    end_s: int
+    known_s: int
+
+
+class Routed(NamedTuple):
+    """A server answers for it in `[start_s, end_s)`; the life is that of this number."""
+
+    server_id: int
+    start_s: int
+    end_s: int
+    life: int
+
+
 class Pieces(NamedTuple):
-    """An account's life in flat form; ends of what goes on are in the far future."""
+    """An account's lives in flat form; ends of what goes on are in the far future, an unknown start in the far past."""
 
     name: str
-    lives: list[tuple[int, int]]
-    routes: list[tuple[int, int, int]]  # server, start, end
+    lives: list[Life]
+    routes: list[Routed]
 
 
 _FAR = 1 << 60
@@ -58,72 +87,128 @@ def pieces(sessions: Sequence[Session]) -> Pieces:
     """Flatten an account's sessions."""
     return Pieces(
         sessions[-1].name if sessions else "",
-        [(s.created_s, _FAR if s.ended_s is None else s.ended_s) for s in sessions],
+        [Life(s.created_s if s.was_created else -_FAR, _end(s.ended_s), s.created_s) for s in sessions],
         [
-            (one.server_id, one.start_s, _FAR if one.end_s is None else one.end_s)
-            for session in sessions
+            Routed(one.server_id, one.start_s, _end(one.end_s), number)
+            for number, session in enumerate(sessions)
             for one in session.segments
         ],
     )
 
 
-def make_standing(ledger: Ledger, flat: dict[int, Pieces], cycle: Cycle, settled_s: int) -> Standing:
+def _end(time_s: int | None) -> int:
+    return _FAR if time_s is None else time_s
+
+
+class _Accounted(NamedTuple):
+    """What windows of maintenance are excluded from; see `maintenance.Accounted`."""
+
+    window: Window
+    sessions: list[SessionTime]
+    segments: Columns
+    outages: list[Outage]
+
+
+def make_standing(
+    ledger: Ledger, flat: Mapping[int, Pieces], cycle: Cycle, settled_s: int, contract: Contract
+) -> Standing:
     """Account everything up to `settled_s`.
 
     Args:
-        ledger: the minutes of the servers, and the newest event.
+        ledger: the minutes of the servers, and how far the log reaches.
         flat: every account's pieces.
         cycle: the cycle.
         settled_s: on a whole minute; what is accounted ends here, or with the cycle.
+        contract: what was promised, and the announced maintenance.
     """
-    settled_s = max(cycle.start_s, min(settled_s, cycle.end_s))
-    known_s = max(settled_s, min(ledger.about.newest_event_s, cycle.end_s))
+    window = _window(ledger, cycle, settled_s)
     accounts = sorted(account for account, one in flat.items() if one.lives)
-    lives = _table([(i, *life) for i, account in enumerate(accounts) for life in flat[account].lives], 3)
-    routes = _table([(i, *route) for i, account in enumerate(accounts) for route in flat[account].routes], 4)
-    spent = np.zeros((len(accounts), len(STATES)), np.int64)
-    existing = _overlap(lives[:, 1], lives[:, 2], cycle.start_s, settled_s)
-    np.add.at(spent[:, STATES.index("unrouted")], lives[:, 0], existing)
-    np.add.at(spent[:, STATES.index("unknown")], lives[:, 0], _overlap(lives[:, 1], lives[:, 2], settled_s, known_s))
-    servers = sorted(ledger.minutes)
-    server_spent = np.zeros((len(servers), len(SERVER_STATES)), np.int64)
-    server_state = np.full(len(servers), -1, np.int64)
+    lives = _table([(i, *life) for i, account in enumerate(accounts) for life in flat[account].lives], 4)
+    routes = _table([(i, *route) for i, account in enumerate(accounts) for route in flat[account].routes], 5)
+    spent = _unrouted(len(accounts), lives, window)
+    servers = {server: _Downtime(days, window) for server, days in sorted(ledger.minutes.items())}
     by_server = routes[np.argsort(routes[:, 1], kind="stable")]
     bounds = np.searchsorted(by_server[:, 1], [*servers, _FAR])
-    for i, server in enumerate(servers):
-        downtime = _Downtime(ledger.minutes[server], cycle.start_s, settled_s)
-        server_spent[i], server_state[i] = downtime.totals, downtime.state
-        _spend(spent, by_server[bounds[i] : bounds[i + 1]], downtime, cycle.start_s, settled_s)
-    state = _states(len(accounts), lives, routes, dict(zip(servers, server_state.tolist(), strict=True)), settled_s)
-    last_s = settled_s - 1
+    for i, downtime in enumerate(servers.values()):
+        _spend(spent, by_server[bounds[i] : bounds[i + 1]], downtime, window)
+    server_spent = np.array([one.spent for one in servers.values()], np.int64).reshape(-1, len(SERVER_STATES))
+    server_state = [one.state for one in servers.values()]
+    state = _states(len(accounts), lives, routes, dict(zip(servers, server_state, strict=True)), window.observed_s)
+    known = spent.sum(axis=1) > spent[:, STATES.index("unknown")]
+    last_s = window.observed_s - 1
+    server_of = [_server_at(flat[account], last_s) for account in accounts]
+    if contract.maintenance.all_windows():
+        outages = [outage for server, downtime in servers.items() for outage in downtime.outages(server)]
+        accounted = _Accounted(window, _sessions(accounts, flat, window), _segments(accounts, flat), outages)
+        _exclude(spent, accounts, accounted, contract.maintenance)
+        _exclude_servers(server_spent, list(servers), accounted, contract.maintenance)
+        now = contract.maintenance.at(last_s)
+        covered = [bool(now.windows(*one)) for one in zip(server_of, accounts, strict=True)]
+        state[np.array(covered, bool) & (state >= 0)] = STATES.index("maintenance")
+        at = SERVER_STATES.index("maintenance")
+        server_state = [at if now.windows(server) else was for server, was in zip(servers, server_state, strict=True)]
+    down = spent[:, [STATES.index(cause) for cause in DOWN]].sum(axis=1).tolist()
+    cycle_s = cycle.end_s - cycle.start_s
     return Standing(
-        settled_s=settled_s,
+        settled_s=window.observed_s,
         accounts=accounts,
         names=[flat[account].name for account in accounts],
-        server_of=[_server_at(flat[account], last_s) for account in accounts],
+        server_of=server_of,
         spent=spent,
         state=state,
-        servers=servers,
+        known=known,
+        verdicts=[
+            contract.plans.of(account).judge(down_s, cycle_s) for account, down_s in zip(accounts, down, strict=True)
+        ],
+        servers=list(servers),
         server_spent=server_spent,
-        server_state=server_state,
+        server_state=np.array(server_state, np.int64),
     )
+
+
+def _window(ledger: Ledger, cycle: Cycle, settled_s: int) -> Window:
+    """The part of the cycle that there is to account, as a report of the log so far has it."""
+    about = ledger.about
+    settled_s = max(cycle.start_s, min(settled_s, cycle.end_s))
+    first_s = ledger.extent(*cycle).first_s
+    first_s = cycle.start_s if first_s is None else first_s - first_s % about.heartbeat_s
+    return Window(
+        cycle.start_s,
+        max(settled_s, min(about.newest_event_s, cycle.end_s)),
+        settled_s,
+        1,
+        since_s=min(settled_s, max(cycle.start_s, first_s)),
+        heartbeat_s=about.heartbeat_s,
+        overload=about.overload,
+    )
+
+
+def _unrouted(n: int, lives: Ints, window: Window) -> Ints:
+    """Everybody's seconds as if nobody had ever had a server: unrouted where they are known, else unknown."""
+    spent = np.zeros((n, len(STATES)), np.int64)
+    known = _overlap(np.maximum(lives[:, 1], lives[:, 3]), lives[:, 2], window.since_s, window.observed_s)
+    lived = _overlap(lives[:, 1], lives[:, 2], window.start_s, window.end_s)
+    np.add.at(spent[:, STATES.index("unrouted")], lives[:, 0], known)
+    np.add.at(spent[:, STATES.index("unknown")], lives[:, 0], lived - known)
+    return spent
 
 
 class _Downtime:
     """One server's running sums of seconds overloaded and silent since the cycle's start."""
 
-    def __init__(self, days: dict[int, bytearray], start_s: int, end_s: int) -> None:
+    def __init__(self, days: Mapping[int, bytearray], window: Window) -> None:
+        start_s, end_s = window.start_s, window.observed_s
         first, last = start_s // DAY_S, -(-end_s // DAY_S)
         nothing = bytes(MINUTES_A_DAY)
         codes = np.frombuffer(b"".join(days.get(day, nothing) for day in range(first, last)), np.uint8)
         skipped = start_s % DAY_S // MINUTE_S
         codes = codes[skipped : skipped + (end_s - start_s) // MINUTE_S]
-        self._start_s = start_s
+        self._window = window
         self._is = [np.append(codes == code, False) for code in (OVERLOAD, MISSING)]
         self._sums = [np.concatenate(([0], np.cumsum(codes == code, dtype=np.int64))) for code in (OVERLOAD, MISSING)]
-        over, silent = (int(sums[-1]) * MINUTE_S for sums in self._sums)
-        self.totals = (end_s - start_s - over - silent, over, silent)
-        self.state = -1 if not len(codes) else {OVERLOAD: 1, MISSING: 2}.get(int(codes[-1]), 0)
+        over, silent = (int(seconds[0]) for seconds in self.between(np.array([window.since_s]), np.array([end_s])))
+        self.spent = (end_s - window.since_s - over - silent, over, silent, window.since_s - start_s, 0)
+        self.state = -1 if end_s <= window.since_s else {OVERLOAD: 1, MISSING: 2}.get(int(codes[-1]), 0)
 
     def between(self, start_s: Ints, end_s: Ints) -> tuple[Ints, Ints]:
         """Seconds overloaded and silent in each `[start_s, end_s)`."""
@@ -131,13 +216,24 @@ class _Downtime:
         return over, silent
 
     def _until(self, time_s: Ints, cause: int) -> Ints:
-        minute, second = np.divmod(time_s - self._start_s, MINUTE_S)
+        minute, second = np.divmod(time_s - self._window.start_s, MINUTE_S)
         return np.asarray(self._sums[cause][minute] * MINUTE_S + second * self._is[cause][minute])
 
+    def outages(self, server: int) -> list[Outage]:
+        """When it was down."""
+        window, found = self._window, list[Outage]()
+        for cause, is_so in zip(DOWN, self._is, strict=True):
+            edges = np.flatnonzero(np.diff(np.concatenate(([False], is_so)).astype(np.int8)))
+            times = (edges * MINUTE_S + window.start_s).reshape(-1, 2).tolist()
+            found += [
+                Outage(server, max(start, window.since_s), end, cause) for start, end in times if end > window.since_s
+            ]
+        return found
 
-def _spend(spent: Ints, routes: Ints, downtime: _Downtime, start_s: int, end_s: int) -> None:
+
+def _spend(spent: Ints, routes: Ints, downtime: _Downtime, window: Window) -> None:
     """Move the time of these routes from unrouted to what the server did in it."""
-    start, end = np.clip(routes[:, 2], start_s, end_s), np.clip(routes[:, 3], start_s, end_s)
+    start, end = (np.clip(routes[:, column], window.since_s, window.observed_s) for column in (2, 3))
     over, silent = downtime.between(start, end)
     routed = end - start
     for column, seconds in (
@@ -149,23 +245,86 @@ def _spend(spent: Ints, routes: Ints, downtime: _Downtime, start_s: int, end_s: 
         np.add.at(spent[:, STATES.index(column)], routes[:, 0], seconds)
 
 
-def _states(n: int, lives: Ints, routes: Ints, server_state: dict[int, int], settled_s: int) -> Ints:
+def _sessions(accounts: list[int], flat: Mapping[int, Pieces], window: Window) -> list[SessionTime]:
+    """All lives, for the exclusion of maintenance, which asks for no states."""
+    found = []
+    for account in accounts:
+        for life in flat[account].lives:
+            start_s, end_s = max(life.start_s, window.start_s), min(life.end_s, window.end_s)
+            deleted_s = None if life.end_s == _FAR else life.end_s
+            was_created, lived_s = int(life.start_s != -_FAR), max(0, end_s - start_s)
+            found.append(SessionTime(account, None, life.start_s, was_created, deleted_s, lived_s, 0, 0, 0, 0))
+    return found
+
+
+def _segments(accounts: list[int], flat: Mapping[int, Pieces]) -> Columns:
+    """All routes, for the exclusion of maintenance."""
+    rows = [
+        (account, flat[account].lives[route.life].start_s, route.server_id, route.start_s, route.end_s)
+        for account in accounts
+        for route in flat[account].routes
+    ]
+    account_id, created_s, server_id, start_s, end_s = _table(rows, 5).T
+    return {
+        "account_id": account_id,
+        "created_s": created_s,
+        "server_id": server_id,
+        "route_s": start_s,
+        "start_s": start_s,
+        "end_s": end_s,
+        "doubt": np.zeros(len(rows), np.int64),
+    }
+
+
+def _exclude(spent: Ints, accounts: list[int], accounted: _Accounted, maintenance: Maintenance) -> None:
+    """Move the accounts' time inside windows to maintenance."""
+    row = {account: i for i, account in enumerate(accounts)}
+    for (account, _), seconds in excluded(accounted, maintenance).items():
+        total = seconds.pop("maintenance_s", 0)
+        mine = spent[row[account]]
+        for name, part in seconds.items():
+            mine[STATES.index(name.removesuffix("_s"))] -= part
+        mine[STATES.index("up")] -= total - seconds.total()
+        mine[STATES.index("maintenance")] += total
+
+
+def _exclude_servers(spent: Ints, servers: list[int], accounted: _Accounted, maintenance: Maintenance) -> None:
+    """Move the servers' time inside windows to maintenance."""
+    window, down = accounted.window, downtimes(accounted.outages)
+    for mine, server in zip(spent, servers, strict=True):
+        windows = intersect(maintenance.windows(server), [(window.start_s, window.observed_s)])
+        total = _length(windows)
+        inside = {cause: _length(intersect(windows, when)) for cause, when in down.get(server, {}).items()}
+        inside["unknown"] = _length(intersect(windows, [(window.start_s, window.since_s)]))
+        for name, part in inside.items():
+            mine[SERVER_STATES.index(name)] -= part
+        mine[SERVER_STATES.index("up")] -= total - sum(inside.values())
+        mine[SERVER_STATES.index("maintenance")] += total
+
+
+def _length(intervals: Sequence[Interval]) -> int:
+    return sum(end - start for start, end in intervals)
+
+
+def _states(n: int, lives: Ints, routes: Ints, server_state: Mapping[int, int], settled_s: int) -> Ints:
     """Each account's state in the last settled second."""
     state = np.full(n, -1, np.int64)
     last_s = settled_s - 1
-    state[lives[(lives[:, 1] <= last_s) & (last_s < lives[:, 2]), 0]] = STATES.index("unrouted")
-    for account, server, _, _ in routes[(routes[:, 2] <= last_s) & (last_s < routes[:, 3])].tolist():
-        state[account] = server_state[server]  # the first three STATES are SERVER_STATES
+    existing = lives[(lives[:, 1] <= last_s) & (last_s < lives[:, 2])]
+    state[existing[:, 0]] = np.where(existing[:, 3] <= last_s, STATES.index("unrouted"), STATES.index("unknown"))
+    for account, server, *_ in routes[(routes[:, 2] <= last_s) & (last_s < routes[:, 3])].tolist():
+        at = server_state[server]
+        state[account] = STATES.index("unknown" if at < 0 else SERVER_STATES[at])
     return state
 
 
 def _server_at(one: Pieces, time_s: int) -> int | None:
-    return next((server for server, start, end in reversed(one.routes) if start <= time_s < end), None)
+    return next((route.server_id for route in reversed(one.routes) if route.start_s <= time_s < route.end_s), None)
 
 
 def _overlap(start: Ints, end: Ints, from_s: int, until_s: int) -> Ints:
     return np.asarray(np.maximum(np.minimum(end, until_s) - np.maximum(start, from_s), 0))
 
 
-def _table(rows: list[tuple[int, ...]], width: int) -> Ints:
+def _table(rows: Sequence[tuple[int, ...]], width: int) -> Ints:
     return np.array(rows, np.int64).reshape(-1, width)

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from exporter.hosting.extent import DAY_S, Day, Extent, find_extent
 from exporter.hosting.parse import DOWN_ABOVE, MINUTE_S, Created, Deleted, Event, Heartbeat, Route
 
-DAY_S = 86_400
 MINUTES_A_DAY = 1440
 MISSING, UP, OVERLOAD = 0, 1, 2
 """What a byte says of a server's minute."""
@@ -40,12 +40,16 @@ class Segment(NamedTuple):
 
 
 class Session(NamedTuple):
-    """An account's life from creation to deletion; `ended_s` None: still."""
+    """An account's life from creation to deletion; `ended_s` None: still.
+
+    Of an account that was never created, which is older than the log, `created_s` is the first that is known of it.
+    """
 
     created_s: int
     ended_s: int | None
     name: str
     segments: list[Segment]
+    was_created: bool = True
 
 
 class AccountLog(msgspec.Struct):
@@ -72,6 +76,9 @@ class AccountLog(msgspec.Struct):
         if opened is not None:
             lives.append((opened, None))
         routes = sorted(self.routed.items())
+        if not self.created and (seen := [*self.routed, *self.deleted]):
+            start_s, end_s = min(seen), min(self.deleted, default=None)
+            return [Session(start_s, end_s, "", list(_segments(routes, start_s, end_s)), was_created=False)]
         return [Session(start, end, self.created[start], list(_segments(routes, start, end))) for start, end in lives]
 
 
@@ -90,6 +97,19 @@ def _kind(decision: Segment) -> str:
     return "stay" if decision.server_id == decision.from_server_id else "reroute"
 
 
+class Span(msgspec.Struct, array_like=True):
+    """So many events, from the first to the last."""
+
+    events: int
+    first_s: int
+    last_s: int
+
+    def take(self, events: int, first_s: int, last_s: int) -> None:
+        """Hold more of them."""
+        self.events += events
+        self.first_s, self.last_s = min(self.first_s, first_s), max(self.last_s, last_s)
+
+
 class About(msgspec.Struct, kw_only=True):
     """The small part of the state, saved as a whole."""
 
@@ -103,8 +123,17 @@ class About(msgspec.Struct, kw_only=True):
     waiting: list[tuple[int, int]] = msgspec.field(default_factory=list)  # decisions to be ranked: time, account
     last: dict[int, tuple[int, float]] = msgspec.field(default_factory=dict)  # server -> time and workload
     manager_s: int = 0  # the newest event of the manager
+    heard: dict[int, Span] = msgspec.field(default_factory=dict)  # by day of UTC: the heartbeats
+    managed: dict[int, Span] = msgspec.field(default_factory=dict)  # and the other events
     heartbeat_s: int = MINUTE_S  # by which the minutes
     overload: float = DOWN_ABOVE  # were judged
+
+
+def _take(spans: dict[int, Span], first_s: int, last_s: int | None = None, events: int = 1) -> None:
+    """Events of one day."""
+    last_s = first_s if last_s is None else last_s
+    span = spans.setdefault(first_s // DAY_S, Span(0, first_s, last_s))
+    span.take(events, first_s, last_s)
 
 
 class Ledger:
@@ -130,6 +159,7 @@ class Ledger:
         about.newest_event_s = max(about.newest_event_s, time_s)
         if time_s < about.settled_s:
             about.restating += 1
+        _take(about.heard if kind == "heartbeat" else about.managed, time_s)
         if isinstance(event, Heartbeat):
             self._heartbeat(event.server_id, event.workload, time_s)
             return
@@ -182,7 +212,8 @@ class Ledger:
         about.waiting = [decision for decision in about.waiting if decision[0] >= about.settled_s]
         for account_id, times_s in due.items():
             sessions = self.accounts[account_id].sessions()
-            segments = {one.start_s: one for session in sessions for one in session.segments}
+            found = ((session, one) for session in sessions for one in session.segments)
+            segments = {one.start_s: one for session, one in found if session.was_created or not one.is_first}
             for segment in (segments[time_s] for time_s in times_s if time_s in segments):
                 key = f"{_kind(segment)} {self._rank(segment)}"
                 about.decisions[key] = about.decisions.get(key, 0) + 1
@@ -237,6 +268,7 @@ class Ledger:
         Decisions are counted once, when they are new: those known already count again, as the lines about them do.
         """
         self.about = About(heartbeat_s=self.about.heartbeat_s, overload=self.about.overload)
+        self._span_what_is_kept()
         if from_start:
             decisions = ((time_s, account) for account, log in self.accounts.items() for time_s in log.routed)
             self.about.waiting = list(islice(decisions, MAX_WAITING))
@@ -251,6 +283,23 @@ class Ledger:
         self.minutes = {server: {} for server in self.minutes}
         self.workloads.clear()
         return gone
+
+    def extent(self, start_s: int, end_s: int) -> Extent:
+        """How far the log reaches, as a report of the cycle `[start_s, end_s)` has it."""
+        by_kind = ((1, self.about.heard), (0, self.about.managed))
+        days = [Day(kind, span.events, span.first_s, span.last_s) for kind, by in by_kind for span in by.values()]
+        return find_extent(days, start_s, end_s)
+
+    def _span_what_is_kept(self) -> None:
+        """Know of the kept events when they were, where the lines themselves are gone."""
+        for server in self.minutes.values():
+            for day, minutes in server.items():
+                if events := MINUTES_A_DAY - minutes.count(MISSING):
+                    first, last = len(minutes) - len(minutes.lstrip(b"\0")), len(minutes.rstrip(b"\0")) - 1
+                    _take(self.about.heard, day * DAY_S + first * MINUTE_S, day * DAY_S + last * MINUTE_S, events)
+        for log in self.accounts.values():
+            for time_s in (*log.created, *log.deleted, *log.routed):
+                _take(self.about.managed, time_s)
 
     def newest_minute_s(self) -> int | None:
         """Start of the last minute of which some server was heard."""
@@ -270,6 +319,8 @@ class Ledger:
                 unreadable[key] = str(exc)
         if ABOUT in unreadable:
             ledger.about.newest_heartbeat_s = ledger.newest_minute_s()
+        if not ledger.about.heard:  # of a state that did not have it
+            ledger._span_what_is_kept()
         for log in ledger.accounts.values():
             for server in log.routed.values():
                 ledger.minutes.setdefault(server, {})
@@ -291,7 +342,7 @@ class Ledger:
         elif kind == "account":
             (account_id,) = map(int, names)
             log = msgspec.msgpack.decode(value, type=AccountLog)
-            if log.created and all(life.ended_s is not None and life.ended_s <= since_s for life in log.sessions()):
+            if all(life.ended_s is not None and life.ended_s <= since_s for life in log.sessions()):
                 return False
             self.accounts[account_id] = log
         elif kind == "loads":

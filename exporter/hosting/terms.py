@@ -20,6 +20,19 @@ class Tier(NamedTuple):
     credit: Fraction
 
 
+class Verdict(NamedTuple):
+    """How a customer's downtime stands to their terms.
+
+    allowed_s: in the cycle. left: the share of it that is left; below 0 the promise is broken. credit: per cent of the
+    bill that is given back; None: no terms for credits.
+    """
+
+    allowed_s: Fraction
+    left: float
+    broken: bool
+    credit: Fraction | None
+
+
 class Terms(NamedTuple):
     """One customer's contract.
 
@@ -52,6 +65,15 @@ class Terms(NamedTuple):
         if not allowed_s:
             return -inf if down_s else 1.0
         return float(1 - down_s / allowed_s)
+
+    def judge(self, down_s: int, cycle_s: int) -> Verdict:
+        """All of it, of so much downtime in a cycle of so many seconds."""
+        return Verdict(
+            self.allowed_s(cycle_s),
+            self.left(down_s, cycle_s),
+            self.broken_by(down_s, cycle_s),
+            self.credit(down_s, cycle_s) if self.tiers else None,
+        )
 
 
 _NUMBER = re.compile(r"\d{1,3}(\.\d{0,12})?", re.ASCII)

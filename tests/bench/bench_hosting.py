@@ -20,11 +20,13 @@ from scipy import stats
 
 from exporter.hosting import choice
 from exporter.hosting.choice import Choices
+from exporter.hosting.contract import Contract
+from exporter.hosting.extent import DAY_S
 from exporter.hosting.metrics import families
 from exporter.hosting.parse import Created, Route
 from exporter.hosting.routing import analyse
 from exporter.hosting.standing import Cycle, make_standing, pieces
-from exporter.hosting.state import DAY_S, Ledger
+from exporter.hosting.state import Ledger
 from exporter.web.exposition import Renderer
 from trafficgen.feeds.hosting import write_at_once
 from trafficgen.feeds.hosting_world import Settings, World
@@ -318,14 +320,14 @@ def live(accounts=10_000, servers=500, routes=10, days=29):
     ledger.about.waiting.clear()
     flat = {account: pieces(log.sessions()) for account, log in ledger.accounts.items()}
     started = time.perf_counter()
-    standing = make_standing(ledger, flat, cycle, cycle.end_s)
+    standing = make_standing(ledger, flat, cycle, cycle.end_s, Contract())
     print(f"\n{accounts:,} accounts, {servers} servers, {days} days, {routes} routes an account")
     print(f"  everybody's standing computed anew, in a thread {time.perf_counter() - started:6.3f} s")
     for shown in (1000, accounts):
         renderer = Renderer()
         for nth in ("first", "next"):
             started = time.perf_counter()
-            found = list(families("host", cycle, ledger.about, standing, shown))
+            found = list(families("host", cycle, ledger.about, standing, contract=Contract(), max_accounts=shown))
             size = sum(len(piece) for piece in renderer.render(found, openmetrics=False))
             series, took = sum(len(one.series) for one in found), time.perf_counter() - started
             print(f"  {nth} scrape, {shown:,} accounts shown: {series:,} series, {size >> 10:,} KiB {took:6.3f} s")

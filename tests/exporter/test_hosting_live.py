@@ -364,6 +364,28 @@ async def test_the_manager_is_in_the_hour_that_it_is(tmp_path, at_s):
     assert list(follower.ledger.accounts[1].created) == [CHANGE + at_s]
 
 
+async def test_a_window_that_is_announced_while_it_lasts_is_no_downtime(tmp_path):
+    windows = tmp_path / "windows.csv"
+    windows.write_text("server,start,end\n")
+    named = {"accountId": 1, "accountName": "Ann", "serverId": 2, "time": "2016-02-15 00:00:00"}
+    append(tmp_path, [json.dumps(named | {"event": kind}) for kind in ("createAccount", "route")])
+    append(tmp_path, [beat(1, m) for m in range(10)] + [beat(2, m) for m in range(5)])
+    async with running(tmp_path, maintenance=str(windows)) as system:
+        await until(system, 300, "account_downtime_seconds", 1)
+        assert value(system, "account_state", 1, "silent") == 1
+        windows.write_text("server,start,end\n2,2016-02-15 00:06,2016-02-15 01:00\n")
+        await until(system, 60, "account_downtime_seconds", 1)
+        assert value(system, "account_state_seconds", 1, "maintenance") == 240
+        assert (value(system, "account_state", 1, "maintenance"), value(system, "server_state", 2, "maintenance")) == (
+            1,
+            1,
+        )
+        assert value(system, "contract_readable") == 1
+        windows.write_text("server,start,end\n2,soon,later\n")
+        await until(system, 0, "contract_readable")
+        assert value(system, "account_downtime_seconds", 1) == 60
+
+
 def test_a_saved_ledger_is_the_ledger():
     ledger = Ledger()
     for event, time_s in (
@@ -422,6 +444,7 @@ def test_a_value_that_cannot_be_read_costs_what_it_held(key):
 
 
 async def test_every_metric_of_the_catalogue_is_exposed_and_no_other(tmp_path):
+    (tmp_path / "plans.csv").write_text("plan,account,promise,credits\n,*,99.9,99:10\n")
     append(tmp_path, [beat(1, m) for m in range(9)])
     append(
         tmp_path,
@@ -430,7 +453,7 @@ async def test_every_metric_of_the_catalogue_is_exposed_and_no_other(tmp_path):
             '{"event": "route", "accountId": 1, "serverId": 1, "time": "2016-02-15 00:00:00"}',
         ],
     )
-    async with running(tmp_path) as system:
+    async with running(tmp_path, plans=str(tmp_path / "plans.csv")) as system:
         await until(system, 1, "account_server_info", 1, 1)
         exposed = {family.metric for family in system.collect()}
     declared = {metric for metric in every_metric() if metric.name.startswith("tidewatch_hosting_")}
