@@ -56,7 +56,7 @@ def rows_of(path: str, layout: Layout, refusals: Refusals) -> Iterator[tuple[int
 
     What is nested is flat: lists have commas, mappings are `key:value` with commas.
     """
-    blank = [0]
+    blank = [0]  # before any row
     try:
         for row in _read(path, layout, refusals):
             if isinstance(row, Bad):
@@ -69,13 +69,19 @@ def rows_of(path: str, layout: Layout, refusals: Refusals) -> Iterator[tuple[int
     except SourceError as exc:
         raise ConfigError(str(exc)) from exc
     if any(blank):
-        names = ", ".join(column.name for column in layout.columns)
-        refusals.add(blank[0], f"nothing that is known: expected the columns {names}")
+        refusals.add(blank[0], f"nothing that is known: expected the columns {_names(layout)}")
+
+
+def _names(layout: Layout) -> str:
+    return ", ".join(column.name for column in layout.columns)
 
 
 def _read(path: str, layout: Layout, refusals: Refusals) -> Iterator[Any]:
     if not path.endswith((".yml", ".yaml")):
         with open_table(path, [layout]) as table:
+            if table.form == "text" and not table.found:
+                refusals.add(1, f"nothing that is known: expected the columns {_names(layout)}")
+                return
             yield from table
         return
     try:

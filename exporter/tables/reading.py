@@ -51,6 +51,11 @@ class Table:
         """Names of columns that the layout does not have; of JSON, those of one object."""
         return self._rows.places.ignored
 
+    @property
+    def found(self) -> int:
+        """How many columns of the layout it has; of JSON, those of one object."""
+        return self._rows.places.found
+
     def __iter__(self) -> Iterator[AnyRow]:
         """The rows. Raises SourceError where the rest of the file cannot be read."""
         with _named(self._name):
