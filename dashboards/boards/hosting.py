@@ -9,8 +9,17 @@ SERVER = 'source=~"$host", server=~"$server"'
 REMAINING = f"min by (source, account_id) (tidewatch_hosting_sla_budget_remaining_ratio{{{ACCOUNT}}})"
 DOWNTIME = f"max by (source, account_id) (tidewatch_hosting_account_downtime_seconds{{{ACCOUNT}}})"
 DECISIONS = f'tidewatch_hosting_routing_decisions_total{{{HOST}, kind!="stay"}}'
-SERVER_STATES = {1: ("up", style.GOOD), 2: ("overload", style.BAD), 3: ("silent", style.UNKNOWN)}
-ACCOUNT_STATES = SERVER_STATES | {4: ("unrouted", style.INFO), 5: ("unknown", style.ABSENT)}
+BUDGET = f"max by (source, account_id) (tidewatch_hosting_sla_budget_seconds{{{ACCOUNT}}})"
+CREDIT = f"max by (source, account_id) (tidewatch_hosting_sla_credit_ratio{{{ACCOUNT}}})"
+PROMISE = f"max by (source, account_id) (tidewatch_hosting_sla_promise_ratio{{{ACCOUNT}}})"
+SERVER_STATES = {
+    1: ("up", style.GOOD),
+    2: ("overload", style.BAD),
+    3: ("silent", style.UNKNOWN),
+    4: ("maintenance", style.RESTING),
+    5: ("unknown", style.ABSENT),
+}
+ACCOUNT_STATES = SERVER_STATES | {6: ("unrouted", style.INFO)}
 MINUTES = "suffix:min"
 ALLOWED = f"max(tidewatch_hosting_sla_allowed_downtime_seconds{{{HOST}}}) / 60"
 ONE_ACCOUNT = style.Detail("Only this account", "tidewatch-hosting", "account", "account_id", keep=("host", "window"))
@@ -18,6 +27,9 @@ ONE_SERVER = style.Detail("Only this server", "tidewatch-hosting", "server", "se
 WORST = 20  # accounts a panel; more rows than this are not read
 MOST_LINES = 10  # accounts a chart; more lines than this are not told apart
 LEFT = ((None, style.BAD), (0, style.WARNING), (0.5, style.GOOD))
+GIVEN_BACK = ((None, style.GOOD), (0.0001, style.WARNING), (0.5, style.BAD))
+RESTED = ((None, style.NEUTRAL), (0.01, style.RESTING))
+NOT_KNOWN = ((None, style.NEUTRAL), (0.01, style.ABSENT))
 
 
 def board() -> style.Board:
@@ -25,7 +37,7 @@ def board() -> style.Board:
     return style.Board(
         uid="tidewatch-hosting",
         title="Hosting SLA",
-        description="A web host's promise: downtime of its customers against the cycle's allowance, and its causes.",
+        description="What a web host promised: downtime of customers against their budgets, credits, and the causes.",
         variables=[
             style.host_variable(),
             style.label_variable(
@@ -46,13 +58,28 @@ def board() -> style.Board:
         rows=[
             style.Row(
                 "Now",
-                [promises_broken(), budget_of_the_worst(), accounts_down(), servers_down(), allowed(), last_line_age()],
+                [
+                    promises_broken(),
+                    budget_of_the_worst(),
+                    accounts_down(),
+                    servers_down(),
+                    allowed(),
+                    last_line_age(),
+                    credits_due().id(25),
+                    under_maintenance().id(26),
+                    unknown_share().id(28),
+                ],
             ),
-            style.Row("Who gets less than was promised?", [standings(), downtime_over_time(), worst_accounts()]),
+            style.Row(
+                "Who gets less than was promised?",
+                [standings(), budgets_over_time(), states_over_time().id(27), worst_accounts()],
+            ),
             style.Row("Which server is to blame?", [servers_over_time(), workloads(), downtime_by_server()]),
             style.Row("How fast do budgets go?", [burning()]),
             style.Row("Does routing follow the workload?", [ranks(), decisions()]),
-            style.Row("Is every line read?", [events_read(), failed_lines(), watermark()]),
+            style.Row(
+                "Is every line read, and the contract?", [events_read(), failed_lines(), watermark(), contract().id(29)]
+            ),
         ],
     )
 
@@ -60,7 +87,10 @@ def board() -> style.Board:
 def promises_broken() -> style.PanelBuilder:
     """Accounts above the allowance."""
     return style.stat(
-        Text("Promises broken", "Chosen accounts with more downtime in this cycle than allowed; the table names them."),
+        Text(
+            "Promises broken",
+            "Chosen accounts with more downtime in this cycle than their promise allows; the table names them.",
+        ),
         query(f"sum({REMAINING} < bool 0)", "accounts"),
         unit="none",
         steps=((None, style.GOOD), (1, style.BAD)),
@@ -91,7 +121,7 @@ def servers_down() -> style.PanelBuilder:
     """Servers down now."""
     return style.stat(
         Text("Servers down", "Servers that were overloaded or silent in the last accounted minute."),
-        query(f'sum(tidewatch_hosting_server_state{{{SERVER}, state!="up"}})', "servers"),
+        query(f'sum(tidewatch_hosting_server_state{{{SERVER}, state=~"overload|silent"}})', "servers"),
         unit="none",
         steps=((None, style.GOOD), (1, style.BAD)),
     )
@@ -102,11 +132,37 @@ def allowed() -> style.PanelBuilder:
     return style.stat(
         Text(
             "Allowed downtime",
-            "0.1 % of the billing cycle, 41.76 minutes in 29 days. More breaks the promise.",
+            "Of accounts without a plan of their own; 0.1 % of the billing cycle, 41.76 minutes in 29 days, unless the "
+            "configuration promises something else. More breaks the promise.",
         ),
         query(ALLOWED, "allowed"),
         unit=MINUTES,
         decimals=1,
+    )
+
+
+def credits_due() -> style.PanelBuilder:
+    """Who gets money back as things are."""
+    return style.stat(
+        Text(
+            "Credits due",
+            "Chosen accounts whose availability is so far below a tier of their plan that a part of the bill is given "
+            "back.",
+            "no plan has credits.",
+        ),
+        query(f"sum({CREDIT} > bool 0)", "accounts"),
+        unit="none",
+        steps=((None, style.GOOD), (1, style.WARNING)),
+    )
+
+
+def under_maintenance() -> style.PanelBuilder:
+    """Announced windows that hold now."""
+    return style.stat(
+        Text("Under maintenance", "Chosen accounts inside an announced window, which is neither up nor down."),
+        query(f'sum(tidewatch_hosting_account_state{{{ACCOUNT}, state="maintenance"}})', "sites"),
+        unit="none",
+        steps=((None, style.NEUTRAL),),
     )
 
 
@@ -124,46 +180,89 @@ def last_line_age() -> style.PanelBuilder:
     )
 
 
+def unknown_share() -> style.PanelBuilder:
+    """What no verdict is about."""
+    spent = f"tidewatch_hosting_account_state_seconds{{{ACCOUNT}"
+    return style.stat(
+        Text(
+            "Time unknown",
+            "Share of the chosen accounts' time in this cycle of which nothing is known: the log had not begun, or an "
+            "account is older than it. No verdict is about that time.",
+        ),
+        query(f'sum({spent}, state="unknown"}}) / sum({spent}}})', "unknown"),
+        unit="percentunit",
+        decimals=1,
+        steps=((None, style.NEUTRAL), (0.01, style.WARNING)),
+    )
+
+
 def standings() -> style.PanelBuilder:
     """The live twin of the report's table."""
     name = f"max by (source, account_id, account_name) (tidewatch_hosting_account_info{{{ACCOUNT}}})"
-    named = f"* on (source, account_id) group_left (account_name) {name}"
+    plan = f"max by (source, account_id, plan) (tidewatch_hosting_account_plan_info{{{ACCOUNT}}})"
+    named = (
+        f"* on (source, account_id) group_left (account_name) {name} * on (source, account_id) group_left (plan) {plan}"
+    )
+    asked = (
+        f"{REMAINING}",
+        f"({CREDIT} or 0 * {PROMISE})",  # terms without credits give nothing back
+        f"{DOWNTIME} / 60",
+        f"{BUDGET} / 60",
+        f"{PROMISE}",
+        f"{_spent('maintenance')} / 60",
+        f"{_spent('unknown')} / 60",
+    )
     return style.table(
         Text(
             "Accounts",
-            "Downtime of each account in this cycle, to the second, and what is left of its allowance. The report "
-            "(`exporter hosting report`) lists the outages behind it.",
+            "What was promised to each account in this cycle, the downtime that it allows and has had, to the second, "
+            "and what is left. Maintenance is no downtime; of unknown time nobody can say. The report (`exporter "
+            "hosting report`) lists the outages behind it.",
         ),
-        query(f"{DOWNTIME} / 60 {named}", instant=True, form="table"),
-        query(f"{REMAINING} {named}", instant=True, form="table"),
+        *(query(f"{expr} {named}", instant=True, form="table") for expr in asked),
         columns={
             "account_id": style.Column("Account", detail=ONE_ACCOUNT._replace(by="Account"), width=90),
             "account_name": style.Column("Name"),
-            "Value #A": style.Column("Downtime", MINUTES, decimals=1, width=110),
-            "Value #B": style.Column(
-                "Allowance left", "percentunit", steps=LEFT, cell=style.PILL, decimals=0, width=120
-            ),
+            "plan": style.Column("Plan"),
+            "Value #A": style.Column("Budget left", "percentunit", steps=LEFT, cell=style.PILL, decimals=0, width=110),
+            "Value #B": style.Column("Credit", "percentunit", steps=GIVEN_BACK, cell=style.PILL, decimals=0, width=90),
+            "Value #C": style.Column("Downtime", MINUTES, decimals=1, width=110),
+            "Value #D": style.Column("Allowed", MINUTES, decimals=1, width=110),
+            "Value #E": style.Column("Promise", "percentunit", decimals=3, width=100),
+            "Value #F": style.Column("Maintenance", MINUTES, steps=RESTED, decimals=1, width=120),
+            "Value #G": style.Column("Unknown", MINUTES, steps=NOT_KNOWN, decimals=1, width=110),
         },
-        sort=(("Allowance left", False), ("Downtime", True)),
-        width=12,
+        sort=(("Budget left", False), ("Downtime", True)),
         height=10,
     )
 
 
-def downtime_over_time() -> style.PanelBuilder:
-    """How the downtime of the worst grew."""
+def _spent(state: str) -> str:
+    return f'max by (source, account_id) (tidewatch_hosting_account_state_seconds{{{ACCOUNT}, state="{state}"}})'
+
+
+def budgets_over_time() -> style.PanelBuilder:
+    """How the budgets of the worst went."""
     return style.timeseries(
         Text(
-            "Downtime in the cycle",
-            "Downtime so far of the worst accounts. A late line can take some back.",
+            "Budget used",
+            "Share of the allowed downtime that the worst accounts have had in this cycle; above 100 % the promise is "
+            "broken. A late line can take some back.",
         ),
-        query(f"topk({MOST_LINES}, {DOWNTIME}) / 60", "account {{account_id}}"),
-        query(ALLOWED, "allowed"),
-        unit=MINUTES,
-        colours={"allowed": style.BAD},
-        looks={"allowed": style.DASHED},
-        height=10,
+        query(f"topk({MOST_LINES}, 1 - {REMAINING})", "account {{account_id}}"),
+        unit="percentunit",
+        limits=((1, style.BAD),),
         detail=ONE_ACCOUNT,
+    )
+
+
+def states_over_time() -> style.PanelBuilder:
+    """How many accounts are up, down, and neither."""
+    return style.timeseries(
+        Text("Accounts by state", "Maintenance and unknown count neither as up nor as down."),
+        query(f"sum by (state) (tidewatch_hosting_account_state{{{ACCOUNT}}})", "{{state}}"),
+        unit="short",
+        colours=dict(ACCOUNT_STATES.values()),
     )
 
 
@@ -176,7 +275,7 @@ def worst_accounts() -> style.PanelBuilder:
         matchers=ACCOUNT,
     )
     return style.status_history(
-        Text("Worst accounts", "State of the accounts with the least left of their allowance. One row an account."),
+        Text("Worst accounts", "State of the accounts with the least left of their budget. One row an account."),
         query(f"{state} and on (source, account_id) bottomk({WORST}, {REMAINING})", "account {{account_id}}"),
         states=ACCOUNT_STATES,
         detail=ONE_ACCOUNT,
@@ -192,7 +291,10 @@ def servers_over_time() -> style.PanelBuilder:
         matchers=SERVER,
     )
     return style.state_timeline(
-        Text("Servers", "One band a server: up, overloaded (workload above 1.0), or silent (no heartbeat)."),
+        Text(
+            "Servers",
+            "One band a server: up, overloaded (workload above 1.0), silent (no heartbeat), or under maintenance.",
+        ),
         query(state, "server {{server}}"),
         states=SERVER_STATES,
         detail=ONE_SERVER,
@@ -212,10 +314,14 @@ def workloads() -> style.PanelBuilder:
 
 def downtime_by_server() -> style.PanelBuilder:
     """Which server cost most."""
+    spent = f'tidewatch_hosting_server_state_seconds{{{SERVER}, state=~"overload|silent"}}'
     return style.bargauge(
-        Text("Downtime by server and cause", "Time that each server was overloaded or silent in this cycle."),
+        Text(
+            "Downtime by server and cause",
+            "Time that each server was overloaded or silent in this cycle, outside of maintenance.",
+        ),
         query(
-            f'max by (source, server, state) (tidewatch_hosting_server_state_seconds{{{SERVER}, state!="up"}}) / 60',
+            f"max by (source, server, state) ({spent}) / 60",
             "server {{server}} {{state}}",
             instant=True,
         ),
@@ -226,17 +332,16 @@ def downtime_by_server() -> style.PanelBuilder:
 
 def burning() -> style.PanelBuilder:
     """The rate that the alerts look at."""
-    down = f"tidewatch_hosting_account_downtime_seconds{{{ACCOUNT}}}"
+    down = f"max by (source, account_id) (delta(tidewatch_hosting_account_downtime_seconds{{{ACCOUNT}}}[1h]))"
     return style.timeseries(
         Text(
-            "Downtime in the last hour",
-            "What the last hour cost the worst accounts. Above the line, and three minutes, it alerts.",
+            "Budget used in the last hour",
+            "Share of their allowed downtime that the last hour cost the worst accounts. At 2 % an hour a budget lasts "
+            "two days.",
         ),
-        query(f"topk({MOST_LINES}, max by (source, account_id) (delta({down}[1h]))) / 60", "account {{account_id}}"),
-        query(f"0.02 * {ALLOWED}", "2 % of the allowance"),
-        unit=MINUTES,
-        colours={"2 % of the allowance": style.BAD},
-        looks={"2 % of the allowance": style.DASHED},
+        query(f"topk({MOST_LINES}, {down} / ({BUDGET} > 0))", "account {{account_id}}"),
+        unit="percentunit",
+        limits=((0.02, style.BAD),),
         width=24,
         detail=ONE_ACCOUNT,
     )
@@ -308,4 +413,17 @@ def watermark() -> style.PanelBuilder:
         ),
         unit="percentunit",
         width=8,
+    )
+
+
+def contract() -> style.PanelBuilder:
+    """Whether what is judged by is what is written."""
+    return style.state_timeline(
+        Text(
+            "Plans and maintenance",
+            "Whether the files of the contract can be read; where not, those that were read last are in force.",
+        ),
+        query(f"min by (source) (tidewatch_hosting_contract_readable{{{HOST}}})", "{{source}}"),
+        states={1: ("as written", style.GOOD), 0: ("can't be read", style.WARNING)},
+        height=4,
     )
