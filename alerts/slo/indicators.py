@@ -70,7 +70,8 @@ def good_and_total(indicator: Indicator) -> tuple[Counter, Counter, bool]:
         return _bucket(indicator), total, True
     measure = indicator.measures[0]
     if measure == "hosting":
-        known = _where(indicator, "tidewatch_hosting_account_state_seconds").where(Matcher("state", "!=", "unknown"))
+        of_time = _where(indicator, "tidewatch_hosting_account_state_seconds")
+        known = of_time.where(Matcher("state", "!~", "unknown|maintenance"))
         return _where(indicator, "tidewatch_hosting_account_downtime_seconds"), known, False
     if measure == "stores":
         known = _store_time(indicator)
