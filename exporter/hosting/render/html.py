@@ -53,8 +53,8 @@ def to_html(findings: Findings) -> str:
         overload=f"{result.window.overload:.10g}" if result.window.overload % 1 else f"{result.window.overload:.1f}",
         promise=promise(report, findings.contract.plans),
         downtime_bars=picture.downtime_bars(report.accounts, cycle.allowed_downtime_minutes),
-        account_header=(*_ACCOUNT_HEADER, *(name for name, _ in more)),
-        accounts=[[*_account(row), *(cell(row) for _, cell in more)] for row in report.accounts],
+        account_header=_with(list(_ACCOUNT_HEADER), [name for name, _ in more]),
+        accounts=[_with(_account(row), [cell(row) for _, cell in more]) for row in report.accounts],
         violated={place for place, row in enumerate(report.accounts) if row.violates_cycle},
         not_judged=report.not_judged,
         broken=[_customer(row, outages.get(row.account_id, [])) for row in broken],
@@ -71,6 +71,12 @@ def to_html(findings: Findings) -> str:
         read=f"{read.lines:,} lines: {read.events:,} events, {read.set_aside:,} set aside.",
         notes={kind: f"{count:,}" for kind, count in {**read.set_aside_reasons, **read.oddities}.items()},
     )
+
+
+def _with(cells: list[str], more: list[str]) -> list[str]:
+    """The columns of the contract beside the downtime, where no page is too narrow for them."""
+    at = _ACCOUNT_HEADER.index("down min") + 1
+    return [*cells[:at], *more, *cells[at:]]
 
 
 def _account(row: AccountRow) -> list[str]:
