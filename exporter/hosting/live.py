@@ -11,10 +11,11 @@ from exporter.catalogue import Family
 from exporter.catalogue import hosting as metrics
 from exporter.checkpoint import Checkpoint
 from exporter.hosting.contractfiles import ContractFiles
+from exporter.hosting.lives import Pieces, pieces
 from exporter.hosting.metrics import FUTURE, families
 from exporter.hosting.parse import MINUTE_S, Event, Heartbeat, Times, parse_block, parse_line
 from exporter.hosting.source import Source
-from exporter.hosting.standing import Pieces, Standing, make_standing, pieces
+from exporter.hosting.standing import Standing, make_standing
 from exporter.hosting.state import ABOUT, About, Ledger
 from exporter.keeper import Keeper
 from exporter.sources.tail import Limits, Tail

@@ -8,8 +8,9 @@ import numpy as np
 from exporter.catalogue import Family
 from exporter.catalogue import hosting as metrics
 from exporter.hosting.contract import Contract
+from exporter.hosting.excused import SERVER_STATES, STATES
 from exporter.hosting.parse import KINDS, REASONS
-from exporter.hosting.standing import DOWN, SERVER_STATES, STATES, Cycle, Standing
+from exporter.hosting.standing import DOWN, Cycle, Standing
 from exporter.hosting.state import About
 from foundation.terminal import printable
 

@@ -10,21 +10,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from exporter.hosting.bulk import Columns
 from exporter.hosting.contract import Contract
-from exporter.hosting.cycle import Outage, SessionTime
+from exporter.hosting.cycle import Outage
 from exporter.hosting.engine import Window
+from exporter.hosting.excused import SERVER_STATES, STATES, Ints, accounted, exclude_accounts, exclude_servers
 from exporter.hosting.extent import DAY_S
-from exporter.hosting.maintenance import Maintenance, downtimes, excluded
+from exporter.hosting.lives import FAR, Pieces
 from exporter.hosting.parse import MINUTE_S
-from exporter.hosting.state import MINUTES_A_DAY, MISSING, OVERLOAD, Ledger, Session
+from exporter.hosting.state import MINUTES_A_DAY, MISSING, OVERLOAD, Ledger
 from exporter.hosting.terms import Verdict
-from exporter.timeline import Interval, intersect
 
-STATES = ("up", "overload", "silent", "unrouted", "unknown", "maintenance")
-SERVER_STATES = ("up", "overload", "silent", "unknown", "maintenance")
 DOWN = ("overload", "silent")
-Ints = npt.NDArray[np.int64]
 
 
 class Cycle(NamedTuple):
@@ -55,60 +51,6 @@ class Standing(NamedTuple):
     server_state: Ints
 
 
-class Life(NamedTuple):
-    """An account exists in `[start_s, end_s)`, and is known from `known_s` on."""
-
-    start_s: int
-    end_s: int
-    known_s: int
-
-
-class Routed(NamedTuple):
-    """A server answers for it in `[start_s, end_s)`; the life is that of this number."""
-
-    server_id: int
-    start_s: int
-    end_s: int
-    life: int
-
-
-class Pieces(NamedTuple):
-    """An account's lives in flat form; ends of what goes on are in the far future, an unknown start in the far past."""
-
-    name: str
-    lives: list[Life]
-    routes: list[Routed]
-
-
-_FAR = 1 << 60
-
-
-def pieces(sessions: Sequence[Session]) -> Pieces:
-    """Flatten an account's sessions."""
-    return Pieces(
-        sessions[-1].name if sessions else "",
-        [Life(s.created_s if s.was_created else -_FAR, _end(s.ended_s), s.created_s) for s in sessions],
-        [
-            Routed(one.server_id, one.start_s, _end(one.end_s), number)
-            for number, session in enumerate(sessions)
-            for one in session.segments
-        ],
-    )
-
-
-def _end(time_s: int | None) -> int:
-    return _FAR if time_s is None else time_s
-
-
-class _Accounted(NamedTuple):
-    """What windows of maintenance are excluded from; see `maintenance.Accounted`."""
-
-    window: Window
-    sessions: list[SessionTime]
-    segments: Columns
-    outages: list[Outage]
-
-
 def make_standing(
     ledger: Ledger, flat: Mapping[int, Pieces], cycle: Cycle, settled_s: int, contract: Contract
 ) -> Standing:
@@ -128,7 +70,7 @@ def make_standing(
     spent = _unrouted(len(accounts), lives, window)
     servers = {server: _Downtime(days, window) for server, days in sorted(ledger.minutes.items())}
     by_server = routes[np.argsort(routes[:, 1], kind="stable")]
-    bounds = np.searchsorted(by_server[:, 1], [*servers, _FAR])
+    bounds = np.searchsorted(by_server[:, 1], [*servers, FAR])
     for i, downtime in enumerate(servers.values()):
         _spend(spent, by_server[bounds[i] : bounds[i + 1]], downtime, window)
     server_spent = np.array([one.spent for one in servers.values()], np.int64).reshape(-1, len(SERVER_STATES))
@@ -139,9 +81,9 @@ def make_standing(
     server_of = [_server_at(flat[account], last_s) for account in accounts]
     if contract.maintenance.all_windows():
         outages = [outage for server, downtime in servers.items() for outage in downtime.outages(server)]
-        accounted = _Accounted(window, _sessions(accounts, flat, window), _segments(accounts, flat), outages)
-        _exclude(spent, accounts, accounted, contract.maintenance)
-        _exclude_servers(server_spent, list(servers), accounted, contract.maintenance)
+        found = accounted(accounts, flat, outages, window)
+        exclude_accounts(spent, accounts, found, contract.maintenance)
+        exclude_servers(server_spent, list(servers), found, contract.maintenance)
         now = contract.maintenance.at(last_s)
         covered = [bool(now.windows(*one)) for one in zip(server_of, accounts, strict=True)]
         state[np.array(covered, bool) & (state >= 0)] = STATES.index("maintenance")
@@ -243,67 +185,6 @@ def _spend(spent: Ints, routes: Ints, downtime: _Downtime, window: Window) -> No
         ("silent", silent),
     ):
         np.add.at(spent[:, STATES.index(column)], routes[:, 0], seconds)
-
-
-def _sessions(accounts: list[int], flat: Mapping[int, Pieces], window: Window) -> list[SessionTime]:
-    """All lives, for the exclusion of maintenance, which asks for no states."""
-    found = []
-    for account in accounts:
-        for life in flat[account].lives:
-            start_s, end_s = max(life.start_s, window.start_s), min(life.end_s, window.end_s)
-            deleted_s = None if life.end_s == _FAR else life.end_s
-            was_created, lived_s = int(life.start_s != -_FAR), max(0, end_s - start_s)
-            found.append(SessionTime(account, None, life.start_s, was_created, deleted_s, lived_s, 0, 0, 0, 0))
-    return found
-
-
-def _segments(accounts: list[int], flat: Mapping[int, Pieces]) -> Columns:
-    """All routes, for the exclusion of maintenance."""
-    rows = [
-        (account, flat[account].lives[route.life].start_s, route.server_id, route.start_s, route.end_s)
-        for account in accounts
-        for route in flat[account].routes
-    ]
-    account_id, created_s, server_id, start_s, end_s = _table(rows, 5).T
-    return {
-        "account_id": account_id,
-        "created_s": created_s,
-        "server_id": server_id,
-        "route_s": start_s,
-        "start_s": start_s,
-        "end_s": end_s,
-        "doubt": np.zeros(len(rows), np.int64),
-    }
-
-
-def _exclude(spent: Ints, accounts: list[int], accounted: _Accounted, maintenance: Maintenance) -> None:
-    """Move the accounts' time inside windows to maintenance."""
-    row = {account: i for i, account in enumerate(accounts)}
-    for (account, _), seconds in excluded(accounted, maintenance).items():
-        total = seconds.pop("maintenance_s", 0)
-        mine = spent[row[account]]
-        for name, part in seconds.items():
-            mine[STATES.index(name.removesuffix("_s"))] -= part
-        mine[STATES.index("up")] -= total - seconds.total()
-        mine[STATES.index("maintenance")] += total
-
-
-def _exclude_servers(spent: Ints, servers: list[int], accounted: _Accounted, maintenance: Maintenance) -> None:
-    """Move the servers' time inside windows to maintenance."""
-    window, down = accounted.window, downtimes(accounted.outages)
-    for mine, server in zip(spent, servers, strict=True):
-        windows = intersect(maintenance.windows(server), [(window.start_s, window.observed_s)])
-        total = _length(windows)
-        inside = {cause: _length(intersect(windows, when)) for cause, when in down.get(server, {}).items()}
-        inside["unknown"] = _length(intersect(windows, [(window.start_s, window.since_s)]))
-        for name, part in inside.items():
-            mine[SERVER_STATES.index(name)] -= part
-        mine[SERVER_STATES.index("up")] -= total - sum(inside.values())
-        mine[SERVER_STATES.index("maintenance")] += total
-
-
-def _length(intervals: Sequence[Interval]) -> int:
-    return sum(end - start for start, end in intervals)
 
 
 def _states(n: int, lives: Ints, routes: Ints, server_state: Mapping[int, int], settled_s: int) -> Ints:

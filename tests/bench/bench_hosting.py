@@ -22,10 +22,11 @@ from exporter.hosting import choice
 from exporter.hosting.choice import Choices
 from exporter.hosting.contract import Contract
 from exporter.hosting.extent import DAY_S
+from exporter.hosting.lives import pieces
 from exporter.hosting.metrics import families
 from exporter.hosting.parse import Created, Route
 from exporter.hosting.routing import analyse
-from exporter.hosting.standing import Cycle, make_standing, pieces
+from exporter.hosting.standing import Cycle, make_standing
 from exporter.hosting.state import Ledger
 from exporter.web.exposition import Renderer
 from trafficgen.feeds.hosting import write_at_once

@@ -17,9 +17,9 @@ from exporter.hosting.batch import Options, find
 from exporter.hosting.contract import read_contract
 from exporter.hosting.contractfiles import ContractFiles
 from exporter.hosting.cycle import Step, Wanted
+from exporter.hosting.excused import STATES
 from exporter.hosting.live import Live
 from exporter.hosting.source import Source
-from exporter.hosting.standing import STATES
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError
 
@@ -140,7 +140,7 @@ def test_live_and_report_agree_to_the_second(world):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(worlds)
 def test_live_and_report_agree_in_many_worlds(world):
     agree(world)

@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.hosting.bulk import TABLES
+from exporter.hosting.contract import Contract
 from exporter.hosting.cycle import account_cycle
 from exporter.hosting.engine import DuckEngine, Window
+from exporter.hosting.lives import pieces
 from exporter.hosting.parse import Created, Deleted, Heartbeat, Route
-from exporter.hosting.standing import Cycle, make_standing, pieces
+from exporter.hosting.standing import Cycle, make_standing
 from exporter.hosting.state import Ledger
 
 BASE = 1_455_926_400  # 2016-02-20 00:00:00 UTC
@@ -145,19 +147,20 @@ def live(world, window, order):
     for event, time in events:
         ledger.add(event, time)
     flat = {account: pieces(log.sessions()) for account, log in ledger.accounts.items()}
-    standing = make_standing(ledger, flat, Cycle(window.start_s, window.end_s), window.observed_s)
+    standing = make_standing(ledger, flat, Cycle(window.start_s, window.end_s), window.observed_s, Contract())
     spent = dict(zip(standing.accounts, standing.spent[:, :4].tolist(), strict=True))
-    return spent, dict(zip(standing.servers, standing.server_spent[:, 1:].tolist(), strict=True))
+    return spent, dict(zip(standing.servers, standing.server_spent[:, 1:3].tolist(), strict=True))
 
 
 def agree_live(world, window, order):
-    window = window._replace(step_s=1, since_s=window.start_s)
+    seen = [row[1] for row in world["heartbeats"]]
+    seen += [row[-1] for name in ("creates", "routes", "deletes") for row in world[name]]
+    first_s = min(seen, default=window.start_s)
+    first_s = max(window.start_s, first_s - first_s % window.heartbeat_s)  # before it, nothing is known of anyone
+    window = window._replace(step_s=1, since_s=min(window.observed_s, first_s))
     sessions, downs = brute(world, window)
-    created = {row[0] for row in world["creates"]}  # live has no row of others
     want = {}
     for (account_id, _), spent in sessions.items():
-        if account_id not in created:
-            continue
         mine = want.setdefault(account_id, [0, 0, 0, 0])
         for i, state in enumerate(("up", "overload", "silent", "unrouted")):
             mine[i] += spent.get(state, 0)
