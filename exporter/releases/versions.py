@@ -16,11 +16,14 @@ _DATE = re.compile(
     r"(?P<a>\d{1,2})[-./](?P<b>\d{1,2})[-./](?:19|20)\d\d|\d{1,2}[-./ ]?[A-Za-z]{3,9}[-./ ]?(?:19|20)?\d\d", re.ASCII
 )
 """The day first, or the month: numbers by value would put them in a wrong order."""
+_ISO_DATE = re.compile(r"(?:19|20)\d\d-\d\d-\d\d.*", re.ASCII)
+_REVISION = re.compile(r"(\d+\.\d+\.\d+)-\d+", re.ASCII)
+"""SemVer takes it for a pre-release, PEP 440 and Debian for a later one."""
 _HASH = re.compile(r"g?(?=[0-9]*[a-f])[0-9a-f]{7,64}", re.IGNORECASE)
 _TOKEN = re.compile(r"[-._]?(\d+|[A-Za-z]+)|([~+])")
 _BEFORE = {
     "dev": -5, "snapshot": -5, "nightly": -5, "canary": -5, "alpha": -4, "a": -4, "beta": -3, "b": -3,
-    "preview": -2, "pre": -2, "milestone": -2, "rc": -1, "c": -1, "cr": -1,
+    "preview": -2, "pre": -2, "milestone": -2, "m": -2, "rc": -1, "c": -1, "cr": -1,
 }  # fmt: skip
 _AFTER = {"post", "rev", "r", "patch", "p", "pl", "sp", "hotfix", "build", "final", "ga", "release", "u", "el", "deb"}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -41,8 +44,16 @@ def version_key(build: str) -> tuple[Any, ...]:
 
 
 def are_versions(builds: Iterable[str]) -> bool:
-    """Whether all are versions of one thing, so that they have an order; hashes, words and dates by day have none."""
-    names = set()
+    """Whether all are versions of one thing, so that they have an order.
+
+    Hashes, words and dates by day have none, nor have dates beside numbers, nor `1.2.3` and `1.2.3-1`, which rules of
+    versions put in different orders.
+    """
+    builds, names = set(builds), set()
+    if any((match := _REVISION.fullmatch(build)) and match[1] in builds for build in builds):
+        return False
+    if len({bool(_ISO_DATE.fullmatch(build)) for build in builds}) > 1:
+        return False
     for build in builds:
         match = _VERSION.fullmatch(build)
         if match is None or _HASH.fullmatch(build) or _is_date(build):
@@ -71,12 +82,16 @@ def in_order(builds: Iterable[str]) -> list[str]:
 def _rest(text: str, *, semver: bool) -> tuple[tuple[int, int, str], ...]:
     """What follows the numbers of a release. Its end is between what comes before a release and after it."""
     out: list[tuple[int, int, str]] = []
+    local = False  # PEP 440 has numbers after words there
     for at, token in enumerate(_TOKEN.finditer(text)):
         word, mark = token[1], token[2]
         if mark:
+            local = local or mark == "+"
             out.append((-9, 0, "") if mark == "~" else (2, 0, "+"))
         elif word.isdecimal():
-            out.append((1, int(word), ""))
+            out.append((3 if local else 1, int(word), ""))
+        elif semver and at and text[0] == "-" and token[0][0] == ".":  # an identifier of SemVer, after numbers
+            out.append((2, 0, word))
         else:
             out.append(_word(word.casefold(), text[token.end() :], pre=semver and not at and token[0][0] == "-"))
     return (*out, (0, 0, ""))

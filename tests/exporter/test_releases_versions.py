@@ -17,6 +17,9 @@ from exporter.releases.versions import are_versions, in_order, version_key
         "1.0.dev1 1.0a1 1.0a2.dev1 1.0a2 1.0b1 1.0rc1 1.0 1.0.post1 1.1.dev2 1.1 1!0.5",
         "1.0~~ 1.0~beta 1.0~rc1 1.0 1.0-1 1.0-2 1.0+dfsg1 2:0.9",
         "1.0.2 1.0.2a 1.0.2b",
+        "1.0.0-alpha 1.0.0-alpha.1 1.0.0-alpha.beta 1.0.0-beta 1.0.0",
+        "1.0 1.0+abc.5 1.0+abc.7 1.0+5 1.0.post1",
+        "1.0-M1 1.0-M2 1.0-RC1 1.0 1.0-SP1",
         "v1.9 v1.10-rc1 v1.10",
         "app-1.2 app-1.10",
         "20261101 20261102",
@@ -30,7 +33,8 @@ def test_pre_releases_come_before_releases_and_what_is_added_after(order):
 
 
 @pytest.mark.parametrize(
-    "builds", [["f00dcafe", "9f86d081"], ["stable", "canary"], ["1.2", "9f86d081"], ["app-1.2", "web-1.3"]]
+    "builds", [["f00dcafe", "9f86d081"], ["stable", "canary"], ["1.2", "9f86d081"], ["app-1.2", "web-1.3"],
+     ["1.0.0", "1.0.0-1"], ["2026-11-27", "1.4"]]
 )  # fmt: skip
 def test_what_has_no_order_stays_as_it_was_seen(builds):
     assert not are_versions(builds)
