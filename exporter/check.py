@@ -11,7 +11,8 @@ from pathlib import Path
 from exporter.accesslog import check_source
 from exporter.accesslog.tryout import try_source
 from exporter.daemon import Config, Daemon, Options, load
-from foundation.errors import ConfigError
+from exporter.releases.shares import read_shares
+from foundation.errors import ConfigError, SourceError
 from foundation.secret import read_secret
 from foundation.web import WebPolicy
 
@@ -55,6 +56,12 @@ def _named_files(config: Config, options: Options) -> Iterator[tuple[str, Callab
     ):
         if path:
             yield f"{options.config_file}: {key}: ", partial(read_secret, Path(path))
+    for number, stream in enumerate(config.releases):
+        if stream.exposure_file:
+            yield (
+                f"{options.config_file}: $.releases[{number}].exposure_file: ",
+                partial(read_shares, stream.exposure_file),
+            )
 
 
 def _tried(file: str, config: Config) -> Iterator[str]:
@@ -71,6 +78,6 @@ def _tried(file: str, config: Config) -> Iterator[str]:
 def _complaint(where: str, read: Callable[[], object]) -> list[str]:
     try:
         read()
-    except ConfigError as exc:
+    except (ConfigError, SourceError) as exc:
         return [f"{where}{exc}"]
     return []

@@ -52,13 +52,13 @@ RATIO = Metric(
 RATIO_LOW = Metric(
     "tidewatch_release_rate_ratio_lower",
     "gauge",
-    "Lower end of the exact 95 % interval of the ratio.",
+    "Lower end of the 95 % interval of the ratio; exact where the users do not vary.",
     (*_PAIR, "window"),
 )
 RATIO_HIGH = Metric(
     "tidewatch_release_rate_ratio_upper",
     "gauge",
-    "Upper end of the exact 95 % interval of the ratio.",
+    "Upper end of the 95 % interval of the ratio; exact where the users do not vary.",
     (*_PAIR, "window"),
 )
 LOG_EVIDENCE = Metric(
@@ -103,6 +103,18 @@ BUILD_SILENT = Metric(
     "gauge",
     "1 if the build sends nothing, for 5 bins or more, where chance at the rate it had makes that improbable.",
     ("source", "build"),
+)
+USERS = Metric(
+    "tidewatch_release_users_ratio",
+    "gauge",
+    "Users of the candidate for one of the baseline in the last bin, where they are known over time.",
+    ("source", "candidate"),
+)
+USERS_UNKNOWN = Metric(
+    "tidewatch_release_users_unknown_bins_total",
+    "counter",
+    "Bins of a candidate that were not compared, as its users or the baseline's were unknown or none.",
+    ("source", "candidate"),
 )
 CONNECTIONS = Metric("tidewatch_release_connections", "gauge", "Open TCP connections.", ("source",))
 REQUESTS = Metric(

@@ -49,8 +49,11 @@ def read_counts(server: Server, query: Query, start_s: float, end_s: float) -> I
 
 def read_shares(server: Server, query: str, start_s: float, end_s: float, step_s: int) -> Shares:
     """Users by build over `[start, end)`. Raises SourceError."""
-    found = server.ask(counters.to_ask(Query(query, "users", step_s), start_s, end_s))
+    found = server.ask(counters.to_ask(counters.parse_users(query, step_s), start_s, end_s))
     try:
-        return counters.shares(found, server.labels.version, step_s)
+        shares = counters.shares(found, server.labels.version, step_s)
     except SourceError as exc:
         raise SourceError(f"{shown_url(server.url)}: {exc}") from exc
+    if not shares.steps:
+        raise SourceError(f"{shown_url(server.url)}: the query of users has no series in that range")
+    return shares

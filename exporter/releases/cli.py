@@ -25,7 +25,7 @@ from exporter.releases.parse import CLOCK_LIMIT_S
 from exporter.releases.render import html, json, text
 from exporter.releases.render import picture as pictures
 from exporter.releases.report import Analysis, Report, analyse
-from exporter.releases.shares import check_times, read_shares
+from exporter.releases.shares import read_shares
 from exporter.releases.times import show_time
 from exporter.releases.verdict import why_nothing
 from exporter.sources.address import check_url
@@ -301,7 +301,7 @@ def _report(
         exposure = Exposure(shares=ask_shares(asked.server(), asked.exposure_query, *around, step_s), named=True)
     try:
         if exposure.shares is not None:
-            check_times(exposure.shares, int(start_s))
+            exposure.shares.check_times(int(start_s))
         analysis = analyse(given.table, chosen, baseline=baseline, detectors=detectors, exposure=exposure)
     except SharesError as exc:
         raise ConfigError(f"{f'--exposure {named}' if named else '--exposure-query'}: {exc}") from exc

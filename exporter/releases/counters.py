@@ -33,7 +33,7 @@ class Labels(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A query and what its values are. kind: increase, rate or counter."""
+    """A query and what its values are. kind: increase, rate, counter or users."""
 
     text: str
     kind: str
@@ -48,25 +48,36 @@ def parse_query(text: str, step_s: int | None = None) -> Query:
     bare = _STRING.sub("", text)
     if wrong := re.search(r"\b(irate|delta|idelta|deriv)\s*\(", bare):
         raise ConfigError(f"invalid query: {wrong[1]}() does not count errors: expected increase(counter[10s])")
-    ranges = {sum(int(n) * _UNITS_S[unit] for n, unit in _PART.findall(found)) for found in _RANGE.findall(bare)}
-    if not ranges:
+    range_s = _range_s(bare)
+    if range_s is None:
         if summed := _SUMMED.search(bare):
             raise ConfigError(
                 f"invalid query: {summed[1]} of a counter without a range falls when one process restarts, and what"
                 " the others had would count again: expected increase(counter[10s]) inside it, or the counter alone"
             )
         return Query(text, "counter", step_s or DEFAULT_STEP_S)
-    if len(ranges) > 1:
-        raise ConfigError("invalid query: ranges of several lengths: expected one, for example [10s]")
-    (range_s,) = ranges
-    if range_s < 1 or range_s != int(range_s):
-        raise ConfigError(f"invalid query: a range of {range_s:g} s: expected whole seconds")
     if step_s is not None and step_s != range_s:
         wrong_way = "would count more than once" if step_s < range_s else "between two values would not count"
         raise ConfigError(
-            f"invalid step of {step_s} s: errors {wrong_way}, as the query has [{range_s:g}s]: expected {range_s:g} s"
+            f"invalid step of {step_s} s: errors {wrong_way}, as the query has [{range_s}s]: expected {range_s} s"
         )
-    return Query(text, "rate" if re.search(r"\brate\s*\(", bare) else "increase", int(range_s))
+    return Query(text, "rate" if re.search(r"\brate\s*\(", bare) else "increase", range_s)
+
+
+def parse_users(text: str, step_s: int | None = None) -> Query:
+    """A query of users, at steps of its range unless they are named. Raises ConfigError."""
+    return Query(text, "users", step_s or _range_s(_STRING.sub("", text)) or DEFAULT_STEP_S)
+
+
+def _range_s(bare: str) -> int | None:
+    """The one length of all ranges in a query without its strings; None where it has none. Raises ConfigError."""
+    ranges = {sum(int(n) * _UNITS_S[unit] for n, unit in _PART.findall(found)) for found in _RANGE.findall(bare)}
+    if len(ranges) > 1:
+        raise ConfigError("invalid query: ranges of several lengths: expected one, for example [10s]")
+    range_s = next(iter(ranges), None)
+    if range_s is not None and (range_s < 1 or range_s != int(range_s)):
+        raise ConfigError(f"invalid query: a range of {range_s:g} s: expected whole seconds")
+    return None if range_s is None else int(range_s)
 
 
 def to_ask(query: Query, start_s: float, end_s: float) -> Asked:
@@ -138,16 +149,23 @@ class Counting:
 
 
 def shares(found: Iterable[Series], label: str, step_s: int) -> Shares:
-    """Users by build, each value from the step before it on. Raises SourceError where the label is missing."""
-    rows = []
+    """Users by build, each value in the step before it; a step without a value is unknown.
+
+    Raises SourceError where the label is missing, or a build has two series.
+    """
+    users: dict[str, dict[int, float]] = {}
+    whose: dict[str, Mapping[str, str]] = {}
     for series in found:
         if label not in series.metric:
             has = ", ".join(sorted(series.metric)) or "none"
             raise SourceError(
                 f"a series of users has no label {label!r}; it has {has}: expected sum by ({label}) (...)"
             )
-        values = ((round(at) - step_s, float(text)) for at, text in series.values)
-        rows += [Share(at, series.metric[label], max(value, 0.0)) for at, value in values if math.isfinite(value)]
-    if not rows:
-        raise SourceError("the query of users has no series in that range")
-    return Shares.of(rows)
+        build = series.metric[label]
+        if whose.setdefault(build, series.metric) != series.metric:
+            raise SourceError(f"two series of users have {label}={build!r}: expected sum by ({label}) (...)")
+        values = ((round(at), float(text)) for at, text in series.values)
+        users.setdefault(build, {}).update((at, max(value, 0.0)) for at, value in values if math.isfinite(value))
+    ends = (Share(at, build, math.nan) for build, values in users.items() for at in values)
+    steps = (Share(at - step_s, build, value) for build, values in users.items() for at, value in values.items())
+    return Shares.of([*ends, *steps], counted=True)

@@ -7,14 +7,17 @@ taken while any are due.
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 from exporter.catalogue import Family
 from exporter.checkpoint import Checkpoint
 from exporter.keeper import Keeper
+from exporter.releases.compare.exposure import Shares
 from exporter.releases.ingest.allowance import Allowance
 from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Refused, Remembered
 from exporter.releases.ingest.bodies import Body
@@ -23,13 +26,14 @@ from exporter.releases.ingest.tcp import LineServer
 from exporter.releases.kept import Kept
 from exporter.releases.metrics import families
 from exporter.releases.parse import LineSplitter, check_time, parse_line
-from exporter.releases.polling import poll
+from exporter.releases.polling import Answered, Poller
+from exporter.releases.shares import read_shares
 from exporter.releases.source import Source, read_token
 from exporter.releases.stream import Stream, Taken, Turn
 from exporter.releases.tally import Tally
 from exporter.sources.tail import Tail, TailStatus
 from foundation.clock import Clock
-from foundation.errors import BadRecord, StoreError
+from foundation.errors import BadRecord, StoreError, TidewatchError
 from foundation.grammar import Address
 from foundation.listen import listen
 from foundation.web import Guard, WebPolicy
@@ -44,6 +48,12 @@ PIECE_LINES = 1000
 BINS_AT_ONCE = 4
 """Bins closed at a time; with 200 codes and 10 builds one takes up to ten milliseconds."""
 DRAIN_S = 5.0
+USERS_WAIT_S = 120.0
+"""How long bins wait for a Prometheus that has their users."""
+MOST_WAITING = 1000
+"""Bins that wait for their users; with more, nothing is taken until these are known."""
+SHARES_S = 5.0
+"""Between two looks at the file of shares."""
 
 
 class Live:
@@ -64,6 +74,8 @@ class Live:
         self._tally = Tally()
         self._allowance = Allowance(source.max_records_per_s)
         self._taken_s = clock.monotonic()  # when records came last
+        self._users_s = clock.monotonic()  # when a Prometheus gave the users last
+        self._users_trouble = ""
         self._due, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
         self.requests: Counter[int] = Counter()
@@ -78,6 +90,11 @@ class Live:
         token = read_token(self._source.token_file)
         self._kept = Kept(self._source, self._clock, await self._keeper.load())
         self._keeper.set_aside(self._kept.unreadable)
+        if self._source.exposure_file is not None:
+            self.stream.shares = await asyncio.to_thread(read_shares, self._source.exposure_file)
+        if self._source.users_asked:
+            self.stream.shares, self.stream.users_to_s = Shares({}), -math.inf
+            self._users_s = self._clock.monotonic()
         self._see_to_bins()
         tail = self._kept.tail
         try:
@@ -109,14 +126,17 @@ class Live:
         self._see_to_bins()
         return taken.accepted, taken.late
 
-    def take_answer(self, counts: Mapping[tuple[int, str, Any], int] | None, asked_to_s: float) -> None:
-        """Count what a Prometheus has, by second, build and code, up to a time; None where it does not answer."""
-        self.query_up = counts is not None
-        if counts is None:
+    def take_answer(self, answer: Answered | None) -> None:
+        """Count what a Prometheus has, and go by its users; None where it does not answer."""
+        self.query_up = answer is not None
+        if answer is None:
             return
         with self._keeper.counting():
-            _, turns = self._count(counts)
-            self.stream.state.asked_to_s = asked_to_s
+            if answer.users is not None:
+                self.stream.shares, self.stream.users_to_s = answer.users, answer.to_s
+                self._users_s = self._clock.monotonic()
+            _, turns = self._count(answer.counts)
+            self.stream.state.asked_to_s = answer.to_s
         self._keeper.touch()
         self._log(turns)
         self._see_to_bins()
@@ -208,9 +228,15 @@ class Live:
 
     def _see_to_bins(self) -> None:
         """Where more is due than was closed on the way: let it be closed, and nothing be taken before."""
+        if self.stream.users_trouble != self._users_trouble:
+            self._users_trouble = self.stream.users_trouble
+            if self._users_trouble:
+                log.warning("%s: users are unknown, and nothing is compared: %s", self.name, self._users_trouble)
         if self.stream.behind():
             self._room.clear()
             self._due.set()
+        elif self.stream.waiting() > MOST_WAITING:
+            self._room.clear()
 
     async def _close_bins(self) -> None:
         """Close what is due, with the event loop free between."""
@@ -232,6 +258,7 @@ class Live:
         quiet_s = max(TICK_S, self._source.limits.lateness_s)
         while True:
             await self._clock.sleep_until(self._clock.monotonic() + TICK_S)
+            self._wait_for_users()
             if self._clock.monotonic() < self._taken_s + quiet_s:
                 continue
             before = self.stream.state.closed_to_s
@@ -240,6 +267,29 @@ class Live:
             self._see_to_bins()
             if self.stream.state.closed_to_s != before:
                 self._keeper.touch()
+
+    def _wait_for_users(self) -> None:
+        """Bins wait for their users; after `USERS_WAIT_S` without an answer they are unknown."""
+        if self._source.users_asked and self._clock.monotonic() > self._users_s + USERS_WAIT_S:
+            self.stream.users_to_s = math.inf
+            self._see_to_bins()
+            if not self.stream.waiting():
+                self._room.set()
+
+    async def _follow_shares(self, path: str) -> None:
+        """Read the file of shares again when it changes; while it cannot be read, no users are known."""
+        known = await asyncio.to_thread(_stamp, path)
+        while True:
+            await self._clock.sleep_until(self._clock.monotonic() + SHARES_S)
+            if (stamp := await asyncio.to_thread(_stamp, path)) == known:
+                continue
+            known = stamp
+            try:
+                self.stream.shares = await asyncio.to_thread(read_shares, path)
+                log.info("%s: %s: read again", self.name, path)
+            except TidewatchError as exc:
+                self.stream.shares = Shares({})
+                log.warning("%s: %s: %s; no users are known until it is mended", self.name, path, exc)
 
     def _log(self, turns: Iterable[Turn]) -> None:
         for build, (kind, alert) in turns:
@@ -264,8 +314,10 @@ class Live:
             if self._source.prometheus is not None:
                 asked = self._source.prometheus
                 login = read_token(asked.token_file)
-                since_s = self.stream.state.asked_to_s
-                group.create_task(poll(asked, login, self._clock, since_s, self.take_answer))
+                poller = Poller(asked, login, self._clock, self.stream.state.asked_to_s)
+                group.create_task(poller.run(self.take_answer, self.stream.open_s))
+            if self._source.exposure_file is not None:
+                group.create_task(self._follow_shares(self._source.exposure_file))
             self.begun.set()
 
     async def _listen_http(self, where: Address, token: str | None, stack: AsyncExitStack) -> int:
@@ -299,3 +351,12 @@ def refused(lines: list[bytes], numbers: Sequence[int], horizon_s: float) -> lis
             if len(found) == REFUSED_TOLD:
                 break
     return found
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    """What changes where a file does; None where there is none."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -13,7 +13,8 @@ from exporter.releases.compare.detectors import grown
 from exporter.releases.compare.evidence import Evidence
 from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.pair import Pair
-from exporter.releases.compare.statistics import Moments, p_values, q_values, rate_ratios
+from exporter.releases.compare.statistics import Floats, Moments, Ratios, p_values, q_values, rate_ratios
+from exporter.releases.compare.weighed import weigh, weighed_p_values, weighed_ratios
 from exporter.releases.state import OTHER_CODE
 from exporter.releases.stream import Stream
 from exporter.sources.tail import TailStatus
@@ -85,6 +86,11 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, intake: Inta
         found[catalogue.WATERMARK][name,] = state.closed_to_s
     if state.baseline is not None:
         found[catalogue.BASELINE][name, state.baseline] = 1
+    if stream.shares is not None:
+        for build in stream.candidates():
+            found[catalogue.USERS_UNKNOWN][name, build] = state.unknown.get(build, 0)
+            if users := state.users.get(build):
+                found[catalogue.USERS][name, build] = users[-1]
     for build, silent in _silent(stream).items():
         found[catalogue.BUILD_SILENT][name, build] = silent
     for (build, code, detector, transition), count in state.transitions.items():
@@ -115,15 +121,17 @@ def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: s
     if not codes or not evidence.scores.size:
         return
     labels = [(name, build, code_name(code)) for code in codes]
-    exposure = stream.settings.exposure
     recent = stream.recent(build)
-    everything = Pair(*grown(evidence.totals, len(codes)))
-    windows = {"all": everything, "recent": Pair(*(counts.sum(0) for counts in recent))}
-    for window, errors in windows.items():
-        ratios = rate_ratios(errors, exposure)
-        for metric, values in zip((catalogue.RATIO, catalogue.RATIO_LOW, catalogue.RATIO_HIGH), ratios, strict=True):
+    if build in stream.state.weighed:
+        ratios, p = _weighed(stream, build)
+    else:
+        exposure, everything = stream.settings.exposure, Pair(*grown(evidence.totals, len(codes)))
+        windows = {"all": everything, "recent": Pair(*(counts.sum(0) for counts in recent))}
+        ratios = {window: rate_ratios(errors, exposure) for window, errors in windows.items()}
+        p = p_values(everything, exposure=exposure)
+    for window, triple in ratios.items():
+        for metric, values in zip((catalogue.RATIO, catalogue.RATIO_LOW, catalogue.RATIO_HIGH), triple, strict=True):
             found[metric].update(_with(labels, window, values))
-    p = p_values(everything, exposure=exposure)
     found[catalogue.Q_VALUE].update(zip(labels, q_values(p).tolist(), strict=True))
     found[catalogue.P_VALUE].update(_with(labels, "fixed", p))
     found[catalogue.P_VALUE].update(_with(labels, "anytime", np.exp(-np.maximum(evidence.peaks, 0.0))))
@@ -142,6 +150,15 @@ def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: s
         found[metric].update(zip(labels, detector.scores.tolist(), strict=False))
         active = np.array([int(code in detector.active) for code in codes])
         found[catalogue.ALERT_ACTIVE].update(_with(labels, detector.name, active))
+
+
+def _weighed(stream: Stream, build: str) -> tuple[dict[str, Ratios], Floats]:
+    """Ratios by window, and p-values, where the users vary."""
+    state = stream.state
+    everything = grown(np.array(state.weighed[build]), len(state.codes))
+    users = np.array(state.users[build])
+    recent = weigh(Pair(*(counts[-len(users) :] for counts in stream.recent(build))), users)
+    return {"all": weighed_ratios(everything), "recent": weighed_ratios(recent)}, weighed_p_values(everything)
 
 
 def _with(labels: Sequence[LabelValues], last: str, values: NDArray[Any]) -> Iterator[tuple[LabelValues, float]]:

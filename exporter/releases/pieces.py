@@ -26,6 +26,8 @@ class Judged(msgspec.Struct):
     windows: dict[str, list[list[int]]]
     alerts: list[tuple[str, Alert]]
     listening: dict[str, Listening] = {}
+    users: dict[str, list[float]] = {}
+    weighed: dict[str, list[list[float]]] = {}
 
 
 class Restored(NamedTuple):
@@ -87,9 +89,11 @@ class Pieces:
         puts = {f"{_SECOND}{second}": msgspec.msgpack.encode(state.open[second]) for second in touched}
         judged_to = (state.closed_to_s, state.baseline)
         if everything or judged_to != self._judged_to:
-            judged = Judged(stream.memory(), state.windows, state.alerts, state.listening)
+            judged = Judged(stream.memory(), state.windows, state.alerts, state.listening, state.users, state.weighed)
             puts[_JUDGED] = msgspec.msgpack.encode(judged)
-        counts = msgspec.structs.replace(state, open={}, detectors={}, windows={}, alerts=[], listening={})
+        counts = msgspec.structs.replace(
+            state, open={}, detectors={}, windows={}, alerts=[], listening={}, users={}, weighed={}
+        )
         puts[_COUNTS] = msgspec.msgpack.encode(counts)
         gone = self._kept - state.open.keys()
         self._kept = (self._kept | touched) - gone

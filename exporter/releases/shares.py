@@ -64,16 +64,6 @@ def parse_shares(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Shares:
     return Shares.of(found)
 
 
-def check_times(shares: Shares, record_s: int) -> None:
-    """Refuse shares by the time of day for records with dates, and the other way round. Raises SharesError.
-
-    record_s: the time of any record.
-    """
-    of_shares, of_records = ("times of day" if s < CLOCK_LIMIT_S else "dates" for s in (shares.first_s, record_s))
-    if of_shares != of_records:
-        raise SharesError(f"the shares have {of_shares}, the records {of_records}: expected the same in both")
-
-
 def _unwrapped(time_s: int, latest: int | None) -> int:
     """A clock time on the day that brings it nearest to the row before it, as records are read."""
     if latest is not None and (time_s < CLOCK_LIMIT_S) != (latest < CLOCK_LIMIT_S):

@@ -6,7 +6,6 @@ from typing import Annotated
 import msgspec
 
 from exporter.releases.compare.settings import Settings
-from exporter.releases.counters import parse_query
 from exporter.releases.parse import parse_code
 from exporter.releases.polling import Polled
 from exporter.releases.state import Limits
@@ -31,14 +30,23 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     web_config_file: str | None = None
     max_records_per_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
     compare: Settings = Settings()
+    exposure_file: str | None = None
+    """Shares of users over time; read again when it changes."""
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
-        if not (self.http or self.tcp or self.paths or self.prometheus):
-            raise ValueError("nothing to read: expected http, tcp, paths or prometheus")
-        if self.prometheus and self.compare.bin_s % (step_s := parse_query(self.prometheus.query).step_s):
+        if not (self.http or self.tcp or self.paths or (self.prometheus and self.prometheus.query)):
+            raise ValueError("nothing to read: expected http, tcp, paths or prometheus with a query")
+        if self.prometheus and self.compare.bin_s % (step_s := self.prometheus.step_s):
             raise ValueError(f"invalid compare.bin_s: expected whole steps of the query, for example {step_s}s")
+        if sum((self.exposure_file is not None, self.users_asked, self.compare.exposure != 1)) > 1:
+            raise ValueError("expected one of exposure_file, prometheus.exposure_query and compare.exposure")
         self.known_codes()
+
+    @property
+    def users_asked(self) -> bool:
+        """Whether a Prometheus has the users of each build."""
+        return self.prometheus is not None and self.prometheus.exposure_query is not None
 
     def known_codes(self) -> list[str]:
         """`codes` as records have them. Raises ValueError."""

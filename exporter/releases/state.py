@@ -37,7 +37,9 @@ class StreamState(msgspec.Struct, kw_only=True):
     transitions: (build, code, detector, active or inactive) -> how often.
     codes: in the order in which they were first seen. detectors: build -> states, as `settings.DETECTORS` stand.
     windows: build -> counts of the last bins by code, newest last, two rows a bin: the candidate's, the baseline's;
-    bins in which the baseline had gone are empty. listening, presence: by build.
+    bins that are not compared are empty. users: build -> users for one of the baseline in these bins, where they vary.
+    weighed: build -> sums of `compare.weighed`, likewise. unknown: build -> bins not compared as nobody knew the users.
+    listening, presence: by build.
     retired: builds that have gone for long, in that order.
     """
 
@@ -58,6 +60,9 @@ class StreamState(msgspec.Struct, kw_only=True):
     codes: list[str] = []
     detectors: dict[str, list[DetectorState]] = {}
     windows: dict[str, list[list[int]]] = {}
+    users: dict[str, list[float]] = {}
+    weighed: dict[str, list[list[float]]] = {}
+    unknown: dict[str, int] = {}
     listening: dict[str, Listening] = {}
     presence: dict[str, Presence] = {}
     retired: list[str] = []

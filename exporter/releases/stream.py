@@ -7,17 +7,20 @@ that must outlive a restart is in `StreamState`; the same records in the same bi
 order and the cuts.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 
-from exporter.releases.compare.detectors import Bins, Change, Counts, Detector, DetectorState
+from exporter.releases.compare.detectors import Bins, Change, Counts, Detector, DetectorState, grown
+from exporter.releases.compare.exposure import Shares, SharesError
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.presence import Presence
 from exporter.releases.compare.settings import Settings, make_detectors
 from exporter.releases.compare.silence import Listening
+from exporter.releases.compare.weighed import ROWS, weigh
 from exporter.releases.parse import DAY_S
 from exporter.releases.roster import Roster
 from exporter.releases.state import OTHER_BUILD, Limits, StreamState
@@ -56,6 +59,12 @@ class Stream:
         self.settings = settings
         self.touched: set[int] = set()
         """Seconds of open bins whose counts changed; for who writes the state down, and empties this."""
+        self.shares: Shares | None = None
+        """Of users over time; None: the settings have one number for all times."""
+        self.users_to_s = math.inf
+        """Bins that end later are not closed: who will be asked for their users has not answered yet."""
+        self.users_trouble = ""
+        """Why the users of the last bin are unknown."""
         self._empty = 0  # bins without records, closed one after the other
         self._enough_empty = max(settings.bins, WINDOW_BINS)  # after so many, further ones change nothing
         self._limits = limits
@@ -110,9 +119,21 @@ class Stream:
         return self.flush(most_bins) if now_s >= end_s + self._limits.lateness_s else []
 
     def behind(self) -> int:
-        """Bins that are due and not closed."""
+        """Bins that can be closed."""
+        closed = self.state.closed_to_s
+        return 0 if closed is None else max(0, (self._ready_s() - closed) // self.settings.bin_s)
+
+    def waiting(self) -> int:
+        """Bins that are due and whose users are not known yet."""
         due, closed = self.state.due_s, self.state.closed_to_s
-        return 0 if due is None or closed is None else (due - closed) // self.settings.bin_s
+        return 0 if due is None or closed is None else (due - closed) // self.settings.bin_s - self.behind()
+
+    def open_s(self) -> int | None:
+        """Start of the oldest bin that is not closed; None before the first record."""
+        if self.state.closed_to_s is not None:
+            return self.state.closed_to_s
+        first = min(self.state.open, default=None)
+        return None if first is None else first // self.settings.bin_s * self.settings.bin_s
 
     def close(self, most_bins: int | None = None) -> list[Turn]:
         """Close bins that are due, `most_bins` at most, in the order of time."""
@@ -194,11 +215,16 @@ class Stream:
         """Start of the next bin to step through: a jump ahead is stepped through at its two ends only."""
         state, bin_s = self.state, self.settings.bin_s
         assert state.closed_to_s is not None
-        assert state.due_s is not None
         if self._empty < self._enough_empty:
             return state.closed_to_s
-        ahead = min(min(state.open, default=state.due_s), state.due_s) // bin_s * bin_s
-        return max(state.closed_to_s, min(ahead - self._enough_empty * bin_s, state.due_s - bin_s))
+        ready = self._ready_s()
+        ahead = min(min(state.open, default=ready), ready) // bin_s * bin_s
+        return max(state.closed_to_s, min(ahead - self._enough_empty * bin_s, ready - bin_s))
+
+    def _ready_s(self) -> int:
+        """End of the last bin that is due and whose users are known, or never will be."""
+        due, bin_s = self.state.due_s or 0, self.settings.bin_s
+        return due if self.users_to_s >= due else int(max(self.users_to_s, 0.0) // bin_s * bin_s)
 
     def _close_one(self, start_s: int, seconds: Sequence[int]) -> list[Turn]:
         """Compare, in one bin, the builds that were there for all of it: others had less time for errors."""
@@ -213,37 +239,57 @@ class Stream:
         base = there.get(state.baseline or OTHER_BUILD)
         if state.baseline is None or base is None:
             return []
-        of_baseline = records[state.baseline]
-        self._listen(state.baseline, sum(records.values()) - of_baseline, of_baseline)
+        candidates = [build for build in self.candidates() if build in there]
+        users = {build: self._users(build, start_s) for build in candidates}
+        self._listen(state.baseline, records, sum(records.values()) - records[state.baseline], _inverse(users.values()))
         gone = state.presence.get(state.baseline, Presence()).gone
-        if gone:
-            there = {build: counts[:0] for build, counts in there.items()}
         turns: list[Turn] = []
-        for build in self.candidates():
-            if build in there:
-                if not gone:
-                    self._listen(build, of_baseline, records[build])
-                closed = Bins.one(start_s, self.settings.bin_s, Pair(there[state.baseline], there[build]))
-                turns += self._compare(build, closed)
+        for build, ratio in users.items():
+            known = 0 < ratio < math.inf
+            if not gone:
+                self._listen(build, records, records[state.baseline], ratio)
+                state.unknown[build] = state.unknown.get(build, 0) + (not known)
+            pair = Pair(there[state.baseline], there[build])
+            if gone or not known:
+                pair = Pair(*(counts[:0] for counts in pair))
+            exposure = None if self.shares is None else ratio if known else 1.0
+            turns += self._compare(build, Bins.one(start_s, self.settings.bin_s, pair, exposure))
         state.alerts += [(build, alert) for build, (_, alert) in turns]
         del state.alerts[:-ALERTS_KEPT]
         return turns
 
-    def _listen(self, build: str, others: int, came: int) -> None:
-        """Take in a bin's records of a build, and of those that it is compared with: the baseline's, or all of them."""
-        self.state.listening.setdefault(build, Listening()).step(others, came, 1.0)
+    def _users(self, build: str, start_s: int) -> float:
+        """Users of a candidate for one of the baseline in a bin; nan, 0 or inf where the two cannot be compared."""
+        if self.shares is None:
+            return self.settings.exposure
+        builds = Pair(str(self.state.baseline), build)
+        known = [one for one in self.state.totals if one not in (OTHER_BUILD, *self.state.retired)]
+        try:
+            if self.shares.steps:
+                self.shares.check_times(start_s)
+            ratio = float(self.shares.ratios(builds, [start_s], self.settings.bin_s, alone=len(known) == 2)[0])
+        except SharesError as exc:
+            self.users_trouble = str(exc)
+            return math.nan
+        self.users_trouble = "" if math.isfinite(ratio) else f"no share of {build} and {builds.baseline} at {start_s}"
+        return ratio
+
+    def _listen(self, build: str, records: Mapping[str, int], others: int, users: float) -> None:
+        """Take in a bin's records of a build beside those of the baseline, or of all others where it is that."""
+        if 0 < users < math.inf:
+            self.state.listening.setdefault(build, Listening()).step(others, records[build], users)
 
     def _retire(self) -> None:
         """Compare builds that have gone for long no more, and those that are back again, from the beginning."""
         for build in self._roster.retire(self._limits.retired_s // self.settings.bin_s):
-            self.state.windows.pop(build, None)
-            self.state.listening.pop(build, None)
+            for kept in (self.state.windows, self.state.listening, self.state.users, self.state.weighed):
+                kept.pop(build, None)
             self._detectors.pop(build, None)
 
     def _begin_anew(self) -> None:
         """Forget what was compared with another baseline."""
-        self.state.windows.clear()
-        self.state.listening.clear()
+        for kept in (self.state.windows, self.state.listening, self.state.users, self.state.weighed):
+            kept.clear()
         self.state.detectors.clear()
         self._detectors.clear()
 
@@ -257,10 +303,23 @@ class Stream:
                 self.state.transitions[key] = self.state.transitions.get(key, 0) + 1
             if detector.name != "mean-threshold":
                 turns += [Turn(build, change) for change in changes]
+        self._weigh(build, closed)
         window = self.state.windows.setdefault(build, [])
         window += [counts.sum(0).tolist() for counts in (closed.counts.candidate, closed.counts.baseline)]
         del window[: -2 * WINDOW_BINS]
         return turns
+
+    def _weigh(self, build: str, closed: Bins) -> None:
+        """Add a bin to a candidate's sums, where the users vary."""
+        state = self.state
+        if closed.exposure is None:
+            state.weighed.pop(build, None)
+            state.users.pop(build, None)
+            return
+        sums = np.array(state.weighed.get(build, [[]] * ROWS))
+        added = grown(sums, len(state.codes)) + weigh(closed.sums(), closed.exposure)
+        state.weighed[build] = added.tolist()
+        state.users[build] = [*state.users.get(build, []), float(closed.exposure[0])][-WINDOW_BINS:]
 
     def _columns(self, rows: Sequence[Mapping[str, Mapping[str, int]]], build: str) -> Counts:
         """One build's counts. (seconds, codes)."""
@@ -270,3 +329,9 @@ class Stream:
             if by_code:
                 counts[i, list(map(self._roster.places.get, by_code, repeat(-1)))] = list(by_code.values())
         return counts[:, :-1]
+
+
+def _inverse(users: Iterable[float]) -> float:
+    """Users of the baseline for one of all candidates."""
+    whole = sum(users)
+    return 1 / whole if whole else math.inf

@@ -266,8 +266,8 @@ CONDITIONAL |= {f"tidewatch_stats_{name}" for name in ("field_failures", "page_b
 """by /probe only,"""
 CONDITIONAL |= {f"tidewatch_store_{name}" for name in ("state", "state_seconds", "last_poll_timestamp_seconds")}
 """with `per_store`,"""
-CONDITIONAL.add("tidewatch_release_query_up")
-"""and of a source that asks a Prometheus."""
+CONDITIONAL |= {f"tidewatch_release_{name}" for name in ("query_up", "users_ratio", "users_unknown_bins_total")}
+"""and of a source that asks a Prometheus, or knows the users over time."""
 
 
 def test_what_is_exposed_is_the_documented_catalogue(house):

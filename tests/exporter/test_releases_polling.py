@@ -8,8 +8,9 @@ import pytest
 
 from exporter.catalogue import releases as catalogue
 from exporter.releases import polling
+from exporter.releases.compare.pair import Pair
 from exporter.releases.live import Live
-from exporter.releases.polling import SETTLED_S, Polled, poll
+from exporter.releases.polling import SETTLED_S, Answered, Polled, Poller
 from exporter.releases.source import Source
 from exporter.sources.prometheus import Series
 from exporter.system import Context
@@ -43,29 +44,35 @@ def value(at, kind):
     return str(2 if kind == "increase" else 1000 + (at - START) // 5)
 
 
-async def polled(monkeypatch, *, rounds, since=None, away=(), query=POLLED.query, later=0, answers=None):
-    """What was asked for as (start, end), and what was taken."""
+async def polled(
+    monkeypatch, *, rounds, since=None, away=(), query=POLLED.query, later=0, answers=None, users=None, open_s=None
+):
+    """What was asked for as (start, end), and what was taken. answers: is given (whether there was one, until when)."""
     asked, taken = [], []
-    kind = "increase" if "increase" in query else "counter"
+    kind = "increase" if query and "increase" in query else "counter"
     clock = Clock(rounds)
     clock.now += later
 
     async def ask(_session, _url, wanted, _token):
         asked.append((wanted.start_s - START, wanted.end_s - START))
+        if wanted.query == users:
+            times = range(round(wanted.start_s), round(wanted.end_s) + 1, 10)
+            return [Series({"version": build}, [(at, str(at - START)) for at in times]) for build in "12"]
         if len(asked) in away:
             raise SourceError("away")
         steps = range(round(wanted.start_s), round(wanted.end_s) + 1, 10)
         return [Series({"version": "1", "code": "3"}, [(at, value(at, kind)) for at in steps])]
 
-    def answered(counts, to_s):
+    def answered(answer):
         if answers is not None:
-            answers.append((counts is not None, to_s))
-        if counts is not None:
-            taken.append(counts)
+            answers.append((answer is not None, answer.to_s if answer else None))
+        if answer is not None:
+            taken.append(answer if users else answer.counts)
 
     monkeypatch.setattr(polling, "ask_range", ask)
     with suppress(asyncio.CancelledError):
-        await poll(msgspec.structs.replace(POLLED, query=query), None, clock, since, answered)
+        wanted = msgspec.structs.replace(POLLED, query=query, exposure_query=users)
+        await Poller(wanted, None, clock, since).run(answered, lambda: open_s)
     return asked, taken
 
 
@@ -108,7 +115,19 @@ async def test_a_prometheus_that_is_away_is_reported(monkeypatch):
     answers = []
     await polled(monkeypatch, rounds=5, away={2, 3}, answers=answers)
     assert [answered for answered, _ in answers] == [True, False, False, True]
-    assert answers[1][1] == answers[0][1]
+
+
+@pytest.mark.parametrize("query", [POLLED.query, None])
+async def test_users_are_asked_for_since_the_oldest_bin_that_needs_them(monkeypatch, query):
+    users = "sum by (version) (rate(requests_total[10s]))"
+    asked, taken = await polled(monkeypatch, rounds=3, query=query, users=users, open_s=START - 25)
+    of_users = asked[::2] if query else asked
+    assert of_users == [(-20, 10), (-20, 20)]  # from the end of the step in which the bin begins
+    assert [answer.to_s - START for answer in taken] == [10, 20]
+    assert [len(answer.counts) for answer in taken] == [bool(query)] * 2
+    ratios = taken[-1].users.ratios(Pair("1", "2"), [START - 40, START - 30, START + 10, START + 20], 10, alone=True)
+    assert ratios.tolist()[2] == 1.0
+    assert [ratio == ratio for ratio in ratios.tolist()] == [False, False, True, False]  # noqa: PLR0124, nan
 
 
 UP = catalogue.QUERY_UP
@@ -119,7 +138,7 @@ def test_whether_a_prometheus_answered_last_is_exposed_once_it_was_asked(tmp_pat
     context = Context(tmp_path, SystemClock())
     live = Live(Source(source="app", prometheus=POLLED), context.web, context.checkpoint, context.clock)
     for to_s, counts in enumerate(answers):
-        live.take_answer(counts, START + to_s)
+        live.take_answer(None if counts is None else Answered(START + to_s, counts))
     assert {family.metric: dict(family.series) for family in live.families()}.get(UP) == (
         None if want is None else {("app",): want}
     )
@@ -130,6 +149,9 @@ def test_whether_a_prometheus_answered_last_is_exposed_once_it_was_asked(tmp_pat
     ("given", "message"),
     [
         ({"query": "irate(a[10s])"}, "irate"),
+        ({"query": None}, "nothing to ask: expected query, exposure_query or both"),
+        ({"query": None, "exposure_query": "sum by (version) (rate(a[10s]))", "every": 15}, "invalid every"),
+        ({"query": None, "exposure_query": "rate(a[10s]) / rate(b[20s])"}, "several lengths"),
         ({"every": 15}, "invalid every"),
         ({"url": "h"}, "invalid URL"),
     ],

@@ -2,7 +2,8 @@
 
 Shares are piecewise constant: a row holds from its time until the next row of the same build. Only their ratio counts,
 so they may be fractions, per cent or numbers of users, if both builds have them. A time before a build's first row is
-unknown, and what is unknown is not compared; nor are times at which one of the two has no users.
+unknown, as is one whose share is nan; what is unknown is not compared, nor are times at which one of the two has no
+users.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Floats
+from exporter.releases.parse import CLOCK_LIMIT_S
 from foundation.errors import ConfigError
 
 PER_CENT = 100.0
@@ -32,35 +34,51 @@ class Share(NamedTuple):
 
 
 class Shares(msgspec.Struct, frozen=True, eq=False):
-    """Each build's share as steps. times: of the steps, ascending; shares: from each on. (steps,) each, by build."""
+    """Each build's share as steps. times: of the steps, ascending; shares: from each on. (steps,) each, by build.
+
+    counted: the values are numbers of users, and those of one build say nothing about another's.
+    """
 
     steps: Mapping[str | None, tuple[Floats, Floats]]
+    counted: bool = False
 
     @classmethod
-    def of(cls, rows: Iterable[Share]) -> "Shares":
+    def of(cls, rows: Iterable[Share], *, counted: bool = False) -> "Shares":
         """Rows in any order; of two for the same build and time the later one holds."""
         found: dict[str | None, dict[int, float]] = {}
         for time_s, build, share in rows:
             found.setdefault(build, {})[time_s] = share
-        return cls({build: _arrays(sorted(at.items())) for build, at in found.items()})
+        return cls({build: _arrays(sorted(at.items())) for build, at in found.items()}, counted)
 
     @property
     def first_s(self) -> int:
         """The time of the first step of any build."""
         return int(min(times[0] for times, _ in self.steps.values()))
 
+    def check_times(self, record_s: int) -> None:
+        """Refuse shares by the time of day for records with dates, and the other way round. Raises SharesError.
+
+        record_s: the time of any record.
+        """
+        shares, records = ("times of day" if s < CLOCK_LIMIT_S else "dates" for s in (self.first_s, record_s))
+        if shares != records:
+            raise SharesError(f"the shares have {shares}, the records {records}: expected the same in both")
+
     def mean(self, build: str | None, starts: ArrayLike, bin_s: int) -> Floats:
         """A build's mean share in bins; nan where a part of the bin is unknown. (bins,)."""
         times, shares = self.steps[build]
         start = np.asarray(starts, np.float64)
-        area = np.concatenate([[0.0], np.cumsum(shares[:-1] * np.diff(times))])
+        known = np.isfinite(shares)
+        height = np.stack([np.where(known, shares, 0.0), known])
+        area = np.pad(np.cumsum(height[:, :-1] * np.diff(times), axis=1), [(0, 0), (1, 0)])
 
         def until(moment: Floats) -> Floats:
-            """User-seconds from the first row on."""
+            """User-seconds, and seconds that are known, from the first row on. (2, bins)."""
             place = np.maximum(np.searchsorted(times, moment, side="right") - 1, 0)
-            return np.asarray(area[place] + shares[place] * (moment - times[place]))
+            return np.asarray(area[:, place] + height[:, place] * (moment - times[place]))
 
-        return np.where(start >= times[0], (until(start + bin_s) - until(start)) / bin_s, np.nan)
+        users, seconds = until(start + bin_s) - until(start)
+        return np.where((start >= times[0]) & (seconds >= bin_s), users / bin_s, np.nan)
 
     def ratios(self, builds: Pair[str], starts: ArrayLike, bin_s: int, *, alone: bool) -> Floats:
         """Users of the candidate for one of the baseline, by bin; 0, inf or nan where the two cannot be compared.
@@ -72,7 +90,7 @@ class Shares(msgspec.Struct, frozen=True, eq=False):
         known = [build for build in (builds.baseline, candidate) if build in self.steps]
         if len(known) == 2:
             own, base = (self.mean(build, starts, bin_s) for build in (candidate, builds.baseline))
-        elif known and alone:
+        elif known and alone and not self.counted:
             own = self._fraction(known[0], starts, bin_s)
             own, base = (own, 1 - own) if known[0] == candidate else (1 - own, own)
         else:

@@ -7,7 +7,7 @@ over the day: what both builds share cancels.
 """
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,20 +29,30 @@ class Ratios(NamedTuple):
     high: Floats
 
 
-def theta(ratio: float, exposure: float = 1.0) -> float:
+@overload
+def theta(ratio: float, exposure: float = 1.0) -> float: ...
+@overload
+def theta(ratio: float, exposure: float | Floats) -> float | Floats: ...
+def theta(ratio: float, exposure: float | Floats = 1.0) -> float | Floats:
     """The chance that an error is the candidate's, if its rate is `ratio` times the baseline's."""
     return exposure * ratio / (1 + exposure * ratio)
 
 
-def p_values(errors: Pair[ArrayLike], ratio: float = 1.0, exposure: float = 1.0) -> Floats:
-    """Exact one-sided P(X >= x | X + Y), for one look at the data; the binomial tail as an incomplete beta."""
+def p_values(errors: Pair[ArrayLike], ratio: float = 1.0, exposure: float | Floats = 1.0) -> Floats:
+    """Exact one-sided P(X >= x | X + Y), for one look at the data; the binomial tail as an incomplete beta.
+
+    exposure: one for all, or of each code.
+    """
     x, y = _x_and_y(errors)
     tail = betainc(np.maximum(x, 1), y + 1, theta(ratio, exposure))
     return np.where(x == 0, 1.0, tail)
 
 
-def rate_ratios(errors: Pair[ArrayLike], exposure: float = 1.0, level: float = 0.95) -> Ratios:
-    """Ratios with Clopper-Pearson intervals, carried over from the binomial share q by q / (1 - q)."""
+def rate_ratios(errors: Pair[ArrayLike], exposure: float | Floats = 1.0, level: float = 0.95) -> Ratios:
+    """Ratios with Clopper-Pearson intervals, carried over from the binomial share q by q / (1 - q).
+
+    exposure: one for all, or of each code.
+    """
     x, y = _x_and_y(errors)
     half = (1 - level) / 2
     low = np.where(x == 0, 0.0, betaincinv(np.maximum(x, 1), y + 1, half))

@@ -25,6 +25,7 @@ _LOGS = np.geomspace(0.01, 7.0, _POINTS)
 evidence is lost between two."""
 _MOST_LOG = 16.0  # beyond the ratio of any counts
 _HALVINGS = 50
+_CELLS = 1 << 20  # ratios, bins and codes that are worked on at once
 _NEAR = 0.01  # standard deviations: nearer to its mean the formula is 0/0, and the tail is taken there
 
 
@@ -64,16 +65,22 @@ class Mixture(NamedTuple):
         """After some bins, and the log evidence after each. came: (bins, codes) each; exposure: (bins,)."""
         if not len(exposure):
             return self, np.zeros((0, len(self.errors)))
+        at_once = max(1, _CELLS // (_POINTS * max(1, len(self.errors))))
+        mixture, logs = self, []
+        for start in range(0, len(exposure), at_once):
+            piece = slice(start, start + at_once)
+            mixture, found = mixture._step(Pair(*(side[piece] for side in came)), exposure[piece])
+            logs.append(found)
+        return mixture, np.concatenate(logs)
+
+    def _step(self, came: Pair[NDArray[np.int64]], exposure: Floats) -> tuple["Mixture", Floats]:
+        """As `step`, of bins that are few. (ratios, bins, codes) inside."""
         both = (came.candidate + came.baseline).astype(np.float64)
         errors = self.errors + came.candidate.cumsum(0)
-        logs = np.full(errors.shape, -np.inf)
-        spent = self.spent.copy()
-        for place, (log_ratio, weight) in enumerate(zip(_LOGS, _LOG_WEIGHTS, strict=True)):
-            cost = np.log1p(exposure * np.exp(log_ratio)) - np.log1p(exposure)
-            by_bin = self.spent[place] + (both * cost[:, None]).cumsum(0)
-            logs = np.logaddexp(logs, weight + log_ratio * errors - by_bin)
-            spent[place] = by_bin[-1]
-        return Mixture(errors[-1], spent), logs
+        cost = np.log1p(exposure * np.exp(_LOGS[:, None])) - np.log1p(exposure)
+        spent = self.spent[:, None] + (both * cost[:, :, None]).cumsum(1)
+        logs = np.logaddexp.reduce(_LOG_WEIGHTS[:, None, None] + _LOGS[:, None, None] * errors - spent)
+        return Mixture(errors[-1], spent[:, -1]), np.asarray(logs)
 
 
 class Strata(NamedTuple):
