@@ -25,7 +25,7 @@ from exporter.releases.ingest.http import Ingest
 from exporter.releases.ingest.tcp import LineServer
 from exporter.releases.kept import Kept
 from exporter.releases.metrics import families
-from exporter.releases.parse import LineSplitter, check_time, parse_line
+from exporter.releases.parse import CLOCK_LIMIT_S, LineSplitter, check_time, mixed, parse_line
 from exporter.releases.polling import Answered, Poller
 from exporter.releases.shares import read_shares
 from exporter.releases.source import Source, read_token
@@ -115,7 +115,7 @@ class Live:
         """Count lines; (taken, late)."""
         tally = self._tally
         with self._keeper.counting():
-            tally.add_lines(lines, self._horizon_s())
+            tally.add_lines(lines, self._horizon_s(), dated=self.stream.is_dated())
             counts, tally.counts = tally.counts, Counter()
             self.failed.update(tally.failed)
             tally.failed.clear()
@@ -214,7 +214,7 @@ class Live:
                 piece_taken, piece_late = self.take_lines(lines)
                 taken, late = taken + piece_taken, late + piece_late
                 if piece_taken + piece_late < len(lines) and len(told) < REFUSED_TOLD:
-                    told += refused(lines, numbers, self._horizon_s())
+                    told += refused(lines, numbers, self._horizon_s(), dated=self.stream.is_dated())
             if body.bad_count:
                 self.failed["json"] += body.bad_count
             refused_count = body.line_count - taken - late + body.bad_count
@@ -340,12 +340,15 @@ class Live:
         return families(self.name, self.stream, self)
 
 
-def refused(lines: list[bytes], numbers: Sequence[int], horizon_s: float) -> list[Refused]:
-    """The first of these lines that are refused; only looked for when there are some."""
+def refused(lines: list[bytes], numbers: Sequence[int], horizon_s: float, *, dated: bool) -> list[Refused]:
+    """The first of these lines that are refused; only looked for when there are some. dated: as of a `Tally`."""
     found: list[Refused] = []
     for number, line in zip(numbers, lines, strict=True):
         try:
-            check_time(parse_line(line).time_s, horizon_s)
+            time_s = parse_line(line).time_s
+            check_time(time_s, horizon_s)
+            if dated and time_s < CLOCK_LIMIT_S:
+                raise mixed(time_s)
         except BadRecord as exc:
             found.append(Refused(number, exc.reason, str(exc)))
             if len(found) == REFUSED_TOLD:

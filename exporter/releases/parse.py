@@ -62,6 +62,11 @@ def check_time(time_s: int, horizon_s: float) -> None:
         raise BadRecord("future", f"{time_s} lies too far ahead of this machine's clock")
 
 
+def mixed(time_s: int) -> BadRecord:
+    """Why a time of day, or what a clock in 1970 makes of one, is refused by a stream of dates."""
+    return BadRecord("mixed", f"{time_s} s is a time of day, or a clock in 1970: the records before have dates")
+
+
 def parse_code(text: str) -> str:
     """An error code; whole numbers without a plus and without `.0`, so that 3, +3 and 3.0 are one code.
 

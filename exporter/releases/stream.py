@@ -21,7 +21,7 @@ from exporter.releases.compare.presence import Presence
 from exporter.releases.compare.settings import Settings, make_detectors
 from exporter.releases.compare.silence import Listening
 from exporter.releases.compare.weighed import ROWS, weigh
-from exporter.releases.parse import DAY_S
+from exporter.releases.parse import CLOCK_LIMIT_S, DAY_S
 from exporter.releases.roster import Roster
 from exporter.releases.state import OTHER_BUILD, Limits, StreamState
 
@@ -127,6 +127,10 @@ class Stream:
         """Bins that are due and whose users are not known yet."""
         due, closed = self.state.due_s, self.state.closed_to_s
         return 0 if due is None or closed is None else (due - closed) // self.settings.bin_s - self.behind()
+
+    def is_dated(self) -> bool:
+        """Whether the records have dates; times of day count from the stream's midnight."""
+        return self.state.newest_s is not None and self.state.newest_s >= CLOCK_LIMIT_S
 
     def open_s(self) -> int | None:
         """Start of the oldest bin that is not closed; None before the first record."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from exporter.releases.parse import check_time, parse_line
+from exporter.releases.parse import CLOCK_LIMIT_S, check_time, mixed, parse_line
 from foundation.errors import BadRecord
 
 SET_ASIDE_KEPT = 20
@@ -39,16 +39,30 @@ class Tally:
         self._times: dict[bytes, int] = {}
         self._pairs: dict[bytes, tuple[str, str]] = {}
 
-    def add_lines(self, lines: Iterable[bytes], horizon_s: float = math.inf) -> None:
-        """Count lines without their ends; a bad one, or one past `horizon_s`, is counted by reason and set aside."""
+    def add_lines(self, lines: Iterable[bytes], horizon_s: float = math.inf, *, dated: bool | None = None) -> None:
+        """Count lines without their ends; a bad one, or one past `horizon_s`, is counted by reason and set aside.
+
+        dated: whether there were dates before, beside which times of day are refused; None: both are taken.
+        """
+        found: list[tuple[bytes, tuple[int, str, str], int]] = []
         for line, times in Counter(lines).items():
             try:
                 key = self._read(line)
                 check_time(key[0], horizon_s)
             except BadRecord as exc:
-                self.refuse(SetAside(line[:200].decode("utf-8", "replace"), exc.reason, str(exc)), times)
+                self._refuse_line(line, exc, times)
                 continue
-            self.counts[key] += times
+            found.append((line, key, times))
+        if dated is not None:
+            dated = dated or any(key[0] >= CLOCK_LIMIT_S for _, key, _ in found)
+        for line, key, times in found:
+            if dated and key[0] < CLOCK_LIMIT_S:
+                self._refuse_line(line, mixed(key[0]), times)
+            else:
+                self.counts[key] += times
+
+    def _refuse_line(self, line: bytes, why: BadRecord, times: int) -> None:
+        self.refuse(SetAside(line[:200].decode("utf-8", "replace"), why.reason, str(why)), times)
 
     def refuse(self, row: SetAside, times: int = 1) -> None:
         """Count a row that came so often and cannot be read."""
