@@ -89,7 +89,14 @@ class Pieces:
         puts = {f"{_SECOND}{second}": msgspec.msgpack.encode(state.open[second]) for second in touched}
         judged_to = (state.closed_to_s, state.baseline)
         if everything or judged_to != self._judged_to:
-            judged = Judged(stream.memory(), state.windows, state.alerts, state.listening, state.users, state.weighed)
+            judged = Judged(
+                detectors=stream.memory(),
+                windows=state.windows,
+                alerts=state.alerts,
+                listening=state.listening,
+                users=state.users,
+                weighed=state.weighed,
+            )
             puts[_JUDGED] = msgspec.msgpack.encode(judged)
         counts = msgspec.structs.replace(
             state, open={}, detectors={}, windows={}, alerts=[], listening={}, users={}, weighed={}
