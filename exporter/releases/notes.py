@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from exporter.releases.bulk.reading import Input
 from exporter.releases.caveats import Unsteady
 from exporter.releases.compare.alike import LEAST_CODES, LEAST_ERRORS, Alike
@@ -24,7 +26,7 @@ def notes(report: Report, *, worse: set[Key], alike: set[str]) -> Iterator[str]:
     """All of them. worse: codes whose alarm counts. alike: builds with alarms that a common rise explains."""
     analysis = report.analysis
     yield from aside(report.given)
-    yield from _order(analysis)
+    yield from _order(report)
     yield from _storms(analysis)
     for build in sorted(alike):
         yield from _rise(build, analysis.alike[build])
@@ -66,11 +68,20 @@ def remarks(given: Input) -> Iterator[str]:
         )
 
 
-def _order(analysis: Analysis) -> Iterator[str]:
-    if analysis.unordered:
+def _order(report: Report) -> Iterator[str]:
+    if not report.analysis.unordered:
+        return
+    table, baseline = report.given.table, report.analysis.baseline
+    first = table.second[np.unique(table.build, return_index=True)[1]] - table.second[0]
+    if (first < report.settings.bin_s).sum() > 1:
         yield (
-            f"The names of the builds are not versions: the baseline {analysis.baseline} is the one that was seen"
-            " first; --baseline names another."
+            f"The names of the builds have no order, and more than one was there from the start: whether {baseline} is"
+            " the older one is not known; --baseline names it."
+        )
+    else:
+        yield (
+            f"The names of the builds have no order: the baseline {baseline} is the one that was seen first; --baseline"
+            " names another."
         )
 
 

@@ -294,3 +294,23 @@ def test_words_for_evidence_and_q_go_with_their_values():
         "fewer than 1 in 20",
         "may well be chance",
     ]
+
+
+@pytest.mark.parametrize(
+    ("builds", "later", "baseline", "note"),
+    [
+        (("stable", "canary"), 0, "stable", "whether stable is the older one is not known; --baseline names it"),
+        (("9f86d08", "0b5bb9e"), 0, "9f86d08", "whether 9f86d08 is the older one is not known"),
+        (("stable", "canary"), 20, "stable", "the baseline stable is the one that was seen first"),
+        (("1.2", "1.10"), 0, "1.2", None),
+    ],
+)
+def test_builds_without_an_order_that_were_both_there_from_the_start_are_said_to_be(builds, later, baseline, note):
+    """Of those in one second the first line has the baseline, whatever the letters are."""
+    seconds = [(1 + later * (build == builds[1]) + n, build) for n in range(60) for build in builds]
+    ordered = sorted(seconds, key=lambda one: one[0])
+    tree = report("".join(f"0:00:{s:02}\t{build}\t3\n" for s, build in ordered if s < 60))
+    assert tree["baseline"] == baseline
+    found = [one for one in tree["verdict"]["notes"] if "order" in one]
+    assert (note is None) == (not found)
+    assert note is None or note in found[0]

@@ -18,7 +18,7 @@ LAYOUT = Layout(
     "errors",
     (
         Column("timestamp", ("time", "ts", "datetime", "date_time", "@timestamp", "date", "at", "occurred_at")),
-        Column("build_version", ("build", "version", "release", "app_version", "build_id")),
+        Column("build_version", ("build", "version", "release", "app_version", "build_id", "buildversion")),
         Column("error_code", ("code", "error", "errorcode", "error_id", "err")),
     ),
     order=("timestamp", "build_version", "error_code"),

@@ -223,11 +223,11 @@ class Reading:
 
 
 def _as_seen(builds: list[str], seconds: Ints) -> list[str]:
-    """The builds, that whose first record is earliest first. `seconds` (builds,): a time of each."""
+    """The builds as they were seen first, of one second by their lines. `seconds` (builds,): a time of each."""
     first_s: dict[str, int] = {}
     for build, second in zip(builds, seconds.tolist(), strict=True):
         first_s[build] = min(first_s.get(build, second), second)
-    return sorted(first_s, key=lambda build: (first_s[build], build))
+    return sorted(first_s, key=first_s.__getitem__)
 
 
 def _merged(keys: Ints, counts: Ints) -> tuple[Ints, Ints]:
