@@ -76,30 +76,40 @@ def simulate(rate, ratio, hours, *, start_bin=0, seed=1):
 
 
 def false_alarms(hours):
-    print(f"Equal builds, {hours} hours of one code, bins of {BIN_S} s.")
-    print("A code's hours with an alarm, and (for 33 such codes) the chance of any alarm in an hour:\n")
+    print(f"Builds are equal, {hours} hours of one code: the share of hours with an alarm, and of bins\n")
     names = [d.name for d in detectors()]
-    print(f"{'errors/s':>8} " + " ".join(f"{name:>24}" for name in names) + f" {'mean-threshold, bins':>21}")
+    print(f"| errors/s of a build | {names[0]} | its bins in alarm | {' | '.join(names[1:])} |")
+    print("|---" * (len(names) + 2) + "|")
     for rate in RATES:
         first, busy = simulate(rate, 1.0, hours)
-        shares = [float(np.mean(~np.isnan(first[name]))) for name in names]
-        cells = [f"{share:.2%} ({1 - (1 - share) ** CODES:.1%})" for share in shares]
-        print(f"{rate:>8} " + " ".join(f"{cell:>24}" for cell in cells) + f" {busy['mean-threshold']:>21.0%}")
+        shares = [per_cent(float(np.mean(~np.isnan(first[name])))) for name in names]
+        print(f"| {rate:g} | {shares[0]} | {per_cent(busy[names[0]])} | {' | '.join(shares[1:])} |")
 
 
-def detection(hours, start_bin, title):
-    print(f"\n{title}: median seconds to the alarm's bin end, - where less than half are found in time\n")
+def per_cent(share):
+    return f"{share:.2%}" if 0 < share < 0.01 else f"{share:.0%}" if share else "0"
+
+
+def detection(hours):
+    print(
+        f"\nThe candidate is worse, {hours} hours each: median seconds to the alarm, - where less than half are found\n"
+    )
     names = [d.name for d in detectors() if d.name != "mean-threshold"]
-    print(f"{'errors/s':>8} {'ratio':>6} " + " ".join(f"{name:>14}" for name in names))
+    print(f"| errors/s | ratio | from the start: {' | '.join(names)} | from 30 min on: {' | '.join(names)} |")
+    print("|---" * (2 * len(names) + 2) + "|")
     for rate in RATES:
         for ratio in RATIOS:
-            first, _ = simulate(rate, ratio, hours, start_bin=start_bin, seed=2)
             cells = []
-            for name in names:
-                delay = np.where(np.isnan(first[name]), np.inf, (first[name] + 1 - start_bin) * BIN_S)
-                middle = float(np.median(delay))
-                cells.append("-" if np.isinf(middle) else f"{middle:.0f} s")
-            print(f"{rate:>8} {ratio:>6} " + " ".join(f"{cell:>14}" for cell in cells))
+            for start_bin in (0, BINS // 2):
+                first, _ = simulate(rate, ratio, hours, start_bin=start_bin, seed=2)
+                cells += [delay(first[name], start_bin) for name in names]
+            print(f"| {rate:g} | {ratio:g} | {' | '.join(cells)} |", flush=True)
+
+
+def delay(first, start_bin):
+    """Median seconds from the change to the end of the bin of the alarm."""
+    middle = float(np.median(np.where(np.isnan(first), np.inf, (first + 1 - start_bin) * BIN_S)))
+    return "-" if np.isinf(middle) else f"{middle:.0f}"
 
 
 def write_file(path, rows, per_s):
@@ -197,8 +207,7 @@ def main():
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows in the files (%(default)s)")
     options = parser.parse_args()
     false_alarms(options.hours)
-    detection(max(100, options.hours // 10), 0, "Worse from the start")
-    detection(max(100, options.hours // 10), 180, "Worse from 30 minutes on")
+    detection(max(100, options.hours // 10))
     one_bin()
     files(options.rows)
 

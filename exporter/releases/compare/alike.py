@@ -19,7 +19,8 @@ STRETCHES = 500
 """Of an input at most: in each the users of both are taken to be the same."""
 LEAST_ERRORS = 10  # of both builds; a code with fewer says nothing about a factor
 LEAST_CODES = 3
-"""Codes with factors of their own look alike by chance, three in every fifth input (tests/bench/bench_rollouts.py)."""
+"""Three codes with factors of their own look alike by chance in every ninth input, two in every fourth: see
+tests/bench/bench_rollouts.py."""
 _MOST_APART = 1 / 3  # of the codes: those that remain outnumber the others by two to one, or nothing is common
 
 
