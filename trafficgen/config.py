@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from trafficgen.plan.arrivals import ArrivalMode
 from trafficgen.plan.mix import Fault, Shares
 from trafficgen.plan.plan import Phase
-from trafficgen.targets.target import TargetSet
+from trafficgen.targets.target_set import TargetSet
 
 OnBehind: TypeAlias = Literal["catchup", "drop"]
 

@@ -18,7 +18,7 @@ from trafficgen.scenario.scenario import Scenario, read_scenario
 from trafficgen.send.request import parse_url
 from trafficgen.targets.headers import read_headers
 from trafficgen.targets.read import read_targets
-from trafficgen.targets.target import TargetSet
+from trafficgen.targets.target_set import TargetSet
 
 MAX_SPEED = 1e6  # of a replay
 PREVIEW_S = 60.0  # of a plan without end

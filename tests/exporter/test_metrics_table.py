@@ -42,7 +42,7 @@ def run():
     """A run of trafficgen that has counted nothing."""
     return SimpleNamespace(
         seed=1,
-        meter=Meter(("/",)),
+        meter=Meter(("/",), sessions=("shop",)),
         phase_names=("phase 1",),
         phase=lambda: "phase 1",
         planned_rate=lambda: 0.0,

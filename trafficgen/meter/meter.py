@@ -25,6 +25,9 @@ DROP_REASONS = (
     "no_connection",  # none of --connections was free or made in time
     "no_descriptor",  # this process, or the machine, may open no more files
     "no_port",  # this machine had no free port for a connection
+    "session_capture",  # the rest of a session, one of whose answers lacked a value
+    "session_cut",  # the rest of a session that outlasted the plan
+    "session_step",  # the rest of a session, one of whose steps failed
     "stopped",  # due, but not yet sent when the run was stopped
 )
 NO_ANSWER_REASONS = (
@@ -38,6 +41,7 @@ NO_ANSWER_REASONS = (
 OWN_LIMITS = ("no_buffer", "no_descriptor", "no_port")  # drops that are the generator's own fault at once
 OWN_CAUSES = ("processor", "wakeups", *OWN_LIMITS)  # why the generator was the limit: see `blame`
 TARGET = "target"  # whose fault lateness is otherwise: it held every connection
+SESSION_OUTCOMES = ("started", "completed", "failed", "cut")
 KNOWN_CODES = (200, 404, 500)  # born at 0, so that the first one is seen as an increase
 MAX_ROWS = 7200
 SATURATED_SHARE = 0.01  # of the planned requests
@@ -100,6 +104,7 @@ class Meter:
         *,
         target_numbers: Sequence[int] | None = None,
         expected: Sequence[Codes | None] = (),
+        sessions: Sequence[str] = (),
     ) -> None:
         """`target_numbers`: of each kind of request; `expected`: by target, where it says which codes are right."""
         self.targets = _shown(targets)
@@ -113,6 +118,8 @@ class Meter:
         self.dropped = dict.fromkeys(DROP_REASONS, 0)
         self.no_answer = dict.fromkeys(NO_ANSWER_REASONS, 0)
         self.codes: list[dict[int, int]] = [dict.fromkeys(KNOWN_CODES, 0) for _ in targets]
+        self.sessions = {name: dict.fromkeys(SESSION_OUTCOMES, 0) for name in sessions}
+        self.session_failures: dict[str, int] = {}  # in words
         self.lateness = Histogram()
         self.from_plan = Histogram()  # of every planned request that has ended: answered, given up or dropped
         self.from_send = Histogram()  # of every sent request that has ended: answered or given up
@@ -156,6 +163,18 @@ class Meter:
         self.plan_ns.append(waited_ns)
         self.ended.append(number)
 
+    def skip(self, reason: str, number: int) -> None:
+        """Count a planned request that never became due: it has no time."""
+        self.planned += 1
+        self.dropped[reason] += 1
+        self.by_target.fail(number, reason)
+
+    def count_session(self, name: str, outcome: str, why: str = "") -> None:
+        """Count the start or the end of a session."""
+        self.sessions[name][outcome] += 1
+        if why:
+            self.session_failures[why] = self.session_failures.get(why, 0) + 1
+
     def give_up(self, reason: str, number: int) -> None:
         """Count a request that was sent and will not be answered; its times are noted with those of answers."""
         self.no_answer[reason] += 1
@@ -190,6 +209,9 @@ class Meter:
         _add(self.late_by, other.late_by)
         _add(self.dropped, other.dropped)
         _add(self.no_answer, other.no_answer)
+        _add(self.session_failures, other.session_failures)
+        for name, counts in other.sessions.items():
+            _add(self.sessions[name], counts)
         for mine, others in zip(self.codes, other.codes, strict=True):
             _add(mine, others)
         self.shares.merge(other.shares)

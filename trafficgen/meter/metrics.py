@@ -134,6 +134,13 @@ def _by_target(meter: Meter) -> Iterable[Metric]:
         for outcome, known in (("no_answer", NO_ANSWER_REASONS), ("dropped", DROP_REASONS)):
             failed.add_metric([target, outcome], sum(reasons.get(reason, 0) for reason in known))
         times.add_metric([target], int(meter.by_target.count[number]), meter.by_target.sum_ns[number] / 1e9)
+    sessions = CounterMetricFamily(
+        "trafficgen_sessions", "Sessions by what became of them; started has all.", labels=["session", "outcome"]
+    )
+    for name, counts in list(meter.sessions.items()):
+        for outcome, count in counts.items():
+            sessions.add_metric([name, outcome], count)
+    yield sessions
     yield unexpected
     yield failed
     yield times

@@ -21,6 +21,7 @@ class Catalogue:
     labels: tuple[str, ...] = ()  # what the metrics call them
     label_numbers: tuple[int, ...] = ()  # of each kind
     expected: tuple[Codes | None, ...] = ()  # of each label: the codes that its answers should have, if that is said
+    starts: tuple[tuple[str, int], ...] = ()  # names in the mix that start several: the kind of the first
     numbered: bool = False
 
 

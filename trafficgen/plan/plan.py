@@ -62,6 +62,10 @@ class Plan(Protocol):
         """Of each target: the codes that its answers should have, if that is said."""
 
     @property
+    def sessions(self) -> tuple[str, ...]:
+        """What the metrics call the sessions."""
+
+    @property
     def duration_s(self) -> float | None:
         """Seconds, or None for a plan without end."""
 
@@ -131,6 +135,11 @@ class CurvePlan:
         return (*self.catalogue.expected, *(None for _ in self._paths))
 
     @property
+    def sessions(self) -> tuple[str, ...]:
+        """The catalogue's."""
+        return tuple(name for name, _ in self.catalogue.starts)
+
+    @property
     def numbered(self) -> bool:
         """Whether the catalogue has kinds whose requests differ."""
         return self.catalogue.numbered
@@ -138,7 +147,7 @@ class CurvePlan:
     @property
     def _paths(self) -> tuple[str, ...]:
         mixes = [self.mix, *(p.mix for p in self.phases if p.mix), *(f.shares for f in self.faults)]
-        known = set(self.catalogue.kinds)
+        known = {*self.catalogue.kinds, *dict(self.catalogue.starts)}
         return tuple(dict.fromkeys(path for mix in mixes for path, _ in mix if path not in known))
 
     @property
@@ -177,7 +186,7 @@ class CurvePlan:
     def _cells(
         self, rng: np.random.Generator, pattern_rng: np.random.Generator
     ) -> Iterator[tuple[Phase, Segment, Chooser]]:
-        numbers = {name: number for number, name in enumerate(self.requests)}
+        numbers = {name: number for number, name in enumerate(self.requests)} | dict(self.catalogue.starts)
         choosers: dict[Shares, Chooser] = {}
         for phase, round_start, start in self._turns():
             for cell in _cut(phase.segments(rng, pattern_rng), [edge - start for edge in self._fault_edges()]):

@@ -42,6 +42,11 @@ class ReplayPlan:
         return (None,) * len(self.targets)
 
     @property
+    def sessions(self) -> tuple[str, ...]:
+        """None: who sent the requests of a log is not looked at."""
+        return ()
+
+    @property
     def numbered(self) -> bool:
         """No: all GETs of one path are the same."""
         return False

@@ -64,6 +64,10 @@ def summary(report: Report) -> Iterable[tuple[str, str]]:
     yield "client errors", _of_answers(report.client_errors, ratios["http_4xx_ratio"])
     yield "no answer", _failed(report.no_answer, ratios["no_answer_ratio"])
     yield "dropped", _failed(report.dropped, ratios["dropped_ratio"])
+    for name, counts in report.sessions.items():
+        yield "sessions", f"{name}: {counted(counts)}"
+    for why, count in list(report.session_failures.items())[:MAX_ROWS]:
+        yield "failed", f"{count:,} x {why}"
     yield "latency from plan", _times(report.latency_from_plan_s)
     yield "latency from send", _times(report.latency_from_send_s)
     yield "send lateness", _times(report.send_lateness_s)

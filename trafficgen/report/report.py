@@ -47,6 +47,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     targets: dict[str, dict[str, int]]  # codes by target
     by_target: list[TargetReport]
     addresses: dict[str, dict[str, int]]  # of the target: requests `sent` and `failed_connects`
+    sessions: dict[str, dict[str, int]]  # by name: started, completed, failed, cut
+    session_failures: dict[str, int]  # in words
     ratios: dict[str, float | None]  # see `_ratios`
     seconds: float  # from the start to the last due request, or to the stop
     rate_per_s: float | None  # sent / seconds
@@ -102,6 +104,8 @@ def make_report(
         client_errors=meter.answers(400, 499),
         codes=_codes(codes),
         unexpected=sum(meter.unexpected()),
+        sessions=meter.sessions,
+        session_failures=meter.session_failures,
         by_target=[_target(meter, number) for number in range(len(meter.targets))],
         targets={target: _codes(by_code) for target, by_code in zip(meter.targets, meter.codes, strict=True)},
         addresses={

@@ -180,7 +180,7 @@ async def _start(job: Job) -> Process:
 
 def merged(plan: Plan, snapshots: Iterable[Snapshot]) -> Meter:
     """One meter with the counts of all."""
-    total = Meter(plan.targets, expected=plan.expected)
+    total = Meter(plan.targets, expected=plan.expected, sessions=plan.sessions)
     for snapshot in snapshots:
         total.merge(snapshot.meter)
     return total

@@ -1,16 +1,19 @@
 """What goes over the wire for each request of a plan: the same bytes, or rendered with the request's own values."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import count
 from typing import TypeVar, overload
 
 from trafficgen.config import LoadConfig
 from trafficgen.plan.plan import Plan
 from trafficgen.send.request import Url, encode
+from trafficgen.send.session_state import Live, Place, Render, States
 from trafficgen.targets.places import Encoder, in_body, in_header, in_path, whole_path
 from trafficgen.targets.read import content_type
 from trafficgen.targets.target import Target
-from trafficgen.targets.template import Cell, Template
+from trafficgen.targets.target_set import TargetSet
+from trafficgen.targets.template import Captured, Cell, Template
 from trafficgen.targets.values import Maker, Tables, base_of, maker
 
 T = TypeVar("T")
@@ -56,28 +59,43 @@ class Rendered(Sequence[bytes]):
         return made if isinstance(made, bytes) else made(request)
 
 
-def make_requests(config: LoadConfig, plan: Plan, url: Url) -> Sequence[bytes]:
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """All that a worker sends. `places`, `renders`: of the kinds that are steps of sessions, whose states they take."""
+
+    by_number: Sequence[bytes]
+    methods: list[str]  # of each kind
+    states: States
+    places: dict[int, Place]
+    renders: dict[int, Render]
+
+
+def make_requests(config: LoadConfig, plan: Plan, url: Url) -> Requests:
     """Every request of the plan. Raises ConfigError for a path or header that can't be sent."""
-    known = {target.name: target for target in config.targets.targets} if config.targets else {}
-    tables: Tables = config.targets.tables if config.targets else {}
-    renderer = _Renderer(config, url, base_of(plan.seed), tables)
-    kinds = [renderer.kind(known[name]) if name in known else renderer.plain(name) for name in plan.requests]
-    if plan.numbered:
-        return Rendered(kinds)
-    return [kind for kind in kinds if isinstance(kind, bytes)]
-
-
-def methods(config: LoadConfig, plan: Plan) -> list[str]:
-    """The method of each kind of request."""
-    known = {target.name: target.method for target in config.targets.targets} if config.targets else {}
-    return [known.get(name, config.method) for name in plan.requests]
+    targets, states = config.targets or TargetSet(), States()
+    known = {target.name: target for target, _ in targets.kinds()}
+    renderer = _Renderer(config, url, base_of(plan.seed), targets.tables, states)
+    steps = {step.target.name: (session, at) for session in targets.sessions for at, step in enumerate(session.steps)}
+    kinds: list[bytes | Callable[[int], bytes]] = []
+    places: dict[int, Place] = {}
+    renders: dict[int, Render] = {}
+    for number, name in enumerate(plan.requests):
+        if name in steps:
+            places[number] = Place(*steps[name], name)
+            renders[number] = renderer.step(known[name])
+            kinds.append(lambda start: states.live[start].request)
+        else:
+            kinds.append(renderer.kind(known[name]) if name in known else renderer.plain(name))
+    by_number = Rendered(kinds) if plan.numbered else [kind for kind in kinds if isinstance(kind, bytes)]
+    methods = [known[name].method if name in known else config.method for name in plan.requests]
+    return Requests(by_number, methods, states, places, renders)
 
 
 class _Renderer:
     """Targets to bytes, or to what renders them."""
 
-    def __init__(self, config: LoadConfig, url: Url, base: int, tables: Tables) -> None:
-        self._config, self._url, self._base, self._tables = config, url, base, tables
+    def __init__(self, config: LoadConfig, url: Url, base: int, tables: Tables, states: States) -> None:
+        self._config, self._url, self._base, self._tables, self._states = config, url, base, tables, states
         self._places: Iterator[int] = count(1)  # of all fields, in the order of the file
 
     def plain(self, path: str) -> bytes:
@@ -94,6 +112,14 @@ class _Renderer:
 
     def kind(self, target: Target) -> bytes | Callable[[int], bytes]:
         """The request of a target, under the headers of the flags."""
+        render = self._renders(target)
+        return render(0, None) if target.fixed else lambda number: render(number, None)
+
+    def step(self, target: Target) -> Render:
+        """The request of a step, with the cookies and values of its session."""
+        return self._renders(target)
+
+    def _renders(self, target: Target) -> Callable[[int, Live | None], bytes]:
         own = {name.lower() for name, _ in target.headers}
         common = {name: value for name, value in self._config.headers.items() if name.lower() not in own}
         first: Encoder = whole_path if target.path and isinstance(target.path[0], Cell) else in_path
@@ -102,11 +128,14 @@ class _Renderer:
         body: Callable[[int], bytes] = _same(target.body) if isinstance(target.body, bytes) else self._body(target)
         url, method, keepalive = self._url, target.method, self._config.keepalive
 
-        def render(number: int) -> bytes:
-            values = common | {name: value(number) for name, value in headers}
-            return encode(url, path(number), method=method, headers=values, body=body(number), keepalive=keepalive)
+        def render(number: int, live: Live | None) -> bytes:
+            values, where = common | {name: value(number) for name, value in headers}, path(number)
+            if live is not None:
+                live.path = where
+                _add_cookies(values, live.cookie_header())
+            return encode(url, where, method=method, headers=values, body=body(number), keepalive=keepalive)
 
-        return render(0) if target.fixed else render
+        return render
 
     def _body(self, target: Target) -> Callable[[int], bytes]:
         assert isinstance(target.body, tuple)
@@ -123,8 +152,19 @@ class _Renderer:
     def _part(self, part: object, encoder: Encoder) -> Maker:
         if isinstance(part, str):
             return lambda _number: part
+        states = self._states
+        if isinstance(part, Captured):
+            name = part.name
+            return lambda number: encoder(states.value(number, name))
         make = maker(part, base=self._base, place=next(self._places), tables=self._tables)  # type: ignore[arg-type]
         return lambda number: encoder(make(number))
+
+
+def _add_cookies(headers: dict[str, str], cookies: str) -> None:
+    """Beside those that the target itself gives."""
+    if cookies:
+        key = next((name for name in headers if name.lower() == "cookie"), "Cookie")
+        headers[key] = f"{headers[key]}; {cookies}" if key in headers else cookies
 
 
 def _same(content: bytes) -> Callable[[int], bytes]:

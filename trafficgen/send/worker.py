@@ -8,9 +8,11 @@ from trafficgen.plan.plan import Plan
 from trafficgen.send.engine import Engine, Pace
 from trafficgen.send.mixed import MixedPool
 from trafficgen.send.pool import BACKLOG_NS, Pool
-from trafficgen.send.rendered import make_requests, methods
+from trafficgen.send.rendered import make_requests
 from trafficgen.send.request import parse_url
+from trafficgen.send.sessions import FINISH_S, SessionPool
 from trafficgen.send.target import Target, wait_reachable
+from trafficgen.targets.values import base_of
 
 
 class Worker:
@@ -23,7 +25,9 @@ class Worker:
         url = parse_url(config.url)
         self._requests = make_requests(config, plan, url)
         self._limits = config.limits.divided(of)
-        self.meter = Meter(plan.targets, target_numbers=plan.target_numbers, expected=plan.expected)
+        self.meter = Meter(
+            plan.targets, target_numbers=plan.target_numbers, expected=plan.expected, sessions=plan.sessions
+        )
         self._target = Target(
             url,
             unix_socket=config.unix_socket,
@@ -46,7 +50,7 @@ class Worker:
             start_ns,
             None if duration_s is None else start_ns + round(duration_s * 1e9),
             self._config.on_behind,
-            drain_s=self._limits.timeout_s + BACKLOG_NS / 1e9 + 0.5,
+            drain_s=self._limits.timeout_s + BACKLOG_NS / 1e9 + 0.5 + (FINISH_S if self._requests.places else 0.0),
             share=1 / self._of,
         )
         self._pool = self._make_pool()
@@ -58,14 +62,18 @@ class Worker:
 
     def _make_pool(self) -> Pool:
         plan, config = self._plan, self._config
-        heads = [method == "HEAD" for method in methods(config, plan)]
+        requests = self._requests
+        heads = [method == "HEAD" for method in requests.methods]
         settings: dict[str, Any] = {
             "target_numbers": plan.target_numbers,
             "numbered": plan.numbered,
             "keepalive": config.keepalive,
             "head_only": all(heads),
         }
-        given = self._requests, self._target.dial, self._limits, self.meter
+        given = requests.by_number, self._target.dial, self._limits, self.meter
+        if requests.places:
+            steps: dict[str, Any] = {"states": requests.states, "places": requests.places, "renders": requests.renders}
+            return SessionPool(*given, heads=heads, base=base_of(plan.seed), **steps, **settings)
         return MixedPool(*given, heads=heads, **settings) if any(heads) and not all(heads) else Pool(*given, **settings)
 
     def stop(self) -> None:

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 
 from foundation.errors import ConfigError
 from foundation.terminal import printable
-from trafficgen.targets.described import BodyKind, Described, one_body
+from trafficgen.targets.described import BodyKind, Described, DescribedFile, one_body
 
 _HEADER = "header:"
 _BODIES: dict[BodyKind, str] = {"text": "body", "file": "body_file", "template": "body_template"}
 COLUMNS = ("path", "method", "name", "weight", "expect", *_BODIES.values())
 
 
-def parse_csv(text: str, name: str) -> list[Described]:
+def parse_csv(text: str, name: str) -> DescribedFile:
     """The targets of a file; an empty cell is the default. Raises ConfigError."""
     found = []
     columns: list[str] = []
@@ -34,7 +34,7 @@ def parse_csv(text: str, name: str) -> list[Described]:
             found.append(_described(row, f"{name}:{line}"))
         except ValueError as exc:
             raise ConfigError(f"{name}:{line}: {exc}") from exc
-    return found
+    return DescribedFile(found, [])
 
 
 def csv_rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:

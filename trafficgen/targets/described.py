@@ -26,6 +26,24 @@ class Described:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: BodyText | None = None
     expect: str | None = None  # codes
+    capture: Mapping[str, str] = field(default_factory=dict)  # of a step
+    think: str | None = None
+
+
+class DescribedSession(NamedTuple):
+    """A session as written."""
+
+    where: str
+    name: str | None
+    weight: float
+    steps: list[Described]
+
+
+class DescribedFile(NamedTuple):
+    """A file as written."""
+
+    targets: list[Described]
+    sessions: list[DescribedSession]
 
 
 def one_body(given: Mapping[BodyKind, str | None], names: Mapping[BodyKind, str]) -> BodyText | None:

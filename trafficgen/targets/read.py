@@ -15,14 +15,15 @@ from foundation.errors import ConfigError, in_words
 from foundation.regular import read_start
 from trafficgen.targets.csv_form import parse_csv
 from trafficgen.targets.data import read_columns
-from trafficgen.targets.described import BodyText, Described
+from trafficgen.targets.described import BodyText, Described, DescribedFile, DescribedSession
 from trafficgen.targets.headers import secret_text
 from trafficgen.targets.places import Encoder, in_body, in_header, in_path, whole_path
+from trafficgen.targets.session import Session, Step, read_captures, read_think
 from trafficgen.targets.target import (
     MAX_BODY_BYTES,
+    MAX_NAME,
     MAX_TARGETS,
     Target,
-    TargetSet,
     check_fields,
     check_headers,
     check_name,
@@ -31,12 +32,13 @@ from trafficgen.targets.target import (
     read_method,
     read_path,
 )
+from trafficgen.targets.target_set import TargetSet
 from trafficgen.targets.template import Cell, Secret, Template, joined, parse_template
 from trafficgen.targets.vegeta_form import parse_vegeta
 from trafficgen.targets.yaml_form import parse_yaml
 
 MAX_BODIES_BYTES = 256 << 20  # of one file of targets
-_FORMS: dict[str, Callable[[str, str], list[Described]]] = {".yml": parse_yaml, ".yaml": parse_yaml, ".csv": parse_csv}
+_FORMS: dict[str, Callable[[str, str], DescribedFile]] = {".yml": parse_yaml, ".yaml": parse_yaml, ".csv": parse_csv}
 
 
 def read_targets(path: Path, environment: Mapping[str, str]) -> TargetSet:
@@ -45,17 +47,20 @@ def read_targets(path: Path, environment: Mapping[str, str]) -> TargetSet:
         raise ConfigError(f"{path}: a recording of a browser: make targets of it with trafficgen import-har {path}")
     text = read_text(path, "is this a file of targets?")
     described = _FORMS.get(path.suffix.lower(), parse_vegeta)(text, str(path))
-    if not described:
+    count = len(described.targets) + sum(len(session.steps) for session in described.sessions)
+    if not count:
         raise ConfigError(f"{path}: no target in it; write at least one, for example GET /")
-    if len(described) > MAX_TARGETS:
-        raise ConfigError(
-            f"{path}: {len(described):,} targets; at most {MAX_TARGETS:,}; take paths from a CSV file of data"
-        )
+    if count > MAX_TARGETS:
+        raise ConfigError(f"{path}: {count:,} targets; at most {MAX_TARGETS:,}; take paths from a CSV file of data")
     reader = _Reader(path.parent, environment)
-    targets = _named([reader.target(one) for one in described])
-    if not any(target.weight for target in targets):
+    targets = _named([reader.target(one) for one in described.targets])
+    sessions = tuple(reader.session(one, number) for number, one in enumerate(described.sessions, 1))
+    found = TargetSet(targets=targets, sessions=sessions, origin=_one_origin(reader.origins))
+    if not any(one.weight for one in found.starts):
         raise ConfigError(f"{path}: no weight above 0")
-    return TargetSet(targets=targets, origin=_one_origin(reader.origins), tables=_read_tables(targets, path.parent))
+    _check_distinct([(target.name, target.where) for target, _ in found.kinds()])
+    _check_distinct([(one.name, one.where) for one in found.starts])
+    return replace(found, tables=_read_tables([target for target, _ in found.kinds()], path.parent))
 
 
 class _Reader:
@@ -66,7 +71,23 @@ class _Reader:
         self._bodies: dict[BodyText, bytes] = {}
         self.origins: dict[str, str] = {}
 
-    def target(self, one: Described) -> Target:
+    def session(self, written: DescribedSession, number: int) -> Session:
+        """A session, the fields of whose steps are known by then. Raises ConfigError."""
+        name = written.name or f"session {number}"
+        steps: list[Step] = []
+        for at, one in enumerate(written.steps, 1):
+            known = tuple(capture.name for step in steps for capture in step.captures)
+            target = self.target(one, known)
+            try:
+                check_name(name)
+                think, captures = read_think(one.think, first=at == 1), read_captures(one.capture)
+            except ValueError as exc:
+                raise ConfigError(f"{one.where}: {exc}") from exc
+            label = f"{name} {at}: {target.name}"[:MAX_NAME]
+            steps.append(Step(target=replace(target, name=label), captures=captures, think=think))
+        return Session(name=name, where=written.where, weight=written.weight, steps=tuple(steps))
+
+    def target(self, one: Described, captured: tuple[str, ...] = ()) -> Target:
         """The target itself. Raises ConfigError."""
         try:
             method = read_method(one.method)
@@ -84,7 +105,7 @@ class _Reader:
                 body=self._body(one.body, content_type(headers)) if one.body else b"",
                 expected=None if one.expect is None else read_codes(one.expect),
             )
-            check_fields(target)
+            check_fields(target, captured)
         except ValueError as exc:
             raise ConfigError(f"{one.where}: {exc}") from exc
         return target
@@ -153,11 +174,16 @@ def _named(targets: list[Target]) -> tuple[Target, ...]:
         seen[target.name] += 1
         count = seen[target.name]
         found.append(target if count == 1 else replace(target, name=f"{target.name}#{count}"))
-    names = Counter(target.name for target in found)
-    for target in found:
-        if names[target.name] > 1:
-            raise ConfigError(f"{target.where}: the name {target.name} is given twice")
     return tuple(found)
+
+
+def _check_distinct(names: Iterable[tuple[str, str]]) -> None:
+    """`names`: and where each is. Raises ConfigError."""
+    seen: set[str] = set()
+    for name, where in names:
+        if name in seen:
+            raise ConfigError(f"{where}: the name {name} is given twice")
+        seen.add(name)
 
 
 def _one_origin(origins: Mapping[str, str]) -> str | None:

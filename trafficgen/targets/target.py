@@ -1,16 +1,14 @@
 """A target as its file describes it, and a set of them with the data that their templates take. Pure."""
 
-import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from foundation.terminal import printable
-from trafficgen.plan.catalogue import Catalogue, Codes, Kind, make_catalogue
-from trafficgen.plan.mix import Shares, is_path
+from trafficgen.plan.catalogue import Codes
+from trafficgen.plan.mix import is_path
 from trafficgen.targets.template import Captured, Cell, Template, fields, is_fixed, parse_template, unknown
-from trafficgen.targets.values import Tables
 
 MAX_TARGETS = 10_000  # of one file; more paths come from a CSV file of data
 MAX_BODY_BYTES = 16 << 20
@@ -48,27 +46,6 @@ class Target:
     def cells(self) -> Iterator[Cell]:
         """The fields that come from files."""
         return (one for text in self.texts for one in fields(text) if isinstance(one, Cell))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetSet:
-    """All targets of a file, whose names are distinct."""
-
-    targets: tuple[Target, ...]
-    origin: str | None = None  # scheme://host:port where the file names one
-    tables: Tables = field(default_factory=dict)
-
-    def shares(self) -> Shares:
-        """The weights as shares of 1."""
-        total = math.fsum(target.weight for target in self.targets)
-        return tuple((target.name, target.weight / total) for target in self.targets)
-
-    def catalogue(self) -> Catalogue:
-        """The targets as a plan sees them."""
-        return make_catalogue(
-            [Kind(target.name, target.weight, target.expected) for target in self.targets],
-            numbered=not all(target.fixed for target in self.targets),
-        )
 
 
 def read_path(text: str) -> tuple[Template, str | None]:

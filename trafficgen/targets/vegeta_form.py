@@ -8,13 +8,13 @@ Content-Type: application/json
 import re
 
 from foundation.errors import ConfigError
-from trafficgen.targets.described import BodyText, Described
+from trafficgen.targets.described import BodyText, Described, DescribedFile
 
 _REQUEST = re.compile(r"[A-Z]+\s+\S")
 _EXPECTED = "expected METHOD URL, for example GET http://127.0.0.1:8080/"
 
 
-def parse_vegeta(text: str, name: str) -> list[Described]:
+def parse_vegeta(text: str, name: str) -> DescribedFile:
     """The targets of a file; each has the same weight. Raises ConfigError."""
     blocks: list[list[tuple[int, str]]] = []
     open_block = False
@@ -31,7 +31,7 @@ def parse_vegeta(text: str, name: str) -> list[Described]:
             open_block = True
         else:
             blocks[-1].append((number, line))
-    return [_described(block, name) for block in blocks]
+    return DescribedFile([_described(block, name) for block in blocks], [])
 
 
 def _described(block: list[tuple[int, str]], name: str) -> Described:

@@ -5,16 +5,25 @@ targets:
   - path: /users/{random 1 1000}
     weight: 5
     headers: {Authorization: "Bearer ${env:TOKEN}"}
+sessions:
+  - steps:
+      - path: /login
+        capture: {token: "json:$.token"}
+      - {path: "/cart?t={token}", think: 1s-5s}
 """
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from foundation.errors import ConfigError
 from foundation.keys import ShapeError, convert
 from foundation.yamltree import Node, TreeError, read_tree
-from trafficgen.targets.described import BodyKind, Described, one_body
+from trafficgen.targets.described import BodyKind, Described, DescribedFile, DescribedSession, one_body
+from trafficgen.targets.session import MAX_STEPS
+
+T = TypeVar("T")
 
 BODY_KEYS: dict[BodyKind, str] = {
     "text": "body",
@@ -39,14 +48,30 @@ class TargetText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     expect: int | str | list[int | str] | None = None  # codes; without it, all but 5xx
 
 
+class StepText(TargetText, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One entry of `steps` that is a mapping."""
+
+    capture: dict[str, str] = msgspec.field(default_factory=dict)
+    think: str | None = None  # the pause before it: 2s, or 1s-5s
+
+
+class SessionText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One entry of `sessions`."""
+
+    steps: Annotated[list[str | StepText], msgspec.Meta(min_length=1, max_length=MAX_STEPS)]
+    name: str | None = None
+    weight: Annotated[float, msgspec.Meta(ge=0, le=1e12)] = 1.0
+
+
 class FileText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The file as written."""
 
-    targets: Annotated[list[str | TargetText], msgspec.Meta(min_length=1)]
+    targets: list[str | TargetText] = msgspec.field(default_factory=list)
+    sessions: list[SessionText] = msgspec.field(default_factory=list)
 
 
-def parse_yaml(text: str, name: str) -> list[Described]:
-    """The targets of a file. Raises ConfigError."""
+def parse_yaml(text: str, name: str) -> DescribedFile:
+    """The targets and sessions of a file. Raises ConfigError."""
     try:
         tree = read_tree(text)
         written: FileText = convert(tree, FileText)
@@ -54,19 +79,30 @@ def parse_yaml(text: str, name: str) -> list[Described]:
         raise ConfigError(f"{name}:{exc.line}: {exc}") from exc
     except ShapeError as exc:
         raise ConfigError(f"{name}:{exc.line}: {exc.path}: {exc}") from exc
-    lines = _lines(tree, "targets")
-    return [_described(target, f"{name}:{line}") for target, line in zip(written.targets, lines, strict=True)]
+    targets = [_described(one, f"{name}:{at.line}") for one, at in _placed(written.targets, tree, "targets")]
+    sessions = [
+        DescribedSession(
+            f"{name}:{node.line}",
+            one.name,
+            one.weight,
+            [_described(step, f"{name}:{at.line}") for step, at in _placed(one.steps, node, "steps")],
+        )
+        for one, node in _placed(written.sessions, tree, "sessions")
+    ]
+    return DescribedFile(targets, sessions)
 
 
-def _lines(tree: Node, key: str) -> list[int]:
-    """The line of each item of a list that is a value of the document."""
-    assert isinstance(tree.value, dict)
-    items = tree.value[key].value
-    assert isinstance(items, list)
-    return [item.line for item in items]
+def _placed(items: list[T], parent: Node, key: str) -> Iterator[tuple[T, Node]]:
+    """The items of a list, each with its node."""
+    if not items:
+        return
+    assert isinstance(parent.value, dict)
+    nodes = parent.value[key].value
+    assert isinstance(nodes, list)
+    yield from zip(items, nodes, strict=True)
 
 
-def _described(written: str | TargetText, where: str) -> Described:
+def _described(written: str | TargetText | StepText, where: str) -> Described:
     try:
         if isinstance(written, str):
             method, path = split_request(written)
@@ -74,8 +110,11 @@ def _described(written: str | TargetText, where: str) -> Described:
         body = one_body({kind: getattr(written, key) for kind, key in BODY_KEYS.items()}, BODY_KEYS)
     except ValueError as exc:
         raise ConfigError(f"{where}: {exc}") from exc
+    step = written if isinstance(written, StepText) else None
     return Described(
         where=where,
+        capture=step.capture if step else {},
+        think=step.think if step else None,
         path=written.path,
         method=written.method,
         name=written.name,
