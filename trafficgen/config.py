@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
+from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from trafficgen.plan.arrivals import ArrivalMode
@@ -36,6 +37,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How the host of the URL is reached, where that is not by its name alone. Files are PEM."""
+
+    cacert: Path | None = None  # authorities, instead of the system's
+    cert: Path | None = None  # of this client
+    key: Path | None = None  # of `cert`, if it does not hold it
+    sni: str | None = None  # the name that the server is asked for and must prove, instead of the URL's host
+    connect_to: tuple[str, int] | None = None  # host and port, instead of the URL's
+    addresses: tuple[str, ...] = ()  # of the URL's host, instead of looking it up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadConfig:
     """A run. Without `mix` every request goes to a target by its weight, or to the path of `url`."""
 
@@ -57,5 +70,6 @@ class LoadConfig:
     body: bytes = b""
     unix_socket: str | None = None
     insecure: bool = False  # accept any certificate
+    reach: Reach = Reach()
     allow_public: bool = False
     wait_s: float = 0.0  # how long to wait for a target that does not listen yet

@@ -124,6 +124,8 @@ output_options = _stack(
     ),
 )
 
+_PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
+
 target_options = _stack(
     click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."),
     click.option(
@@ -164,6 +166,16 @@ target_options = _stack(
     ),
     click.option("--unix-socket", help="Connect to this socket; the URL still gives host and path."),
     click.option("--insecure", is_flag=True, help="Accept any certificate."),
+    click.option("--cacert", type=_PEM, help="Authorities to trust, instead of the system's."),
+    click.option("--cert", type=_PEM, help="The certificate of this client."),
+    click.option("--key", type=_PEM, help="The key of --cert, where that file does not hold it."),
+    click.option("--sni", help="The name that the server is asked for and must prove, instead of the URL's host."),
+    click.option(
+        "--connect-to",
+        type=AddressType(free=False),
+        help="Connect to this HOST:PORT; the URL still gives the Host header and the name of the certificate.",
+    ),
+    click.option("--resolve", help="HOST:PORT:ADDRESS[,ADDRESS]: the addresses of the URL's host, as with curl."),
     click.option("--allow-public", is_flag=True, help="Allow a target with a public address: make sure it is yours."),
     click.option("--wait", default="0s", type=_WAIT, help="Wait so long for a target that does not listen yet."),
 )

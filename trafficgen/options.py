@@ -1,6 +1,8 @@
 """Flags to configuration. Everything that can be wrong with them is told here, before anything is sent."""
 
+import ipaddress
 import os
+import re
 import secrets
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 
 from foundation.errors import ConfigError
 from foundation.secret import shown_url
-from trafficgen.config import Limits, LoadConfig
+from trafficgen.config import Limits, LoadConfig, Reach
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
@@ -129,9 +131,47 @@ def target_settings(options: dict[str, Any]) -> dict[str, Any]:
         "body": _body(options["body"]),
         "unix_socket": options["unix_socket"],
         "insecure": options["insecure"],
+        "reach": reach(options),
         "allow_public": options["allow_public"],
         "wait_s": options["wait"],
     }
+
+
+def reach(options: dict[str, Any]) -> Reach:
+    """How the host of the URL is reached. Raises ConfigError for flags that do not go together."""
+    if options["key"] and not options["cert"]:
+        raise ConfigError("--key: without --cert; give the certificate that it belongs to")
+    for name in ("connect_to", "resolve"):
+        if options[name] and options["unix_socket"]:
+            raise ConfigError(f"--{name.replace('_', '-')}: with --unix-socket; remove one of them")
+    if options["connect_to"] and options["resolve"]:
+        raise ConfigError("--resolve: with --connect-to, whose host it is not about; remove one of them")
+    files = {name: options[name] for name in ("cacert", "cert", "key")}
+    return Reach(
+        **files, sni=options["sni"], connect_to=options["connect_to"], addresses=_resolved(options["resolve"], options)
+    )
+
+
+def _resolved(text: str | None, options: dict[str, Any]) -> tuple[str, ...]:
+    """The addresses of `--resolve HOST:PORT:ADDRESS,...`, which must be about the URL. Raises ConfigError."""
+    if text is None:
+        return ()
+    match = re.fullmatch(r"\[?([^\[\],]+?)\]?:(\d{1,5}):(.+)", text)
+    addresses = [one.strip().strip("[]") for one in match[3].split(",")] if match else []
+    if not match or not all(_is_address(one) for one in addresses):
+        raise ConfigError(f"--resolve: {text}: expected HOST:PORT:ADDRESS, for example site.example:443:127.0.0.1")
+    url = parse_url(options["url"]) if options.get("url") else None
+    if url and (url.host.lower(), url.port) != (match[1].lower(), int(match[2])):
+        raise ConfigError(f"--resolve: {match[1]}:{match[2]}: the URL has {url.host}:{url.port}")
+    return tuple(addresses)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def phase(options: dict[str, Any]) -> Phase:

@@ -9,9 +9,12 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from foundation.errors import ConfigError
+from foundation.secret import warn_if_others_read
+from trafficgen.config import Reach
 from trafficgen.meter.shares import Shares
 from trafficgen.send.addresses import Address, Addresses, Waiting, race
 from trafficgen.send.request import Url
@@ -27,6 +30,7 @@ OWN_LIMITS = {
 }
 """Failures of a connect that are limits of this process or machine, not the target's: as reasons for a drop."""
 
+BY_NAME = Reach()
 _RETRY_S = 0.25
 _RESOLVE_AGAIN_S = 30.0  # getaddrinfo tells no time to live; balancers move within a minute
 
@@ -41,32 +45,42 @@ class Target:
         unix_socket: str | None,
         insecure: bool,
         allow_public: bool,
+        reach: Reach = BY_NAME,
         shares: Shares | None = None,
     ) -> None:
-        """`shares` counts what each address gets."""
+        """`shares` counts what each address gets. Raises ConfigError for files of `reach` that can't be used."""
         self._url, self._unix_socket, self._allow_public = url, unix_socket, allow_public
-        self._context = tls_context(insecure=insecure) if url.tls else None
+        self._host, self._port = reach.connect_to or (url.host, url.port)
+        self._given = reach.addresses
+        for flag, given in (("cacert", reach.cacert), ("cert", reach.cert), ("sni", reach.sni)):
+            if given and not url.tls:
+                raise ConfigError(f"--{flag}: for https only, and the URL is http")
+        self._context = tls_context(insecure=insecure, reach=reach) if url.tls else None
+        self._name = (reach.sni or url.host) if self._context else None
         self._addresses, self._shares = Addresses(), shares or Shares()
         self._resolved_s = 0.0
 
     def __str__(self) -> str:
-        return self._unix_socket or self._url.authority
+        authority = self._url.authority
+        return self._unix_socket or (authority if self._host == self._url.host else f"{authority} at {self._host}")
 
     async def resolve(self) -> None:
         """Look the host up. Raises ConfigError for an unknown host, or for one that is public and not allowed."""
         if self._unix_socket is not None:
             return
-        url = self._url
+        look_up = asyncio.get_running_loop().getaddrinfo
         try:
-            infos = await asyncio.get_running_loop().getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
+            hosts = self._given or (self._host,)
+            found = [await look_up(host, self._port, type=socket.SOCK_STREAM) for host in hosts]
         except (OSError, UnicodeError) as exc:
             why = getattr(exc, "strerror", None) or exc
-            raise ConfigError(f"--url: no address for host {url.host!r}: {why}") from exc
+            raise ConfigError(f"--url: no address for host {self._host!r}: {why}") from exc
+        infos = [info for infos in found for info in infos]
         addresses = [Address(family, tuple(where)) for family, _, _, _, where in infos]
         public = [a.host for a in addresses if ipaddress.ip_address(a.host.partition("%")[0]).is_global]
         if public and not self._allow_public:
             raise ConfigError(
-                f"--url: {url.host} is {public[0]}, a public address; "
+                f"--url: {self._host} is {public[0]}, a public address; "
                 "load only what is yours, and then say --allow-public"
             )
         self._addresses.learn(addresses)
@@ -80,9 +94,8 @@ class Target:
         Raises OSError: of several failures the one that is the target's.
         """
         if self._unix_socket is not None:
-            name = self._url.host if self._context else None
             await asyncio.get_running_loop().create_unix_connection(
-                factory, self._unix_socket, ssl=self._context, server_hostname=name
+                factory, self._unix_socket, ssl=self._context, server_hostname=self._name
             )
             return
         if time.monotonic() > self._resolved_s + _RESOLVE_AGAIN_S:
@@ -99,9 +112,8 @@ class Target:
             raise
 
     async def _connect(self, address: Address, factory: Callable[[], P]) -> P:
-        name = self._url.host if self._context else None
         _, protocol = await asyncio.get_running_loop().create_connection(
-            factory, address.host, self._url.port, ssl=self._context, server_hostname=name
+            factory, address.host, self._port, ssl=self._context, server_hostname=self._name
         )
         return protocol
 
@@ -125,13 +137,40 @@ class Target:
             await self.resolve()
 
 
-def tls_context(*, insecure: bool) -> ssl.SSLContext:
-    """Certificates are checked against the system's authorities, unless `insecure`."""
-    context = ssl.create_default_context()
+def tls_context(*, insecure: bool, reach: Reach = BY_NAME) -> ssl.SSLContext:
+    """Certificates are checked against the system's authorities or those given, unless `insecure`.
+
+    Raises ConfigError for files that can't be used.
+    """
+    context = _trusting(reach.cacert)
+    if reach.cert:
+        own = reach.key or reach.cert
+        warn_if_others_read(own)
+        try:
+            context.load_cert_chain(reach.cert, reach.key, password=_no_password)
+        except (OSError, ValueError) as exc:
+            flags = f"--cert {reach.cert}" + (f" --key {reach.key}" if reach.key else "")
+            raise ConfigError(f"{flags}: not a certificate and its key in PEM: {_why(exc)}") from exc
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _trusting(authorities: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"--cacert: {authorities}: not certificates in PEM: {_why(exc)}") from exc
+
+
+def _no_password() -> str:
+    """Instead of asking on the terminal, once for each worker."""
+    raise ValueError("the key is encrypted; decrypt it first")
+
+
+def _why(exc: Exception) -> str:
+    return (getattr(exc, "reason", None) or getattr(exc, "strerror", None) or str(exc)).replace("_", " ").lower()
 
 
 async def wait_reachable(target: Target, *, timeout_s: float, wait_s: float) -> None:

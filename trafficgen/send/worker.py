@@ -32,6 +32,7 @@ class Worker:
             url,
             unix_socket=config.unix_socket,
             insecure=config.insecure,
+            reach=config.reach,
             allow_public=config.allow_public,
             shares=self.meter.shares,
         )
