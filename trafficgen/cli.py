@@ -121,6 +121,19 @@ def replay(context: click.Context, /, **options: Any) -> None:
     context.exit(run_replay(options))
 
 
+@cli.command("import-har")
+@click.argument("recording", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--origin", help="scheme://host[:port] whose requests are taken; that of the first request without.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), callback=checked(writable), help="Not stdout."
+)
+def import_har(recording: Path, origin: str | None, output: Path | None) -> None:
+    """Make a file for --targets of a browser's RECORDING (HAR): the requests to one host, without secrets."""
+    from trafficgen.command import save_har
+
+    save_har(recording, origin, output)
+
+
 def main() -> None:
     """Console script: every error the user can act on is one line on stderr."""
     run_command("trafficgen", cli)

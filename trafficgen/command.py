@@ -11,9 +11,11 @@ from typing import Any, Self, TypeAlias
 
 from msgspec import structs
 
-from foundation.errors import ConfigError, StoreError, TidewatchError
+from foundation.errors import ConfigError, StoreError, TidewatchError, in_words
 from foundation.grammar import Address
 from foundation.output import replacing
+from foundation.regular import read_start
+from foundation.terminal import echo
 from foundation.web import WebPolicy
 from trafficgen.config import LoadConfig, MetricsAt
 from trafficgen.live_line import LiveLine
@@ -27,11 +29,13 @@ from trafficgen.run import Run, make_run
 from trafficgen.scenario.drive import Drive
 from trafficgen.scenario.scenario import Scenario
 from trafficgen.send.loops import run_loop
+from trafficgen.targets.har import import_har
 
 EXIT_SATURATED = 3
 EXIT_EXPECTATION = 4
 EXIT_ABORTED = 130
 _LINGER_SCRAPES = 2
+MAX_HAR_BYTES = 256 << 20  # of a browser's recording
 _SPARE_FILES = 32  # beside connections to the target: the loop, the metrics and who scrapes them, the standard streams
 _FILES_OF_A_WORKER = 3  # its pipes, in the process that started it
 
@@ -54,6 +58,24 @@ def run_replay(options: dict[str, Any]) -> int:
         return structs.replace(await run.execute(line.update), replayed=words)
 
     return run_loop(_execute(run, run.stop, execute, options))
+
+
+def save_har(recording: Path, origin: str | None, output: Path | None) -> None:
+    """Write the targets of a HAR, and on stderr what was left out. Raises ConfigError or StoreError."""
+    try:
+        content = read_start(recording, MAX_HAR_BYTES + 1)
+    except OSError as exc:
+        raise ConfigError(f"{recording}: {in_words(exc)}") from exc
+    if len(content) > MAX_HAR_BYTES:
+        raise ConfigError(f"{recording}: larger than {MAX_HAR_BYTES >> 20} MiB")
+    imported = import_har(content, str(recording), origin)
+    if output is None:
+        sys.stdout.write(imported.text)
+    else:
+        with replacing(output) as out:
+            out.write(imported.text.encode())
+    for words in imported.left_out:
+        echo(f"left out: {words}", err=True)
 
 
 def run_scenario(scenario: Scenario, options: dict[str, Any]) -> int:

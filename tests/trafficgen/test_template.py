@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trafficgen.targets.template import Captured, Cell, Random, Secret, Seq, Uuid, parse_template
+from trafficgen.targets.template import Captured, Cell, Random, Secret, Seq, Uuid, escaped, parse_template
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,12 @@ _TEXT = st.text(st.characters(exclude_characters="{}"))
 def test_json_is_text_as_it_stands(value):
     text = json.dumps(value)
     assert "".join(parse_template(text)) == text
+
+
+@given(st.lists(st.sampled_from(["{", "}", "{{", "}}", "$", "uuid", "env:A", "random 1 2", " ", '"', "\n", "x"])))
+def test_any_text_can_be_escaped(words):
+    text = "".join(words)
+    assert "".join(parse_template(escaped(text))) == text
 
 
 @pytest.mark.parametrize(

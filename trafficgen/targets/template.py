@@ -118,6 +118,11 @@ def _field(text: str) -> Field:
     raise ValueError(unknown(text))
 
 
+def escaped(text: str) -> str:
+    """The template that makes this text."""
+    return _FIELD.sub(lambda match: f"{'$' * match[0].startswith('$')}{{{match[0].removeprefix('$')}}}", text)
+
+
 def unknown(text: str, names: tuple[str, ...] = ()) -> str:
     """What is said of a field that does not exist. `names`: values captured before."""
     known = ["uuid", "seq", "random", "csv", *names]
