@@ -35,6 +35,11 @@ def test_random_numbers_are_uniform_and_reach_both_ends():
     assert chisquare(counts).pvalue > 0.001
 
 
+def test_the_stream_of_values_is_none_of_the_plans():
+    others = [int(one.generate_state(1, np.uint64)[0]) for one in np.random.SeedSequence(5).spawn(4)]
+    assert base_of(5) not in others
+
+
 def test_places_and_neighbouring_requests_are_independent():
     bits = np.array([[draw(base_of(3), n, place) >> 60 for n in range(2000)] for place in (1, 2)])
     for pair in (bits, np.array([bits[0][:-1], bits[0][1:]])):

@@ -19,8 +19,8 @@ Tables: TypeAlias = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
 def base_of(seed: int) -> int:
-    """Where the draws of a run begin: the fourth stream of its seed, beside those of rate, arrivals and mix."""
-    return int(np.random.SeedSequence(seed).spawn(4)[3].generate_state(1, np.uint64)[0])
+    """Where the draws of a run begin: the fifth stream of its seed, beside those of the plan."""
+    return int(np.random.SeedSequence(seed).spawn(5)[4].generate_state(1, np.uint64)[0])
 
 
 def mixed(number: int) -> int:
