@@ -12,6 +12,7 @@ from trafficgen.plan.plan import Phase
 from trafficgen.report.render_text import render_text
 from trafficgen.run import make_run, run_load
 from trafficgen.send import sessions as sessions_module
+from trafficgen.send.session_state import Live
 from trafficgen.send.sessions import SessionPool
 from trafficgen.targets.read import read_targets
 
@@ -116,6 +117,11 @@ async def test_cookies_are_kept_in_their_own_session(site, tmp_path):
     for head in last_ones:
         number = head.split()[1].removeprefix("/last/n")
         assert f"\r\nCookie: sid=s{number}\r\n" in head
+
+
+def test_cookies_go_with_the_paths_below_their_own_the_longest_first():
+    live = Live(path="/a/b?x=/c", cookies={("all", "/"): "1", ("deep", "/a/b"): "2", ("other", "/c"): "3"})
+    assert live.cookie_header() == "deep=2; all=1"
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,11 @@ def test_request_n_is_the_same_however_many_workers_send_the_plan(folder, worker
     assert sent(targets, seed=2) != sent(targets)
 
 
+def test_requests_are_numbered_through_the_whole_plan(folder):
+    requests = sent(read(folder, "targets: ['/{seq}', 'POST /{seq}']"), duration_s=4.0)
+    assert [int(r.split()[1][1:]) for r in requests] == list(range(1, 201))
+
+
 def test_weights_are_kept(folder):
     requests = sent(
         read(folder, "targets: [{path: /a, weight: 3}, {path: /b}, {path: /never, weight: 0}]"), duration_s=40
@@ -352,10 +357,10 @@ async def test_a_target_that_is_never_answered_is_told_apart(site, folder):
 
     site.script["/gone"] = hang_up
     phases = (Phase(pattern=parse_patterns((), 2000.0), duration_s=0.05),)
-    targets = read(folder, "targets: [/gone, /]")
+    targets = read(folder, "targets: [/, /gone]")
     run = make_run(LoadConfig(url=site.url, phases=phases, targets=targets, seed=7))
     report = await run.execute()
-    gone, fine = report.by_target
+    fine, gone = report.by_target
     assert (gone.requests, gone.no_answer, gone.answered) == (site.requests["/gone"], site.requests["/gone"], 0)
     assert (fine.requests, fine.no_answer) == (site.requests["/"], 0)
     samples = {(s.name, *s.labels.values()): s.value for f in RunCollector(run).collect() for s in f.samples}
