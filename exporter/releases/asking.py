@@ -7,8 +7,9 @@ from exporter.releases import counters
 from exporter.releases.bulk.reading import Input, Reading
 from exporter.releases.compare.exposure import Shares
 from exporter.releases.counters import Counting, Labels, Query
+from exporter.sources import prometheus
 from exporter.sources.http import new_session
-from exporter.sources.prometheus import Asked, Series, ask_range
+from exporter.sources.prometheus import Asked, Series
 from foundation.errors import NothingJudgedError, SourceError
 from foundation.secret import shown_url
 
@@ -25,7 +26,7 @@ class Server(NamedTuple):
 
         async def run() -> list[Series]:
             async with new_session() as session:
-                return await ask_range(session, self.url, asked, self.token)
+                return await prometheus.ask_range(session, prometheus.Server(self.url, self.token), asked)
 
         return asyncio.run(run())
 

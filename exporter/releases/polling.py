@@ -12,7 +12,7 @@ from exporter.releases.compare.exposure import Shares
 from exporter.releases.counters import Counting, Labels, Query, parse_query, parse_users, shares, to_ask
 from exporter.sources.address import check_url
 from exporter.sources.http import new_session
-from exporter.sources.prometheus import ask_range
+from exporter.sources.prometheus import Server, ask_range
 from foundation.clock import Clock
 from foundation.errors import ConfigError, SourceError
 from foundation.keys import duration
@@ -70,7 +70,8 @@ class Poller:
 
     def __init__(self, polled: Polled, token: str | None, clock: Clock, since_s: float | None) -> None:
         """since_s: the end of what an earlier run was answered."""
-        self._polled, self._token, self._clock = polled, token, clock
+        self._polled, self._clock = polled, clock
+        self._server = Server(polled.url, token)
         self._step_s = polled.step_s
         self._query = parse_query(polled.query) if polled.query is not None else None
         labels = Labels(polled.version_label, polled.code_label)
@@ -102,10 +103,10 @@ class Poller:
         if polled.exposure_query is not None:
             since_s = self._whole(max(min(start_s, open_s if open_s is not None else start_s), end_s - MOST_USERS_S))
             asked = to_ask(Query(polled.exposure_query, "users", self._step_s), since_s, end_s)
-            users = shares(await ask_range(session, polled.url, asked, self._token), polled.version_label, self._step_s)
+            users = shares(await ask_range(session, self._server, asked), polled.version_label, self._step_s)
         if self._query is None or self._counting is None:
             return Answered(end_s, {}, users)
-        found = await ask_range(session, polled.url, to_ask(self._query, start_s, end_s), self._token)
+        found = await ask_range(session, self._server, to_ask(self._query, start_s, end_s))
         return Answered(end_s, self._counting.add(found, start_s), users)
 
     def _whole(self, time_s: float) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -102,13 +103,17 @@ async def fetch(
     except TimeoutError as exc:
         raise SourceError(f"no whole answer within {timeout_s:.3g} s") from exc
     except (aiohttp.ClientError, OSError, ValueError) as exc:  # ValueError: what aiohttp makes of some broken answers
-        raise SourceError(_in_words(exc)) from exc
+        raise SourceError(trouble(exc)) from exc
 
 
-def _in_words(exc: Exception) -> str:
-    if isinstance(exc, aiohttp.ClientConnectorError):
-        return in_words(exc.os_error)
-    return " ".join(str(exc).split()) or type(exc).__name__
+def trouble(exc: Exception) -> str:
+    """What went wrong with a request, in words without the address."""
+    cause = exc.os_error if isinstance(exc, aiohttp.ClientConnectorError) else exc
+    if isinstance(cause, ssl.SSLCertVerificationError):  # its number is no system's, and would be read as one
+        return f"the certificate is not trusted: {cause.verify_message}"
+    if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError):
+        return in_words(cause)
+    return " ".join(str(cause).split()) or type(exc).__name__
 
 
 async def read_bounded(stream: aiohttp.StreamReader, max_bytes: int) -> bytes | None:

@@ -149,7 +149,8 @@ def _of_prometheus(url: str | None, *, token_file: Path | None, **asked: Any) ->
         raise click.UsageError(
             f"--from-prometheus needs {' and '.join(missing)}, {example}", click.get_current_context()
         )
+    from exporter.sources.prometheus import Server
     from exporter.stores.imports.prometheus import PrometheusPolls
 
     token = None if token_file is None else read_secret(token_file)
-    return PrometheusPolls(url, **{**asked, "end": asked["end"] or datetime.now(UTC)}, token=token)
+    return PrometheusPolls(Server(url, token), **{**asked, "end": asked["end"] or datetime.now(UTC)})

@@ -3,12 +3,16 @@
 import asyncio
 import csv
 import io
+import json
 import shutil
 import sqlite3
+import threading
 import time
 from collections import deque
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import ClassVar
+from urllib.parse import parse_qs
 
 import pytest
 from rotated import Site
@@ -92,6 +96,41 @@ def stores_worlds(tmp_path_factory):
     yield make
     for world in made:
         world.database.close()
+
+
+# A Prometheus.
+
+
+@pytest.fixture
+def prometheus_api():
+    """A server of `/api/v1/query_range`: its URL, its answers, and what was asked as (path, form, authorization).
+
+    Answers are (status, body), the last one again and again; or a function of the form that makes one.
+    """
+    answers, asked = [], []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            asked.append((self.path, {name: value[0] for name, value in form.items()}, self.headers["Authorization"]))
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
+            status, body = answer(asked[-1][1]) if callable(answer) else answer
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", answers, asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 # A disk in trouble, and a clock in a hurry.

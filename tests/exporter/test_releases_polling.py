@@ -53,7 +53,7 @@ async def polled(
     clock = Clock(rounds)
     clock.now += later
 
-    async def ask(_session, _url, wanted, _token):
+    async def ask(_session, _server, wanted):
         asked.append((wanted.start_s - START, wanted.end_s - START))
         if wanted.query == users:
             times = range(round(wanted.start_s), round(wanted.end_s) + 1, 10)

@@ -5,10 +5,9 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import requests
 
+from exporter.sources.prometheus import Server
 from exporter.stores.imports import as_input
-from exporter.stores.imports import prometheus as module
 from exporter.stores.imports.kuma import KumaPolls
 from exporter.stores.imports.prometheus import PrometheusPolls
 from exporter.stores.load import load
@@ -123,120 +122,48 @@ def test_another_sqlite_database_is_refused(tmp_path):
 START = datetime(2026, 10, 1, tzinfo=UTC)
 
 
-class Answers:
-    """What a Prometheus would answer, in the place of requests' session: `series` by store, a value a step."""
-
-    def __init__(self, answer):
-        self.answer, self.asked, self.headers = answer, [], {}
-
-    def __call__(self):
-        return self
-
-    def post(self, url, *, data, **_):
-        self.asked.append((url, data))
-        found = self.answer(data)
-        status, body = found if isinstance(found, tuple) else (200, found)
-        self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.status_code = status
-        return self
-
-    def iter_content(self, _):
-        return iter([self.body])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
-
-    def close(self):
-        pass
-
-
-def success(*series, **more):
+def success(*series):
     result = [{"metric": metric, "values": values} for metric, values in series]
-    return {"status": "success", "data": {"resultType": "matrix", "result": result}} | more
+    return 200, {"status": "success", "data": {"resultType": "matrix", "result": result}}
 
 
-@pytest.fixture
-def answering(monkeypatch):
-    def begin(answer):
-        answers = Answers(answer)
-        monkeypatch.setattr(requests, "Session", answers)
-        return answers
-
-    return begin
+def polls(url, hours=1, step_s=600.0):
+    return PrometheusPolls(Server(url, "secret"), "probe_success", START, START + timedelta(hours=hours), step_s)
 
 
-def polls(hours=1, **more):
-    given = {"url": "http://user:pw@prom/base/", "query": "probe_success", "start": START, "step_s": 600.0}
-    return PrometheusPolls(**given | {"end": START + timedelta(hours=hours)} | more)
-
-
-def every_step(data):
-    start, end, step = (float(data[name]) for name in ("start", "end", "step"))
-    values = [[start + n * step, "1"] for n in range(int((end - start) / step) + 1)]
-    return success(({"instance": "a"}, values), ({"instance": "b"}, values[:1]))
-
-
-def test_each_value_is_a_poll_and_each_step_is_asked_for_once(answering, monkeypatch):
-    answers = answering(every_step)
-    found = list(polls(token="secret").read())
-    want = [f"2026-10-01 00:{minute}0:00.000000" for minute in range(6)]
-    assert [poll.timestamp_utc for poll in found if poll.store_id == "a"] == want
-    assert answers.asked[0][0] == "http://user:pw@prom/base/api/v1/query_range"
-    assert answers.headers["Authorization"] == "Bearer secret"
-    monkeypatch.setattr(module, "MAX_STEPS", 4)
-    assert [poll for poll in polls().read() if poll.store_id == "a"] == [poll for poll in found if poll.store_id == "a"]
-    assert len(answers.asked) == 3
-
-
-def test_an_answer_that_is_too_large_is_asked_for_in_halves(answering, monkeypatch):
-    answers = answering(every_step)
-    monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 260)
-    assert len([poll for poll in polls().read() if poll.store_id == "a"]) == 6
-    assert len(answers.asked) > 2
-    monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 10)
-    with pytest.raises(SourceError, match="for one step"):
-        list(polls().read())
-
-
-def test_values_that_are_neither_keep_their_text(answering):
-    answering(lambda _: success(({"instance": "a"}, [[0, "1"], [60.5, "0"], [120, "NaN"], [180, "0.5"]])))
-    assert [poll.status for poll in polls().read()] == ["active", "inactive", "unknown", "0.5"]
+def test_each_step_before_the_end_is_a_poll(prometheus_api):
+    url, answers, asked = prometheus_api
+    values = [[START.timestamp() + n, value] for n, value in ((0, "1"), (60.5, "0"), (120, "NaN"), (180, "0.5"))]
+    answers.append(success(({"instance": "a"}, values), ({"instance": "b"}, values[:1])))
+    found = list(polls(url).read())
+    assert [poll.status for poll in found if poll.store_id == "a"] == ["active", "inactive", "unknown", "0.5"]
+    assert found[1].timestamp_utc == "2026-10-01 00:01:00.500000"
+    (_, form, login) = asked[0]
+    start_s = START.timestamp()
+    assert (float(form["start"]), float(form["end"]), form["step"]) == (start_s, start_s + 3000, "600.000")
+    assert login == "Bearer secret"
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((400, {"status": "error", "error": "1:5: parse error"}), "answered 400: 1:5: parse error"),
-        ((401, b"<h1>who?</h1>"), "answered 401: <h1>who[?]"),
-        ((302, b""), "answered 302: no reason"),
-        (b"<html>", "not an answer of Prometheus"),
         (success(), "no series of 'probe_success' has a value"),
         (success(({"job": "x"}, [[0, "1"]])), "no label 'instance'; it has job"),
         (success(({"instance": "a"}, [[0, "1"]]), ({"instance": "a", "job": "y"}, [[0, "0"]])), "expected one each"),
-        (success(({"instance": "a"}, [[0, "1"]]), warnings=["partial response"]), "part of an answer: partial"),
     ],
 )
-def test_what_is_no_whole_answer_is_refused_without_the_password(answering, answer, words):
-    answering(lambda _: answer)
-    with pytest.raises(SourceError, match=words) as caught:
-        list(polls().read())
-    assert str(caught.value).startswith("http://prom/base/: ")
+def test_series_that_are_not_one_for_each_store_are_refused(prometheus_api, answer, words):
+    url, answers, _ = prometheus_api
+    answers.append(answer)
+    with pytest.raises(SourceError, match=f"^{url}/: .*{words}"):
+        list(polls(f"{url}/").read())
 
 
-def test_a_range_that_cannot_be_is_refused_before_anyone_is_asked(answering):
-    answers = answering(every_step)
-    for wrong in ({"hours": 0}, {"hours": 10**7, "step_s": 1.0}):
-        with pytest.raises(ConfigError):
-            list(polls(**wrong).read())
-    assert answers.asked == []
-
-
-def test_nobody_there_is_said_in_words():
-    with pytest.raises(SourceError, match=r"^http://127[.]0[.]0[.]1:1: Connection refused$"):
-        list(polls(url="http://127.0.0.1:1").read())
+def test_a_range_that_ends_before_it_begins_is_refused_before_anyone_is_asked(prometheus_api):
+    url, _, asked = prometheus_api
+    with pytest.raises(ConfigError):
+        list(polls(url, hours=0).read())
+    assert asked == []
 
 
 @pytest.mark.slow
