@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from foundation.errors import ConfigError
-from foundation.flags import AddressType, DurationType, web_options
+from foundation.flags import AddressType, DurationType, option_group, web_options
 from trafficgen.config import MetricsAt
 from trafficgen.report.thresholds import Threshold, parse_threshold
 from trafficgen.units import MAX_DURATION_S
@@ -46,16 +46,7 @@ def writable(path: Path) -> Path:
     return path
 
 
-def _stack(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decorate(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-plan_options = _stack(
+plan_options = option_group(
     click.option("--rps", type=float, help="Requests a second, on average."),
     click.option(
         "--jitter", type=float, default=0.0, help="The rate of each interval is random in rps x (1 -+ jitter); 0 to 1."
@@ -90,7 +81,7 @@ plan_options = _stack(
     ),
 )
 
-output_options = _stack(
+output_options = option_group(
     click.option(
         "--fail-if",
         multiple=True,
@@ -126,7 +117,7 @@ output_options = _stack(
 
 _PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-target_options = _stack(
+target_options = option_group(
     click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."),
     click.option(
         "--connections", type=click.IntRange(1, 60_000), default=256, show_default=True, help="At most so many."

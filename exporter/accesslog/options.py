@@ -11,8 +11,7 @@ from exporter.accesslog.flags import Reading
 from exporter.accesslog.formats import UNITS_NS
 from exporter.accesslog.formats.envelope import EnvelopeSetting, chain
 from exporter.accesslog.source import TimeUnit
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+from foundation.flags import option_group
 
 
 def _envelope(_: click.Context, _param: click.Parameter, value: str) -> EnvelopeSetting:
@@ -48,8 +47,7 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         return command(reading=Reading(format_, envelope, time_unit, routes), **others)
 
-    return _with(
-        with_reading,
+    return option_group(
         click.option(
             "--format", "format_", metavar="F", help="The log's format, as in the configuration; else a guess."
         ),
@@ -58,33 +56,19 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--route", "routes", multiple=True, metavar="TEMPLATE", help="A route, as /users/{id}; repeatable."
         ),
-    )
+    )(with_reading)
 
 
-def set_aside_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option that keeps the bad lines."""
-    option = click.option(
-        "--set-aside",
-        "aside_path",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Write all bad lines to this new file.",
-    )
-    return _with(command, option)
-
-
-def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that take a source of the configuration."""
-    return _with(
-        command,
-        click.option(
-            "--config.file", "config_file", type=click.Path(path_type=Path), help="Take the source from here."
-        ),
-        click.option("--source", "name", metavar="NAME", help="Which source of the configuration; else the only one."),
-    )
-
-
-def _with(command: Callable[..., Any], *options: Decorator) -> Callable[..., Any]:
-    for option in reversed(options):
-        command = option(command)
-    return command
+set_aside_option = click.option(
+    "--set-aside",
+    "aside_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write all bad lines to this new file.",
+)
+"""The option that keeps the bad lines."""
+config_options = option_group(
+    click.option("--config.file", "config_file", type=click.Path(path_type=Path), help="Take the source from here."),
+    click.option("--source", "name", metavar="NAME", help="Which source of the configuration; else the only one."),
+)
+"""The options that take a source of the configuration."""
