@@ -70,6 +70,9 @@ def test_of_a_database_that_keeps_only_changes_of_what_is_older_than_a_day_peopl
         db.executemany(insert, [(1, "2026-09-20 08:00:00.1"), (1, "2026-09-21 08:00:00")])
         db.commit()
         assert "heartbeats until 2026-09-21 08:00:00 UTC are changes of state alone" in str(KumaPolls(path).caveat())
+        db.execute("UPDATE heartbeat SET important = 1")
+        db.commit()
+        assert KumaPolls(path).caveat() is None  # all of them are changes, so none is known to be absent
         db.execute(insert, (0, "2026-09-20 08:01:00"))
     db.close()
     assert KumaPolls(path).caveat() is None

@@ -80,6 +80,8 @@ def test_labels_are_kept_changed_and_taken_away(stores_world):
     again, found = labels(stores_world)
     assert found == {"brand": ["x", "", "x"], "region": ["west", "", "south"]}
     assert again > version
+    put(stores_world, "store_id,brand\na,\nc,\n", kind="labels")
+    assert list(labels(stores_world)[1]) == ["region"]
 
 
 @pytest.mark.parametrize(
