@@ -9,7 +9,7 @@ DuckDB takes the stores in portions that it can sort in memory, so that memory i
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import tzinfo
+from datetime import date, tzinfo
 from importlib import resources
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -129,34 +129,15 @@ def prepare(engine: Engine, policy: Policy, as_of_us: int, within: Range | None 
     """
     names = engine.timezones()
     found = {name: find_zone(name) for name, _ in names}
-    fallbacks = Counter({"timezone_missing": 0, "timezone_unknown": 0})
-    for name, stores in names:
-        if (why := found[name][1]) is not None:
-            fallbacks[why] += stores
     zones = list(dict.fromkeys(zone for zone, _ in found.values()))
-    by_zone = [windows_of(policy, zone, as_of_us, within) for zone in zones]
-    first_us, last_us = span(by_zone or [Windows((as_of_us,) * 2, (as_of_us,) * 2, (as_of_us,) * 2)])
-    if within is not None:
-        as_of_us = min(as_of_us, last_us + policy.carry_us)
-    horizon_us, until_us = first_us - policy.carry_us, max(last_us, as_of_us) + DAY_US
-    days = dates_around(horizon_us, until_us)
-    calendars = [(spec, *row) for spec in engine.specs() for row in openings_of(spec, days)]
     number = {name: zones.index(zone) for name, (zone, _) in found.items()}
-    walls = sorted(
-        {(number[name], second) for name, second in engine.times_of_day() if second is not None}
-        | {(n, second) for n in range(len(zones)) for second in {0, DAY_S, *(s for c in calendars for s in c[2:4])}}
-    )
-    moments = [
-        (
-            n,
-            day.toordinal(),
-            second,
-            local_moment(zones[n], day, second, last=False),
-            local_moment(zones[n], day, second, last=True),
-        )
-        for n, second in walls
-        for day in days
-    ]
+    by_zone = [windows_of(policy, zone, as_of_us, within) for zone in zones]
+    asked = _find_asked(policy, as_of_us, within, by_zone)
+    days = dates_around(asked.horizon_us, asked.until_us)
+    calendars = [(spec, *row) for spec in engine.specs() for row in openings_of(spec, days)]
+    of_all = {0, DAY_S, *(second for row in calendars for second in row[2:4])}
+    walls = {(number[name], second) for name, second in engine.times_of_day() if second is not None}
+    walls |= {(n, second) for n in range(len(zones)) for second in of_all}
     tables = {
         "zone_of": {
             "timezone": np.array([name for name, _ in names], dtype=object),
@@ -168,27 +149,52 @@ def prepare(engine: Engine, policy: Policy, as_of_us: int, within: Range | None 
             "spec": np.array(["", *(row[0] for row in calendars)], dtype=object),  # a table of no texts has no type
             **_table(("day", "start_s", "end_s", "doubt"), [(0, 0, 0, 0), *(row[1:] for row in calendars)]),
         },
-        "moments": _table(("zone", "day", "second", "first_us", "last_us"), moments),
+        "moments": _table(("zone", "day", "second", "first_us", "last_us"), _moments(zones, days, walls)),
         "windows": _table(_WINDOW_COLUMNS, [(n, *w.hour, *w.day, *w.week) for n, w in enumerate(by_zone)]),
-        "given": {
-            **_table(
-                ("as_of_us", "horizon_us", "first_us", "until_us", "carry_us", "reach_us", "use_outside_polls"),
-                [
-                    (
-                        as_of_us,
-                        horizon_us,
-                        first_us,
-                        until_us,
-                        policy.carry_us,
-                        policy.reach_us,
-                        policy.use_outside_polls,
-                    )
-                ],
-            ),
-            "interpolation": np.array([policy.interpolation], dtype=object),
-        },
+        "given": _given(policy, asked),
     }
-    return Prepared(tables, fallbacks)
+    return Prepared(tables, _fallbacks(names, found))
+
+
+class _Asked(NamedTuple):
+    """The report's moment, the first poll that may speak, the first window's start, and the end of the calendar."""
+
+    as_of_us: int
+    horizon_us: int
+    first_us: int
+    until_us: int
+
+
+def _find_asked(policy: Policy, as_of_us: int, within: Range | None, by_zone: Sequence[Windows]) -> _Asked:
+    first_us, last_us = span(by_zone or [Windows((as_of_us,) * 2, (as_of_us,) * 2, (as_of_us,) * 2)])
+    if within is not None:
+        as_of_us = min(as_of_us, last_us + policy.carry_us)
+    return _Asked(as_of_us, first_us - policy.carry_us, first_us, max(last_us, as_of_us) + DAY_US)
+
+
+def _moments(zones: Sequence[tzinfo], days: Sequence[date], walls: Iterable[tuple[int, int]]) -> list[tuple[int, ...]]:
+    """When the clocks of zones show times of day, by their (zone, second), on each date: first and last."""
+    return [
+        (n, day.toordinal(), second, *(local_moment(zones[n], day, second, last=last) for last in (False, True)))
+        for n, second in sorted(walls)
+        for day in days
+    ]
+
+
+def _given(policy: Policy, asked: _Asked) -> Columns:
+    """The one row of what is asked."""
+    row = (*asked, policy.carry_us, policy.reach_us, policy.use_outside_polls)
+    columns = (*_Asked._fields, "carry_us", "reach_us", "use_outside_polls")
+    return {**_table(columns, [row]), "interpolation": np.array([policy.interpolation], dtype=object)}
+
+
+def _fallbacks(names: Iterable[tuple[str, int]], found: Mapping[str, tuple[tzinfo, str | None]]) -> Counter[str]:
+    """For how many stores another zone stands in, by why."""
+    counted = Counter({"timezone_missing": 0, "timezone_unknown": 0})
+    for name, stores in names:
+        if (why := found[name][1]) is not None:
+            counted[why] += stores
+    return counted
 
 
 def windows_of(policy: Policy, zone: tzinfo, as_of_us: int, within: Range | None) -> Windows:
