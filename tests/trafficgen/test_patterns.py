@@ -68,6 +68,7 @@ def test_a_burst_keeps_the_mean():
         (("tide:amplitude=0.2..1.1",), "amplitude must be a number from 0 to 1"),
         (("tide:amplitude=0.2..",), "amplitude must be a number from 0 to 1"),
         (("like:absent.log",), "absent.log: not a file"),
+        (("like:",), "expected an access log"),
         (("like:absent.log,every=3s",), "unknown every"),
     ],
 )

@@ -153,6 +153,8 @@ def _like(text: str, rest: str, rate: float | None) -> Pattern:
     options = _Options(text, ",".join(settings))
     step_s, over = options.duration("step", "1m"), options.text_or_none("over")
     options.end()
+    if not source:
+        raise ConfigError(f"--pattern: {text!r}: expected an access log, for example like:access.log")
     length_s = None if over is None else parse_duration(over, what="--pattern: over")
     mean_per_s = None if rate is None else check_rate(rate)
     return Pattern(read_shape(Path(source), step_s).scaled(mean_per_s=mean_per_s, length_s=length_s))
