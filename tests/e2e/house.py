@@ -114,7 +114,7 @@ def run_house(folder, tls=None):
     house.start(BIN / "timeserver", f"--port={of['timeserver']}", *web)
     target = socket.create_server(("127.0.0.1", ports[-1]))  # never answers
     # So few requests that the unanswered ones do not fill its connections, however long the tests take.
-    idle = [f"--url=http://127.0.0.1:{ports[-1]}/", "--rps=0.001", "--duration=24h", "--linger=1s"]
+    idle = [f"--url=http://127.0.0.1:{ports[-1]}/", "--rps=0.001", "--duration=24h", "--linger=1s", "--connections=8"]
     house.start(BIN / "trafficgen", *idle, f"--metrics-address=127.0.0.1:{of['trafficgen']}", *web)
     house.start(sys.executable, "-m", "alerts", "receiver", f"--port={of['receiver']}", *web)
     nowhere = f"--prometheus=http://127.0.0.1:{ports[-1]}"
