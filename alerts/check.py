@@ -14,7 +14,7 @@ RECEIVERS = {"page": "page", "ticket": "ticket", "info": "info", "none": "heartb
 """Which receiver an alert of each severity reaches; alertmanager.yml must route so."""
 
 TIMEOUT_S = 1800  # weeks of simulated time take promtool a minute, and ten times as long on a busy machine
-_QUICK = {"GOGC": "400", **os.environ}
+_GOGC = "400"
 """A quarter less time of the processor for twice the memory, 130 MB for the largest of them."""
 
 
@@ -39,8 +39,9 @@ def run_checks() -> int:
 
 def complaint(call: list[str]) -> str:
     """Run one check; what it says if it fails, else nothing."""
+    env = {"GOGC": _GOGC, **os.environ}
     try:
-        done = subprocess.run(call, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=_QUICK)
+        done = subprocess.run(call, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=env)
     except subprocess.TimeoutExpired:
         return f"{' '.join(call)}: no result within {TIMEOUT_S} s"
     return f"{' '.join(call)}: exit {done.returncode}\n{done.stdout}{done.stderr}".rstrip() if done.returncode else ""
