@@ -12,7 +12,7 @@ import click
 
 from exporter.hosting.months import Month, read_month
 from exporter.hosting.telling import Progress, Rejects
-from foundation.errors import NothingJudgedError
+from foundation.errors import NothingJudgedError, TidewatchError
 from foundation.flags import DurationType, InstantType, ZoneType
 from foundation.output import replacing
 from foundation.terminal import echo, printable
@@ -176,17 +176,21 @@ def _contract(promise: str | None, plans: str | None, maintenance: str | None, z
 
 
 def _find(logs: tuple[str, ...], options: "Options", set_aside: Path | None) -> "Findings":
-    """What the logs hold; what was set aside is reported, whatever comes of the rest."""
+    """What the logs hold; what was set aside is reported, also before an error of the rest."""
     from exporter.hosting.batch import find
 
     progress = Progress(sys.stderr)
     with ExitStack() as stack:
         rejects = Rejects(stack.enter_context(_writing(set_aside)) if set_aside else None)
         try:
-            return find(logs, options, keep=rejects, progress=progress)
-        finally:
+            findings = find(logs, options, keep=rejects, progress=progress)
+        except TidewatchError:
             progress.clear()
             rejects.tell()
+            raise
+    progress.clear()
+    rejects.tell()
+    return findings
 
 
 def _reader_of(terms: "Terms", zone: ZoneInfo, language: str | None, *, own_zone: bool) -> tuple[ZoneInfo, str]:
