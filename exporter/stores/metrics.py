@@ -16,6 +16,7 @@ from exporter.stores.zones import zone_label
 
 STATES = ("up", "down", "unknown", "closed")
 BANDS = ("0 %", "below 50 %", "50 to 90 %", "90 to 99 %", "99 to 100 %", "100 %")
+FALLBACKS = ("hours_missing", "hours_unknown", "timezone_missing", "timezone_unknown")
 POLLS_DOWN = 2
 """So many polls in a row must say that a store is down before it is called offline: one may be a poll's own fault."""
 
@@ -40,7 +41,7 @@ def families(source: str, report: Report, show: Show) -> list[Family]:
         catalogue.STORES.family(_states(source, report)),
         catalogue.AS_OF.family({(source,): as_of_us / 1e6}),
         catalogue.REPORT_ROWS.family({(source,): len(rows["store_id"])}),
-        catalogue.FALLBACK.family({(source, reason): n for reason, n in report.fallbacks.items()}),
+        catalogue.FALLBACK.family({(source, reason): report.fallbacks[reason] for reason in FALLBACKS}),
         catalogue.SILENT.family({(source,): int(_silent(report, show.silent_after_s).sum())}),
     ]
     offline = np.ma.filled(rows["down_polls"], 0) >= POLLS_DOWN

@@ -63,7 +63,11 @@ def test_every_store_is_in_one_state_and_one_zone(report):
         'tidewatch_stores{source="s",state="unknown",timezone="unknown"}': "1",
     }
     assert found['tidewatch_store_report_rows{source="s"}'] == "6"
-    assert found['tidewatch_store_config_fallback{source="s",reason="timezone_unknown"}'] == "1"
+    fallbacks = {
+        name.split('"')[3]: n for name, n in found.items() if name.startswith("tidewatch_store_config_fallback")
+    }
+    assert fallbacks.keys() == {"hours_missing", "hours_unknown", "timezone_missing", "timezone_unknown"}
+    assert (fallbacks["timezone_unknown"], fallbacks["timezone_missing"]) == ("1", "0")
 
 
 def test_a_state_holds_from_its_first_moment_to_before_its_end(edges):
