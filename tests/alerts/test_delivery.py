@@ -49,7 +49,8 @@ SITE = 'tidewatch_http_requests_total{source="site",method="GET",route="/",code=
 SITE_STATS = 'tidewatch_stats_responses_total{source="site",code="200"}'
 SITE_STATS_UP = 'tidewatch_stats_up{source="site"}'
 PLAN = ("trafficgen_planned_requests_total", "trafficgen_sent_requests_total")
-FOLLOW = {"SiteTrafficBelowPlan", "StatsPageUnreachable"}
+ANSWERED = 'trafficgen_responses_total{code="200"}'
+FOLLOW = {"SiteTrafficBelowPlan", "StatsPageUnreachable", "GeneratorUnanswered"}
 
 
 class Page:
@@ -139,12 +140,12 @@ async def test_alerts_are_delivered_muted_and_resolved(tmp_path):
     # With traffic: where the site is known to have none, a silent log is no alert.
     growing = [ANSWERS, SHOP_STATS, SITE, SITE_STATS]
     exporter = Page({ERRORS: 0, READABLE: 1, SITE_STATS_UP: 1}, growing)
-    timeserver, generator = Page({}), Page({}, PLAN)
+    timeserver, generator = Page({}), Page({}, [*PLAN, ANSWERED])
     async with circle(tmp_path, exporter, timeserver, generator) as running:
         await until(running.heartbeat, bool)
         async with asyncio.TaskGroup() as both:
             both.create_task(a_log_is_lost(running, exporter))
-            both.create_task(a_site_dies(running, exporter, timeserver))
+            both.create_task(a_site_dies(running, exporter, timeserver, generator))
 
 
 async def a_log_is_lost(running, exporter):
@@ -163,15 +164,17 @@ async def a_log_is_lost(running, exporter):
     await until(running.delivered, lambda got: over <= set(got))
 
 
-async def a_site_dies(running, exporter, timeserver):
+async def a_site_dies(running, exporter, timeserver, generator):
     """One cause is one page, and its end another: what follows from it begins later, ends earlier, and is muted."""
     timeserver.answers = False
     exporter.growing -= {SITE, SITE_STATS}
+    generator.growing -= {ANSWERED}
     exporter.samples[SITE_STATS_UP] = 0
     await until(lambda: running.muted("site"), lambda got: got >= FOLLOW)
 
     timeserver.answers = True
     exporter.growing |= {SITE, SITE_STATS}
+    generator.growing |= {ANSWERED}
     exporter.samples[SITE_STATS_UP] = 1
     await until(lambda: running.known("site"), lambda got: not got)
     await until(lambda: running.delivered("site"), lambda got: ("TargetDown", "resolved") in got)
