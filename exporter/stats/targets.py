@@ -18,8 +18,8 @@ import yarl
 
 from exporter.sources.address import check_url
 from foundation.grammar import host_port
+from foundation.loopback import LOOPBACK_NAMES
 from foundation.secret import shown_url
-from foundation.web.sites import LOOPBACK_NAMES
 
 IPAddress = IPv4Address | IPv6Address
 

@@ -150,6 +150,9 @@ def test_what_cannot_be_used_is_told_before_anything_is_sent(pem, token, monkeyp
         ("http://localhost:8080/", False),
         ("http://[::1]/", False),
         ("http://127.1.2.3/", False),
+        ("http://ip6-loopback/", False),
+        ("http://LocalHost.:8080/", False),
+        ("http://localhost.example.com/", True),
     ],
 )
 def test_a_token_that_anybody_could_read_is_warned_of(token, url, warned):

@@ -1,7 +1,6 @@
 """What the collector shows to a page, and whom it trusts. Secrets stand in files, which are read anew each time."""
 
 import ssl
-from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 import requests
 
 from foundation.errors import ConfigError, in_words
+from foundation.loopback import is_loopback
 from foundation.secret import read_secret, shown_url, warn_if_others_read
 
 
@@ -55,15 +55,8 @@ class Access(NamedTuple):
     def shows_token_to_all(self, url: str) -> bool:
         """Whether the token would cross a network as anybody on it can read it."""
         parts = urlsplit(url)
-        return self.token_file is not None and parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+        return self.token_file is not None and parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def _refuse() -> str:
     raise ConfigError("--key: encrypted with a passphrase, which nobody is there to type")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".").lower() in ("localhost", "ip6-localhost")

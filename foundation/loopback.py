@@ -1,0 +1,13 @@
+"""What names this machine to itself. Pure: no name is looked up."""
+
+from ipaddress import ip_address
+
+LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is of loopback, so that nobody on a network can listen."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.removesuffix(".").lower() in LOOPBACK_NAMES
