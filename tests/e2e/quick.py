@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,14 @@ def listed():
     return frozenset(LIST.read_text().split())
 
 
+def by_file(names):
+    """Sets of function names, one per file; `names`: as `listed` returns them."""
+    found = defaultdict(set)
+    for file, _, function in (name.partition("::") for name in names):
+        found[TESTS.parent / file].add(function)
+    return found
+
+
 def deal(sizes, runs):
     """Lists of files, one per run, that are about equally large together; `sizes`: bytes by file."""
     hands, totals = [[] for _ in range(runs)], [0] * runs
@@ -39,10 +47,16 @@ def deal(sizes, runs):
     return hands
 
 
-def may_be_quick(text):
-    """Whether a file with this text may hold quick tests: no mark sets all of it apart."""
+def names_in(text):
+    """The names of the test functions and classes that a file with this text defines."""
+    return set(re.findall(r"^(?:async def |def |class )?(test_\w+|Test\w+)", text, re.MULTILINE))
+
+
+def may_be_quick(text, slow=frozenset()):
+    """Whether a file with this text may hold quick tests: no mark sets all of it apart, and some are not in `slow`."""
     mark = re.search(r"^pytestmark = (\[.*?^\]|.*?$)", text, re.DOTALL | re.MULTILINE)
-    return mark is None or not re.search(r"mark\.(e2e|slow)\b", mark[1])
+    apart = mark is not None and re.search(r"mark\.(e2e|slow)\b", mark[1])
+    return not apart and (not slow or not names_in(text) <= slow)
 
 
 class Hand:
@@ -50,8 +64,10 @@ class Hand:
 
     def __init__(self, number, runs):
         self.slow = listed()
+        slow = by_file(self.slow)
         texts = {path: path.read_text() for path in TESTS.rglob("test_*.py")}
-        self.files = set(deal({path: len(text) for path, text in texts.items() if may_be_quick(text)}, runs)[number])
+        sizes = {path: len(text) for path, text in texts.items() if may_be_quick(text, slow[path])}
+        self.files = set(deal(sizes, runs)[number])
 
     def pytest_ignore_collect(self, collection_path):
         """Ignore the test files of other runs, before they are imported."""

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from quick import deal, may_be_quick
+from quick import by_file, deal, listed, may_be_quick, names_in
 from workers import ByServers
 
 
@@ -59,3 +59,17 @@ def test_every_file_is_dealt_once_and_the_hands_are_about_equal():
 )
 def test_a_file_whose_tests_all_start_servers_or_are_slow_is_not_even_read(mark, quick):
     assert may_be_quick(f"import pytest\n\n{mark}\n") is quick
+
+
+def test_a_file_whose_tests_are_all_listed_is_not_even_read():
+    text = "def test_a(): pass\n\n\nasync def test_b(): pass\n"
+    assert may_be_quick(text, {"test_a"})
+    assert not may_be_quick(text, {"test_a", "test_b"})
+    for more in ("class TestC:\n    def test_c(self): pass\n", "TestC = Machine.TestCase\n"):
+        assert may_be_quick(text + more, {"test_a", "test_b", "TestC::test_c"})
+
+
+def test_what_is_listed_as_slow_exists():
+    """A test that was renamed is quick until it is measured, and a new one does not get the mark of an old name."""
+    for file, names in by_file(listed()).items():
+        assert {name.partition("::")[0] for name in names} <= names_in(file.read_text()), file
