@@ -215,8 +215,15 @@ def _remedy(node: Node, kind: inspect.Type) -> str:
         return _nearest(node.text, list(map(str, kind.values))) or f", got {_shown(node.text)}"
     if isinstance(node.value, list | dict):
         what = "a list" if isinstance(node.value, list) else "a mapping"
+        if isinstance(kind, inspect.StrType) and _is_word_in_braces(node):
+            return ", got a mapping; write text that begins with { in quotes"
         return f", got {what if node.value else 'an empty one'}"
     return f", got {_shown(node.text)}"
+
+
+def _is_word_in_braces(node: Node) -> bool:
+    """Whether a mapping may be meant as text, such as {word}: it has keys alone."""
+    return isinstance(node.value, dict) and bool(node.value) and all(one.value is None for one in node.value.values())
 
 
 def _nearest(written: str, known: list[str]) -> str:

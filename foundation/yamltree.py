@@ -26,6 +26,8 @@ _FLOAT = re.compile(
 _MAX_DIGITS = 4000  # of a whole number; Python reads 4300 at most
 _TAG = "tag:yaml.org,2002:"
 _MERGE = "<<"
+_QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
+_BRACKET = re.compile(r"[^\s\[\]{},:]([\[{])")  # one within a text, which within brackets YAML takes for its own
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -58,9 +60,9 @@ class Node:
         return Node(line=line, value=self.value, text=self.text, plain=self.plain, size=self.size, height=self.height)
 
 
-def read_tree(text: str) -> Node:
-    """The one document in `text`; null when there is none. Raises TreeError."""
-    builder = _Builder()
+def read_tree(text: str, asked: str = "is this the configuration?") -> Node:
+    """The one document in `text`; null when there is none. `asked` of a text beyond the bounds. Raises TreeError."""
+    builder = _Builder(asked)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
@@ -84,14 +86,18 @@ def _hint(text: str, mark: Any) -> str:
         return "; write a pattern in single quotes"
     if here == ":":
         return "; write text that has a colon and a blank in quotes"
-    return f"; write text that begins with {here} in quotes" if here and here in "@`%*&!" else ""
+    if here and here in "@`%*&!":
+        return f"; write text that begins with {here} in quotes"
+    bracket = _BRACKET.search(_QUOTED.sub("", line))
+    return f"; write text that contains {bracket[1]} in quotes" if bracket else ""
 
 
 class _Builder:
     """Events to nodes. `root` is the document."""
 
-    def __init__(self) -> None:
+    def __init__(self, asked: str) -> None:
         self.root = Node(line=1, value=None)
+        self._asked = asked
         self._open: list[_Open] = []
         self._anchors: dict[str, Node | None] = {}  # None: of a list or mapping whose end has not come
         self._documents = self._nodes = 0
@@ -147,9 +153,9 @@ class _Builder:
 
     def _check(self, line: int, size: int, height: int) -> None:
         if len(self._open) + height > MAX_DEPTH:
-            raise TreeError(line, f"deeper than {MAX_DEPTH} levels; is this the configuration?")
+            raise TreeError(line, f"deeper than {MAX_DEPTH} levels; {self._asked}")
         if max(size, self._nodes) > MAX_NODES:
-            raise TreeError(line, f"more than {MAX_NODES:,} values; is this the configuration?")
+            raise TreeError(line, f"more than {MAX_NODES:,} values; {self._asked}")
 
 
 @dataclass(slots=True)

@@ -111,6 +111,12 @@ ITEM = "items:\n  - source: a\n    "
         pytest.param(ITEM + "flag: maybe", "3: $.items[0].flag: expected true or false, got maybe", id="flag"),
         pytest.param(ITEM + "flag: 1", "3: $.items[0].flag: expected true or false, got 1", id="flag-number"),
         pytest.param("state_dir: 5", "1: $.state_dir: expected text: write it in quotes", id="optional-text"),
+        pytest.param(
+            "state_dir: {word}",
+            "1: $.state_dir: expected text, got a mapping; write text that begins with { in quotes",
+            id="text-in-braces",
+        ),
+        pytest.param("state_dir: {a: 1}", "1: $.state_dir: expected text, got a mapping", id="mapping-for-text"),
         pytest.param('\nstate_dir: ""', "2: $: state_dir must not be empty", id="own-check"),
         pytest.param("mix: 5", "1: $.mix: expected text or a mapping", id="one-of-two"),
         pytest.param(

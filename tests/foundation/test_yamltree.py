@@ -118,6 +118,8 @@ def test_a_value_knows_the_line_of_its_key():
         ("a: b: c", "1: not YAML: mapping values are not allowed in this context; write text that has a colon"),
         ("a: @b", "1: not YAML: found character that cannot start any token; write text that begins with @ in quotes"),
         ("a: *.log", "1: "),
+        ("{a: /{b}}", "1: not YAML: did not find expected ',' or '}'; write text that contains { in quotes"),
+        ("{a: 'x{y}', b: @c}", "1: not YAML: found character that cannot start any token; write text that begins"),
         ("a: *b", "1: *b: no such anchor before it; write text that begins with * in quotes"),
         ("a: &a [1, *a]", "1: *a: within what it stands for, without end"),
         ("? [a]\n: b", "1: expected text for a key, not a list or a mapping"),
@@ -134,6 +136,24 @@ def test_a_value_knows_the_line_of_its_key():
 )  # fmt: skip
 def test_what_cannot_be_is_refused_with_its_line(text, want):
     assert refusal(text).startswith(want)
+
+
+@given(st.sampled_from("[{"), st.text("abc/?&=-$", min_size=1, max_size=5), st.sampled_from(["{p: %s}", "[%s, x]"]))
+def test_a_bracket_within_text_within_brackets_is_named(bracket, before, around):
+    """Such as {path: /{word}}, wherever YAML itself gives up."""
+    text = around % f"a{before}{bracket}word{'}' if bracket == '{' else ']'}"
+    assert refusal(text).endswith(f"; write text that contains {bracket} in quotes")
+
+
+@pytest.mark.parametrize("text", ["{a: b} c", "[a, {b: c}", "a: '{b' c", "{a: {b: c}, [d, {e: f}", 'a: "x{" y'])
+def test_brackets_that_are_yamls_own_are_left_alone(text):
+    assert "contains" not in refusal(text)
+
+
+@pytest.mark.parametrize("text", ["[" * (MAX_DEPTH + 1), "[" + "1," * MAX_NODES + "1]"], ids=["deep", "large"])
+def test_text_beyond_the_bounds_is_asked_about_by_its_own_name(text):
+    with pytest.raises(TreeError, match=r"; is this a shopping list\?$"):
+        read_tree(text, "is this a shopping list?")
 
 
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))

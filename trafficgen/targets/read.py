@@ -35,7 +35,7 @@ from trafficgen.targets.target import (
 from trafficgen.targets.target_set import TargetSet
 from trafficgen.targets.template import Cell, Secret, Template, joined, parse_template
 from trafficgen.targets.vegeta_form import parse_vegeta
-from trafficgen.targets.yaml_form import parse_yaml
+from trafficgen.targets.yaml_form import ASKED, parse_yaml
 
 MAX_BODIES_BYTES = 256 << 20  # of one file of targets
 _FORMS: dict[str, Callable[[str, str], DescribedFile]] = {".yml": parse_yaml, ".yaml": parse_yaml, ".csv": parse_csv}
@@ -45,7 +45,7 @@ def read_targets(path: Path, environment: Mapping[str, str]) -> TargetSet:
     """The targets of a YAML (.yml, .yaml), CSV (.csv) or vegeta file (any other name). Raises ConfigError."""
     if path.suffix.lower() == ".har":
         raise ConfigError(f"{path}: a recording of a browser: make targets of it with trafficgen import-har {path}")
-    text = read_text(path, "is this a file of targets?")
+    text = read_text(path, ASKED)
     described = _FORMS.get(path.suffix.lower(), parse_vegeta)(text, str(path))
     count = len(described.targets) + sum(len(session.steps) for session in described.sessions)
     if not count:

@@ -24,6 +24,7 @@ from trafficgen.targets.described import BodyKind, Described, DescribedFile, Des
 from trafficgen.targets.session import MAX_STEPS
 
 T = TypeVar("T")
+ASKED = "is this a file of targets?"
 
 BODY_KEYS: dict[BodyKind, str] = {
     "text": "body",
@@ -73,7 +74,7 @@ class FileText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 def parse_yaml(text: str, name: str) -> DescribedFile:
     """The targets and sessions of a file. Raises ConfigError."""
     try:
-        tree = read_tree(text)
+        tree = read_tree(text, ASKED)
         written: FileText = convert(tree, FileText)
     except TreeError as exc:
         raise ConfigError(f"{name}:{exc.line}: {exc}") from exc
