@@ -12,6 +12,7 @@ from trafficgen.plan.plan import Phase
 from trafficgen.report.render_text import render_text
 from trafficgen.run import make_run, run_load
 from trafficgen.send import sessions as sessions_module
+from trafficgen.send.pool import BACKLOG_NS
 from trafficgen.send.session_state import Live
 from trafficgen.send.sessions import SessionPool
 from trafficgen.targets.read import read_targets
@@ -62,6 +63,44 @@ def shop_config(site, tmp_path, *, text=SHOP, path="/cart", think="", rate=400.0
     name.write_text(text.replace("{PATH}", path).replace("THINK", think))
     phases = (Phase(pattern=parse_patterns((), rate), duration_s=duration_s),)
     return LoadConfig(url=site.url, phases=phases, targets=read_targets(name, {}), seed=7, **settings)
+
+
+def assert_all_that_was_due_has_a_latency(run, report):
+    never_due = sum(count for reason, count in report.dropped.items() if reason.startswith("session_"))
+    assert report.planned == report.sent + sum(report.dropped.values())
+    assert run.meter.from_plan.count == report.planned - never_due
+
+
+@pytest.mark.parametrize(
+    ("answer", "reasons"),
+    [
+        (None, set()),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", {"session_capture"}),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", {"session_step"}),
+        (b"HTTP/1.1 nonsense\r\n\r\n", {"session_step"}),
+        (None, {"session_cut"}),
+    ],
+    ids=["completed", "no value", "code", "malformed", "cut"],
+)
+async def test_all_steps_that_were_due_have_a_latency(site, tmp_path, monkeypatch, answer, reasons):
+    think = "think: 1h" if reasons == {"session_cut"} else ""
+    if think:
+        monkeypatch.setattr(sessions_module, "FINISH_S", 0.1)
+    shop = Shop(site)
+    shop.answer = lambda number: answer or shop.login(number)
+    run = make_run(shop_config(site, tmp_path, think=think))
+    report = await run.execute()
+    assert set(report.dropped) == reasons
+    assert_all_that_was_due_has_a_latency(run, report)
+
+
+async def test_a_session_beyond_the_most_counts_as_one_that_waited_in_vain(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(sessions_module, "MAX_LIVE", 0)
+    run = make_run(shop_config(site, tmp_path))
+    report = await run.execute()
+    assert report.dropped == {"in_flight": 20, "session_step": 40}
+    assert (run.meter.from_plan.count, run.meter.from_plan.sum_ns) == (20, 20 * BACKLOG_NS)
+    assert_all_that_was_due_has_a_latency(run, report)
 
 
 async def test_steps_come_in_order_with_what_the_answers_had(site, tmp_path):
@@ -199,7 +238,9 @@ async def test_a_stop_sends_no_further_step(site, tmp_path):
     counts = report.sessions["shop"]
     assert counts["started"] == counts["cut"] + counts["failed"] > 0
     assert report.planned == report.sent + sum(report.dropped.values()) == 3 * counts["started"]
-    assert set(report.dropped) <= {"stopped", "behind"}
+    assert set(report.dropped) <= {"stopped", "behind", "session_cut"}
+    assert report.dropped["session_cut"] >= 20
+    assert_all_that_was_due_has_a_latency(run, report)
 
 
 async def test_a_session_without_a_connection_is_dropped_whole(site, tmp_path):

@@ -26,7 +26,7 @@ DROP_REASONS = (
     "no_descriptor",  # this process, or the machine, may open no more files
     "no_port",  # this machine had no free port for a connection
     "session_capture",  # the rest of a session, one of whose answers lacked a value
-    "session_cut",  # the rest of a session that outlasted the plan
+    "session_cut",  # the rest of a session that outlasted the plan, or that was stopped
     "session_step",  # the rest of a session, one of whose steps failed
     "stopped",  # due, but not yet sent when the run was stopped
 )
@@ -121,7 +121,7 @@ class Meter:
         self.sessions = {name: dict.fromkeys(SESSION_OUTCOMES, 0) for name in sessions}
         self.session_failures: dict[str, int] = {}  # in words
         self.lateness = Histogram()
-        self.from_plan = Histogram()  # of every planned request that has ended: answered, given up or dropped
+        self.from_plan = Histogram()  # of every request that was due and has ended: all planned but those skipped
         self.from_send = Histogram()  # of every sent request that has ended: answered or given up
         self.shares = Shares()
         self.series = Series()
@@ -164,7 +164,7 @@ class Meter:
         self.ended.append(number)
 
     def skip(self, reason: str, number: int) -> None:
-        """Count a planned request that never became due: it has no time."""
+        """Count a step that never became due, dropped as `session_...`: it has no time."""
         self.planned += 1
         self.dropped[reason] += 1
         self.by_target.fail(number, reason)

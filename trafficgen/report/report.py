@@ -54,7 +54,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rate_per_s: float | None  # sent / seconds
     planned_per_s: float | None
     send_lateness_s: Times  # of requests sent
-    latency_from_plan_s: Times  # of all requests: until the answer, or until they were given up or dropped
+    latency_from_plan_s: Times  # of all that were due: until the answer, or until given up or dropped
     latency_from_send_s: Times  # of requests sent: until the answer, or until they were given up
     late: dict[str, int]  # sent over 0.1 s late: by whom (`target`, or a cause of `own_fault`)
     own_fault: dict[str, int]  # late by over 0.1 s, or never sent, because the generator was the limit: by cause

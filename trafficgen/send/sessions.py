@@ -15,6 +15,7 @@ from foundation.errors import ConfigError
 from trafficgen.meter.by_target import is_expected
 from trafficgen.send.connection import Connection
 from trafficgen.send.mixed import MixedConnection, MixedPool
+from trafficgen.send.pool import BACKLOG_NS
 from trafficgen.send.session_state import Live, Place, Render, States
 from trafficgen.send.wakeup import Wakeup, make_wakeup
 from trafficgen.targets.capture import MAX_ANSWER_BYTES, Answer, read_answer, set_cookies, taken
@@ -42,7 +43,7 @@ class SessionPool(MixedPool):
         self._states, self._places, self._renders, self._base = states, places, renders, base
         self._due: list[tuple[int, int]] = []  # (when, request), a heap
         self._finish_ns = 0
-        self._ending = ""  # why no further step is sent
+        self._ending = False  # no further step is sent
         self._wakeup: Wakeup = make_wakeup(asyncio.get_running_loop(), self._send_due)
 
     def make_connection(self) -> Connection:
@@ -59,7 +60,7 @@ class SessionPool(MixedPool):
         if place is not None and place.at == 0:
             start = request // self._kinds
             if len(self._states.live) >= MAX_LIVE:
-                self.drop("in_flight", 0, request)
+                self.drop("in_flight", BACKLOG_NS, request)
                 return
             live = self._states.live[start] = Live()
             self._meter.count_session(place.session.name, "started")
@@ -87,7 +88,7 @@ class SessionPool(MixedPool):
         if last:
             self._end(number, place, "completed")
         elif self._ending:
-            self._fail(number, place, "", self._ending)
+            self._fail(number, place, "", "session_cut")
         else:
             self._plan_next(number, live, place)
 
@@ -126,7 +127,7 @@ class SessionPool(MixedPool):
     def drop(self, reason: str, waited_ns: int, number: int) -> None:
         """A request will not be sent: nor will the rest of its session."""
         super().drop(reason, waited_ns, number)
-        self._lose(number, f"not sent ({reason})", reason if reason == "stopped" else "session_step")
+        self._lose(number, f"not sent ({reason})", "session_cut" if reason == "stopped" else "session_step")
 
     def _lose(self, number: int, why: str, reason: str = "session_step") -> None:
         place = self.place(number)
@@ -159,11 +160,11 @@ class SessionPool(MixedPool):
         if self.draining and not self._finish_ns:
             self._finish_ns = now_ns + round(FINISH_S * 1e9)
         if self._finish_ns and now_ns > self._finish_ns:
-            self._cut("session_cut")
+            self._cut()
 
     def drop_waiting(self) -> None:
         """Send nothing more, of no session either."""
-        self._cut("stopped")
+        self._cut()
         super().drop_waiting()
 
     def close(self) -> None:
@@ -171,15 +172,15 @@ class SessionPool(MixedPool):
         self._wakeup.close()
         super().close()
 
-    def _cut(self, reason: str) -> None:
+    def _cut(self) -> None:
         """No further step is sent; those that are under way may still be answered."""
-        self._ending = self._ending or reason
+        self._ending = True
         due, self._due = self._due, []
         for _, number in due:
             place = self.place(number - 1)
             assert place is not None
             if number // self._kinds in self._states.live:
-                self._fail(number - 1, place, "", self._ending)
+                self._fail(number - 1, place, "", "session_cut")
 
 
 def _take(step: Step, answer: Answer, live: Live) -> str:
