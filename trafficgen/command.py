@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -36,8 +35,6 @@ EXIT_EXPECTATION = 4
 EXIT_ABORTED = 130
 _LINGER_SCRAPES = 2
 MAX_HAR_BYTES = 256 << 20  # of a browser's recording
-_SPARE_FILES = 32  # beside connections to the target: the loop, the metrics and who scrapes them, the standard streams
-_FILES_OF_A_WORKER = 3  # its pipes, in the process that started it
 
 
 Execute: TypeAlias = Callable[[LiveLine], Coroutine[None, None, Report]]
@@ -89,7 +86,6 @@ def run_scenario(scenario: Scenario, options: dict[str, Any]) -> int:
 
 
 async def _execute(run: Run, stop: Callable[[], None], execute: Execute, options: dict[str, Any]) -> int:
-    raise_file_limit(run.config.limits.connections, run.config.workers)
     policy = WebPolicy(options["web_config_file"], options["allowed_hosts"])
     async with serve_metrics(run, options["metrics_address"], policy, options["linger"]):
         with stopping(stop, say_draining) as signals, LiveLine(run.plan.duration_s) as line:
@@ -108,25 +104,6 @@ def conclude(report: Report, run: Run, options: dict[str, Any]) -> int:
     if any(not verdict.held for verdict in report.expectations):
         return EXIT_EXPECTATION
     return min((code for code, _ in failures), default=0)
-
-
-def raise_file_limit(connections: int, workers: int = 1) -> None:
-    """Allow as many descriptors as each worker's connections need. Raises ConfigError where the system does not."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = max(-(-connections // workers), _FILES_OF_A_WORKER * workers) + _SPARE_FILES
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-        soft = limit
-    if soft < wanted:
-        most = (soft - _SPARE_FILES) * workers
-        lower = f"at most --connections {most}, or " if most > 0 else ""
-        raise ConfigError(
-            f"--connections: {connections} need {wanted} open files in a process, the limit is {soft}: "
-            f"{lower}raise the limit (ulimit -n)"
-        )
 
 
 @contextlib.asynccontextmanager

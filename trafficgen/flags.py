@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from foundation.errors import ConfigError
 from foundation.flags import AddressType, DurationType, option_group, web_options
-from trafficgen.config import MetricsAt
+from trafficgen.config import Limits, MetricsAt
 from trafficgen.report.thresholds import Threshold, parse_threshold
 from trafficgen.units import MAX_DURATION_S
 
@@ -120,7 +120,10 @@ _PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
 target_options = option_group(
     click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."),
     click.option(
-        "--connections", type=click.IntRange(1, 60_000), default=256, show_default=True, help="At most so many."
+        "--connections",
+        type=click.IntRange(1, 60_000),
+        show_default=str(Limits().connections),
+        help="At most so many. Without this flag fewer, where the system allows fewer open files.",
     ),
     click.option(
         "--timeout",

@@ -11,6 +11,7 @@ from typing import Any
 from foundation.errors import ConfigError
 from foundation.secret import shown_url
 from trafficgen.config import Limits, LoadConfig, Reach
+from trafficgen.descriptors import allowed_connections
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
@@ -118,7 +119,7 @@ def target_settings(options: dict[str, Any]) -> dict[str, Any]:
     """The part of a LoadConfig that says how to talk to the target."""
     return {
         "limits": Limits(
-            connections=options["connections"],
+            connections=allowed_connections(options["connections"], options["workers"]),
             max_in_flight=options["max_in_flight"],
             timeout_s=options["timeout"],
             connect_timeout_s=options["connect_timeout"],

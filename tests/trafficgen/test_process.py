@@ -95,7 +95,7 @@ async def start_with_files(site, files, *arguments):
 
 
 async def test_connections_that_cannot_be_had_are_refused_at_the_start(site):
-    process = await start_with_files(site, 100, "--rps", "50", "--duration", "1")
+    process = await start_with_files(site, 100, "--rps", "50", "--duration", "1", "--connections", "256")
     out, err = await asyncio.wait_for(process.communicate(), 30)
     assert (process.returncode, out, site.connections) == (2, b"", 0)
     assert err.decode() == (
@@ -103,8 +103,19 @@ async def test_connections_that_cannot_be_had_are_refused_at_the_start(site):
         "or raise the limit (ulimit -n)\n"
     )
     process = await start_with_files(site, 100, "--rps", "50", "--duration", "0.2", "--connections", "68")
-    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert (json.loads(out)["answered"], err) == (10, b"")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_without_the_flag_as_many_connections_are_used_as_fit(site, workers):
+    process = await start_with_files(site, 100, "--rps", "50", "--duration", "0.2", "--workers", workers)
+    out, err = await asyncio.wait_for(process.communicate(), 30)
     assert json.loads(out)["answered"] == 10
+    assert err.decode() == (
+        f"trafficgen: --connections: {68 * int(workers)} instead of 256, as the limit of open files is 100; "
+        "raise it (ulimit -n)\n"
+    )
 
 
 async def test_an_exceeded_limit_is_an_exit_code(site, tmp_path):
