@@ -100,6 +100,92 @@ def test_an_endless_feed_goes_on_after_its_days(tmp_path, endless, want):
     assert [row[0] for row in recent] == list(range(START + 60, world.now_s + 60, 60))
 
 
+def live(folder, minutes, *, seed=1, shuffle=True, faults=()):
+    """An endless feed that ends after that many minutes; its world."""
+    stop = threading.Event()
+    looks = iter(range(2 * minutes + 1))  # the start, and twice a minute
+    world = World(Settings(start_s=START, minutes=50, servers=3, accounts=12, seed=seed, faults=faults))
+
+    def clock():
+        if next(looks, None) is None:
+            stop.set()
+        return 0.0
+
+    write_live(world, folder, 1e9, shuffle=shuffle, endless=True, stop=stop, clock=clock)
+    return world
+
+
+def written(folder):
+    return {path.name: path.read_bytes() for path in (folder / "logs").iterdir()}
+
+
+def test_an_endless_feed_goes_on_where_it_ended(tmp_path, capsys):
+    live(tmp_path / "whole", 90)
+    for minutes in (30, 20, 40):
+        live(tmp_path / "parts", minutes)
+    assert written(tmp_path / "parts") == written(tmp_path / "whole")
+    assert "truth.json: goes on after 50 minutes of the log" in capsys.readouterr().err
+    whole, parts = (json.loads((tmp_path / name / "truth.json").read_text()) for name in ("whole", "parts"))
+    assert parts["run"].pop("begins") == [0, 30, 50]
+    assert whole["run"].pop("begins") == [0]
+    assert parts == whole
+
+
+@pytest.mark.parametrize("lost_bytes", [0, 1, 40, 500, 2000])
+def test_what_was_logged_after_the_last_truth_is_not_logged_again(tmp_path, lost_bytes):
+    """Kill -9: the truth is older than the logs, and the logs end anywhere, also within a line."""
+    live(tmp_path / "whole", 60)
+    live(tmp_path / "killed", 20)
+    truth = (tmp_path / "killed" / "truth.json").read_bytes()
+    live(tmp_path / "killed", 15)
+    (tmp_path / "killed" / "truth.json").write_bytes(truth)
+    log = tmp_path / "killed" / "logs" / "server-2.json"
+    with log.open("r+b") as file:
+        file.truncate(max(log.stat().st_size - lost_bytes, json.loads(truth)["run"]["sizes_bytes"][2]))
+    live(tmp_path / "killed", 25)
+    assert written(tmp_path / "killed") == written(tmp_path / "whole")
+
+
+def test_logs_that_were_taken_away_are_not_written_again(tmp_path):
+    live(tmp_path, 20)
+    (tmp_path / "logs" / "server-1.json").unlink()
+    live(tmp_path, 5)
+    live(tmp_path, 5)
+    times = [json.loads(line)["time"] for line in (tmp_path / "logs" / "server-1.json").read_text().splitlines()]
+    assert times == [f"2016-02-15 00:{minute}:00" for minute in range(20, 30)]
+
+
+@pytest.mark.parametrize("truth", [None, b"", b"{}", b"\xff", b'{"run": {"minutes": 3}}'])
+def test_other_settings_or_no_truth_begin_anew_and_say_so(tmp_path, capsys, truth):
+    live(tmp_path, 20)
+    if truth is not None:
+        (tmp_path / "truth.json").write_bytes(truth)
+    capsys.readouterr()
+    live(tmp_path, 10, seed=2 if truth is None else 1)
+    live(tmp_path / "fresh", 10, seed=2 if truth is None else 1)
+    assert written(tmp_path) == written(tmp_path / "fresh")
+    why = "its settings are others" if truth is None else "it is not of a live feed"
+    assert capsys.readouterr().err == f"{tmp_path}/truth.json: {why}; the log begins anew at its first minute\n"
+
+
+def test_faults_are_counted_from_the_start_of_each_run(tmp_path):
+    fault = (Fault(2, "silent", 10, 15),)
+    for minutes in (20, 20):
+        live(tmp_path, minutes, faults=fault)
+    heard = {json.loads(line)["time"] for line in (tmp_path / "logs" / "server-2.json").read_text().splitlines()}
+    silent = {minute for minute in range(40) if f"2016-02-15 00:{minute:02}:00" not in heard}
+    assert silent == {*range(10, 15), *range(30, 35)}
+
+
+def test_a_stop_while_the_world_is_brought_forward_changes_nothing(tmp_path):
+    live(tmp_path, 20)
+    before = written(tmp_path), (tmp_path / "truth.json").read_bytes()
+    stop = threading.Event()
+    stop.set()
+    write_live(small(minutes=50), tmp_path, 1e9, shuffle=True, endless=True, stop=stop)
+    assert (written(tmp_path), (tmp_path / "truth.json").read_bytes()) == before
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TidewatchError, match="file: "):

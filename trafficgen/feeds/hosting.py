@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from io import SEEK_END
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import click
+import msgspec
 
 from foundation.errors import ConfigError, StoreError
 from foundation.flags import DurationType, InstantType
@@ -29,6 +31,8 @@ from trafficgen.units import parse_duration
 START = "2016-02-15"  # the cycle that the task's own log was of: 29 days, with a leap day
 DAY_S = 86_400
 TRUTH_EVERY_S = 1.0  # while it runs; and at the end
+STOP_EVERY_MINUTES = 256  # while a world is brought to where the logs end; a few thousand pass in a second
+MOST_MINUTES_AHEAD = 100_000  # of the logs before the truth; more is not of this feed
 _FAULT = re.compile(r"server=(\d{1,4})\s+(silent|overload)\s+at\s+(\S+)\s+for\s+(\S+)(?:\s+every\s+(\S+))?\Z")
 
 
@@ -47,6 +51,43 @@ def write_at_once(world: World, directory: Path, *, shuffle: bool) -> None:
         write_truth(world, directory)
 
 
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What a live feed keeps in `truth.json` to go on from: the logs had `sizes_bytes` after `minutes`."""
+
+    settings: Settings
+    shuffle: bool
+    minutes: int
+    begins: list[int]
+    sizes_bytes: list[int]
+
+
+class _Kept(msgspec.Struct):
+    """What is read of an earlier `truth.json`."""
+
+    run: Run
+
+
+class _Logs:
+    """The open logs, by writer. `ahead`: bytes that they have beyond the minute of the world; not written again."""
+
+    def __init__(self, files: Sequence[BinaryIO]) -> None:
+        self._files = files
+        self.ahead = [0] * len(files)
+
+    def sizes_bytes(self) -> list[int]:
+        return [file.seek(0, SEEK_END) for file in self._files]
+
+    def append(self, lines: Iterable[LogLine]) -> None:
+        texts: dict[int, bytes] = {}
+        for line in lines:
+            texts[line.writer] = texts.get(line.writer, b"") + f"{line.text}\n".encode()
+        for writer, text in texts.items():
+            there = min(self.ahead[writer], len(text))
+            self.ahead[writer] -= there
+            self._files[writer].write(text[there:])
+            self._files[writer].flush()
+
+
 def write_live(
     world: World,
     directory: Path,
@@ -59,44 +100,90 @@ def write_live(
 ) -> None:
     """Write each simulated minute when it is over, `speed` times faster than life, until the world's end or `stop`.
 
-    Minute n is due at start + n x 60 / speed, so that lateness doesn't add up. Shuffling is within the minute. Logs of
-    an earlier run are removed. Raises StoreError.
+    Minute n is due at start + n x 60 / speed, so that lateness doesn't add up. Shuffling is within the minute.
+    An endless feed goes on where an earlier one of the same settings ended: a follower of its logs would take the same
+    minutes again for late ones. Else logs of an earlier run are removed. Raises StoreError.
     """
-    draw = random.Random(world.settings.seed)
     with _as_store_error(directory), ExitStack() as stack:
-        logs = directory / "logs"
-        shutil.rmtree(logs, ignore_errors=True)
-        logs.mkdir(parents=True)
+        run = _earlier(world, directory, shuffle=shuffle) if endless else None
+        folder = directory / "logs"
+        if run is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
         names = ["manager.json", *(f"server-{server}.json" for server in range(1, world.settings.servers + 1))]
-        files = [stack.enter_context((logs / name).open("x", encoding="utf-8")) for name in names]
-        write_truth(world, directory)
+        logs = _Logs([stack.enter_context((folder / name).open("ab")) for name in names])
+        if run is not None and not _go_on(world, run, logs, stop):
+            return
+        write_truth(world, directory, logs, shuffle=shuffle)
         start = written_s = clock()
         for n in count(1) if endless else range(1, world.settings.minutes + 1):
             if stop.wait(max(0.0, start + n * MINUTE_S / speed - clock())):
                 break
-            lines = world.minute()
-            if shuffle:
-                draw.shuffle(lines)
-            _append(files, lines)
+            logs.append(_minute_of(world, shuffle=shuffle))
             if clock() - written_s >= TRUTH_EVERY_S:
                 written_s = clock()
-                write_truth(world, directory)
-        write_truth(world, directory)
+                write_truth(world, directory, logs, shuffle=shuffle)
+        write_truth(world, directory, logs, shuffle=shuffle)
 
 
-def write_truth(world: World, directory: Path) -> None:
-    """Replace `truth.json` by what is true now. Raises StoreError."""
+def write_truth(world: World, directory: Path, logs: _Logs | None = None, *, shuffle: bool = False) -> None:
+    """Replace `truth.json` by what is true now; with live `logs`, also by what to go on from. Raises StoreError."""
+    truth = world.truth()
+    if logs is not None:
+        run = Run(
+            settings=world.settings,
+            shuffle=shuffle,
+            minutes=world.minutes,
+            begins=world.begins,
+            sizes_bytes=logs.sizes_bytes(),
+        )
+        truth["run"] = msgspec.to_builtins(run)
     with replacing(directory / "truth.json", own_name=True) as file:
-        file.write(json.dumps(world.truth(), indent=1).encode() + b"\n")
+        file.write(json.dumps(truth, indent=1).encode() + b"\n")
 
 
-def _append(files: Sequence[IO[str]], lines: Iterable[LogLine]) -> None:
-    touched = set()
-    for line in lines:
-        files[line.writer].write(line.text + "\n")
-        touched.add(line.writer)
-    for writer in touched:
-        files[writer].flush()
+def _earlier(world: World, directory: Path, *, shuffle: bool) -> Run | None:
+    """The run to go on from; None, and a line on stderr where there was another one, if the world begins anew."""
+    path = directory / "truth.json"
+    try:
+        run = msgspec.json.decode(path.read_bytes(), type=_Kept).run
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        run = None
+    if run is not None and (run.settings, run.shuffle) == (world.settings, shuffle):
+        echo(f"{printable(path)}: goes on after {run.minutes:,} minutes of the log", err=True)
+        return run
+    why = "it is not of a live feed" if run is None else "its settings are others"
+    echo(f"{printable(path)}: {why}; the log begins anew at its first minute", err=True)
+    return None
+
+
+def _go_on(world: World, run: Run, logs: _Logs, stop: Stop) -> bool:
+    """Bring the world to the end of the logs, which an end without notice leaves ahead of the truth; False: stopped."""
+    world.begins = [*run.begins]
+    pairs = zip(logs.sizes_bytes(), run.sizes_bytes, strict=True)
+    logs.ahead = [max(0, there - known) for there, known in pairs]
+    for n in range(run.minutes):
+        if n % STOP_EVERY_MINUTES == 0 and stop.wait(0):
+            return False
+        world.minute()
+    for _ in range(MOST_MINUTES_AHEAD):
+        if not any(logs.ahead):
+            break
+        logs.append(_minute_of(world, shuffle=run.shuffle))
+    logs.ahead = [0] * len(logs.ahead)
+    world.begins.append(world.minutes)
+    return True
+
+
+def _minute_of(world: World, *, shuffle: bool) -> list[LogLine]:
+    """The next minute as the logs have it; its order depends on nothing but the seed and the minute."""
+    draw = random.Random(f"{world.settings.seed} {world.now_s}")
+    lines = world.minute()
+    if shuffle:
+        draw.shuffle(lines)
+    return lines
 
 
 @contextmanager
@@ -157,7 +244,11 @@ def _minute(moment: datetime) -> int:
 @click.option("--accounts", type=click.IntRange(0, 100_000), default=13, show_default=True)
 @click.option("--policy", type=click.Choice(POLICIES), default="round-robin", show_default=True, help="Of the manager.")
 @click.option("--shuffle", is_flag=True, help="Write lines out of order: all of them, or those of a minute when live.")
-@click.option("--endless", is_flag=True, help="Live: the world goes on after its days, without new accounts.")
+@click.option(
+    "--endless",
+    is_flag=True,
+    help="Live: the world goes on after its days, without new accounts, and where an earlier run of it ended.",
+)
 @click.option(
     "--fault",
     "faults",

@@ -8,6 +8,7 @@ import heapq
 import json
 import math
 import random
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ _LAST = ("Ahl", "Brandt", "Cruz", "Diaz", "Ekman", "Fox", "Grau", "Holm", "Ito",
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A server's trouble at set minutes of the world: `kind` is silent or overload, `[start_m, stop_m)`.
+    """A server's trouble at set minutes of a run: `kind` is silent or overload, `[start_m, stop_m)`.
 
     every_m: the minutes after which that begins again; None: once.
     """
@@ -46,7 +47,7 @@ class Fault(msgspec.Struct, frozen=True):
     every_m: int | None = None
 
     def has(self, minute: int) -> bool:
-        """Whether the trouble is there in this minute of the world."""
+        """Whether the trouble is there in this minute of the run."""
         since = minute - self.start_m
         if self.every_m is not None and since >= 0:
             since %= self.every_m
@@ -109,10 +110,14 @@ class _Account:
 
 
 class World:
-    """Call `minute()` for each minute in turn, also beyond the end; `truth()` speaks of the minutes so far."""
+    """Call `minute()` for each minute in turn, also beyond the end; `truth()` speaks of the minutes so far.
+
+    begins: the minutes at which a run of the feed began, in order; faults are counted from the latest.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.begins = [0]
         self.now_s = settings.start_s
         self.lines = 0
         self.server_spent: dict[int, Counter[str]] = {s: Counter() for s in range(1, settings.servers + 1)}
@@ -180,6 +185,11 @@ class World:
         }
 
     @property
+    def minutes(self) -> int:
+        """How many there were."""
+        return (self.now_s - self.settings.start_s) // MINUTE_S
+
+    @property
     def end_s(self) -> int:
         """When the world ends."""
         return self.settings.start_s + self.settings.minutes * MINUTE_S
@@ -224,7 +234,7 @@ class World:
 
     def _trouble(self, server: int) -> str | None:
         if self.settings.faults:
-            minute = (self.now_s - self.settings.start_s) // MINUTE_S
+            minute = self.minutes - self.begins[bisect_right(self.begins, self.minutes) - 1]
             return next((f.kind for f in self.settings.faults if f.server == server and f.has(minute)), None)
         kind, left = self._bad.pop(server, (None, 0))
         if not left:
