@@ -77,7 +77,8 @@ def builds_silent() -> style.PanelBuilder:
     """Builds that may be healthy, or dead."""
     return style.stat(
         Text(
-            "Builds silent", "Builds that sent nothing in the last five bins while others did: healthy, or not running?"
+            "Builds silent",
+            "Builds that send nothing while others do, for longer than chance makes probable: healthy, or not running?",
         ),
         query(f"sum(min by (source, build) (tidewatch_release_build_silent{{{SOURCE}}}))", "silent"),
         unit="none",
