@@ -203,11 +203,13 @@ class Database:
     def close(self) -> None:
         """Give the file free. What other threads do is stopped: it ends with a StoreError, and changes nothing."""
         deadline_s = time.monotonic() + CLOSE_S
-        while self._cursors and time.monotonic() < deadline_s:  # again and again, as it stops one statement
+        while self._cursors and time.monotonic() < deadline_s:
             for cursor in list(self._cursors):
                 with contextlib.suppress(duckdb.Error):
                     cursor.interrupt()
-            time.sleep(0.01)  # DuckDB does not say when a statement has stopped, and a new one has to be stopped too
+            # An interrupt ends only the statement that runs, and a cursor may begin its next one at any time, without
+            # an event to wait for. So the interrupt is repeated until no cursor is open.
+            time.sleep(0.01)
         with contextlib.suppress(duckdb.Error):
             self._db.close()
 
