@@ -12,7 +12,7 @@ from exporter.releases.asking import Server
 from exporter.releases.counters import Labels
 from exporter.sources.address import check_url
 from foundation.errors import ConfigError
-from foundation.flags import DurationType, InstantType
+from foundation.flags import DurationType, InstantType, option_group
 from foundation.secret import read_secret
 
 
@@ -52,30 +52,37 @@ class Asked(NamedTuple):
         return Server(str(self.prometheus), Labels(self.version_label, self.code_label), token)
 
 
-def comparison(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every comparison has."""
-    options: tuple[Callable[[Any], Any], ...] = (
-        click.option("--baseline", help="The build to compare with; the lowest version unless named."),
-        click.option(
-            "--exposure",
-            metavar="NUMBER|FILE",
-            help="Users of the candidate for one of the baseline: a number, or a file of shares over time.",
-        ),
-        click.option("--alpha", default=0.05, show_default=True, help="Chance of any false alarm of the evidence."),
-        click.option("--threshold", default=1.25, show_default=True, help="Threshold of mean-threshold."),
-        click.option("--bins", default=5, show_default=True, help="Bins to a window of mean-threshold."),
-        click.option(
-            "--bin",
-            "bin_s",
-            type=DurationType(whole=True),
-            default="10s",
-            show_default=True,
-            help="Length of a bin.",
-        ),
-    )
-    for option in options:
-        command = option(command)
-    return command
+comparison = option_group(
+    click.option("--baseline", help="The build to compare with; the lowest version unless named."),
+    click.option(
+        "--exposure",
+        metavar="NUMBER|FILE",
+        help="Users of the candidate for one of the baseline: a number, or a file of shares over time.",
+    ),
+    click.option("--alpha", default=0.05, show_default=True, help="Chance of any false alarm of the evidence."),
+    click.option("--threshold", default=1.25, show_default=True, help="Threshold of mean-threshold."),
+    click.option("--bins", default=5, show_default=True, help="Bins to a window of mean-threshold."),
+    click.option(
+        "--bin", "bin_s", type=DurationType(whole=True), default="10s", show_default=True, help="Length of a bin."
+    ),
+)
+"""The options that every comparison has."""
+
+_prometheus = option_group(
+    click.option("--prometheus", metavar="URL", help="Count a Prometheus' series instead of FILE's records."),
+    click.option(
+        "--query", metavar="PROMQL", help="Errors, as 'sum by (version, code) (increase(app_errors_total[10s]))'."
+    ),
+    click.option("--from", "start", type=InstantType(), help="Start of the range; UTC unless it names a zone."),
+    click.option("--to", "end", type=InstantType(), help="End of the range.  [default: now]"),
+    click.option(
+        "--step", "step_s", type=DurationType(whole=True), help="Between two values.  [default: the query's range]"
+    ),
+    click.option("--exposure-query", metavar="PROMQL", help="Users of each build over time, by its label."),
+    click.option("--token-file", type=click.Path(path_type=Path), help="A bearer token for Prometheus."),
+    click.option("--version-label", default="version", show_default=True, help="The label that is the build."),
+    click.option("--code-label", default="code", show_default=True, help="The label that is the error code."),
+)
 
 
 def prometheus(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,22 +93,4 @@ def prometheus(command: Callable[..., Any]) -> Callable[..., Any]:
         asked = Asked(**{name: given.pop(name) for name in Asked._fields})
         return command(counted=asked, **given)
 
-    options: tuple[Callable[[Any], Any], ...] = (
-        click.option("--code-label", default="code", show_default=True, help="The label that is the error code."),
-        click.option("--version-label", default="version", show_default=True, help="The label that is the build."),
-        click.option("--token-file", type=click.Path(path_type=Path), help="A bearer token for Prometheus."),
-        click.option("--exposure-query", metavar="PROMQL", help="Users of each build over time, by its label."),
-        click.option(
-            "--step", "step_s", type=DurationType(whole=True), help="Between two values.  [default: the query's range]"
-        ),
-        click.option("--to", "end", type=InstantType(), help="End of the range.  [default: now]"),
-        click.option("--from", "start", type=InstantType(), help="Start of the range; UTC unless it names a zone."),
-        click.option(
-            "--query", metavar="PROMQL", help="Errors, as 'sum by (version, code) (increase(app_errors_total[10s]))'."
-        ),
-        click.option("--prometheus", metavar="URL", help="Count a Prometheus' series instead of FILE's records."),
-    )
-    decorated: Callable[..., Any] = run
-    for option in options:
-        decorated = option(decorated)
-    return decorated
+    return _prometheus(run)
