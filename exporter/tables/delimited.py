@@ -16,7 +16,13 @@ SEPARATORS = (",", ";", "\t", "|")
 NAMES = {",": "comma", ";": "semicolon", "\t": "TAB", "|": "|"}
 PEEKED_LINES = 20
 """Looked at for a row of the right width, where a file has no header."""
-_EXCEL = re.compile(rb"sep=([,;\t|])\s*\Z", re.IGNORECASE)
+_EXCEL = re.compile(rb"""("?)sep=([,;\t|])\1\s*\Z""", re.IGNORECASE)
+
+
+def excel_separator(line: bytes) -> str | None:
+    """The separator that a first line such as `sep=;` names, for Excel; None for any other line."""
+    found = _EXCEL.match(line)
+    return found[2].decode() if found else None
 
 
 class Lines:
@@ -108,8 +114,8 @@ class Delimited:
         separators: Sequence[str] = SEPARATORS
         while (line := self._lines.take()) is not None and line.isspace():
             continue
-        if line is not None and (excel := _EXCEL.match(line)):
-            separators, line = [excel[1].decode()], self._lines.take()
+        if line is not None and (named := excel_separator(line)):
+            separators, line = [named], self._lines.take()
         if line is None:
             raise SourceError(f"empty: expected a header with the columns {expected(layouts)}")
         text = line.decode("utf-8", "surrogateescape")

@@ -1,5 +1,6 @@
 """Rows out of JSON: one object a line, or an array of objects. Pure."""
 
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import chain
@@ -15,6 +16,7 @@ from foundation.jsonslices import ArraySlices
 PEEKED_ROWS = 100
 """Looked at for one that has the wanted names."""
 _PLAIN_DIGITS = 30
+_ARRAY = re.compile(rb"""\[\s*(?:[{\["\]]|\Z)""")
 
 
 class _Number(str):
@@ -24,6 +26,17 @@ class _Number(str):
 
 
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=_Number)
+
+
+def json_form(start: bytes) -> str | None:
+    """`json` for a text that begins as an array of objects, `ndjson` for one that begins as an object, or None.
+
+    A line of a log may begin with `[`, too: `[2026-11-01 06:30:00]`, `[error]`.
+    """
+    start = start.lstrip()
+    if start.startswith(b"{"):
+        return "ndjson"
+    return "json" if _ARRAY.match(start) else None
 
 
 def number_text(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from exporter.sources.files import BROKEN, Readable, open_plain
 from exporter.tables.delimited import Delimited
-from exporter.tables.jsonrows import JsonRows, array_values, ndjson_values
+from exporter.tables.jsonrows import JsonRows, array_values, json_form, ndjson_values
 from exporter.tables.lines import as_utf8, lines
 from exporter.tables.parquet import ParquetRows, spooled
 from exporter.tables.rows import AnyRow, Layout, Limits, Places
@@ -17,6 +17,7 @@ from foundation.errors import SourceError, StoreError
 
 PIECE_BYTES = 256 << 10
 _PARQUET = b"PAR1"
+_UNDECIDED = {b"", b"["}  # more is needed to know what a text is
 
 
 class _Rows(Protocol):
@@ -96,14 +97,14 @@ def _opened(found: Iterator[bytes], path: str, layouts: Sequence[Layout], limits
         return parquet
     text = as_utf8(chain([start], found))
     begin = b""
-    while not begin.strip() and len(begin) < PIECE_BYTES and (piece := next(text, b"")):
+    while begin.strip() in _UNDECIDED and len(begin) < PIECE_BYTES and (piece := next(text, b"")):
         begin += piece
     text = chain([begin], text)
-    mark = begin.lstrip()[:1]
-    if mark == b"[":
-        return JsonRows(array_values(text), layouts, "json", limits)
-    if mark == b"{":
-        return JsonRows(ndjson_values(lines(text, limits.row_bytes), limits), layouts, "ndjson", limits)
+    form = json_form(begin)
+    if form == "json":
+        return JsonRows(array_values(text), layouts, form, limits)
+    if form == "ndjson":
+        return JsonRows(ndjson_values(lines(text, limits.row_bytes), limits), layouts, form, limits)
     return Delimited(lines(text, limits.row_bytes), layouts, limits)
 
 

@@ -35,6 +35,10 @@ FORMS = {
     "other names, any order": text("\t", names=("TS", "version", "error"), order=(1, 2, 0)),
     "milliseconds": text(",", times=1000),
     "microseconds": text(";", times=1_000_000),
+    "Excel": b"sep=;\r\n" + text(";"),
+    "Excel, TAB": b"sep=\t\n" + text("\t"),
+    "Excel, quoted, BOM": b'\xef\xbb\xbf"sep=,"\n' + text(","),
+    "Excel, no header": b"sep=|\n" + text("|").partition(b"\n")[2],
     "UTF-16": text(",").decode().encode("utf-16"),
     "gz": gzip.compress(text(",")),
     "xz": lzma.compress(text(";")),
@@ -77,6 +81,17 @@ def test_rows_that_cannot_be_read_are_told_with_their_number(tmp_path):
     assert given.table.records == 1
     assert given.failed == {"fields": 1, "time": 1}
     assert any(bad.text.startswith("row 3: ") for bad in given.set_aside)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("[0:00:01]\t5.1\t3", "time"), ("[2026-11-01 06:30:00],5.1,3", "time"), ("[error] 5.1 3", "fields"),
+     ("[12/Nov/2026:06:30:00 +0000] 5.1 3", "fields")],
+)  # fmt: skip
+def test_a_line_in_brackets_is_a_line(tmp_path, line, reason):
+    (tmp_path / "errors").write_text(f"{line}\n0:00:02\t5.1\t4\n")
+    given = read_file(str(tmp_path / "errors"))
+    assert (counts(given), given.failed) == ([(2, "5.1", "4")], {reason: 1})
 
 
 def test_a_table_without_the_columns_says_which_are_expected(tmp_path):

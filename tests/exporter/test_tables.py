@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from exporter.tables import Bad, Column, Layout, Limits, Row, open_table, read_instant, unix_us, write_parquet
+from exporter.tables import Bad, Column, Layout, Limits, Row, open_table, read_instant, table_of, unix_us, write_parquet
 from exporter.tables.delimited import Delimited
 from exporter.tables.jsonrows import JsonRows, array_values, cell, ndjson_values
 from exporter.tables.lines import as_utf8, lines
@@ -138,11 +138,29 @@ def test_a_file_that_is_cut_off_is_not_a_shorter_file(tmp_path):
         ('name,city\n5" pipe,"Rome"\n', [Row(2, ('5" pipe', "Rome", ""))]),
         ('name, city\n"Ann", "Rome, Italy"\n', [Row(2, ("Ann", "Rome, Italy", ""))]),
         ("sep=;\nname;city\nAnn;a,b\n", [Row(3, ("Ann", "a,b", ""))]),
+        ('"sep=|"\r\nname|city\r\nAnn|a,b\r\n', [Row(3, ("Ann", "a,b", ""))]),
     ],
-    ids=["width", "encoding", "newline", "inches", "blanks", "excel"],
+    ids=["width", "encoding", "newline", "inches", "blanks", "excel", "excel quoted"],
 )  # fmt: skip
 def test_rows_keep_their_numbers_and_reasons(text, want):
     assert list(delimited(text)) == want
+
+
+@pytest.mark.parametrize("first", ["[2026-11-01 06:30:00] Ann", "[error] Ann", "[0:00:01]\tAnn", "[ 7 ] Ann"])
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_line_in_brackets_is_not_taken_for_json(first, size):
+    text = f"{first}\n".encode()
+    pieces = (text[at : at + size] for at in range(0, len(text), size))
+    with pytest.raises(SourceError, match="no header"), table_of(pieces, "log", [LAYOUT]):
+        pass
+
+
+@pytest.mark.parametrize("text", ['[{"name": "Ann", "city": "Rome"}]', '\n [\n\n {"name": "Ann", "city": "Rome"}\n]\n'])
+@pytest.mark.parametrize("size", [1, 1000])
+def test_an_array_is_known_however_it_is_cut(text, size):
+    pieces = (text[at : at + size].encode() for at in range(0, len(text), size))
+    with table_of(pieces, "array", [LAYOUT]) as table:
+        assert (table.form, list(table)) == ("json", [Row(1, ("Ann", "Rome", ""))])
 
 
 def test_a_stray_quote_costs_one_line():

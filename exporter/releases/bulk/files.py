@@ -8,6 +8,8 @@ from exporter.releases.parse import is_header
 from exporter.releases.tally import SetAside
 from exporter.sources.files import compression, open_plain, pieces
 from exporter.tables import Bad, Column, Layout, Table, table_of
+from exporter.tables.delimited import excel_separator
+from exporter.tables.jsonrows import json_form
 from exporter.tables.rows import Places
 
 CHUNK_BYTES = 4 << 20
@@ -53,11 +55,12 @@ def is_ordinary(start: bytes) -> bool:
     """Whether a text that begins so is lines of timestamp, build and code by TAB or comma, with or without a header."""
     if b"\0" in start[:4] or start.startswith((b"PAR1", b"\xff\xfe", b"\xfe\xff")):
         return False
-    first = start[:MAX_HEADER_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().splitlines()[:1]
+    start = start[:MAX_HEADER_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
+    first = start.splitlines()[:1]
     if not first:
         return True
     line = first[0].decode("utf-8", "replace")
-    if line.startswith(("{", "[")) or '"' in line:
+    if json_form(start) or excel_separator(first[0]) or '"' in line:
         return False
     names = line.split("\t" if "\t" in line else ",")
     if len(names) == len(_IN_ORDER):
