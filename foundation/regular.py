@@ -4,6 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+from foundation.errors import in_words
+
 NOT_REGULAR = "expected a regular file: a pipe or a device may never end"
 
 
@@ -23,3 +25,14 @@ def read_start(path: Path, most_bytes: int, *, pipes: bool = False) -> bytes:
             return stream.read(most_bytes)
     finally:
         os.close(fd)
+
+
+def read_whole(path: Path, most_bytes: int) -> bytes:
+    """A regular file of at most so many bytes, whole MiB. Raises ValueError that names it and says why not."""
+    try:
+        content = read_start(path, most_bytes + 1)
+    except OSError as exc:
+        raise ValueError(f"{path}: {in_words(exc)}") from exc
+    if len(content) > most_bytes:
+        raise ValueError(f"{path}: larger than {most_bytes >> 20} MiB")
+    return content

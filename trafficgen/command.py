@@ -10,10 +10,10 @@ from typing import Any, Self, TypeAlias
 
 from msgspec import structs
 
-from foundation.errors import ConfigError, StoreError, TidewatchError, in_words
+from foundation.errors import ConfigError, StoreError, TidewatchError
 from foundation.grammar import Address
 from foundation.output import replacing
-from foundation.regular import read_start
+from foundation.regular import read_whole
 from foundation.terminal import echo
 from foundation.web import WebPolicy
 from trafficgen.config import LoadConfig, MetricsAt
@@ -60,11 +60,9 @@ def run_replay(options: dict[str, Any]) -> int:
 def save_har(recording: Path, origin: str | None, output: Path | None) -> None:
     """Write the targets of a HAR, and on stderr what was left out. Raises ConfigError or StoreError."""
     try:
-        content = read_start(recording, MAX_HAR_BYTES + 1)
-    except OSError as exc:
-        raise ConfigError(f"{recording}: {in_words(exc)}") from exc
-    if len(content) > MAX_HAR_BYTES:
-        raise ConfigError(f"{recording}: larger than {MAX_HAR_BYTES >> 20} MiB")
+        content = read_whole(recording, MAX_HAR_BYTES)
+    except ValueError as exc:
+        raise ConfigError(str(exc)) from exc
     imported = import_har(content, str(recording), origin)
     if output is None:
         sys.stdout.write(imported.text)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from foundation.errors import ConfigError
 from trafficgen.cli import cli
+from trafficgen.command import save_har
 from trafficgen.targets.har import import_har
 from trafficgen.targets.read import read_targets
 
@@ -116,3 +117,12 @@ def test_the_command_writes_the_file_and_says_what_was_left_out(tmp_path):
     got = CliRunner().invoke(cli, ["import-har", str(tmp_path / "x.har"), "--output", str(tmp_path / "t.yml")])
     assert (got.exit_code, got.stdout, got.stderr) == (0, "", "left out: 1 x request to http://b\n")
     assert Path(tmp_path / "t.yml").read_text().startswith("# trafficgen --url http://a/ --targets")
+
+
+@pytest.mark.parametrize(("size", "said"), [(None, "No such file or directory"), (2 << 20, "larger than 1 MiB")])
+def test_a_recording_that_cannot_be_read_is_refused_by_its_name(tmp_path, monkeypatch, size, said):
+    monkeypatch.setattr("trafficgen.command.MAX_HAR_BYTES", 1 << 20)
+    if size:
+        (tmp_path / "x.har").write_bytes(bytes(size))
+    with pytest.raises(ConfigError, match=rf"/x\.har: {said}$"):
+        save_har(tmp_path / "x.har", None, None)

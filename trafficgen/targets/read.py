@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from foundation.config import read_text
-from foundation.errors import ConfigError, in_words
-from foundation.regular import read_start
+from foundation.errors import ConfigError
+from foundation.regular import read_whole
 from trafficgen.targets.csv_form import parse_csv
 from trafficgen.targets.data import read_columns
 from trafficgen.targets.described import BodyText, Described, DescribedFile, DescribedSession
@@ -128,7 +128,9 @@ class _Reader:
     def _bytes(self, body: BodyText) -> bytes:
         """The content of a file, or the decoded base64; each is read once. Raises ValueError."""
         if body not in self._bodies:
-            self._bodies[body] = _decoded(body.text) if body.kind == "base64" else _content(self._folder / body.text)
+            self._bodies[body] = (
+                _decoded(body.text) if body.kind == "base64" else read_whole(self._folder / body.text, MAX_BODY_BYTES)
+            )
             if sum(map(len, self._bodies.values())) > MAX_BODIES_BYTES:
                 raise ValueError(f"bodies above {MAX_BODIES_BYTES >> 20} MiB together")
         return self._bodies[body]
@@ -140,16 +142,6 @@ def content_type(headers: Iterable[tuple[str, Template]]) -> str:
         if name.lower() == "content-type" and value and isinstance(value[0], str):
             return value[0]
     return ""
-
-
-def _content(path: Path) -> bytes:
-    try:
-        content = read_start(path, MAX_BODY_BYTES + 1)
-    except OSError as exc:
-        raise ValueError(f"{path}: {in_words(exc)}") from exc
-    if len(content) > MAX_BODY_BYTES:
-        raise ValueError(f"{path}: larger than {MAX_BODY_BYTES >> 20} MiB")
-    return content
 
 
 def _decoded(text: str) -> bytes:
