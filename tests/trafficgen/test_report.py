@@ -30,6 +30,18 @@ def test_the_planned_rate_is_that_of_the_plans_own_time(seconds, plan_s, want):
     assert report_of(seconds=seconds, plan_s=plan_s).planned_per_s == want
 
 
+def meter_of(planned, **no_answer):
+    """Of a run whose requests were all sent and have all ended."""
+    meter = Meter(("/",))
+    meter.planned = planned
+    meter.no_answer.update(no_answer)
+    meter.ended += [0] * planned
+    for noted in (meter.late_ns, meter.plan_ns, meter.send_ns):
+        noted.extend([10**6] * planned)
+    meter.flush()
+    return meter
+
+
 NOTHING = {"mean": None, "p50": None, "p90": None, "p95": None, "p99": None, "p999": None, "max": None}
 
 
@@ -47,12 +59,7 @@ def test_what_was_not_measured_has_no_figure():
 
 
 def test_a_run_without_an_answer_has_no_share_of_bad_answers():
-    meter = Meter(("/",))
-    meter.planned, meter.no_answer["timeout"] = 20, 20
-    meter.ended += [0] * 20
-    for noted in (meter.late_ns, meter.plan_ns, meter.send_ns):
-        noted.extend([10**9] * 20)
-    meter.flush()
+    meter = meter_of(20, timeout=20)
     report = make_report(meter, url="http://a/", seed=1, seconds=1.0, plan_s=1.0, started_at=0.0)
     text = render_text(report)
     assert (report.ratios["no_answer_ratio"], report.ratios["http_5xx_ratio"]) == (1.0, None)
@@ -61,13 +68,8 @@ def test_a_run_without_an_answer_has_no_share_of_bad_answers():
 
 
 def test_server_errors_client_errors_and_no_answer_are_told_apart_everywhere():
-    meter = Meter(("/",))
+    meter = meter_of(125, reset=25)
     meter.codes[0] = {200: 60, 404: 20, 500: 10, 503: 5, 777: 5}
-    meter.planned, meter.no_answer["reset"] = 125, 25
-    meter.ended += [0] * 125
-    for noted in (meter.late_ns, meter.plan_ns, meter.send_ns):
-        noted.extend([10**6] * 125)
-    meter.flush()
     report = make_report(meter, url="http://a/", seed=1, seconds=1.0, plan_s=1.0, started_at=0.0)
     text, page = render_text(report), render_html(report, meter)
     for name, value in (
