@@ -62,6 +62,7 @@ WINDOWS = Layout(
         Column("zone", _ZONE, required=False),
         Column("reason", ("note", "comment", "description", "why"), required=False),
     ),
+    closed=True,
 )
 PLANS = Layout(
     "plans",
@@ -73,6 +74,7 @@ PLANS = Layout(
         Column("zone", _ZONE, required=False),
         Column("language", ("lang", "locale"), required=False),
     ),
+    closed=True,
 )
 
 

@@ -12,7 +12,6 @@ import msgspec
 
 from exporter.tables import Bad, Layout, Limits, open_table
 from exporter.tables.jsonrows import JsonRows
-from exporter.tables.rows import normal
 from foundation.config import read_text
 from foundation.errors import BadRecord, ConfigError, SourceError
 from foundation.terminal import printable
@@ -92,13 +91,11 @@ def _read(path: str, layout: Layout, refusals: Refusals) -> Iterator[Any]:
         root = next(iter(root.value.values()))
     if not isinstance(root.value, list):
         raise ConfigError(f"{path}: expected a list of rows, for example - {{{layout.columns[0].name}: 1, ...}}")
-    known = {normal(name) for column in layout.columns for name in (column.name, *column.aliases)}
     values = []
     for node in root.value:
         given = node.value if isinstance(node.value, dict) else {}
-        unknown = [name for name in given if normal(name) not in known]
-        if not given or unknown:
-            refusals.add(node.line, f"unknown key {unknown[0]!r}" if unknown else "expected a mapping")
+        if refusal := layout.refusal(given) if given else "expected a mapping":
+            refusals.add(node.line, refusal)
         else:
             values.append((node.line, _plain(node)))
     if values:

@@ -94,9 +94,11 @@ class JsonRows:
             if isinstance(value, Bad):
                 yield value
             elif not isinstance(value, dict):
-                yield bad(number, "json", "expected an object", msgspec.json.encode(value))
+                yield bad(number, "json", "expected an object", msgspec.json.encode(value, enc_hook=str))
             elif len(value) > self._limits.columns:
                 yield bad(number, "fields", f"{len(value)} names; at most {self._limits.columns} are read", "")
+            elif self.places.layout.closed and (refusal := self.places.layout.refusal(value)):
+                yield bad(number, "fields", refusal, msgspec.json.encode(value, enc_hook=str))
             else:
                 yield self._row(number, value)
 
@@ -106,7 +108,7 @@ class JsonRows:
         for names, column in self._columns:
             key = next((name for name in names if name in named), None)
             if key is None and column.required:
-                return bad(number, "fields", f"{column.name} is missing", msgspec.json.encode(value))
+                return bad(number, "fields", f"{column.name} is missing", msgspec.json.encode(value, enc_hook=str))
             cells.append("" if key is None else cell(named[key]))
         return Row(number, tuple(cells))
 

@@ -74,6 +74,9 @@ def open_table(path: str, layouts: Sequence[Layout], limits: Limits = Limits()) 
         name = "standard input" if path == "-" else path
         with _named(name):
             rows = _opened(_read(plain), path, layouts, limits, stack)
+            one_header = rows.form in {"text", "parquet"}  # each object of JSON has names of its own
+            if one_header and rows.places.found and rows.places.refusal:
+                raise SourceError(rows.places.refusal)
         yield Table(name, rows)
 
 

@@ -1,7 +1,8 @@
 """What a table's rows are, and how the names in a file find the columns that were asked for. Pure."""
 
+import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,11 +24,24 @@ class Layout(NamedTuple):
     """The columns of one kind of file.
 
     order: the names of the columns of a file without a header; None: a header is required.
+    closed: other columns are refused, not ignored.
     """
 
     name: str
     columns: tuple[Column, ...]
     order: tuple[str, ...] | None = None
+    closed: bool = False
+
+    def refusal(self, names: Iterable[str]) -> str | None:
+        """Of a closed layout: what is wrong with the names of a file or an object; a nameless column is allowed."""
+        known = [name for column in self.columns for name in (column.name, *column.aliases)]
+        taken = {normal(name) for name in known}
+        unknown = next((name for name in names if normal(name) not in taken and name.strip()), None)
+        if not self.closed or unknown is None:
+            return None
+        near = difflib.get_close_matches(normal(unknown)[:100], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(column.name for column in self.columns)}"
+        return f"unknown column {unknown[:SHOWN_CHARS]!r}; {hint}"
 
 
 class Row(NamedTuple):
@@ -77,6 +91,7 @@ class Places:
     def __init__(self, layout: Layout, names: Sequence[str]) -> None:
         """`names`: of the file's columns. Raises SourceError where a wanted name is there twice."""
         self.layout = layout
+        self.refusal = layout.refusal(names)
         found = [normal(name) for name in names]
         self._at = [self._place(found, column) for column in layout.columns]
         self.found = sum(at is not None for at in self._at)

@@ -145,6 +145,30 @@ def test_terms_that_cannot_be_read_are_no_default(tmp_path, rows, why):
     assert "\n" not in str(told.value)  # of which a terminal would show two characters
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("plans.csv", "account,promise,{}\n1,99.9,99:25\n"),
+        ("plans.tsv", "account\tpromise\t{}\n1\t99.9\t99:25\n"),
+        ("plans.ndjson", '{{"account": 1, "promise": 99.9}}\n{{"account": 2, "promise": 99.9, "{}": "99:25"}}\n'),
+        ("plans.json", '[{{"account": 1, "promise": 99.9}}, {{"account": 2, "promise": 99.9, "{}": "99:25"}}]'),
+        ("plans.yml", "- {{account: 1, promise: 99.9}}\n- {{account: 2, promise: 99.9, {}: '99:25'}}\n"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("column", "hint"),
+    [
+        ("credts", "did you mean credits?"),
+        ("Promis", "did you mean promise?"),
+        ("wildly_other", "known: account, plan"),
+    ],
+)
+def test_an_unknown_column_is_refused_with_the_near_name_in_every_form(tmp_path, name, text, column, hint):
+    with pytest.raises(ConfigError) as told:
+        plans_of(tmp_path, text.format(column), name)
+    assert f"unknown column '{column}'; {hint}" in str(told.value)
+
+
 @pytest.fixture(scope="module")
 def day(tmp_path_factory):
     """A day on server 0, silent 03:00 to 04:00 and 12:00 to 12:01, with three customers, one of the day before."""
