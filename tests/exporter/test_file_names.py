@@ -1,13 +1,12 @@
 """A file may have any name: the systems that follow files read it, and keep their place in it."""
 
-import asyncio
 import logging
-from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lifetime import running, until
 
 from exporter.accesslog import Source as AccessSource
 from exporter.accesslog import System as AccessSystem
@@ -18,9 +17,7 @@ from exporter.releases import System as ReleasesSystem
 from exporter.sources.packing import pack, unpack
 from exporter.sources.tail.book import State, Totals, decode, encode
 from exporter.sources.tail.mark import Mark
-from exporter.system import Context
 from exporter.web.exposition import Renderer
-from foundation.clock import SystemClock
 from foundation.config import parse_config
 
 NAMES = ["a\udcff\udcfe.log", "b\n.log", "c\x1b[31m.log", "d" + "x" * 245 + ".log", 'e"}.log', "f\\.log", "\u202eg.log"]
@@ -41,27 +38,11 @@ def hosting(pattern, context):
     return HostingSystem([source], context)
 
 
-@asynccontextmanager
-async def running(make, tmp_path):
-    context = Context(tmp_path / "state", SystemClock())
-    system = make(str(tmp_path / "logs" / "*.log"), context)
-    task = asyncio.create_task(system.run())
-    try:
-        await system.begun()
-        yield system
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        context.checkpoint.close()
-
-
-async def until(system, metric, want):
+async def shown(system, metric, want):
     def text():
         return "".join(Renderer().render(system.collect(), openmetrics=False))
 
-    async with asyncio.timeout(30):
-        while f'{metric}{{source="s"}} {want}\n' not in text():  # noqa: ASYNC110, what a scrape would see is the barrier
-            await asyncio.sleep(0.01)
+    await until(lambda: f'{metric}{{source="s"}} {want}\n' in text())
     return text()
 
 
@@ -77,19 +58,23 @@ async def until(system, metric, want):
 async def test_every_name_is_read_and_remembered(tmp_path, caplog, make, line, metric):
     logs, each = tmp_path / "logs", len(line) if "bytes" in metric else 1
     logs.mkdir()
+
+    def start(context):
+        return make(str(logs / "*.log"), context)
+
     caplog.set_level(logging.WARNING, logger="exporter.sources.tail")  # pytest-xdist cannot send the names
     for name in NAMES:
         (logs / name).write_bytes(line)
-    async with running(make, tmp_path) as system:
-        await until(system, metric, len(NAMES) * each)
+    async with running(tmp_path, start) as system:
+        await shown(system, metric, len(NAMES) * each)
     for name in NAMES:
         with (logs / name).open("ab") as file:
             file.write(line)
-    async with running(make, tmp_path) as system:  # goes on where it was, and reads nothing twice
-        await until(system, metric, 2 * len(NAMES) * each)
+    async with running(tmp_path, start) as system:  # goes on where it was, and reads nothing twice
+        await shown(system, metric, 2 * len(NAMES) * each)
         (logs / NAMES[0]).rename(logs / f"{NAMES[0]}.1")
         (logs / NAMES[0]).write_bytes(line)
-        text = await until(system, metric, (2 * len(NAMES) + 1) * each)
+        text = await shown(system, metric, (2 * len(NAMES) + 1) * each)
     text.encode()
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 

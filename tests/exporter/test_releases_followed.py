@@ -1,13 +1,10 @@
 """Followed logs: a header in each file, rotations, and what the reading exposes about itself."""
 
-import asyncio
-from contextlib import asynccontextmanager
-
 import pytest
+from lifetime import running, until
 
 from exporter.catalogue import releases as catalogue
 from exporter.releases import Source, System
-from exporter.system import Context
 from foundation.clock import SystemClock
 from foundation.grammar import Address
 
@@ -27,26 +24,9 @@ def counted(system):
     return sum(series(system, catalogue.ERRORS).values())
 
 
-async def until(happened):
-    async with asyncio.timeout(20):
-        while not happened():  # noqa: ASYNC110, what a scrape would see is the barrier
-            await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def running(tmp_path, *patterns, **settings):
-    context = Context(tmp_path / "state", SystemClock())
-    system = System([Source(source="app", paths=[str(tmp_path / one) for one in patterns], **settings)], context)
-    task = asyncio.create_task(system.run())
-    try:
-        await system.begun()
-        yield system
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        context.checkpoint.close()
-    if not task.cancelled():
-        task.result()
+def following(folder, *patterns, **settings):
+    source = Source(source="app", paths=[str(folder / one) for one in patterns], **settings)
+    return running(folder, lambda context: System([source], context))
 
 
 def failed(system):
@@ -57,14 +37,14 @@ async def test_each_file_of_a_pattern_may_begin_with_a_header(tmp_path):
     for number in range(1, 5):
         (tmp_path / f"errors{number}.tsv").write_bytes(HEADER + records(number))
     (tmp_path / "errors5.tsv").write_bytes(records(5))
-    async with running(tmp_path, "errors*.tsv") as system:
+    async with following(tmp_path, "errors*.tsv") as system:
         await until(lambda: counted(system) == 15)
         assert failed(system) == {}
 
 
 async def test_a_header_is_for_a_files_first_line_only(tmp_path):
     (tmp_path / "errors.tsv").write_bytes(HEADER + records(1) + HEADER + records(1))
-    async with running(tmp_path, "errors.tsv") as system:
+    async with following(tmp_path, "errors.tsv") as system:
         await until(lambda: counted(system) == 2)
         assert failed(system) == {"time": 1}
 
@@ -93,7 +73,7 @@ def truncate(log):
 async def test_each_rotated_successor_may_begin_with_a_header(tmp_path, rotate):
     log = tmp_path / "errors.tsv"
     log.write_bytes(HEADER)
-    async with running(tmp_path, "errors.tsv") as system:
+    async with following(tmp_path, "errors.tsv") as system:
         for number in range(1, 4):
             with log.open("ab") as file:
                 file.write(records(100, f"5.{number}"))
@@ -106,10 +86,10 @@ async def test_each_rotated_successor_may_begin_with_a_header(tmp_path, rotate):
 async def test_a_run_that_goes_on_within_a_file_expects_no_header_there(tmp_path):
     log = tmp_path / "errors.tsv"
     log.write_bytes(HEADER + records(2))
-    async with running(tmp_path, "errors.tsv") as system:
+    async with following(tmp_path, "errors.tsv") as system:
         await until(lambda: counted(system) == 2)
     log.write_bytes(log.read_bytes() + HEADER + records(1))
-    async with running(tmp_path, "errors.tsv") as system:
+    async with following(tmp_path, "errors.tsv") as system:
         await until(lambda: counted(system) == 3)
         assert failed(system) == {"time": 1}
 
@@ -119,7 +99,7 @@ async def test_a_followed_log_exposes_how_its_reading_goes(tmp_path):
     log = tmp_path / "errors.tsv"
     log.write_bytes(records(5) + b"x" * 200_000 + b"\n" + b"y" * 5000 + b"\nunfinished")
     began_s = SystemClock().wall()
-    async with running(tmp_path, "errors.tsv", "gone.tsv") as system:
+    async with following(tmp_path, "errors.tsv", "gone.tsv") as system:
         await until(lambda: failed(system) == {"too_long": 2})
         assert counted(system) == 5
         lag_bytes = len("unfinished")
@@ -132,7 +112,7 @@ async def test_a_followed_log_exposes_how_its_reading_goes(tmp_path):
         log.write_bytes(b"")
         await until(lambda: series(system, catalogue.LOG.rotations) == {("truncate",): 1})
         assert series(system, catalogue.LOG.lost_bytes) == {(): lag_bytes}
-    async with running(tmp_path, "errors.tsv") as system:
+    async with following(tmp_path, "errors.tsv") as system:
         await until(lambda: series(system, catalogue.LOG.readable) == {(): 1})
         assert series(system, catalogue.LOG.last_line) == last_line
         assert series(system, catalogue.LOG.rotations) == {("truncate",): 1}
@@ -140,6 +120,6 @@ async def test_a_followed_log_exposes_how_its_reading_goes(tmp_path):
 
 
 async def test_a_source_without_a_log_exposes_no_reading(tmp_path):
-    async with running(tmp_path, http=Address("127.0.0.1", 0)) as system:
+    async with following(tmp_path, http=Address("127.0.0.1", 0)) as system:
         names = {family.metric.name for family in system.collect()}
     assert names.isdisjoint(metric.name for metric in catalogue.LOG)

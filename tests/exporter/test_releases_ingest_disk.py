@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from aiohttp import ClientSession
 from ingesting import LINES, WANT, counted, live, send, urls
+from lifetime import until
 
 from exporter.checkpoint import Changes, Checkpoint
 from exporter.releases.compare.settings import Settings
@@ -33,12 +34,6 @@ async def post(system, body=LINES, headers=None):
     async with ClientSession() as client, client.post(urls(system)[0], data=body, headers=headers or KEY) as response:
         text = await response.text()
         return response.status, text if response.status != 200 else json.loads(text)["taken"]
-
-
-async def until(happened):
-    async with asyncio.timeout(10):
-        while not happened():  # noqa: ASYNC110, what the disk has seen is the barrier
-            await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize("fault", ["full", "write", "locked", "damaged"])

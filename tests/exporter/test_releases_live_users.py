@@ -1,14 +1,13 @@
 """Users that move from one build to the other, live: by a file, and by a Prometheus that answers late or not at all."""
 
-import asyncio
 import math
-from contextlib import asynccontextmanager
 
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lifetime import running, until
 
 from exporter.catalogue import releases as catalogue
 from exporter.releases import Source, System
@@ -197,26 +196,6 @@ def test_weighed_ratios_are_those_of_constant_users_and_hold_the_truth_in_a_roll
         assert weighed_p_values(sums) == pytest.approx(p_values(total, exposure=0.5))
 
 
-@asynccontextmanager
-async def running(tmp_path, source):
-    context = Context(tmp_path / "state", SystemClock())
-    system = System([source], context)
-    task = asyncio.create_task(system.run())
-    try:
-        await system.begun()
-        yield system
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        context.checkpoint.close()
-
-
-async def until(happened):
-    async with asyncio.timeout(20):
-        while not happened():  # noqa: ASYNC110, what a scrape would see is the barrier
-            await asyncio.sleep(0.005)
-
-
 async def test_a_file_of_shares_is_read_again_when_it_changes_and_nothing_is_guessed_while_it_is_broken(
     tmp_path, monkeypatch, caplog
 ):
@@ -230,7 +209,7 @@ async def test_a_file_of_shares_is_read_again_when_it_changes_and_nothing_is_gue
         found = {family.metric.name: dict(family.series) for family in system.collect()}
         return found.get(catalogue.USERS.name, {}).get(("app", NEW))
 
-    async with running(tmp_path, source) as system:
+    async with running(tmp_path, lambda context: System([source], context)) as system:
         await until(lambda: users(system) == pytest.approx(1 / 9))
         shares.write_text("time,5.1,5.2\n0:00:00,50,50\n")
         live = system._runners["app"]

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from lifetime import until
 
 from exporter.stores import uploads
 from exporter.stores.live import Live, Settings
@@ -50,12 +51,6 @@ def test_what_is_removed_is_ours_old_and_a_file(tmp_path, monkeypatch):
 def test_what_cannot_be_removed_is_said_and_stays(tmp_path, caplog):
     remove_left(tmp_path / "absent", NOW_S)
     assert "stays: No such file or directory" in caplog.text
-
-
-async def until(happened):
-    async with asyncio.timeout(20):
-        while not happened():  # noqa: ASYNC110, what happens is the barrier
-            await asyncio.sleep(0.005)
 
 
 async def test_a_service_removes_them_when_it_starts(stores_world):
