@@ -63,6 +63,14 @@ FORMS = st.tuples(
 )
 
 
+@pytest.mark.parametrize("row", ['{"name": 1.5}', '{"city": 1e400, "name_": -0.0}', "[0.25]", "7.5"])
+def test_an_object_without_what_is_required_is_set_aside_whatever_it_holds(row):
+    good, found = ndjson('{"name": "a", "city": "b"}\n' + row + "\n")
+    assert good.cells == ("a", "b", "")
+    assert isinstance(found, Bad)
+    assert found.number == 2
+
+
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
 @given(ROWS, FORMS, st.integers(1, 9))
 def test_a_text_has_the_same_rows_in_every_form(rows, form, size):
