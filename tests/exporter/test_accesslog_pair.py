@@ -115,17 +115,19 @@ def tallied(path, pair):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("is_killed", [False, True])
-def test_a_process_takes_half_of_a_file_and_may_be_killed(is_killed, tmp_path, pairing):
+@pytest.mark.parametrize("killed", ["never", "now", "before"])
+def test_a_process_takes_half_of_a_file_and_may_be_killed(killed, tmp_path, pairing):
     path = tmp_path / "access.log"
     path.write_bytes(b"GET /a 200\njunk\n" * 5000)
     one = job(r"(?P<method>\S+) (?P<path>\S+) (?P<code>\d+)")
     pair = started(one)
     try:
-        if is_killed:
+        if killed != "never":
             os.kill(pair._process.pid, signal.SIGKILL)
+        if killed == "before":  # then nobody takes what is sent
+            os.waitid(os.P_PID, pair._process.pid, os.WEXITED | os.WNOWAIT)
         assert tallied(path, pair) == tallied(path, Pair(one.reader()))
-        assert (pair._process is None) == is_killed
+        assert (pair._process is None) == (killed != "never")
     finally:
         pair.close()
 

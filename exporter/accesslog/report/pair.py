@@ -5,6 +5,7 @@ changed nothing for it; where it did (parts of a line that wait for their end), 
 comes out is what one reader would have made.
 """
 
+import contextlib
 import os
 import select
 import struct
@@ -112,7 +113,8 @@ class Pair:
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with contextlib.suppress(OSError):  # of what it had not read before its end
+                        pipe.close()
 
     def _can_ask(self) -> bool:
         if self._process is None or self._process.stdout is None:
