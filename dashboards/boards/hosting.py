@@ -392,7 +392,11 @@ def events_read() -> style.PanelBuilder:
 def failed_lines() -> style.PanelBuilder:
     """Lines that are no event."""
     return style.timeseries(
-        Text("Lines not understood", "Lines per second that are not an event, by reason; `restating` ones came late."),
+        Text(
+            "Lines not understood",
+            "Lines per second that are not an event, by reason; `restating` ones came late.",
+            "every line was understood in the range.",
+        ),
         query(style.rates_of_what_happened(f"tidewatch_hosting_lines_failed_total{{{HOST}}}", "reason"), "{{reason}}"),
         query(f"sum(rate(tidewatch_hosting_restating_events_total{{{HOST}}}[$window]))", "restating"),
         unit="cps",
