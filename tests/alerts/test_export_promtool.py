@@ -175,6 +175,7 @@ def test_a_kubernetes_resource_holds_rules_that_load(tmp_path):
     assert code == 0, said
 
 
+@pytest.mark.timeout(700)  # weeks of simulated time, as long as promtool itself may take
 @pytest.mark.parametrize("stem", STEMS if ALL else ["tidewatch-itself", "prometheus-meta"])
 def test_the_unit_tests_pass_under_other_names(tmp_path, stem):
     write(tmp_path, 2)
