@@ -1,7 +1,8 @@
 """The four notations that every flag and every key share: addresses, durations, instants, sizes. Pure.
 
-Each function takes what was written, a number where YAML made one of it, and raises ValueError with a text for the
-user: `invalid duration '10x': expected ..., for example ...`. Each `format_` function writes what the other reads.
+Each function takes the text as written, or a number from YAML, and raises ValueError with a text for the
+user: `invalid duration '10x': expected ..., for example ...`. Each `format_` function writes the form that the other
+reads.
 """
 
 import math
@@ -42,12 +43,18 @@ _INSTANT = re.compile(
 _UNIX = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+DURATION_PATTERN = r"^(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|(?:[0-9.]+(?:ms|[ywdhms]))+)$"
+ADDRESS_PATTERN = r"^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}$"
+INSTANT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9:.,]+)? ?(?:[Zz]|UTC|[+-][0-9:]+)?$|^-?[0-9]+(?:\.[0-9]+)?$"
+SIZE_PATTERN = rf"^{_NUMBER} ?[kKmMgGtT]?(?:[iI]?[bB])?$"
+"""The notations as patterns for editors: they match all that the functions below accept, and little more."""
+
 _MULTIPLES = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _SIZE = re.compile(rf"({_NUMBER}) ?([kmgt]?)(ib|b|)", re.IGNORECASE)
 
 
 class DurationBounds(TypedDict, total=False):
-    """What `duration_s` can be asked to hold."""
+    """The bounds of `duration_s`."""
 
     least_s: float
     most_s: float
@@ -148,7 +155,7 @@ def duration_s(
     whole: bool = False,
     bare: Literal["s", "h", "d"] = "s",
 ) -> float:
-    """Seconds in `90`, `90s`, `1m30s`, `1.5h`: a bare number is seconds, units stand once each, the largest first.
+    """Seconds in `90`, `90s`, `1m30s`, `1.5h`: a bare number is seconds, each unit occurs once, the largest first.
 
     Args:
         given: what was written.
@@ -156,7 +163,7 @@ def duration_s(
         most_s: the longest that is allowed.
         zero: whether 0 is allowed, where `least_s` is 0.
         whole: whether it must be whole seconds.
-        bare: the unit of a bare number, where the name of what it is for says that it is none of seconds.
+        bare: the unit of a bare number, where the name of the key or flag has another unit.
 
     Raises:
         ValueError: with a text for the user.
@@ -187,7 +194,7 @@ def format_duration(seconds: float) -> str:
 
 
 def instant(given: str | float, *, zone: tzinfo | None = None, dates: bool = False) -> datetime:
-    """The instant, in UTC, that RFC 3339 text (a blank may stand for the `T`) or a number of Unix seconds means.
+    """The instant, in UTC, of RFC 3339 text (a blank is allowed instead of the `T`) or of a number of Unix seconds.
 
     Args:
         given: what was written.
@@ -272,7 +279,7 @@ def size_bytes(given: str | float, *, least_bytes: int = 0, most_bytes: int = MA
     """Bytes in `10`, `64KiB`, `1MB`, `1.5G`: B alone after the letter counts in thousands, all else in 1024s.
 
     Raises:
-        ValueError: with a text for the user, also for what is no whole number of bytes.
+        ValueError: with a text for the user, also for what is not a whole number of bytes.
     """
     match = _SIZE.fullmatch(str(given))
     if match is None:

@@ -1,4 +1,4 @@
-"""What the keys of a configuration hold: a tree of YAML to frozen structs. Errors are in words, with path and line.
+"""The values of a configuration's keys: a tree of YAML to frozen structs. Errors are in words, with path and line.
 
 Structs say what they want in msgspec's annotations. Four marks have the grammar of the flags, also for a number:
 
@@ -10,7 +10,6 @@ Structs say what they want in msgspec's annotations. Four marks have the grammar
 A mark replaces the bounds of its type; `extra={"words": ...}` in a Meta says in words what its bounds are.
 """
 
-import difflib
 import math
 import re
 from collections.abc import Callable
@@ -20,7 +19,20 @@ from typing import Annotated, Any, Unpack
 import msgspec
 from msgspec import inspect
 
-from foundation.grammar import MAX_SIZE_BYTES, DurationBounds, duration_s, host_port, instant_or_word, size_bytes
+from foundation.grammar import (
+    ADDRESS_PATTERN,
+    DURATION_PATTERN,
+    INSTANT_PATTERN,
+    MAX_DURATION_S,
+    MAX_SIZE_BYTES,
+    SIZE_PATTERN,
+    DurationBounds,
+    duration_s,
+    host_port,
+    instant_or_word,
+    size_bytes,
+)
+from foundation.nearest import nearest
 from foundation.terminal import printable
 from foundation.yamltree import Node
 
@@ -36,30 +48,48 @@ Name = Annotated[
         pattern=r"^[A-Za-z0-9_.:/-]{1,100}\Z", extra={"words": "a name of at most 100 letters, digits or any of _.:/-"}
     ),
 ]
-"""What a source is called: it becomes a label, and part of file names."""
+"""The name of a source: it becomes a label, and part of file names."""
 
 
 class ShapeError(ValueError):
-    """A key holds what it cannot. The message is for the user, `line` counts from 1, `path` begins with $."""
+    """A key has an invalid value. The message is for the user, `line` counts from 1, `path` begins with $."""
 
     def __init__(self, node: Node, path: str, text: str) -> None:
+        """`node`: its place. `text`: the fault, and what would be right."""
         super().__init__(text)
         self.line, self.path = node.line, path
 
 
-def _mark(grammar: str, words: str, read: Callable[[str | float], Any]) -> msgspec.Meta:
-    return msgspec.Meta(extra={"grammar": grammar, "words": words, "read": read})
+WRITTEN = "written"
+"""In a mark's part of a JSON Schema: the schema of what is written, in the place of that of the value."""
+
+
+def _mark(grammar: str, words: str, read: Callable[[str | float], Any], **schema: Any) -> msgspec.Meta:
+    return msgspec.Meta(extra={"grammar": grammar, "words": words, "read": read}, extra_json_schema={WRITTEN: schema})
 
 
 def duration(**bounds: Unpack[DurationBounds]) -> msgspec.Meta:
     """The mark of a key that holds seconds: a float, or an int where they must be whole."""
     number = int if bounds.get("whole") else float
-    return _mark("duration", "a duration", lambda given: number(duration_s(given, **bounds)))
+    least_s = bounds.get("least_s", 0.0)
+    least = "minimum" if least_s or bounds.get("zero") else "exclusiveMinimum"
+    return _mark(
+        "duration",
+        "a duration",
+        lambda given: number(duration_s(given, **bounds)),
+        type=["number", "string"],
+        pattern=DURATION_PATTERN,
+        maximum=bounds.get("most_s", MAX_DURATION_S),
+        **{least: least_s},
+        **({"multipleOf": 1} if bounds.get("whole") else {}),
+    )
 
 
 def address(*, free: bool = True) -> msgspec.Meta:
-    """The mark of an Address; `free`: port 0 may stand there."""
-    return _mark("address", "an address", lambda given: host_port(given, free=free))
+    """The mark of an Address; `free`: port 0 is allowed."""
+    return _mark(
+        "address", "an address", lambda given: host_port(given, free=free), type="string", pattern=ADDRESS_PATTERN
+    )
 
 
 def moment(
@@ -68,15 +98,25 @@ def moment(
     """The mark of an instant. `zone`: of what names none; `words`: stand for themselves; `unit`: makes the value."""
 
     def read(given: str | float) -> Any:
+        """A word as it is, or a time."""
         found = instant_or_word(given, words, zone)
         return found if isinstance(found, str) else unit(found)
 
-    return _mark("instant", "a time", read)
+    pattern = "|".join((INSTANT_PATTERN, *(f"^{word}$" for word in words)))
+    return _mark("instant", "a time", read, type=["string", "number"], pattern=pattern)
 
 
 def size(*, least_bytes: int = 0, most_bytes: int = MAX_SIZE_BYTES) -> msgspec.Meta:
     """The mark of a key that holds bytes, an int."""
-    return _mark("size", "a size", lambda given: size_bytes(given, least_bytes=least_bytes, most_bytes=most_bytes))
+    return _mark(
+        "size",
+        "a size",
+        lambda given: size_bytes(given, least_bytes=least_bytes, most_bytes=most_bytes),
+        type=["integer", "string"],
+        pattern=SIZE_PATTERN,
+        minimum=least_bytes,
+        maximum=most_bytes,
+    )
 
 
 def convert(node: Node, kind: Any) -> Any:
@@ -181,7 +221,7 @@ def _in_bounds(value: object, kind: inspect.IntType | inspect.FloatType) -> bool
 
 
 def _words(kind: inspect.Type) -> str:
-    """What a kind takes, to be read after `expected`."""
+    """The values of a kind, as words after `expected`."""
     if isinstance(kind, inspect.Metadata):
         return (kind.extra or {}).get("words") or _words(kind.type)
     if isinstance(kind, inspect.StructType):
@@ -200,7 +240,7 @@ def _words(kind: inspect.Type) -> str:
 
 
 def _remedy(node: Node, kind: inspect.Type) -> str:
-    """What was written instead of a kind, or how it is to be written."""
+    """What was written instead of a kind, or how to write it."""
     if isinstance(kind, inspect.Metadata):
         return _remedy(node, kind.type)
     if node.value is None:
@@ -227,8 +267,8 @@ def _is_word_in_braces(node: Node) -> bool:
 
 
 def _nearest(written: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(written[:100], known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = nearest(written, known)
+    return f"; did you mean {close}?" if close else ""
 
 
 def _children(node: Node) -> dict[str, Node]:
