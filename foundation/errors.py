@@ -9,54 +9,63 @@ import errno
 import os
 from collections.abc import Iterator
 
+from foundation.exits import Exit
+
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE})
 _PASSING_WORDS = tuple(os.strerror(number) for number in sorted(_PASSING))
 
-OUT_OF_MEMORY = "out of memory: give it more than its limit (ulimit -v, a control group) or the machine leaves it"
+OUT_OF_MEMORY = "out of memory: raise its limit (ulimit -v, control group), or free memory of the machine"
 _NO_MEMORY_WORDS = ("can't start new thread", "failed to map segment")  # Python's and the loader's, who have no types
 
 
 class TidewatchError(Exception):
-    """Something the user can act on; its text is all they see: one line, or one line for each argument."""
+    """An error that the user can correct; its text is all they see: one line, or one line per argument."""
 
-    exit_code = 1
+    exit_code: int = Exit.NEGATIVE
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.args))
 
 
 class ConfigError(TidewatchError):
-    """A flag or a configuration file says something that cannot be."""
+    """A flag or a configuration file is invalid."""
 
-    exit_code = 2
+    exit_code = Exit.USAGE
+
+
+class InputError(ConfigError):
+    """A file, peer or port in a flag or a configuration cannot be read or reached."""
+
+    exit_code = Exit.NOT_READ
 
 
 class SourceError(TidewatchError):
     """A file, page or peer that records come from cannot be read now; callers count it and try again."""
 
-    exit_code = 3
+    exit_code = Exit.NOT_READ
 
 
 class BadRecord(TidewatchError):  # noqa: N818, the house's word for it
-    """One record cannot be read. `reason` is a short word for the label of a metric, the text is for people."""
+    """One record cannot be read. `reason` is a short word for the label of a metric, the text is for messages."""
 
-    exit_code = 4
+    exit_code = Exit.NOTHING_JUDGED
 
     def __init__(self, reason: str, text: str = "") -> None:
+        """`text`: what is wrong; without one, the reason is the text."""
         super().__init__(text or reason)
         self.reason = reason
 
 
 class NothingJudgedError(TidewatchError):
-    """A report was asked for, and nothing that was read can be judged: a verdict would come out of nothing."""
+    """A report was requested, but nothing that was read can be judged."""
 
-    exit_code = 4
+    exit_code = Exit.NOTHING_JUDGED
 
 
 class StoreError(TidewatchError):
     """State on disk (checkpoint, database) cannot be read or written."""
 
-    exit_code = 5
+    exit_code = Exit.NOT_WRITTEN
 
 
 def in_words(exc: OSError) -> str:
@@ -75,7 +84,7 @@ def may_pass(exc: Exception) -> bool:
 
 
 def is_out_of_memory(exc: BaseException) -> bool:
-    """Whether it, or each error of a group, says that memory ran out: for data, a thread's stack or a library."""
+    """Whether it, or each error of a group, is a lack of memory: for data, a thread's stack or a library."""
     if isinstance(exc, BaseExceptionGroup):
         return all(is_out_of_memory(one) for one in exc.exceptions)
     if isinstance(exc, RuntimeError | ImportError):
