@@ -1,9 +1,9 @@
 """Files that are appended to for a long time, in folders that others may write to.
 
-What the path names when the program starts is what the user wants: a link to another folder, /dev/stdout, a named
-pipe. What takes its place later was put there by somebody else, so from then on only a regular file is opened, or
-made, and no link is followed: a planted link would send lines into any file of this user. The pipe or device of the
-start may be opened again, whichever link leads to it.
+The path at the start of the program is the user's choice: a link to another folder, /dev/stdout, a named pipe. A later
+replacement may come from somebody else, so from then on only a regular file is opened, or created, and no link is
+followed: a planted link would send lines into any file of this user. The pipe or device of the start may be opened
+again, whichever link leads to it.
 
 No descriptor blocks: a pipe that nobody reads raises BlockingIOError at the write.
 """
@@ -18,10 +18,10 @@ _MODE = 0o644
 
 
 class AppendedPath:
-    """What may be opened at one path, now and later. Not safe for two threads at once."""
+    """Opens one path, now and later. Not thread-safe."""
 
     def __init__(self, path: Path, *, trusted: bool = True) -> None:
-        """Look at nothing yet; the first `open` decides what the path means, unless the name is not the user's."""
+        """Opens nothing yet; the first `open` decides what the path means, unless the user did not choose the name."""
         self.path = path
         self._looked = not trusted
         self._special: tuple[int, int] | None = None  # device and inode of what is not a regular file
@@ -29,7 +29,7 @@ class AppendedPath:
     def open(self) -> int:
         """A descriptor to append to and to read from; the file is made if there is none.
 
-        Raises OSError, also for what must not be opened.
+        Raises OSError, also for files that must not be opened.
         """
         if not self._looked:
             self._looked = True

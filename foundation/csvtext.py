@@ -1,4 +1,4 @@
-"""CSV that may be opened in a spreadsheet or printed on a terminal: text from outside cannot act in either.
+"""CSV that may be opened in a spreadsheet or printed on a terminal: text from outside cannot run anything in either.
 
 A spreadsheet takes a text cell that begins with `= + - @` for a formula, some also where these are full-width (as
 typed in East Asia), and some drop a leading tab or line end first. As OWASP advises ("CSV Injection"), an apostrophe
@@ -28,7 +28,7 @@ def csv_text(rows: Iterable[Iterable[object]], *, raw: bool = False) -> str:
 
 
 def defused(cell: object) -> object:
-    """Text that neither a spreadsheet nor a terminal obeys; numbers, also those written as text, stay as they are."""
+    """Text without formulas and control characters; numbers, also those written as text, are unchanged."""
     if not isinstance(cell, str) or _NUMBER.fullmatch(cell):
         return cell
     return ("'" if cell.startswith(_FORMULA) else "") + printable(cell)

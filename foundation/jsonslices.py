@@ -1,7 +1,7 @@
 """A large JSON array to its elements, a slice at a time. Pure.
 
 One call that decodes a whole document holds the interpreter until it is done, and all of it in memory. Here no call
-decodes more than `SLICE_BYTES`, so that other threads get their turn between two of them.
+decodes more than `SLICE_BYTES`, so that other threads can run between two of them.
 """
 
 import re
@@ -28,6 +28,7 @@ class ArraySlices(Generic[T]):
     """The elements of an array of objects, as its text comes."""
 
     def __init__(self, kind: type[T]) -> None:
+        """`kind`: what each element is decoded to, a msgspec Struct for example."""
         self._decoder: msgspec.json.Decoder[list[T]] = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
         self._text = b""
         self._next: Literal["[", "element or ]", "element", ", or ]", "end"] = "["
@@ -50,7 +51,7 @@ class ArraySlices(Generic[T]):
             raise BadRecord("json", f"expected {self._next}, and the text ends")
 
     def _pass_marks(self) -> None:
-        """Go over what stands between elements, and before and after them."""
+        """Skip the text between elements, and before and after them."""
         while self._drop(len(self._text) - len(self._text.lstrip(_SPACE))):
             mark = self._text[:1]
             if self._next == "[" and mark == b"[":
@@ -83,7 +84,7 @@ class ArraySlices(Generic[T]):
         return found
 
     def _drop(self, size: int) -> bool:
-        """Go over so many bytes; whether there are more."""
+        """Skip a number of bytes. Returns whether there are more."""
         self._bytes += size
         self._text = self._text[size:]
         return bool(self._text)

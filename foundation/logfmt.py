@@ -1,4 +1,4 @@
-"""What the daemon says while it runs: one line a message on stderr, as logfmt or JSON."""
+"""The daemon's log: one line per message on stderr, as logfmt or JSON."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ def _quoted(value: str) -> str:
 
 
 class ClientErrors(logging.Filter):
-    """Keeps aiohttp from logging a traceback for what a client did wrong: it is told by the answer, or has gone."""
+    """Keeps aiohttp from logging a traceback for what a client did wrong; the answer reports it, if anyone waits."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is about anything else."""
@@ -55,6 +55,5 @@ def start_logging(level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel("WARNING" if level == "warn" else level.upper())
-    for chatty in ("aiohttp.access", "watchfiles"):  # a line a scrape, a line a change: they say nothing
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # a line per scrape is useless
     logging.getLogger("aiohttp.server").addFilter(ClientErrors())

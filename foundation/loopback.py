@@ -1,4 +1,4 @@
-"""What names this machine to itself. Pure: no name is looked up."""
+"""Names of loopback. Pure: no name is looked up."""
 
 from ipaddress import ip_address
 
@@ -6,7 +6,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address is of loopback, so that nobody on a network can listen."""
+    """Whether a name or address is of loopback, so that nobody on a network can read along."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
