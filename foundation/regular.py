@@ -1,4 +1,4 @@
-"""Small files that are read while others wait: whatever stands at the path, nobody is held up."""
+"""Small files that are read without blocking, whatever is at the path."""
 
 import os
 import stat
@@ -10,12 +10,12 @@ NOT_REGULAR = "expected a regular file: a pipe or a device may never end"
 
 
 def read_start(path: Path, most_bytes: int, *, pipes: bool = False) -> bytes:
-    """At most so many bytes of a file. Raises OSError.
+    """A maximum number of bytes of a file. Raises OSError.
 
     Args:
         path: the file. A pipe would hold up its reader until somebody writes, so it is refused, as devices are.
         most_bytes: a device without end is read no further.
-        pipes: take them all the same: nobody waits yet, as when a program starts.
+        pipes: accept them, for example when a program starts and nothing waits yet.
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if pipes else os.O_NONBLOCK))
     try:
@@ -28,7 +28,7 @@ def read_start(path: Path, most_bytes: int, *, pipes: bool = False) -> bytes:
 
 
 def read_whole(path: Path, most_bytes: int) -> bytes:
-    """A regular file of at most so many bytes, whole MiB. Raises ValueError that names it and says why not."""
+    """A regular file of at most so many bytes, whole MiB. Raises ValueError with its name and the reason."""
     try:
         content = read_start(path, most_bytes + 1)
     except OSError as exc:

@@ -1,11 +1,11 @@
-"""Secrets: read from files that nobody else should read, and kept out of what is logged."""
+"""Secrets: read from private files, and kept out of logs."""
 
 import logging
 import re
 import stat
 from pathlib import Path
 
-from foundation.errors import ConfigError, in_words
+from foundation.errors import ConfigError, InputError, in_words
 from foundation.regular import read_start
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def read_secret(path: Path, *, pipes: bool = False) -> str:
         content = read_start(path, MAX_SECRET_BYTES + 1, pipes=pipes)
         text = content.decode("ascii").strip()
     except OSError as exc:
-        raise ConfigError(f"{path}: {in_words(exc)}") from exc
+        raise InputError(f"{path}: {in_words(exc)}") from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{path}: expected one line of ASCII text") from exc
     if not text or not text.isprintable() or len(content) > MAX_SECRET_BYTES:
@@ -44,7 +44,7 @@ def warn_if_others_read(path: Path) -> None:
     """Log it, once, when others than the owner may read, write or replace the content of a file that holds secrets."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-    except OSError:  # whoever reads it says so
+    except OSError:  # its reader reports it
         return
     if mode & _OTHERS and (path, mode) not in _warned:
         _warned.add((path, mode))
@@ -54,7 +54,7 @@ def warn_if_others_read(path: Path) -> None:
 def shown_url(url: str) -> str:
     """A URL, or a text with one in it, as it may be logged and shown.
 
-    That is without the user and password that may stand in it, even where it is malformed, and without the values of
+    That is without the user and password that it may contain, even where it is malformed, and without the values of
     parameters whose names say that they are secret.
     """
     return _PARAMETER.sub(r"\1...", _USERINFO.sub(r"\1", url))
