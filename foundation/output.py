@@ -1,7 +1,7 @@
-"""Result files: whole or not at all, and never in the place of a device.
+"""Result files: whole or not at all, and never in place of a device.
 
 A result is written beside its path and then renamed over it, so that a full disk or a kill leaves the old file. The
-name beside it is random and must be new: whoever else may write to the folder cannot plant a link there. A path
+name beside it is random and must be new: another user who may write to the folder cannot plant a link there. A path
 that names something other than a regular file (a pipe, /dev/stdout) is written to as it is: renaming over it would
 replace the device.
 """
@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from foundation.errors import StoreError
+from foundation.errors import StoreError, in_words
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ANY_MODE = 0o666  # less the umask, as for every new file
@@ -48,10 +48,19 @@ def replacing(path: Path, *, own_name: bool = False, may_exist: bool = True) -> 
             return
         with _replacing(path.resolve(), may_exist=may_exist) as stream:  # a link stays a link
             yield stream
-    except BrokenPipeError:  # whoever read standard output has enough
+    except BrokenPipeError:  # the reader of standard output has enough
         raise
     except OSError as exc:
         raise StoreError(f"{path}: {exc.strerror}") from exc
+
+
+@contextmanager
+def writing_temporary(folder: Path) -> Iterator[None]:
+    """Within the block, failures are writes to temporary files in `folder`. Raises StoreError with its name."""
+    try:
+        yield
+    except OSError as exc:
+        raise StoreError(f"{folder}: {in_words(exc)}; set TMPDIR to a folder with more room") from exc
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """YAML text to a tree that knows its lines, within bounds: depth, nodes with every alias written out, one document.
 
-A key is text, whatever it looks like, and stands once in its mapping. Plain values are what PyYAML's safe loader makes
+A key is text, whatever it looks like, and occurs once in its mapping. Plain values are what PyYAML's safe loader makes
 of them, except that times, dates, numbers with colons and numbers with leading zeros stay text: the reader of a key
 knows what is meant. Tags other than those of plain values are refused. Nothing here recurses.
 """
@@ -33,9 +33,10 @@ Scalar: TypeAlias = str | int | float | bool | None
 
 
 class TreeError(ValueError):
-    """Text that is no tree within bounds. The message is for the user, `line` counts from 1."""
+    """Text that is not a tree within the limits. The message is for the user, `line` counts from 1."""
 
     def __init__(self, line: int, text: str) -> None:
+        """`text`: the fault, and what would be right."""
         super().__init__(text)
         self.line = line
 
@@ -76,7 +77,7 @@ def read_tree(text: str, asked: str = "is this the configuration?") -> Node:
 
 
 def _hint(text: str, mark: Any) -> str:
-    """What most likely is wrong where YAML cannot go on."""
+    """The probable fault where YAML cannot be read."""
     lines = text.splitlines()
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     here = line[mark.column] if mark and mark.column < len(line) else ""
@@ -140,7 +141,7 @@ class _Builder:
             raise TreeError(line, f"*{_short(name)}: no such anchor before it; write text that begins with * in quotes")
         node = self._anchors[name]
         if node is None:
-            raise TreeError(line, f"*{_short(name)}: within what it stands for, without end")
+            raise TreeError(line, f"*{_short(name)}: refers to itself without end")
         return node.at(line)
 
     def _put(self, node: Node) -> None:

@@ -1,5 +1,7 @@
 """YAML is read within bounds, as PyYAML reads it but for what the module says, and refused in one line."""
 
+from typing import Any
+
 import pytest
 import yaml
 from hypothesis import given
@@ -101,7 +103,7 @@ def test_what_plain_values_mean(text, want):
 
 
 def test_a_value_knows_the_line_of_its_key():
-    tree = read_tree("a: &x\n  b: 1\nc:\n  - *x\n  - d:\n      5\n")
+    tree: Any = read_tree("a: &x\n  b: 1\nc:\n  - *x\n  - d:\n      5\n")
     assert [child.line for child in tree.value.values()] == [1, 3]
     assert [item.line for item in tree.value["c"].value] == [4, 5]
     assert tree.value["c"].value[1].value["d"].line == 5
@@ -121,7 +123,7 @@ def test_a_value_knows_the_line_of_its_key():
         ("{a: /{b}}", "1: not YAML: did not find expected ',' or '}'; write text that contains { in quotes"),
         ("{a: 'x{y}', b: @c}", "1: not YAML: found character that cannot start any token; write text that begins"),
         ("a: *b", "1: *b: no such anchor before it; write text that begins with * in quotes"),
-        ("a: &a [1, *a]", "1: *a: within what it stands for, without end"),
+        ("a: &a [1, *a]", "1: *a: refers to itself without end"),
         ("? [a]\n: b", "1: expected text for a key, not a list or a mapping"),
         ("a: 1\n---\nb: 2", "2: expected one document; remove the line ---"),
         ("a: !!python/object/apply:os.system [x]", "1: tag python/object/apply:os.system does not apply: remove it"),
