@@ -1,18 +1,19 @@
-"""HTML out of templates: whatever a page shows is escaped unless it is a template's own text.
+"""HTML from templates: all values on a page are escaped.
 
 A package keeps its templates in its folder `templates/`; they extend `foundation/base.html`, the frame of all pages.
 Control characters and marks that reverse text are printed as escapes, as on a terminal; a link from outside leads to
-a web address or is no link.
+a web address, or it is not a link.
 """
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 
 from foundation.secret import shown_url
 from foundation.terminal import printable_text
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def render(package: str, template: str, **values: Any) -> str:
@@ -23,7 +24,7 @@ def render(package: str, template: str, **values: Any) -> str:
 def web_link(url: str) -> str:
     """`url` if a browser may follow it: http or https with a host, or a path of this site; else an empty string.
 
-    What is secret in it is left out: whoever sees the page would see it.
+    Secrets in it are removed, because everybody who sees the page would see them.
     """
     try:
         parts = urlsplit(url.strip())
@@ -33,8 +34,24 @@ def web_link(url: str) -> str:
     return shown_url(url.strip()) if own_path or (parts.scheme in ("http", "https") and parts.hostname) else ""
 
 
+def relative(path: str, page: str = "/") -> str:
+    """`path` of this site as a link on `page`, which leads there under any prefix that a proxy cuts off.
+
+    Both begin with a slash; `page` is encoded as it was requested, so that its slashes are those that a browser counts.
+    """
+    return ("../" * (page.count("/") - 1) or "./") + path.removeprefix("/")
+
+
 @cache
-def _environment(package: str) -> Environment:
+def _environment(package: str) -> "Environment":
+    from jinja2 import (  # noqa: PLC0415, 4 MiB for servers most of which are never asked for a page
+        ChoiceLoader,
+        Environment,
+        PackageLoader,
+        PrefixLoader,
+        StrictUndefined,
+    )
+
     made = Environment(
         loader=ChoiceLoader([PackageLoader(package), PrefixLoader({"foundation": PackageLoader("foundation")})]),
         autoescape=True,
@@ -49,5 +66,5 @@ def _environment(package: str) -> Environment:
 
 
 def _printed(value: Any) -> Any:
-    """Text without what acts; markup that a macro or a block made has been through here already."""
+    """Text without control characters; markup of a macro or a block has been processed already."""
     return printable_text(value) if type(value) is str else value

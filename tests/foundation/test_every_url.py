@@ -57,8 +57,15 @@ def test_a_flag(run, main, flags, url):
 @pytest.mark.parametrize("url", URLS, ids=range(len(URLS)))
 @pytest.mark.parametrize(
     "config",
-    ["stats: [{source: s, url: %s}]", "probe: {targets: [%s]}", "releases: [{source: s, http: %s}]"],
-    ids=["stats", "probe", "releases"],
+    [
+        "stats: [{source: s, url: %s}]",
+        "probe: {targets: [%s]}",
+        "releases: [{source: s, http: %s}]",
+        "remote_write: [{url: %s}]",
+        "remote_write: [{url: 'http://127.0.0.1/', proxy_url: %s}]",
+        "otlp: [{endpoint: %s}]",
+    ],
+    ids=["stats", "probe", "releases", "remote_write", "proxy", "otlp"],
 )
 def test_a_key(run, tmp_path, config, url):
     (tmp_path / "exporter.yml").write_text(config % f"'{url}'")

@@ -1,5 +1,7 @@
 """What comes from outside is text on a page, never markup, and no link of it runs a script."""
 
+from urllib.parse import urljoin
+
 import pytest
 from jinja2 import DictLoader, UndefinedError
 
@@ -11,7 +13,7 @@ def template(monkeypatch):
     """Sets the one template of a package, and renders it."""
 
     def use(text, **values):
-        monkeypatch.setattr(page, "PackageLoader", lambda _: DictLoader({"page.html": text}))
+        monkeypatch.setattr("jinja2.PackageLoader", lambda _: DictLoader({"page.html": text}))
         page._environment.cache_clear()
         return page.render("package", "page.html", **values)
 
@@ -32,6 +34,15 @@ def test_a_value_that_is_missing_is_a_bug(template):
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8094/runbooks#x", "https://example.org/a?b=c", "/runbooks"])
 def test_links_of_the_web_stay(url):
     assert page.web_link(url) == url
+
+
+@pytest.mark.parametrize("prefix", ["", "/a", "/a/b"])
+@pytest.mark.parametrize("shown", ["/", "/stats", "/a/", "/a/b%2Fc"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/a/b/metrics", "/-/healthy", "/a:b", "/?a=b"])
+def test_a_relative_link_leads_below_the_prefix_of_a_proxy(prefix, shown, path):
+    """As a browser resolves it, on a page that it opened below the prefix."""
+    link = page.relative(path, shown)
+    assert urljoin(f"http://h{prefix}{shown}", link) == f"http://h{prefix}{path}"
 
 
 SCRIPTS = ["javascript:alert(1)", " JavaScript:alert(1)", "data:text/html,x"]
