@@ -8,10 +8,9 @@ from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, Protocol, TypeVar
 
-_T = TypeVar("_T")
+from foundation.exits import Exit
 
-ENDED_AT_ONCE = 130
-"""The exit code after a second signal."""
+_T = TypeVar("_T")
 
 
 class Stop(Protocol):
@@ -40,7 +39,7 @@ class SignalStop:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if self._signalled:
-            os._exit(ENDED_AT_ONCE)
+            os._exit(Exit.INTERRUPTED)
         self._signalled = True
         os.write(self._told, b"\0")
 
@@ -48,13 +47,14 @@ class SignalStop:
 def stop_on_signals(say: Callable[[str], object]) -> asyncio.Event:
     """An event that the first SIGTERM or SIGINT sets; the second ends the process at once, with exit code 130.
 
-    `say` takes the line that tells the user so.
+    `say` takes the line that reports it to the user.
     """
     stop = asyncio.Event()
 
     def on_signal() -> None:
+        """Stop at the first signal, end the process at the second."""
         if stop.is_set():
-            os._exit(ENDED_AT_ONCE)
+            os._exit(Exit.INTERRUPTED)
         say("stopping; a second signal ends at once")
         stop.set()
 

@@ -1,5 +1,6 @@
 """Commands as programs: one line on stderr for each problem, and the exit code that says which kind it was."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,21 @@ def fail(exc):
     raise exc
 
 
+def made_of(exc, cause):
+    exc.__context__ = cause
+    return exc
+
+
+@pytest.mark.parametrize(("given", "want"), [(None, "1"), ("3", "3")])
+def test_a_command_gives_openblas_one_thread_unless_the_environment_says_otherwise(monkeypatch, capsys, given, want):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", given or "")
+    if given is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    seen = []
+    assert run(capsys, lambda: seen.append(os.environ["OPENBLAS_NUM_THREADS"]), "--form", "a") == (0, "", "")
+    assert seen == [want]
+
+
 @pytest.mark.parametrize(
     ("callback", "want"),
     [
@@ -37,10 +53,24 @@ def fail(exc):
         (lambda: fail(ConfigError("a\n\x1b[2Jb: gone")), (2, "tool: a\\n\\x1b[2Jb: gone\n")),
         (lambda: fail(KeyboardInterrupt()), (130, "\n")),
         (lambda: fail(RuntimeError("Query interrupted")), (130, "")),
+        (lambda: fail(made_of(ImportError("numpy: half imported"), KeyboardInterrupt())), (130, "")),
+        (lambda: fail(ExceptionGroup("", [made_of(ValueError(), KeyboardInterrupt())])), (130, "")),
         (lambda: fail(MemoryError()), (5, f"tool: {OUT_OF_MEMORY}\n")),
         (lambda: fail(ExceptionGroup("", [RuntimeError("can't start new thread")])), (5, f"tool: {OUT_OF_MEMORY}\n")),
     ],
-    ids=["well", "own-code", "error", "two-problems", "hostile-name", "interrupted", "in-duckdb", "memory", "threads"],
+    ids=[
+        "well",
+        "own-code",
+        "error",
+        "two-problems",
+        "hostile-name",
+        "interrupted",
+        "in-duckdb",
+        "in-import",
+        "in-group",
+        "memory",
+        "threads",
+    ],
 )
 def test_how_a_command_ends(capsys, callback, want):
     code, out, err = run(capsys, callback, "--form", "a")
@@ -122,3 +152,27 @@ def test_output_that_cannot_be_written_is_one_line(argument):
             [sys.executable, "-c", WRITES, argument], stdout=full, stderr=subprocess.PIPE, check=False
         )
     assert (ended.returncode, ended.stderr) == (5, b"tool: standard output: No space left on device\n")
+
+
+UNREAD = """
+import os, sys
+import click
+from foundation.program import run_command
+from foundation.terminal import echo
+def much(when):
+    if when == "later":
+        sys.stdout.write("x")  # which is written when the program ends
+    else:
+        echo(100_000 * "x")
+run_command("tool", click.Command("much", callback=much, params=[click.Argument(["when"])]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["now", "later"])
+def test_output_that_nobody_reads_ends_a_command_without_a_word(when):
+    out, into = os.pipe()
+    os.close(out)
+    ended = subprocess.run([sys.executable, "-c", UNREAD, when], stdout=into, stderr=subprocess.PIPE, check=False)
+    os.close(into)
+    assert (ended.returncode, ended.stderr) == (141, b"")
