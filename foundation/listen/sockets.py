@@ -1,7 +1,7 @@
 """Listening sockets, and the connections that come from them.
 
-asyncio's own servers accept whatever comes, and log a traceback and rest for a second each time that no descriptor is
-left. Here a connection is accepted where there is room, which the oldest silent one makes if it must.
+asyncio's own servers accept all connections, and log a traceback and pause for a second each time that no descriptor is
+left. Here a connection is accepted if there is room, if necessary in place of the oldest silent one.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from foundation.listen.limits import Limits, highest_file
 from foundation.listen.table import connections
 
 Tls: TypeAlias = ssl.SSLContext | Callable[[], ssl.SSLContext | None] | None
-"""How connections are encrypted: a context, or what gives the one in force; None for not at all."""
+"""How connections are encrypted: a context, or a function that returns the current one; None: not at all."""
 
 Protocols: TypeAlias = Callable[[Connection], asyncio.BaseProtocol]
 """Makes the protocol of a new connection, which calls its `made` and `lost`, and is a `Guarded`."""
 
 BACKLOG = 1024
-"""Connections that the kernel keeps for us while we are busy; it may have a lower limit (net.core.somaxconn)."""
+"""Connections that the kernel queues while the process is busy; it may have a lower limit (net.core.somaxconn)."""
 AT_ONCE = 1 / 32
 """Share of the limit that one listener accepts before the event loop goes on with others. What a newcomer has sent is
 thus read before so many others have come that it is the one silent longest."""
 REST_S = 0.05
-"""How long no connection is accepted where none can be let in."""
+"""How long no connection is accepted if there is no room."""
 
 
 async def listen(
@@ -51,11 +51,36 @@ async def listen(
     """
     sockets = await _bind(Address(*address), stack)
     bound = Address(*sockets[0].getsockname()[:2])
-    listener = _Listener(protocols, str(bound), ssl_context, limits or Limits())
+    _start(_Listener(protocols, str(bound), ssl_context, limits or Limits()), sockets, stack)
+    return bound
+
+
+def listen_on(
+    protocols: Protocols,
+    listening: socket.socket,
+    where: str,
+    stack: AsyncExitStack,
+    *,
+    ssl_context: Tls = None,
+    limits: Limits | None = None,
+) -> None:
+    """Accept connections of a socket that listens already, such as one at a path, until the stack is left.
+
+    Args:
+        protocols: make the protocol of a new connection.
+        listening: does not block; the caller that made it closes it.
+        where: what the server is called in metrics and messages.
+        stack: ends it.
+        ssl_context: where connections are encrypted.
+        limits: how long the clients may take.
+    """
+    _start(_Listener(protocols, where, ssl_context, limits or Limits()), [listening], stack)
+
+
+def _start(listener: "_Listener", sockets: list[socket.socket], stack: AsyncExitStack) -> None:
     stack.callback(listener.close)
     for each in sockets:
         listener.start(each)
-    return bound
 
 
 class _Listener:
@@ -71,12 +96,12 @@ class _Listener:
         self._connecting: set[asyncio.Task[None]] = set()
 
     def start(self, listening: socket.socket) -> None:
-        """Accept what comes at a socket."""
+        """Accept the connections of a socket."""
         self._sockets.append(listening)
         self._loop.add_reader(listening, self._accept, listening)
 
     def close(self) -> None:
-        """Accept no more; what is open stays so."""
+        """Stop accepting; open connections stay open."""
         for listening in self._sockets:
             self._loop.remove_reader(listening)
         for timer in self._resting.values():
@@ -86,10 +111,10 @@ class _Listener:
         self._table.complaints.close()
 
     def _accept(self, listening: socket.socket) -> None:
-        """Take what waits at the socket."""
+        """Accept the waiting connections."""
         for _ in range(max(1, int(self._table.limit * AT_ONCE))):
             if not self._table.admits(self._where):
-                self._rest(listening, "too many connections, all of them at work")
+                self._rest(listening, "too many connections, all of them in use")
                 return
             try:
                 accepted, peer = listening.accept()
@@ -109,7 +134,7 @@ class _Listener:
             self._begin(accepted, _shown(peer))
 
     def _rest(self, listening: socket.socket, why: str) -> None:
-        """Accept nothing for a moment. What waits stays with the kernel."""
+        """Accept nothing for a moment. Waiting connections stay in the kernel."""
         self._table.complaints.add(f"{self._where}: new connections wait: {why}", f"trying again after {REST_S:g} s")
         self._loop.remove_reader(listening)
         self._resting[listening] = self._loop.call_later(REST_S, self._go_on, listening)
@@ -153,7 +178,7 @@ class _Listener:
 
 
 async def _bind(address: Address, stack: AsyncExitStack) -> list[socket.socket]:
-    """Sockets that listen at every address that the name has; an empty one stands for all. Raises SourceError."""
+    """Sockets that listen at every address that the name has; an empty name means all addresses. Raises SourceError."""
     loop, sockets = asyncio.get_running_loop(), []
     host, port = address
     try:
