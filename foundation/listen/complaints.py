@@ -1,4 +1,4 @@
-"""What clients do wrong, in the log: one line per kind and minute, however many do it."""
+"""Clients' faults in the log: one line per kind and minute, whatever their number."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ PERIOD_S = 60.0
 
 
 class Complaints:
-    """Logs the first of each kind at once, and the number of the others once a minute."""
+    """Logs the first of each kind at once, and the number of the others once per minute."""
 
     def __init__(self, log: logging.Logger, call_later: Callable[..., asyncio.TimerHandle]) -> None:
         """`call_later` is an event loop's."""
@@ -23,7 +23,7 @@ class Complaints:
         Args:
             kind: What happened and where, the same text for all cases that share a line. Never a client's own words.
             detail: About this case.
-            exc_info: A fault of ours, whose traceback is wanted.
+            exc_info: An internal fault, whose traceback is logged.
         """
         if kind in self._more:
             self._more[kind] += 1
@@ -43,7 +43,7 @@ class Complaints:
 
     def _period_over(self, kind: str) -> None:
         if self._summarise(kind):
-            self._begin(kind)  # it goes on, most likely, and this was the line of the minute to come
+            self._begin(kind)  # it continues, most likely, and this was the line of the next minute
 
     def _summarise(self, kind: str) -> bool:
         """Whether there was anything to report."""

@@ -1,4 +1,4 @@
-"""One accepted connection: what the client owes us, since when, and until when we wait for it."""
+"""One accepted connection: its state, since when, and its deadline."""
 
 import contextlib
 import socket
@@ -11,11 +11,11 @@ from typing import NamedTuple, Protocol, TypeAlias, cast
 from foundation.listen.limits import Limits
 
 SLOW_S = 5.0
-"""A body or an answer that has taken this long may be given up where others wait to get in."""
+"""A body or an answer that has taken this long may be cut off if others wait for a connection."""
 
 
 class State(Enum):
-    """What a connection waits for."""
+    """The state of a connection: what it waits for."""
 
     HANDSHAKE = auto()
     HEADER = auto()
@@ -30,11 +30,11 @@ SILENT = frozenset({State.HANDSHAKE, State.HEADER, State.AUTH, State.IDLE})
 
 
 Rank: TypeAlias = tuple[int, float]
-"""Sorts the connections that may be closed to let another in, the first to go first."""
+"""Sorts the connections that may be closed to admit another, the first to close first."""
 
 
 class Standing(NamedTuple):
-    """How a connection stands. Times are the event loop's.
+    """The state of a connection. Times are the event loop's.
 
     since_s: since when it has been in this state; without a byte for IDLE.
     due_s: when it is closed.
@@ -60,10 +60,10 @@ class Standing(NamedTuple):
 
 
 class Guarded(Protocol):
-    """What a protocol must answer about its connection."""
+    """What a protocol must report about its connection."""
 
     def standing(self, now_s: float) -> Standing:
-        """How it stands with the client; what the client has not read yet is not considered."""
+        """What the client owes; what it has not read yet is not considered."""
 
 
 class Connection:
@@ -87,7 +87,7 @@ class Connection:
         limits: Limits,
         now_s: float,
     ) -> None:
-        """`gone` is called once it is closed, whoever closed it."""
+        """`gone` is called once it is closed, by either side."""
         self.where, self.peer, self.limits, self.came_s = where, peer, limits, now_s
         self.is_cut = False
         self.stalled_s = inf
@@ -98,7 +98,7 @@ class Connection:
         self._answer_s = self._moved_s = now_s
 
     def made(self, transport: BaseTransport, protocol: Guarded) -> None:
-        """From now on `protocol` speaks for the connection."""
+        """From now on `protocol` reports for the connection."""
         self._transport, self._protocol = cast("Transport", transport), protocol
         if self.is_cut:
             self._transport.abort()
@@ -121,7 +121,7 @@ class Connection:
         self.stalled_s, self._moved_s = inf, now_s
 
     def standing(self, now_s: float) -> Standing:
-        """How it stands."""
+        """The state of the connection."""
         if self._transport is None or self._protocol is None:
             return Standing(State.HANDSHAKE, self.came_s, self.came_s + self.limits.handshake_s)
         pending = self._transport.get_write_buffer_size()

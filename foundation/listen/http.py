@@ -1,4 +1,4 @@
-"""An HTTP application on a socket, where also what is not HTTP is answered in the application's own words.
+"""An HTTP application on a socket; data that is not HTTP also gets the application's answer.
 
 aiohttp answers a request that it cannot parse (a URL of many kilobytes, a header with a NUL byte) before any middleware
 sees it, and logs a traceback for it. Here it is a line in the log, and an answer like every other.
@@ -23,7 +23,7 @@ from foundation.listen.table import connections
 from foundation.terminal import printable
 
 SHUTDOWN_S = 10.0
-"""How long answers under way may take once the server stops."""
+"""How long current answers may take once the server stops."""
 
 Problem: TypeAlias = Callable[[int, str], web.Response]
 """Makes the answer to a request that cannot be handled: status, and what is wrong in one line."""
@@ -48,6 +48,7 @@ class HttpProtocol(web.RequestHandler):
     __slots__ = ("_asked_s", "_body", "_body_bytes", "_header_s", "_heard_s", "_problem", "connection")
 
     def __init__(self, manager: web.Server, problem: Problem, connection: Connection, **settings: Any) -> None:
+        """`problem`: makes the answer to what is not a request. `connection`: as the table of connections has it."""
         super().__init__(manager, **settings)
         self._problem = problem
         self.connection = connection
@@ -66,7 +67,7 @@ class HttpProtocol(web.RequestHandler):
         self.connection.lost()
 
     def data_received(self, data: bytes) -> None:
-        """Take in what came, and when."""
+        """Process data, and note its time."""
         before = self._request_count
         super().data_received(data)
         if not data:  # aiohttp goes on with what it has
@@ -88,7 +89,7 @@ class HttpProtocol(web.RequestHandler):
             self._header_s = now_s
 
     def _give_body_up(self, why: str) -> None:
-        """Let whoever reads the body know at once that it never ends, and take nothing more."""
+        """Report at once to the reader of the body that it never ends, and read nothing more."""
         self._body.set_exception(web.RequestPayloadError(why))
         self._body.feed_eof()
         self.close()
@@ -127,7 +128,7 @@ class HttpProtocol(web.RequestHandler):
         """The answer to a request that no handler could answer."""
         self.log_exception("error in the answer to a request", exc_info=exc)
         if request.writer.output_size > 0:
-            raise ConnectionError("a part of the answer is sent, and there is no way to take it back")
+            raise ConnectionError("a part of the answer is already sent, and cannot be withdrawn")
         if isinstance(exc, _CLIENTS_FAULT):
             status = 400 if status == HTTPStatus.INTERNAL_SERVER_ERROR else status
             response = self._problem(status, _short(message or exc))
@@ -137,7 +138,7 @@ class HttpProtocol(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """One line per minute for what clients do, and one traceback per minute for each fault of ours."""
+        """One line per minute for clients' faults, and one traceback per minute for each internal fault."""
         exc, complaints = kw.get("exc_info"), connections().complaints
         if isinstance(exc, _CLIENTS_FAULT):
             kind = f"{self.connection.where}: not a whole HTTP request: refused"
@@ -156,9 +157,10 @@ def _short(what: object) -> str:
 
 
 class HttpServer:
-    """Makes the protocols that answer with one application."""
+    """Creates the protocols for one application."""
 
     def __init__(self, manager: web.Server, problem: Problem) -> None:
+        """`manager`: of the application. `problem`: makes the answer to what is not a request. Needs a loop."""
         self._manager = manager
         self._problem = problem
         kept = manager._kwargs  # noqa: SLF001, kept nowhere else
@@ -166,7 +168,7 @@ class HttpServer:
         self._settings = {**kept, "auto_decompress": False, "loop": asyncio.get_running_loop()}
 
     def protocol(self, connection: Connection) -> HttpProtocol:
-        """What handles one connection."""
+        """The handler of one connection."""
         return HttpProtocol(self._manager, self._problem, connection, **self._settings)
 
 
@@ -178,7 +180,7 @@ async def http_server(
     shutdown_s: float = SHUTDOWN_S,
     **settings: Any,
 ) -> HttpServer:
-    """What answers with `app`, for `listen`: for an application that stands on several addresses.
+    """What answers with `app`, for `listen`: for an application that listens on several addresses.
 
     Args:
         app: The application, or aiohttp's low-level server.

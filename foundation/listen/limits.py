@@ -4,9 +4,9 @@ import resource
 
 import msgspec
 
+from foundation.descriptors import OWN_FILES
+
 MAX_CONNECTIONS = 10_000  # some 100 MB; a machine whose limit of descriptors is higher still has other bounds
-OWN_FILES = 64
-"""Descriptors that any program needs beside its connections: libraries, logs, sockets of its own."""
 _MIN_CONNECTIONS = 16
 
 

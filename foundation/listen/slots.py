@@ -1,4 +1,4 @@
-"""A limit of answers that are made at a time, which clients that ask and do not read cannot use up."""
+"""A limit of concurrent answers, which clients that do not read cannot exhaust."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,13 +18,14 @@ _LOOK_S = 0.25
 
 
 class BusyError(Exception):
-    """There was no slot in time."""
+    """No slot became free in time."""
 
 
 class Slots:
-    """At most so many answers at a time; 0 is no limit."""
+    """A maximum number of answers at a time; 0 means no limit."""
 
     def __init__(self, most: int) -> None:
+        """`most`: answers at a time; 0 for no limit."""
         self._most = most
         self._taken: dict[int, Connection | None] = {}
         self._freed = asyncio.Event()

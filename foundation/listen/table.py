@@ -1,7 +1,7 @@
-"""All connections of the process: how many there may be, which one goes when another wants in, and who took too long.
+"""All connections of the process: their maximum, which one is closed for another, and which took too long.
 
 One table per event loop. Descriptors are the process's, so all listeners share one limit; each may have a few
-connections beyond it, so that clients that hold one server busy do not shut the others.
+connections beyond it, so that clients of a busy server do not block the others.
 """
 
 import asyncio
@@ -17,18 +17,18 @@ from foundation.listen.limits import max_connections
 log = logging.getLogger("foundation.listen")
 
 SWEEP_S = 1.0
-"""Time between two looks for those that took too long."""
+"""Time between two checks for connections that took too long."""
 GUARANTEED = 8
-"""Connections of each listener that are let in whatever the others have."""
+"""Connections of each listener that are always accepted, whatever the others have."""
 
 OVERDUE = {
     State.HANDSHAKE: "no whole TLS handshake in time",
     State.HEADER: "no whole request header in time",
     State.AUTH: "no token in time",
-    State.BODY: "no whole request body in time",
+    State.BODY: "no whole request body or message in time",
     State.ANSWER: "the answer was not read in time",
 }
-"""What is logged of a connection that took too long, by its state; of one that rested, nothing."""
+"""The log text of a connection that took too long, by its state; none for an idle one."""
 
 
 class Connections:
@@ -37,8 +37,8 @@ class Connections:
     Attributes:
         open: in the order of their coming.
         limit: how many there may be, `GUARANTEED` for each listener aside.
-        cut: how many were closed, by the server's address and the reason: `limit` (to let another in) or the state
-            that took too long.
+        cut: how many were closed, by the server's address and the reason: `limit` (to admit another) or the state that
+            took too long.
         complaints: for the log.
     """
 
@@ -54,11 +54,11 @@ class Connections:
         self._silent: deque[tuple[Rank, Connection]] = deque()
 
     def reserve(self, files: int) -> None:
-        """Leave so many descriptors to the process, beside those that every program needs."""
+        """Reserve a number of descriptors for the process, beside those that every program needs."""
         self.limit = max_connections(files)
 
     def admits(self, where: str) -> bool:
-        """Whether one more may connect to the server at `where`, if need be in place of another."""
+        """Whether one more may connect to the server at `where`, if necessary in place of another."""
         return len(self.open) < self.limit or self.by_server[where] < GUARANTEED or self._oldest() is not None
 
     def make_room(self) -> None:
@@ -87,7 +87,7 @@ class Connections:
             self.by_server[connection.where] -= 1
 
     def close(self, connection: Connection, overdue: State | None) -> None:
-        """Close a connection at once: what took too long, or None where others want to get in."""
+        """Close a connection at once: the state that took too long, or None to admit others."""
         connection.cut()
         self.remove(connection)
         self.cut[connection.where, overdue.name.lower() if overdue else "limit"] += 1
@@ -107,7 +107,7 @@ class Connections:
         self._sweeper = self._call_later(SWEEP_S, self._sweep_and_again) if self.open else None
 
     def _oldest(self) -> Connection | None:
-        """The connection that is to make room, if any may."""
+        """The connection to close for another, if any."""
         now_s = self._now_s()
         if (listed := self._listed(now_s)) is not None:
             return listed
