@@ -1,9 +1,11 @@
-"""A certificate for this machine."""
+"""A certificate for this machine, and a server on it."""
 
 import ssl
 import subprocess
+from contextlib import AsyncExitStack
 
 import pytest
+from talking import Server
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,17 @@ def make_certificate(tmp_path_factory):
         return server, ssl.create_default_context(cafile=str(folder / "certificate"))
 
     return make
+
+
+@pytest.fixture
+async def server():
+    """One that is not started; see `Server.start`."""
+    async with AsyncExitStack() as stack:
+        yield Server(stack)
+
+
+@pytest.fixture
+async def started(server):
+    """One that listens, with what is usual."""
+    await server.start()
+    return server
