@@ -1,4 +1,5 @@
-"""What every program of the house uses: errors and exit codes, clocks, configuration files, logging, results.
+"""The common base of all programs: errors and exit codes, clocks, configuration files, logging, results.
 
-It knows none of the programs. What two of them need in the same way belongs here; what one system needs does not.
+It does not depend on the programs. Code that two of them need in the same way belongs here; code of one system does
+not.
 """

@@ -32,6 +32,7 @@ class BodyError(Exception):
     """A body that is refused: the answer's status and text, and whether and when to come again."""
 
     def __init__(self, status: int, text: str, retry_s: int = 0) -> None:
+        """`status`: of HTTP. `text`: what is wrong. `retry_s`: when to come again, in seconds; 0: it is not said."""
         super().__init__(text)
         self.status = status
         self.headers = {"Retry-After": str(retry_s)} if retry_s else {}
@@ -53,6 +54,7 @@ class _Room:
         self.held_bytes += size
 
     def give(self, size: int) -> None:
+        """Give back `size` bytes of the bound."""
         self.held_bytes -= size
 
 

@@ -57,7 +57,7 @@ class TlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     curve_preferences: list[str] = []
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what cannot be, or cannot be done here."""
+        """Raises ValueError for invalid or unsupported values."""
         for name, file, text in (("cert", self.cert_file, self.cert), ("key", self.key_file, self.key)):
             if bool(file) == bool(text):
                 raise ValueError(f"expected either {name}_file or {name}")
@@ -126,7 +126,7 @@ class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what cannot be sent."""
+        """Raises ValueError for headers that cannot be sent."""
         if self.http2:
             raise ValueError("http2: true is not possible: this server speaks HTTP/1.1, as every client can; remove it")
         check_headers(self.headers)
@@ -139,7 +139,7 @@ class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     burst: int = 0
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a limit that nothing would pass."""
+        """Raises ValueError for a limit that would block everything."""
         if self.interval_s and self.burst < 1:
             raise ValueError("rate_limit with an interval needs burst, for example 20: with 0 nothing would pass")
 
@@ -159,7 +159,7 @@ class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allowed_hosts: list[str] = []
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a user that nobody could be, or a host that nobody could ask for."""
+        """Raises ValueError for an impossible user or host name."""
         check_users(self.basic_auth_users)
         for name in self.allowed_hosts:
             check_allowed_host(name)

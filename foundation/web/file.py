@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from foundation.config import MAX_CONFIG_BYTES, parse_config
-from foundation.errors import ConfigError, in_words
+from foundation.errors import ConfigError, InputError, in_words
 from foundation.regular import read_start
 from foundation.secret import warn_if_others_read
 from foundation.web.config import TlsConfig, WebConfig
@@ -17,22 +17,22 @@ log = logging.getLogger(__name__)
 
 
 class Rules(NamedTuple):
-    """What a file says, ready for use."""
+    """The content of a file, ready for use."""
 
     config: WebConfig
     context: ssl.SSLContext | None
 
 
 class Reading(NamedTuple):
-    """One look at the files: the rules, or what is wrong; and each file's content at that moment, as a checksum."""
+    """One reading of the files: the rules, or the fault; and each file's checksum at that moment."""
 
     seen: dict[Path, bytes]
     rules: Rules | None
-    problem: str
+    problem: ConfigError | None
 
     @property
     def changed(self) -> bool:
-        """Whether a file is another one now. Content is compared: no two changes can be too close for that."""
+        """Whether a file has changed. Content is compared, so that no change is too quick to be seen."""
         return any(_look(path)[1] != before for path, before in self.seen.items())
 
 
@@ -45,20 +45,21 @@ def read_files(path: Path) -> Reading:
         tls = config.tls_server_config
         context = _context(path, tls, seen) if tls else None
     except UnicodeDecodeError as exc:
-        return Reading(seen, None, f"{path}: not UTF-8 text (byte {exc.start})")
+        return Reading(seen, None, ConfigError(f"{path}: not UTF-8 text (byte {exc.start})"))
     except ConfigError as exc:
-        return Reading(seen, None, str(exc))
+        return Reading(seen, None, exc)
     if config.basic_auth_users or (tls and tls.key):
         warn_if_others_read(path)
     if tls and tls.key_file:
         warn_if_others_read(path.parent / tls.key_file)
-    return Reading(seen, Rules(config, context), "")
+    return Reading(seen, Rules(config, context), None)
 
 
 def _context(path: Path, tls: TlsConfig, seen: dict[Path, bytes]) -> ssl.SSLContext:
     where = f"{path}: $.tls_server_config."
 
     def content(name: str, text: str, file: str) -> bytes:
+        """Bytes of the file that is named, or else of the text."""
         # relative names start at the folder of the web configuration, as exporter-toolkit has it
         return _take(path.parent / file, seen, f"{where}{name}_file: ") if file else text.encode()
 
@@ -76,7 +77,7 @@ def _take(path: Path, seen: dict[Path, bytes], where: str) -> bytes:
     """A file's content, noting it in `seen`. Raises ConfigError that begins with `where`."""
     content, seen[path] = _look(path)
     if isinstance(content, OSError):
-        raise ConfigError(f"{where}{path}: {in_words(content)}") from content
+        raise (ConfigError if where else InputError)(f"{where}{path}: {in_words(content)}") from content
     if len(content) > MAX_CONFIG_BYTES:
         raise ConfigError(f"{where}{path}: larger than {MAX_CONFIG_BYTES >> 20} MiB")
     return content

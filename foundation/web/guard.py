@@ -1,4 +1,4 @@
-"""One server's guard: which requests are answered, and what every answer carries."""
+"""One server's guard: which requests are answered, and the headers of every answer."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -31,15 +31,15 @@ class Refusal(NamedTuple):
 
 
 _LOG_IN = Refusal("login", 401, "Unauthorized", {"WWW-Authenticate": 'Basic realm="tidewatch", charset="UTF-8"'})
-_BUSY = Refusal("busy", 503, "too many passwords wait to be checked", {"Retry-After": "1"})
+_BUSY = Refusal("busy", 503, "too many passwords are waiting to be checked", {"Retry-After": "1"})
 _NAME = Refusal("host", 421, "not served under this name; --web.allowed-host or `allowed_hosts` adds one")
-_NO_NAME = Refusal("host", 400, "a request of HTTP/1.1 needs a Host")
-_ELSEWHERE = Refusal("site", 403, "a page of another site may not ask this")
+_NO_NAME = Refusal("host", 400, "an HTTP/1.1 request needs a Host header")
+_ELSEWHERE = Refusal("site", 403, "requests from pages of other sites are not allowed")
 _RATE = Refusal("rate", 429, "more requests than `rate_limit` of the web configuration allows", {"Retry-After": "1"})
 
 
 class Guard:
-    """Holds one server to a policy."""
+    """Enforces a policy on one server."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Guard:
         own_login: frozenset[str] = frozenset(),
         problem: Problem = plain_problem,
     ) -> None:
-        """What the policy must know of the server.
+        """The properties of the server.
 
         Args:
             policy: The rules.
@@ -81,10 +81,12 @@ class Guard:
         async def check(
             request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
         ) -> web.StreamResponse:
+            """Answer with a refusal, or hand the request on."""
             refusal = self.refusal(request) or await self.login(request)
             return await handler(request) if refusal is None else self.answer(refusal, request)
 
         async def finish(_: web.Request, response: web.StreamResponse) -> None:
+            """Add the site's headers to a response."""
             self.finish(response.headers)
 
         app.middlewares.insert(0, check)
@@ -103,7 +105,7 @@ class Guard:
         return await serve(app, address, stack, problem=self.problem, ssl_context=ssl_context, shutdown_s=shutdown_s)
 
     def refusal(self, request: web.BaseRequest) -> Refusal | None:
-        """Why a request is refused, whoever it comes from."""
+        """Why a request is refused, for any client."""
         if self._policy.rules is not self._rules:
             self._adopt()
         if self._bucket is not None and not self._bucket.take():
@@ -129,11 +131,11 @@ class Guard:
 
     @property
     def asks_users(self) -> bool:
-        """Whether `login` has anything to ask."""
+        """Whether `login` has anything to check."""
         return bool(self._rules.config.basic_auth_users)
 
     async def login(self, request: web.BaseRequest) -> Refusal | None:
-        """Why a request is refused to who sent it."""
+        """Why a request is refused to its sender."""
         users = self._rules.config.basic_auth_users
         if not users or (self._own_login and request.path in self._own_login):
             return None
@@ -161,7 +163,7 @@ class Guard:
         return response
 
     def finish(self, headers: MutableMapping[str, str]) -> None:
-        """Add what every answer carries."""
+        """Add the headers of every answer."""
         for name, value in self._defaults.items():
             headers.setdefault(name, value)
         headers.update(self._forced)

@@ -1,4 +1,4 @@
-"""The headers that every answer carries, and those that the web configuration file may set. Pure."""
+"""The headers of every answer, and those that the web configuration file may set. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ _VALUE = re.compile(r"[\x20-\x7e\t]*")
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Refuse what cannot be sent or is not for the file to set. Raises ValueError."""
+    """Refuse headers that cannot be sent or that the file may not set. Raises ValueError."""
     for name, value in headers.items():
         if name not in _SETTABLE:
             raise ValueError(f"{name!r} cannot be set here: expected one of {', '.join(_SETTABLE)}")

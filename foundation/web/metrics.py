@@ -1,4 +1,4 @@
-"""What a program with prometheus-client exposes of its web policy; the exporter's catalogue declares the same."""
+"""The metrics of the web policy of a program with prometheus-client; the exporter's catalogue declares the same."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from foundation.web.policy import REASONS, WebPolicy
 
 RELOAD_SUCCESS = (
     "web_config_last_reload_successful",
-    "1 if the web configuration and the files it names were last read without error, else 0; then the old rules stay.",
+    "1 if the web configuration and the files it names were last read without error, else 0: the old rules stay.",
 )
 RELOAD_TIME = (
     "web_config_last_reload_success_timestamp_seconds",

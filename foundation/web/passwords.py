@@ -1,8 +1,8 @@
 """Passwords of users against their bcrypt hashes, at a cost that an attacker cannot raise.
 
-One check at a time runs in a thread of its own, which gives way to all others. Only so many wait. A right answer is
-remembered, so that whoever is known goes on being answered at once; a wrong one is not, so that wrong ones push out
-nothing. Every check costs the same, whether there is such a user or not.
+One check at a time runs in a thread of its own, which gives way to all others. The number of waiting checks is limited.
+A right password is cached, so that a known user is still answered at once; a wrong one is not, so that wrong ones
+displace nothing. Every check costs the same, whether there is such a user or not.
 """
 
 import asyncio
@@ -16,8 +16,6 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-import bcrypt
-
 MAX_WAITING = 16
 MAX_WAITING_OF_ONE = 12  # of one address, so that there is room for another
 _SALT = "." * 22  # of decoys, whose result nobody sees
@@ -26,7 +24,7 @@ _NICENESS = 10
 
 
 class TooBusyError(Exception):
-    """So many passwords wait to be checked that no more is taken."""
+    """Too many passwords wait to be checked."""
 
 
 def read_basic(header: str) -> tuple[str, str] | None:
@@ -95,7 +93,9 @@ def matches(password: bytes, hashed: str | None, cost: int) -> bool:
 
     A hash of cost c takes 2**c steps; those of c, c + 1, ... cost - 1 beside it make up 2**cost.
     """
-    if len(password) > _MAX_PASSWORD_BYTES or b"\0" in password:  # bcrypt takes neither, whoever the user is
+    import bcrypt  # noqa: PLC0415, for servers that have users
+
+    if len(password) > _MAX_PASSWORD_BYTES or b"\0" in password:  # bcrypt takes neither, for any user
         return False
     right = hashed is not None and bcrypt.checkpw(password, hashed.encode())
     for more in range(_cost(hashed), cost) if hashed is not None else [cost]:

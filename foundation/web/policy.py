@@ -1,9 +1,9 @@
 """The policy of a process's servers: the rules of one web configuration file, kept up to date with it.
 
-A server without a web configuration file has no TLS and no users; Host, origin and headers are looked after all the
-same. The file is read again when it, or a file that it names, changes: a timer looks every two seconds, every
-handshake looks, and so does a login that would fail. What is wrong then leaves the rules as they were, is logged, and
-shows in `status`.
+A server without a web configuration file has no TLS and no users; Host, origin and headers are checked all the same.
+The file is read again when it, or a file that it names, changes: a timer looks every two seconds, every
+handshake looks, and so does a login that would fail. A faulty file leaves the rules unchanged, is logged, and is
+visible in `status`.
 """
 
 import asyncio
@@ -68,9 +68,10 @@ class WebPolicy:
                 check_allowed_host(name)
         except ValueError as exc:
             raise ConfigError(str(exc)) from exc
-        self._reading = read_files(path) if path else Reading({}, Rules(WebConfig(), None), "")
-        if self._reading.rules is None:
-            raise ConfigError(self._reading.problem)
+        self._reading = read_files(path) if path else Reading({}, Rules(WebConfig(), None), None)
+        if self._reading.problem is not None:
+            raise self._reading.problem
+        assert self._reading.rules is not None
         self.rules = self._reading.rules
         self.passwords = Passwords()
         self.refused: Counter[str] = Counter()
@@ -114,7 +115,7 @@ class WebPolicy:
         return own + [status for other in self._others.values() for status in other.statuses()]
 
     def refresh(self) -> None:
-        """Go over to what the files say now, if that is another thing than before and no mistake."""
+        """Switch to the current content of the files, if it has changed and is valid."""
         for other in self._others.values():
             other.refresh()
         if self._path is None or not self._reading.changed:
@@ -122,13 +123,13 @@ class WebPolicy:
         self._reading = read_files(self._path)
         rules, problem = self._reading.rules, self._reading.problem
         if rules is not None and (rules.context is not None) != self.tls:
-            problem = f"{self._path}: TLS can be switched on or off by a restart only"
+            problem = ConfigError(f"{self._path}: TLS can be switched on or off by a restart only")
         self._ok = rules is not None and not problem
         if rules is None or problem:
-            log.error("the old web configuration stays: %s", problem)
+            log.error("the old web configuration stays in force: %s", problem)
             return
         self.rules, self._loaded_s = rules, self._now()
-        log.info("the web configuration %s was read again", self._path)
+        log.info("the web configuration %s was reloaded", self._path)
 
     def __enter__(self) -> Self:
         """Look at the files every two seconds until the block is left, or `close`. Needs the running loop."""
@@ -146,7 +147,7 @@ class WebPolicy:
         self.refresh()
 
     def close(self) -> None:
-        """Look no more, and check no password."""
+        """Stop watching, and check no password."""
         if self._timer is not None:
             self._timer.cancel()
         self.passwords.close()

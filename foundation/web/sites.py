@@ -1,4 +1,4 @@
-"""Under which name a request comes, and from which site. Pure.
+"""The host name and the origin of requests. Pure.
 
 A page elsewhere can point its own name at this machine (DNS rebinding) and then read what is answered: its requests
 carry that name as Host. It can also send requests under the right name without reading the answer (cross-site
@@ -39,7 +39,7 @@ def is_address(host: str) -> bool:
 
 
 def check_allowed_host(name: str) -> None:
-    """Refuse what is not a name, `*.name` for all names under one, or `*` for any. Raises ValueError."""
+    """Refuse texts other than a name, `*.name` for all names under one, or `*` for any. Raises ValueError."""
     bare = name.lower().removeprefix("*.")
     if name != "*" and not is_address(bare) and not _NAME.fullmatch(bare):
         raise ValueError(
@@ -99,7 +99,7 @@ def _same_host(origin: str, host: str) -> bool:
     try:
         parts = urlsplit(origin)
         default = _DEFAULT_PORTS[parts.scheme]
-    except (ValueError, KeyError):  # `null`, and what is no web page
+    except (ValueError, KeyError):  # `null`, and what is not a web page
         return False
     ours, theirs = split_host(host), split_host(parts.netloc)
     if ours is None or theirs is None:

@@ -1,7 +1,6 @@
-"""TLS contexts out of the web configuration.
+"""TLS contexts from the web configuration.
 
-A context that is in use cannot forget: a client CA that it once trusted, a session that it once made. So every change
-makes a new one, which the next connection is given.
+A used context keeps every client CA and every session, so each change creates a new one for the next connections.
 """
 
 import ipaddress
@@ -48,7 +47,8 @@ def _versions(tls: TlsConfig) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
 
 def _load_chain(context: ssl.SSLContext, cert: bytes, key: bytes) -> None:
     def refuse() -> str:
-        raise ConfigError("key: encrypted with a passphrase, which nobody is there to type")
+        """Refuse a key that needs a passphrase. Raises ConfigError."""
+        raise ConfigError("key: encrypted: expected a key without a passphrase")
 
     with _as_file(cert) as cert_path, _as_file(key) as key_path:
         try:
@@ -84,7 +84,10 @@ def _checking(allowed: frozenset[str]) -> type[ssl.SSLObject]:
     """A connection that ends at the handshake unless the client's certificate has one of the names `allowed`."""
 
     class Checking(ssl.SSLObject):
+        """Connections that refuse clients whose certificate has no allowed name."""
+
         def do_handshake(self) -> None:
+            """Shake hands, then check the client's names. Raises SSLCertVerificationError."""
             super().do_handshake()
             certificate = self.getpeercert()
             if certificate and allowed.isdisjoint(_names(certificate)):

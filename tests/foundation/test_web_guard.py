@@ -1,6 +1,7 @@
 """One server's guard: what it refuses, what every answer carries."""
 
 import base64
+import time
 
 import bcrypt
 import pytest
@@ -8,7 +9,6 @@ from aiohttp import HttpVersion, web
 from aiohttp.test_utils import make_mocked_request
 
 from foundation.web import Guard, WebPolicy
-from foundation.web import guard as module
 from foundation.web.passwords import TooBusyError
 
 ELSEWHERE = {"Sec-Fetch-Site": "cross-site"}
@@ -131,7 +131,7 @@ def test_what_a_prepared_answer_is_given_is_not_given_to_the_next(policy):
 
 def test_the_rate_is_held(policy, monkeypatch):
     now_s = [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
     guard = Guard(policy("rate_limit: {interval: 500ms, burst: 3}"))
 
     def ask(times):

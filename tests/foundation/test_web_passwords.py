@@ -37,10 +37,8 @@ def work(monkeypatch):
         done.append(int(salt[4:6]))
         return salt
 
-    monkeypatch.setattr(module.bcrypt, "hashpw", hashpw)
-    monkeypatch.setattr(
-        module.bcrypt, "checkpw", lambda password, salt: hashpw(password, salt) and password == b"right"
-    )
+    monkeypatch.setattr(bcrypt, "hashpw", hashpw)
+    monkeypatch.setattr(bcrypt, "checkpw", lambda password, salt: hashpw(password, salt) and password == b"right")
     return done
 
 
@@ -66,8 +64,8 @@ def test_every_check_costs_the_same_whoever_asks(cost, most, right):
     """Steps of bcrypt, counted: for no such user, for a cheap hash and for a dear one."""
     with pytest.MonkeyPatch.context() as patch:
         steps = []
-        patch.setattr(module.bcrypt, "hashpw", lambda _, salt: steps.append(2 ** int(salt[4:6])))
-        patch.setattr(module.bcrypt, "checkpw", lambda _, salt: steps.append(2 ** int(salt[4:6])) or right)
+        patch.setattr(bcrypt, "hashpw", lambda _, salt: steps.append(2 ** int(salt[4:6])))
+        patch.setattr(bcrypt, "checkpw", lambda _, salt: steps.append(2 ** int(salt[4:6])) or right)
         assert matches(b"x", f"$2b${cost:02}$rest" if cost else None, most) is (right and cost is not None)
     assert sum(steps) == 2**most
 
@@ -93,10 +91,14 @@ async def test_a_new_hash_makes_the_old_password_unknown(checks):
     assert not checks.knows({"mallory": USERS["alice"]}, "mallory", "wonder")
 
 
+class Stuck(threading.Event):
+    most: list[int]
+
+
 @pytest.fixture
 def stuck(monkeypatch):
     """bcrypt waits until this event is set; how many wait in it at a time is kept."""
-    event, at_once, most = threading.Event(), [0], [0]
+    event, at_once, most = Stuck(), [0], [0]
 
     def slow(*_):
         at_once[0] += 1
