@@ -51,7 +51,7 @@ class LogCounts(msgspec.Struct):
 
 
 class AccessLog:
-    """Takes lines on the event loop and writes them from a thread of its own, between `start` and `close`."""
+    """Takes lines on the event loop and writes them from its own thread, between `start` and `close`."""
 
     def __init__(
         self,
@@ -205,7 +205,7 @@ class AccessLog:
         said = self._count(
             "not writable",
             exc,
-            f"requests are served all the same, and lines wait (at most {self._max_waiting_bytes >> 10} KiB, then they "
+            f"requests are still served, and lines wait (at most {self._max_waiting_bytes >> 10} KiB, then they "
             f"are dropped and counted; dropped so far: {sum(self.counts.dropped.values())})",
         )
         self._trouble = _reason(exc)

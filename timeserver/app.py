@@ -64,6 +64,7 @@ def make_server(counters: Counters, registry: CollectorRegistry, guard: Guard) -
     loop = asyncio.get_running_loop()
 
     def begin(message: RawRequestMessage, *args: Any) -> SiteRequest:
+        """The request of a message; in flight from now on, unless it is for a service page."""
         if message.url is None:  # against its type, for `CONNECT` without a target
             readable = {"method": MALFORMED_METHOD, "path": "/", "url": yarl.URL("/")}  # type: ignore[unreachable]
             message = message._replace(**readable, should_close=True)
@@ -73,9 +74,10 @@ def make_server(counters: Counters, registry: CollectorRegistry, guard: Guard) -
         return request
 
     class EndOfRequest(AbstractAccessLogger):
-        """aiohttp calls this once for each answer, whoever made it."""
+        """aiohttp calls this once for each answer, also for its own."""
 
         def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:  # noqa: ARG002
+            """Count an answer, unless it is of a service page."""
             assert isinstance(request, SiteRequest)
             if request.route not in service:
                 counters.in_flight -= 1
@@ -94,6 +96,7 @@ def _handler(
     pages_by_route: dict[str, Page], guard: Guard
 ) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request."""
         assert isinstance(request, SiteRequest)
         if request.method == MALFORMED_METHOD:
             return guard.problem(HTTPStatus.BAD_REQUEST, "400: Bad Request")

@@ -1,29 +1,15 @@
 """The `timeserver` command: flags, signals, exit codes."""
 
-import asyncio
-from contextlib import AsyncExitStack
-from importlib.metadata import version
 from pathlib import Path
 
 import click
-import uvloop
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from foundation.errors import ConfigError, SourceError
+from foundation.exits import help_end
 from foundation.flags import DurationType, address_options, web_options
 from foundation.program import run_command
-from foundation.signals import stop_on_signals
-from foundation.terminal import echo
-from foundation.web import Guard, WebPolicy
-from timeserver.access_log import AccessLog
-from timeserver.app import make_server
-from timeserver.counters import Counters
-from timeserver.log_file import LogFile
+from foundation.version import VERSION
 from timeserver.log_format import FORMATS
-from timeserver.pages import TimeserverCollector
 
-DRAIN_S = 10.0  # how long a request in flight may still take after the first signal
-VERSION = version("tidewatch")
 PATHS = """\b
 Paths:
   /            the time of day
@@ -34,14 +20,19 @@ Paths:
   anything else is a 404"""
 
 
-@click.command(epilog=PATHS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    epilog=help_end("timeserver --port 8080 --access-log access.log --log-format json") + PATHS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @address_options(8080)
 @click.option("--access-log", type=click.Path(dir_okay=False, path_type=Path), help="Log each request to this file.")
-@click.option("--log-format", type=click.Choice(list(FORMATS)), default="tab", show_default=True)
+@click.option(
+    "--log-format", type=click.Choice(list(FORMATS)), default="tab", show_default=True, help="Format of the lines."
+)
 @click.option(
     "--log-rotation-interval",
     type=DurationType(),
-    help="After this long rename the log to PATH.<Unix time> and begin a new one.",
+    help="Interval after which the log is renamed to PATH.<Unix time> and a new one begins.",
 )
 @click.option("--log-keep", metavar="N", type=click.IntRange(min=0), help="Rotated logs to keep.  [default: all]")
 @web_options
@@ -60,48 +51,13 @@ def command(
     """Serve the time of day, and count and log every request."""
     if access_log is None and (log_rotation_interval is not None or log_keep is not None):
         raise click.UsageError("--log-rotation-interval and --log-keep need --access-log PATH")
+    from foundation.web import WebPolicy
+    from timeserver.serve import open_log, run
+
     log = None
     if access_log is not None:
-        file = LogFile(access_log, keep=log_keep)
-        log = AccessLog(file, _say, rotation_interval_s=log_rotation_interval)
-    counters = Counters(log.write if log else None, FORMATS[log_format])
-    try:
-        policy = WebPolicy(web_config_file, allowed_hosts)
-    except ConfigError as exc:
-        raise click.UsageError(str(exc)) from exc
-    uvloop.run(_serve(host, port, counters, log, policy))
-
-
-async def _serve(host: str, port: int, counters: Counters, log: AccessLog | None, policy: WebPolicy) -> None:
-    """Serve until the first SIGTERM or SIGINT, then finish what is in flight; a second signal ends at once."""
-    stop = stop_on_signals(_say)
-    try:
-        async with AsyncExitStack() as stack:
-            guard = Guard(stack.enter_context(policy), hosts=[host])
-            server = make_server(counters, _registry(counters, log, policy), guard)
-            bound = await guard.serve(server, (host, port), stack, shutdown_s=DRAIN_S)
-            if log is not None:
-                log.start()
-            _say(f"serving on {policy.scheme}://{bound}/")
-            await stop.wait()
-    except SourceError as exc:
-        raise click.ClickException(str(exc)) from exc
-    finally:
-        if log is not None and log.started:
-            await asyncio.to_thread(log.close)
-
-
-def _registry(counters: Counters, log: AccessLog | None, policy: WebPolicy) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(TimeserverCollector(counters, log, policy, VERSION))
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return registry
-
-
-def _say(text: str) -> None:
-    echo(f"timeserver: {text}", err=True)
+        log = open_log(access_log, keep=log_keep, rotation_interval_s=log_rotation_interval)
+    run((host, port), log, log_format, WebPolicy(web_config_file, allowed_hosts))
 
 
 def main() -> None:

@@ -48,7 +48,7 @@ def tab_timed(served: Served) -> bytes:
 
 
 def json_line(served: Served) -> bytes:
-    """One JSON object a line; `time` is RFC 3339 in UTC."""
+    """One JSON object per line; `time` is RFC 3339 in UTC."""
     moment = datetime.fromtimestamp(served.end_s, UTC).isoformat(timespec="milliseconds")
     return (
         msgspec.json.encode(

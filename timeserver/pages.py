@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from foundation.page import render
+from foundation.page import relative, render
 from foundation.web import WebPolicy
 from foundation.web import metrics as web_metrics
 from timeserver.access_log import AccessLog
@@ -28,7 +28,7 @@ _LINKS = (
 
 
 def stats_text(counters: Counters, unix_s: int) -> str:
-    """One `name: value` a line: the time, then the counts by code (`200s`), codes that occurred or are always told."""
+    """One `name: value` per line: the time, then counts by code (`200s`) that occurred or are always listed."""
     return "".join(f"{name}: {value}\n" for name, value in _stats(counters, unix_s).items())
 
 
@@ -54,7 +54,8 @@ def wants_html(accept: str) -> bool:
 def as_html(route: str, text: str) -> bytes:
     """An answer of plain text as a page."""
     title = _TITLES.get(route, "Time server")
-    return render("timeserver", "page.html", route=route, title=title, text=text.strip(), links=_LINKS).encode()
+    links = [(path, relative(path, route), about) for path, about in _LINKS]
+    return render("timeserver", "page.html", route=route, title=title, text=text.strip(), links=links).encode()
 
 
 def metrics_page(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
@@ -81,7 +82,7 @@ class TimeserverCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """All families of the time server."""
-        info = GaugeMetricFamily("timeserver_build_info", "1; the version runs in the label.", labels=["version"])
+        info = GaugeMetricFamily("timeserver_build_info", "Always 1; the version is in the label.", labels=["version"])
         info.add_metric([self._version], 1)
         yield info
         yield from self._requests()
@@ -92,7 +93,9 @@ class TimeserverCollector(Collector):
     def _requests(self) -> Iterable[Metric]:
         counters = self._counters
         requests = CounterMetricFamily(
-            "timeserver_requests", "Requests answered, service routes aside.", labels=["method", "code"]
+            "timeserver_requests",
+            "Requests that were answered, without those for service routes.",
+            labels=["method", "code"],
         )
         for (method, code), count in sorted(counters.by_method_and_code.items()):
             requests.add_metric([method, str(code)], count)
@@ -113,7 +116,9 @@ class TimeserverCollector(Collector):
         counts = log.counts
         yield CounterMetricFamily("timeserver_log_lines", "Lines written to the access log.", counts.lines)
         dropped = CounterMetricFamily(
-            "timeserver_log_dropped_lines", "Lines that never reached the access log, by reason.", labels=["reason"]
+            "timeserver_log_dropped_lines",
+            "Lines that were not written to the access log, by reason.",
+            labels=["reason"],
         )
         for reason, count in counts.dropped.items():
             dropped.add_metric([reason], count)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 from contextlib import AsyncExitStack
+from urllib.parse import urljoin
 
 import pytest
 import pytest_asyncio
@@ -228,6 +229,14 @@ async def test_a_browser_gets_the_same_answer_as_a_page(site, target):
         assert [line.split("\t")[2] for line in site.lines] == [str(status)] * 2
         assert site.lines[1].split()[-1] == str(len(page.encode()))
         assert not plain[1].startswith("<")
+
+
+@pytest.mark.parametrize("target", ["/", "/stats", "/no/such/page"])
+@pytest.mark.parametrize("prefix", ["", "/clock"])
+async def test_the_links_of_a_page_hold_under_the_prefix_of_a_proxy(site, target, prefix):
+    _, page = await site.ask(target, Accept="text/html")
+    links = [urljoin(f"http://h{prefix}{target}", link) for link in re.findall(r'<a href="([^"]*)"', page)]
+    assert links == [f"http://h{prefix}{path}" for path in ("/", "/fail", "/missing", "/stats", "/metrics")]
 
 
 async def test_a_page_has_the_headers_of_every_answer_and_a_policy_for_its_stylesheet(site):

@@ -51,7 +51,7 @@ def test_a_taken_port_is_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = subprocess.run([TIMESERVER, "--port", str(port)], capture_output=True, text=True, check=False)
-    assert result.returncode == 1
+    assert result.returncode == 3
     assert result.stderr == f"timeserver: cannot listen on 127.0.0.1:{port}: the port is taken\n"
 
 
@@ -123,7 +123,10 @@ def test_a_full_disk_is_said_once_and_no_line_is_torn(start, tmp_path):
     assert process.returncode == 0
     lines = path.read_text().splitlines()
     assert [line.count("\t") for line in lines] == [3] * len(lines)
-    full, stopping, dropped = said.splitlines()
-    assert "File too large; requests are served all the same" in full
-    assert "stopping" in stopping
-    assert f"{20 - len(lines)} lines dropped at the end" in dropped
+    assert len(said.splitlines()) == 3  # in this order, but the log is written beside: the signal may come first
+    for words in (
+        "File too large; requests are still served",
+        "stopping",
+        f"{20 - len(lines)} lines dropped at the end",
+    ):
+        assert said.count(words) == 1
