@@ -25,6 +25,13 @@ def told(histogram):
 
 
 @settings(max_examples=25)
+@given(times)
+def test_count_sum_and_maximum_are_exact_of_a_list_and_of_an_array(values):
+    assert told(of(np.array(values, dtype=np.int64))) == told(of(values))
+    assert told(of(values))[2:] == (len(values), sum(values), max(values, default=0))
+
+
+@settings(max_examples=25)
 @given(times, times)
 def test_merging_is_recording_together(first, second):
     merged = of(first)
@@ -79,3 +86,14 @@ def test_a_quantile_is_slow_where_the_share_above_it_is(values, q):
 def test_the_slow_share_itself_is_enough(q):
     slow = round((1 - q) * 1000)
     assert of([10**6] * (1000 - slow) + [10**9] * slow).quantile_s(q) == pytest.approx(1.0, rel=0.005)
+
+
+def test_what_was_counted_since_a_copy():
+    histogram = of([10**9] * 9)
+    copy = histogram.copy()
+    histogram.record([10**6] * 4)
+    later = histogram.since(copy)
+    assert (copy.count, later.count, later.sum_ns) == (9, 4, 4 * 10**6)
+    assert later.quantile_s(0.99) == pytest.approx(0.001, rel=0.005)
+    assert later.above(0.1) == 0
+    assert histogram.since(histogram.copy()).quantile_s(0.5) is None

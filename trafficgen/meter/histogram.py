@@ -4,10 +4,13 @@ The bucket of a value is the top of its double's bit pattern: exponent and 7 bit
 power of two. Classic buckets for Prometheus are counted beside them, as no decimal bound falls on a power of two.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+Nanoseconds: TypeAlias = npt.NDArray[np.int64]
 
 _SHIFT = 52 - 7
 _LOWEST = int(np.float64(1000).view(np.int64)) >> _SHIFT  # 1 us; all below share the first bucket
@@ -30,16 +33,17 @@ class Histogram:
         self.sum_ns = 0
         self.max_ns = 0
 
-    def record(self, values_ns: list[int]) -> None:
+    def record(self, values_ns: Sequence[int] | Nanoseconds) -> None:
         """Count all of `values_ns`."""
-        if not values_ns:
+        if len(values_ns) == 0:
             return
-        values = np.array(values_ns, dtype=np.float64)
+        exact = np.asarray(values_ns, dtype=np.int64)
+        values = exact.astype(np.float64)
         self.counts += np.bincount(buckets_of(values), minlength=BUCKETS)
         self.classic += np.bincount(np.searchsorted(_BOUNDS_NS, values), minlength=len(BOUNDS_S) + 1)
         self.count += len(values_ns)
-        self.sum_ns += sum(values_ns)
-        self.max_ns = max(self.max_ns, *values_ns)
+        self.sum_ns += int(exact.sum())  # of a batch: far below 2**63
+        self.max_ns = max(self.max_ns, int(exact.max()))
 
     def __getstate__(self) -> tuple[object, ...]:
         """What is pickled: the buckets that hold something, a few kilobytes."""
@@ -59,6 +63,19 @@ class Histogram:
         self.sum_ns += other.sum_ns
         self.max_ns = max(self.max_ns, other.max_ns)
 
+    def copy(self) -> "Histogram":
+        """The same counts, which stay."""
+        other = Histogram()
+        other.merge(self)
+        return other
+
+    def since(self, earlier: "Histogram") -> "Histogram":
+        """What was counted after `earlier`, a copy of this one; its largest value is at most that of both."""
+        later = Histogram()
+        later.counts, later.classic = self.counts - earlier.counts, self.classic - earlier.classic
+        later.count, later.sum_ns, later.max_ns = self.count - earlier.count, self.sum_ns - earlier.sum_ns, self.max_ns
+        return later
+
     def above(self, bound_s: float) -> int:
         """How many values exceed `bound_s`, one of `BOUNDS_S`."""
         return int(self.classic[BOUNDS_S.index(bound_s) + 1 :].sum())
@@ -70,7 +87,7 @@ class Histogram:
         """
         if not self.count:
             return None
-        rank = min(int(q * self.count + 1e-9) + 1, self.count)  # 0.95 is no binary fraction
+        rank = min(int(q * self.count + 1e-9) + 1, self.count)  # 0.95 is not a binary fraction
         return min(float(_middle_ns(np.searchsorted(np.cumsum(self.counts), rank))), float(self.max_ns)) / 1e9
 
     def mean_s(self) -> float | None:
@@ -92,6 +109,11 @@ def buckets_of(values_ns: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     buckets = (np.maximum(values_ns, 1000.0).view(np.int64) >> _SHIFT) - _LOWEST
     found: npt.NDArray[np.int64] = np.minimum(buckets, BUCKETS - 1)
     return found
+
+
+def middle_s(bucket: int) -> float:
+    """The middle of a bucket, in seconds."""
+    return float(_middle_ns(np.int64(bucket))) / 1e9
 
 
 def _middle_ns(bucket: npt.NDArray[np.intp] | np.intp) -> npt.NDArray[np.float64]:
