@@ -105,3 +105,9 @@ def test_two_workers_count_what_one_would(first, second):
     )
     assert merged.in_flight() == meter_of(first + second).in_flight() == 0
     assert merged.answered == merged.answers(100, 999)
+
+
+def test_codes_of_all_targets_are_added_up():
+    meter = Meter(("/", "/a"))
+    meter.codes = [{200: 3, 404: 1}, {200: 2, 500: 5}]
+    assert meter.by_code() == {200: 5, 404: 1, 500: 5}

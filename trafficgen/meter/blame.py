@@ -17,7 +17,7 @@ LAG_NS = 10_000_000  # a wake-up's mean delay
 
 @dataclass(frozen=True, slots=True)
 class Second:
-    """How the engine fared in a second."""
+    """How the engine did in one second."""
 
     wall_ns: int
     cpu_ns: int
@@ -29,6 +29,7 @@ class Blame:
     """Keeps `own_fault`, `late_by` and `saturated` of a meter."""
 
     def __init__(self, meter: Meter) -> None:
+        """`meter`: of one worker; what it counted until now is nobody's fault."""
         self._meter = meter
         self._seen = self._counts()
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from trafficgen.meter.histogram import BUCKETS, Histogram, buckets_of
+from trafficgen.meter.histogram import BUCKETS, Histogram, Nanoseconds, buckets_of
 
 Codes: TypeAlias = tuple[tuple[int, int], ...]
 """Ranges of status codes, both ends included."""
@@ -20,6 +20,7 @@ class ByTarget:
     """Times and failures by target. `target_numbers`: of each kind of request, its target."""
 
     def __init__(self, targets: int, target_numbers: Sequence[int] | None = None) -> None:
+        """`targets`: how many there are. Without `target_numbers` each kind of request has its own."""
         self._target_numbers = np.array(range(targets) if target_numbers is None else target_numbers, dtype=np.int64)
         self.counts = np.zeros((targets, BUCKETS), dtype=np.int64)
         self.count = np.zeros(targets, dtype=np.int64)
@@ -32,13 +33,13 @@ class ByTarget:
         failed = self.failed[self._target_numbers[number % len(self._target_numbers)]]
         failed[reason] = failed.get(reason, 0) + 1
 
-    def record(self, numbers: list[int], values_ns: list[int]) -> None:
+    def record(self, numbers: list[int], values_ns: Sequence[int] | Nanoseconds) -> None:
         """Count times of requests, whose kinds are `numbers` modulo the number of kinds."""
         if not numbers:
             return
         targets = self._target_numbers[np.array(numbers, dtype=np.int64) % len(self._target_numbers)]
-        values = np.array(values_ns, dtype=np.int64)
-        np.add.at(self.counts, (targets, buckets_of(values.astype(np.float64))), 1)
+        values = np.asarray(values_ns, dtype=np.int64)
+        np.add.at(self.counts.reshape(-1), targets * BUCKETS + buckets_of(values.astype(np.float64)), 1)
         self.count += np.bincount(targets, minlength=len(self.count))
         self.sum_ns += np.bincount(targets, weights=values, minlength=len(self.count))
         np.maximum.at(self.max_ns, targets, values)

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import numpy as np
+
 from foundation.secret import shown_url
+from trafficgen.meter.bins import BinCounts, Bins
 from trafficgen.meter.by_target import ByTarget, Codes, is_expected
 from trafficgen.meter.histogram import Histogram
 from trafficgen.meter.shares import Shares
@@ -18,6 +21,7 @@ K = TypeVar("K")
 DROP_REASONS = (
     "behind",  # the generator itself came too late
     "connect_failed",
+    "connect_not_http2",  # the server does not speak HTTP/2
     "connect_refused",
     "connect_timeout",
     "in_flight",  # --max-in-flight was reached
@@ -30,17 +34,30 @@ DROP_REASONS = (
     "session_step",  # the rest of a session, one of whose steps failed
     "stopped",  # due, but not yet sent when the run was stopped
 )
+RETRIED_REASONS = (  # why a server gave back a request that it had not looked at, which was sent again then: HTTP/2
+    "goaway",  # it ends the connection, and the request came too late
+    "rst_refused_stream",
+)
 NO_ANSWER_REASONS = (
     "aborted",  # still unanswered when a second signal, or the end of the drain, cut the run
     "closed",  # the connection ended before the response did
+    "goaway",  # so it did, as the server had said (HTTP/2), or a second server gave the request back
     "malformed",  # the answer was not HTTP
     "reset",
+    "rst_cancel",  # the server reset the stream (HTTP/2), with one of these codes
+    "rst_enhance_your_calm",
+    "rst_http_1_1_required",
+    "rst_internal_error",
+    "rst_no_error",
+    "rst_other",
+    "rst_protocol_error",
+    "rst_refused_stream",  # for the second time
     "timeout",
     "too_large",  # an answer without end: above 256 MiB, or a head above 64 KiB
 )
 OWN_LIMITS = ("no_buffer", "no_descriptor", "no_port")  # drops that are the generator's own fault at once
 OWN_CAUSES = ("processor", "wakeups", *OWN_LIMITS)  # why the generator was the limit: see `blame`
-TARGET = "target"  # whose fault lateness is otherwise: it held every connection
+TARGET = "target"  # the cause of other lateness: it held every connection
 SESSION_OUTCOMES = ("started", "completed", "failed", "cut")
 KNOWN_CODES = (200, 404, 500)  # born at 0, so that the first one is seen as an increase
 MAX_ROWS = 7200
@@ -112,11 +129,13 @@ class Meter:
         self.by_target = ByTarget(len(targets), target_numbers)
         self.planned = 0
         self.own_fault = dict.fromkeys(OWN_CAUSES, 0)  # late by over 0.1 s, or never sent, because of the generator
-        self.late_by = dict.fromkeys((TARGET, *OWN_CAUSES), 0)  # of those sent over 0.1 s late, whose fault it was
+        self.late_by = dict.fromkeys((TARGET, *OWN_CAUSES), 0)  # of those sent over 0.1 s late, by cause
         self.saturated = False  # so it was for over 1 % of the last second's requests
         self.connects = 0
+        self.received_bytes = 0  # of answers, heads included, decrypted
         self.dropped = dict.fromkeys(DROP_REASONS, 0)
         self.no_answer = dict.fromkeys(NO_ANSWER_REASONS, 0)
+        self.retried = dict.fromkeys(RETRIED_REASONS, 0)  # each counts once among those sent
         self.codes: list[dict[int, int]] = [dict.fromkeys(KNOWN_CODES, 0) for _ in targets]
         self.sessions = {name: dict.fromkeys(SESSION_OUTCOMES, 0) for name in sessions}
         self.session_failures: dict[str, int] = {}  # in words
@@ -125,6 +144,7 @@ class Meter:
         self.from_send = Histogram()  # of every sent request that has ended: answered or given up
         self.shares = Shares()
         self.series = Series()
+        self.bins = Bins()
         self.late_ns: list[int] = []
         self.plan_ns: list[int] = []
         self.ended: list[int] = []  # the number of the request that each of `plan_ns` is of
@@ -145,9 +165,21 @@ class Meter:
         """Requests answered: those that ended, without those that were given up."""
         return self._ended - sum(self.no_answer.values())
 
+    @property
+    def noted(self) -> int:
+        """Times that the histograms do not have yet: see `flush`."""
+        return len(self.late_ns) + len(self.plan_ns)
+
     def answers(self, first: int, last: int) -> int:
         """Answers with a status code from `first` to `last`."""
         return sum(count for codes in self.codes for code, count in list(codes.items()) if first <= code <= last)
+
+    def by_code(self) -> dict[int, int]:
+        """Answers of all targets by status code."""
+        total: dict[int, int] = {}
+        for codes in self.codes:
+            _add(total, dict(codes))
+        return total
 
     def unexpected(self) -> list[int]:
         """Answers of each target with codes that it should not give."""
@@ -182,21 +214,34 @@ class Meter:
 
     def flush(self) -> None:
         """Move what the hot path has noted into the histograms."""
-        self.by_target.record(self.ended, self.plan_ns)
-        self.ended.clear()
-        for histogram, noted in (
-            (self.lateness, self.late_ns),
-            (self.from_plan, self.plan_ns),
-            (self.from_send, self.send_ns),
-        ):
-            histogram.record(noted)
+        plan_ns = np.array(self.plan_ns, dtype=np.int64)
+        self.by_target.record(self.ended, plan_ns)
+        self.from_plan.record(plan_ns)
+        self.lateness.record(self.late_ns)
+        self.from_send.record(self.send_ns)
+        for noted in (self.ended, self.plan_ns, self.late_ns, self.send_ns):
             noted.clear()
+
+    def close_second(self) -> None:
+        """A second is over: its bin has what was counted since the last one."""
+        self.flush()
+        counts = BinCounts(
+            planned=self.planned,
+            sent=self.sent,
+            answered=self.answered,
+            unexpected=sum(self.unexpected()),
+            server_errors=self.answers(500, 999),
+            client_errors=self.answers(400, 499),
+            no_answer=sum(self.no_answer.values()),
+            dropped=sum(self.dropped.values()),
+        )
+        self.bins.close_second(counts, self.from_plan.counts)
 
     def without_series(self) -> "Meter":
         """The same counts, flushed, without the rows of the seconds; shares its parts with this meter."""
         self.flush()
         slim = copy.copy(self)
-        slim.series = Series()
+        slim.series, slim.bins = Series(), Bins()
         slim.by_target = self.by_target.without_times()
         return slim
 
@@ -205,10 +250,12 @@ class Meter:
         self.planned += other.planned
         self.saturated |= other.saturated
         self.connects += other.connects
+        self.received_bytes += other.received_bytes
         _add(self.own_fault, other.own_fault)
         _add(self.late_by, other.late_by)
         _add(self.dropped, other.dropped)
         _add(self.no_answer, other.no_answer)
+        _add(self.retried, other.retried)
         _add(self.session_failures, other.session_failures)
         for name, counts in other.sessions.items():
             _add(self.sessions[name], counts)
@@ -219,10 +266,11 @@ class Meter:
         self.from_plan.merge(other.from_plan)
         self.from_send.merge(other.from_send)
         self.series.merge(other.series)
+        self.bins.merge(other.bins)
         self.by_target.merge(other.by_target)
 
     def late(self) -> int:
-        """Requests sent over 0.1 s after their due time, whoever's fault it was; as of the last `flush`."""
+        """Requests sent over 0.1 s after their due time, by whatever fault; as of the last `flush`."""
         return self.lateness.above(0.1)
 
     def in_flight(self) -> int:
