@@ -1,1 +1,1 @@
-"""What was sent and answered: counters and histograms, whose fault lateness is, and the metrics made of them."""
+"""What was sent and answered: counters and histograms, the causes of lateness, and the metrics made of them."""

@@ -7,7 +7,6 @@ import asyncio
 import errno
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
-from importlib.metadata import version
 from typing import Protocol, Self
 
 from aiohttp import web
@@ -22,14 +21,14 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from foundation.errors import ConfigError, SourceError
+from foundation.errors import InputError, SourceError
+from foundation.version import VERSION
 from foundation.web import Guard, WebPolicy
 from foundation.web import metrics as web_metrics
 from trafficgen.meter.histogram import BOUNDS_S, Histogram
 from trafficgen.meter.meter import DROP_REASONS, NO_ANSWER_REASONS, Meter
 
 SHUTDOWN_S = 1.0
-VERSION = version("tidewatch")  # read once: a scrape must not need a descriptor for it
 
 
 class Running(Protocol):
@@ -49,7 +48,7 @@ class Running(Protocol):
         """The name of the phase that is on."""
 
     def planned_rate(self) -> float:
-        """Requests per second that the plan wants now."""
+        """Current target rate of the plan, in requests per second."""
 
     def connections(self) -> int:
         """Open connections to the target."""
@@ -59,6 +58,7 @@ class RunCollector(Collector):
     """A run as metric families."""
 
     def __init__(self, run: Running) -> None:
+        """`run`: read at each scrape."""
         self._run = run
 
     def collect(self) -> Iterable[Metric]:
@@ -67,11 +67,13 @@ class RunCollector(Collector):
         meter.flush()
         yield from _counters(meter)
         yield from _histograms(meter)
-        yield _gauge("planned_rate", "Requests a second that the plan wants now.", run.planned_rate())
-        yield _gauge("in_flight_requests", "Requests sent and not yet answered or given up.", meter.in_flight())
+        yield _gauge("planned_rate", "Current target rate of the plan, in requests per second.", run.planned_rate())
+        yield _gauge(
+            "in_flight_requests", "Requests that were sent and are neither answered nor given up.", meter.in_flight()
+        )
         yield _gauge("connections", "Open connections to the target.", run.connections())
         yield _gauge("saturated", "1 if the generator itself was the limit in the last second.", meter.saturated)
-        phases = GaugeMetricFamily("trafficgen_phase_info", "1 for the phase of the plan that is on.", labels=["phase"])
+        phases = GaugeMetricFamily("trafficgen_phase_info", "1 for the current phase of the plan.", labels=["phase"])
         for name in run.phase_names:
             phases.add_metric([name], float(name == run.phase()))
         yield phases
@@ -91,6 +93,12 @@ def _counters(meter: Meter) -> Iterable[Metric]:
         yield CounterMetricFamily(f"trafficgen_{name}", text, value)
     for name, label, text, values in (
         ("dropped_requests", "reason", "Requests planned and never sent.", meter.dropped),
+        (
+            "retried_requests",
+            "reason",
+            "Requests that the server refused unprocessed and that were sent again.",
+            meter.retried,
+        ),
         ("no_answer_requests", "reason", "Requests sent and never answered.", meter.no_answer),
         (
             "own_fault_requests",
@@ -99,8 +107,8 @@ def _counters(meter: Meter) -> Iterable[Metric]:
             meter.own_fault,
         ),
         ("address_requests", "address", "Requests sent, by address of the target.", meter.shares.sent),
-        ("address_connect_failures", "address", "Connects that failed, by address.", meter.shares.failed),
-        ("late_requests", "cause", "Requests sent over 0.1 s late, by who was the cause.", meter.late_by),
+        ("address_connect_failures", "address", "Failed connection attempts, by address.", meter.shares.failed),
+        ("late_requests", "cause", "Requests sent over 0.1 s late, by cause.", meter.late_by),
     ):
         family = CounterMetricFamily(f"trafficgen_{name}", text, labels=[label])
         for told, count in list(values.items()):
@@ -116,11 +124,13 @@ def _counters(meter: Meter) -> Iterable[Metric]:
 
 def _by_target(meter: Meter) -> Iterable[Metric]:
     unexpected = CounterMetricFamily(
-        "trafficgen_unexpected_responses", "Answers with a code that their target should not give.", labels=["target"]
+        "trafficgen_unexpected_responses",
+        "Answers with a code that is not expected of their target.",
+        labels=["target"],
     )
     failed = CounterMetricFamily(
         "trafficgen_target_failed_requests",
-        "Requests by target that were given up (no_answer) or never sent (dropped).",
+        "Requests that were given up (no_answer) or never sent (dropped), by target.",
         labels=["target", "outcome"],
     )
     times = SummaryMetricFamily(
@@ -135,7 +145,7 @@ def _by_target(meter: Meter) -> Iterable[Metric]:
             failed.add_metric([target, outcome], sum(reasons.get(reason, 0) for reason in known))
         times.add_metric([target], int(meter.by_target.count[number]), meter.by_target.sum_ns[number] / 1e9)
     sessions = CounterMetricFamily(
-        "trafficgen_sessions", "Sessions by what became of them; started has all.", labels=["session", "outcome"]
+        "trafficgen_sessions", "Sessions, by outcome; `started` includes all.", labels=["session", "outcome"]
     )
     for name, counts in list(meter.sessions.items()):
         for outcome, count in counts.items():
@@ -177,6 +187,7 @@ class _PolicyCollector(Collector):
         self._policy = policy
 
     def collect(self) -> Iterable[Metric]:
+        """The metrics of the web guard."""
         return web_metrics.collect(self._policy, "trafficgen")
 
 
@@ -203,7 +214,7 @@ class MetricsServer:
                 self.port = await self._serve(guard, self._address, stack)
             except SourceError as exc:
                 if not (self._or_free_port and _is_taken(exc)):
-                    raise ConfigError(f"--metrics-address: {exc}; give another address, or off") from exc
+                    raise InputError(f"--metrics-address: {exc}; give another address, or off") from exc
                 self.port = await self._serve(guard, (host, 0), stack)
             self._stack = stack.pop_all()
         return self
@@ -223,7 +234,7 @@ class MetricsServer:
         await self._stack.aclose()
 
     def expect(self, times: int) -> asyncio.Event:
-        """The event that so many more scrapes have come."""
+        """The event that this many more scrapes have come."""
         self._wanted = self.scrapes + times
         self.seen.clear()
         return self.seen
