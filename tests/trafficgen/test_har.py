@@ -115,7 +115,7 @@ def test_what_is_no_recording_is_refused(content, said):
 def test_the_command_writes_the_file_and_says_what_was_left_out(tmp_path):
     (tmp_path / "x.har").write_bytes(har(entry("http://a/"), entry("http://b/")))
     got = CliRunner().invoke(cli, ["import-har", str(tmp_path / "x.har"), "--output", str(tmp_path / "t.yml")])
-    assert (got.exit_code, got.stdout, got.stderr) == (0, "", "left out: 1 x request to http://b\n")
+    assert (got.exit_code, got.stdout, got.stderr) == (0, "", "skipped: 1 x request to http://b\n")
     assert Path(tmp_path / "t.yml").read_text().startswith("# trafficgen --url http://a/ --targets")
 
 

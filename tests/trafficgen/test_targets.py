@@ -15,6 +15,7 @@ from trafficgen.report.render_text import render_text
 from trafficgen.run import make_plan, make_run, run_load
 from trafficgen.send.rendered import make_requests
 from trafficgen.send.request import parse_url
+from trafficgen.targets.data import read_columns
 from trafficgen.targets.headers import read_headers
 from trafficgen.targets.read import read_targets
 
@@ -193,7 +194,7 @@ def test_names_are_distinct_and_labels_bounded(folder):
         ("targets:\n- {path: /, name: ''}\n", "invalid name"),
         (
             "targets:\n- {path: /a, name: x}\n- {path: /b, name: y}\n- {path: /c, name: 'x#2'}\n- {path: /d, name: x}",
-            "twice",
+            "duplicate name x#2",
         ),
         ("targets: [http://a/, http://b/]", "http://b, after http://a: expected one scheme, host and port"),
         (
@@ -233,7 +234,7 @@ def test_a_wrong_file_is_refused_with_its_line_and_what_would_be_right(folder, t
         ("t.txt", "nonsense\n", "t.txt:1: expected METHOD URL"),
         ("t.txt", "GET http://h/\nnonsense\n", "t.txt:2: expected a header"),
         ("t.txt", "GET http://h/\n@users.csv\nX: y\n", "t.txt:3: a line after the body"),
-        ("t.txt", "GET http://h/\nA: b\na: c\n", "t.txt:3: header a is given twice"),
+        ("t.txt", "GET http://h/\nA: b\na: c\n", "t.txt:3: duplicate header a"),
         ("t.txt", "GET http://u:p@h/\n", "without a user"),
         ("t.txt", "GET http://h/\n@/dev/zero\n", "t.txt:1: /dev/zero: expected a regular file"),
         ("t.har", "{}", "trafficgen import-har"),
@@ -377,3 +378,10 @@ async def test_a_run_counts_each_target_by_its_name(site, folder):
     assert report.targets["/missing"] == {"404": site.requests["/missing"]}
     assert report.targets["/"] == {"200": site.requests["/"]}
     assert sum(report.targets["bad"].values()) == sum(p.startswith("/fail?n=") for p in site.requests.elements())
+
+
+def test_data_that_is_cut_within_a_letter_is_told_as_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr("trafficgen.targets.data.MAX_DATA_BYTES", 1 << 20)
+    (path := tmp_path / "users.csv").write_text("name\n" + "é" * (1 << 20))
+    with pytest.raises(ConfigError, match=r"users.csv: larger than 1 MiB$"):
+        read_columns(path, ["name"])

@@ -5,9 +5,9 @@ import uuid
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chisquare
 
 from trafficgen.targets.template import Cell, Random, Seq, Uuid
 from trafficgen.targets.values import base_of, draw, maker
@@ -32,7 +32,7 @@ def test_a_random_number_is_within_its_bounds(low, width, number):
 
 def test_random_numbers_are_uniform_and_reach_both_ends():
     counts = np.bincount([int(made(Random(0, 19))(n)) for n in range(4000)], minlength=20)
-    assert chisquare(counts).pvalue > 0.001
+    assert scipy.stats.chisquare(counts).pvalue > 0.001
 
 
 def test_the_stream_of_values_is_none_of_the_plans():
@@ -44,7 +44,7 @@ def test_places_and_neighbouring_requests_are_independent():
     bits = np.array([[draw(base_of(3), n, place) >> 60 for n in range(2000)] for place in (1, 2)])
     for pair in (bits, np.array([bits[0][:-1], bits[0][1:]])):
         together = np.bincount(pair[0] * 16 + pair[1], minlength=256)
-        assert chisquare(together).pvalue > 0.001
+        assert scipy.stats.chisquare(together).pvalue > 0.001
 
 
 def test_uuids_are_version_4_and_distinct():

@@ -6,11 +6,11 @@ POST,/orders,10,"{""id"": ""{uuid}""}",application/json
 """
 
 import csv
-import difflib
 import io
 from collections.abc import Iterator
 
 from foundation.errors import ConfigError
+from foundation.nearest import nearest
 from foundation.terminal import printable
 from trafficgen.targets.described import BodyKind, Described, DescribedFile, one_body
 
@@ -53,8 +53,8 @@ def _columns(cells: list[str], where: str) -> list[str]:
     columns = [cell if cell.lower().startswith(_HEADER) else cell.lower() for cell in columns]
     for number, column in enumerate(columns):
         if column not in COLUMNS and not column.lower().startswith(_HEADER):
-            close = difflib.get_close_matches(column[:100], COLUMNS, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(COLUMNS)}, header:NAME"
+            close = nearest(column, COLUMNS)
+            hint = f"did you mean {close}?" if close else f"known: {', '.join(COLUMNS)}, header:NAME"
             raise ConfigError(f"{where}: unknown column {printable(column[:60])!r}; {hint}")
         if column in columns[:number]:
             raise ConfigError(f"{where}: duplicate column {printable(column[:60])}")

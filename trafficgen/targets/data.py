@@ -1,11 +1,11 @@
 """CSV files of data, `{csv:users.csv:email}`: the columns that templates take, whole in memory."""
 
-import difflib
 import io
 from pathlib import Path
 
-from foundation.errors import ConfigError, in_words
-from foundation.regular import read_start
+from foundation.errors import ConfigError
+from foundation.nearest import nearest
+from foundation.regular import read_whole
 from foundation.terminal import printable
 from trafficgen.targets.csv_form import csv_rows
 
@@ -16,14 +16,11 @@ MAX_ROWS = 1_000_000
 def read_columns(path: Path, columns: list[str]) -> dict[str, tuple[str, ...]]:
     """Values by column, without the header line. Raises ConfigError."""
     try:
-        content = read_start(path, MAX_DATA_BYTES + 1)
-        text = io.StringIO(content.decode("utf-8-sig"), newline=None).read()
-    except OSError as exc:
-        raise ConfigError(f"{path}: {in_words(exc)}") from exc
+        text = io.StringIO(read_whole(path, MAX_DATA_BYTES).decode("utf-8-sig"), newline=None).read()
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{path}: not UTF-8 text (byte {exc.start})") from exc
-    if len(content) > MAX_DATA_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_DATA_BYTES >> 20} MiB; cut it")
+    except ValueError as exc:
+        raise ConfigError(str(exc)) from exc
     return _columns(text, columns, str(path))
 
 
@@ -33,8 +30,8 @@ def _columns(text: str, wanted: list[str], name: str) -> dict[str, tuple[str, ..
     header = [cell.strip() for cell in header]
     for column in wanted:
         if column not in header:
-            close = difflib.get_close_matches(column, header, n=1)
-            hint = f"did you mean {printable(close[0])}?" if close else f"known: {printable(', '.join(header)[:300])}"
+            close = nearest(column, header)
+            hint = f"did you mean {printable(close)}?" if close else f"known: {printable(', '.join(header)[:300])}"
             raise ConfigError(f"{name}:1: no column {printable(column)}; {hint}")
         if header.count(column) > 1:
             raise ConfigError(f"{name}:1: duplicate column {printable(column)}")

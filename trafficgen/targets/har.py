@@ -107,7 +107,7 @@ def _words(left_out: Counter[str]) -> Iterator[str]:
 
 
 def _origin(url: str) -> str:
-    """`scheme://host:port`; empty for data:, blob:, ws: and what is no URL."""
+    """`scheme://host:port`; empty for data:, blob:, ws: and text that is not a URL."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -1,4 +1,4 @@
-"""How a value is written where it stands: percent-encoded in a path, escaped in JSON, encoded in a form. Pure."""
+"""How a value is written in its place: percent-encoded in a path, escaped in JSON, encoded in a form. Pure."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 from trafficgen.plan.mix import is_path
 
 Encoder: TypeAlias = Callable[[str], str]
-"""Raises ValueError for a value that cannot stand there."""
+"""Raises ValueError for a value that is not allowed there."""
 
 
 def in_path(value: str) -> str:

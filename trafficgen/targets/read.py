@@ -5,6 +5,7 @@ Paths of files are relative to the folder of the targets.
 
 import base64
 import binascii
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -34,6 +35,7 @@ from trafficgen.targets.target import (
 )
 from trafficgen.targets.target_set import TargetSet
 from trafficgen.targets.template import Cell, Secret, Template, joined, parse_template
+from trafficgen.targets.values import Tables
 from trafficgen.targets.vegeta_form import parse_vegeta
 from trafficgen.targets.yaml_form import ASKED, parse_yaml
 
@@ -60,15 +62,23 @@ def read_targets(path: Path, environment: Mapping[str, str]) -> TargetSet:
         raise ConfigError(f"{path}: no weight above 0")
     _check_distinct([(target.name, target.where) for target, _ in found.kinds()])
     _check_distinct([(one.name, one.where) for one in found.starts])
-    return replace(found, tables=_read_tables([target for target, _ in found.kinds()], path.parent))
+    tables = _read_tables([target for target, _ in found.kinds()], path.parent)
+    return replace(found, tables=tables, digest=_digest(text, reader.bodies, tables))
+
+
+def _digest(text: str, bodies: Mapping[BodyText, bytes], tables: Tables) -> str:
+    found = hashlib.sha256(text.encode())
+    for one in (*bodies.values(), *(repr(columns).encode() for columns in tables.values())):
+        found.update(hashlib.sha256(one).digest())
+    return found.hexdigest()
 
 
 class _Reader:
-    """Descriptions to targets. `origins`: where each was found first."""
+    """Descriptions to targets. `bodies`: those that were read; `origins`: where each was found first."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder, self._environment = folder, environment
-        self._bodies: dict[BodyText, bytes] = {}
+        self.bodies: dict[BodyText, bytes] = {}
         self.origins: dict[str, str] = {}
 
     def session(self, written: DescribedSession, number: int) -> Session:
@@ -127,13 +137,13 @@ class _Reader:
 
     def _bytes(self, body: BodyText) -> bytes:
         """The content of a file, or the decoded base64; each is read once. Raises ValueError."""
-        if body not in self._bodies:
-            self._bodies[body] = (
+        if body not in self.bodies:
+            self.bodies[body] = (
                 _decoded(body.text) if body.kind == "base64" else read_whole(self._folder / body.text, MAX_BODY_BYTES)
             )
-            if sum(map(len, self._bodies.values())) > MAX_BODIES_BYTES:
+            if sum(map(len, self.bodies.values())) > MAX_BODIES_BYTES:
                 raise ValueError(f"bodies above {MAX_BODIES_BYTES >> 20} MiB together")
-        return self._bodies[body]
+        return self.bodies[body]
 
 
 def content_type(headers: Iterable[tuple[str, Template]]) -> str:
@@ -174,7 +184,7 @@ def _check_distinct(names: Iterable[tuple[str, str]]) -> None:
     seen: set[str] = set()
     for name, where in names:
         if name in seen:
-            raise ConfigError(f"{where}: the name {name} is given twice")
+            raise ConfigError(f"{where}: duplicate name {name}")
         seen.add(name)
 
 
@@ -187,7 +197,7 @@ def _one_origin(origins: Mapping[str, str]) -> str | None:
 
 
 def _read_tables(targets: Iterable[Target], folder: Path) -> dict[str, dict[str, tuple[str, ...]]]:
-    """The data of all templates. Raises ConfigError for values that cannot stand where they are used, too."""
+    """The data of all templates. Raises ConfigError, also for values that are not allowed where they are used."""
     columns: dict[str, dict[str, None]] = {}
     for target in targets:
         for cell in target.cells():

@@ -19,6 +19,7 @@ class TargetSet:
     sessions: tuple[Session, ...] = ()
     origin: str | None = None  # scheme://host:port where the file names one
     tables: Tables = field(default_factory=dict)
+    digest: str = ""  # of the file and of those that it names, as they are written: without secrets
 
     def kinds(self) -> Iterator[tuple[Target, float]]:
         """Every kind of request with its weight: the targets, then the steps of the sessions."""

@@ -1,6 +1,6 @@
 """Texts with fields that each request fills with its own values: `/users/{random 1 1000}`. Pure.
 
-A field is a word in braces, so that the braces of JSON are text as they stand; `{{word}}` is the text `{word}`. What is
+A field is a word in braces, so that the braces of JSON are text unchanged; `{{word}}` is the text `{word}`. What is
 secret stands in the environment or in a file of its own: `${env:TOKEN}`, `${file:token.txt}`.
 """
 
@@ -50,7 +50,7 @@ class Captured(NamedTuple):
 
 
 class Secret(NamedTuple):
-    """A text that stands elsewhere: `kind` is env or file. It is read once, before anything is sent."""
+    """A text that is kept elsewhere: `kind` is env or file. It is read once, before anything is sent."""
 
     kind: str
     name: str
@@ -62,7 +62,7 @@ Template: TypeAlias = tuple[Part, ...]
 
 
 def parse_template(text: str) -> Template:
-    """Texts and fields in their order. Raises ValueError in words; a lone name is `Captured`, whoever may know it."""
+    """Texts and fields in their order. Raises ValueError in words; a lone name is `Captured`, known or not."""
     parts: list[Part] = []
     at = 0
     for match in _FIELD.finditer(text):

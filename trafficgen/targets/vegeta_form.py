@@ -49,6 +49,6 @@ def _described(block: list[tuple[int, str]], name: str) -> Described:
         if not colon:
             raise ConfigError(f"{name}:{number}: expected a header 'Name: value', @FILE for the body, or a blank line")
         if key.strip().lower() in map(str.lower, headers):
-            raise ConfigError(f"{name}:{number}: header {key.strip()[:40]} is given twice")
+            raise ConfigError(f"{name}:{number}: duplicate header {key.strip()[:40]}")
         headers[key.strip()] = value.strip()
     return Described(where=f"{name}:{first}", method=method, path=url, headers=headers, body=body)

@@ -35,29 +35,50 @@ BODY_KEYS: dict[BodyKind, str] = {
 
 
 class TargetText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One entry of `targets` that is a mapping."""
+    """One entry of `targets` that is a mapping.
+
+    path: the path, a template.
+    method: the method.
+    name: the name in reports; by default method and path.
+    weight: the share of requests, relative to the other weights.
+    headers: headers by name; values are templates.
+    body: the body, a template.
+    body_file: a file that is the body.
+    body_template: a file that is a template of the body.
+    body_base64: the body in base64.
+    expect: status codes that count as success; by default all but 5xx.
+    """
 
     path: str
     method: str = "GET"
     name: str | None = None
     weight: Annotated[float, msgspec.Meta(ge=0, le=1e12)] = 1.0
     headers: dict[str, str] = msgspec.field(default_factory=dict)
-    body: str | None = None  # a template
-    body_file: str | None = None  # sent as it is
-    body_template: str | None = None  # a file that is a template
+    body: str | None = None
+    body_file: str | None = None
+    body_template: str | None = None
     body_base64: str | None = None
-    expect: int | str | list[int | str] | None = None  # codes; without it, all but 5xx
+    expect: int | str | list[int | str] | None = None
 
 
 class StepText(TargetText, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One entry of `steps` that is a mapping."""
+    """One entry of `steps` that is a mapping.
+
+    capture: values of the response that later steps use, by name.
+    think: the pause before the step, drawn between two times where two are named.
+    """
 
     capture: dict[str, str] = msgspec.field(default_factory=dict)
-    think: str | None = None  # the pause before it: 2s, or 1s-5s
+    think: str | None = None
 
 
 class SessionText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One entry of `sessions`."""
+    """One entry of `sessions`.
+
+    steps: requests, one after the other.
+    name: the name in reports.
+    weight: the share of sessions, relative to the other weights.
+    """
 
     steps: Annotated[list[str | StepText], msgspec.Meta(min_length=1, max_length=MAX_STEPS)]
     name: str | None = None
@@ -65,7 +86,11 @@ class SessionText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class FileText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The file as written."""
+    """A file of targets.
+
+    targets: single requests: `METHOD PATH`, or a mapping.
+    sessions: sequences of requests by one user.
+    """
 
     targets: list[str | TargetText] = msgspec.field(default_factory=list)
     sessions: list[SessionText] = msgspec.field(default_factory=list)
