@@ -19,6 +19,7 @@ from trafficgen.plan.catalogue import PATHS_ALONE, Catalogue, Codes
 from trafficgen.plan.curve import Segment, modulate, until
 from trafficgen.plan.jitter import JitterMode, draws, stepwise
 from trafficgen.plan.mix import Chooser, Fault, Shares, with_faults
+from trafficgen.plan.part import WHOLE, Part
 from trafficgen.plan.patterns import Pattern
 
 CELL_S = 1.0
@@ -28,7 +29,7 @@ CELL_REQUESTS = 4096  # solved at once: about 0.1 ms of work, so that no send wa
 class Chunk(NamedTuple):
     """The requests of one piece of the plan, those of one worker only."""
 
-    segment: Segment  # its rate is the planned rate of all workers together
+    segment: Segment  # its rate is the planned rate of all workers of the part together
     due_ns: list[int]  # on the clock of the run's `start_ns`, ascending
     requests: list[int]  # their numbers in `Plan.requests`; see `Plan.numbered`
     phase: str
@@ -112,6 +113,7 @@ class CurvePlan:
     faults: tuple[Fault, ...] = ()  # times since the start of the run, or of each round
     arrival: ArrivalMode = "even"
     repeat: bool = False
+    part: Part = WHOLE  # of several machines, that of this one
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -125,7 +127,7 @@ class CurvePlan:
 
     @property
     def target_numbers(self) -> tuple[int, ...]:
-        """The catalogue's; each path is a target of its own."""
+        """The catalogue's; each path is a separate target."""
         first = len(self.catalogue.labels)
         return (*self.catalogue.label_numbers, *range(first, first + len(self._paths)))
 
@@ -167,7 +169,8 @@ class CurvePlan:
         return None if self.repeat else self.round_s
 
     def chunks(self, worker: int = 0, workers: int = 1, *, start_ns: int = 0) -> Iterator[Chunk]:
-        """The requests number `worker`, `worker` + `workers`, ... with their due times."""
+        """The requests number `worker`, `worker` + `workers`, ... of the part, with their due times."""
+        first, step = self.part.share(worker, workers)
         rate_seed, arrival_seed, mix_seed, pattern_seed = np.random.SeedSequence(self.seed).spawn(4)
         mix_rng = np.random.default_rng(mix_seed)
         arrivals: Arrivals = Poisson(np.random.default_rng(arrival_seed)) if self.arrival == "poisson" else Even()
@@ -175,13 +178,13 @@ class CurvePlan:
         for phase, segment, chooser in self._cells(*map(np.random.default_rng, (rate_seed, pattern_seed))):
             due = segment.when(arrivals.within(segment.area()))
             targets = chooser.choose(mix_rng.random(len(due)))
-            mine = slice((worker - number) % workers, None, workers)
+            mine = slice((first - number) % step, None, step)
             requests = targets[mine]
             if numbered:
                 requests = requests + np.arange(number, number + len(due))[mine] * kinds
             number += len(due)
             due_ns = np.rint(due[mine] * 1e9).astype(np.int64) + start_ns
-            yield Chunk(segment, due_ns.tolist(), requests.tolist(), phase.name)
+            yield Chunk(segment.scaled(1 / self.part.of), due_ns.tolist(), requests.tolist(), phase.name)
 
     def _cells(
         self, rng: np.random.Generator, pattern_rng: np.random.Generator

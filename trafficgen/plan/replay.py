@@ -16,6 +16,7 @@ import numpy.typing as npt
 from trafficgen.plan.catalogue import MAX_NAMED, OTHER, Codes, route
 from trafficgen.plan.curve import Floats, Line, Segment
 from trafficgen.plan.logread import Recording
+from trafficgen.plan.part import WHOLE, Part
 from trafficgen.plan.plan import CELL_REQUESTS, CELL_S, Chunk
 
 PHASE = "replay"
@@ -35,6 +36,7 @@ class ReplayPlan:
     loop: bool = False
     limit_s: float | None = None  # --duration
     seed: int = 0
+    part: Part = WHOLE  # of several machines, that of this one
 
     @property
     def expected(self) -> tuple[Codes | None, ...]:
@@ -63,7 +65,8 @@ class ReplayPlan:
         return min((s for s in (whole, self.limit_s) if s is not None), default=None)
 
     def chunks(self, worker: int = 0, workers: int = 1, *, start_ns: int = 0) -> Iterator[Chunk]:
-        """The requests number `worker`, `worker` + `workers`, ... with their due times."""
+        """The requests number `worker`, `worker` + `workers`, ... of the part, with their due times."""
+        mine_from, step = self.part.share(worker, workers)
         end_s = math.inf if self.duration_s is None else self.duration_s
         for number in count() if self.loop else range(1):
             shift_s = number * self.length_s / self.speed
@@ -72,9 +75,9 @@ class ReplayPlan:
                     return
                 due = self.times_s[first:last] / self.speed + shift_s
                 within = np.arange(first, first + int(np.searchsorted(due, end_s)))
-                mine = within[(within + number * len(self.times_s)) % workers == worker]
+                mine = within[(within + number * len(self.times_s)) % step == mine_from]
                 due_ns = np.rint((self.times_s[mine] / self.speed + shift_s) * 1e9).astype(np.int64) + start_ns
-                segment = Segment(begin, end, Line(len(within) / (end - begin)))
+                segment = Segment(begin, end, Line(len(within) / (end - begin) / self.part.of))
                 yield Chunk(segment, due_ns.tolist(), self.numbers[mine].tolist(), PHASE)
 
     def _pieces(self, shift_s: float) -> Iterator[tuple[int, int, float, float]]:
