@@ -1,6 +1,6 @@
-"""The shape of a log's traffic, as rates in steps of equal length; a pattern plays it again and again.
+"""The shape of recorded traffic, as rates in steps of equal length; a pattern plays it again and again.
 
-Pure, but for opening the file.
+That of a log is counted here. Pure, but for opening the file, and what is not readable in it is said on stderr.
 """
 
 import math
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, InputError
+from foundation.secret import shown_url
+from foundation.terminal import echo
 from trafficgen.plan.curve import Line, Segment
 from trafficgen.plan.logread import read_requests
 
@@ -20,7 +22,7 @@ MAX_STEPS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Rates that hold for `step_s` each, the last one until `length_s`; then it begins anew."""
+    """Rates that hold for `step_s` each, the last one until `length_s`; then they repeat."""
 
     rates_per_s: tuple[float, ...]
     step_s: float
@@ -73,7 +75,26 @@ def shape_of_times(unix_s: Iterable[float], step_s: float, what: str) -> Shape:
 
 
 def read_shape(path: Path, step_s: float) -> Shape:
-    """The shape of all requests of an access log, whatever their method. Raises ConfigError."""
+    """The shape of all requests of an access log, whatever their method; stderr says how many lines lack in it.
+
+    Raises ConfigError.
+    """
     if not path.is_file():
-        raise ConfigError(f"--pattern: like: {path}: not a file; expected an access log, for example like:access.log")
-    return shape_of_times((request.unix_s for request in read_requests(path) if request), step_s, str(path))
+        raise InputError(
+            f"--pattern: like: {shown_url(str(path))}: not a file; expected an access log, for example like:access.log"
+        )
+    unreadable = 0
+
+    def times() -> Iterator[float]:
+        """Unix times of the requests; counts unreadable lines."""
+        nonlocal unreadable
+        for request in read_requests(path):
+            if request is None:
+                unreadable += 1
+            else:
+                yield request.unix_s
+
+    shape = shape_of_times(times(), step_s, str(path))
+    if unreadable:
+        echo(f"trafficgen: --pattern: like: {path}: {unreadable:,} unreadable lines are not in the shape", err=True)
+    return shape
