@@ -2,14 +2,17 @@
 
 import gzip
 import itertools
+import math
 
 import numpy as np
 import pytest
 
 from foundation.errors import ConfigError
+from timeserver.log_format import FORMATS, Served
 from trafficgen.config import LoadConfig
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.replay import OTHER, make_replay
+from trafficgen.plan.shape import Shape, read_shape
 from trafficgen.run import run_load
 
 COMBINED = """\
@@ -85,6 +88,26 @@ def test_a_loop_begins_again_and_a_limit_ends_it(log):
     assert plan.duration_s == 5.0
 
 
+@pytest.mark.parametrize(
+    ("text", "times", "unreadable"),
+    [
+        (COMBINED + JSON, 4 + 3, 1 + 2),
+        (JSON + COMBINED, 3 + 4, 2 + 1),
+        (COMBINED + JSON + COMBINED, 4 + 3 + 4, 1 + 2 + 1),
+        (CSV + JSON, 3 + 3, 2),
+        (COMBINED + CSV, 4, 1 + 5),  # in the midst of a log, two cells with a comma are not enough to go by
+    ],
+)
+def test_a_log_whose_format_changes_is_read_on(log, text, times, unreadable):
+    recording = read_log(log(text))
+    assert (len(recording.unix_s), recording.unreadable) == (times, unreadable)
+
+
+def test_a_gzipped_log_that_is_damaged_is_an_error(log):
+    with pytest.raises(ConfigError, match=r"a.log.gz: Error -3 while decompressing data"):
+        read_log(log(gzip.compress(b"")[:10] + b"\xff" * 100, "a.log.gz"))
+
+
 def test_a_gzipped_log_is_read(log):
     assert len(read_log(log(gzip.compress(CSV.encode()), "a.log.gz")).unix_s) == 3
 
@@ -116,13 +139,45 @@ def test_rare_routes_share_a_label(log):
     ("text", "says"),
     [
         ("", "nothing to replay"),
-        ("127.0.0.1\tGET /\t200\t5\n", "no log with times"),
+        ("x y\n127.0.0.1\tGET /\t200\t5\n", "not a log with times"),
         ("1,/a\n".replace("1,", "1,POST,"), "nothing to replay: 0 GETs"),
     ],
 )
 def test_a_log_that_cannot_be_replayed_is_refused(log, text, says):
     with pytest.raises(ConfigError, match=says):
         read_log(log(text))
+
+
+def served(log_format):
+    """What the time server writes of three GETs and a POST: 2 in the first second, none in the next, 2 in the last."""
+    requests = (("GET", "/", 736.25), ("POST", "/a b", 736.75), ("GET", "/stats?x=1", 738.0), ("GET", "/", 738.5))
+    return b"".join(
+        FORMATS[log_format](
+            Served(
+                "192.0.2.1", method, target, target.partition("?")[0], 200, 5, 0.001, 1760129e3 + at, "1.1", "-", "-"
+            )
+        )
+        for method, target, at in requests
+    )
+
+
+@pytest.mark.parametrize("log_format", ["json", "combined"])
+def test_the_time_servers_logs_with_times_are_read_with_their_counts_by_second(log, log_format):
+    path = log(served(log_format))
+    recording = read_log(path)
+    assert [math.floor(at) - 1760129000 for at in recording.unix_s] == [736, 738, 738]
+    assert (recording.other_methods, recording.unreadable) == (1, 0)
+    assert read_shape(path, step_s=1.0) == Shape((2.0, 0.0, 2.0), step_s=1.0, length_s=3.0)
+
+
+@pytest.mark.parametrize("log_format", ["tab", "tab-timed"])
+def test_the_time_servers_logs_without_times_are_refused_with_the_way_out(log, log_format):
+    says = r"access\.log: lines of this format have no time \(`tab`.*`timeserver --log-format json`"
+    for text in (served(log_format), b"192.0.2.1\tUNKNOWN -\t400\t0" + b"\t0.000001" * (log_format == "tab-timed")):
+        with pytest.raises(ConfigError, match=says):
+            read_log(log(text))
+        with pytest.raises(ConfigError, match=says):
+            read_shape(log(text), step_s=1.0)
 
 
 async def test_a_replay_reaches_the_server(log, site):

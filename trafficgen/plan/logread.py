@@ -1,11 +1,13 @@
 """Access logs to (time, path): what a replay needs of a line. Pure, but for opening the file.
 
-Combined (and common) logs, JSON lines, and CSV with a time and a path are told apart by their first line.
+Combined (and common) logs, JSON lines, and CSV with a time and a path are distinguished by their first line. A log may
+go on in combined or JSON lines, as where a server was set up anew; a line of CSV shows too little of what it is.
 """
 
 import csv
 import gzip
 import re
+import zlib
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,11 +19,14 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, InputError
 
 MAX_REQUESTS = 20_000_000  # 12 bytes each
 MAX_LINE_BYTES = 64 << 10
 _COMBINED = re.compile(rb'\S+ \S+ .*?\[([^\]]{20,40})\] "(\S+) (\S+)(?: [^"]*)?"')
+_UNTIMED = re.compile(
+    rb"[^\t]*\t[^ \t]+ [^\t]+\t[1-9][0-9]{2}\t[0-9]+(?:\t[0-9.]+)?\s*"
+)  # our time server's `tab`, `tab-timed`
 _TIME_KEYS = ("time", "timestamp", "ts", "@timestamp", "time_iso8601", "msec", "datetime", "date")
 _PATH_KEYS = ("path", "uri", "request_uri", "url", "route", "target")
 _METHOD_KEYS = ("method", "request_method")
@@ -43,20 +48,20 @@ Parser: TypeAlias = Callable[[bytes], Request]
 
 @dataclass(slots=True, kw_only=True)
 class Recording:
-    """The requests of a log, as they stand there."""
+    """The requests of a log, in its order."""
 
     unix_s: "array[float]" = field(default_factory=lambda: array("d"))
     numbers: "array[int]" = field(default_factory=lambda: array("I"))  # of the path, in `paths`
     paths: dict[str, int] = field(default_factory=dict)
     exact: bool = False  # at least one stamp has a fraction
-    unreadable: int = 0  # lines that are no request of the format
+    unreadable: int = 0  # lines that are not a request of the format
     other_methods: int = 0  # requests but for GET: their bodies are not in the log
 
     def describe(self) -> str:
         """What a replay makes of it, in words."""
         stamps = "times with fractions of a second" if self.exact else "whole seconds, spread inside the second"
         return (
-            f"{len(self.unix_s):,} GETs, {stamps}; left out: {self.other_methods:,} other methods, "
+            f"{len(self.unix_s):,} GETs, {stamps}; skipped: {self.other_methods:,} other methods, "
             f"{self.unreadable:,} unreadable lines"
         )
 
@@ -102,10 +107,22 @@ def read_requests(path: Path) -> Iterator[Request | None]:
                     if header:
                         continue
                     if parse is None:
-                        raise ConfigError(f"{path}: no log with times: combined, JSON lines, CSV are")
-                yield _read_line(parse, raw)
-    except (OSError, EOFError) as exc:
-        raise ConfigError(f"{path}: {getattr(exc, 'strerror', None) or exc}") from exc
+                        raise ConfigError(f"{path}: {_refusal(raw)}")
+                request = _read_line(parse, raw)
+                if request is None:
+                    parse, request = _read_on(parse, raw)
+                yield request
+    except (OSError, EOFError, zlib.error) as exc:
+        raise InputError(f"{path}: {getattr(exc, 'strerror', None) or exc}") from exc
+
+
+def _refusal(first: bytes) -> str:
+    if _UNTIMED.fullmatch(first):
+        return (
+            "lines of this format have no time (`tab`, `tab-timed` of the time server); "
+            "expected a log with times, for example of `timeserver --log-format json`"
+        )
+    return "not a log with times: expected combined, JSON lines or CSV"
 
 
 def _read_line(parse: Parser, raw: bytes) -> Request | None:
@@ -113,6 +130,14 @@ def _read_line(parse: Parser, raw: bytes) -> Request | None:
         return parse(raw)
     except BAD_LINE:
         return None
+
+
+def _read_on(parse: Parser, raw: bytes) -> tuple[Parser, Request | None]:
+    """What reads a line that `parse` does not, and its request; `parse` and None where nothing does."""
+    for other in (parse_combined, parse_json):
+        if other is not parse and (request := _read_line(other, raw)) is not None:
+            return other, request
+    return parse, None
 
 
 def parser_for(first: bytes) -> tuple[Parser | None, bool]:
@@ -132,6 +157,7 @@ def parser_for(first: bytes) -> tuple[Parser | None, bool]:
 
 def _csv_parser(columns: dict[str, int]) -> Parser:
     def parse_csv(line: bytes) -> Request:
+        """A request by the cells of a line."""
         cells = _cells(line)
         return _from_fields({key: cells[at] for key, at in columns.items() if at < len(cells)})
 
