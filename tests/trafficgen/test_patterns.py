@@ -54,11 +54,11 @@ def test_a_burst_keeps_the_mean():
         (("wave",), "neither a pattern nor a file"),
         (("tide:amplitude=1.1",), "amplitude must be a number from 0 to 1"),
         (("tide:period=0",), "period: invalid duration '0'"),
-        (("tide:amplitude=0.1,amplitude=0.2",), "given twice"),
+        (("tide:amplitude=0.1,amplitude=0.2",), "duplicate amplitude"),
         (("tide:hight=2",), "unknown hight"),
         (("ramp:over=3s",), "to= is missing"),
-        (("steps:rates=1/x,every=1s",), "write rates a second with / between"),
-        (("steps:rates=0/0,every=1s",), "write rates a second with / between"),
+        (("steps:rates=1/x,every=1s",), "write rates per second with / between"),
+        (("steps:rates=0/0,every=1s",), "write rates per second with / between"),
         (("burst:on=1s,off=9s,factor=11",), "factor must be a number from 0 to 10"),
         (("tide", "ramp:to=1,over=1s"), "a second base"),
         (("burst:on=1s",), "off= is missing"),
@@ -200,3 +200,11 @@ def test_a_log_of_less_than_two_steps_has_no_shape(tmp_path):
         parse_patterns((f"like:{log}",), None)
     with pytest.raises(ConfigError, match="no request with a time"):
         parse_patterns((f"like:{a_log(tmp_path / 'none.log', ['x'])}",), None)
+
+
+def test_lines_that_are_not_in_the_shape_are_counted_on_stderr(tmp_path, capsys):
+    log = a_log(tmp_path / "day.log", [0, "x", 60, None, 179])
+    assert rates((f"like:{log}",), [0, 60, 120], rate=None) == pytest.approx([1 / 60] * 3, abs=1e-6)
+    assert capsys.readouterr().err == f"trafficgen: --pattern: like: {log}: 2 unreadable lines are not in the shape\n"
+    rates((f"like:{a_log(tmp_path / 'whole.log', [0, 179])}",), [0], rate=None)
+    assert not capsys.readouterr().err

@@ -12,7 +12,7 @@ _NEARLY = 1e-6  # of a request: an integral that ends this close below a whole n
 
 
 class Arrivals(Protocol):
-    """Fed with the areas of the segments in order, tells where in each of them requests fall."""
+    """Fed with the areas of the segments in order, gives where in each of them requests fall."""
 
     def within(self, area: float) -> Floats:
         """The requests of the next `area` of the integral, as areas since its beginning, ascending."""
@@ -37,6 +37,7 @@ class Poisson:
     """Gaps of the integral are exponential with mean 1 (time rescaling), whatever the rate does meanwhile."""
 
     def __init__(self, rng: np.random.Generator) -> None:
+        """`rng`: one for the whole plan, so that the gaps continue across segments."""
         self._rng = rng
         self._gap = rng.standard_exponential()
 

@@ -17,7 +17,7 @@ OTHER = "other"
 class Catalogue:
     """Kinds by number; `numbered`: requests of one kind differ, so that each needs its own number."""
 
-    kinds: tuple[str, ...] = ()  # distinct names, which stand in the mix
+    kinds: tuple[str, ...] = ()  # distinct names, which are in the mix
     labels: tuple[str, ...] = ()  # what the metrics call them
     label_numbers: tuple[int, ...] = ()  # of each kind
     expected: tuple[Codes | None, ...] = ()  # of each label: the codes that its answers should have, if that is said

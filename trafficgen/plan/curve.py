@@ -26,7 +26,7 @@ class Line:
     slope: float = 0.0
 
     def rate(self, at_s: float) -> float:
-        """Requests a second at `at_s`."""
+        """Requests per second at `at_s`."""
         return self.rate_per_s + self.slope * at_s
 
     def area(self, start_s: float, end_s: float) -> float:
@@ -51,7 +51,7 @@ class Wave:
     phase: float = 0.0  # of a period
 
     def rate(self, at_s: float) -> float:
-        """Requests a second at `at_s`."""
+        """Requests per second at `at_s`."""
         return self.mean_per_s * (1 + self.amplitude * math.sin(2 * math.pi * (at_s / self.period_s + self.phase)))
 
     def area(self, start_s: float, end_s: float) -> float:
@@ -97,7 +97,7 @@ class Segment:
     factor: float = 1.0
 
     def rate(self, at_s: float) -> float:
-        """Requests a second at `at_s`."""
+        """Requests per second at `at_s`."""
         return self.factor * self.shape.rate(at_s - self.origin_s)
 
     def area(self) -> float:
@@ -133,7 +133,7 @@ def until(segments: Iterator[Segment], end_s: float) -> Iterator[Segment]:
 
 
 def modulate(segments: Iterator[Segment], factors: Iterator[tuple[float, float]]) -> Iterator[Segment]:
-    """The curve times a step function, told as (end of the step, factor), in order and without end."""
+    """The curve times a step function, given as (end of the step, factor), in order and without end."""
     step_end, factor = next(factors)
     for whole in segments:
         rest = whole

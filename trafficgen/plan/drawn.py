@@ -51,7 +51,7 @@ class Intermittent:
 
 @dataclass(frozen=True, slots=True)
 class RandomTide:
-    """Tides whose period and amplitude are drawn anew for each; each has the mean."""
+    """Tides, each with a period and an amplitude drawn separately, and with the same mean."""
 
     mean_per_s: float
     amplitude: Bounds

@@ -58,7 +58,7 @@ def parse_pairs(text: str, what: str) -> list[tuple[str, float]]:
         try:
             pairs.append((path, float(weight_text)))
         except ValueError:
-            raise ConfigError(f"{what}: {weight_text!r} in {part!r} is no number; {_SYNTAX}") from None
+            raise ConfigError(f"{what}: {weight_text!r} in {part!r} is not a number; {_SYNTAX}") from None
     return pairs
 
 
@@ -69,15 +69,15 @@ def _check(pairs: list[tuple[str, float]], what: str) -> None:
         raise ConfigError(f"{what}: {len(pairs)} targets; at most {MAX_TARGETS}, as each is a label of the metrics")
     for number, (path, weight) in enumerate(pairs):
         if not is_path(path):
-            raise ConfigError(f"{what}: {path!r} is no path; a path starts with / and is ASCII without blanks and #")
+            raise ConfigError(f"{what}: {path!r} is not a path; a path starts with / and is ASCII without blanks and #")
         if not 0 <= weight < math.inf:
-            raise ConfigError(f"{what}: the weight of {path} is {weight:g}; a number from 0 up would be right")
+            raise ConfigError(f"{what}: the weight of {path} is {weight:g}; expected a number of at least 0")
         if path in dict(pairs[:number]):
-            raise ConfigError(f"{what}: {path} is given twice")
+            raise ConfigError(f"{what}: duplicate path {path}")
 
 
 def is_path(text: str) -> bool:
-    """Whether `text` can stand in a request line: starts with /, printable ASCII, no blanks, no fragment."""
+    """Whether `text` can be part of a request line: starts with /, printable ASCII, no blanks, no fragment."""
     return text.startswith("/") and len(text) < 2048 and all("!" <= c <= "~" and c != "#" for c in text)
 
 
@@ -102,6 +102,7 @@ class Chooser:
     """Uniform draws to numbers of targets."""
 
     def __init__(self, shares: Shares, numbers: dict[str, int]) -> None:
+        """`shares`: by path, above 0 for one at least. `numbers`: of targets, by path."""
         # The sum may be rounded to less than 1; a path without a share must not get what is left.
         possible = [(path, share) for path, share in shares if share > 0]
         self._numbers = np.array([numbers[path] for path, _ in possible], dtype=np.int64)

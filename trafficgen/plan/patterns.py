@@ -1,7 +1,8 @@
 """Patterns from the command line to curves: `tide:period=10m,amplitude=0.5`, `burst:on=5s,off=25s,factor=4`, FILE.
 
-One pattern gives the base (constant, tide, ramp, steps, a file or the shape of a log); any number of bursts and of
-intermittent ones may lie on top of it. What is drawn comes from the run's seed. Pure, but for reading FILE.
+One pattern gives the base (constant, tide, ramp, steps, a file, the shape of a log or of a series of Prometheus); any
+number of bursts and of intermittent ones may lie on top of it. What is drawn comes from the run's seed. Pure, but for
+reading FILE and asking Prometheus.
 """
 
 import csv
@@ -17,15 +18,15 @@ import numpy as np
 from foundation.errors import ConfigError
 from trafficgen.plan.curve import Line, Segment, Wave, modulate
 from trafficgen.plan.drawn import Bounds, Intermittent, RandomTide
+from trafficgen.plan.series import fetch_shape, is_url, parse_asked
 from trafficgen.plan.shape import read_shape
-from trafficgen.units import parse_duration
+from trafficgen.units import MAX_RATE_PER_S, parse_duration, shown_pattern
 
-MAX_RATE_PER_S = 10_000_000.0
 MAX_SCHEDULE_ROWS = 1_000_000
 _JUMP_S = 1e-9  # rows this close in time are a jump
 _KNOWN = (
     "constant, tide:period=,amplitude=,phase=, burst:on=,off=,factor=, intermittent:on=,off=, ramp:to=,over=, "
-    "steps:rates=,every=, like:LOG, a CSV file"
+    "steps:rates=,every=, like:LOG, like:URL, a CSV file"
 )
 
 
@@ -87,17 +88,17 @@ SILENCE = Pattern(Fixed((Segment(0.0, math.inf, Line(0.0)),)))
 
 
 def check_rate(rate: float | None) -> float:
-    """The rate itself. Raises ConfigError unless it is above 0 and at most ten million a second."""
+    """The rate itself. Raises ConfigError unless it is above 0 and at most ten million per second."""
     if rate is None or not 0 < rate <= MAX_RATE_PER_S:  # NaN fails the comparison too
         got = "missing" if rate is None else f"{rate:g}"
         raise ConfigError(
-            f"--rps: {got}; it must be a number above 0 and at most {MAX_RATE_PER_S:,.0f} requests a second"
+            f"--rps: {got}; expected a number above 0 and at most {MAX_RATE_PER_S:,.0f} requests per second"
         )
     return rate
 
 
 def parse_patterns(texts: tuple[str, ...], rate: float | None) -> Pattern:
-    """The curve of `texts` at a base rate of `rate` a second. Raises ConfigError."""
+    """The curve of `texts` at a base rate of `rate` per second. Raises ConfigError."""
     base: Pattern | None = None
     bursts: list[Burst | Intermittent] = []
     for text in texts:
@@ -110,7 +111,8 @@ def parse_patterns(texts: tuple[str, ...], rate: float | None) -> Pattern:
             continue
         if base is not None:
             raise ConfigError(
-                f"--pattern: {text!r} is a second base; only burst and intermittent can be added to another"
+                f"--pattern: {shown_pattern(text)!r} is a second base; "
+                "only burst and intermittent can be added to another"
             )
         base = _base(text, name, rest, rate)
     if base is None:
@@ -129,9 +131,9 @@ def _base(text: str, name: str, rest: str, rate: float | None) -> Pattern:
         return _ramp(_Options(text, rest), rate)
     if name == "steps" or Path(text).is_file():
         if rate is not None:
-            raise ConfigError(f"--rps: {text!r} has rates of its own; leave one of the two out")
+            raise ConfigError(f"--rps: {text!r} has rates of its own; remove one of the two")
         return _steps(_Options(text, rest)) if name == "steps" else read_schedule(Path(text))
-    raise ConfigError(f"--pattern: {text!r} is neither a pattern nor a file; known: {_KNOWN}")
+    raise ConfigError(f"--pattern: {shown_pattern(text)!r} is neither a pattern nor a file; expected one of {_KNOWN}")
 
 
 def _endless(shape: Line | Wave) -> Pattern:
@@ -148,16 +150,23 @@ def _tide(options: "_Options", rate: float | None) -> Pattern:
 
 
 def _like(text: str, rest: str, rate: float | None) -> Pattern:
-    """The shape of a log's traffic, at its own rate or with the mean `rate`."""
+    """The shape of a log's traffic or of a series, at its own rate or with the mean `rate`."""
+    mean_per_s = None if rate is None else check_rate(rate)
+    if is_url(rest):  # all of it, as a query may have commas
+        asked = parse_asked(rest)
+        length_s = _over(asked.over)
+        return Pattern(fetch_shape(asked).scaled(mean_per_s=mean_per_s, length_s=length_s))
     source, *settings = rest.split(",")
     options = _Options(text, ",".join(settings))
-    step_s, over = options.duration("step", "1m"), options.text_or_none("over")
+    step_s, length_s = options.duration("step", "1m"), _over(options.text_or_none("over"))
     options.end()
     if not source:
         raise ConfigError(f"--pattern: {text!r}: expected an access log, for example like:access.log")
-    length_s = None if over is None else parse_duration(over, what="--pattern: over")
-    mean_per_s = None if rate is None else check_rate(rate)
     return Pattern(read_shape(Path(source), step_s).scaled(mean_per_s=mean_per_s, length_s=length_s))
+
+
+def _over(text: str | None) -> float | None:
+    return None if text is None else parse_duration(text, what="--pattern: over")
 
 
 def _ramp(options: "_Options", rate: float | None) -> Pattern:
@@ -176,7 +185,9 @@ def _steps(options: "_Options") -> Pattern:
     except ValueError:
         rates = [-1.0]
     if not all(0 <= r <= MAX_RATE_PER_S for r in rates) or not any(rates):
-        raise ConfigError(f"--pattern: rates={text}: write rates a second with / between them, as in rates=100/200/400")
+        raise ConfigError(
+            f"--pattern: rates={text}: write rates per second with / between them, as in rates=100/200/400"
+        )
     ends = [*(every * n for n in range(1, len(rates))), math.inf]
     starts = [0.0, *ends[:-1]]
     return Pattern(Fixed(tuple(Segment(a, b, Line(r)) for a, b, r in zip(starts, ends, rates, strict=True))))
@@ -247,12 +258,12 @@ class _Options:
     """The `key=value,key=value` part of a pattern, each key taken once."""
 
     def __init__(self, text: str, rest: str) -> None:
-        self._text = text
+        self._text = shown_pattern(text)
         self._left: dict[str, str] = {}
         for part in filter(None, (p.strip() for p in rest.split(","))):
             key, _, value = part.partition("=")
             if key in self._left:
-                raise ConfigError(f"--pattern: {text!r}: {key} is given twice")
+                raise ConfigError(f"--pattern: {self._text!r}: duplicate {key}")
             self._left[key] = value
 
     def text(self, key: str) -> str:
