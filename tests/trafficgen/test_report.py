@@ -58,6 +58,15 @@ def test_what_was_not_measured_has_no_figure():
     }  # fmt: skip
 
 
+def test_bytes_received_are_in_every_form():
+    meter = meter_of(1)
+    meter.received_bytes = 1_234_567
+    report = make_report(meter, url="http://a/", seed=1, seconds=1.0, plan_s=1.0, started_at=0.0)
+    assert "\nreceived           1,234,567 bytes\n" in render_text(report)
+    assert "<td>1,234,567 bytes</td>" in render_html(report, meter)
+    assert json.loads(report.to_json())["received_bytes"] == 1_234_567
+
+
 def test_a_run_without_an_answer_has_no_share_of_bad_answers():
     meter = meter_of(20, timeout=20)
     report = make_report(meter, url="http://a/", seed=1, seconds=1.0, plan_s=1.0, started_at=0.0)

@@ -1,13 +1,15 @@
-"""The report as text, and the rows that its page has too. `-` stands for what was not measured. Pure."""
+"""The report as text, and the rows that its page has too. `-` means not measured. Pure."""
 
 from collections.abc import Iterable
 
 from foundation.terminal import printable
-from trafficgen.report.report import Report, TargetReport, Times
+from trafficgen.report.report import AddressReport, Report, TargetReport, Times
 from trafficgen.report.verdict import describe
 
+FAR_APART_S = 1.0  # a second of the plan: rates by second are added up
 MAX_ROWS = 20  # of the table of targets; more are in the other forms of the report
 TARGET_COLUMNS = ("target", "requests", "unexpected", "no answer", "dropped", "p50", "p95", "p99", "codes")
+PROTOCOLS = {"h2": "HTTP/2 over TLS", "h2c": "HTTP/2 without TLS"}
 CAUSES = {
     "target": "the target, which held every connection",
     "processor": "the processor of the generator, which was used up: more --workers, or a lower rate",
@@ -64,13 +66,21 @@ def summary(report: Report) -> Iterable[tuple[str, str]]:
     yield "client errors", _of_answers(report.client_errors, ratios["http_4xx_ratio"])
     yield "no answer", _failed(report.no_answer, ratios["no_answer_ratio"])
     yield "dropped", _failed(report.dropped, ratios["dropped_ratio"])
+    if report.retried:
+        count = sum(report.retried.values())
+        yield (
+            "sent again",
+            f"{count:,} that the server gave back unserved ({counted(report.retried)}); each counts once",
+        )
     for name, counts in report.sessions.items():
         yield "sessions", f"{name}: {counted(counts)}"
     for why, count in list(report.session_failures.items())[:MAX_ROWS]:
         yield "failed", f"{count:,} x {why}"
-    yield "latency from plan", _times(report.latency_from_plan_s)
-    yield "latency from send", _times(report.latency_from_send_s)
-    yield "send lateness", _times(report.send_lateness_s)
+    yield "received", f"{report.received_bytes:,} bytes"
+    for name, values in times(report).items():
+        yield name, _times(values)
+    if report.protocol in PROTOCOLS:
+        yield "protocol", f"{PROTOCOLS[report.protocol]}, connections made: {report.connects:,}"
     if len(report.addresses) > 1:
         yield "addresses", ", ".join(_share(name, counts, report.sent) for name, counts in report.addresses.items())
     if report.late:
@@ -78,13 +88,53 @@ def summary(report: Report) -> Iterable[tuple[str, str]]:
     if report.own_fault and not report.saturated:
         yield "own fault", _blamed(report.own_fault)
     yield "seed", str(report.seed)
+    if report.parts > 1:
+        yield "part", f"{report.part} of {report.parts}: trafficgen merge adds up their JSON reports"
+    yield from _parts(report)
     if report.replayed:
         kept = report.send_lateness_s
         half, most = format_seconds(kept["p50"]), format_seconds(kept["p99"])
         yield "replayed", report.replayed
         yield "timing kept", f"within {half} of the log's times for half, {most} for 99 %"
+    if report.results:
+        yield "results", report.results
     if report.stopped_early:
         yield "stopped", "before the end of the plan"
+
+
+def times(report: Report) -> dict[str, Times]:
+    """The times that every report has, by the names of their rows."""
+    return {
+        "latency from plan": report.latency_from_plan_s,
+        "latency from send": report.latency_from_send_s,
+        "send lateness": report.send_lateness_s,
+    }
+
+
+def _parts(report: Report) -> Iterable[tuple[str, str]]:
+    """What a merged report is of, and what it must not hide."""
+    merged = report.merged
+    if not merged:
+        return
+    skew = format_seconds(report.start_skew_s)
+    yield "parts", f"{len(merged)} of {len(merged) + len(report.missing)}, begun within {skew} by their own clocks"
+    if report.missing:
+        yield "missing", f"{part_names(report.missing)}: these figures are not of the whole plan"
+    if (report.start_skew_s or 0) > FAR_APART_S:
+        yield "apart", "the parts did not run at the same time: rates are calculated as if they had"
+    for why, parts in (
+        ("INVALID by itself", [one.part for one in merged if one.saturated]),
+        ("stopped before the end", [one.part for one in merged if one.stopped_early]),
+    ):
+        if parts:
+            yield "told by", f"{part_names(parts)}: {why}"
+
+
+def part_names(parts: list[int]) -> str:
+    """`part 2`, `parts 2 and 4`, `parts 1, 2 and 4`."""
+    if len(parts) == 1:
+        return f"part {parts[0]}"
+    return f"parts {', '.join(map(str, parts[:-1]))} and {parts[-1]}"
 
 
 def describe_invalid(report: Report) -> str:
@@ -93,7 +143,7 @@ def describe_invalid(report: Report) -> str:
 
 
 def describe_lateness(report: Report) -> str:
-    """What was late, and by whom."""
+    """What was late, and why."""
     return f"{sum(report.late.values()):,} of {report.sent:,} sent over 0.1 s late" + (
         f": {_blamed(report.late)}" if report.late else ""
     )
@@ -115,12 +165,12 @@ def format_seconds(value: float | None) -> str:
 
 
 def _blamed(counts: dict[str, int]) -> str:
-    return "; ".join(f"{count:,} by {CAUSES[cause]}" for cause, count in counts.items())
+    return "; ".join(f"{count:,} by {CAUSES.get(cause, cause)}" for cause, count in counts.items())
 
 
-def _share(address: str, counts: dict[str, int], sent: int) -> str:
-    share, failed = _percent(counts["sent"] / sent) if sent else "-", counts["failed_connects"]
-    return f"{address}: {counts['sent']:,} ({share}{f'; {failed:,} connects failed' if failed else ''})"
+def _share(address: str, one: AddressReport, sent: int) -> str:
+    share, failed = _percent(one.sent / sent) if sent else "-", one.failed_connects
+    return f"{address}: {one.sent:,} ({share}{f'; {failed:,} connects failed' if failed else ''})"
 
 
 def _rate(per_s: float | None) -> str:

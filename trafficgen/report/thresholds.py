@@ -47,7 +47,7 @@ Failure: TypeAlias = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A limit; the run fails if `value sign limit` is true, and if there is no value: no limit is kept by nothing."""
+    """A limit; the run fails if `value sign limit` is true, and if there is no value, as nothing was measured."""
 
     text: str
     name: str
