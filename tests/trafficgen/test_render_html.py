@@ -44,6 +44,26 @@ def test_the_page_has_its_curves_and_needs_nothing_else():
     assert {"Traffic to http://a/?<", "/<b>", "30 (10.0 %; behind: 30)", "30 (11.1 %; timeout: 30)"} <= set(page.words)
 
 
+def test_the_page_says_when_by_which_command_and_how_long_all_took():
+    meter = Meter(("/",))
+    meter.from_plan.record([30_000_000] * 90 + [50_000_000] * 10)
+    meter.received_bytes = 1_234_567
+    report = make_report(meter, url="http://a/", seed=1, seconds=90.4, plan_s=90.0, started_at=1_795_780_799.2)
+    report = structs.replace(report, command="trafficgen --url http://a/ --header 'Authorization: ...'")
+    page = Reader()
+    page.feed(render_html(report, meter))
+    words = [word for word in page.words if word.strip()]
+    after = {word: words[at + 1 : at + 8] for at, word in enumerate(words)}
+    assert after["begin"][0] == "2026-11-27 11:59:59 UTC"
+    assert after["end"][0] == "2026-11-27 12:01:29 UTC (last request due)"
+    assert after["received"][0] == "1,234,567 bytes"
+    assert report.command in words
+    assert after["mean"][:6] == ["p50", "p90", "p95", "p99", "p999", "max"]
+    buckets = ["29.9 ms", *["49.9 ms"] * 4]  # their middles
+    assert after["latency from plan"] == ["32 ms", *buckets, "50 ms"]
+    assert after["send lateness"] == ["-"] * 7
+
+
 def test_an_empty_run_has_a_page_too():
     report = make_report(Meter(("/",)), url="http://a/", seed=1, seconds=0.0, plan_s=None, started_at=0.0)
     assert "Traffic to http://a/" in render_html(report, Meter(("/",)))

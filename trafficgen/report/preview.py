@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from foundation.extras import need
 from foundation.output import replacing
 from trafficgen.plan.curve import Segment
 from trafficgen.plan.plan import Plan
@@ -57,6 +58,8 @@ def csv_lines(table: Iterable[Row]) -> Iterator[str]:
 def save(table: Iterable[Row], path: Path, title: str) -> None:
     """Write CSV, or draw where the name ends in .png, .svg or .pdf. Raises StoreError when it can't be written."""
     suffix = path.suffix.lower()
+    if suffix in PICTURES:
+        need("a picture")
     with replacing(path) as out:
         if suffix in PICTURES:
             draw(list(table), out, title, form=suffix.removeprefix("."))
@@ -65,7 +68,7 @@ def save(table: Iterable[Row], path: Path, title: str) -> None:
 
 
 def draw(table: list[Row], out: IO[bytes], title: str, *, form: str) -> None:
-    """Draw expected requests a second over time. `form`: png, svg or pdf."""
+    """Draw expected requests per second over time. `form`: png, svg or pdf."""
     from matplotlib.figure import Figure  # noqa: PLC0415, slow to import, and only drawing needs it
 
     figure = Figure(figsize=(10, 4), layout="constrained")
