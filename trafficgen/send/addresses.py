@@ -74,7 +74,7 @@ class Addresses:
         self._bad: list[Address] = []
 
     def learn(self, found: Iterable[Address]) -> None:
-        """Start anew with these, the families by turns, that of the first before the other (RFC 8305, section 4)."""
+        """Start again with these, families alternating from that of the first (RFC 8305, section 4)."""
         addresses = list(dict.fromkeys(found))
         first = [address for address in addresses if address.family == addresses[0].family]
         others = [address for address in addresses if address.family != addresses[0].family]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from foundation.errors import ConfigError
@@ -56,6 +57,34 @@ def parse_url(text: str) -> Url:
     return Url(host, port if port is not None else (443 if tls else 80), path, tls)
 
 
+class Message(NamedTuple):
+    """A request over HTTP/2, ready to be written to any stream."""
+
+    block: bytes  # the header block
+    body: bytes
+    head_only: bool  # its answer has no body: a HEAD
+
+
+Wire: TypeAlias = bytes | Message
+"""A request as a connection of the run's protocol writes it."""
+
+
+class Encode(Protocol):
+    """Makes a request."""
+
+    def __call__(
+        self,
+        url: Url,
+        path: str,
+        *,
+        method: str = ...,
+        headers: Mapping[str, str] = ...,
+        body: bytes = ...,
+        keepalive: bool = ...,
+    ) -> Wire:
+        """One request, complete. Raises ConfigError for what cannot be sent."""
+
+
 def encode(
     url: Url,
     path: str,
@@ -65,10 +94,19 @@ def encode(
     body: bytes = b"",
     keepalive: bool = True,
 ) -> bytes:
-    """One request, complete; text as UTF-8, bytes of the command line that are none as they are.
+    """One request of HTTP/1.1, complete; text as UTF-8, bytes of the command line that are none as they are.
 
     Raises ConfigError for what would break the framing, or cannot be sent unchanged.
     """
+    fields = request_fields(url, method=method, headers=headers, body=body, keepalive=keepalive)
+    lines = [f"{name}: {value}" for name, value in fields]
+    return to_bytes("\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])) + body
+
+
+def request_fields(
+    url: Url, *, method: str, headers: Mapping[str, str], body: bytes, keepalive: bool
+) -> list[tuple[str, str]]:
+    """The headers of a request, those given and those that every one has. Raises ConfigError."""
     if not _TOKEN.match(method):
         raise ConfigError(f"--method: {method!r} is not a method; write GET, HEAD, POST, ...")
     fields = {"Host": url.authority, "User-Agent": USER_AGENT, "Accept": "*/*"}
@@ -82,11 +120,13 @@ def encode(
     for name, value in headers.items():
         if not _TOKEN.match(name) or any(c in value for c in "\r\n\0"):
             raise ConfigError(f"--header: {name!r} is not a header; write 'Name: value'")
-    lines = [f"{n}: {v}" for n, v in fields.items() if n.lower() not in own]
-    lines += [f"{n}: {v}" for n, v in headers.items()]
-    text = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])
+    return [*((n, v) for n, v in fields.items() if n.lower() not in own), *headers.items()]
+
+
+def to_bytes(text: str) -> bytes:
+    """Text as UTF-8, bytes of the command line that are none as they are. Raises ConfigError."""
     try:
-        return text.encode("utf-8", "surrogateescape") + body
+        return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as exc:
         bad = exc.object[exc.start : exc.end]
         raise ConfigError(f"a request cannot be sent as UTF-8: {bad!r} is half a character") from exc

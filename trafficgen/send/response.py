@@ -26,7 +26,7 @@ class MalformedResponseError(ValueError):
 
 
 class ResponseTooLargeError(MalformedResponseError):
-    """A response that goes on and on, or says that it will."""
+    """A response that is too long, or announces that it will be."""
 
     reason = "too_large"
 
@@ -39,7 +39,7 @@ _BARE_CR = re.compile(rb"\r[^\n]")
 _BEFORE = re.compile(rb"[ \t\r\n]{0,4}")  # a blank line too many after the response before, as browsers let pass
 _HEX = b"0123456789abcdefABCDEF"
 
-NO_LENGTH, CHUNKED, INTERIM = -1, -2, -3  # told in place of a length: until the connection ends; in chunks; see below
+NO_LENGTH, CHUNKED, INTERIM = -1, -2, -3  # in place of a length: until the connection ends; in chunks; see below
 
 
 class Head(NamedTuple):
@@ -81,7 +81,7 @@ def parse_head(head: bytes) -> Head:
 
 
 def _check_lines(lines: list[bytes]) -> None:
-    """Raises MalformedResponseError unless each is a header, or goes on with the one before."""
+    """Raises MalformedResponseError unless each is a header or continues the previous one."""
     if not all(map(_HEADER.match, lines[1:])):
         raise MalformedResponseError("a header line without a name")
 
@@ -118,6 +118,7 @@ class ResponseReader:
     """One response after the other, from pieces of any size."""
 
     def __init__(self, *, head_only: bool = False) -> None:
+        """`head_only`: answers to HEAD, which have a length and no body."""
         self.head_only = head_only  # the answers to HEAD: a length without a body
         self._buffer = bytearray()
         self.restart()
