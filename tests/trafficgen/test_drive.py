@@ -67,6 +67,6 @@ async def test_a_fault_is_sent_and_its_alert_is_followed_to_the_end(site, alert_
 
 
 async def test_nothing_is_sent_when_the_alerts_cannot_be_asked_for(site):
-    with pytest.raises(ConfigError, match="--prometheus: no list of alerts"):
+    with pytest.raises(ConfigError, match="--prometheus: not a list of alerts"):
         await drive_of(site).execute(site.url, None, on_tick=lambda _status: None, say=lambda _text: None)
     assert site.requests["/fail"] == 0

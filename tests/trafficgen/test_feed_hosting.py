@@ -124,7 +124,8 @@ def test_an_endless_feed_goes_on_where_it_ended(tmp_path, capsys):
     for minutes in (30, 20, 40):
         live(tmp_path / "parts", minutes)
     assert written(tmp_path / "parts") == written(tmp_path / "whole")
-    assert "truth.json: goes on after 50 minutes of the log" in capsys.readouterr().err
+    said = "truth.json: continues after 50 minutes of the log; no new line until they are computed again\n"
+    assert said in capsys.readouterr().err
     whole, parts = (json.loads((tmp_path / name / "truth.json").read_text()) for name in ("whole", "parts"))
     assert parts["run"].pop("begins") == [0, 30, 50]
     assert whole["run"].pop("begins") == [0]
@@ -164,8 +165,8 @@ def test_other_settings_or_no_truth_begin_anew_and_say_so(tmp_path, capsys, trut
     live(tmp_path, 10, seed=2 if truth is None else 1)
     live(tmp_path / "fresh", 10, seed=2 if truth is None else 1)
     assert written(tmp_path) == written(tmp_path / "fresh")
-    why = "its settings are others" if truth is None else "it is not of a live feed"
-    assert capsys.readouterr().err == f"{tmp_path}/truth.json: {why}; the log begins anew at its first minute\n"
+    why = "its settings differ" if truth is None else "it is not from a live feed"
+    assert capsys.readouterr().err == f"{tmp_path}/truth.json: {why}; the log starts again at its first minute\n"
 
 
 def test_faults_are_counted_from_the_start_of_each_run(tmp_path):

@@ -44,7 +44,7 @@ def test_the_programs_own_scenarios_can_be_read(name):
         pytest.param("{}", "missing key phases", id="nothing"),
         pytest.param("phases: []", r"\$.phases: empty", id="no-phase"),
         pytest.param("phases: [{rate: 1, durration: 3}]", r"s.yml:1: .* did you mean duration", id="key"),
-        pytest.param("phases: [{rate: -1}]", r"\$.phases\[0\]: rate: -1; it must be", id="rate"),
+        pytest.param("phases: [{rate: -1}]", r"\$.phases\[0\]: rate: -1; expected a number", id="rate"),
         pytest.param("phases: [{rate: 1, jitter: 2}]", r"\$.phases\[0\].jitter: expected .*, got 2", id="jitter"),
         pytest.param("phases: [{rate: 1, duration: x}]", r"\$.phases\[0\].duration: invalid duration 'x'", id="time"),
         pytest.param("phases: [{rate: 1, mix: ''}]", r"\$.phases\[0\].mix: empty", id="mix"),

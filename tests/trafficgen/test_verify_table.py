@@ -35,4 +35,4 @@ def test_the_row_that_differs_is_marked_and_named():
         "-----------------------------------",
     ]
     assert verdict(rows) == "FAILED: logged"
-    assert verdict(rows[:1]) == "All of it held."
+    assert verdict(rows[:1]) == "All checks passed."

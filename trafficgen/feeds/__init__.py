@@ -2,16 +2,25 @@
 
 import click
 
-from trafficgen.lazy import LazyGroup
+from foundation.exits import help_end
+from foundation.lazy import Lazy, LazyGroup
 
-FEEDS: dict[str, str] = {
-    "hosting": "trafficgen.feeds.hosting:command",
-    "releases": "trafficgen.feeds.releases:command",
-    "stores": "trafficgen.feeds.stores:command",
+FEEDS = {
+    "hosting": Lazy(
+        "trafficgen.feeds.hosting:command",
+        "Logs of a web host's manager and servers; the true downtime of every account in truth.json.",
+    ),
+    "releases": Lazy(
+        "trafficgen.feeds.releases:command",
+        "Send an error stream of several builds, one of which may become worse.",
+    ),
+    "stores": Lazy(
+        "trafficgen.feeds.stores:command",
+        "Write polls, business hours and time zones of stores, and when they were really down (truth.json).",
+    ),
 }
-"""Name of the feed -> "module:command", a click command."""
 
 
-@click.group(cls=LazyGroup, lazy=FEEDS)
+@click.group(cls=LazyGroup, lazy=FEEDS, epilog=help_end("trafficgen feed hosting --output world --speed max"))
 def feed() -> None:
     """Generate hosting logs, store polls and error streams, with the truth to compare with."""

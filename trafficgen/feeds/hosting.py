@@ -21,7 +21,9 @@ import click
 import msgspec
 
 from foundation.errors import ConfigError, StoreError
+from foundation.exits import help_end
 from foundation.flags import DurationType, InstantType
+from foundation.jsonread import JSON_ERRORS
 from foundation.output import replacing
 from foundation.signals import SignalStop, Stop
 from foundation.terminal import echo, printable
@@ -52,7 +54,7 @@ def write_at_once(world: World, directory: Path, *, shuffle: bool) -> None:
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What a live feed keeps in `truth.json` to go on from: the logs had `sizes_bytes` after `minutes`."""
+    """What a live feed keeps in `truth.json` to continue from: the logs had `sizes_bytes` after `minutes`."""
 
     settings: Settings
     shuffle: bool
@@ -75,9 +77,11 @@ class _Logs:
         self.ahead = [0] * len(files)
 
     def sizes_bytes(self) -> list[int]:
+        """Sizes of the files, in their order."""
         return [file.seek(0, SEEK_END) for file in self._files]
 
     def append(self, lines: Iterable[LogLine]) -> None:
+        """Write lines to the files of their writers, without what is there already."""
         texts: dict[int, bytes] = {}
         for line in lines:
             texts[line.writer] = texts.get(line.writer, b"") + f"{line.text}\n".encode()
@@ -127,7 +131,7 @@ def write_live(
 
 
 def write_truth(world: World, directory: Path, logs: _Logs | None = None, *, shuffle: bool = False) -> None:
-    """Replace `truth.json` by what is true now; with live `logs`, also by what to go on from. Raises StoreError."""
+    """Replace `truth.json` by what is true now; with live `logs`, also by what to continue from. Raises StoreError."""
     truth = world.truth()
     if logs is not None:
         run = Run(
@@ -143,19 +147,20 @@ def write_truth(world: World, directory: Path, logs: _Logs | None = None, *, shu
 
 
 def _earlier(world: World, directory: Path, *, shuffle: bool) -> Run | None:
-    """The run to go on from; None, and a line on stderr where there was another one, if the world begins anew."""
+    """The run to continue; None if the world starts again, with a line on stderr if there was another run."""
     path = directory / "truth.json"
     try:
         run = msgspec.json.decode(path.read_bytes(), type=_Kept).run
     except FileNotFoundError:
         return None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except JSON_ERRORS:
         run = None
     if run is not None and (run.settings, run.shuffle) == (world.settings, shuffle):
-        echo(f"{printable(path)}: goes on after {run.minutes:,} minutes of the log", err=True)
+        again = "no new line until they are computed again"
+        echo(f"{printable(path)}: continues after {run.minutes:,} minutes of the log; {again}", err=True)
         return run
-    why = "it is not of a live feed" if run is None else "its settings are others"
-    echo(f"{printable(path)}: {why}; the log begins anew at its first minute", err=True)
+    why = "it is not from a live feed" if run is None else "its settings differ"
+    echo(f"{printable(path)}: {why}; the log starts again at its first minute", err=True)
     return None
 
 
@@ -228,7 +233,7 @@ def _minute(moment: datetime) -> int:
     return int(moment.timestamp()) // MINUTE_S * MINUTE_S
 
 
-@click.command()
+@click.command(epilog=help_end("trafficgen feed hosting --output world --days 29 --speed max"))
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into.")
 @click.option(
     "--days",
@@ -240,21 +245,27 @@ def _minute(moment: datetime) -> int:
 )
 @click.option("--start", type=InstantType(unit=_minute), default=START, show_default=True, help="UTC.")
 @click.option("--speed", callback=_speed, default="600", show_default=True, help="Times faster than life, or max.")
-@click.option("--servers", type=click.IntRange(1, 1000), default=4, show_default=True)
-@click.option("--accounts", type=click.IntRange(0, 100_000), default=13, show_default=True)
-@click.option("--policy", type=click.Choice(POLICIES), default="round-robin", show_default=True, help="Of the manager.")
+@click.option("--servers", type=click.IntRange(1, 1000), default=4, show_default=True, help="Number of servers.")
+@click.option("--accounts", type=click.IntRange(0, 100_000), default=13, show_default=True, help="Number of accounts.")
+@click.option(
+    "--policy",
+    type=click.Choice(POLICIES),
+    default="round-robin",
+    show_default=True,
+    help="Routing policy of the manager.",
+)
 @click.option("--shuffle", is_flag=True, help="Write lines out of order: all of them, or those of a minute when live.")
 @click.option(
     "--endless",
     is_flag=True,
-    help="Live: the world goes on after its days, without new accounts, and where an earlier run of it ended.",
+    help="Live: continue after --days, without new accounts; a new run continues where the last one ended.",
 )
 @click.option(
     "--fault",
     "faults",
     multiple=True,
     metavar="TEXT",
-    help="'server=2 silent|overload at 12m for 150s [every 30m]': this and no other trouble; the log's time at max.",
+    help="'server=2 silent|overload at 12m for 150s [every 30m]': the only fault; at max in the log's time.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed, the same log.")
 def command(

@@ -26,7 +26,7 @@ REROUTE_EVERY_S = 250.0  # some 10,000 a month, as in the log that the task is a
 LONGEST_OVERLOAD_M = 14
 LONGEST_SILENCE_M = 20
 SKIPPED_HEARTBEATS = 0.0001  # single ones
-RECENT_MINUTES = 1200  # for who compares while the feed goes on: two minutes at the usual speed
+RECENT_MINUTES = 1200  # for comparisons while the feed runs: two minutes at the usual speed
 LEAVING = 0.4  # of the accounts are deleted before the end
 LATE_ROUTES = 0.1  # accounts that wait some seconds for their first server
 
@@ -110,12 +110,13 @@ class _Account:
 
 
 class World:
-    """Call `minute()` for each minute in turn, also beyond the end; `truth()` speaks of the minutes so far.
+    """Call `minute()` for each minute in turn, also beyond the end; `truth()` covers the minutes so far.
 
     begins: the minutes at which a run of the feed began, in order; faults are counted from the latest.
     """
 
     def __init__(self, settings: Settings) -> None:
+        """`settings`: with the same ones it is the same world, minute for minute."""
         self.settings = settings
         self.begins = [0]
         self.now_s = settings.start_s

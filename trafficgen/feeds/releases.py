@@ -23,7 +23,8 @@ import click
 import numpy as np
 
 from foundation.errors import ConfigError, TidewatchError
-from foundation.flags import DurationType
+from foundation.exits import help_end
+from foundation.flags import DurationType, InputFile
 from foundation.output import replacing
 from foundation.secret import read_secret, shown_url
 from foundation.signals import SignalStop, Stop
@@ -69,7 +70,7 @@ def parse_regression(text: str) -> Regression:
     start = parse_duration(match[3])
     stop = start + parse_duration(match[4]) if match[4] else float("inf")
     if not 0 <= factor <= 1000:
-        raise ConfigError(f"--regression {text!r}: the factor lies between 0 and 1000")
+        raise ConfigError(f"--regression {text!r}: expected a factor between 0 and 1000")
     every = parse_duration(match[5]) if match[5] else None
     if every is not None and every < stop - start:
         raise ConfigError(f"--regression {text!r}: it would begin again before it ended")
@@ -111,6 +112,10 @@ class Truth:
     """What was sent, kept in a file that is replaced whole."""
 
     def __init__(self, path: Path | None, shape: Shape, seed: int, start: str | int, *, own_name: bool = False) -> None:
+        """`path`: None for none.
+
+        `start`: of the stream, as the records have it. `own_name`: see `foundation.output.replacing`.
+        """
         self._path = path
         self._own_name = own_name
         self._head = {
@@ -210,6 +215,7 @@ class TcpSink:
     """Sends lines over one connection, which is acknowledged as a whole when it ends."""
 
     def __init__(self, host: str, port: int, token: str | None) -> None:
+        """Connects. `token`: shown first, if there is one. Raises TidewatchError where nobody answers."""
         self._lines = 0
         try:
             with ExitStack() as stack:
@@ -225,7 +231,9 @@ class TcpSink:
         try:
             self._socket.sendall(lines)
         except OSError as exc:
-            raise TidewatchError(f"the receiver hung up: {exc.strerror or exc}; {self._answer()}") from exc
+            raise TidewatchError(
+                f"the receiver closed the connection: {exc.strerror or exc}; {self._answer()}"
+            ) from exc
         self._lines += lines.count(b"\n")
         return True
 
@@ -234,7 +242,9 @@ class TcpSink:
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError as exc:
-            raise TidewatchError(f"the receiver hung up: {exc.strerror or exc}; {self._answer()}") from exc
+            raise TidewatchError(
+                f"the receiver closed the connection: {exc.strerror or exc}; {self._answer()}"
+            ) from exc
         answer = self._answer()
         try:
             dealt = sum(json.loads(answer).values())
@@ -309,24 +319,32 @@ def _split(target: str) -> SplitResult:
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command()
+@click.command(
+    epilog=help_end("trafficgen feed releases --to errors.tsv --duration 1h --regression 'code=3 x2 at 30m'")
+)
 @click.option("--to", "target", required=True, help="http://HOST:PORT/ingest, tcp://HOST:PORT, or a file.")
-@click.option("--rate", default=40.0, show_default=True, help="Records a second, of all builds together.")
-@click.option("--codes", type=click.IntRange(1, 10_000), default=33, show_default=True, help="Different error codes.")
+@click.option("--rate", default=40.0, show_default=True, help="Records per second, of all builds together.")
+@click.option(
+    "--codes", type=click.IntRange(1, 10_000), default=33, show_default=True, help="Number of different error codes."
+)
 @click.option("--builds", type=click.IntRange(2, 100), default=2, show_default=True, help="Different builds.")
 @click.option(
     "--regression", "regressions", multiple=True, help="'code=3 x2 at 30m [for 10m [every 1h]]'; may be repeated."
 )
-@click.option("--duration", type=DurationType(most_s=MAX_DURATION_S), help="An hour for a file; endless otherwise.")
-@click.option("--truth", "truth_path", type=_FILE, help="Where the truth goes; beside a file, truth.json.")
-@click.option("--token-file", type=_FILE, help="The token that the receiver asks for.")
+@click.option(
+    "--duration",
+    type=DurationType(most_s=MAX_DURATION_S),
+    help="Length of the stream. [default: 1h for a file, else endless]",
+)
+@click.option("--truth", "truth_path", type=_FILE, help="File for the truth. [default: truth.json beside a file]")
+@click.option("--token-file", type=InputFile(), help="The token that the receiver asks for.")
 @click.option(
     "--wait",
     "wait_s",
     default="0",
     show_default=True,
     type=DurationType(zero=True, most_s=MAX_DURATION_S),
-    help="Over HTTP: nothing is said of a receiver that does not answer yet.",
+    help="Over HTTP: do not report a receiver that does not answer yet.",
 )
 @click.option("--seed", type=click.IntRange(0), help="The same seed gives the same stream.")
 def command(
@@ -344,7 +362,7 @@ def command(
 ) -> None:
     """Send an error stream of several builds, one of which may become worse."""
     if not 0 < rate <= 1e6:
-        raise ConfigError(f"--rate {rate}: above 0 and at most 1000000 records a second")
+        raise ConfigError(f"--rate {rate}: above 0 and at most 1000000 records per second")
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
     shape = make_shape(builds, codes, rate, [parse_regression(text) for text in regressions])
     token = read_secret(token_file, pipes=True) if token_file else None

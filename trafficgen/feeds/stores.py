@@ -17,6 +17,7 @@ import click
 import msgspec
 
 from foundation.errors import BadRecord, ConfigError, StoreError
+from foundation.exits import help_end
 from foundation.flags import DurationType
 from foundation.jsonread import read_json
 from foundation.output import replacing
@@ -26,7 +27,7 @@ from trafficgen.feeds.stores_world import DAY_S, HOUR_S, Planned, World, down_s
 from trafficgen.units import parse_duration
 
 MAX_STORES = 1_000_000
-MAX_HOURS = 24 * 366 * 100  # of a feed that goes on for a long time
+MAX_HOURS = 24 * 366 * 100  # of a feed that runs for a long time
 LATEST_S = 1 << 33  # the year 2242
 STATUS = "store_id,status,timestamp_utc\n"
 CALM_H = 27  # without an outage before the paced hours: a store that failed until it closed opens a day later
@@ -94,6 +95,7 @@ def write_all(folder: Path, world: World, hours: int) -> int:
     polls = 0
 
     def rows() -> Iterator[str]:
+        """Lines of the table, the header first; counts the polls."""
         nonlocal polls
         yield STATUS
         for hour in range(hours):  # an hour at a time: 20 million lines at once are gigabytes
@@ -166,7 +168,7 @@ class Store(msgspec.Struct):
 
 
 class Earlier(msgspec.Struct, kw_only=True):
-    """What a feed that goes on must know of what is written."""
+    """What a continued feed must know about what was written."""
 
     seed: Annotated[int, msgspec.Meta(ge=0)]
     stores: Annotated[int, msgspec.Meta(ge=1, le=MAX_STORES)]
@@ -177,7 +179,7 @@ class Earlier(msgspec.Struct, kw_only=True):
 
     def __post_init__(self) -> None:
         if not 0 <= self.end - self.start <= MAX_HOURS * HOUR_S:
-            raise ValueError("the end must be after the start, and not a century after it")
+            raise ValueError("expected an end after the start, less than a century later")
 
 
 def _earlier(folder: Path) -> Earlier | None:
@@ -235,9 +237,11 @@ def _whole_hours(_context: click.Context, parameter: click.Parameter, given_s: f
     return None if given_s is None else int(given_s) // HOUR_S
 
 
-@click.command()
+@click.command(epilog=help_end("trafficgen feed stores --output stores --stores 100 --hours 168"))
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the files.")
-@click.option("--stores", "count", type=click.IntRange(1, MAX_STORES), default=100, show_default=True)
+@click.option(
+    "--stores", "count", type=click.IntRange(1, MAX_STORES), default=100, show_default=True, help="Number of stores."
+)
 @click.option(
     "--hours",
     type=DurationType(least_s=HOUR_S, most_s=366 * DAY_S, bare="h"),
@@ -246,24 +250,24 @@ def _whole_hours(_context: click.Context, parameter: click.Parameter, given_s: f
     show_default=True,
     help="How long before now it begins; a bare number is hours.",
 )
-@click.option("--speed", type=float, help="A file for each hour, so many times as quick as the clock; then live.")
+@click.option("--speed", type=float, help="A file for each hour, this many times as fast as the clock; then live.")
 @click.option(
     "--paced",
     type=DurationType(zero=True, bare="h"),
     callback=_whole_hours,
-    help="With --speed: only the last so many hours at that speed, older ones at once; a bare number is hours.",
+    help="With --speed: how many of the last hours have that speed, older ones come at once; a bare number is hours.",
 )
 @click.option(
     "--every",
     "every_s",
     type=DurationType(least_s=10, most_s=HOUR_S, whole=True),
-    help="Polls so often as time passes, for as long as it runs; older hours at once.",
+    help="Write polls at this interval for as long as it runs; older hours at once.",
 )
 @click.option(
     "--fault",
     metavar="TEXT",
-    help="'3 stores at 66h for 6h': from the paced hours on, this outage and no other. "
-    "With --every 'at 17m for 6m every 30m', since it was started; others are short.",
+    help="'3 stores at 66h for 6h': the only outage from the paced hours on. "
+    "With --every, 'at 17m for 6m every 30m' from its start; others are short.",
 )
 @click.option("--seed", type=click.IntRange(0), help="The same seed gives the same stores.")
 def command(
@@ -283,9 +287,9 @@ def command(
     all stores, and a feed that was stopped goes on.
     """
     if every_s is not None and (speed is not None or paced is not None):
-        raise ConfigError("--every is for polls as time passes: it goes without --speed and --paced")
+        raise ConfigError("--every: cannot be used with --speed or --paced")
     if speed is not None and not 1 <= speed <= 1e6:
-        raise ConfigError(f"--speed {speed}: 1 to 1000000 times as quick as the clock")
+        raise ConfigError(f"--speed {speed}: expected 1 to 1000000 times as fast as the clock")
     if speed is None and paced is not None:
         raise ConfigError("--paced needs --speed: without it all hours are written at once")
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed

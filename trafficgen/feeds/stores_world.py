@@ -49,7 +49,7 @@ class Store(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """From `calm_from_s` on: an outage `[start_s, stop_s)` of so many stores that never close.
+    """From `calm_from_s` on: an outage `[start_s, stop_s)` of this many stores that never close.
 
     every_s: after which it begins again; None: once.
     short_s, short_from_s: what other outages last at most, and from when there are any; 0: there is no other.
@@ -80,6 +80,7 @@ class World:
     """`count` stores from `start_s` on, Unix time, a whole hour."""
 
     def __init__(self, seed: int, count: int, start_s: int, planned: Planned | None = None) -> None:
+        """`seed`: the same one makes the same stores and outages. `planned`: an outage that is not left to chance."""
         self.seed, self.count, self.start_s, self.planned = seed, count, start_s, planned
         self._drawn_from_s = start_s
 

@@ -20,6 +20,7 @@ class Drive:
     """One run of a scenario; `await execute()` once. `stop` ends the traffic, or the wait after it."""
 
     def __init__(self, scenario: Scenario, run: Run) -> None:
+        """`run`: of the scenario's plan, not begun."""
         self.scenario, self.run = scenario, run
         self.judges = [Judge(e, *_span(scenario.window_of(e))) for e in scenario.expectations]
         self._announced: set[object] = set()

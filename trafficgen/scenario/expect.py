@@ -64,6 +64,7 @@ class Judge:
     """Follows one expectation through a run, from observation to observation."""
 
     def __init__(self, expectation: Expectation, start_s: float, end_s: float) -> None:
+        """`start_s`, `end_s`: of the fault, in seconds of the run; `end_s` is infinite if it lasts to the end."""
         self.expectation = expectation
         self.verdict: Verdict | None = None  # None: still open
         self._start_s, self._end_s = start_s, end_s

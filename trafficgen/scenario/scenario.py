@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 from foundation.config import parse_config, read_config
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, InputError
 from foundation.keys import duration
 from trafficgen.plan.arrivals import ArrivalMode
 from trafficgen.plan.jitter import JitterMode
@@ -28,10 +28,20 @@ _Mix = str | dict[str, float]
 
 
 class PhaseText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One entry of `phases`. `rate: 0` is silence."""
+    """One entry of `phases`.
 
-    rate: float | None = None  # optional where the pattern has its own
-    duration: _Duration | None = None  # optional for the last phase: until stopped
+    rate: requests per second; 0 is silence. It may be absent where the pattern has its own.
+    duration: how long the phase lasts; the last one may go on until it is stopped.
+    name: the name of the phase.
+    pattern: how the rate changes, as `--pattern` takes it; one or several.
+    mix: the faults among the requests, as `--mix` takes it, or a mapping of faults to percentages.
+    jitter: how far the rate varies from interval to interval, as a share of it.
+    jitter_interval: how long a drawn rate lasts.
+    jitter_mode: whether the draws are balanced to keep the mean, or independent.
+    """
+
+    rate: float | None = None
+    duration: _Duration | None = None
     name: str = ""
     pattern: str | list[str] = msgspec.field(default_factory=list)
     mix: _Mix | None = None
@@ -41,7 +51,13 @@ class PhaseText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class FaultText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry of `faults`: from `at` seconds on, `for` so many, `mix` takes these percentages of all requests."""
+    """One entry of `faults`: a window in which other requests are sent.
+
+    at: when it begins, from the start of the run.
+    mix: the faults among all requests meanwhile, as `--mix` takes it, or a mapping of faults to percentages.
+    length: how long it lasts.
+    name: the name of the window.
+    """
 
     at: _Moment
     mix: _Mix
@@ -50,7 +66,19 @@ class FaultText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScenarioText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The file as written."""
+    """A scenario: phases of traffic, faults over them, and what the monitoring must make of it.
+
+    phases: phases of traffic, one after the other.
+    name: the name of the scenario.
+    description: what it shows, in words.
+    url: where requests go; --url has precedence.
+    mix: the faults among the requests of phases without their own.
+    seed: the seed of the plan; by default a new one for each run.
+    arrival: how requests are spaced inside the rate.
+    repeat: whether phases and faults run again and again, without expectations.
+    faults: windows in which other requests are sent.
+    expect: what alerts must do, and when.
+    """
 
     phases: list[PhaseText]
     name: str = ""
@@ -125,7 +153,7 @@ def read_scenario(name: str) -> Scenario:
     if not path.exists() and name in builtin:
         return parse_scenario(builtin[name], name)
     if not path.exists():
-        raise ConfigError(f"{name}: no such file, nor a scenario of the program's own ({', '.join(builtin)})")
+        raise InputError(f"{name}: no such file, nor a scenario of the program's own ({', '.join(builtin)})")
     return _checked(read_config(path, ScenarioText), name)
 
 
@@ -152,7 +180,7 @@ def _build(written: ScenarioText, name: str) -> Scenario:
     if endless and (endless != [phases[-1]] or written.repeat):
         raise ConfigError("$.phases: only the last one may be without a duration, and only without repeat")
     if written.repeat and written.expect:
-        raise ConfigError("$.expect: a scenario that repeats has no end to judge; leave out repeat or expect")
+        raise ConfigError("$.expect: a scenario that repeats has no end to judge; remove repeat or expect")
     return Scenario(
         name=written.name or Path(name).stem,
         url=written.url,

@@ -29,6 +29,7 @@ class AlertApis:
     """The alert APIs of a Prometheus and, if `alertmanager` is not None, of an Alertmanager."""
 
     def __init__(self, session: aiohttp.ClientSession, prometheus: str, alertmanager: str | None) -> None:
+        """`session`: the caller's, who closes it. `prometheus`: its URL."""
         self._session = session
         self._prometheus = prometheus.rstrip("/")
         self._alertmanager = alertmanager.rstrip("/") if alertmanager else None
@@ -41,7 +42,7 @@ class AlertApis:
             asked = "alertmanager"
             alertmanager = await self._ask_alertmanager()
         except FAILURES as exc:
-            raise ConfigError(f"--{asked}: no list of alerts: {_words(exc)}") from exc
+            raise ConfigError(f"--{asked}: not a list of alerts: {_words(exc)}") from exc
         return Seen(-1.0, prometheus, alertmanager)
 
     async def look(self, elapsed_s: Callable[[], float]) -> Seen:
@@ -70,7 +71,7 @@ def _words(exc: BaseException) -> str:
 
 
 async def watch(apis: AlertApis, judges: list[Judge], elapsed_s: Callable[[], float]) -> None:
-    """Observe about once a second until every judge has decided. A failed question is asked again."""
+    """Observe about once a second until every judge has decided. A failed query is repeated."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     while any(judge.verdict is None for judge in judges):

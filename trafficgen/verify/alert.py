@@ -20,6 +20,10 @@ class Alert(Group):
     def __init__(
         self, peers: Peers, say: Callable[[str], None], *, prometheus: str, receiver: str, alert: str, source: str
     ) -> None:
+        """`say`: called with each event, as text for the user.
+
+        `prometheus`, `receiver`: URLs. `alert`: its name. `source`: a label of it.
+        """
         self.name = f"the alert {alert}"
         self._say = say
         self._peers, self._prometheus, self._receiver = peers, prometheus, receiver
@@ -34,7 +38,7 @@ class Alert(Group):
         self._over = asyncio.Event()
 
     def saw_errors(self, count: int) -> None:
-        """Take note of how many 500s the generator has been answered so far."""
+        """Record how many 500s the generator has received so far."""
         if count > self._errors:
             self._last_at = time.time()
             if self._first_at is None:

@@ -31,7 +31,7 @@ class Traffic:
 
 
 class Group(ABC):
-    """Some rows of the table. `name` stands in it when the rows themselves cannot be had."""
+    """Some rows of the table. `name` is shown when the rows themselves are missing."""
 
     name: str
 
@@ -59,21 +59,27 @@ class AccessLogs(Group):
     name = "the access logs"
 
     def __init__(self, pattern: str, *, rotations: int, within_s: float) -> None:
+        """`pattern`: of the files. `rotations`: expected at least. `within_s`: for the counts to come."""
         self._pattern, self._rotations, self._within_s = pattern, rotations, within_s
 
     async def begin(self) -> None:
-        """Count what stands there already."""
+        """Count what is there already."""
         self._before = await self._count()
 
     async def rows(self, traffic: Traffic) -> list[Row]:
         """Lines by code, lines that are none, and rotations."""
         want = _sum(self._before.codes, traffic.codes)
         after = await read_until(self._count, lambda got: _same(got.codes, want), self._within_s)
-        rotations = after.files - max(self._before.files, 1)  # the log itself is no rotated one
+        rotations = after.files - max(self._before.files, 1)  # the log itself is not a rotated one
         return [
             codes_row("= logged", traffic.codes, _minus(after.codes, self._before.codes)),
-            count_row("lines that are no request", 0, after.strange - self._before.strange),
-            Row("log rotations meanwhile", f"at least {self._rotations}", str(rotations), rotations >= self._rotations),
+            count_row("lines that are not requests", 0, after.strange - self._before.strange),
+            Row(
+                "log rotations during the check",
+                f"at least {self._rotations}",
+                str(rotations),
+                rotations >= self._rotations,
+            ),
         ]
 
     async def _count(self) -> LogCount:
@@ -84,9 +90,10 @@ class AccessLogs(Group):
 
 
 class Counted(Group):
-    """Counts by code from one place, before and after: the difference is to be what was answered."""
+    """Counts by code from one place, before and after: the difference must equal what was answered."""
 
     def __init__(self, name: str, read: Callable[[], Awaitable[Codes]], within_s: float) -> None:
+        """`name`: of the row. `read`: gives the counts now. `within_s`: for them to come."""
         self.name, self._read, self._within_s = name, read, within_s
 
     async def begin(self) -> None:
@@ -109,6 +116,7 @@ class Zero(Group):
     """A count of losses from one place, which is to stay as it was."""
 
     def __init__(self, name: str, read: Callable[[], Awaitable[int]]) -> None:
+        """`name`: of the row. `read`: gives the count now."""
         self.name, self._read = name, read
 
     async def begin(self) -> None:
@@ -126,6 +134,7 @@ class SentInPrometheus(Group):
     name = "sent, as Prometheus has it"
 
     def __init__(self, peers: Peers, prometheus: str, within_s: float) -> None:
+        """`prometheus`: its URL. `within_s`: for the count to come."""
         self._peers, self._prometheus, self._within_s = peers, prometheus, within_s
 
     async def begin(self) -> None:
@@ -161,13 +170,19 @@ def exporter_groups(peers: Peers, *, exporter: str, prometheus: str, source: str
     """What the exporter counted, at its /metrics and as Prometheus has it, and what it could not read."""
 
     def at_metrics(name: str) -> Callable[[], Awaitable[Codes]]:
+        """A reader of a metric's codes on the exporter."""
+
         async def read() -> Codes:
+            """Counts by code, scraped now."""
             return codes_of((await peers.metrics(exporter)).get(name, []), source)
 
         return read
 
     def lost(*names: str) -> Callable[[], Awaitable[int]]:
+        """A reader of the sum of these metrics for the source."""
+
         async def read() -> int:
+            """The sum, scraped now."""
             metrics = await peers.metrics(exporter)
             samples = [s for name in names for s in metrics.get(name, []) if s.labels.get("source") == source]
             return round(sum(s.value for s in samples))
@@ -175,6 +190,7 @@ def exporter_groups(peers: Peers, *, exporter: str, prometheus: str, source: str
         return read
 
     async def in_prometheus() -> Codes:
+        """Counts by code, as Prometheus has them."""
         return codes_of(await peers.query(prometheus, f'tidewatch_http_requests_total{{source="{source}"}}'), source)
 
     return [

@@ -24,11 +24,12 @@ class Downtime(NamedTuple):
 
 
 class Hosting(Group):
-    """Both go on while they are read, so what the exporter exposes of a minute is compared with that minute's truth."""
+    """Both change while they are read, so the exporter's values of a minute are compared with that minute's truth."""
 
     name = "hosting: downtime at /metrics"
 
     def __init__(self, peers: Peers, exporter: str, path: str, within_s: float) -> None:
+        """`exporter`: its URL. `path`: of the feed's truth. `within_s`: for a minute that both have."""
         self._peers, self._exporter, self._path, self._within_s = peers, exporter, Path(path), within_s
 
     async def begin(self) -> None:

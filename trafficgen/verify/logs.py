@@ -12,7 +12,7 @@ STATUS_COLUMN = 2  # of the tab-separated formats: address, method and route, st
 
 @dataclass(frozen=True, slots=True)
 class LogCount:
-    """What stands in a log and its rotated predecessors."""
+    """The contents of a log and of its rotated predecessors."""
 
     codes: Codes
     files: int

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from foundation.errors import BadRecord, TidewatchError
+from foundation.errors import BadRecord, TidewatchError, in_words
+from foundation.exits import Exit
 from foundation.jsonread import read_json
 from foundation.secret import shown_url
 from trafficgen.fetch import new_session, read_bytes
@@ -21,7 +22,7 @@ ANSWER_WITHIN_S = 5.0
 class PeerError(TidewatchError):
     """A part does not answer, or not with what it should; the text says which, and where."""
 
-    exit_code = 2
+    exit_code = Exit.NOT_READ
 
 
 class Sample(NamedTuple):
@@ -43,6 +44,7 @@ class Peers:
     """Reads from the parts of the system. Every method raises PeerError where a part does not answer."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
+        """`session`: the caller's, who closes it."""
         self._session = session
 
     async def stats(self, url: str) -> Codes:
@@ -100,7 +102,10 @@ class Peers:
         except TimeoutError as exc:
             raise PeerError(f"{shown}: no answer within {ANSWER_WITHIN_S:g} s") from exc
         except UnicodeDecodeError as exc:
-            raise PeerError(f"{shown}: answered something else than UTF-8 text") from exc
+            raise PeerError(f"{shown}: expected UTF-8 text in the answer") from exc
+        except aiohttp.ClientConnectorError as exc:
+            hint = "a flag gives its address; `make demo` starts all parts"
+            raise PeerError(f"{shown}: {in_words(exc.os_error)}; {hint}") from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise PeerError(f"{shown}: {shown_url(str(exc))}") from exc
 
@@ -116,7 +121,7 @@ def _shape_of(url: str) -> Iterator[None]:
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, BadRecord) as exc:
-        raise PeerError(f"{shown_url(url)}: answered something else than was asked for: {exc!r}") from exc
+        raise PeerError(f"{shown_url(url)}: unexpected answer: {exc!r}") from exc
 
 
 def whole(value: float, what: str) -> int:

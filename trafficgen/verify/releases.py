@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from foundation.jsonread import JSON_ERRORS, why_not_json
 from trafficgen.verify.groups import Group, Traffic, read_until
 from trafficgen.verify.peers import PeerError, Peers
 from trafficgen.verify.table import Row
@@ -79,7 +80,7 @@ class Releases(Group):
                 return
         raise PeerError(f"{self._path}: the feed and the exporter never agree twice on what was sent")
 
-    async def rows(self, traffic: Traffic) -> list[Row]:  # noqa: ARG002, the feed has a truth of its own
+    async def rows(self, traffic: Traffic) -> list[Row]:  # noqa: ARG002, the feed has its own truth
         """One row for the counts, one for each regression."""
         difference = await read_until(self._difference, lambda got: got == self._before, self._within_s)
         sent = self._read()
@@ -98,6 +99,7 @@ class Releases(Group):
             )
 
         async def first() -> float | None:
+            """When the first firing alert of this regression was delivered; None before."""
             deliveries = await self._peers.deliveries(
                 receiver, self._alert, self._source, candidate=sent.candidate, code=str(regression.code)
             )
@@ -130,8 +132,8 @@ class Releases(Group):
     def _read(self) -> FeedTruth:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=FeedTruth)
-        except (OSError, msgspec.DecodeError) as exc:
-            raise PeerError(f"{self._path}: the feed's truth cannot be read: {exc}") from exc
+        except (OSError, *JSON_ERRORS) as exc:
+            raise PeerError(f"{self._path}: the feed's truth cannot be read: {why_not_json(exc)}") from exc
 
 
 def _counts_row(sent: Counts, before: Counts, after: Counts) -> Row:

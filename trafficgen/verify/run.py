@@ -93,6 +93,7 @@ def make_groups(options: Options, peers: Peers, say: Callable[[str], None]) -> l
     """The groups of rows, in the order of the table."""
 
     async def stats() -> Codes:
+        """Counts by code, as the time server reports them."""
         return await peers.stats(f"{options.url}/stats")
 
     prometheus, source, within_s = options.prometheus, options.source, options.agree_s

@@ -29,13 +29,14 @@ class Stores(Group):
     name = "the stores"
 
     def __init__(self, peers: Peers, *, exporter: str, truth: Path, within_s: float) -> None:
+        """`exporter`: its URL. `truth`: the feed's file. `within_s`: for the polls to come."""
         self._peers, self._exporter, self._truth, self._within_s = peers, exporter, truth, within_s
 
     async def begin(self) -> None:
         """See that the feed has begun."""
         await read_until(self._read, lambda seen: seen.polls > 0, self._within_s)
 
-    async def rows(self, traffic: Traffic) -> list[Row]:  # noqa: ARG002, the feed has a truth of its own
+    async def rows(self, traffic: Traffic) -> list[Row]:  # noqa: ARG002, the feed has its own truth
         """Two rows."""
         seen = await read_until(self._read, lambda found: found.polls == found.counted and _near(found), self._within_s)
         want, got = seen.down_s / 3600, seen.measured_s / 3600

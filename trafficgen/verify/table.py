@@ -60,4 +60,4 @@ def _line(mark: str, cells: tuple[str, ...], widths: list[int]) -> str:
 def verdict(rows: Iterable[Row]) -> str:
     """One closing line."""
     bad = [printable(row.name) for row in rows if not row.holds]
-    return f"FAILED: {', '.join(bad)}" if bad else "All of it held."
+    return f"FAILED: {', '.join(bad)}" if bad else "All checks passed."
