@@ -3,31 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from trafficgen.plan.arrivals import ArrivalMode
 from trafficgen.plan.mix import Fault, Shares
+from trafficgen.plan.part import WHOLE, Part
 from trafficgen.plan.plan import Phase
 from trafficgen.targets.target_set import TargetSet
+from trafficgen.units import CONNECTIONS, STREAMS
 
 OnBehind: TypeAlias = Literal["catchup", "drop"]
-
-
-class MetricsAt(NamedTuple):
-    """Where the metrics are served."""
-
-    address: tuple[str, int]
-    or_free_port: bool  # nobody asked for this one: where it is taken, another will do
+HttpProtocol: TypeAlias = Literal["http/1.1", "h2", "h2c"]
+"""What requests are sent over, by its names in ALPN; `h2c` is HTTP/2 without TLS, with prior knowledge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a run may use."""
 
-    connections: int = 256
+    connections: int = CONNECTIONS
     max_in_flight: int = 4096  # sent or waiting for a connection
     timeout_s: float = 10.0  # from the send to the end of the response
     connect_timeout_s: float = 5.0
+    streams: int = STREAMS
 
     def divided(self, workers: int) -> "Limits":
         """The share of one of `workers`."""
@@ -61,9 +59,13 @@ class LoadConfig:
     repeat: bool = False
     arrival: ArrivalMode = "even"
     seed: int | None = None  # None: a random one, shown in the report
+    part: Part = WHOLE  # of the plan, where several machines send it; needs a seed
+    start_at: float | None = None  # Unix time; None: at once
     limits: Limits = field(default_factory=Limits)
     workers: int = 1  # processes; they share the plan and the limits
     on_behind: OnBehind = "catchup"
+    grain_s: float | None = None  # wake-ups to send are at least so far apart; None: by the rate
+    protocol: HttpProtocol = "http/1.1"
     keepalive: bool = True
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)

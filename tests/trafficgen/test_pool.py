@@ -12,7 +12,7 @@ from trafficgen.meter.meter import Meter
 from trafficgen.send import connection as connection_module
 from trafficgen.send import pool as pool_module
 from trafficgen.send.connection import Connection
-from trafficgen.send.pool import BACKLOG_NS, IDLE_NS, MAX_DIALS, Pool
+from trafficgen.send.pool import BACKLOG_NS, IDLE_NS, MAX_DIALS, Pool, PoolSettings
 
 SECOND = 1_000_000_000
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -51,13 +51,14 @@ class Bench:
         self.refuse, self.answers = None, asyncio.Event()  # of the connects
         self.answers.set()
         self.pool = Pool(
-            [b"first", b"second"],
-            self.dial,
-            Limits(**limits),
-            self.meter,
-            target_numbers=(0, 0),
-            keepalive=True,
-            head_only=False,
+            PoolSettings(
+                requests=[b"first", b"second"],
+                dial=self.dial,
+                limits=Limits(**limits),
+                meter=self.meter,
+                target_numbers=(0, 0),
+                heads=(False, False),
+            )
         )
 
     async def dial(self, factory):
@@ -113,18 +114,8 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(monkeypatch):
-    async with asyncio.TaskGroup() as tasks:
-
-        def make(**limits):
-            made.append(Bench(monkeypatch, **limits))
-            made[-1].pool.start(tasks)
-            return made[-1]
-
-        made = []
-        yield make
-        for one in made:
-            one.pool.close()
+def bench(monkeypatch, started):
+    return lambda **limits: started(Bench(monkeypatch, **limits))
 
 
 async def test_a_connection_that_is_idle_for_four_seconds_is_closed_before_the_server_does(bench):

@@ -6,7 +6,7 @@ from trafficgen.meter.meter import Meter
 
 
 class Crew(Protocol):
-    """Those who send: one worker in this process, or several in processes of their own."""
+    """The workers: one in this process, or several, each in its own process."""
 
     start_delay_ns: int
 
@@ -31,10 +31,13 @@ class Crew(Protocol):
         """End at once."""
 
     def planned_rate(self) -> float:
-        """Requests a second that the plan wants now."""
+        """Current target rate of the plan, in requests per second."""
 
     def phase(self) -> str:
         """The name of the phase that is on."""
+
+    def records_lost(self) -> str:
+        """Why the records of the requests are not whole; empty as long as they are."""
 
     def connections(self) -> int:
         """Open connections."""

@@ -18,9 +18,13 @@ from trafficgen.plan.plan import Chunk
 from trafficgen.send.pool import BACKLOG_NS, Pool
 from trafficgen.send.wakeup import make_wakeup
 
-GRAIN_NS = 250_000  # wake-ups are at least this far apart: above 4000 requests a second they go out in batches
+FINE_NS = 250_000  # wake-ups are at least this far apart, so that a machine has time for something else
+COARSE_NS = 1_000_000  # from `COARSE_FROM_PER_S` on so far that a batch goes out at once, but no further
+COARSE_FROM_PER_S = 2_000.0
+BATCH = 5  # requests: a wake-up costs as much as five of them
 SWEEP_S = 0.1
-LATE_NS = 100_000_000  # a request sent this late by the generator's own fault is told as such
+FLUSH_AT = 1_000  # noted times: to flush none costs as much, and each second flushes all
+LATE_NS = 100_000_000  # a request sent this late by the generator's own fault is reported as such
 CATCH_UP_FROM_NS = 20_000_000  # below this, being behind is the grain of the machine, and all that is due is sent
 CATCH_UP_RATE = 2.0  # times the planned rate, at most
 _LONGEST_TURN_S = 0.05
@@ -35,7 +39,7 @@ class Pace:
     end_ns: int | None  # None: until stopped
     on_behind: OnBehind = "catchup"
     drain_s: float = 10.0  # how long to wait for the last responses
-    share: float = 1.0  # of the plan's rate, for one of several workers
+    grain_ns: int | None = None  # how far wake-ups are apart, at least; None: by the rate
 
 
 _SILENCE = Chunk(Segment(0, 0, Line(0.0)), [], [], "")
@@ -45,13 +49,15 @@ class Engine:
     """Runs one worker's part of a plan once."""
 
     def __init__(self, chunks: Iterator[Chunk], pool: Pool, meter: Meter, pace: Pace) -> None:
+        """In a running event loop. `chunks`: of the plan, in order. `pool`: takes what is due. `meter`: the pool's."""
         self._chunks, self._pool, self._meter, self._pace = chunks, pool, meter, pace
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
         self._chunk, self._before = _SILENCE, _SILENCE
         self._at = 0  # of the chunk's requests, the first one not yet due
-        self._allowed = 0
-        self._last_tick_ns = pace.start_ns
+        self._rate_per_s, self._grain_ns = 0.0, FINE_NS  # of the chunk, for this worker
+        self._allowed: int | None = None  # late requests of this turn, once one was met
+        self._last_tick_ns, self._elapsed_ns = pace.start_ns, 0
         self._second_ends_ns = pace.start_ns + _SECOND_NS
         self._rolled = (0, 0, 0)  # planned, sent, answered at the last full second
         self._blame = Blame(meter)
@@ -99,10 +105,17 @@ class Engine:
         self._over.set()
 
     def planned_rate(self) -> float:
-        """Requests a second that the plan (of all workers) wants now."""
+        """The plan's current requests per second, of all workers."""
+        if self._stopping:
+            return 0.0
         at_s = (monotonic_ns() - self._pace.start_ns) / 1e9
-        segment = self._current(at_s).segment
-        return segment.rate(at_s) if segment.start_s <= at_s < segment.end_s and not self._stopping else 0.0
+        chunk = self._current(at_s)
+        segment = chunk.segment
+        ahead = (
+            chunk is self._chunk and at_s >= segment.end_s
+        )  # of all that is loaded, as the worker is late: the plan continues
+        at_s = segment.end_s if ahead else at_s
+        return segment.rate(at_s) if segment.start_s <= at_s and (ahead or at_s < segment.end_s) else 0.0
 
     def phase(self) -> str:
         """The name of the phase that is on."""
@@ -119,8 +132,9 @@ class Engine:
         now = monotonic_ns()
         self._lag_ns += now - self._armed_ns
         self._ticks += 1
-        self._roll(now)
-        self._allow(now)
+        if now >= self._second_ends_ns:
+            self._roll(now)
+        self._elapsed_ns, self._last_tick_ns, self._allowed = now - self._last_tick_ns, now, None
         while (due_ns := self._send_due(now)) is None:
             start_ns = self._pace.start_ns + round(self._chunk.segment.start_s * 1e9)
             if start_ns > now:  # loaded ahead and empty: nothing to do before it begins
@@ -129,17 +143,16 @@ class Engine:
             if not self._load(now):
                 self._finish()
                 return
-        self._arm(max(due_ns, now + GRAIN_NS))
+        self._arm(max(due_ns, now + self._grain_ns))
 
     def _arm(self, at_ns: int) -> None:
         self._armed_ns = at_ns
         self._wakeup.arm(at_ns)
 
-    def _allow(self, now_ns: int) -> None:
+    def _allowance(self) -> int:
         """How many late requests this turn may send: twice what the plan wanted since the last one."""
-        elapsed_s = min((now_ns - self._last_tick_ns) / 1e9, _LONGEST_TURN_S)
-        self._allowed = 16 + int(CATCH_UP_RATE * self.planned_rate() * self._pace.share * elapsed_s)
-        self._last_tick_ns = now_ns
+        elapsed_s = min(self._elapsed_ns / 1e9, _LONGEST_TURN_S)
+        return 16 + int(CATCH_UP_RATE * self._rate_per_s * elapsed_s)
 
     def _send_due(self, now_ns: int) -> int | None:
         """Hand over what is due of the chunk. Returns when the next of it is due, None if nothing is left."""
@@ -150,9 +163,11 @@ class Engine:
             late_ns = now_ns - due_ns
             if late_ns > CATCH_UP_FROM_NS:
                 if late_ns > self._backlog_ns:
-                    self._pool.drop("behind", late_ns, requests[at])
+                    self._pool.drop("behind", late_ns, requests[at], due_ns)
                     at += 1
                     continue
+                if self._allowed is None:
+                    self._allowed = self._allowance()
                 if self._allowed <= 0:
                     break
                 self._allowed -= 1
@@ -173,6 +188,9 @@ class Engine:
             end_s = (end_ns - self._pace.start_ns) / 1e9  # nothing more is due: wait for the end
             chunk = Chunk(Segment(end_s, end_s, Line(0.0)), [], [], self._chunk.phase)
         self._before, self._chunk, self._at = self._chunk, chunk, 0
+        seconds = chunk.segment.end_s - chunk.segment.start_s
+        self._rate_per_s = len(chunk.due_ns) / seconds if seconds else 0.0
+        self._grain_ns = grain_of(self._rate_per_s) if self._pace.grain_ns is None else self._pace.grain_ns
         return True
 
     def _finish(self) -> None:
@@ -184,11 +202,12 @@ class Engine:
             self._over.set()
 
     def _sweep(self) -> None:
-        """A few times a second: time-outs, idle connections, histograms, the row of the second."""
+        """Several times per second: time-outs, idle connections, histograms when due, the row of the second."""
         now = monotonic_ns()
         self._roll(now)
         self._pool.sweep(now)
-        self._meter.flush()
+        if self._meter.noted >= FLUSH_AT:
+            self._meter.flush()
         self._sweep_at += SWEEP_S
         self._sweeper = self._loop.call_at(self._sweep_at, self._sweep)
 
@@ -199,6 +218,7 @@ class Engine:
             was, self._rolled = self._rolled, counts
             if now_ns >= self._second_ends_ns or counts != was:
                 self._meter.series.add(counts[0] - was[0], counts[1] - was[1], counts[2] - was[2])
+                self._meter.close_second()
             if now_ns < self._second_ends_ns + _SECOND_NS or last:
                 self._judge(now_ns)
             last = last and now_ns >= self._second_ends_ns
@@ -212,3 +232,10 @@ class Engine:
         self._blame.judge(Second(wall_ns, used_ns, self._lag_ns // max(self._ticks, 1), self._handed_late))
         self._judged_ns, self._cpu_ns = now_ns, cpu_ns
         self._lag_ns = self._ticks = self._handed_late = 0
+
+
+def grain_of(rate_per_s: float) -> int:
+    """How far wake-ups are apart, at least: what is due meanwhile waits for the next one."""
+    if rate_per_s < COARSE_FROM_PER_S:
+        return FINE_NS
+    return max(FINE_NS, min(COARSE_NS, round(BATCH / rate_per_s * 1e9)))

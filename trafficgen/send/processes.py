@@ -6,15 +6,15 @@ worker whose stdin ends ends at once; when a worker is lost, the run is.
 """
 
 import asyncio
-import contextlib
 import pickle
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from foundation.errors import ConfigError, TidewatchError, ungrouped
+from foundation.errors import InputError, StoreError, ungrouped
+from foundation.processes import kill
 from trafficgen.config import LoadConfig
 from trafficgen.meter.meter import Meter
 from trafficgen.plan.plan import Plan
@@ -31,6 +31,7 @@ class Job(NamedTuple):
     config: LoadConfig
     plan: Plan
     number: int
+    records_fd: int | None  # where a record of each request goes, if that is wanted
 
 
 class Snapshot(NamedTuple):
@@ -40,6 +41,7 @@ class Snapshot(NamedTuple):
     planned_rate: float
     phase: str
     connections: int
+    records_lost: str
     stopped_ns: int = 0
 
 
@@ -63,8 +65,10 @@ class Processes:
 
     start_delay_ns = 100_000_000  # time for the start to reach all of them
 
-    def __init__(self, config: LoadConfig, plan: Plan) -> None:
+    def __init__(self, config: LoadConfig, plan: Plan, records_fds: Sequence[int] = ()) -> None:
+        """`records_fds`: for each worker, where a record of each of its requests goes; none for none."""
         self._config, self._plan = config, plan
+        self._records_fds: Sequence[int | None] = records_fds or [None] * config.workers
         self._meter = merged(plan, ())
         self._latest: dict[int, Snapshot] = {}
         self._processes: list[Process] = []
@@ -72,19 +76,20 @@ class Processes:
 
     async def reach(self) -> None:
         """Start the workers and wait until each has reached the target. Raises ConfigError."""
-        # this process tries first: a target that can't be reached is told once, before any other is started
+        # this process tries first: a target that cannot be reached is reported once, before any other is started
         await Worker(self._config, self._plan).reach()
         ready = False
         try:
             for number in range(self._config.workers):
-                self._processes.append(await _start(Job(self._config, self._plan, number)))
+                job = Job(self._config, self._plan, number, self._records_fds[number])
+                self._processes.append(await _start(job))
             answers = [await self._receive(number) for number in range(self._config.workers)]
             ready = all(answer == READY for answer in answers)
         finally:
             if not ready:
                 await self._end()
         if not ready:
-            raise ConfigError(next(str(answer) for answer in answers if answer != READY))
+            raise InputError(next(str(answer) for answer in answers if answer != READY))
 
     async def work(self, start_ns: int) -> None:
         """See `Crew.work`. Raises TidewatchError when a worker is lost."""
@@ -110,7 +115,7 @@ class Processes:
 
     @property
     def meter(self) -> Meter:
-        """What all workers have counted, at most a quarter of a second old."""
+        """The counts of all workers, at most a quarter of a second old."""
         return self._meter
 
     @property
@@ -130,8 +135,12 @@ class Processes:
         """See `Crew.connections`."""
         return sum(snapshot.connections for snapshot in self._latest.values())
 
+    def records_lost(self) -> str:
+        """See `Crew.records_lost`."""
+        return next((snapshot.records_lost for snapshot in self._latest.values() if snapshot.records_lost), "")
+
     async def _follow(self, number: int) -> None:
-        """Take in what a worker tells until it has told all."""
+        """Add a worker's reports until its last one."""
         done = False
         while not done:
             snapshot: Snapshot = await self._receive(number)
@@ -146,7 +155,7 @@ class Processes:
             return await unpack(process.stdout)
         except asyncio.IncompleteReadError as exc:
             code = await process.wait()
-            raise TidewatchError(f"worker {number} was lost (exit code {code}); the run is void") from exc
+            raise StoreError(f"worker {number} was lost (exit code {code}); the run is invalid") from exc
 
     def _command(self, name: str, argument: int = 0) -> None:
         for process in self._processes:
@@ -162,17 +171,17 @@ class Processes:
             try:
                 await asyncio.wait_for(process.wait(), _END_S)
             except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+                kill(process)
                 await process.wait()
         self._processes.clear()
 
 
 async def _start(job: Job) -> Process:
-    # a session of its own: Ctrl-C in a terminal reaches the first process only, which tells the others
+    # a separate session: Ctrl-C in a terminal reaches the first process only, which stops the others
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "trafficgen.send.worker_main", stdin=PIPE, stdout=PIPE, start_new_session=True
-    )
+        sys.executable, "-P", "-m", "trafficgen.send.worker_main", stdin=PIPE, stdout=PIPE, start_new_session=True,
+        pass_fds=() if job.records_fd is None else (job.records_fd,),
+    )  # fmt: skip
     assert process.stdin is not None
     process.stdin.write(pack(job))
     return process

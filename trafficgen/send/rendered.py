@@ -7,7 +7,7 @@ from typing import TypeVar, overload
 
 from trafficgen.config import LoadConfig
 from trafficgen.plan.plan import Plan
-from trafficgen.send.request import Url, encode
+from trafficgen.send.request import Encode, Url, Wire, encode
 from trafficgen.send.session_state import Live, Place, Render, States
 from trafficgen.targets.places import Encoder, in_body, in_header, in_path, whole_path
 from trafficgen.targets.read import content_type
@@ -20,9 +20,10 @@ T = TypeVar("T")
 
 
 class Cyclic(Sequence[T]):
-    """Items by numbers that go on: `number` is item `number % len`."""
+    """Items by numbers without end: `number` is item `number % len`."""
 
     def __init__(self, items: Sequence[T]) -> None:
+        """`items`: at least one."""
         self._items, self._count = items, len(items)
 
     def __len__(self) -> int:
@@ -37,46 +38,47 @@ class Cyclic(Sequence[T]):
         return self._items[number % self._count] if isinstance(number, int) else self._items[number]
 
 
-class Rendered(Sequence[bytes]):
-    """The bytes of request n of a kind, by n x kinds + kind."""
+class Rendered(Sequence[Wire]):
+    """Request n of a kind, by n x kinds + kind."""
 
-    def __init__(self, kinds: Sequence[bytes | Callable[[int], bytes]]) -> None:
+    def __init__(self, kinds: Sequence[Wire | Callable[[int], Wire]]) -> None:
+        """`kinds`: what is sent, or what makes request n of it."""
         self._kinds, self._count = kinds, len(kinds)
 
     def __len__(self) -> int:
         return self._count
 
     @overload
-    def __getitem__(self, number: int) -> bytes: ...
+    def __getitem__(self, number: int) -> Wire: ...
     @overload
-    def __getitem__(self, number: slice) -> Sequence[bytes]: ...
-    def __getitem__(self, number: int | slice) -> bytes | Sequence[bytes]:
+    def __getitem__(self, number: slice) -> Sequence[Wire]: ...
+    def __getitem__(self, number: int | slice) -> Wire | Sequence[Wire]:
         """The request of a number."""
         if isinstance(number, slice):
             return [self[one] for one in range(*number.indices(self._count))]
         request, kind = divmod(number, self._count)
         made = self._kinds[kind]
-        return made if isinstance(made, bytes) else made(request)
+        return made(request) if callable(made) else made
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
     """All that a worker sends. `places`, `renders`: of the kinds that are steps of sessions, whose states they take."""
 
-    by_number: Sequence[bytes]
+    by_number: Sequence[Wire]
     methods: list[str]  # of each kind
     states: States
     places: dict[int, Place]
     renders: dict[int, Render]
 
 
-def make_requests(config: LoadConfig, plan: Plan, url: Url) -> Requests:
-    """Every request of the plan. Raises ConfigError for a path or header that can't be sent."""
+def make_requests(config: LoadConfig, plan: Plan, url: Url, *, encode: Encode = encode) -> Requests:
+    """Every request of the plan, as `encode` makes them. Raises ConfigError for a path or header that can't be sent."""
     targets, states = config.targets or TargetSet(), States()
     known = {target.name: target for target, _ in targets.kinds()}
-    renderer = _Renderer(config, url, base_of(plan.seed), targets.tables, states)
+    renderer = _Renderer(config, url, base_of(plan.seed), tables=targets.tables, states=states, encode=encode)
     steps = {step.target.name: (session, at) for session in targets.sessions for at, step in enumerate(session.steps)}
-    kinds: list[bytes | Callable[[int], bytes]] = []
+    kinds: list[Wire | Callable[[int], Wire]] = []
     places: dict[int, Place] = {}
     renders: dict[int, Render] = {}
     for number, name in enumerate(plan.requests):
@@ -86,7 +88,7 @@ def make_requests(config: LoadConfig, plan: Plan, url: Url) -> Requests:
             kinds.append(lambda start: states.live[start].request)
         else:
             kinds.append(renderer.kind(known[name]) if name in known else renderer.plain(name))
-    by_number = Rendered(kinds) if plan.numbered else [kind for kind in kinds if isinstance(kind, bytes)]
+    by_number = Rendered(kinds) if plan.numbered else [kind for kind in kinds if not callable(kind)]
     methods = [known[name].method if name in known else config.method for name in plan.requests]
     return Requests(by_number, methods, states, places, renders)
 
@@ -94,14 +96,17 @@ def make_requests(config: LoadConfig, plan: Plan, url: Url) -> Requests:
 class _Renderer:
     """Targets to bytes, or to what renders them."""
 
-    def __init__(self, config: LoadConfig, url: Url, base: int, tables: Tables, states: States) -> None:
+    def __init__(
+        self, config: LoadConfig, url: Url, base: int, *, tables: Tables, states: States, encode: Encode
+    ) -> None:
         self._config, self._url, self._base, self._tables, self._states = config, url, base, tables, states
+        self._encode = encode
         self._places: Iterator[int] = count(1)  # of all fields, in the order of the file
 
-    def plain(self, path: str) -> bytes:
+    def plain(self, path: str) -> Wire:
         """A request to a path alone, as the flags describe it."""
         config = self._config
-        return encode(
+        return self._encode(
             self._url,
             path,
             method=config.method,
@@ -110,7 +115,7 @@ class _Renderer:
             keepalive=config.keepalive,
         )
 
-    def kind(self, target: Target) -> bytes | Callable[[int], bytes]:
+    def kind(self, target: Target) -> Wire | Callable[[int], Wire]:
         """The request of a target, under the headers of the flags."""
         render = self._renders(target)
         return render(0, None) if target.fixed else lambda number: render(number, None)
@@ -119,16 +124,17 @@ class _Renderer:
         """The request of a step, with the cookies and values of its session."""
         return self._renders(target)
 
-    def _renders(self, target: Target) -> Callable[[int, Live | None], bytes]:
+    def _renders(self, target: Target) -> Callable[[int, Live | None], Wire]:
         own = {name.lower() for name, _ in target.headers}
         common = {name: value for name, value in self._config.headers.items() if name.lower() not in own}
         first: Encoder = whole_path if target.path and isinstance(target.path[0], Cell) else in_path
         path = self._text(target.path, in_path, first)
         headers = [(name, self._text(value, in_header)) for name, value in target.headers]
         body: Callable[[int], bytes] = _same(target.body) if isinstance(target.body, bytes) else self._body(target)
-        url, method, keepalive = self._url, target.method, self._config.keepalive
+        encode, url, method, keepalive = self._encode, self._url, target.method, self._config.keepalive
 
-        def render(number: int, live: Live | None) -> bytes:
+        def render(number: int, live: Live | None) -> Wire:
+            """Request number `number` as bytes, with the cookies of its session."""
             values, where = common | {name: value(number) for name, value in headers}, path(number)
             if live is not None:
                 live.path = where

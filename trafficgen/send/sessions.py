@@ -7,48 +7,47 @@ due.
 
 import asyncio
 import heapq
-from collections.abc import Mapping
-from time import monotonic_ns
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic_ns, time
 
 from foundation.errors import ConfigError
 from trafficgen.meter.by_target import is_expected
-from trafficgen.send.connection import Connection
-from trafficgen.send.mixed import MixedConnection, MixedPool
-from trafficgen.send.pool import BACKLOG_NS
+from trafficgen.send.connection import Returned
+from trafficgen.send.mixed import MixedConnection
+from trafficgen.send.pool import BACKLOG_NS, Pool, PoolSettings
 from trafficgen.send.session_state import Live, Place, Render, States
 from trafficgen.send.wakeup import Wakeup, make_wakeup
 from trafficgen.targets.capture import MAX_ANSWER_BYTES, Answer, read_answer, set_cookies, taken
-from trafficgen.targets.session import Step, default_path
+from trafficgen.targets.session import Step
 from trafficgen.targets.values import draw
 
-FINISH_S = 30.0  # sessions under way when the plan ends may go on for so long
+FINISH_S = 30.0  # how long sessions may continue after the end of the plan
 MAX_LIVE = 100_000
 
 
-class SessionPool(MixedPool):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """The steps among a pool's requests. `places`, `renders`: by kind; those of a session follow each other."""
+
+    states: States
+    places: Mapping[int, Place]
+    renders: Mapping[int, Render]
+    base: int  # of the draws, see `base_of`
+
+
+class SessionPool(Pool):
     """A pool some of whose requests are steps of sessions."""
 
-    def __init__(
-        self,
-        *args: Any,
-        states: States,
-        places: Mapping[int, Place],
-        renders: Mapping[int, Render],
-        base: int,
-        **kwargs: Any,
-    ) -> None:
-        """`places`, `renders`: by kind of request; those of a session follow each other."""
-        super().__init__(*args, **kwargs)
-        self._states, self._places, self._renders, self._base = states, places, renders, base
+    def __init__(self, settings: PoolSettings, sessions: SessionSettings) -> None:
+        """`settings`: as of any pool. `sessions`: which of its requests are steps. In a running event loop."""
+        super().__init__(settings)
+        self._states, self._places = sessions.states, sessions.places
+        self._renders, self._base = sessions.renders, sessions.base
         self._due: list[tuple[int, int]] = []  # (when, request), a heap
         self._finish_ns = 0
         self._ending = False  # no further step is sent
         self._wakeup: Wakeup = make_wakeup(asyncio.get_running_loop(), self._send_due)
-
-    def make_connection(self) -> Connection:
-        """A connection that keeps the answers."""
-        return SessionConnection(self)
 
     def place(self, number: int) -> Place | None:
         """What a request is in its session; None for one alone."""
@@ -60,15 +59,22 @@ class SessionPool(MixedPool):
         if place is not None and place.at == 0:
             start = request // self._kinds
             if len(self._states.live) >= MAX_LIVE:
-                self.drop("in_flight", BACKLOG_NS, request)
+                self.drop("in_flight", BACKLOG_NS, request, due_ns)
                 return
             live = self._states.live[start] = Live()
             self._meter.count_session(place.session.name, "started")
             live.request = self._renders[request % self._kinds](start, live)
         super().submit(due_ns, request)
 
-    def answered(self, number: int, code: int, raw: bytes) -> None:
-        """A step has its answer: take what it has, and let the next be due, or end the session."""
+    def keeps(self, number: int) -> bool:
+        """Whether the answer to a request is wanted: of every step."""
+        return self.place(number) is not None
+
+    def answered(self, number: int, code: int, read: Callable[[], Answer | None]) -> None:
+        """A step has its answer: take what it has, and let the next be due, or end the session.
+
+        `read` gives the answer; None if it is too large, or cannot be read.
+        """
         place, live = self.place(number), self._states.live.get(number // self._kinds)
         if place is None or live is None:
             return
@@ -77,7 +83,7 @@ class SessionPool(MixedPool):
             return
         last = place.at + 1 == len(place.session.steps)
         if not last or place.step.captures:
-            answer = read_answer(raw) if len(raw) <= MAX_ANSWER_BYTES else None
+            answer = read()
             if answer is None:
                 self._fail(number, place, "an answer above 1 MiB, or not whole", "session_capture")
                 return
@@ -96,11 +102,12 @@ class SessionPool(MixedPool):
         start, kind = divmod(number, self._kinds)
         think = place.session.steps[place.at + 1].think
         share = draw(self._base, start, -(kind + 2) & (1 << 64) - 1) / (1 << 64)
-        due_ns = monotonic_ns() + round((think.low_s + (think.high_s - think.low_s) * share) * 1e9)
+        think_s = think.low_s + (think.high_s - think.low_s) * share
+        due_ns, live.due_s = monotonic_ns() + round(think_s * 1e9), time() + think_s
         live.at += 1
         try:
             live.request = self._renders[kind + 1](start, live)
-        except (ValueError, ConfigError):  # a captured value that cannot stand where it is used
+        except (ValueError, ConfigError):  # a captured value that is not allowed where it is used
             self._fail(number, place, "a value that fits into the next request", "session_capture")
             return
         live.waiting = True
@@ -124,9 +131,9 @@ class SessionPool(MixedPool):
         super().gave_up(number, reason)
         self._lose(number, f"no answer ({reason})")
 
-    def drop(self, reason: str, waited_ns: int, number: int) -> None:
+    def drop(self, reason: str, waited_ns: int, number: int, due_ns: int) -> None:
         """A request will not be sent: nor will the rest of its session."""
-        super().drop(reason, waited_ns, number)
+        super().drop(reason, waited_ns, number, due_ns)
         self._lose(number, f"not sent ({reason})", "session_cut" if reason == "stopped" else "session_step")
 
     def _lose(self, number: int, why: str, reason: str = "session_step") -> None:
@@ -141,6 +148,8 @@ class SessionPool(MixedPool):
         """Count what is left of a session as not sent."""
         for step in range(1, len(place.session.steps) - place.at):
             self._meter.skip(reason, number + step)
+            if self.recorder is not None:
+                self.recorder.failed(reason, number + step, monotonic_ns())
         self._end(number, place, "failed" if why else "cut", f"{place.label}: {why}" if why else "")
 
     def _end(self, number: int, place: Place, outcome: str, why: str = "") -> None:
@@ -185,13 +194,11 @@ class SessionPool(MixedPool):
 
 def _take(step: Step, answer: Answer, live: Live) -> str:
     """Keep the cookies and the values of an answer. Returns what it does not have."""
-    for cookie in set_cookies(answer):
-        key = cookie.name, cookie.path or default_path(live.path)
-        live.cookies.pop(key, None)
-        if not cookie.deleted:
-            live.cookies[key] = cookie.value
+    now_s = time()
+    for cookie in set_cookies(answer, now_s):
+        live.keep(cookie, now_s)
     for capture in step.captures:
-        value = taken(capture, answer)
+        value = taken(capture, answer, now_s)
         if value is None:
             return str(capture)
         live.values[capture.name] = value
@@ -204,14 +211,15 @@ class SessionConnection(MixedConnection):
     __slots__ = ("_keeps", "_raw", "_sessions")
 
     def __init__(self, pool: SessionPool) -> None:
+        """`pool`: also says which answers are kept."""
         super().__init__(pool)
         self._sessions, self._raw, self._keeps = pool, bytearray(), False
 
-    def send(self, due_ns: int, number: int) -> bool:
+    def send(self, due_ns: int, number: int, before: Returned | None = None) -> bool:
         """Write a request; see `Connection.send`."""
         self._raw.clear()
-        self._keeps = self._sessions.place(number) is not None
-        return super().send(due_ns, number)
+        self._keeps = self._sessions.keeps(number)
+        return super().send(due_ns, number, before)
 
     def data_received(self, data: bytes) -> None:
         """Keep what comes, up to the size of an answer that values are taken from, and read it."""
@@ -225,4 +233,4 @@ class SessionConnection(MixedConnection):
         self._keeps = False
         super()._answered(code, keepalive)
         if kept:
-            self._sessions.answered(number, code, raw)
+            self._sessions.answered(number, code, lambda: read_answer(raw) if len(raw) <= MAX_ANSWER_BYTES else None)

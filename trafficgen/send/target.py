@@ -5,16 +5,17 @@ import contextlib
 import errno
 import ipaddress
 import os
+import re
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, InputError
 from foundation.secret import warn_if_others_read
-from trafficgen.config import Reach
+from trafficgen.config import HttpProtocol, Reach
 from trafficgen.meter.shares import Shares
 from trafficgen.send.addresses import Address, Addresses, Waiting, race
 from trafficgen.send.request import Url
@@ -32,7 +33,11 @@ OWN_LIMITS = {
 
 BY_NAME = Reach()
 _RETRY_S = 0.25
-_RESOLVE_AGAIN_S = 30.0  # getaddrinfo tells no time to live; balancers move within a minute
+_RESOLVE_AGAIN_S = 30.0  # getaddrinfo gives no time to live; balancers move within a minute
+
+
+class NotHttp2Error(ConnectionError):
+    """A server that does not speak HTTP/2."""
 
 
 class Target:
@@ -47,8 +52,10 @@ class Target:
         allow_public: bool,
         reach: Reach = BY_NAME,
         shares: Shares | None = None,
+        protocol: HttpProtocol = "http/1.1",
     ) -> None:
         """`shares` counts what each address gets. Raises ConfigError for files of `reach` that can't be used."""
+        check_protocol(protocol, url)
         self._url, self._unix_socket, self._allow_public = url, unix_socket, allow_public
         self._host, self._port = reach.connect_to or (url.host, url.port)
         self._given = reach.addresses
@@ -56,6 +63,8 @@ class Target:
             if given and not url.tls:
                 raise ConfigError(f"--{flag}: for https only, and the URL is http")
         self._context = tls_context(insecure=insecure, reach=reach) if url.tls else None
+        if self._context and protocol == "h2":
+            self._context.set_alpn_protocols(["h2"])  # that alone: a server that lacks it says so
         self._name = (reach.sni or url.host) if self._context else None
         self._addresses, self._shares = Addresses(), shares or Shares()
         self._resolved_s = 0.0
@@ -74,14 +83,14 @@ class Target:
             found = [await look_up(host, self._port, type=socket.SOCK_STREAM) for host in hosts]
         except (OSError, UnicodeError) as exc:
             why = getattr(exc, "strerror", None) or exc
-            raise ConfigError(f"--url: no address for host {self._host!r}: {why}") from exc
+            raise InputError(f"--url: no address for host {self._host!r}: {why}") from exc
         infos = [info for infos in found for info in infos]
         addresses = [Address(family, tuple(where)) for family, _, _, _, where in infos]
         public = [a.host for a in addresses if ipaddress.ip_address(a.host.partition("%")[0]).is_global]
         if public and not self._allow_public:
             raise ConfigError(
                 f"--url: {self._host} is {public[0]}, a public address; "
-                "load only what is yours, and then say --allow-public"
+                "load only what is yours, and then add --allow-public"
             )
         self._addresses.learn(addresses)
         for address in addresses:
@@ -137,6 +146,14 @@ class Target:
             await self.resolve()
 
 
+def check_protocol(protocol: HttpProtocol, url: Url) -> None:
+    """Raises ConfigError for a protocol that the URL's scheme does not have."""
+    if protocol == "h2" and not url.tls:
+        raise ConfigError("--http2: HTTP/2 over TLS, and the URL is http: write https://..., or --h2c")
+    if protocol == "h2c" and url.tls:
+        raise ConfigError("--h2c: HTTP/2 without TLS, and the URL is https: write http://..., or --http2")
+
+
 def tls_context(*, insecure: bool, reach: Reach = BY_NAME) -> ssl.SSLContext:
     """Certificates are checked against the system's authorities or those given, unless `insecure`.
 
@@ -173,17 +190,22 @@ def _why(exc: Exception) -> str:
     return (getattr(exc, "reason", None) or getattr(exc, "strerror", None) or str(exc)).replace("_", " ").lower()
 
 
-async def wait_reachable(target: Target, *, timeout_s: float, wait_s: float) -> None:
-    """Make one connection and close it, trying again for `wait_s`. Raises ConfigError: a wrong URL sends nothing."""
+async def wait_reachable(
+    target: Target, *, timeout_s: float, wait_s: float, probe: Callable[[Target], Awaitable[None]] | None = None
+) -> None:
+    """Make one connection and close it, trying again for `wait_s`. Raises ConfigError: a wrong URL sends nothing.
+
+    `probe` makes another kind of connection.
+    """
     await target.resolve()
     give_up = time.monotonic() + wait_s
     while True:
         try:
             async with asyncio.timeout(timeout_s):
-                await target.dial(Probe)
+                await (probe(target) if probe else target.dial(Probe))
         except OSError as exc:  # TimeoutError and TLS errors are OSErrors too
             if time.monotonic() >= give_up:
-                raise ConfigError(f"--url: cannot connect to {target}: {_reason(exc, timeout_s)}") from exc
+                raise InputError(f"--url: cannot connect to {target}: {_reason(exc, timeout_s)}") from exc
             await asyncio.sleep(_RETRY_S)
         else:
             return
@@ -194,7 +216,14 @@ def _reason(exc: OSError, timeout_s: float) -> str:
         return f"no answer within {timeout_s:g} s"
     if isinstance(exc, ssl.SSLCertVerificationError):
         return f"{exc.verify_message} (--insecure accepts any certificate)"
+    if isinstance(exc, ssl.SSLError):
+        return tls_words(exc)
     return (os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror) or str(exc) or type(exc).__name__
+
+
+def tls_words(exc: ssl.SSLError) -> str:
+    """What went wrong, without OpenSSL's places: its number is none of the system's."""
+    return re.sub(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$", "", exc.strerror or str(exc)).replace("_", " ").lower()
 
 
 class Probe(asyncio.Protocol):

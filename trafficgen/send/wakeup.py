@@ -41,6 +41,7 @@ class LoopTimer:
     """An alarm made of the loop's own timers."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+        """`callback`: called in `loop` at each setting, once."""
         self._loop, self._callback = loop, callback
         self._handle: asyncio.TimerHandle | None = None
 
@@ -69,6 +70,10 @@ class TimerFd:
     """An alarm made of a Linux timerfd (through the C library, as `os.timerfd_create` came with Python 3.13)."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+        """`callback`: called in `loop` at each setting, once.
+
+        Raises OSError or AttributeError where there is no timerfd.
+        """
         libc = ctypes.CDLL(None, use_errno=True)
         self._set = libc.timerfd_settime
         self._fd: int = libc.timerfd_create(_CLOCK_MONOTONIC, _TFD_NONBLOCK_CLOEXEC)
@@ -77,11 +82,13 @@ class TimerFd:
         self._spec = _ITimerSpec()
         self._pointer = ctypes.byref(self._spec)
         self._loop, self._callback = loop, callback
+        self._at_ns = 0  # of the setting that has not fired; 0 for none
         loop.add_reader(self._fd, self._fired)
 
     def arm(self, at_ns: int) -> None:
         """See `Wakeup`."""
-        self._spec.value_s, self._spec.value_ns = divmod(max(at_ns, 1), 1_000_000_000)  # 0 would disarm it
+        self._at_ns = at_ns = max(at_ns, 1)  # 0 would disarm it
+        self._spec.value_s, self._spec.value_ns = divmod(at_ns, 1_000_000_000)
         self._set(self._fd, _TFD_TIMER_ABSTIME, self._pointer, None)
 
     def close(self) -> None:
@@ -92,8 +99,11 @@ class TimerFd:
             self._fd = -1
 
     def _fired(self) -> None:
-        try:
-            os.read(self._fd, 8)
-        except BlockingIOError:  # armed anew between the wake-up and this read
+        if time.monotonic_ns() < self._at_ns:  # armed again between the wake-up and this call
             return
-        self._callback()
+        self._at_ns = 0
+        try:
+            self._callback()
+        finally:
+            if not self._at_ns and self._fd >= 0:  # else a new setting has emptied the descriptor already
+                os.read(self._fd, 8)

@@ -1,4 +1,4 @@
-"""A worker process: started by `workers`, which it obeys on stdin and tells on stdout."""
+"""A worker process: started by `workers`, which it obeys on stdin and reports to on stdout."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ async def serve() -> None:
 
 async def _do_job(commands: asyncio.StreamReader, answers: asyncio.WriteTransport) -> None:
     job: Job = await unpack(commands)
-    worker = Worker(job.config, job.plan, number=job.number, of=job.config.workers)
+    worker = Worker(job.config, job.plan, number=job.number, of=job.config.workers, records_fd=job.records_fd)
     try:
         await worker.reach()
     except ConfigError as exc:
@@ -80,7 +80,7 @@ async def _report(answers: asyncio.WriteTransport, worker: Worker) -> None:
 
 
 def _snapshot(worker: Worker, meter: Meter) -> Snapshot:
-    return Snapshot(meter, worker.planned_rate(), worker.phase(), worker.connections())
+    return Snapshot(meter, worker.planned_rate(), worker.phase(), worker.connections(), worker.records_lost())
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Values taken from an answer: `json:$.token`, `header:X-Token`, `cookie:sid`, `regex:id=([0-9]+)`. Pure."""
 
 import json
+import math
 import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from foundation.errors import BadRecord
@@ -74,17 +77,27 @@ def _json_path(name: str, text: str) -> tuple[str | int, ...]:
     return tuple(found)
 
 
-def taken(capture: Capture, answer: Answer) -> str | None:
-    """The value, None where the answer does not have it."""
+def taken(capture: Capture, answer: Answer, now_s: float) -> str | None:
+    """The value, None where the answer does not have it, or deletes the cookie. `now_s`: Unix time of the answer."""
     if capture.kind == "header":
         return next((value for name, value in answer.headers if name == capture.what.lower()), None)
     if capture.kind == "cookie":
-        return {cookie.name: cookie.value for cookie in set_cookies(answer)}.get(capture.what)
+        return _from_cookies(capture.what, answer, now_s)
     if capture.kind == "json":
         return _from_json(capture, answer.body)
     assert capture.pattern is not None
     match = capture.pattern.search(answer.body.decode("utf-8", "replace"))
     return None if match is None else match[1 if capture.pattern.groups else 0]
+
+
+def _from_cookies(name: str, answer: Answer, now_s: float) -> str | None:
+    kept: dict[str, str] = {}  # by path
+    for cookie in set_cookies(answer, now_s):
+        if cookie.name == name:
+            kept.pop(cookie.path, None)
+            if cookie.expires_s > now_s:
+                kept[cookie.path] = cookie.value
+    return next(reversed(kept.values()), None)
 
 
 def _from_json(capture: Capture, body: bytes) -> str | None:
@@ -103,16 +116,21 @@ def _from_json(capture: Capture, body: bytes) -> str | None:
 
 
 class Cookie(NamedTuple):
-    """One Set-Cookie. `path`: empty if it does not say so."""
+    """One Set-Cookie.
+
+    path: empty if it does not say so.
+    expires_s: Unix time of its end, by `Max-Age` or `Expires`; -inf if its `Max-Age` deletes it, inf if neither sets
+        an end.
+    """
 
     name: str
     value: str
     path: str
-    deleted: bool
+    expires_s: float
 
 
-def set_cookies(answer: Answer) -> list[Cookie]:
-    """The cookies of an answer; what has no name is left out, as RFC 6265 has it."""
+def set_cookies(answer: Answer, now_s: float) -> list[Cookie]:
+    """The cookies of an answer that came at Unix time `now_s`; what has no name is left out, as RFC 6265 has it."""
     found = []
     for name, value in answer.headers:
         if name != "set-cookie":
@@ -122,10 +140,22 @@ def set_cookies(answer: Answer) -> list[Cookie]:
         if not equals or not key.strip():
             continue
         said = {k.strip().lower(): v.strip() for k, _, v in (one.partition("=") for one in attributes)}
-        gone = bool(re.fullmatch(r"-\d+|0+", said.get("max-age", ""))) or "1970" in said.get("expires", "")
         path = said.get("path", "")
-        found.append(Cookie(key.strip(), content.strip(), path if path.startswith("/") else "", gone))
+        found.append(
+            Cookie(key.strip(), content.strip(), path if path.startswith("/") else "", _expires_s(said, now_s))
+        )
     return found
+
+
+def _expires_s(said: Mapping[str, str], now_s: float) -> float:
+    """Max-Age goes before Expires, what cannot be read is ignored, every date is UTC (RFC 6265, 5.1 to 5.3)."""
+    age = said.get("max-age", "")
+    if re.fullmatch(r"-?[0-9]+", age):
+        return -math.inf if age.startswith("-") or not age.strip("0") else now_s + float(age)
+    try:
+        return parsedate_to_datetime(said.get("expires", "")).replace(tzinfo=UTC).timestamp()
+    except (ValueError, OverflowError):
+        return math.inf
 
 
 def read_answer(raw: bytes) -> Answer | None:
@@ -153,9 +183,17 @@ def _body(headers: Mapping[str, str], raw: bytes) -> bytes | None:
             chunks.append(raw[match.end() : match.end() + size])
             raw = raw[match.end() + size :]
         raw = b"".join(chunks)
-    if headers.get("content-encoding", "").lower() in {"gzip", "deflate"}:
+    return decoded(headers, raw)
+
+
+def decoded(headers: Mapping[str, str], raw: bytes) -> bytes | None:
+    """A body without its content coding; None if it cannot be decoded, is cut, or is larger than it may be."""
+    if raw and headers.get("content-encoding", "").lower() in {"gzip", "deflate"}:
+        packed = zlib.decompressobj(47)
         try:
-            raw = zlib.decompressobj(47).decompress(raw, MAX_ANSWER_BYTES + 1)
+            raw = packed.decompress(raw, MAX_ANSWER_BYTES + 1)
         except zlib.error:
+            return None
+        if not packed.eof:
             return None
     return raw if len(raw) <= MAX_ANSWER_BYTES else None
