@@ -1,9 +1,12 @@
 """One connection without a network, or with a socket that takes little: what is written, measured and refused."""
 
 import socket
+from collections import Counter
 from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trafficgen.meter.meter import Meter
 from trafficgen.send import connection as connection_module
@@ -21,7 +24,7 @@ class Owner:
 
     def __init__(self, request):
         meter = Meter(("/",))
-        self.requests, self.codes, self.no_answer = [request], meter.codes, meter.no_answer
+        self.requests, self.codes, self.no_answer, self.recorder = [request], meter.codes, meter.no_answer, None
         self.ended, self.gave_up = meter.ended, lambda number, reason: meter.give_up(reason, number)
         self.late_ns, self.plan_ns, self.send_ns = meter.late_ns, meter.plan_ns, meter.send_ns
         self.calls = []
@@ -123,3 +126,47 @@ def test_an_answer_to_nothing_ends_the_connection(noise):
     connection.data_received(noise)
     assert (wire.ended, owner.calls) == ("closed", ["joined", "left"])
     assert sum(owner.codes[0].values()) == sum(owner.no_answer.values()) == 0
+
+
+LIKE_ANSWERS = [  # of one size, or with one head: what differs decides
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", 200),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes", 200),
+    (b"HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nok", 404),
+    (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\nA: b\r\n\r\n", 404),
+    (b"HTTP/1.1 204 No\r\n\r\n", 204),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", 200),
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(LIKE_ANSWERS), st.integers(0, 60)), max_size=12))
+def test_each_answer_counts_as_its_own_however_like_the_one_before(answers):
+    connection, owner = connected(Wire())
+    for (answer, _), cut in answers:
+        assert connection.send(0, 0)
+        for piece in (answer[:cut], answer[cut:]):
+            if piece:
+                connection.data_received(piece)
+        assert not connection.busy
+    assert +Counter(owner.codes[0]) == Counter(code for (_, code), _ in answers)
+    assert owner.calls == ["joined", *["released"] * len(answers)]
+
+
+LIKE_ENDS = {
+    "one byte short": (ANSWER[:-1], True, None),
+    "one byte too many": (ANSWER + b"x", False, "closed"),
+    "twice at once": (ANSWER * 2, False, "closed"),
+    "as long, and the last": (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", False, "closed"),
+    "as long, no answer": (b"HTTP/1.1 200 OK\r\nContent-Length= 2\r\n\r\nok", False, "cut"),
+}
+
+
+@pytest.mark.parametrize(("data", "busy", "ended"), LIKE_ENDS.values(), ids=LIKE_ENDS)
+def test_an_answer_that_is_nearly_the_one_before_is_read_anew(data, busy, ended):
+    wire = Wire()
+    connection, _owner = connected(wire)
+    connection.send(0, 0)
+    connection.data_received(ANSWER)
+    connection.send(0, 0)
+    connection.data_received(data)
+    assert (connection.busy, wire.ended) == (busy, ended)

@@ -1,5 +1,7 @@
 """The engine on a virtual clock: what is sent when the engine itself is late."""
 
+import asyncio
+from itertools import chain, islice
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +11,7 @@ from trafficgen.plan.mix import parse_mix
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import CurvePlan, Phase
 from trafficgen.send import engine as engine_module
-from trafficgen.send.engine import Engine, Pace
+from trafficgen.send.engine import FLUSH_AT, Engine, Pace
 
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -20,19 +22,25 @@ class FakePool:
 
     draining = False
     quiet = False
+    meter: Meter
 
     def __init__(self):
-        self.sent = []
+        self.sent, self.late_ns = [], []
+        self.clock = None
         self.dropped_waiting = False
 
     def drop_waiting(self):
         self.dropped_waiting = True
 
-    def drop(self, reason, waited_ns, number):
+    def sweep(self, _now_ns):
+        pass
+
+    def drop(self, reason, waited_ns, number, _due_ns):
         self.meter.drop(reason, waited_ns, number)
 
     def submit(self, due_ns, _number):
         self.sent.append(due_ns)
+        self.late_ns.append(self.clock() - due_ns)
 
 
 class Alarm:
@@ -46,17 +54,20 @@ class Alarm:
 class Bench:
     """An engine, its pool, and a clock that only moves when told."""
 
-    def __init__(self, monkeypatch, *, rate=1000.0, duration_s=10.0, on_behind="catchup"):
+    def __init__(self, monkeypatch, *, rate=1000.0, duration_s=10.0, arrival="even", **pace):
         self.now = SECOND
         monkeypatch.setattr(engine_module, "monotonic_ns", lambda: self.now)
         monkeypatch.setattr(engine_module, "thread_time_ns", lambda: 0)
         plan = CurvePlan(
-            phases=(Phase(pattern=parse_patterns((), rate), duration_s=duration_s),), mix=parse_mix("/=1"), seed=1
+            phases=(Phase(pattern=parse_patterns((), rate), duration_s=duration_s),),
+            mix=parse_mix("/=1"),
+            seed=1,
+            arrival=arrival,
         )
         self.pool, self.meter, self.alarm = FakePool(), Meter(plan.targets), Alarm()
-        self.pool.meter = self.meter
-        pace = Pace(SECOND, SECOND + round(duration_s * SECOND), on_behind)
-        self.engine = Engine(plan.chunks(start_ns=SECOND), self.pool, self.meter, pace)
+        self.pool.meter, self.pool.clock = self.meter, lambda: self.now
+        end_ns = SECOND + round(duration_s * SECOND)
+        self.engine = Engine(plan.chunks(start_ns=SECOND), self.pool, self.meter, Pace(SECOND, end_ns, **pace))
         self.engine._wakeup = self.alarm
 
     def tick(self, at_ns):
@@ -86,6 +97,23 @@ async def test_on_time_every_request_is_sent_when_it_is_due(make_bench):
     assert len(bench.pool.sent) == bench.meter.planned == 201
 
 
+@pytest.mark.parametrize(("noted", "left"), [(FLUSH_AT - 1, FLUSH_AT - 1), (FLUSH_AT, 0)])
+async def test_a_sweep_counts_what_was_noted_once_it_is_worth_it(make_bench, noted, left):
+    bench = make_bench()
+    bench.engine._sweep_at = asyncio.get_running_loop().time()
+    bench.meter.late_ns += [MS] * noted
+    bench.engine._sweep()
+    bench.engine._sweeper.cancel()
+    assert (len(bench.meter.late_ns), bench.meter.sent) == (left, noted)
+
+
+async def test_a_second_that_is_over_counts_all_that_was_noted(make_bench):
+    bench = make_bench()
+    bench.meter.late_ns.append(MS)
+    bench.tick(2 * SECOND)
+    assert bench.meter.lateness.count == 1
+
+
 async def test_after_a_stall_it_catches_up_at_twice_the_rate(make_bench):
     bench = make_bench()
     bench.tick(SECOND)
@@ -97,6 +125,30 @@ async def test_after_a_stall_it_catches_up_at_twice_the_rate(make_bench):
     bench.run_to(stalled + 1000 * MS, step_ns=MS)
     assert bench.meter.dropped["behind"] == 0
     assert len(bench.pool.sent) == bench.meter.planned
+
+
+async def test_it_catches_up_at_twice_the_rate_also_when_what_it_sends_is_of_a_second_ago(make_bench):
+    bench = make_bench(rate=100_000.0, duration_s=4.0)
+    bench.tick(SECOND)
+    bench.run_to(2 * SECOND)
+    bench.tick(2 * SECOND + 900 * MS)
+    at_once, late = [], []
+    while bench.now < 4 * SECOND:
+        at_once.append(bench.tick(bench.alarm.at_ns))
+        late.append(bench.now - bench.pool.sent[-1])
+    behind = late.index(next(ns for ns in late if ns < 20 * MS))
+    assert max(at_once[:behind]) <= 16 + 2 * 25  # what is due in a quarter of a millisecond, twice, and a few
+    late_ms = 900 - 100 - 20  # the turn after the stall sends twice what is due in 50 ms; 20 ms are no catching up
+    assert behind == pytest.approx(late_ms / 0.25 / (2 + 16 / 25 - 1), rel=0.05)  # wake-ups
+    assert bench.meter.dropped["behind"] == 0
+
+
+async def test_the_planned_rate_is_told_also_when_what_is_sent_is_of_a_second_ago(make_bench):
+    bench = make_bench(rate=10_000.0, duration_s=4.0)
+    bench.tick(SECOND)
+    bench.run_to(2 * SECOND)
+    bench.tick(2 * SECOND + 900 * MS)
+    assert bench.engine.planned_rate() == pytest.approx(10_000.0)
 
 
 async def test_what_is_over_a_second_late_is_dropped_and_counted(make_bench):
@@ -145,3 +197,45 @@ async def test_stop_gives_up_what_waits_and_cuts_the_rest_when_the_drain_is_over
     assert bench.pool.dropped_waiting
     assert later == [(Pace(0, None).drain_s, bench.engine.abort)]
     assert bench.tick(3 * SECOND) == 0
+
+
+BATCHES = {  # rate, given grain: wake-ups in a second, most requests at once, latest in microseconds
+    "below 2,000 a second each request has its own": (500, None, 500, 1, 0),
+    "5,000 a second go out in fives": (5_000, None, 1_000, 6, 1_000),
+    "10,000 too": (10_000, None, 2_000, 6, 500),
+    "no finer than a quarter of a millisecond": (100_000, None, 4_000, 26, 250),
+    "a given grain": (5_000, 250_000, 4_000, 2, 250),
+    "no grain": (5_000, 0, 5_000, 1, 0),
+}
+
+
+@pytest.mark.parametrize(("rate", "grain_ns", "want"), [(*of[:2], of[2:]) for of in BATCHES.values()], ids=BATCHES)
+async def test_requests_go_out_in_small_batches_never_early(make_bench, rate, grain_ns, want):
+    wakes, at_once, late_us = want
+    bench = make_bench(rate=float(rate), duration_s=2.0, grain_ns=grain_ns)
+    bench.tick(SECOND)
+    batches = []
+    while bench.now < 2 * SECOND:
+        batches.append(bench.tick(bench.alarm.at_ns))
+    assert len(batches) == pytest.approx(wakes, rel=0.01, abs=2)
+    assert max(batches) <= at_once
+    assert 0 <= min(bench.pool.late_ns) <= max(bench.pool.late_ns) <= late_us * 1000
+    assert bench.pool.sent == [SECOND + round(n * SECOND / rate) for n in range(len(bench.pool.sent))]
+
+
+async def test_at_500_a_second_no_arrival_waits_longer_than_a_quarter_of_a_millisecond(make_bench):
+    bench = make_bench(rate=500.0, arrival="poisson")
+    bench.tick(SECOND)
+    bench.run_to(9 * SECOND)
+    assert 0 <= min(bench.pool.late_ns) <= max(bench.pool.late_ns) <= MS // 4
+
+
+async def test_the_grain_follows_the_rate(make_bench):
+    fast = make_bench(rate=4000.0, duration_s=3.0)
+    bench = make_bench(rate=500.0, duration_s=3.0)  # the last one made has the clock
+    bench.engine._chunks = chain(islice(bench.engine._chunks, 1), islice(fast.engine._chunks, 1, None))
+    bench.tick(SECOND)
+    bench.run_to(4 * SECOND - MS)
+    late = dict(zip(bench.pool.sent, bench.pool.late_ns, strict=True))
+    assert max(ns for due, ns in late.items() if due < 2 * SECOND) <= MS // 4
+    assert MS // 2 <= max(ns for due, ns in late.items() if due > 2 * SECOND) <= MS

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -42,13 +43,19 @@ def files(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-async def secure(site, files):
-    """The site over TLS, for clients with a certificate of the authority; `asked` are the names in their hellos."""
+def server_context(files):
+    """For clients with a certificate of the authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files / "site.example.pem", files / "site.example.key")
     context.load_verify_locations(files / "ca.pem")
     context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+@pytest.fixture
+async def secure(site, files):
+    """The site over TLS, for clients with a certificate of the authority; `asked` are the names in their hellos."""
+    context = server_context(files)
     site.asked = set()
     context.sni_callback = lambda _socket, name, _context: site.asked.add(name)
     server = await asyncio.start_server(site, "127.0.0.1", 0, ssl=context)
@@ -68,6 +75,42 @@ async def test_own_authorities_a_client_certificate_and_another_place(secure, fi
     report = await run_load(config("https://site.example/", **own, **place))
     assert report.answered == 20
     assert secure.asked == {"site.example"}
+
+
+@pytest.fixture
+async def secure_http2(serve_http2, files):
+    """A server of HTTP/2 over TLS, for clients of the authority: its port, and the names that it was asked for."""
+    context = server_context(files)
+    context.set_alpn_protocols(["h2"])
+    names = set()
+    context.sni_callback = lambda _socket, name, _context: names.add(name)
+    port, _ = await serve_http2(context)
+    return port, names
+
+
+async def test_http2_is_reached_in_the_same_ways(secure_http2, files):
+    port, names = secure_http2
+    own = {"cacert": files / "ca.pem", "cert": files / "client.pem", "key": files / "client.key"}
+    there = config("https://site.example/", **own, connect_to=("127.0.0.1", port))
+    assert (await run_load(replace(there, protocol="h2"))).answered == 20
+    resolved = config(f"https://site.example:{port}/", **own, addresses=("127.0.0.2", "127.0.0.1"))
+    report = await run_load(replace(resolved, protocol="h2"))  # nothing listens on the first address
+    assert (report.answered, report.addresses["127.0.0.1"].sent) == (20, 20)
+    named = config(f"https://127.0.0.1:{port}/", **own, sni="site.example")
+    assert (await run_load(replace(named, protocol="h2"))).answered == 20
+    assert names == {"site.example"}
+
+
+@pytest.mark.parametrize("offered", [["http/1.1"], []], ids=["http1", "nothing"])
+async def test_a_server_that_does_not_offer_http2_is_told(serve_http2, files, offered):
+    context = server_context(files)
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(offered)
+    port, asked = await serve_http2(context)
+    there = config("https://site.example/", cacert=files / "ca.pem", connect_to=("127.0.0.1", port))
+    with pytest.raises(ConfigError, match=r"cannot connect to .*: it does not offer HTTP/2 by ALPN \(without --http2"):
+        await run_load(replace(there, protocol="h2"))
+    assert asked == []
 
 
 async def test_the_key_may_stand_in_the_file_of_the_certificate(secure, files):

@@ -1,6 +1,7 @@
 """Sessions against a server of our own: what is sent, what is kept, and what becomes of the rest when a step fails."""
 
 import json
+import math
 from collections import defaultdict
 
 import pytest
@@ -15,6 +16,7 @@ from trafficgen.send import sessions as sessions_module
 from trafficgen.send.pool import BACKLOG_NS
 from trafficgen.send.session_state import Live
 from trafficgen.send.sessions import SessionPool
+from trafficgen.targets.capture import Cookie
 from trafficgen.targets.read import read_targets
 
 SHOP = """\
@@ -158,9 +160,35 @@ async def test_cookies_are_kept_in_their_own_session(site, tmp_path):
         assert f"\r\nCookie: sid=s{number}\r\n" in head
 
 
+def test_a_cookie_that_has_expired_is_deleted_and_one_that_will_is_kept():
+    live = Live(path="/a/b")
+    for cookie, want in (
+        (Cookie("sid", "1", "", math.inf), {("sid", "/a"): "1"}),
+        (Cookie("sid", "2", "", 100.5), {("sid", "/a"): "2"}),
+        (Cookie("sid", "3", "/", 99.0), {("sid", "/a"): "2"}),  # none of that path
+        (Cookie("sid", "3", "", 100.0), {}),
+        (Cookie("sid", "4", "/a", 101.0), {("sid", "/a"): "4"}),
+        (Cookie("sid", "", "/a", -math.inf), {}),
+    ):
+        live.keep(cookie, now_s=100.0)
+        assert {key: kept.value for key, kept in live.cookies.items()} == want
+
+
 def test_cookies_go_with_the_paths_below_their_own_the_longest_first():
-    live = Live(path="/a/b?x=/c", cookies={("all", "/"): "1", ("deep", "/a/b"): "2", ("other", "/c"): "3"})
+    live = Live(path="/a/b?x=/c")
+    for cookie in (("all", "1", "/"), ("deep", "2", "/a/b"), ("other", "3", "/c")):
+        live.keep(Cookie(*cookie, math.inf), now_s=100.0)
     assert live.cookie_header() == "deep=2; all=1"
+
+
+def test_a_cookie_whose_time_passes_before_a_request_is_due_does_not_go_with_it():
+    live = Live(path="/")
+    live.keep(Cookie("short", "1", "/", 105.0), now_s=100.0)
+    live.keep(Cookie("long", "2", "/", 106.0), now_s=100.0)
+    headers = []
+    for live.due_s in (104.9, 105.0, 106.0):
+        headers.append(live.cookie_header())
+    assert headers == ["short=1; long=2", "long=2", ""]
 
 
 @pytest.mark.parametrize(
