@@ -1,4 +1,4 @@
-"""Flags to configuration. Everything that can be wrong with them is told here, before anything is sent."""
+"""Flags to configuration. Everything that can be wrong with them is reported here, before anything is sent."""
 
 import ipaddress
 import os
@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, InputError
 from foundation.secret import shown_url
-from trafficgen.config import Limits, LoadConfig, Reach
+from trafficgen.config import HttpProtocol, Limits, LoadConfig, Reach
 from trafficgen.descriptors import allowed_connections
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.mix import parse_mix
+from trafficgen.plan.part import WHOLE, Part
 from trafficgen.plan.patterns import parse_patterns
 from trafficgen.plan.plan import CurvePlan, Phase
 from trafficgen.plan.replay import ReplayPlan, make_replay
@@ -28,7 +29,7 @@ PREVIEW_S = 60.0  # of a plan without end
 
 
 def load_config(options: dict[str, Any]) -> LoadConfig:
-    """The run that the flags tell. Raises ConfigError."""
+    """The run that the flags describe. Raises ConfigError."""
     mix, targets = options["mix"], chosen_targets(options)
     return LoadConfig(
         url=chosen_url(options["url"], targets),
@@ -37,8 +38,18 @@ def load_config(options: dict[str, Any]) -> LoadConfig:
         targets=targets,
         arrival=options["arrival"],
         seed=options["seed"],
+        part=chosen_part(options),
+        start_at=options["start_at"],
         **target_settings(options),
     )
+
+
+def chosen_part(options: dict[str, Any]) -> Part:
+    """The part of `--part`. Raises ConfigError without a seed, as each part would send a different plan."""
+    part: Part = options["part"] or WHOLE
+    if part.of > 1 and options["seed"] is None:
+        raise ConfigError(f"--part: {part} without --seed; expected the same one for all parts, for example --seed 1")
+    return part
 
 
 def chosen_targets(options: dict[str, Any]) -> TargetSet | None:
@@ -64,7 +75,7 @@ def chosen_url(url: str | None, targets: TargetSet | None) -> str:
 
 
 def scenario_config(scenario: Scenario, options: dict[str, Any]) -> LoadConfig:
-    """The run that a scenario tells; flags win over the file. Raises ConfigError."""
+    """The run that a scenario describes; flags win over the file. Raises ConfigError."""
     url = options["url"] or scenario.url
     if url is None:
         raise ConfigError(f"{scenario.name}: no url in the scenario; give one with --url")
@@ -84,17 +95,19 @@ def replay_config(options: dict[str, Any]) -> tuple[LoadConfig, ReplayPlan, str]
     """What to replay, where, and in words. Raises ConfigError."""
     speed = options["speed"]
     if not 0 < speed <= MAX_SPEED:
-        raise ConfigError(f"--speed: {speed:g}; it must be above 0 and at most {MAX_SPEED:,.0f}")
+        raise ConfigError(f"--speed: {speed:g}; expected a number above 0 and at most {MAX_SPEED:,.0f}")
     seed = secrets.randbits(32) if options["seed"] is None else options["seed"]
-    config = LoadConfig(url=options["url"], phases=(), seed=seed, **target_settings(options))
+    part = chosen_part(options)
+    settings = {"seed": seed, "part": part, "start_at": options["start_at"], **target_settings(options)}
+    config = LoadConfig(url=options["url"], phases=(), **settings)
     parse_url(config.url)
     recording = read_log(options["log"])
     plan = make_replay(recording, seed, speed=speed, loop=options["loop"], limit_s=options["duration"])
-    return config, plan, f"{options['log']} x {speed:g}: {recording.describe()}"
+    return config, replace(plan, part=part), f"{options['log']} x {speed:g}: {recording.describe()}"
 
 
 def preview_plan(options: dict[str, Any]) -> CurvePlan:
-    """The plan that the flags, or a scenario, tell; of one without end, the first minute. Raises ConfigError."""
+    """The plan that the flags, or a scenario, describe; of one without end, the first minute. Raises ConfigError."""
     seed = options["seed"]
     if options["scenario"]:
         scenario = read_scenario(options["scenario"])
@@ -111,7 +124,12 @@ def preview_plan(options: dict[str, Any]) -> CurvePlan:
         phases = (one if one.duration_s else replace(one, duration_s=PREVIEW_S),)
         arrival, faults = options["arrival"], ()
     return CurvePlan(
-        phases=phases, mix=mix, seed=secrets.randbits(32) if seed is None else seed, faults=faults, arrival=arrival
+        phases=phases,
+        mix=mix,
+        seed=secrets.randbits(32) if seed is None else seed,
+        faults=faults,
+        arrival=arrival,
+        part=chosen_part(options | {"seed": seed}),
     )
 
 
@@ -123,9 +141,12 @@ def target_settings(options: dict[str, Any]) -> dict[str, Any]:
             max_in_flight=options["max_in_flight"],
             timeout_s=options["timeout"],
             connect_timeout_s=options["connect_timeout"],
+            streams=options["streams"] or Limits().streams,
         ),
+        "protocol": chosen_protocol(options),
         "workers": options["workers"],
         "on_behind": options["on_behind"],
+        "grain_s": options["grain"],
         "keepalive": options["keepalive"],
         "method": options["method"].upper(),
         "headers": read_headers(options["headers"], os.environ),
@@ -136,6 +157,17 @@ def target_settings(options: dict[str, Any]) -> dict[str, Any]:
         "allow_public": options["allow_public"],
         "wait_s": options["wait"],
     }
+
+
+def chosen_protocol(options: dict[str, Any]) -> HttpProtocol:
+    """What requests are sent over. Raises ConfigError for flags that do not go together."""
+    if options["http2"] and options["h2c"]:
+        raise ConfigError("--http2 is HTTP/2 over TLS, --h2c without: expected one of them")
+    if options["http2"] or options["h2c"]:
+        return "h2" if options["http2"] else "h2c"
+    if options["streams"] is not None:
+        raise ConfigError("--streams: connections have streams over HTTP/2 only: add --http2 or --h2c")
+    return "http/1.1"
 
 
 def reach(options: dict[str, Any]) -> Reach:
@@ -190,7 +222,7 @@ def phase(options: dict[str, Any]) -> Phase:
 def check_jitter(jitter: float) -> float:
     """The jitter itself. Raises ConfigError unless it is in [0, 1]."""
     if not 0 <= jitter <= 1:
-        raise ConfigError(f"--jitter: {jitter:g}; it must be a number from 0 to 1")
+        raise ConfigError(f"--jitter: {jitter:g}; expected a number from 0 to 1")
     return jitter
 
 
@@ -198,4 +230,4 @@ def _body(path: Path | None) -> bytes:
     try:
         return path.read_bytes() if path else b""
     except OSError as exc:
-        raise ConfigError(f"--body: {path}: {exc.strerror}") from exc
+        raise InputError(f"--body: {path}: {exc.strerror}") from exc
