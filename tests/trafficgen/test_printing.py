@@ -15,7 +15,7 @@ from msgspec import structs
 
 from trafficgen.cli import cli, main
 from trafficgen.feeds import releases
-from trafficgen.live_line import LiveLine
+from trafficgen.live_view import LiveView
 from trafficgen.meter.meter import Meter
 from trafficgen.report.render_text import render_text
 from trafficgen.report.report import make_report
@@ -75,8 +75,8 @@ class Terminal(io.StringIO):
 def test_what_a_run_says_meanwhile(monkeypatch, stream):
     monkeypatch.setattr(sys, "stderr", stream())
     monkeypatch.setenv("COLUMNS", "200")
-    with LiveLine(10.0) as line:
-        line.say(HOSTILE)
+    with LiveView(10.0) as view:
+        view.say(HOSTILE)
     assert SHOWN in sys.stderr.getvalue()
 
 
