@@ -38,7 +38,7 @@ def allowed_connections(asked: int | None, workers: int) -> int:
 
 
 def _raise_limit(wanted: int) -> int:
-    """How many files this process may open then, `wanted` where there is no limit."""
+    """How many files this process may open then, `wanted` without a limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from trafficgen.cli import main
+from trafficgen.cli import cli, main
+from trafficgen.options import load_config
 
 URL = "http://127.0.0.1:9/"
 
@@ -25,14 +26,15 @@ URL = "http://127.0.0.1:9/"
         pytest.param(["--url", URL, "--rps", "1", "--mix", ""], "empty", id="mix-empty"),
         pytest.param(["--url", URL, "--rps", "1", "--mix", "/;3"], "write /path=weight", id="mix-syntax"),
         pytest.param(["--url", URL, "--rps", "1", "--duration", "soon"], "invalid duration", id="duration"),
+        pytest.param(["--url", URL, "--rps", "1", "--grain", "11ms"], "at least 0s and at most 10ms", id="grain"),
         pytest.param(["--url", URL, "--rps", "1", "--metrics-address", "x"], "expected HOST:PORT", id="address"),
-        pytest.param(["--url", URL, "--rps", "1", "--output", "absent/r"], "no folder absent", id="output"),
         pytest.param(["--url", URL, "--rps", "1", "--fail-if", "luck<1"], "error_ratio>0.01", id="fail-if"),
         pytest.param(["--url", URL, "--pattern", "constant"], "--rps: missing", id="pattern-without-rate"),
         pytest.param(["--rps", "3", "plan", "--rps", "3"], "after the subcommand", id="flag-before-subcommand"),
-        pytest.param(["run", "no-such"], "nor a scenario of the program's own", id="scenario"),
         pytest.param(["run", "demo"], "no url in the scenario", id="scenario-without-url"),
-        pytest.param(["replay", "x.log", "--url", URL, "--speed", "0"], "--speed: 0; it must be above 0", id="speed"),
+        pytest.param(
+            ["replay", __file__, "--url", URL, "--speed", "0"], "--speed: 0; expected a number above 0", id="speed"
+        ),
         pytest.param(["plan", "--rps", "inf"], "at most 10,000,000", id="rate-infinite"),
         pytest.param(["--url", URL, "--rps", "1", "--speed", "3"], "No such option", id="unknown-flag"),
     ],
@@ -48,3 +50,20 @@ def test_a_wrong_flag_is_one_line_and_exit_2(monkeypatch, tmp_path, capsys, argu
     assert says in err
     assert err.startswith("trafficgen: ")
     assert err.count("\n") == 1
+
+
+def test_a_scenario_that_is_neither_a_file_nor_known_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["trafficgen", "run", "no-such"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out, err.count("\n")) == (3, "", 1)
+    assert "nor a scenario of the program's own" in err
+
+
+@pytest.mark.parametrize(
+    ("given", "grain_s"), [((), None), (("--grain", "0"), 0.0), (("--grain", "0.25ms"), 0.00025)], ids=str
+)
+def test_the_grain_follows_the_rate_unless_it_is_given(given, grain_s):
+    with cli.make_context("trafficgen", ["--url", URL, "--rps", "1", *given]) as context:
+        assert load_config(context.params).grain_s == grain_s

@@ -26,11 +26,11 @@ async def test_a_signal_drains_and_reports(site, number, workers):
     process.send_signal(number)
     out, err = await asyncio.wait_for(process.communicate(), 30)
     report = json.loads(out)
-    assert process.returncode == (3 if report["saturated"] else 0)  # a crowded machine may not let us keep the pace
+    assert process.returncode == (4 if report["saturated"] else 0)  # a crowded machine may not let us keep the pace
     assert report["stopped_early"]
     assert report["planned"] == report["sent"] + sum(report["dropped"].values())
     assert report["sent"] == report["answered"] == site.requests.total() >= 20
-    assert err == b"trafficgen: stopping; waiting for the last answers (a second signal ends at once)\n"
+    assert err == b"trafficgen: stopping; waiting for last answers (a second signal ends at once)\n"
 
 
 async def test_a_second_signal_ends_at_once(site):
@@ -71,7 +71,7 @@ async def test_a_port_that_was_asked_for_and_is_taken_is_one_line(site):
         f"127.0.0.1:{port}", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await asyncio.wait_for(process.communicate(), 30)
-    assert (process.returncode, out, site.requests.total()) == (2, b"", 0)
+    assert (process.returncode, out, site.requests.total()) == (3, b"", 0)
     assert b"the port is taken; give another address, or off" in err
 
 
@@ -79,7 +79,7 @@ async def test_a_generator_at_its_limit_says_so(site):
     process = await start(site, "--rps", "2000000", "--duration", "0.5", "--on-behind", "drop")
     out, _ = await asyncio.wait_for(process.communicate(), 60)
     report = json.loads(out)
-    assert process.returncode == 3
+    assert process.returncode == 4
     assert report["saturated"]
     assert set(report["own_fault"]) <= {"processor", "wakeups"}
     assert report["planned"] == report["sent"] + sum(report["dropped"].values()) == 1_000_000
@@ -126,7 +126,7 @@ async def test_an_exceeded_limit_is_an_exit_code(site, tmp_path):
     out, err = await asyncio.wait_for(process.communicate(), 30)
     assert (out, err) == (b"", b"")
     report = json.loads((tmp_path / "r.json").read_text())
-    assert process.returncode == (3 if report["saturated"] else 10)
+    assert process.returncode == (4 if report["saturated"] else 10)
     assert report["failed"] == [f"error_ratio>0.1: it is {report['codes']['500'] / report['sent']:.6g}"]
     assert report["seed"] == 3
 
@@ -138,5 +138,5 @@ async def test_an_unreachable_host_is_one_line(site):
         site.url = f"http://{where}/"
         process = await start(site, "--rps", "1")
         out, err = await asyncio.wait_for(process.communicate(), 30)
-    assert (process.returncode, out) == (2, b"")
+    assert (process.returncode, out) == (3, b"")
     assert err.decode() == f"trafficgen: --url: cannot connect to {where}: Connection refused\n"

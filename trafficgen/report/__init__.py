@@ -1,1 +1,1 @@
-"""What a run comes to: figures, limits, and how they are written: text, JSON, HTML; and the picture of a plan."""
+"""The results of a run: figures, limits, and their output as text, JSON and HTML; and the picture of a plan."""
