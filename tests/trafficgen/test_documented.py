@@ -5,8 +5,11 @@ import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from foundation.flags import InputFile
 from trafficgen.cli import cli
+from trafficgen.plan.patterns import _KNOWN
 from trafficgen.scenario.scenario import read_scenario
 from trafficgen.targets.read import read_targets
 
@@ -23,7 +26,7 @@ def folder(tmp_path, monkeypatch):
     """What the examples name is there."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "users.csv").write_text("email\na@site.example\n")
-    for name in ("order.json", "recording.har", "access.log"):
+    for name in ("order.json", "recording.har", "access.log", "before.json", "after.json"):
         (tmp_path / name).write_text("{}")
     return tmp_path
 
@@ -51,8 +54,17 @@ def test_a_scenario_is_read(folder, text):
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("command", [first or second for first, second in COMMANDS])
-def test_a_command_is_understood(command):
+def test_a_command_is_understood(monkeypatch, command):
+    monkeypatch.setattr(InputFile, "_look", lambda self, path: None)
     name, *words = shlex.split(command)
     command = cli.commands.get(words[0]) or cli.get_command(None, words[0])
     with (command or cli).make_context(name, words[1:] if command else words) as context:
         assert not context.args
+
+
+def test_every_pattern_is_in_the_page_and_in_the_help():
+    help_text = CliRunner().invoke(cli, ["plan", "--help"]).output
+    names = set(re.findall(r"(?:^|, )([a-z]+)(?=[:,])", _KNOWN))
+    assert {"constant", "tide", "burst"} < names
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", help_text)] == []
+    assert [name for name in sorted(names - {"constant"}) if f"--pattern {name}:" not in TEXT] == []
