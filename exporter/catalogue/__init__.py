@@ -1,20 +1,33 @@
-"""Every metric of the exporter: name, type, labels, help. Dashboards, rules and docs are checked against this.
+"""Every metric of the exporter: name, type, labels, help. Tests check dashboards, rules and docs against it.
 
-A system declares its metrics in the module of its name here, and makes `Family` objects from them at scrape time.
+A system declares its metrics in the module with its name here, which is found automatically, and makes `Family` objects
+from them at scrape time.
 """
 
-from exporter.catalogue._log import LogMetrics
-from exporter.catalogue._model import Family, HistogramValue, LabelValues, Metric, Value
+import importlib
+import pkgutil
 
-__all__ = ["Family", "HistogramValue", "LabelValues", "LogMetrics", "Metric", "Value", "every_metric"]
+from exporter.catalogue._log import InputMetrics, LogMetrics
+from exporter.catalogue._model import Family, HistogramValue, LabelValues, Metric, Value, with_labels
+
+__all__ = [
+    "Family",
+    "HistogramValue",
+    "InputMetrics",
+    "LabelValues",
+    "LogMetrics",
+    "Metric",
+    "Value",
+    "every_metric",
+    "with_labels",
+]
 
 
 def every_metric() -> list[Metric]:
     """All metrics of all systems and of the exporter itself, by name."""
-    from exporter.catalogue import accesslog, hosting, itself, releases, stats, stores  # noqa: PLC0415, no cycle
-
-    modules = (accesslog, hosting, itself, releases, stats, stores)
+    names = [found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_")]
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
     values = [value for module in modules for value in vars(module).values()]
     found = [value for value in values if isinstance(value, Metric)]
-    found += [metric for value in values if isinstance(value, LogMetrics) for metric in value]
+    found += [metric for value in values if isinstance(value, InputMetrics | LogMetrics) for metric in value]
     return sorted(found, key=lambda metric: metric.name)

@@ -1,4 +1,4 @@
-"""What a metric is (`Metric`, declared once) and what one scrape says of it (`Family`, made at scrape time)."""
+"""A metric's declaration (`Metric`) and its values in one scrape (`Family`)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ LabelValues: TypeAlias = tuple[str, ...]
 """The values of a series' labels, in the order of `Metric.labels`."""
 
 L = TypeVar("L", bound=LabelValues)
-"""The labels of one metric; a type of its own because a mapping's keys must match exactly."""
+"""The labels of one metric; a separate type because a mapping's keys must match exactly."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _RESERVED_LABELS = {"le", "quantile", "job", "instance", "type", "service", "env", "zone"}
@@ -54,13 +54,25 @@ class Metric(msgspec.Struct, frozen=True):
         series: Mapping[L, Value] | Iterable[tuple[L, Value]],
         created: Mapping[L, float] | None = None,
     ) -> "Family":
-        """What this scrape says of the metric; `created` holds the Unix times at which counters were born."""
+        """The values of the metric in this scrape; `created` has the Unix times at which counters were created."""
         items = series.items() if isinstance(series, Mapping) else series
         return Family(self, [(labels, value) for labels, value in items], dict(created.items()) if created else None)
 
     def single(self, value: Value) -> "Family":
         """The family of a metric without labels."""
         return Family(self, [((), value)], None)
+
+
+class _Labelled(Metric, frozen=True):
+    """A metric with labels of the user, which the configuration has checked: users may choose any name."""
+
+    def __post_init__(self) -> None:
+        """Nothing is left to check."""
+
+
+def with_labels(metric: Metric, names: tuple[str, ...]) -> Metric:
+    """The metric with labels of the user's behind its own."""
+    return _Labelled(metric.name, metric.type, metric.help, (*metric.labels, *names)) if names else metric
 
 
 class Family(NamedTuple):
