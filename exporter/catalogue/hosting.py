@@ -1,8 +1,8 @@
 """Metrics of the hosting system.
 
-Times of accounts and servers are gauges, for a late line restates them, downwards too. `state` of a server is up,
+Times of accounts and servers are gauges, because a late line changes them, downwards too. `state` of a server is up,
 overload, silent, unknown (the log had not begun) or maintenance (announced, which is neither up nor down); of an
-account also unrouted (no server yet). Its unknown time is also that after the last heartbeat of anyone.
+account also unrouted (no server yet). Its time after the last heartbeat of all servers is unknown, too.
 """
 
 from exporter.catalogue._log import log_metrics
@@ -51,18 +51,21 @@ ACCOUNT_DOWNTIME = Metric(
     ("source", "account_id"),
 )
 ACCOUNT_INFO = Metric(
-    "tidewatch_hosting_account_info", "gauge", "1; the name in the label.", ("source", "account_id", "account_name")
+    "tidewatch_hosting_account_info",
+    "gauge",
+    "Always 1; the name is in the label.",
+    ("source", "account_id", "account_name"),
 )
 ACCOUNT_PLAN = Metric(
     "tidewatch_hosting_account_plan_info",
     "gauge",
-    "1; the account's plan in the label, empty without one.",
+    "Always 1; the account's plan is in the label, empty without one.",
     ("source", "account_id", "plan"),
 )
 ACCOUNT_SERVER = Metric(
     "tidewatch_hosting_account_server_info",
     "gauge",
-    "1; the server that answers for the account in the label.",
+    "Always 1; the account's current server is in the label.",
     ("source", "account_id", "server"),
 )
 ACCOUNTS = Metric(
@@ -89,7 +92,7 @@ BUDGET_REMAINING = Metric(
 CREDIT = Metric(
     "tidewatch_hosting_sla_credit_ratio",
     "gauge",
-    "Share of the bill that is given back as things are; no series where the account's terms have no credits.",
+    "Share of the bill that would be credited now; no series where the account's terms have no credits.",
     ("source", "account_id"),
 )
 ALLOWED = Metric(
@@ -101,19 +104,19 @@ ALLOWED = Metric(
 CONTRACT_READABLE = Metric(
     "tidewatch_hosting_contract_readable",
     "gauge",
-    "1 while the files of plans and of maintenance can be read; 0: those that were read last are in force.",
+    "1 while the files of plans and of maintenance can be read; 0: the last readable version is in force.",
     ("source",),
 )
 CONTRACT_UNMATCHED = Metric(
     "tidewatch_hosting_contract_unmatched",
     "gauge",
-    "Accounts of the plans, and accounts and servers under maintenance, that the logs do not have.",
+    "Accounts in the plans, and accounts and servers under maintenance, that are not in the logs.",
     ("source", "file"),
 )
 VERDICTS = Metric(
     "tidewatch_hosting_sla_accounts",
     "gauge",
-    "Accounts that lived in this cycle, by whether their downtime is within their budget (kept, violated, unknown).",
+    "Accounts that existed in this cycle, by whether their downtime is within their budget (kept, violated, unknown).",
     ("source", "verdict"),
 )
 CYCLE_START = Metric(
@@ -123,7 +126,7 @@ CYCLE_END = Metric("tidewatch_hosting_sla_cycle_end_timestamp_seconds", "gauge",
 WATERMARK = Metric(
     "tidewatch_hosting_watermark_timestamp_seconds",
     "gauge",
-    "Time, by the log's clock, up to which everything is accounted.",
+    "Time, by the log's clock, up to which everything is calculated.",
     ("source",),
 )
 DECISIONS = Metric(
@@ -134,21 +137,21 @@ DECISIONS = Metric(
 )
 EVENTS = Metric("tidewatch_hosting_events_total", "counter", "Events read from the logs.", ("source", "event"))
 LINES_FAILED = Metric(
-    "tidewatch_hosting_lines_failed_total", "counter", "Lines that are no event, by reason.", ("source", "reason")
+    "tidewatch_hosting_lines_failed_total", "counter", "Lines that are not events, by reason.", ("source", "reason")
 )
 RESTATING = Metric(
     "tidewatch_hosting_restating_events_total",
     "counter",
-    "Events older than the watermark when they came; the past was accounted anew.",
+    "Events that arrived after the watermark had passed them; the time before was calculated again.",
     ("source",),
 )
 RECOMPUTE_SECONDS = Metric(
-    "tidewatch_hosting_accounting_duration_seconds", "gauge", "Time that the last accounting took.", ("source",)
+    "tidewatch_hosting_accounting_duration_seconds", "gauge", "Duration of the last calculation.", ("source",)
 )
 ACCOUNTS_HIDDEN = Metric(
     "tidewatch_hosting_accounts_without_series",
     "gauge",
-    "Accounts beyond max_accounts, those with most of their budget left; only the sums count them.",
+    "Accounts beyond max_accounts, those with most of their budget left; only the totals include them.",
     ("source",),
 )
 LOG = log_metrics(

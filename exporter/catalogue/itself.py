@@ -3,7 +3,7 @@
 from exporter.catalogue._model import Metric
 from foundation.web.metrics import REFUSED, RELOAD_SUCCESS, RELOAD_TIME
 
-BUILD_INFO = Metric("tidewatch_build_info", "gauge", "1; the version runs in the label.", ("version", "python"))
+BUILD_INFO = Metric("tidewatch_build_info", "gauge", "Always 1; the version is in the label.", ("version", "python"))
 SYSTEM_UP = Metric(
     "tidewatch_system_up", "gauge", "1 if this system could expose its metrics at this scrape, else 0.", ("system",)
 )
@@ -25,18 +25,18 @@ CONNECTIONS = Metric("tidewatch_connections", "gauge", "Open connections, by the
 CONNECTIONS_LIMIT = Metric(
     "tidewatch_connections_limit",
     "gauge",
-    "Connections that all servers may have together before the oldest silent one goes.",
+    "Maximum number of connections of all servers together; above it, the one silent longest is closed.",
 )
 CONNECTIONS_CUT = Metric(
     "tidewatch_connections_cut_total",
     "counter",
-    "Connections that were closed for what the client did, or to let others in (limit), by reason.",
+    "Connections that were closed because of the client, or to make room for others (limit), by reason.",
     ("server", "reason"),
 )
 SOURCE_FAILURES = Metric(
     "tidewatch_source_failures_total",
     "counter",
-    "Unexpected errors in a source, after each of which it goes on from its last commit.",
+    "Unexpected errors in a source; after each one it continues from its last commit.",
     ("system", "source"),
 )
 CHECKPOINT_PROBLEMS = Metric(
@@ -48,5 +48,5 @@ CHECKPOINT_PROBLEMS = Metric(
 CHECKPOINT_TIME = Metric(
     "tidewatch_checkpoint_last_commit_timestamp_seconds",
     "gauge",
-    "When counters and log positions were last put away; 0 before the first time.",
+    "When counters and log positions were last saved; 0 before the first time.",
 )

@@ -11,11 +11,11 @@ _PAIR = ("source", "candidate", "code")
 ERRORS = Metric(
     "tidewatch_release_errors_total", "counter", "Errors in the stream, by build and code.", ("source", "build", "code")
 )
-RECORDS = Metric("tidewatch_release_records_total", "counter", "Records taken into the counts.", ("source",))
+RECORDS = Metric("tidewatch_release_records_total", "counter", "Records that were counted.", ("source",))
 RECORDS_FAILED = Metric(
     "tidewatch_release_records_failed_total",
     "counter",
-    "Records that were not taken, by reason; late: for a bin that was closed.",
+    "Records that were not counted, by reason; late: their bin was already closed.",
     ("source", "reason"),
 )
 FOLDED = Metric(
@@ -42,7 +42,9 @@ WATERMARK = Metric(
     "Time, by the records' clock, up to which bins are closed.",
     ("source",),
 )
-BASELINE = Metric("tidewatch_release_baseline_info", "gauge", "1; the baseline in the label.", ("source", "build"))
+BASELINE = Metric(
+    "tidewatch_release_baseline_info", "gauge", "Always 1; the baseline is in the label.", ("source", "build")
+)
 RATIO = Metric(
     "tidewatch_release_rate_ratio",
     "gauge",
@@ -90,7 +92,7 @@ MEAN_RATIO = Metric(
     "tidewatch_release_mean_ratio", "gauge", "Value of the mean-threshold rule: noisy, not for paging.", _PAIR
 )
 ALERT_ACTIVE = Metric(
-    "tidewatch_release_alert_active", "gauge", "1 while the detector holds the code to be worse.", (*_PAIR, "detector")
+    "tidewatch_release_alert_active", "gauge", "1 while the detector judges the code to be worse.", (*_PAIR, "detector")
 )
 ALERTS = Metric(
     "tidewatch_release_alerts_total",
@@ -98,22 +100,35 @@ ALERTS = Metric(
     "Alerts that turned active or inactive.",
     (*_PAIR, "detector", "transition"),
 )
+ALERT_EXPLAINED = Metric(
+    "tidewatch_release_alert_explained",
+    "gauge",
+    "1 where an alert of the code does not count: its errors come in bursts, all codes rose alike, or its evidence "
+    "began in the last bins and is undecided; else 0.",
+    (*_PAIR, "reason"),
+)
+COMMON_RISE = Metric(
+    "tidewatch_release_common_rise_ratio",
+    "gauge",
+    "The common factor by which the candidate's codes rose, as with more users; absent where they did not.",
+    ("source", "candidate"),
+)
 BUILD_SILENT = Metric(
     "tidewatch_release_build_silent",
     "gauge",
-    "1 if the build sends nothing, for 5 bins or more, where chance at the rate it had makes that improbable.",
+    "1 if the build has sent nothing for 5 bins or more, which is improbable at its earlier rate; else 0.",
     ("source", "build"),
 )
 USERS = Metric(
     "tidewatch_release_users_ratio",
     "gauge",
-    "Users of the candidate for one of the baseline in the last bin, where they are known over time.",
+    "Ratio of candidate users to baseline users in the last bin, where the users are known over time.",
     ("source", "candidate"),
 )
 USERS_UNKNOWN = Metric(
     "tidewatch_release_users_unknown_bins_total",
     "counter",
-    "Bins of a candidate that were not compared, as its users or the baseline's were unknown or none.",
+    "Bins of a candidate that were not compared, because its users or the baseline's were unknown or 0.",
     ("source", "candidate"),
 )
 CONNECTIONS = Metric("tidewatch_release_connections", "gauge", "Open TCP connections.", ("source",))

@@ -1,4 +1,4 @@
-"""Metrics of stores: uptime within business hours over the fleet; one series a store only where asked for.
+"""Metrics of stores: uptime within business hours over the fleet; one series per store only on request.
 
 `window` is hour, day or week, up to `tidewatch_store_as_of_timestamp_seconds`.
 """
@@ -22,13 +22,13 @@ BY_UPTIME = Metric(
 UPTIME = Metric(
     "tidewatch_store_uptime_ratio",
     "gauge",
-    "Uptime of all stores over their known business time in the window.",
+    "Uptime of all stores as a share of their known business time in the window.",
     ("source", "window"),
 )
 COVERAGE = Metric(
     "tidewatch_store_coverage_ratio",
     "gauge",
-    "Business time within reach of a poll over all business time in the window.",
+    "Share of all business time in the window that is within reach of a poll.",
     ("source", "window"),
 )
 TIME = Metric(
@@ -37,11 +37,11 @@ TIME = Metric(
     "Business time of all stores in the window, by state; assumed is the part of up and down that is out of reach.",
     ("source", "window", "state"),
 )
-OFFLINE = Metric("tidewatch_stores_offline", "gauge", "Open stores that two polls in a row say are down.", _SOURCE)
+OFFLINE = Metric("tidewatch_stores_offline", "gauge", "Open stores that were down in two polls in a row.", _SOURCE)
 OFFLINE_SECONDS = Metric(
     "tidewatch_store_offline_seconds",
     "gauge",
-    "How long such a store is down, for those that are the longest.",
+    "Time since such a store went down, for the stores that are down longest.",
     ("source", "store_id"),
 )
 SILENT = Metric(
@@ -65,32 +65,32 @@ LAST_POLL = Metric(
     "Time of each store's last poll that is evidence; only with per_store.",
     ("source", "store_id"),
 )
-REPORT_ROWS = Metric("tidewatch_store_report_rows", "gauge", "Stores in the report that these metrics are of.", _SOURCE)
+REPORT_ROWS = Metric(
+    "tidewatch_store_report_rows", "gauge", "Stores in the report from which these metrics come.", _SOURCE
+)
 FALLBACK = Metric(
     "tidewatch_store_config_fallback",
     "gauge",
-    "Stores for which a default stands in, or whose hours or zone are not known.",
+    "Stores with default hours or zone, or whose hours or zone are not known.",
     ("source", "reason"),
 )
 POLLS = Metric(
     "tidewatch_store_polls_total",
     "counter",
-    "Rows of polls by what became of them; late ones are among the new.",
+    "Rows of polls, by result; late rows are also counted as new.",
     ("source", "result"),
 )
-INGESTED = Metric(
-    "tidewatch_store_last_ingest_timestamp_seconds", "gauge", "When polls were last taken in that were new.", _SOURCE
-)
+INGESTED = Metric("tidewatch_store_last_ingest_timestamp_seconds", "gauge", "When new polls were last loaded.", _SOURCE)
 NEWEST_POLL = Metric("tidewatch_store_newest_poll_timestamp_seconds", "gauge", "Time of the newest poll.", _SOURCE)
-AS_OF = Metric("tidewatch_store_as_of_timestamp_seconds", "gauge", "The moment that these metrics are of.", _SOURCE)
-REPORTS = Metric("tidewatch_store_reports_total", "counter", "Reports that ended, by how.", ("source", "status"))
-RUNNING = Metric("tidewatch_store_reports_running", "gauge", "Reports asked for and not ended.", _SOURCE)
+AS_OF = Metric(
+    "tidewatch_store_as_of_timestamp_seconds", "gauge", "The time for which these metrics are calculated.", _SOURCE
+)
+REPORTS = Metric("tidewatch_store_reports_total", "counter", "Reports that ended, by status.", ("source", "status"))
+RUNNING = Metric("tidewatch_store_reports_running", "gauge", "Reports that were requested and have not ended.", _SOURCE)
 DURATION = Metric(
-    "tidewatch_store_report_duration_seconds", "histogram", "How long reports took once they were begun.", _SOURCE
+    "tidewatch_store_report_duration_seconds", "histogram", "Duration of reports, from their start.", _SOURCE
 )
-INBOX = Metric(
-    "tidewatch_store_inbox_files_total", "counter", "Files of the inbox by what became of them.", ("source", "result")
-)
+INBOX = Metric("tidewatch_store_inbox_files_total", "counter", "Files of the inbox, by result.", ("source", "result"))
 ERRORS = Metric(
-    "tidewatch_store_errors_total", "counter", "Failures of the database, by what was tried.", ("source", "work")
+    "tidewatch_store_errors_total", "counter", "Failures of the database, by operation.", ("source", "work")
 )
