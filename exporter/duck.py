@@ -1,8 +1,8 @@
 """DuckDB within the memory that this process may have.
 
-Its threads each take 72 MiB of addresses and more, and where one finds no room for its stack, the process ends by a
-segmentation fault. So under a limit of addresses it gets no thread of its own, and where little is left of any limit it
-is not begun, nor asked, at all.
+Its threads each take 72 MiB of addresses and more, and if one has no room for its stack, the process ends with a
+segmentation fault. So under a limit of addresses it gets no additional thread, and if little of any limit is left it is
+not started or queried.
 """
 
 import errno
@@ -44,12 +44,12 @@ def connect(path: str = ":memory:", *, memory_bytes: int, **config: Any) -> duck
 
 
 def check_room() -> None:
-    """Raises StoreError where too little memory is left for a question to an open database."""
+    """Raises StoreError if too little memory is left for a query to an open database."""
     _check(memory.left(), _ASK_SHARE)
 
 
 def _check(left: memory.Left, share: int) -> None:
-    """`share`: which part of what is needed to begin is enough."""
+    """`share`: the sufficient part of what is needed to start."""
     for room, need, what in (
         (left.address_bytes, ADDRESS_BYTES // share, "the address space (ulimit -v)"),
         (left.resident_bytes, RESIDENT_BYTES // share, "the memory of its control group"),

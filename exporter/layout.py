@@ -11,6 +11,7 @@ _MIGRATIONS = (
         "CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value REAL) WITHOUT ROWID",
         "CREATE TABLE set_aside (scope TEXT, key TEXT, value BLOB, time_s REAL, reason TEXT)",
     ),
+    (),  # the positions of followed logs have a value per file; a version with one for all would read them again
 )
 """Statements that lead from one version of the file's layout (`PRAGMA user_version`) to the next; 0: empty, or the
 first layout, which had no number."""
@@ -22,7 +23,7 @@ _LAYOUT = (
 
 
 class DamagedError(sqlite3.DatabaseError):
-    """A file that SQLite opens, and that is not whole, or none of ours."""
+    """A file that SQLite opens, but that is damaged, or not a state file of Tidewatch."""
 
 
 def check_version(path: Path, version: int) -> None:
@@ -35,7 +36,7 @@ def check_version(path: Path, version: int) -> None:
 
 
 def migrate(db: sqlite3.Connection, version: int, now_s: float) -> None:
-    """Bring a file of an older version to this one. Raises DamagedError where it is none of ours, and sqlite3.Error."""
+    """Bring a file of an older version to this one. Raises DamagedError for files of others, and sqlite3.Error."""
     try:
         if version < len(_MIGRATIONS):
             db.execute("BEGIN IMMEDIATE")
@@ -48,8 +49,8 @@ def migrate(db: sqlite3.Connection, version: int, now_s: float) -> None:
         for query in _LAYOUT:
             db.execute(query)
     except sqlite3.OperationalError as exc:
-        if code(exc) == sqlite3.SQLITE_ERROR:  # what is there is none of the layouts that we had
-            raise DamagedError(f"no state file of Tidewatch: {exc}") from exc
+        if code(exc) == sqlite3.SQLITE_ERROR:  # the tables are not those of any layout
+            raise DamagedError(f"not a state file of Tidewatch: {exc}") from exc
         raise
 
 
@@ -66,5 +67,5 @@ def code(exc: sqlite3.Error) -> int:
 
 
 def is_damage(exc: sqlite3.Error) -> bool:
-    """Whether the file itself is broken, and not the disk, the rights or a neighbour in the way."""
+    """Whether the file itself is broken, and not the disk, its permissions or another process the cause."""
     return isinstance(exc, DamagedError) or code(exc) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -1,4 +1,4 @@
-"""Where the state file stands: a private directory, a lock that makes it ours, a file that only its owner can read."""
+"""The state file: a private directory, a lock of one process, a file that only its owner can read."""
 
 import contextlib
 import errno
@@ -21,14 +21,15 @@ FileId = tuple[int, int]
 
 
 def keep_files_private() -> None:
-    """Let nobody else read what this process makes from now on, such as the write-ahead log of a DuckDB database."""
+    """Make new files of this process private, such as the write-ahead log of a DuckDB database."""
     os.umask(0o077)
 
 
 class Unavailable(StoreError):  # noqa: N818, a state of the disk, which may pass
-    """The state cannot be read or written now; trying again makes sense. `reason` is the label of a metric."""
+    """The state cannot be read or written now, which may be temporary. `reason` is the label of a metric."""
 
     def __init__(self, reason: str, text: str) -> None:
+        """`text`: for people."""
         super().__init__(text)
         self.reason = reason
 
@@ -64,7 +65,7 @@ class StateFile:
                 self._made = self._file
 
     def is_ours(self) -> bool:
-        """Whether file and lock that were taken still stand at their paths. Raises Unavailable, StoreError."""
+        """Whether file and lock that were taken are still at their paths. Raises Unavailable, StoreError."""
         if self._lock_fd is None:
             return False
         with _explained(self.path):
@@ -75,7 +76,7 @@ class StateFile:
         return self._file != self._made and not self.path.stat().st_size
 
     def give_up(self) -> None:
-        """Let go of the lock."""
+        """Release the lock."""
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
@@ -111,9 +112,9 @@ class StateFile:
             try:
                 file.chmod(0o600)
             except PermissionError:
-                log.warning("%s: other users may read it (mode %o), and it is not ours to change", file, mode)
+                log.warning("%s: other users may read it (mode %o), and this user cannot change it", file, mode)
             else:
-                log.warning("%s: other users could read it (mode %o); now they cannot (600)", file, mode)
+                log.warning("%s: other users could read it (mode %o); its mode is now 600", file, mode)
 
     def _lock(self) -> None:
         """Claim the file for this process; the kernel lets go of the lock however the process ends.
