@@ -2,16 +2,15 @@
 
 An event for each line would cost more than the reading: at 20,000 lines/s a tenth of a core. So a busy log is looked at
 every `interval_s`, and events are asked for only once it has gone quiet. They are also given up for a while in a
-directory where others write much or under names that are not UTF-8, and where nothing can be watched (a network file
-system, no inotify left) the clock alone does it.
+directory where others write much, and where nothing can be watched (a network file system, no inotify left) the clock
+alone does it.
 """
 
 import asyncio
 import os
 from typing import Protocol
 
-from watchfiles import Change, awatch
-from watchfiles._rust_notify import WatchfilesRustInternalError
+from exporter.sources.tail.inotify import watching
 
 POLL_S = 0.25
 """Time between two looks at a resting log whose directory is too noisy to watch."""
@@ -46,28 +45,28 @@ class EventWaker:
     async def _watch(self, timeout_s: float, prefixes: tuple[str, ...]) -> int:
         """Wait; the number of events that were none of ours."""
         others = 0
-
-        def is_ours(_: Change, path: str) -> bool:
-            nonlocal others
-            ours = path.startswith(prefixes)
-            others += not ours
-            return ours
-
+        woken = asyncio.Event()
         directories = {os.path.dirname(prefix) for prefix in prefixes}
-        there = await asyncio.to_thread(lambda: [path for path in directories if os.path.isdir(path)])
-        if not there:
-            await asyncio.sleep(timeout_s)
-            return others
+
+        def happened(path: str) -> None:
+            """Wake the follower for its own files, and for others once there are many."""
+            nonlocal others
+            if path.startswith(prefixes) or path in directories:
+                woken.set()
+            else:
+                others += 1
+                if others > _NOISE:
+                    woken.set()
+
         try:
-            async with asyncio.timeout(timeout_s):
-                async for _ in awatch(*there, recursive=False, step=10, debounce=50, watch_filter=is_ours):
-                    break
+            async with watching(directories, happened) as there:
+                if there:
+                    async with asyncio.timeout(timeout_s):
+                        await woken.wait()
+                    return others
         except TimeoutError:
+            return others
+        except OSError:  # no more watches to be had, says the kernel
             pass
-        except (OSError, RuntimeError):  # no more watches to be had, says the kernel or the library
-            await asyncio.sleep(timeout_s)
-        except ExceptionGroup as group:  # what the watching thread meets
-            if group.split(WatchfilesRustInternalError)[1] is not None:
-                raise
-            return _NOISE + 1  # somebody made a file whose name is not UTF-8, which the library cannot report
+        await asyncio.sleep(timeout_s)
         return others
