@@ -1,6 +1,6 @@
 """Whole files for the batch tools and for recovery: plain, gzip, bzip2, xz or zstd, from a disk or a pipe.
 
-What a file is, its first bytes say, not its name: `access.log.1.gz` may be plain, and `access.log.3` compressed.
+The first bytes of a file decide its type, not its name: `access.log.1.gz` may be plain, and `access.log.3` compressed.
 """
 
 import bz2
@@ -27,34 +27,34 @@ _FEED_BYTES = 1 << 16
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _MAGIC_BYTES = max(map(len, _MAGIC))
-_USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # the last: no more processes for a zstd
+_USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # the last: no further process for zstd
 BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class NotNowError(SourceError):
-    """Nothing is left to open a file with, or its folder cannot be looked into now. It may be there: try again."""
+    """No descriptor is left to open a file, or its folder cannot be read now. It may exist: try again."""
 
 
 def cannot_open(path: str, exc: OSError) -> SourceError:
-    """What to raise where `path` cannot be opened."""
+    """The error for a `path` that cannot be opened."""
     return (NotNowError if exc.errno in _USED_UP else SourceError)(f"{path}: {exc.strerror}")
 
 
 class Readable(Protocol):
-    """What decompressors have in common."""
+    """The interface of decompressors."""
 
     def read(self, size: int, /) -> bytes:
         """`size` bytes, fewer at the end; none after it."""
 
     def read1(self, size: int, /) -> bytes:
-        """What there is, at most `size` bytes; waits only for the first. None at the end."""
+        """Available data, at most `size` bytes; waits only for the first. None at the end."""
 
 
 @contextmanager
 def open_plain(path: str, opener: Callable[[str, int], int] | None = None) -> Iterator[tuple[Readable, IO[bytes]]]:
     """Open `path` (`-`: standard input) for reading decompressed; beside it the raw file. Raises SourceError.
 
-    `opener`: as for `open`; what it raises is passed on.
+    `opener`: as for `open`; its errors are passed on.
     """
     with ExitStack() as stack:
         try:
@@ -67,22 +67,24 @@ def open_plain(path: str, opener: Callable[[str, int], int] | None = None) -> It
 
 
 class _Begun(io.RawIOBase):
-    """A pipe, with what was read of it put in front again."""
+    """A pipe, with the data already read put back in front."""
 
     def __init__(self, start: bytes, fd: int) -> None:
         self._start, self._fd = start, fd
 
     def readable(self) -> bool:
+        """As in `io.RawIOBase`: always true."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
+        """As in `io.RawIOBase`: first the data already read, then the file."""
         found, self._start = self._start or os.read(self._fd, len(buffer)), b""
         buffer[: len(found)] = found
         return len(found)
 
 
 def _begun(raw: Any) -> tuple[bytes, Any]:
-    """How a stream begins, and the stream with that still to come."""
+    """The beginning of a stream, and the stream with that put back."""
     if raw.seekable():
         position = raw.tell()
         start = raw.read(_MAGIC_BYTES)
@@ -123,7 +125,7 @@ def _decompressor(kind: str, path: str, raw: IO[bytes], stack: ExitStack) -> Rea
 
 
 class _Xz:
-    """What `lzma.LZMAFile` reads, within a limit on memory, which that does not have."""
+    """Like `lzma.LZMAFile`, with a limit on memory."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw
@@ -142,7 +144,7 @@ class _Xz:
                     return b""
                 self._unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)
             if self._unpacker.needs_input and not (self._packed or self._fill()):
-                raise EOFError("the file ends before the end of its content")
+                raise EOFError("the file is truncated")
             found = self._unpacker.decompress(self._packed, size)
             self._packed = b""
             if self._unpacker.eof:
@@ -151,7 +153,7 @@ class _Xz:
                 return found
 
     def _next_stream(self) -> bool:
-        """Go over the padding between streams; whether another one follows."""
+        """Skip the padding between streams. Returns whether another one follows."""
         while not self._packed.lstrip(b"\0") and self._fill():
             continue
         self._packed = self._packed.lstrip(b"\0")
@@ -163,7 +165,7 @@ class _Xz:
 
 
 def _zstd_program(path: str, raw: IO[bytes], stack: ExitStack) -> Readable:
-    """Before Python 3.14 the standard library knows no zstd; the program of that name does."""
+    """Before Python 3.14 the standard library has no zstd; the program of that name is used."""
     program = shutil.which("zstd")
     if program is None:
         raise SourceError(f"{path}: zstd needs Python 3.14, or the program zstd on PATH (Debian: apt-get install zstd)")
@@ -200,12 +202,12 @@ class _Output:
         self._process = process
 
     def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes; b'' at the end. Raises OSError with the program's own words when it failed."""
+        """Up to `size` bytes; b'' at the end. Raises OSError with the program's message if it failed."""
         assert self._process.stdout is not None
         return self._checked(self._process.stdout.read(size))
 
     def read1(self, size: int, /) -> bytes:
-        """What there is, up to `size` bytes; as `read` otherwise."""
+        """Available data, up to `size` bytes; otherwise like `read`."""
         return self._checked(self._process.stdout.read1(size))  # type: ignore[union-attr]
 
     def _checked(self, found: bytes) -> bytes:

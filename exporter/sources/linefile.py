@@ -1,4 +1,4 @@
-"""A log file in bounded chunks of whole lines, which are numbered; also what can be read only once."""
+"""A log file in bounded chunks of numbered whole lines; also pipes, which can be read only once."""
 
 import os
 from collections import deque
@@ -28,12 +28,12 @@ class TooLong(NamedTuple):
 class LineFile:
     """One file as chunks of whole lines. Iterate it once; it opens at the first chunk and closes at the end.
 
-    What can be read only once (a pipe) can be looked into before it is read: see `peek`. A last line without newline
+    `peek` shows the first lines before reading, also of a pipe. A last line without newline
     gets one. Lines over `line_bytes` are dropped and counted.
 
     Attributes:
         raw_bytes: bytes taken from the disk so far, and raw_total: the file's size (0 for a pipe), for progress.
-        lines: read so far, the dropped ones included; lines_before: those in front of the last chunk.
+        lines_before: those in front of the last chunk, the dropped ones included.
         too_long_lines: lines dropped for their length; too_long_bytes: their bytes; first_too_long: the first one.
     """
 
@@ -47,7 +47,8 @@ class LineFile:
     ) -> None:
         """`path` may be `-` for standard input. `on_too_long` takes the dropped lines, in pieces."""
         self.path = path
-        self.raw_bytes = self.raw_total = self.lines = self.lines_before = 0
+        self.raw_bytes = self.raw_total = self.lines_before = 0
+        self._lines, self._uncounted = 0, b""
         self.too_long_lines = self.too_long_bytes = 0
         self.first_too_long: TooLong | None = None
         self._chunk_bytes, self._line_bytes = chunk_bytes, line_bytes
@@ -66,7 +67,7 @@ class LineFile:
             most_bytes: no more is read ahead once there are so many.
 
         Raises:
-            SourceError: not where the fault comes after some lines; then the iteration raises it.
+            SourceError: not if the fault comes after some lines; then the iteration raises it.
         """
         self._as_it_comes = True
         try:
@@ -85,7 +86,7 @@ class LineFile:
         return b"".join(each_line(b"".join(chunk for _, chunk in self._ahead))[:lines])
 
     def __iter__(self) -> Iterator[bytes]:
-        """The chunks. Raises SourceError, after the lines before the fault have been given out."""
+        """The chunks. Raises SourceError, after the lines before the fault have been returned."""
         while self._ahead:
             self.lines_before, chunk = self._ahead.popleft()
             yield chunk
@@ -94,6 +95,19 @@ class LineFile:
         for before, chunk in self._chunks:
             self.lines_before = before
             yield chunk
+
+    @property
+    def lines(self) -> int:
+        """Read so far, the dropped ones included."""
+        self._lines += self._uncounted.count(b"\n")
+        self._uncounted = b""
+        return self._lines
+
+    def has_lines(self, chunk: bytes, lines: int) -> None:
+        """Set how many lines a chunk has, if known; counting takes a tenth as long as reading in bulk."""
+        if chunk is self._uncounted:
+            self._lines += lines
+            self._uncounted = b""
 
     def close(self) -> None:
         """Close the file before its end."""
@@ -105,6 +119,11 @@ class LineFile:
             pending, skipping = b"", False
             for found in self._pieces(plain):
                 self.raw_bytes = _position(raw, self.raw_bytes)
+                whole = b"" if skipping else _whole(pending, found, self._line_bytes)
+                if whole:
+                    pending = found[found.rfind(b"\n") + 1 :]
+                    yield from self._given(whole)
+                    continue
                 pending += found
                 cut = cut_lines(pending, self._line_bytes, skipping=skipping)
                 kept = self._without_long(pending[: cut.consumed], skipping=skipping) if cut.dropped else [cut.data]
@@ -125,12 +144,11 @@ class LineFile:
 
     def _given(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         if data:
-            before = self.lines
-            self.lines += data.count(b"\n")
+            before, self._uncounted = self.lines, data
             yield before, data
 
     def _without_long(self, taken: bytes, *, skipping: bool) -> Iterator[bytes]:
-        """What lies between the lines that are dropped, each of which is counted in its place."""
+        """The data between dropped lines, each of which is counted in its place."""
         start = keep_from = 0
         while start < len(taken):
             end = taken.find(b"\n", start) + 1 or len(taken)
@@ -145,10 +163,19 @@ class LineFile:
         """Count a line over the limit, or the rest of one that began earlier."""
         if begins:
             self.too_long_lines += 1
-            self.lines += 1
-            self.first_too_long = self.first_too_long or TooLong(self.lines, piece[:SHOWN_BYTES])
+            self._lines = self.lines + 1
+            self.first_too_long = self.first_too_long or TooLong(self._lines, piece[:SHOWN_BYTES])
         self.too_long_bytes += len(piece)
         self._on_too_long(piece)
+
+
+def _whole(pending: bytes, found: bytes, limit: int) -> bytes:
+    """All lines that end in `found`, with at most one copy; empty if there is none, or one may exceed the limit."""
+    end = found.rfind(b"\n") + 1
+    if not end or len(found) - end > limit:
+        return b""
+    whole = b"".join((pending, memoryview(found)[:end])) if pending or end < len(found) else found
+    return b"" if cut_lines(whole, limit).dropped else whole
 
 
 def _size(raw: IO[bytes]) -> int:
@@ -156,7 +183,7 @@ def _size(raw: IO[bytes]) -> int:
 
 
 def _position(raw: IO[bytes], before: int) -> int:
-    """Where the disk is read to, by whoever reads it; `before` for a pipe."""
+    """The position on the disk; `before` for a pipe."""
     try:
         return os.lseek(raw.fileno(), 0, os.SEEK_CUR)
     except OSError:

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 
 class Cut(NamedTuple):
-    """What can be taken from the front of a buffer.
+    """The result of cutting a buffer.
 
-    data: whole lines, each with its newline; lines over the limit are left out.
-    consumed: bytes of the buffer that are dealt with, given out or dropped.
+    data: whole lines, each with its newline; without lines over the limit.
+    consumed: processed bytes of the buffer,
+    returned or dropped.
     dropped: those of them that belong to lines over the limit.
     too_long: lines found to be over the limit (told when the limit is passed, once for each).
     skipping: the buffer ended inside a line that is already over the limit.
@@ -21,7 +22,7 @@ class Cut(NamedTuple):
 
 
 def cut_lines(buffer: bytes, limit: int, *, skipping: bool = False) -> Cut:
-    """The whole lines at the front of `buffer`; what follows the last newline is left for next time.
+    """The whole lines at the front of `buffer`; data after the last newline is left for the next call.
 
     Args:
         buffer: bytes from a line's start, or from inside a line that is being skipped.

@@ -1,4 +1,4 @@
-"""What is kept of files, as MessagePack: a name is any bytes, which text of Python can hold and UTF-8 cannot."""
+"""State of files as MessagePack: names are arbitrary bytes, which Python's text can hold, but UTF-8 cannot."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ def pack(value: object) -> bytes:
 
 
 def unpack(data: bytes, kind: type[T]) -> T:
-    """What `pack` was given. Raises msgspec.DecodeError and UnicodeError."""
+    """The argument of `pack`. Raises msgspec.DecodeError and UnicodeError."""
     if not data.startswith(_ESCAPED):
         return msgspec.msgpack.decode(data, type=kind)
     plain = _every_text(msgspec.msgpack.decode(data[1:]), _unescaped)

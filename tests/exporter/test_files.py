@@ -186,6 +186,22 @@ def test_a_look_at_a_file_that_is_cut_off_gives_its_lines_and_the_reading_says_s
         list(file)
 
 
+@pytest.mark.parametrize("peeked", [0, 3])
+def test_who_has_read_a_chunk_may_tell_its_lines(tmp_path, peeked):
+    path = tmp_path / "access.log"
+    path.write_bytes(b"a\nbc\n" * 4)
+    file = LineFile(str(path), chunk_bytes=5)
+    if peeked:
+        file.peek(peeked)
+    lines = 0
+    for chunk in file:
+        assert file.lines_before == lines
+        file.has_lines(chunk, chunk.count(b"\n"))
+        file.has_lines(b"none of its chunks\n", 1)
+        lines += chunk.count(b"\n")
+    assert lines == file.lines == 8
+
+
 def test_dropped_lines_are_handed_over_whole(tmp_path):
     path = tmp_path / "access.log"
     path.write_bytes(b"a\n" + b"x" * 50 + b"\nb\n" + b"y" * 50)
