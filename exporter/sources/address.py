@@ -1,16 +1,20 @@
-"""Addresses of pages, and how Tidewatch calls itself to them. Light to import: `collector` runs without aiohttp."""
+"""Addresses of pages, and Tidewatch's User-Agent. Light to import: `collector` runs without aiohttp."""
 
-from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from foundation.secret import shown_url
+from foundation.version import VERSION
 
 MAX_PAGE_BYTES = 1 << 20  # a stats page has a few hundred bytes; a megabyte is something else
-USER_AGENT = f"tidewatch/{version('tidewatch')}"
+
+
+def user_agent() -> str:
+    """The User-Agent of Tidewatch's requests."""
+    return f"tidewatch/{VERSION}"
 
 
 def check_url(url: str) -> None:
-    """Refuse what cannot be fetched. Raises ValueError with a text for the user."""
+    """Refuse URLs that cannot be fetched. Raises ValueError with a text for the user."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import requests
 from urllib3.exceptions import HTTPError
 
-from exporter.sources.address import MAX_PAGE_BYTES, USER_AGENT
+from exporter.sources.address import MAX_PAGE_BYTES, user_agent
 from exporter.stats.collector.access import Access
 from exporter.stats.parse import Stats, parse_stats
 from foundation.errors import BadRecord, ConfigError, SourceError
@@ -36,7 +36,7 @@ class StatsPage:
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy or a .netrc of the environment would change what is measured
         access.apply(self._session)
-        self._session.headers.update({"User-Agent": USER_AGENT, "Accept": "text/plain, application/json;q=0.9"})
+        self._session.headers.update({"User-Agent": user_agent(), "Accept": "text/plain, application/json;q=0.9"})
 
     def read(self) -> Stats:
         """The page's numbers by name. Raises SourceError when it can't be had in time, BadRecord when it says none."""
@@ -94,4 +94,4 @@ def _in_words(exc: BaseException) -> str:
             return cause.strerror
         inner = cause.args[0] if cause.args and isinstance(cause.args[0], BaseException) else None
         cause = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__ or inner
-    return "the connection broke off"
+    return "the connection was closed"
