@@ -1,4 +1,4 @@
-"""Counts of errors, and shares of users, that are asked of a Prometheus for a whole input."""
+"""Counts of errors, and shares of users, from queries to a Prometheus for a whole input."""
 
 import asyncio
 from typing import NamedTuple
@@ -9,8 +9,9 @@ from exporter.releases.compare.exposure import Shares
 from exporter.releases.counters import Counting, Labels, Query
 from exporter.sources import prometheus
 from exporter.sources.http import new_session
-from exporter.sources.prometheus import Asked, Series
+from exporter.sources.prometheus import Asked
 from foundation.errors import NothingJudgedError, SourceError
+from foundation.promanswer import Series
 from foundation.secret import shown_url
 
 
@@ -25,6 +26,7 @@ class Server(NamedTuple):
         """Series over a range. Raises SourceError."""
 
         async def run() -> list[Series]:
+            """Ask in a session that lasts for this range."""
             async with new_session() as session:
                 return await prometheus.ask_range(session, prometheus.Server(self.url, self.token), asked)
 

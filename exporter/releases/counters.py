@@ -1,8 +1,8 @@
 """Series of a Prometheus to counts of errors, one for each step, build and code. Pure.
 
-The query decides what a value is: `increase(...)` the errors of the range in brackets, `rate(...)` those of a second,
-and a counter without a range all errors so far. Increases are extrapolated, so they are not whole: their running sum is
-rounded, which loses none. What a value at t counts came in the step before t.
+The query decides the meaning of a value: `increase(...)` the errors of the range in brackets, `rate(...)` those of a
+second, and a counter without a range all errors so far. Increases are extrapolated, so they are not whole: their
+running sum is rounded, which loses none. A value at t counts the step before t.
 """
 
 import math
@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from exporter.releases.compare.exposure import Share, Shares
 from exporter.releases.parse import parse_build, parse_code
-from exporter.sources.prometheus import Asked, Series
+from exporter.sources.prometheus import Asked
 from foundation.errors import BadRecord, ConfigError, SourceError
+from foundation.promanswer import Series
 
 _RANGE = re.compile(r"\[\s*((?:\d+(?:ms|[smhdwy]))+)\s*(?::[^\]]*)?\]")
 _PART = re.compile(r"(\d+)(ms|[smhdwy])")
@@ -26,14 +27,14 @@ MOST_ERRORS = 1e15
 
 
 class Labels(NamedTuple):
-    """The labels that hold the build's version and the error code."""
+    """The labels with the build's version and the error code."""
 
     version: str = "version"
     code: str = "code"
 
 
 class Query(NamedTuple):
-    """A query and what its values are. kind: increase, rate, counter or users."""
+    """A query and the meaning of its values. kind: increase, rate, counter or users."""
 
     text: str
     kind: str
@@ -41,7 +42,7 @@ class Query(NamedTuple):
 
 
 def parse_query(text: str, step_s: int | None = None) -> Query:
-    """What a query's values are, by its functions and the ranges in it. Raises ConfigError.
+    """The meaning of a query's values, by its functions and ranges. Raises ConfigError.
 
     A step other than the range would count errors several times, or not at all; it is the range unless named.
     """
@@ -81,7 +82,7 @@ def _range_s(bare: str) -> int | None:
 
 
 def to_ask(query: Query, start_s: float, end_s: float) -> Asked:
-    """The times to ask for: the ends of the whole steps in `[start, end)`, and a counter's value before them."""
+    """The times to query: the ends of the whole steps in `[start, end)`, and a counter's value before them."""
     step = query.step_s
     first, last = math.ceil(start_s / step) * step, math.floor(end_s / step) * step
     if last <= first:
@@ -90,16 +91,16 @@ def to_ask(query: Query, start_s: float, end_s: float) -> Asked:
 
 
 class Counting:
-    """Values as they come to whole counts; kept from one answer to the next."""
+    """Values to whole counts; with state between answers."""
 
     def __init__(self, query: Query, labels: Labels, *, begun: bool = False) -> None:
-        """`begun`: there was an answer up to where the first one here begins."""
+        """`begun`: an earlier answer ends where the first one here begins."""
         self._query, self._labels = query, labels
         self._sums: dict[frozenset[tuple[str, str]], tuple[float, int]] = {}
         self._last: dict[frozenset[tuple[str, str]], float] = {}
         self._begun = begun
         self.resets = 0
-        """Counters that fell: of one that begins anew, what it has is counted."""
+        """Counters that fell: after a reset, the new value is counted."""
 
     def add(self, found: Iterable[Series], since_s: float = -math.inf) -> Mapping[tuple[int, str, Any], int]:
         """Errors by (start of the step, build, code) after `since_s`. Raises SourceError where a label is missing."""
@@ -120,7 +121,7 @@ class Counting:
         return counts
 
     def _errors(self, key: frozenset[tuple[str, str]], value: float, *, new: bool) -> float:
-        """What a value adds. new: a counter that is seen first now was not there before, so all of it came."""
+        """The increase by a value. new: a counter that is new in this step, so all of it counts."""
         if not math.isfinite(value) or abs(value) > MOST_ERRORS:
             return 0.0
         if self._query.kind != "counter":

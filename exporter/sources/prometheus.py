@@ -1,19 +1,20 @@
-"""A query's series over a range, from Prometheus' HTTP API: bounded in time and size, every trouble a SourceError.
+"""A query's series over a range, from Prometheus' HTTP API: bounded in time and size; every fault is a SourceError.
 
-The range goes over in pieces of as many steps as Prometheus gives, and in halves of these where an answer is too large.
+The range is queried in pieces of the maximum number of steps, and in halves of these if an answer is too large.
 """
 
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from functools import partial
 from typing import NamedTuple
 
 import aiohttp
-import msgspec
 
-from exporter.sources.http import new_session, read_bounded, trouble
+from exporter.sources.http import made_of, new_session, read_bounded, trouble
 from foundation.errors import SourceError
+from foundation.promanswer import Series, read_matrix
 from foundation.secret import shown_url
 
 MAX_STEPS = 10_000  # in one request; Prometheus gives 11,000 for each series
@@ -21,25 +22,6 @@ MAX_PIECES = 2000
 MAX_ANSWER_BYTES = 64 << 20
 MAX_VALUES = 20_000_000  # that are held at a time
 TIMEOUT_S = 60.0
-
-
-class Series(msgspec.Struct, frozen=True):
-    """Labels, and values by Unix time as text."""
-
-    metric: dict[str, str] = {}
-    values: list[tuple[float, str]] = []
-
-
-class _Data(msgspec.Struct):
-    kind: str = msgspec.field(name="resultType", default="")
-    result: list[Series] = []
-
-
-class _Answer(msgspec.Struct):
-    status: str
-    data: _Data | None = None
-    error: str = ""
-    warnings: list[str] = []
 
 
 class Asked(NamedTuple):
@@ -67,14 +49,16 @@ class Server(NamedTuple):
     token: str | None = None
 
     def read(self, asked: Asked) -> Iterator[list[Series]]:
-        """As `ask_pieces`, for those who wait. Raises SourceError."""
+        """Like `ask_pieces`, blocking. Raises SourceError."""
 
         async def pieces() -> AsyncGenerator[list[Series], None]:
+            """Series of the answer, a piece at a time, in a separate session."""
             async with new_session() as session, aclosing(ask_pieces(session, self, asked)) as found:
                 async for piece in found:
                     yield piece
 
         async def following(found: AsyncGenerator[list[Series], None]) -> list[Series] | None:
+            """The next piece; None at the end."""
             return await anext(found, None)
 
         with asyncio.Runner() as runner:
@@ -99,8 +83,7 @@ async def ask_pieces(
 ) -> AsyncGenerator[list[Series], None]:
     """The series of one piece of the range after the other; a series may come once for each piece.
 
-    Raises SourceError, which begins with the address. An answer with a warning is refused: a part of the series may be
-    absent, and would look as if nothing had been measured.
+    Raises SourceError, which begins with the address.
     """
     steps = asked.steps()
     if steps > MAX_STEPS * MAX_PIECES:
@@ -110,7 +93,8 @@ async def ask_pieces(
         first, end = waiting.pop()
         answered = await _ask(session, server, asked.cut(first, end))
         if answered is not None:
-            yield _series(server, *answered)
+            status, body = answered
+            yield await made_of(body, partial(_series, server, status))
         elif end - first == 1:
             limit = f"{MAX_ANSWER_BYTES >> 20} MiB"
             raise _refusal(server, f"the answer for one step is larger than {limit}: sum more labels up")
@@ -140,17 +124,9 @@ async def _ask(session: aiohttp.ClientSession, server: Server, asked: Asked) -> 
 
 def _series(server: Server, status: int, body: bytes) -> list[Series]:
     try:
-        answer = msgspec.json.decode(body, type=_Answer)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        start = " ".join(body[:100].decode("utf-8", "replace").split())
-        raise _refusal(server, f"answered {status}, and not as Prometheus does: {start!r}") from exc
-    if answer.status != "success" or answer.data is None:
-        raise _refusal(server, f"refuses the query: {answer.error or f'status {answer.status!r}'}")
-    if answer.warnings:
-        raise _refusal(server, f"only a part of an answer: {answer.warnings[0]}")
-    if answer.data.kind != "matrix":
-        raise _refusal(server, f"expected series over time, got {answer.data.kind or 'nothing'}")
-    return answer.data.result
+        return read_matrix(status, body)
+    except ValueError as exc:
+        raise _refusal(server, str(exc)) from exc
 
 
 def _refusal(server: Server, why: str) -> SourceError:

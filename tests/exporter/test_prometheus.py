@@ -67,7 +67,7 @@ def test_a_user_in_the_address_is_sent_and_not_shown(prometheus_api):
     assert asked[0][2] == "Basic dXNlcjpwdw=="
     with pytest.raises(SourceError) as caught:
         list(server.read(SIX))
-    assert str(caught.value) == f"{url}: answered 401, and not as Prometheus does: '<h1>who are you?</h1>'"
+    assert str(caught.value) == f"{url}: answered 401, but not as Prometheus does: '<h1>who are you?</h1>'"
 
 
 SUCCESS = {"status": "success", "data": {"resultType": "matrix", "result": []}}
@@ -77,8 +77,8 @@ SUCCESS = {"status": "success", "data": {"resultType": "matrix", "result": []}}
     ("answer", "words"),
     [
         ((400, {"status": "error", "error": "1:5: parse error"}), "refuses the query: 1:5: parse error"),
-        ((302, b""), "answered 302, and not as Prometheus does"),
-        ((502, b"<html>"), "answered 502, and not as Prometheus does: '<html>'"),
+        ((302, b""), "answered 302, but not as Prometheus does"),
+        ((502, b"<html>"), "answered 502, but not as Prometheus does: '<html>'"),
         ((200, b"[" * 100_000), "not as Prometheus does"),
         ((200, b'{"status": "\xff"}'), "not as Prometheus does"),
         ((200, {"status": "success"}), "refuses the query: status 'success'"),

@@ -1,6 +1,6 @@
 """A series of Prometheus as polls: 1 is active, 0 inactive, at every step; another value is a row that load sets aside.
 
-Where a series has no value there is no poll, so what nobody measured stays unknown.
+Where a series has no value there is no poll, so unmeasured time stays unknown.
 """
 
 import math
@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from exporter.sources.prometheus import Asked, Series, Server
+from exporter.sources.prometheus import Asked, Server
 from exporter.stores.imports import Poll
 from foundation.errors import ConfigError, SourceError
+from foundation.promanswer import Series
 from foundation.secret import shown_url
 
 STATUS = {"1": "active", "0": "inactive", "NaN": "unknown"}
