@@ -1,9 +1,9 @@
-"""Which file is this? Device and inode say it while the file exists; its content says it afterwards.
+"""The identity of files: device and inode while the file exists; its content afterwards.
 
 Inodes are used again: on ext4 a deleted log's number goes to the very next file. So an inode counts only together
-with its generation number (or its time of birth, where the file system tells no number) and with content: a hash of
+with its generation number (or its birth time, if the file system has no number) and with content: a hash of
 the file's head, which grows with the file up to `HEAD_BYTES`, and of the last bytes before our position. The same two
-hashes find a file again that was copied or compressed, where no inode can help.
+hashes find copied or compressed files, which have other inodes.
 """
 
 import ctypes
@@ -62,5 +62,5 @@ def _born_ns(fd: int) -> int:
 
 
 def digest(data: bytes) -> bytes:
-    """16 bytes that stand for `data` in the state file, which thereby holds nothing of the log itself."""
+    """A hash of 16 bytes for the state file, which therefore has no content of the log."""
     return hashlib.blake2b(data, digest_size=16).digest()

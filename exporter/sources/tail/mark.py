@@ -1,46 +1,51 @@
-"""A file and how far it is read, as the state keeps it; and the bounds that everything here works in."""
+"""A file and its position, as in the state; and the limits of a Tail."""
 
 from typing import Literal
 
 import msgspec
 
+from exporter.sources.limits import MAX_FILES
 from exporter.sources.tail.identity import FileId, digest
 
 Role = Literal["live", "old", "cut", "done", "copy"]
 """What a known file is to us.
 
 live: stands at its home. old: has left it, and may still grow. cut: its content is no longer in its file and must be
-sought in copies. done: old, read to its end, and quiet. copy: holds nothing but what is read elsewhere.
+found in copies. done: old, read to its end, and quiet. copy: has only content that is read elsewhere.
 """
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of one Tail. Sizes in bytes, times in seconds."""
+    """Limits of one Tail. Sizes in bytes, times in seconds."""
 
     line_bytes: int = 1 << 20
     """Longer lines are dropped and counted."""
     batch_bytes: int = 4 << 20
     """The most that one batch holds; what a Tail keeps in memory is a small multiple of it."""
-    open_files: int = 512
-    """Descriptors held at a time; the quietest files are closed first, and opened again when they grow."""
-    files: int = 1024
-    """Files that the patterns may match; more are left out, so that a careless pattern cannot eat the machine."""
+    open_files: int = 1 << 20
+    """Descriptors held, and no more than all Tails of the process may together; the quietest files are closed first."""
+    open_copies: int = 8
+    """Descriptors more for rotated files, which are read once."""
+    files: int = MAX_FILES
+    """Files that the patterns may match; more are not followed, so that no pattern can exhaust the machine."""
+    required: bool = True
+    """Whether a pattern that matches nothing is a fault."""
     marks: int = 256
-    """Rotated files remembered, so that their compressed copies are not read again."""
+    """Maximum of kept marks of rotated files, so that their compressed copies are not read again."""
     grace_s: float = 60.0
-    """How long a rotated or deleted file must be quiet before its descriptor is given back."""
+    """How long a rotated or deleted file must be quiet before its descriptor is released."""
     interval_s: float = 0.1
     """Time between two looks at files that grow: at most ten reads a second, and lag far under one."""
     scan_s: float = 1.0
-    """Time between two looks at the directories, where nothing else tells of a change."""
+    """Time between two checks of the directories, without other signs of a change."""
     hold_up_s: float = 0.5
     """How long at a time copies of older lines, and looking into compressed files, may hold up files that grow."""
     unended_bytes: int = 64 << 20
-    """A compressed file with so much of one line is not a log, and is not read on: its end may be terabytes away."""
+    """A compressed file with a line of this size is not a log, and is not read on: its end may be terabytes away."""
 
     @property
     def read_bytes(self) -> int:
-        """What one read asks for: enough to see that a line is too long."""
+        """Size of one read: enough to see that a line is too long."""
         return max(self.batch_bytes, self.line_bytes + 2)
 
 
@@ -81,6 +86,10 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         Of a compressed one, `self.size` is that of its content.
         """
         return mtime_ns == self.mtime_ns and (self.packed or size == self.size)
+
+    def rests(self, size: int, mtime_ns: int) -> bool:
+        """Whether a plain file that is not open was read to this end, and not written to since."""
+        return (size, mtime_ns) == (self.offset, self.mtime_ns)
 
     def may_begin(self, head: bytes, size: int) -> bool:
         """Whether content that begins with `head`, and is at least so long, may be just what was read."""
