@@ -12,8 +12,8 @@ What a file is, its first bytes say, never its name:
 
 - text with a separator (comma, semicolon, TAB or `|`), RFC 4180 quotes, any line end, UTF-8 or UTF-16 with a BOM. The
   header names the columns in any order and case; blanks, hyphens and dots in a name count as `_`; other columns are
-  ignored. The separator is the one by which the header has the names; Excel's line `sep=;` is understood. A layout
-  with `order` also reads files without a header.
+  ignored, and one column by two names, neither of them its own, is refused. The separator is the one by which the
+  header has the names; Excel's line `sep=;` is understood. A layout with `order` also reads files without a header.
 - NDJSON, or a JSON array of objects with the same names: the bodies that the APIs take.
 - Parquet.
 

@@ -29,6 +29,7 @@ class Lines:
     """Lines as text, for `csv.reader`: those of one row can be taken back."""
 
     def __init__(self, lines: Iterator[bytes], limit_bytes: int) -> None:
+        """`lines`: with their ends. `limit_bytes`: of a row, whatever the number of its lines."""
         self._lines = lines
         self._limit = limit_bytes
         self._ahead: deque[bytes] = deque()

@@ -96,7 +96,7 @@ def _instant(match: re.Match[str], zone: tzinfo | None) -> Instant:
     if match["zone"]:
         return _in_zone(local, _zone(match["zone"]))
     if zone is None:
-        raise ValueError("it names no zone")
+        raise ValueError("it has no zone")
     return _in_zone(local, zone)._replace(assumed=True)
 
 

@@ -12,6 +12,7 @@ from exporter.tables.rows import AnyRow, Bad, Layout, Limits, Places, Row, bad, 
 from foundation.errors import BadRecord, SourceError
 from foundation.jsonread import JSON_ERRORS, why_not_json
 from foundation.jsonslices import ArraySlices
+from foundation.recent import Recent
 
 PEEKED_ROWS = 100
 """Looked at for one that has the wanted names."""
@@ -70,7 +71,7 @@ class JsonRows:
         """`values`: numbers with objects, or what else came, or `Bad`. Raises SourceError where no object fits."""
         self.form = form
         self._limits = limits
-        self._names: dict[str, str] = {}
+        self._names = Recent[str, str](limits.columns)
         peeked: list[tuple[int, Any]] = []
         found: Places | None = None
         while len(peeked) < PEEKED_ROWS and (item := next(values, None)) is not None:
@@ -109,14 +110,15 @@ class JsonRows:
             key = next((name for name in names if name in named), None)
             if key is None and column.required:
                 return bad(number, "fields", f"{column.name} is missing", msgspec.json.encode(value, enc_hook=str))
+            if key not in {None, names[0]} and sum(name in named for name in names) > 1:
+                refusal = self.places.layout.refusal(value) or ""
+                return bad(number, "fields", refusal, msgspec.json.encode(value, enc_hook=str))
             cells.append("" if key is None else cell(named[key]))
         return Row(number, tuple(cells))
 
     def _normal(self, name: str) -> str:
         known = self._names.get(name)
         if known is None:
-            if len(self._names) > self._limits.columns:
-                self._names.clear()
             known = self._names[name] = normal(name)
         return known
 

@@ -13,7 +13,7 @@ codecs.register_error("tidewatch-mark", lambda exc: (_MARK, exc.end))  # type: i
 
 
 def as_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same text without its BOM, as UTF-8. What cannot be decoded is no UTF-8 afterwards either."""
+    """The same text without its BOM, as UTF-8. What cannot be decoded is not UTF-8 afterwards either."""
     start = b""
     while len(start) < 3 and (piece := next(pieces, b"")):
         start += piece

@@ -13,7 +13,7 @@ from exporter import duck
 from exporter.tables.jsonrows import number_text
 from exporter.tables.rows import AnyRow, Layout, Limits, Places, Row, best, expected
 from foundation.errors import SourceError, StoreError, may_pass
-from foundation.output import replacing
+from foundation.output import replacing, writing_temporary
 
 MEMORY_BYTES = 256 << 20
 FETCHED_ROWS = 2000
@@ -107,9 +107,9 @@ def _is_number(kind: str) -> bool:
 
 
 def spooled(plain: Iterable[bytes], folder: Path) -> Path:
-    """A stream as a file: Parquet begins at its end."""
+    """A stream as a file in a temporary folder: Parquet begins at its end. Raises StoreError where that is full."""
     path = folder / "rows.parquet"
-    with path.open("wb") as stream:
+    with writing_temporary(folder.parent), path.open("wb") as stream:
         stream.writelines(plain)
     return path
 

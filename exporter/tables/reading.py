@@ -24,9 +24,13 @@ class _Rows(Protocol):
     """What the readers of all forms have in common."""
 
     @property
-    def form(self) -> str: ...
+    def form(self) -> str:
+        """text, ndjson, json or parquet."""
+
     @property
-    def places(self) -> Places: ...
+    def places(self) -> Places:
+        """Where a row has the columns of the layout."""
+
     def __iter__(self) -> Iterator[AnyRow]: ...
 
 
@@ -34,6 +38,7 @@ class Table:
     """An open file: once, its rows in order."""
 
     def __init__(self, name: str, rows: _Rows) -> None:
+        """`name`: of the file, as messages have it. `rows`: the reader of its form."""
         self._name = name
         self._rows = rows
 
@@ -74,19 +79,29 @@ def open_table(path: str, layouts: Sequence[Layout], limits: Limits = Limits()) 
         name = "standard input" if path == "-" else path
         with _named(name):
             rows = _opened(_read(plain), path, layouts, limits, stack)
-            one_header = rows.form in {"text", "parquet"}  # each object of JSON has names of its own
-            if one_header and rows.places.found and rows.places.refusal:
-                raise SourceError(rows.places.refusal)
+            _check_names(rows)
         yield Table(name, rows)
 
 
 @contextmanager
-def table_of(found: Iterator[bytes], name: str, layouts: Sequence[Layout]) -> Iterator[Table]:
+def table_of(
+    found: Iterator[bytes],
+    name: str,
+    layouts: Sequence[Layout],
+    limits: Limits = Limits(),  # noqa: B008, frozen
+) -> Iterator[Table]:
     """As `open_table`, of what is read already, in pieces and unpacked; `name` begins the texts of errors."""
     with ExitStack() as stack:
         with _named(name):
-            rows = _opened(found, "-", layouts, Limits(), stack)
+            rows = _opened(found, "-", layouts, limits, stack)
+            _check_names(rows)
         yield Table(name, rows)
+
+
+def _check_names(rows: _Rows) -> None:
+    one_header = rows.form in {"text", "parquet"}  # each object of JSON has names of its own
+    if one_header and rows.places.found and rows.places.refusal:
+        raise SourceError(rows.places.refusal)
 
 
 def _opened(found: Iterator[bytes], path: str, layouts: Sequence[Layout], limits: Limits, stack: ExitStack) -> _Rows:

@@ -1,12 +1,12 @@
 """What a table's rows are, and how the names in a file find the columns that were asked for. Pure."""
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from foundation.errors import SourceError
+from foundation.nearest import nearest
 
 SHOWN_CHARS = 200
 _JOINTS = re.compile(r"[\s.\-]+")
@@ -24,7 +24,8 @@ class Layout(NamedTuple):
     """The columns of one kind of file.
 
     order: the names of the columns of a file without a header; None: a header is required.
-    closed: other columns are refused, not ignored.
+    closed: other columns are refused, not ignored; else a file that has a column by its own name may use its aliases
+        for something else.
     """
 
     name: str
@@ -33,15 +34,29 @@ class Layout(NamedTuple):
     closed: bool = False
 
     def refusal(self, names: Iterable[str]) -> str | None:
-        """Of a closed layout: what is wrong with the names of a file or an object; a nameless column is allowed."""
+        """What is wrong with the names of a file or an object: one column by two names or, of a closed layout, unknown.
+
+        A nameless column is allowed.
+        """
+        names = list(names)
+        if torn := next(filter(None, (self._torn(column, names) for column in self.columns)), None):
+            return f"{' and '.join(map(repr, torn))} are one column: expected one of them"
         known = [name for column in self.columns for name in (column.name, *column.aliases)]
         taken = {normal(name) for name in known}
         unknown = next((name for name in names if normal(name) not in taken and name.strip()), None)
         if not self.closed or unknown is None:
             return None
-        near = difflib.get_close_matches(normal(unknown)[:100], known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(column.name for column in self.columns)}"
+        near = nearest(normal(unknown), known)
+        hint = f"did you mean {near}?" if near else f"known: {', '.join(column.name for column in self.columns)}"
         return f"unknown column {unknown[:SHOWN_CHARS]!r}; {hint}"
+
+    def _torn(self, column: Column, names: Sequence[str]) -> list[str]:
+        """The names of which it is not known which one is the column."""
+        meant = {normal(name) for name in (column.name, *column.aliases)}
+        given = [name for name in names if normal(name) in meant]
+        found = {normal(name) for name in given}
+        is_sure = len(found) < 2 or (not self.closed and normal(column.name) in found)
+        return [] if is_sure else [name.strip()[:SHOWN_CHARS] for name in given]
 
 
 class Row(NamedTuple):
@@ -126,5 +141,5 @@ def expected(layouts: Sequence[Layout]) -> str:
     for layout in layouts:
         names = ", ".join(column.name for column in layout.columns if column.required)
         others = ", ".join(column.name for column in layout.columns if not column.required)
-        kinds.append(names + (f" (optional: {others})" if others else ""))
+        kinds.append(f"{names} (optional: {others})" if names and others else names or f"any of {others}")
     return "; or ".join(kinds)

@@ -18,6 +18,7 @@ from exporter.tables import Bad, Column, Layout, Limits, Row, open_table, read_i
 from exporter.tables.delimited import Delimited
 from exporter.tables.jsonrows import JsonRows, array_values, cell, ndjson_values
 from exporter.tables.lines import as_utf8, lines
+from exporter.tables.parquet import spooled
 from foundation.errors import BadRecord, SourceError, StoreError
 
 LAYOUT = Layout("people", (Column("name"), Column("city", ("town", "place")), Column("note", required=False)))
@@ -171,6 +172,12 @@ def test_an_array_is_known_however_it_is_cut(text, size):
         assert (table.form, list(table)) == ("json", [Row(1, ("Ann", "Rome", ""))])
 
 
+def test_no_room_for_a_copy_is_not_said_of_standard_output(tmp_path):
+    (tmp_path / "rows.parquet").symlink_to("/dev/full")
+    with pytest.raises(StoreError, match=f"^{tmp_path.parent}: No space left on device; set TMPDIR to a folder"):
+        spooled(iter([b"PAR1"]), tmp_path)
+
+
 def test_a_stray_quote_costs_one_line():
     found = list(delimited('name,city\n"Ann,Rome\nBob,Bonn\nCid,Cork\n'))
     assert [(row.number, getattr(row, "reason", row[1])) for row in found] == [
@@ -216,6 +223,30 @@ def test_the_layout_is_the_one_that_fits_best():
     other = Layout("cities", (Column("city"), Column("country")))
     assert delimited("country|city\n", [LAYOUT, other]).places.layout is other
     assert delimited("name|city|country\n", [LAYOUT, other]).places.layout is LAYOUT
+
+
+SYNONYMS = Layout("polls", (Column("store"), Column("at", ("time", "ts"))))
+
+
+def test_two_names_of_one_column_are_refused_unless_one_is_its_own():
+    """`at` is the column, whatever else `ts` may be; of `time` and `ts` nobody knows which one is."""
+    torn = table_of(iter([b"store,time,TS\n1,2,3\n"]), "polls", [SYNONYMS])
+    with pytest.raises(SourceError, match="'time' and 'TS' are one column"), torn:
+        pass
+    with table_of(iter([b"store,ts,at\n1,2,3\n"]), "polls", [SYNONYMS]) as table:
+        assert [row.cells for row in table] == [("1", "3")]
+
+
+def test_an_object_with_two_names_of_one_column_is_set_aside():
+    objects = [{"store": 1, "at": 2, "ts": 3}, {"store": 1, "time": 2, "ts": 3}, {"store": 1, "ts": 3}]
+    rows = JsonRows(enumerate(objects, 1), [SYNONYMS], "ndjson", LIMITS)
+    first, torn, last = rows
+    assert (first.cells, last.cells) == (("1", "2"), ("1", "3"))
+    assert (torn.number, torn.reason, torn.text) == (
+        2,
+        "fields",
+        "'time' and 'ts' are one column: expected one of them",
+    )
 
 
 def test_bad_json_comes_out_in_its_place():
@@ -287,7 +318,7 @@ def test_a_time_without_a_zone_takes_the_callers_and_says_so():
     assert read_instant("2026-10-25T02:30:00", berlin).shift_us == 3_600_000_000
     assert read_instant("2026-03-29T02:30:00", berlin).shift_us == -3_600_000_000
     assert read_instant("2026-10-25T02:30:00", berlin).doubtful
-    with pytest.raises(BadRecord, match="names no zone"):
+    with pytest.raises(BadRecord, match="has no zone"):
         read_instant("2026-11-01T07:30:00", None)
 
 
