@@ -1,9 +1,9 @@
-"""Runs the sources of one system, each apart: an error in one costs that one.
+"""Runs the sources of one system separately: an error affects only its source.
 
-A source that ends by an unexpected error is counted, its traceback logged once, and it is built anew and goes on from
-its last commit, after a wait that grows while it keeps failing. What its state holds meanwhile is shown to nobody: it
-may be half counted. What the user can mend is another thing while a source has never run: that ends the process.
-So does memory that runs out: what else fails then is not known, and a process that begins anew goes on from its commit.
+A source that ends by an unexpected error is counted, its traceback is logged once, and it is created again and
+continues from its last commit, after a wait that grows while it keeps failing. Its state is not exposed meanwhile: it
+may be partly counted. Errors that the user can correct end the process, but only before a source has ever run. So does
+a lack of memory: what else fails then is unknown, and a new process continues from its commit.
 """
 
 import asyncio
@@ -11,9 +11,10 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
-from exporter.catalogue import Family
+from exporter.catalogue import Family, LabelValues
 from foundation.clock import Clock
 from foundation.errors import OUT_OF_MEMORY, StoreError, TidewatchError, is_out_of_memory
 
@@ -63,7 +64,7 @@ class Supervisor(Generic[R]):
         self._logged_s: dict[str, float] = {}
 
     def add(self, name: str, make: Callable[[], R], runner: R | None = None) -> None:
-        """Have one more source, at work as soon as `run` runs.
+        """Add a source, which runs as soon as `run` does.
 
         Args:
             name: of the source.
@@ -77,7 +78,7 @@ class Supervisor(Generic[R]):
             self._start(self._group, name)
 
     async def remove(self, name: str) -> R | None:
-        """End a source, which puts its state away; None if it was about to be built anew."""
+        """End a source, which saves its state; None if it was about to be created again."""
         task = self._tasks.pop(name)
         task.cancel()
         await asyncio.wait([task])
@@ -102,15 +103,17 @@ class Supervisor(Generic[R]):
 
     def collect(self) -> Iterator[Family]:
         """Metrics of all sources: one family a metric. A source that cannot give its metrics is left out."""
-        merged: dict[str, Family] = {}
+        yield from joined(self.parts())
+
+    def parts(self) -> Iterator[list[Family]]:
+        """The same, one source after the other; others may run between two."""
         for name, runner in self._showing():
+            if self._runners.get(name) is not runner:  # it failed meanwhile, and may be half counted
+                continue
             try:
-                for family in list(runner.families()):
-                    metric = family.metric.name
-                    merged[metric] = _joined(merged[metric], family) if metric in merged else family
+                yield list(runner.families())
             except Exception as exc:  # noqa: BLE001, whatever it is, the others have theirs
                 self._failed(name, exc)
-        yield from merged.values()
 
     def _showing(self) -> list[tuple[str, R]]:
         return [(name, runner) for name, runner in self._runners.items() if runner.begun.is_set()]
@@ -146,14 +149,29 @@ class Supervisor(Generic[R]):
         if logged_s is None or now_s - logged_s >= _SAY_AGAIN_S:
             self._logged_s[where] = now_s
             log.error(
-                "%s: source %s failed, %d times by now (%s); it goes on from its last commit",
+                "%s: source %s failed, %d times so far (%s); it continues from its last commit",
                 *(self._system, name, self.failures[name], traceback.format_exception_only(_inner(exc))[-1].strip()),
                 exc_info=exc if logged_s is None else None,
             )
 
 
-def _joined(one: Family, other: Family) -> Family:
-    return Family(one.metric, one.series + other.series, {**(one.created or {}), **(other.created or {})} or None)
+def joined(parts: Iterable[Iterable[Family]]) -> list[Family]:
+    """The families of several sources, one a metric, in the order in which they come first.
+
+    Where sources have labels of their own, it is one a metric and set of labels; those of one name follow each other.
+    """
+    by_name: dict[str, dict[tuple[str, ...], list[Family]]] = {}
+    for family in chain.from_iterable(parts):
+        by_name.setdefault(family.metric.name, {}).setdefault(family.metric.labels, []).append(family)
+    every = (some for by_labels in by_name.values() for some in by_labels.values())
+    return [some[0] if len(some) == 1 else _as_one(some) for some in every]
+
+
+def _as_one(families: list[Family]) -> Family:
+    created: dict[LabelValues, float] = {}
+    for family in families:
+        created.update(family.created or {})
+    return Family(families[0].metric, list(chain.from_iterable(family.series for family in families)), created or None)
 
 
 def _inner(exc: BaseException) -> BaseException:
@@ -167,7 +185,7 @@ def _place(exc: BaseException) -> str:
 
 
 def _is_for_the_user(exc: Exception) -> bool:
-    """Whether the error, or every one of a group, says what the user can mend."""
+    """Whether the error, or every one of a group, is one that the user can correct."""
     if isinstance(exc, ExceptionGroup):
         return exc.split(TidewatchError)[1] is None
     return isinstance(exc, TidewatchError)

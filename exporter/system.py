@@ -1,6 +1,6 @@
-"""What a system is to the daemon: something that runs, and tells its metrics when asked.
+"""The daemon's interface of a system: it runs, and exposes its metrics.
 
-The daemon knows nothing else of the five systems, and they know nothing of each other. Each has a room, in which a file
+The daemon uses nothing else of the systems, and they are independent of each other. Each has a room, in which a file
 (or, where it is too large for one, a folder) of one name has one role:
 
 source    the configuration of one source, an item of the system's list in the file
@@ -16,7 +16,7 @@ cli       flags to calls
 system    the door: what the daemon is given
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -28,7 +28,7 @@ from foundation.web import WebPolicy
 
 
 class Context:
-    """What the daemon lends to every system."""
+    """The daemon's services for every system."""
 
     def __init__(self, state_dir: Path, clock: Clock, web: WebPolicy | None = None) -> None:
         """Opens nothing yet. `web`: the policy of the daemon's servers, which a system's own servers share."""
@@ -57,10 +57,18 @@ class System(Protocol):
     """A room's door."""
 
     async def run(self) -> None:
-        """Read the sources until cancelled; on cancellation, put away what must not be lost."""
+        """Read the sources until cancelled; on cancellation, save the state."""
 
     def collect(self) -> Iterable[Family]:
         """Metric families from the state as it is now. Quick, and without I/O: it runs in the event loop."""
+
+
+@runtime_checkable
+class InParts(System, Protocol):
+    """A system of several sources, which can be asked one after the other."""
+
+    def parts(self) -> Iterator[list[Family]]:
+        """What `collect` gives, of one source at a time. Whoever asks may let others run between two."""
 
 
 @runtime_checkable

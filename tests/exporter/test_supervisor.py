@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from exporter.catalogue import Metric
-from exporter.supervisor import Supervisor
+from exporter.supervisor import Supervisor, joined
+from exporter.web.app import Scraper
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError, StoreError, ungrouped
 
@@ -189,3 +190,37 @@ async def test_sources_come_and_go():
         while supervisor._runners.get("bad"):  # noqa: ASYNC110
             await asyncio.sleep(0)
         assert await supervisor.remove("bad") is None
+
+
+async def test_sources_are_asked_one_after_the_other_with_others_in_between(monkeypatch):
+    order = []
+    families = Source.families
+
+    def noted(source):
+        order.append(source.name)
+        asyncio.get_running_loop().call_soon(order.append, "others")
+        return families(source)
+
+    monkeypatch.setattr(Source, "families", noted)
+    async with running({"a": [], "b": [], "c": []}) as (supervisor, _):
+        await turns()
+        scraper = Scraper(lambda: {"sys": supervisor}, list, SystemClock())
+        found = {family.metric.name: family for family in await scraper.families(5.0)}
+    assert order[:6] == ["a", "others", "b", "others", "c", "others"]
+    assert found["read_total"].series == [(("a",), 1), (("b",), 1), (("c",), 1)]
+
+
+async def test_a_source_that_fails_while_others_are_asked_is_left_out():
+    async with running({"a": [], "b": []}) as (supervisor, _):
+        await turns()
+        parts = supervisor.parts()
+        assert [family.series for family in next(parts)] == [[(("a",), 1)]]
+        await supervisor.remove("b")
+        assert list(parts) == []
+
+
+def test_families_of_a_metric_become_one():
+    one, two = READ.family({("a",): 1}, {("a",): 5.0}), READ.family({("b",): 2}, {("b",): 6.0})
+    other = Metric("else_total", "counter", "").single(3)
+    assert joined([[one, other], [], [two]]) == [READ.family({("a",): 1, ("b",): 2}, {("a",): 5.0, ("b",): 6.0}), other]
+    assert one.series == [(("a",), 1)]
