@@ -8,16 +8,22 @@ it in the tests.
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TypeAlias
 
 from exporter.catalogue import Family, HistogramValue, LabelValues, Metric, Value
+from foundation.recent import Recent
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 PIECE_SERIES = 2000
 """Series in one piece of output: about a millisecond of work."""
+_GONE = 1000
+"""Series whose lines are kept beside those of a family that are there: some come and go."""
 
-_VALUE = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+_Series: TypeAlias = tuple[str, tuple[str, ...]]
+"""A metric's name, and the names of its labels, which may be the user's."""
+
+ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _HELP = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 
@@ -53,13 +59,19 @@ class Renderer:
     def __init__(self, *, created: bool = False) -> None:
         """`created`: write `_created` samples in OpenMetrics; each is one more series to Prometheus."""
         self._created = created
-        self._prefixes: dict[str, dict[LabelValues, str]] = {}
-        self._bucket_prefixes: dict[tuple[str, tuple[float, ...]], dict[LabelValues, list[str]]] = {}
+        self._prefixes: dict[_Series, Recent[LabelValues, str]] = {}
+        self._bucket_prefixes: dict[tuple[_Series, tuple[float, ...]], Recent[LabelValues, list[str]]] = {}
 
     def render(self, families: Iterable[Family], *, openmetrics: bool) -> Iterator[str]:
-        """The families as text, in pieces. The caller ends an OpenMetrics answer with `# EOF`."""
+        """The families as text, in pieces. The caller ends an OpenMetrics answer with `# EOF`.
+
+        Families of one name, with other labels, must follow each other.
+        """
+        before = ""
         for family in families:
-            yield _head(family.metric, openmetrics=openmetrics)
+            if family.metric.name != before:
+                yield _head(family.metric, openmetrics=openmetrics)
+            before = family.metric.name
             if family.metric.type == "histogram":
                 yield from self._histograms(family)
             else:
@@ -69,8 +81,9 @@ class Renderer:
 
     def _plain(self, family: Family) -> Iterator[str]:
         metric = family.metric
-        cache = self._prefixes.setdefault(metric.name, {})
-        _bound(cache, len(family.series))
+        most = len(family.series) + _GONE
+        cache = self._prefixes.setdefault(_series(metric), Recent(most))
+        cache.resize(most)
         for start in range(0, len(family.series), PIECE_SERIES):
             lines = []
             for labels, value in family.series[start : start + PIECE_SERIES]:
@@ -81,18 +94,24 @@ class Renderer:
             yield "".join(lines)
 
     def _histograms(self, family: Family) -> Iterator[str]:
+        most, one = len(family.series) + _GONE, _series(family.metric)
+        for (other, _), cache in self._bucket_prefixes.items():
+            if other == one:
+                cache.resize(most)
         step = max(1, PIECE_SERIES // 16)
         for start in range(0, len(family.series), step):
             yield "".join(
-                self._histogram(family.metric, labels, value, len(family.series))
+                self._histogram(family.metric, labels, value, most)
                 for labels, value in family.series[start : start + step]
             )
 
-    def _histogram(self, metric: Metric, labels: LabelValues, value: Value, series: int) -> str:
+    def _histogram(self, metric: Metric, labels: LabelValues, value: Value, most: int) -> str:
         if not isinstance(value, HistogramValue):
             raise TypeError(f"{metric.name}: a histogram's value is a HistogramValue, not {value!r}")
-        cache = self._bucket_prefixes.setdefault((metric.name, value.bounds), {})
-        _bound(cache, series)
+        place = _series(metric), value.bounds
+        cache = self._bucket_prefixes.get(place)
+        if cache is None:
+            cache = self._bucket_prefixes[place] = Recent(most)
         prefixes = cache.get(labels)
         if prefixes is None:
             prefixes = cache[labels] = _histogram_prefixes(metric, labels, value.bounds)
@@ -113,16 +132,14 @@ class Renderer:
         )
 
 
+def _series(metric: Metric) -> _Series:
+    return metric.name, metric.labels
+
+
 def _plain_value(metric: Metric, value: Value) -> float:
     if isinstance(value, HistogramValue):
         raise TypeError(f"{metric.name}: a {metric.type}'s value is a number, not {value!r}")
     return value
-
-
-def _bound(cache: dict[LabelValues, Any], series: int) -> None:
-    """Forget prefixes of series that are gone, before they outnumber the living."""
-    if len(cache) > 2 * series + 1000:
-        cache.clear()
 
 
 def _histogram_prefixes(metric: Metric, labels: LabelValues, bounds: tuple[float, ...]) -> list[str]:
@@ -137,10 +154,10 @@ def _labels(names: tuple[str, ...], values: LabelValues) -> str:
     if not names:
         return ""
     pairs = zip(names, values, strict=True)
-    return "{" + ",".join(f'{name}="{value.translate(_VALUE)}"' for name, value in pairs) + "}"
+    return "{" + ",".join(f'{name}="{value.translate(ESCAPES)}"' for name, value in pairs) + "}"
 
 
 def _head(metric: Metric, *, openmetrics: bool) -> str:
     name = metric.name.removesuffix("_total") if openmetrics and metric.type == "counter" else metric.name
-    help_text = metric.help.translate(_VALUE if openmetrics else _HELP)
+    help_text = metric.help.translate(ESCAPES if openmetrics else _HELP)
     return f"# HELP {name} {help_text}\n# TYPE {name} {metric.type}\n"

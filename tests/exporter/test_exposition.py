@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.catalogue import HistogramValue, Metric
+from exporter.catalogue import HistogramValue, Metric, with_labels
+from exporter.supervisor import joined
+from exporter.web import exposition
 from exporter.web.exposition import OPENMETRICS, TEXT, Renderer, negotiate, number
 
 REQUESTS = Metric("t_requests_total", "counter", 'Requests, "all"\nof them \\.', ("route", "code"))
@@ -62,7 +64,41 @@ def test_prefixes_of_series_that_are_gone_are_forgotten():
     for start in range(0, 5000, 1000):
         series = {(str(n), "200"): 1 for n in range(start, start + 1000)}
         render([REQUESTS.family(series)], openmetrics=False, renderer=renderer)
-    assert len(renderer._prefixes["t_requests_total"]) <= 3 * 1000 + 1000
+    assert len(renderer._prefixes["t_requests_total", REQUESTS.labels]) <= 3 * 1000 + 1000
+
+
+def test_sources_may_have_labels_of_their_own_under_one_head():
+    """Their names count: a label that was renamed is not shown under the name that it had."""
+    renderer = Renderer()
+    for name in ("zone", "job_of_mine"):
+        own = with_labels(REQUESTS, (name,))
+        families = joined(
+            [[REQUESTS.family({("/", "200"): 1})], [own.family({("/", "200", "x"): 2})], [TOOK.family({})]]
+        )
+        text = render(families, openmetrics=False, renderer=renderer)
+        assert text.count("# TYPE t_requests_total counter\n") == 1
+        samples = [line for line in text.splitlines() if not line.startswith("#")]
+        labels = 'route="/",code="200"'
+        assert samples == [f"t_requests_total{{{labels}}} 1", f't_requests_total{{{labels},{name}="x"}} 2']
+
+
+def test_prefixes_of_series_that_live_are_made_once(monkeypatch):
+    """However many others come and go: a scrape never makes all of them anew."""
+    made = []
+
+    def spy(names, values):
+        made.append(values[0])
+        return label_text(names, values)
+
+    label_text = exposition._labels
+    monkeypatch.setattr(exposition, "_labels", spy)
+    renderer, zero = Renderer(), HistogramValue(BOUNDS, (0,) * 4, 0.0)
+    for start in range(0, 5000, 500):
+        routes = ["lives", *map(str, range(start, start + 500))]
+        families = [REQUESTS.family({(one, "200"): 1 for one in routes}), TOOK.family({(one,): zero for one in routes})]
+        render(families, openmetrics=False, renderer=renderer)
+    assert made.count("lives") == made.count("0")
+    assert all(len(kept) <= 3 * 501 + 1000 for kept in renderer._bucket_prefixes.values())
 
 
 def test_creation_times_are_written_only_where_asked_and_only_in_openmetrics():
