@@ -9,20 +9,19 @@ import contextlib
 import logging
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from importlib.metadata import version
 from platform import python_version
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.exposition import generate_latest as text_latest
-from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_latest
 
 from exporter.catalogue import Family, itself
-from exporter.system import Keeping, Refreshing, System
+from exporter.supervisor import joined
+from exporter.system import InParts, Keeping, Refreshing, System
 from exporter.web.exposition import OPENMETRICS, Renderer, negotiate
+from exporter.web.process import ProcessFamilies
 from foundation.clock import Clock
 from foundation.listen import BusyError, Slots
-from foundation.page import render
+from foundation.page import relative, render
+from foundation.version import VERSION
 from foundation.web.headers import PAGE_CSP
 
 log = logging.getLogger(__name__)
@@ -33,7 +32,6 @@ TIMEOUT_MARGIN_S = 0.5  # as blackbox_exporter: the answer must travel too
 GZIP_LEVEL = 1  # level 9 costs fifty times as much for a fifth less
 MAX_REQUEST_BYTES = 64 << 10
 
-VERSION = version("tidewatch")  # read once: a scrape must not need a descriptor for it
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -56,19 +54,20 @@ class Scraper:
         self._own = own
         self._clock = clock
         self._renderer = Renderer(created=created)
-        self._process = CollectorRegistry()
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self._process)
+        self._process = ProcessFamilies()
 
     async def families(self, deadline_s: float) -> list[Family]:
-        """Every family of every system that can tell them, within about `deadline_s` seconds."""
+        """Every family: of the exporter, of each system that can tell them, of the process; within about `deadline_s`.
+
+        A scrape and a push are made of this alone, so they cannot differ.
+        """
         systems = dict(self._systems())
         failed = await self._refresh(systems, deadline_s)
         families, seconds = [], {}
         for name, system in systems.items():
             started = self._clock.monotonic()
             try:
-                families.extend(list(system.collect()))
+                families += await _collected(system)
             except Exception:
                 log.exception("the system %s could not expose its metrics", name)
                 failed.add(name)
@@ -77,7 +76,7 @@ class Scraper:
         up = {(name,): int(name not in failed) for name in systems}
         info = itself.BUILD_INFO.family({(VERSION, python_version()): 1})
         told = [itself.SYSTEM_UP.family(up), itself.SYSTEM_COLLECT_SECONDS.family(seconds)] if systems else []
-        return [info, *told, *self._own(), *families]
+        return [info, *told, *self._own(), *families, *self._process.collect()]
 
     async def _put_away(self, systems: Mapping[str, System]) -> None:
         """Have what was collected on disk before it is shown, so that no kill takes it back; not for long."""
@@ -112,9 +111,18 @@ class Scraper:
             yield piece.encode("utf-8", "replace")
             await asyncio.sleep(0)
         if openmetrics:
-            yield openmetrics_latest(self._process)  # type: ignore[no-untyped-call]  # ends with the one `# EOF`
-        else:
-            yield text_latest(self._process)
+            yield b"# EOF\n"
+
+
+async def _collected(system: System) -> list[Family]:
+    """What the system has to tell; others run between its sources, which may have thousands of series each."""
+    if not isinstance(system, InParts):
+        return list(system.collect())
+    parts = []
+    for part in system.parts():
+        parts.append(part)
+        await asyncio.sleep(0)
+    return joined(parts)
 
 
 def scrape_deadline_s(request: web.Request) -> float:
@@ -164,6 +172,7 @@ def _metrics(scraper: Scraper, max_requests: int) -> Handler:
     slots = Slots(max_requests)
 
     async def metrics(request: web.Request) -> web.StreamResponse:
+        """A scrape; 503 where too many run."""
         try:
             async with slots.slot(request):
                 return await _answer(request, scraper)
@@ -179,6 +188,7 @@ async def _healthy(_: web.Request) -> web.Response:
 
 def _ready(ready: Callable[[], bool]) -> Handler:
     async def is_ready(_: web.Request) -> web.Response:
+        """200 when all systems have started, 503 before."""
         if ready():
             return web.Response(text="Tidewatch exporter is ready.\n")
         return web.Response(status=503, text="Tidewatch exporter is starting.\n")
@@ -188,6 +198,7 @@ def _ready(ready: Callable[[], bool]) -> Handler:
 
 def _reload(reload: Callable[[], Awaitable[None]] | None) -> Handler:
     async def do_reload(_: web.Request) -> web.Response:
+        """Reload; 403 where that is off, 500 with the reason where it failed."""
         if reload is None:
             return web.Response(status=403, text="the lifecycle API is off: start with --web.enable-lifecycle\n")
         try:
@@ -200,9 +211,12 @@ def _reload(reload: Callable[[], Awaitable[None]] | None) -> Handler:
 
 
 def _landing(paths: list[str], describe: Callable[[], Iterator[tuple[str, str]]]) -> Handler:
+    links = {path: relative(path) for path in paths}
+
     async def landing(_: web.Request) -> web.Response:
+        """The page that lists the sources and paths."""
         sources = list(describe())
-        page = render("exporter.web", "landing.html", version=VERSION, paths=paths, sources=sources)
+        page = render("exporter.web", "landing.html", version=VERSION, links=links, sources=sources)
         return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": PAGE_CSP})
 
     return landing

@@ -4,7 +4,9 @@ import asyncio
 import base64
 import gzip
 import os
+import re
 import ssl
+from urllib.parse import urljoin
 
 import bcrypt
 import pytest
@@ -125,7 +127,7 @@ async def test_health_readiness_landing_and_reload(ponds, serve):
         for path, status, words in [
             ("/-/healthy", 200, "healthy"),
             ("/-/ready", 200, "ready"),
-            ("/", 200, 'href="/metrics"'),
+            ("/", 200, "Exporter"),
             ("/nothing", 404, ""),
         ]:
             async with client.get(url + path) as response:
@@ -135,6 +137,16 @@ async def test_health_readiness_landing_and_reload(ponds, serve):
                 403,
                 "the lifecycle API is off: start with --web.enable-lifecycle\n",
             )
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/deep/er/metrics", "/a:b"])
+@pytest.mark.parametrize("prefix", ["", "/exporter", "/a/b"])
+async def test_the_links_of_the_landing_page_hold_under_the_prefix_of_a_proxy(ponds, serve, path, prefix):
+    _, url = await serve(telemetry_path=path)
+    async with ClientSession() as client, client.get(f"{url}/") as response:
+        links = re.findall(r'<a href="([^"]*)">', await response.text())
+    resolved = [urljoin(f"http://h{prefix}/", link) for link in links]
+    assert resolved == [f"http://h{prefix}{one}" for one in (path, "/probe", "/-/healthy", "/-/ready")]
 
 
 async def test_a_configuration_that_becomes_a_pipe_holds_up_nobody(tmp_path, serve):
