@@ -1,13 +1,13 @@
-"""What must outlive the process: positions and counts, written together or not at all.
+"""State that must outlive the process: positions and counts, written together or not at all.
 
 One SQLite file (WAL) holds the state of every source as keys and values in scopes, one scope a source. A `commit` is
-one transaction, so that "read to byte 812,044" and "so many requests counted" can never disagree, whenever the
-process dies. A power cut may undo the last commits (WAL is synced at its own checkpoints), never half of one: the
-same bytes are then read and counted again, from the same earlier state. What was acknowledged to a sender is not there
-to be read again: such a commit, and with it all before, is `synced` to the platter.
+one transaction, so that the position in a log and the counts of its requests can never disagree, whenever the process
+dies. A power cut may undo the last commits (WAL is synced at its own checkpoints), never half of one: the
+same bytes are then read and counted again, from the same earlier state. Records that were acknowledged to a sender
+cannot be read again: such a commit, and with it all before, is `synced` to the disk.
 
-A file that goes away while it is used (damaged, deleted with or without its directory) is begun anew by the next
-commit, which then must bring everything, of every scope.
+A file that disappears while in use (damaged, deleted with or without its directory) is created again by the next
+commit, which must then contain everything, of every scope.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn, Self, TypeAlias
 
 import msgspec
 
@@ -34,10 +36,10 @@ STATE_DIR = ".tidewatch/state"
 """Where the state is if the configuration does not say."""
 
 REASONS = ("damaged", "full", "gone", "locked", "write")
-"""What may go wrong: damaged and set aside, disk full, deleted while in use, locked by another process, not written."""
+"""Possible faults: damaged and set aside, disk full, deleted while in use, locked by another process, not written."""
 
 _SAY_AGAIN_S = 60.0  # a full disk fails every commit; once a minute is enough to read about it
-_MOST_ASIDE = 100_000  # values kept to be looked at; the oldest go first
+_MOST_ASIDE = 100_000  # unreadable values kept for people; the oldest are deleted first
 
 
 _COPY_ASIDE = (
@@ -45,14 +47,23 @@ _COPY_ASIDE = (
 )
 
 
+Value: TypeAlias = bytes | msgspec.Struct
+"""The value of a key. A struct is written as JSON, which is encoded in the writing thread, outside the event loop."""
+
+
+def encoded(value: Value) -> bytes:
+    """The value as it is written."""
+    return value if isinstance(value, bytes) else msgspec.json.encode(value)
+
+
 class Changes(msgspec.Struct, frozen=True):
     """What a commit writes of one scope.
 
-    puts: values by key. deletes: keys. set_aside: the reason by key, for values that cannot be read; they go where a
-    person can look at them. everything: `puts` is all there is, and other keys of the scope go.
+    puts: values by key, not changed from now on. deletes: keys. set_aside: the reason by key, for values that cannot be
+    read; they are kept for people to look at. everything: `puts` has all keys, and other keys of the scope are deleted.
     """
 
-    puts: Mapping[str, bytes]
+    puts: Mapping[str, Value]
     deletes: frozenset[str] = frozenset()
     set_aside: Mapping[str, str] = {}
     everything: bool = False
@@ -69,15 +80,19 @@ class Changes(msgspec.Struct, frozen=True):
         )
 
 
-class Incomplete(StoreError):  # noqa: N818, an event, and no one's fault
-    """The file is a new one, and a commit of changes would leave out what was there before: bring everything."""
+class Incomplete(StoreError):  # noqa: N818, an event, not an error
+    """The file is new, and a commit of changes would lack the earlier state: commit everything."""
+
+
+class Closed(StoreError):  # noqa: N818, an event, not an error
+    """The checkpoint is already closed: a late call from a thread whose caller was cancelled."""
 
 
 class Checkpoint:
     """The state file of one process. Not for data that grows with traffic: every key is kept until it is deleted.
 
     Attributes:
-        problems: what went wrong so far, by reason (`REASONS`).
+        problems: numbers of faults so far, by reason (`REASONS`).
         committed_s: Unix time of the last commit that worked in this process; 0 before the first.
     """
 
@@ -89,11 +104,12 @@ class Checkpoint:
         self._clock = clock
         self._file = StateFile(path)
         self._db: sqlite3.Connection | None = None
-        self._checked = False
-        self._complete: set[str] = set()  # scopes of which the file holds all that was committed
+        self._checked = self._closed = False
+        self._complete: set[str] = set()  # scopes of which the file has all commits
         self._failing = False
         self._said_s: dict[str, float] = {}
         self._guard = threading.Lock()
+        self._writer = ThreadPoolExecutor(1, "checkpoint")  # a scrape waits for it, and must not for those who read
 
     def load(self, scope: str) -> dict[str, bytes]:
         """Everything kept in `scope`, by key.
@@ -111,10 +127,11 @@ class Checkpoint:
     async def commit(self, scope: str, changes: Changes, *, synced: bool = False) -> None:
         """Write changes of `scope` in one transaction, off the event loop. See `commit_now`.
 
-        A caller that is cancelled meanwhile gets its CancelledError once the write has ended, and does not learn how:
-        it puts the same again at its last commit.
+        A caller that is cancelled meanwhile gets its CancelledError after the write, without its result: it writes the
+        same again at its last commit.
         """
-        writing = asyncio.ensure_future(asyncio.to_thread(self.commit_now, scope, changes, synced=synced))
+        write = partial(self.commit_now, scope, changes, synced=synced)
+        writing = asyncio.get_running_loop().run_in_executor(self._writer, write)
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
@@ -138,7 +155,7 @@ class Checkpoint:
                 raise Incomplete(f"{self.path}: begun anew")
             db.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
             self._write(db, scope, changes)
-            if not self._file.is_ours():  # it went where nobody will find it
+            if not self._file.is_ours():  # it was written to a deleted file
                 self._disconnect()
                 self._checked = False
                 self._report("gone", f"{self.path}: it was deleted or replaced while in use")
@@ -150,8 +167,13 @@ class Checkpoint:
                 self._say("works", logging.INFO, f"{self.path}: can be written again")
 
     def close(self) -> None:
-        """Give the file free for another process. Everything committed stays."""
+        """Release the file for another process. Everything committed stays.
+
+        A `load` or `commit` afterwards raises Closed and opens nothing; whoever needs the file again makes another
+        Checkpoint.
+        """
         with self._guard:
+            self._closed = True
             self._disconnect()
             self._file.give_up()
 
@@ -169,7 +191,8 @@ class Checkpoint:
                 db.execute("DELETE FROM state WHERE scope = ?", (scope,))
             db.executemany("DELETE FROM state WHERE scope = ? AND key = ?", ((scope, key) for key in changes.deletes))
             db.executemany(
-                "INSERT OR REPLACE INTO state VALUES (?, ?, ?)", ((scope, k, v) for k, v in changes.puts.items())
+                "INSERT OR REPLACE INTO state VALUES (?, ?, ?)",
+                ((scope, key, encoded(value)) for key, value in changes.puts.items()),
             )
             db.execute("COMMIT")
         except BaseException:
@@ -180,7 +203,7 @@ class Checkpoint:
     def _set_values_aside(self, db: sqlite3.Connection, scope: str, reasons: Mapping[str, str]) -> None:
         now_s = self._clock.wall()
         for key, reason in reasons.items():
-            where = (scope, key.encode("utf-8", "surrogateescape"))  # a damaged key may be no text
+            where = (scope, key.encode("utf-8", "surrogateescape"))  # a damaged key may not be text
             db.execute(_COPY_ASIDE, (now_s, reason, *where))
             db.execute("DELETE FROM state WHERE scope = ? AND key = CAST(? AS TEXT)", where)
         if reasons:
@@ -188,19 +211,21 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        """The connection, to a file that is still ours. What fails comes out as StoreError, counted and logged."""
+        """The connection, to a file that is still ours. Failures raise StoreError, and are counted and logged."""
         try:
             try:
                 yield self._connection()
             except sqlite3.Error as exc:
                 self._give_up_on(exc)
-        except Incomplete:
+        except (Incomplete, Closed):
             raise
         except StoreError as exc:
             self._report(exc.reason if isinstance(exc, Unavailable) else "write", str(exc))
             raise
 
     def _connection(self) -> sqlite3.Connection:
+        if self._closed:
+            raise Closed(f"{self.path}: closed")
         if self._db is None:
             self._file.take()
             try:
@@ -234,7 +259,7 @@ class Checkpoint:
             raise DamagedError("the file is empty")
 
     def _give_up_on(self, exc: sqlite3.Error) -> NoReturn:
-        """Raise what an error of SQLite means; the connection is closed unless it is known to be good."""
+        """Raise the error for one of SQLite; the connection is closed unless it is known to be good."""
         if is_damage(exc):
             self._set_aside(exc)
             raise Unavailable("damaged", f"{self.path}: {exc}") from exc
@@ -244,14 +269,14 @@ class Checkpoint:
         raise Unavailable(reason, f"{self.path}: {exc}") from exc
 
     def _set_aside(self, exc: sqlite3.Error) -> None:
-        """Move a damaged file out of the way, to be looked at; `load` finds nothing from now on."""
+        """Rename a damaged file, so that people can look at it; `load` finds nothing from now on."""
         self._disconnect()
         aside = self._file.set_aside(int(self._clock.wall()))
-        log.error("%s: damaged (%s); kept as %s, and a new one is begun", self.path, exc, aside)
+        log.error("%s: damaged (%s); kept as %s, and a new one is created", self.path, exc, aside)
         self.problems["damaged"] += 1
 
     def _disconnect(self) -> None:
-        """Close the file; who knows what it holds when it is opened again."""
+        """Close the file; its content is unknown when it is opened again."""
         self._complete.clear()
         if self._db is not None:
             with contextlib.suppress(sqlite3.Error):
@@ -259,7 +284,7 @@ class Checkpoint:
             self._db = None
 
     def _report(self, reason: str, text: str) -> None:
-        """Count a problem that passes, and log it."""
+        """Count and log a temporary problem."""
         if reason == "damaged":  # counted and logged with the name under which the file is kept
             return
         self.problems[reason] += 1

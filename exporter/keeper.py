@@ -1,14 +1,14 @@
-"""Puts away the position and the counts of one source, of any system: one transaction a commit, over `checkpoint`.
+"""Saves the position and the counts of one source, of any system: one transaction per commit, with `checkpoint`.
 
     keeper = Keeper(checkpoint, scope, clock, changes)
     saved = await keeper.load()                # go on from there
-    async with keeper.keeping():               # the first commit stands on disk before the block begins
+    async with keeper.keeping():               # the first commit is on disk before the block begins
         with keeper.counting():                # or nothing more is committed
             ...                                # count, and `touch`
 
-Commits are due a moment after the first touch; whoever must know that the disk has it waits for `written`. What a
-failed commit held is put again, together with what came since. The last commit is made when the block is left by being
-cancelled. An error that leaves either block makes none: what is half counted then is read again, from the last commit.
+Commits are due a moment after the first touch; callers that need the data on disk wait for `written`. The changes of a
+failed commit are written again, together with newer ones. The last commit is made when the block is left by being
+cancelled. An error that leaves either block makes none: a partly counted batch is read again, from the last commit.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from exporter.checkpoint import Changes, Checkpoint, Incomplete
+from exporter.checkpoint import Changes, Checkpoint, Incomplete, Value
 from exporter.statefile import Unavailable
 from foundation.clock import Clock
 from foundation.errors import StoreError
@@ -25,29 +25,29 @@ from foundation.errors import StoreError
 log = logging.getLogger(__name__)
 
 COMMIT_S = 1.0
-"""Longest time between a touch and its commit, where nobody waits for the disk."""
+"""Longest time between a touch and its commit, if no caller waits for the disk."""
 RETRY_S = 1.0
 """Time from a commit that failed to the next."""
 
 
 class Ended(StoreError):  # noqa: N818, an event
-    """What was counted since the last commit will not be written: the source has ended, or has counted it half."""
+    """The counts since the last commit will not be written: the source has ended, or counted a batch only partly."""
 
 
 class _Waiter(NamedTuple):
-    """Who waits for a commit. synced: it must outlive a power cut."""
+    """A waiter for a commit. synced: it must outlive a power cut."""
 
     done: asyncio.Future[None]
     synced: bool
 
 
 class Keeper:
-    """The one place where a source's state goes to disk. Belongs to the event loop.
+    """Writes a source's state to disk. Belongs to the event loop.
 
     Attributes:
-        begun: set once counts may be shown to others: the first commit stands, or an earlier run's does.
+        begun: set once counts may be shown to others: the first commit is on disk, or one of an earlier run.
         trouble: why the last commit failed; None once one has worked.
-        whole: held by whoever counts something in steps between which others run; no commit sees it half done.
+        whole: held while something is counted in steps between which other tasks run; no commit includes a part of it.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Keeper:
         checkpoint: Checkpoint,
         scope: str,
         clock: Clock,
-        changes: Callable[[bool], tuple[dict[str, bytes], Iterable[str]]],
+        changes: Callable[[bool], tuple[Mapping[str, Value], Iterable[str]]],
         commit_s: float = COMMIT_S,
     ) -> None:
         """Touches no file.
@@ -83,7 +83,7 @@ class Keeper:
         self._waiters: list[_Waiter] = []
 
     async def load(self) -> dict[str, bytes]:
-        """What an earlier run has put away, by key. Waits while the disk is in trouble that may pass.
+        """The state that an earlier run saved, by key. Waits during temporary faults of the disk.
 
         Raises StoreError where another process has the state, a newer version wrote it, or it cannot be written.
         """
@@ -103,13 +103,13 @@ class Keeper:
         self._checkpoint.problems["damaged"] += len(unreadable)
         key, reason = next(iter(unreadable.items()))
         log.error(
-            "%s: %d of the values kept cannot be read and are set aside, what they held begins anew; %r: %s",
+            "%s: %d of the saved values cannot be read and are set aside; their counts start from zero; %r: %s",
             *(self._scope, len(unreadable), key, reason),
         )
         self._pending = self._pending.then(Changes({}, set_aside=unreadable))
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Have the next commit delete keys that are not needed any more."""
+        """Let the next commit delete keys that are not needed any more."""
         self._pending = self._pending.then(Changes({}, frozenset(keys)))
 
     def touch(self) -> None:
@@ -118,7 +118,7 @@ class Keeper:
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[None]:
-        """What is counted in the block is counted to its end. By an error it is not: `keeping` ends with it too."""
+        """The block is counted completely. After an error it is not: `keeping` ends with it too."""
         try:
             yield
         except Exception as exc:
@@ -126,16 +126,16 @@ class Keeper:
             raise
 
     def _spoil(self, exc: Exception) -> None:
-        """Nobody can say what has been counted: no more commits."""
+        """What has been counted is unknown: no more commits."""
         self._spoilt = exc
         self._dirty.set()
         self._urgent.set()
         self._end()
 
     async def written(self, *, synced: bool = False) -> None:
-        """Wait until everything that was counted before is on disk, `synced`: where no power cut undoes it.
+        """Wait until everything counted before is on disk; `synced`: so that no power cut undoes it.
 
-        Raises StoreError where the disk refuses, Ended where it will not be tried again.
+        Raises StoreError if the disk refuses, Ended if it will not be tried again.
         """
         if self._over:
             raise Ended(f"{self._scope}: it has ended")
@@ -157,7 +157,7 @@ class Keeper:
                     yield
                 except asyncio.CancelledError:
                     if not writer.done():
-                        async with self.whole:  # what is being counted is counted to its end
+                        async with self.whole:  # the current batch is counted to its end
                             writer.cancel()
                     raise
                 finally:
@@ -180,7 +180,7 @@ class Keeper:
             try:
                 await self._commit()
             except StoreError:
-                if self._resumed:  # what stood there before stands
+                if self._resumed:  # the commits of an earlier run still exist
                     self.touch()
                     break
                 await self._clock.sleep_until(self._clock.monotonic() + RETRY_S)
@@ -201,7 +201,7 @@ class Keeper:
                     await self._clock.sleep_until(self._clock.monotonic() + RETRY_S)
 
     async def _gather(self) -> None:
-        """Let more come, for as long as nobody waits."""
+        """Wait for more changes while no caller waits."""
         if self._urgent.is_set():
             return
         due = asyncio.ensure_future(self._clock.sleep_until(self._clock.monotonic() + self._commit_s))
@@ -213,7 +213,7 @@ class Keeper:
             urgent.cancel()
 
     async def _commit(self) -> None:
-        """One commit, and a second one where the file turns out to be a new one. Raises StoreError."""
+        """One commit, and a second one if the file turns out to be new. Raises StoreError."""
         async with self.whole:
             waiters = self._take()
         try:
@@ -226,7 +226,7 @@ class Keeper:
                 self._failed(exc, waiters)
                 raise
         except asyncio.CancelledError:
-            self._waiters[:0] = waiters  # the last commit brings it all
+            self._waiters[:0] = waiters  # the last commit includes everything
             raise
         else:
             self._written(waiters)
@@ -234,7 +234,7 @@ class Keeper:
     def _commit_last(self) -> None:
         """Not awaited, so that a second cancellation cannot come between."""
         if self.whole.locked() or self._spoilt:
-            log.error("%s: ended while something was half counted; that is left to the next run", self._scope)
+            log.error("%s: ended within a batch, which is not saved; the next run starts at the last save", self._scope)
             return
         waiters = self._take()
         try:
@@ -244,13 +244,13 @@ class Keeper:
                 self._waiters[:0] = waiters
                 self._commit_last()
             else:
-                log.error("%s: the last counts could not be put away: %s", self._scope, exc)  # noqa: TRY400, the text says all
+                log.error("%s: the last counts could not be saved: %s", self._scope, exc)  # noqa: TRY400, the text says all
                 self._failed(exc, waiters)
         else:
             self._written(waiters)
 
     def _take(self) -> list[_Waiter]:
-        """Put on the pile what has changed; who waits for it."""
+        """Add the changes to the pending ones. Returns the waiters."""
         if self._spoilt is not None:
             raise self._spoilt
         everything, self._everything = self._everything, False
@@ -262,7 +262,7 @@ class Keeper:
         return waiters
 
     def _wants_everything(self, exc: StoreError) -> bool:
-        """Whether the file is a new one, and the commit held changes only."""
+        """Whether the file is new, and the commit had changes only."""
         self._everything = isinstance(exc, Incomplete) and not self._pending.everything
         return self._everything
 
@@ -277,7 +277,7 @@ class Keeper:
 
 def _wake(waiters: list[_Waiter], trouble: StoreError | None) -> None:
     for done, _ in waiters:
-        if done.done():  # whoever waited has gone
+        if done.done():  # the waiter was cancelled
             continue
         if trouble is None:
             done.set_result(None)

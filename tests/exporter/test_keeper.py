@@ -258,7 +258,7 @@ async def test_who_waits_when_the_last_commit_fails_is_told(world, caplog):
         task.cancel()
     with pytest.raises(StoreError):
         await waiting
-    assert "the last counts could not be put away" in caplog.text
+    assert "the last counts could not be saved" in caplog.text
     async with asyncio.timeout(20):  # or it waits for a commit that does not come
         with pytest.raises(StoreError, match="ended"):
             await world.keeper.written()
@@ -299,7 +299,7 @@ async def test_who_is_told_twice_to_end_leaves_half_counted_things_to_the_next_r
             await asyncio.sleep(0)
         await asyncio.wait([task])
     assert world.kept().values == {"total": 0}
-    assert "left to the next run" in caplog.text
+    assert "the next run starts at the last save" in caplog.text
 
 
 async def test_an_error_in_the_block_makes_no_last_commit(world):
@@ -385,7 +385,7 @@ async def test_values_that_cannot_be_read_are_set_aside_by_the_next_commit(world
         assert checkpoint._db.execute("SELECT key, value, reason FROM set_aside").fetchall() == [
             ("a", b"1", "no number")
         ]
-    assert "1 of the values kept cannot be read and are set aside" in caplog.text
+    assert "1 of the saved values cannot be read and are set aside" in caplog.text
 
 
 async def test_a_state_that_cannot_be_opened_for_now_is_waited_for(world, monkeypatch):

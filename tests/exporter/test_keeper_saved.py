@@ -65,7 +65,7 @@ async def test_values_of_another_release_are_set_aside_and_all_begins_anew(
         await as_untouched(life, tmp_path / "other")
         assert life.checkpoint.problems == {"damaged": len(keys)}
     assert {key for (key,) in alter(life.state, "SELECT key FROM set_aside", ())} == keys
-    assert f"{len(keys)} of the values kept cannot be read and are set aside" in caplog.text
+    assert f"{len(keys)} of the saved values cannot be read and are set aside" in caplog.text
 
 
 @pytest.mark.parametrize("make_world", [AccessLog, Hosting, ReleasesLog])
