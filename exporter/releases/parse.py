@@ -1,9 +1,9 @@
 """Text to records: `timestamp SEP build SEP error code`, SEP a TAB or a comma, quoted or not. Pure: no I/O, no clock.
 
-A timestamp is a clock time (`H:MM:SS`, seconds since the stream's midnight), an ISO time (UTC where it names no zone)
-or Unix time in seconds, milliseconds, microseconds or nanoseconds. Fractions of a second are cut off: the smallest unit
-of this system is one second. Error codes are text: numbers, hexadecimal, words. The data set's own spellings are all
-read: BOM, CR, LF or CRLF, header or none.
+A timestamp is a clock time (`H:MM:SS`, or `H:MM:SS PM`, seconds since the stream's midnight), an ISO time (UTC where it
+names no zone), Unix time in seconds, milliseconds, microseconds or nanoseconds, or, in a whole input, syslog's, which
+has no year. Fractions of a second are dropped: the smallest unit of this system is one second. Error codes are text:
+numbers, hexadecimal, words. The data set's own spellings are all read: BOM, CR, LF or CRLF, header or none.
 """
 
 import csv
@@ -25,6 +25,10 @@ LATEST_S = 99_999_999_999
 """The largest Unix time that is read, of eleven digits."""
 
 _CLOCK = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?\Z", re.ASCII)
+_CLOCK_12 = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d)(?:\.\d+)?\s*([AP])\.?M\.?\Z", re.ASCII | re.IGNORECASE)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_SYSLOG = re.compile(rf"({'|'.join(_MONTHS)}) +(\d{{1,2}}) +(\d\d:\d\d:\d\d)(?:\.\d+)?\Z", re.ASCII | re.IGNORECASE)
+_LEAP_YEARS = 8  # from one 29 February to the next, at most
 _UNIX = re.compile(r"\d{1,11}(?:\.\d+)?\Z", re.ASCII)
 _WHOLE = re.compile(r"\+?(-?\d+)(?:\.0*)?\Z", re.ASCII)
 _INTEGER = re.compile(r"-?\d+\Z", re.ASCII)
@@ -39,11 +43,47 @@ class Record(NamedTuple):
     code: str
 
 
-def parse_time(text: str) -> int:
-    """Seconds since midnight for a clock time, Unix time for the others. Raises BadRecord("time")."""
+class Years:
+    """Gives times without a year the latest one in which they are not in the future.
+
+    assumed: the years that were given.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        """`now_s`: Unix time. A clock may be a day ahead of it."""
+        self._latest = datetime.fromtimestamp(now_s + DAY_S, UTC)
+        self.assumed: set[int] = set()
+
+    def time_s(self, month: int, day: int, clock: str) -> int:
+        """Unix time, UTC, of a day and `HH:MM:SS`. Raises BadRecord("time")."""
+        for year in range(self._latest.year, self._latest.year - _LEAP_YEARS - 1, -1):
+            try:
+                moment = datetime.fromisoformat(f"{year}-{month:02}-{day:02}T{clock}+00:00")
+            except ValueError:
+                continue
+            if moment <= self._latest:
+                self.assumed.add(year)
+                return int(moment.timestamp())
+        raise BadRecord("time", f"invalid time: no year has month {month}, day {day}, {clock}")
+
+
+def parse_time(text: str, years: Years | None = None) -> int:
+    """Seconds since midnight for a clock time, Unix time for the others. Raises BadRecord("time").
+
+    years: of times that name none; None: they are refused.
+    """
     if clock := _CLOCK.match(text):
         hours, minutes, seconds = map(int, clock.groups())
         return hours * 3600 + minutes * 60 + seconds
+    if clock := _CLOCK_12.match(text):
+        hours, minutes, seconds = map(int, clock.groups()[:3])
+        if not 1 <= hours <= 12:
+            raise BadRecord("time", f"invalid time {text[:40]!r}: expected hours from 1 to 12 before AM or PM")
+        return (hours % 12 + 12 * (clock[4] in "pP")) * 3600 + minutes * 60 + seconds
+    if day := _SYSLOG.match(text):
+        if years is None:
+            raise BadRecord("time", f"invalid time {text[:40]!r}: no year; expected, for example, 2026-10-03T14:05:11Z")
+        return years.time_s(_MONTHS.index(day[1].lower()) + 1, int(day[2]), day[3])
     if _UNIX.match(text):
         return int(text.partition(".")[0])
     try:
@@ -59,12 +99,12 @@ def parse_time(text: str) -> int:
 def check_time(time_s: int, horizon_s: float) -> None:
     """Refuse a Unix time past `horizon_s`, or one wrong clock would close the bins of all. Raises BadRecord."""
     if time_s > horizon_s and time_s >= CLOCK_LIMIT_S:
-        raise BadRecord("future", f"{time_s} lies too far ahead of this machine's clock")
+        raise BadRecord("future", f"{time_s} is too far ahead of this machine's clock")
 
 
 def mixed(time_s: int) -> BadRecord:
-    """Why a time of day, or what a clock in 1970 makes of one, is refused by a stream of dates."""
-    return BadRecord("mixed", f"{time_s} s is a time of day, or a clock in 1970: the records before have dates")
+    """Why a stream of dates refuses a time of day, or a time in 1970."""
+    return BadRecord("mixed", f"{time_s} s is a time of day, or a time in 1970, but earlier records have dates")
 
 
 def parse_code(text: str) -> str:
@@ -89,14 +129,19 @@ def code_key(code: str) -> tuple[int, int, str]:
 def parse_build(text: str) -> str:
     """A build's version. Raises BadRecord("build")."""
     if not text or len(text) > MAX_BUILD_CHARS or not text.isprintable():
-        raise BadRecord("build", f"{text[:40]!r} is no build version: up to {MAX_BUILD_CHARS} printable characters are")
+        raise BadRecord(
+            "build", f"invalid build version {text[:40]!r}: expected at most {MAX_BUILD_CHARS} printable characters"
+        )
     return text
 
 
-def parse_line(line: bytes) -> Record:
-    """One line without its end. Raises BadRecord with reason fields, time, build, code, too_long or encoding."""
+def parse_line(line: bytes, years: Years | None = None) -> Record:
+    """One line without its end; `years` as `parse_time` takes them.
+
+    Raises BadRecord with reason fields, time, build, code, too_long or encoding.
+    """
     if len(line) > MAX_LINE_BYTES:
-        raise BadRecord("too_long", f"a line of {len(line)} bytes; {MAX_LINE_BYTES} are allowed")
+        raise BadRecord("too_long", f"a line of {len(line)} bytes; at most {MAX_LINE_BYTES} are allowed")
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
@@ -104,8 +149,8 @@ def parse_line(line: bytes) -> Record:
     separator = "\t" if "\t" in text else ","
     fields = [field.strip() for field in (_unquoted(text, separator) if '"' in text else text.split(separator))]
     if len(fields) != 3:
-        raise BadRecord("fields", f"{len(fields)} fields; timestamp, build and error code are three")
-    return Record(parse_time(fields[0]), parse_build(fields[1]), parse_code(fields[2]))
+        raise BadRecord("fields", f"{len(fields)} fields; expected three: timestamp, build and error code")
+    return Record(parse_time(fields[0], years), parse_build(fields[1]), parse_code(fields[2]))
 
 
 def _unquoted(text: str, separator: str) -> list[str]:
@@ -134,7 +179,7 @@ class LineSplitter:
         self._first = True
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The lines that `data` completes, without their ends; blank ones are left out."""
+        """The lines that `data` completes, without their ends; without blank ones."""
         return [line for line in self.whole(data).split(b"\n") if line]
 
     def whole(self, data: bytes) -> bytes:
@@ -156,7 +201,7 @@ class LineSplitter:
         return self._begun(lines) if self._first else lines
 
     def end(self) -> list[bytes]:
-        """The last line, where nothing ended it."""
+        """The last line, if it has no end."""
         rest, self._rest = self._rest.removesuffix(b"\r"), b""
         return [] if self._skipping or not rest else [line for line in self._begun(rest).split(b"\n") if line]
 

@@ -1,4 +1,4 @@
-"""A record's time as people read it. Pure."""
+"""A record's time as text. Pure."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -8,7 +8,7 @@ from exporter.releases.parse import CLOCK_LIMIT_S
 
 @lru_cache(maxsize=10_000)  # thousands of alerts begin in the same second
 def show_time(time_s: int | None) -> str | None:
-    """A time as the records have it: H:MM:SS of the stream, or ISO 8601, UTC."""
+    """A time as in the records: H:MM:SS of the stream, or ISO 8601, UTC."""
     if time_s is None:
         return None
     if time_s < CLOCK_LIMIT_S:

@@ -1,7 +1,7 @@
-"""The order of builds: by version where their names are versions, else none. Pure.
+"""The order of builds: by version if their names are versions, else none. Pure.
 
 One key for SemVer, PEP 440 and Debian versions: numbers by value, a pre-release (`-rc.1`, `1.0b2`, `.dev1`, `~`) before
-its release, what is added to a release (`.post1`, `-1`, `+dfsg1`) after it.
+its release, additions to a release (`.post1`, `-1`, `+dfsg1`) after it.
 """
 
 import re
@@ -74,7 +74,7 @@ def _is_date(build: str) -> bool:
 
 
 def in_order(builds: Iterable[str]) -> list[str]:
-    """Lowest version first; where they are no versions, as they are given: the one seen first is first."""
+    """Lowest version first; if they are not versions, in the given order."""
     given = list(builds)
     return sorted(given, key=version_key) if are_versions(given) else given
 

@@ -1,8 +1,11 @@
 """One record's text: the times that a receiver takes."""
 
+import re
+from datetime import UTC, datetime
+
 import pytest
 
-from exporter.releases.parse import CLOCK_LIMIT_S, check_time, code_key, parse_code
+from exporter.releases.parse import CLOCK_LIMIT_S, Years, check_time, code_key, parse_code, parse_time
 from exporter.releases.source import Source
 from foundation.errors import BadRecord
 
@@ -60,3 +63,47 @@ def test_a_configured_code_is_the_code_of_a_record(code):
 def test_a_configured_code_that_is_none_is_refused():
     with pytest.raises(ValueError, match="invalid error code"):
         Source(source="app", http="127.0.0.1:0", codes=[""])
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("2:05:11 PM", 14 * 3600 + 311),
+        ("12:00:01 am", 1),
+        ("12:00:01PM", 12 * 3600 + 1),
+        ("01:00:00.5 a.m.", 3600),
+        ("13:05:11 PM", "invalid time '13:05:11 PM': expected hours from 1 to 12 before AM or PM"),
+        ("0:05:11 AM", "invalid time '0:05:11 AM': expected hours from 1 to 12 before AM or PM"),
+        ("Oct  3 14:05:11", "invalid time 'Oct  3 14:05:11': no year; expected, for example, 2026-10-03T14:05:11Z"),
+    ],
+)
+def test_clocks_of_twelve_hours_and_times_without_a_year(text, want):
+    if isinstance(want, int):
+        assert parse_time(text) == want
+        return
+    with pytest.raises(BadRecord, match=re.escape(want)):
+        parse_time(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("Oct  3 14:05:11", "2026-10-03T14:05:11"),
+        ("oct 3 14:05:11.250", "2026-10-03T14:05:11"),
+        ("Nov 28 10:00:00", "2026-11-28T10:00:00"),
+        ("Nov 28 13:00:00", "2025-11-28T13:00:00"),
+        ("Dec 31 23:59:59", "2025-12-31T23:59:59"),
+        ("Feb 29 00:00:00", "2024-02-29T00:00:00"),
+        ("Feb 30 00:00:00", None),
+        ("Oct  3 24:05:11", None),
+    ],
+)
+def test_a_time_without_a_year_is_of_the_latest_that_is_not_in_the_future(text, want):
+    """By a clock at 2026-11-27T12:00Z; a day ahead of it may be another's clock."""
+    years = Years(datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp())
+    if want is None:
+        with pytest.raises(BadRecord, match="no year has month"):
+            parse_time(text, years)
+        return
+    assert parse_time(text, years) == int(datetime.fromisoformat(want + "+00:00").timestamp())
+    assert years.assumed == {int(want[:4])}
