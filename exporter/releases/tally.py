@@ -1,6 +1,6 @@
-"""Records of a running stream to counts, one a second for each build and code. Whole inputs have `bulk.reading`.
+"""Records of a running stream to counts per second for each build and code. Whole inputs have `bulk.reading`.
 
-Streams repeat themselves: many records of one second are equal to the letter. So equal lines are counted first, at the
+Streams repeat themselves: many records of one second are identical. So equal lines are counted first, at the
 speed of a dictionary, and each distinct line is parsed once. Counts merge by addition, in any order.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from exporter.releases.parse import CLOCK_LIMIT_S, check_time, mixed, parse_line
+from exporter.releases.parse import CLOCK_LIMIT_S, Years, check_time, mixed, parse_line
 from foundation.errors import BadRecord
 
 SET_ASIDE_KEPT = 20
@@ -32,7 +32,9 @@ class Tally:
     failed: reason -> number of lines; `set_aside` holds the first few of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, years: Years | None = None) -> None:
+        """`years`: of times that name none; None: they are refused."""
+        self._years = years
         self.counts: Counter[tuple[int, str, str]] = Counter()
         self.failed: Counter[str] = Counter()
         self.set_aside: list[SetAside] = []
@@ -65,7 +67,7 @@ class Tally:
         self.refuse(SetAside(line[:200].decode("utf-8", "replace"), why.reason, str(why)), times)
 
     def refuse(self, row: SetAside, times: int = 1) -> None:
-        """Count a row that came so often and cannot be read."""
+        """Count bad rows."""
         self.failed[row.reason] += times
         if len(self.set_aside) < SET_ASIDE_KEPT:
             self.set_aside.append(row)
@@ -78,7 +80,7 @@ class Tally:
         try:
             return (self._times[first], *self._pairs[rest])
         except KeyError:
-            record = parse_line(line)
+            record = parse_line(line, self._years)
         if len(self._times) > _CACHE or len(self._pairs) > _CACHE:
             self._times.clear()
             self._pairs.clear()

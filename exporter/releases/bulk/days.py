@@ -1,4 +1,4 @@
-"""Clock times without a date, in the order of an input, to days: what falls by hours goes on after midnight. Pure.
+"""Clock times without a date, in the order of an input, to days: a fall by hours means midnight. Pure.
 
 A long input whose times seldom fall is in order. A short one, or the beginning of a long one, is in order if it is so
 around the clock, without a single fall: `23:59:58, 0:00:03` is, `15:00, 9:00, 21:00` is not.
@@ -14,9 +14,9 @@ FALL_S = 6 * 3600
 STRAGGLER_S = 23 * 3600
 """What rises by more after midnight is a late record of the day before."""
 HEAD_LINES = 31
-"""The beginning, which is looked at as a whole: whoever cuts an input cuts after these."""
+"""The beginning, which is examined as a whole: inputs may be cut only after these."""
 _DISORDER_S = 60
-_DISORDERED = 10  # one fall in so many lines: the input is in no order, and a fall says nothing
+_DISORDERED = 10  # one fall per this many lines: the input is not in order, and a fall means nothing
 _MOST_DAYS = 30  # a time stays below what Unix times begin at
 
 
@@ -26,13 +26,13 @@ class Days:
     def __init__(self) -> None:
         self.day = 0
         self.most = 0
-        """Days after the first that there were."""
+        """The number of days after the first."""
         self._last: int | None = None
         self._lines = self._falls = 0
         self._calm = True  # no fall around the clock in the beginning
 
     def steps(self, seconds: Ints) -> Ints:
-        """By how many days each line is after the one before; Unix times and bad ones (negative) count for nothing."""
+        """By how many days each line is after the one before; Unix times and bad ones (negative) are ignored."""
         steps = np.zeros(len(seconds), np.int64)
         clock = np.flatnonzero((seconds >= 0) & (seconds < CLOCK_LIMIT_S))
         if not len(clock):

@@ -1,7 +1,7 @@
-"""The fields of a million lines as arrays, without looking at them one by one: equal ones found, clock times read.
+"""The fields of a million lines as arrays, many at once: finds equal ones, reads clock times.
 
-A piece of up to 64 bytes is read as up to eight machine words. Equal pieces meet in one slot of a hash table that is an
-array too; what meets there is compared word by word, and those that differ go on to another table. So the answer is
+A piece of up to 64 bytes is read as up to eight machine words. Equal pieces get the same slot of a hash table, which is
+an array too; pieces in one slot are compared word by word, and different ones go to another table. So the result is
 exact, whatever the hash. Pure.
 """
 
@@ -16,7 +16,7 @@ PADDING = bytes(MAX_BYTES)
 """Must follow the text in its buffer: a word is read whole, also where its piece ends early."""
 
 BAD = -1
-"""In place of a time that is none."""
+"""In place of an invalid time."""
 
 _COLON = ord(":") - ord("0")
 _KEEP = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)  # the first n bytes of a word, read little-endian

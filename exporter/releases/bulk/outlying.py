@@ -1,4 +1,4 @@
-"""Records that lie far from all others in time, as a clock in 1970 or 2106 makes them. Pure."""
+"""Records far from all others in time, as from a clock in 1970 or 2106. Pure."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from exporter.releases.bulk.fields import Ints
 
 FAR_S = 31 * 86_400
-"""One input has no longer hole, or it is in pieces."""
-FEW = 100  # a piece with fewer than one in this many of the main piece's records is a clock gone wrong
+"""The longest gap in one input; with a longer one it is in pieces."""
+FEW = 100  # a piece with fewer records than this fraction of the main piece's comes from a wrong clock
 LONG = 10  # so is a smaller piece, this many lengths of the main one away
 
 
 class Far(NamedTuple):
-    """Records that were set apart: how many, the first of them, and where the others lie. Seconds."""
+    """Records that were set apart: how many, the first of them, and the range of the others. Seconds."""
 
     records: int
     first_s: int

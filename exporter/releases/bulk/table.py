@@ -1,4 +1,4 @@
-"""Counts a second for each build and code as columns: what whole inputs are analysed from. Pure."""
+"""Counts per second for each build and code as columns: the input of analyses. Pure."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,7 +10,7 @@ from exporter.releases.bulk.fields import Ints
 
 
 class Table(msgspec.Struct, frozen=True, eq=False, kw_only=True):
-    """A row for each second, build and code that came, in that order and no two alike.
+    """A row for each second, build and code with records, in that order and distinct.
 
     builds: lowest version first. codes: in order. second: as the records have it; build, code: places in the lists;
     count: records, 1 or more. All four (rows,).

@@ -1,4 +1,4 @@
-"""Whether all codes rose by the same factor: what more users look like where nobody named them. Pure.
+"""Whether all codes rose by the same factor, as with more users. Pure.
 
 In a stretch of time let the candidate have N1 of all N errors, and a code n of them: if it rose as the others did, the
 candidate has n N1 / N of it on average, whatever the users of both were in that stretch (Mantel and Haenszel, 1959,
@@ -16,12 +16,14 @@ from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Floats, p_values, rate_ratios
 
 STRETCHES = 500
-"""Of an input at most: in each the users of both are taken to be the same."""
+"""Maximum number of stretches: in each the users of both are assumed constant."""
+STRETCH_ERRORS = 20
+"""Minimum errors of all codes in a stretch, on average: a single error says nothing about its code."""
 LEAST_ERRORS = 10  # of both builds; a code with fewer says nothing about a factor
 LEAST_CODES = 3
 """Three codes with factors of their own look alike by chance in every ninth input, two in every fourth: see
 tests/bench/bench_rollouts.py."""
-_MOST_APART = 1 / 3  # of the codes: those that remain outnumber the others by two to one, or nothing is common
+_MOST_APART = 1 / 3  # of the codes: the remaining ones must outnumber the others by two to one
 
 
 Code = TypeVar("Code")

@@ -1,14 +1,14 @@
-"""What detectors have in common: three ways to decide that a code has become worse, behind one interface.
+"""The common interface of detectors: three ways to decide that a code has become worse.
 
-A detector is fed the closed bins of one candidate build against the baseline, in order, and answers with what became
-active or inactive. It does no I/O, knows no clock and no other build. Codes stand in the order in which they were first
+A detector receives the closed bins of one candidate build against the baseline, in order, and returns alerts that
+became active or inactive. It has no I/O, no clock and no other builds. Codes are in the order in which they were first
 seen, so their number only grows. All arithmetic is on arrays: over the codes, and for a whole file over thousands of
-bins at once. A stream feeds single bins; how bins are cut into blocks changes nothing.
+bins at once. A stream feeds single bins; the division of bins into blocks changes nothing.
 
 - `MeanThreshold` is the rule of the task's text: the mean of per-second ratios over five bins above 1.25. It alarms on
-  noise (docs/releases.md has the figures) and is there for comparison.
+  noise (docs/releases.md has the figures) and exists for comparison.
 - `Evidence` is the e-value of `statistics.log_evidence`: at most `alpha` false alarms over all codes, for ever.
-- `Onset` is a CUSUM, for a change in mid stream, which the evidence, looking at all of the past, finds late.
+- `Onset` is a CUSUM, for a change in mid stream, which the evidence finds late because it uses all of the past.
 """
 
 import math
@@ -29,7 +29,7 @@ class Bins(NamedTuple):
     """Closed bins in a row, the first of them `[start_s, start_s + bin_s)`, and the seconds in them that had records.
 
     size: number of bins. place: the bin of each second, ascending, (seconds,). counts: (seconds, codes) each.
-    exposure: users of the candidate for one of the baseline, (bins,), where they vary; None: as the detector was made.
+    exposure: ratio of candidate users to baseline users, (bins,), where they vary; None: as the detector was made.
     """
 
     start_s: int
@@ -58,7 +58,7 @@ class Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One code that was worse for a while.
 
     stop_s: end of the last bin (exclusive), None while active; of the task's own rule the start of the last bin, as the
-    task prints it. evidence: what the detector saw, in words.
+    task prints it. evidence: the reason, in words.
     """
 
     detector: str
@@ -78,7 +78,7 @@ class Change(NamedTuple):
 
 
 class Detector(Protocol):
-    """Fed closed bins in the order of time, one by one or many at once.
+    """Receives closed bins in the order of time, one by one or many at once.
 
     active: the alerts that are on, by code.
     """
@@ -88,20 +88,20 @@ class Detector(Protocol):
 
     @property
     def scores(self) -> Floats:
-        """What is compared with the threshold, by code's place."""
+        """The values that are compared with the threshold, by code's place."""
 
     def step(self, closed: Bins, codes: Sequence[str]) -> list[Change]:
-        """What these bins change, in their order; `codes` name the columns of their counts."""
+        """The changes by these bins, in their order; `codes` name the columns of their counts."""
 
     def saved(self) -> "DetectorState":
-        """What must be remembered over a restart."""
+        """The state to keep over a restart."""
 
     def restore(self, state: "DetectorState") -> None:
-        """Go on from what `saved` gave."""
+        """Continue from an earlier `saved`."""
 
 
 class DetectorState(msgspec.Struct):
-    """A detector's memory: its alerts, its scores where they don't follow from the rest, and its arrays as lists."""
+    """A detector's state: its alerts, its scores unless they follow from the rest, and its arrays as lists."""
 
     active: dict[str, Alert]
     scores: list[float]

@@ -1,4 +1,4 @@
-"""The anytime-valid test: it may be looked at after every bin, for ever."""
+"""The anytime-valid test: it may be evaluated after every bin, without end."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,9 +27,9 @@ RECOVERED = math.log(100)
 class Evidence:
     """An alarm when a code's e-value reaches `watched` / alpha.
 
-    watched: codes over which the error is held; the number that may come, not the number seen so far. An alert ends
+    watched: codes over which the error is controlled; the number that may come, not the number so far. An alert ends
     when a CUSUM, `Onset` turned round, has shown at odds of 100 to 1 that the ratio is 1 and not `RECOVERY_RATIO`, or
-    when the code has not come for `quiet_bins` in which its build sent others. The count then begins anew, so alpha is
+    when the code has not come for `quiet_bins` in which its build sent others. The count then starts again, so alpha is
     the chance of a false alarm from one end to the next.
     """
 
@@ -41,7 +41,7 @@ class Evidence:
         self._exposure = exposure
         self._quiet_bins = quiet_bins
         self._mixture: Mixture | None = None
-        """Where the evidence stands since the code's last alert ended, where the exposure varies."""
+        """The evidence since the code's last alert ended, where the exposure varies."""
         self.totals = np.zeros((2, 0), np.int64)
         """Errors since the start. (pair, codes)."""
         self.peaks = np.zeros(0)
@@ -56,6 +56,10 @@ class Evidence:
         if self._mixture is not None:
             return self._mixture.log_evidence()
         return log_evidence(Pair(*(self.totals - self._cleared)), exposure=self._exposure)
+
+    def since(self, place: int) -> Pair[int]:
+        """Errors of a code since its last alert ended."""
+        return Pair(*(self.totals[:, place] - self._cleared[:, place]).tolist())
 
     def step(self, closed: Bins, codes: Sequence[str]) -> list[Change]:
         """Which codes' evidence crossed the threshold in these bins, and which have recovered."""
@@ -97,7 +101,7 @@ class Evidence:
     def _scores(self, since: Counts, least: Floats) -> Floats:
         """Logs of e-values where they can be above `least`, -inf elsewhere.
 
-        since: (pair, bins, codes). The exact value is slow, and away from an alarm nobody asks for it.
+        since: (pair, bins, codes). The exact value is slow, and not needed far from an alarm.
         """
         exact = log_evidence_bound(Pair(*since), exposure=self._exposure) > least
         scores = np.full(exact.shape, -np.inf)
@@ -147,7 +151,7 @@ class Evidence:
         return Change("inactive", msgspec.structs.replace(self.active.pop(code), stop_s=stop_s))
 
     def _clear(self, place: int, at: int, totals: Counts, scores: Floats) -> None:
-        """Begin a code's count anew after bin `at`, and its scores in the bins to come."""
+        """Restart a code's count after bin `at`, and its scores in the bins to come."""
         self.peaks[place] = max(self.peaks[place], scores[: at + 1, place].max())
         self._cleared[:, place] = totals[:, at, place]
         if self._mixture is not None:
@@ -164,7 +168,7 @@ class Evidence:
         self._mixture.errors[place], self._mixture.spent[:, place] = fresh.errors[0], fresh.spent[:, 0]
 
     def saved(self) -> DetectorState:
-        """What must be remembered over a restart; there the candidate stands before the baseline."""
+        """The state to keep over a restart; the candidate comes before the baseline there."""
         arrays = {"totals": as_lists(self.totals[::-1]), "cleared": as_lists(self._cleared[::-1])}
         arrays |= {"peaks": as_lists([self.peaks]), "recovery": as_lists([self._recovery])}
         if self._mixture is not None:
@@ -172,7 +176,7 @@ class Evidence:
         return DetectorState(self.active, [], arrays | {"quiet": as_lists([self._quiet])})
 
     def restore(self, state: DetectorState) -> None:
-        """Go on from what `saved` gave."""
+        """Continue from an earlier `saved`."""
         self.active = dict(state.active)
         self.totals = np.array(state.arrays["totals"], np.int64)[::-1]
         self._cleared = np.array(state.arrays["cleared"], np.int64)[::-1]

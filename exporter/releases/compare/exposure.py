@@ -1,8 +1,8 @@
-"""How many users the candidate has for one of the baseline, over time. Pure: no I/O, no clock.
+"""The ratio of candidate users to baseline users over time. Pure: no I/O, no clock.
 
 Shares are piecewise constant: a row holds from its time until the next row of the same build. Only their ratio counts,
 so they may be fractions, per cent or numbers of users, if both builds have them. A time before a build's first row is
-unknown, as is one whose share is nan; what is unknown is not compared, nor are times at which one of the two has no
+unknown, as is one whose share is nan; unknown times are not compared, nor are times at which one of the two has no
 users.
 """
 
@@ -22,7 +22,7 @@ PER_CENT = 100.0
 
 
 class SharesError(ConfigError):
-    """Shares that are not there or cannot be; whoever named them says where they are from."""
+    """Missing or impossible shares; the caller adds their origin."""
 
 
 class Share(NamedTuple):
@@ -36,7 +36,7 @@ class Share(NamedTuple):
 class Shares(msgspec.Struct, frozen=True, eq=False):
     """Each build's share as steps. times: of the steps, ascending; shares: from each on. (steps,) each, by build.
 
-    counted: the values are numbers of users, and those of one build say nothing about another's.
+    counted: the values are numbers of users, independent between builds.
     """
 
     steps: Mapping[str | None, tuple[Floats, Floats]]
@@ -81,7 +81,7 @@ class Shares(msgspec.Struct, frozen=True, eq=False):
         return np.where((start >= times[0]) & (seconds >= bin_s), users / bin_s, np.nan)
 
     def ratios(self, builds: Pair[str], starts: ArrayLike, bin_s: int, *, alone: bool) -> Floats:
-        """Users of the candidate for one of the baseline, by bin; 0, inf or nan where the two cannot be compared.
+        """Ratio of candidate users to baseline users, by bin; 0, inf or nan where the two cannot be compared.
 
         `alone`: the two builds are all there are, so that the share of one gives that of the other. Raises SharesError
         where a share is missing.
@@ -114,7 +114,7 @@ class Shares(msgspec.Struct, frozen=True, eq=False):
 
 
 class Exposure(msgspec.Struct, frozen=True):
-    """What is known of the users. `named`: somebody said so; else both builds are taken to have the same number."""
+    """The users. `named`: given by the user; else both builds are assumed to have the same number."""
 
     constant: float = 1.0
     shares: Shares | None = None

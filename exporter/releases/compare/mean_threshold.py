@@ -1,4 +1,4 @@
-"""The rule of the task's text. It alarms on noise, and is there for comparison."""
+"""The rule of the task's text. It alarms on noise, and exists for comparison."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from exporter.releases.compare.statistics import Floats
 def second_ratios(counts: Pair[Counts], bin_s: int, exposure: Floats | float = 1.0) -> Floats:
     """Seconds' ratios under the task's rule: 0/0 is 1; n/0 adds 0.05 x the bin's width to the bin's value.
 
-    `exposure` divides the ratios that there are; the two made-up values stay as the task has them.
+    `exposure` divides the ratios that there are; the two special values stay as in the task.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = counts.candidate / counts.baseline / exposure
@@ -39,7 +39,7 @@ class MeanThreshold:
         self.scores = np.ones(0)
 
     def step(self, closed: Bins, codes: Sequence[str]) -> list[Change]:
-        """What these bins change: an alert for each code's window that is above the threshold."""
+        """The changes by these bins: an alert for each code's window that is above the threshold."""
         values, idle = _values(closed, self._exposure)
         before = [grown(row, len(codes), fill) for row, fill in zip(self._window, self._idle, strict=True)]
         rows = np.concatenate([np.array(before).reshape(len(before), len(codes)), values])
@@ -87,12 +87,12 @@ class MeanThreshold:
         return [Change("inactive", alert) for alert in was.values()]
 
     def saved(self) -> DetectorState:
-        """What must be remembered over a restart."""
+        """The state to keep over a restart."""
         arrays = {"starts": [list(map(float, self._starts))], "idle": [self._idle], "window": as_lists(self._window)}
         return DetectorState(self.active, self.scores.tolist(), arrays)
 
     def restore(self, state: DetectorState) -> None:
-        """Go on from what `saved` gave."""
+        """Continue from an earlier `saved`."""
         self.active, self.scores = dict(state.active), np.array(state.scores)
         self._starts = [int(start) for start in state.arrays["starts"][0]]
         self._idle = list(state.arrays["idle"][0])

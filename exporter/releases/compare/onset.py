@@ -1,4 +1,4 @@
-"""A change in mid stream, which the evidence, looking at all of the past, finds late."""
+"""A change in mid stream, which the evidence finds late because it uses all of the past."""
 
 import math
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class Onset:
         return changes
 
     def _turns(self, end_s: int, codes: Sequence[str]) -> list[Change]:
-        """What one bin changes."""
+        """The changes by one bin."""
         changes = []
         for place in np.flatnonzero(self.scores >= self.threshold).tolist():
             if codes[place] not in self.active:
@@ -73,10 +73,10 @@ class Onset:
         )
 
     def saved(self) -> DetectorState:
-        """What must be remembered over a restart."""
+        """The state to keep over a restart."""
         return DetectorState(self.active, self.scores.tolist(), {"rising": as_lists([self._rising])})
 
     def restore(self, state: DetectorState) -> None:
-        """Go on from what `saved` gave."""
+        """Continue from an earlier `saved`."""
         self.active, self.scores = dict(state.active), np.array(state.scores)
         self._rising = np.array(state.arrays["rising"][0])

@@ -1,4 +1,4 @@
-"""Whether a build is there at all, bin by bin: the zeros of one that has gone say nothing about the others. Pure.
+"""Whether a build is present, bin by bin: the zeros of one that has gone say nothing about the others. Pure.
 
 When a rollout ends the old build stops. Against its zeros every code of the new one would look worse.
 """
@@ -6,7 +6,7 @@ When a rollout ends the old build stops. Against its zeros every code of the new
 import msgspec
 
 GONE_RECORDS = 10.0
-"""A build is gone when so many records of it should have come and none did: a chance of e^-10, were it there."""
+"""A build is gone when this number of its records was expected and none came: a chance of e^-10, if it were present."""
 
 RECENT_BINS = 30
 
@@ -14,7 +14,8 @@ RECENT_BINS = 30
 class Presence(msgspec.Struct):
     """One build's last bins.
 
-    recent: records of any code in the last bins in which it was there. quiet: bins since its last record.
+    recent: records of any code in the last bins in which it was present.
+    quiet: bins since its last record.
     """
 
     recent: list[int] = []
@@ -22,11 +23,11 @@ class Presence(msgspec.Struct):
 
     @property
     def gone(self) -> bool:
-        """Whether it has stopped; no build is gone that has not come yet."""
+        """Whether it has stopped; a build that has not come yet is not gone."""
         return bool(self.quiet) and self.quiet * sum(self.recent) >= GONE_RECORDS * max(1, len(self.recent))
 
     def step(self, records: int) -> bool:
-        """Take in the next bin; whether the build was there in it."""
+        """Take in the next bin; whether the build was present in it."""
         if not records:
             self.quiet += 1
             return not self.gone

@@ -1,4 +1,4 @@
-"""Stretches in which a build sent nothing though it should have: only those that chance does not make. Pure."""
+"""Stretches in which a build sent nothing although errors were expected, beyond chance. Pure."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from exporter.releases.compare.statistics import Floats
 AROUND_BINS = 30
 """Before and after a silence, what was usual there."""
 KEPT_BINS = 360
-"""Of a running stream, an hour of 10-second bins: a longer silence is judged by as much of it."""
+"""Bins of a running stream, an hour of 10 s each: a longer silence is judged by this part of it."""
 
 
 class Quiet(NamedTuple):
@@ -32,9 +32,9 @@ def silences(
 
     counts: (bins,) each; users: of the candidate for one of the baseline, (bins,). Each error of the baseline has one
     of the candidate beside it at the lowest ratio that there was: over all bins, silent ones included, and over those
-    before and after. So neither more users later on nor a storm of errors makes a silence out of what was usual. A code
-    that the candidate never has is expected at the ratio of `others`, all codes. Bins in which neither had an error say
-    nothing, and are passed over.
+    before and after. So neither more users later on nor a burst of errors turns the usual into a silence. A code
+    that the candidate never has is expected at the ratio of `others`, all codes. Bins without errors of either are
+    skipped.
     """
     spoke = np.flatnonzero(counts.baseline + counts.candidate)
     usual = counts if counts.candidate.any() or others is None else others
@@ -67,7 +67,7 @@ class Listening(msgspec.Struct):
     recent: list[tuple[int, int, float]] = []
 
     def step(self, baseline: int, candidate: int, users: float) -> None:
-        """Take in the next bin that both share; one without an error says nothing."""
+        """Take in the next bin that both share; one without errors is ignored."""
         if not baseline and not candidate:
             return
         self.bins += 1
@@ -92,7 +92,7 @@ def _sums(counts: Pair[Counts], users: Floats) -> Pair[Floats]:
 
 
 def _around(sums: Pair[Floats], start: int, stop: int) -> list[float]:
-    """Errors of the candidate for one of the baseline before a silence and after it, where there were any."""
+    """Errors of the candidate per error of the baseline before a silence and after it, where there were any."""
     wide, end = max(AROUND_BINS, stop - start), len(sums.baseline) - 1
     ratios = []
     for a, b in ((max(0, start - wide), start), (stop, min(end, stop + wide))):
@@ -103,5 +103,5 @@ def _around(sums: Pair[Floats], start: int, stop: int) -> list[float]:
 
 
 def _is_improbable(baseline: Counts, users: Floats, ratio: float, chance: float) -> bool:
-    """Whether no error beside those of the baseline has at most this chance, at the candidate's ratio to it."""
+    """Whether zero errors have at most this chance, given the baseline's errors and the candidate's ratio to it."""
     return bool(baseline @ np.log1p(ratio * users) >= -math.log(chance))

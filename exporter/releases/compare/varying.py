@@ -39,7 +39,7 @@ _LOG_WEIGHTS = _weights()
 
 
 class Mixture(NamedTuple):
-    """Where the evidence of each code stands.
+    """The evidence of each code.
 
     errors: of the candidate, (codes,). spent: sum over bins of n log((1 + e r) / (1 + e)), (ratios, codes).
     """
@@ -49,7 +49,7 @@ class Mixture(NamedTuple):
 
     @classmethod
     def begin(cls, codes: int) -> "Mixture":
-        """Nothing seen."""
+        """No errors yet."""
         return cls(np.zeros(codes), np.zeros((_POINTS, codes)))
 
     def grown(self, codes: int) -> "Mixture":

@@ -1,7 +1,7 @@
 """Rate ratios of a stream whose users vary, out of sums that grow bin by bin. Pure functions on arrays.
 
 The ratio is that of Mantel and Haenszel for person-time, its variance that of Greenland and Robins (Biometrics 41,
-1985): both are sums over bins, so a stream needs six numbers for each code, however often the users change. `varying`
+1985): both are sums over bins, so a stream needs six numbers per code, whatever the changes of users. `varying`
 has the exact arithmetic, which needs every exposure that there was. Where the exposure does not vary, ratio and
 interval are those of `statistics`.
 """
@@ -16,10 +16,10 @@ ROWS = 6
 
 
 def weigh(came: Pair[NDArray[np.int64]], exposure: Floats) -> Floats:
-    """What bins add to the sums. came: (bins, codes) each; exposure: users of the candidate for one, (bins,).
+    """The contribution of bins to the sums. came: (bins, codes) each.
 
-    Back: (`ROWS`, codes): the errors of baseline and candidate, each of them weighed, the mean of the candidate's at
-    equal rates and its variance.
+    exposure: candidate users per baseline user, (bins,). Back: (`ROWS`, codes): the errors of baseline and candidate,
+    each of them weighed, the mean of the candidate's at equal rates and its variance.
     """
     share = (exposure / (1 + exposure))[:, None]
     both = came.baseline + came.candidate

@@ -1,0 +1,3 @@
+"""The detectors' names, apart from their statistics, which are slow to import."""
+
+DETECTORS = ("mean-threshold", "evidence", "onset")
