@@ -1,24 +1,25 @@
-"""What stands beside a verdict: common rises, errors that come in bursts, silences, and codes that are new. Pure.
+"""What is shown beside a verdict: common rises, errors that come in bursts, silences, and codes that are new. Pure.
 
-All of it is asked of the bins that a candidate shares with the baseline, and of a whole input at once.
+All of it uses the bins that a candidate shares with the baseline: of a whole input, or those that a stream keeps.
 """
 
-import math
-from collections.abc import Iterator
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
-import numpy as np
 
-from exporter.releases.bulk.overlap import Overlap
-from exporter.releases.bulk.table import Table
-from exporter.releases.compare.alike import LEAST_ERRORS, STRETCHES, Alike, risen_alike
-from exporter.releases.compare.bursts import Calm, calm
+from exporter.releases.compare.alike import LEAST_ERRORS, Alike, risen_alike
+from exporter.releases.compare.bursts import UNDECIDED_BINS, Burst, Calm, calm
 from exporter.releases.compare.detectors import Counts
 from exporter.releases.compare.pair import Pair
+from exporter.releases.compare.series import Series
 from exporter.releases.compare.silence import silences
-from exporter.releases.compare.statistics import Floats, log_evidence
+from exporter.releases.compare.statistics import log_evidence
+from exporter.releases.parse import code_key
+
+Reason: TypeAlias = Literal["bursts", "alike"]
+"""Why an alarm does not count."""
 
 
 class Silence(NamedTuple):
@@ -41,7 +42,7 @@ class NewCode(NamedTuple):
 
 
 class Unsteady(msgspec.Struct, frozen=True, kw_only=True):
-    """A code whose errors do not come one by one, and what is left of its evidence if each burst or clump is one.
+    """A code whose errors do not come one by one, and its remaining evidence with each burst or cluster as one error.
 
     of: the build whose errors these are. in_burst: those of its largest burst, in `[burst_s, burst_s + lasted_s)`; 0
     where there is none. left: errors of the baseline and of the candidate that remain. holds: whether the evidence of
@@ -62,102 +63,67 @@ class Unsteady(msgspec.Struct, frozen=True, kw_only=True):
     holds: bool
 
 
-class Series:
-    """Two builds' errors by bin, of the bins that they share; made for the code that is asked for.
-
-    starts: of these bins. users: of the candidate for one of the baseline in each. (bins,) both.
-    """
-
-    def __init__(self, table: Table, overlap: Overlap, builds: Pair[int], exposure: float) -> None:
-        """`exposure`: the users where they do not vary."""
-        self.table, self.builds = table, builds
-        shared = overlap.shared(builds.candidate)
-        starts = np.array(overlap.starts, np.int64)
-        self.bin_s = overlap.bin_s
-        self.starts = starts[shared]
-        varying = overlap.users(builds.candidate)
-        self.users: Floats = np.full(len(self.starts), exposure) if varying is None else varying[shared]
-        start = table.second // self.bin_s * self.bin_s
-        place = np.searchsorted(self.starts, start) if len(self.starts) else np.zeros(len(start), np.int64)
-        place = np.minimum(place, max(0, len(self.starts) - 1))
-        inside = self.starts[place] == start if len(self.starts) else np.zeros(len(start), np.bool_)
-        self._place = place
-        self._rows = Pair(*(self._by_code(inside & (table.build == build)) for build in builds))
-
-    def _by_code(self, mine: Any) -> list[Counts]:
-        """Rows of one build by code, in order of time."""
-        rows = np.flatnonzero(mine)
-        code = self.table.code[rows]
-        order = np.argsort(code, kind="stable")
-        edges = np.searchsorted(code[order], np.arange(len(self.table.codes) + 1))
-        return [rows[order[a:b]] for a, b in pairwise(edges)]
-
-    def rows(self, code: int, *, candidate: bool) -> Counts:
-        """The table's rows of a code."""
-        return (self._rows.candidate if candidate else self._rows.baseline)[code]
-
-    def by_bin(self, code: int | None, *, candidate: bool) -> Counts:
-        """Errors of a code, or of all, by bin. (bins,)."""
-        side = self._rows.candidate if candidate else self._rows.baseline
-        rows = np.concatenate(side) if code is None else side[code]
-        return np.bincount(self._place[rows], self.table.count[rows], len(self.starts)).astype(np.int64)
-
-    def stretches(self) -> Pair[Counts]:
-        """Errors by stretch of time and code, `STRETCHES` at most. (stretches, codes) each."""
-        wide = max(1, math.ceil(len(self.starts) / STRETCHES))
-        size, codes = math.ceil(len(self.starts) / wide), len(self.table.codes)
-
-        def counted(side: list[Counts]) -> Counts:
-            rows = np.concatenate(side)
-            flat = self._place[rows] // wide * codes + self.table.code[rows]
-            return np.bincount(flat, self.table.count[rows], size * codes).astype(np.int64).reshape(size, codes)
-
-        return Pair(*map(counted, self._rows))
-
-    def users_of(self, code: int) -> float:
-        """Users of the candidate for one of the baseline, as the baseline's errors of a code were spread."""
-        errors = self.by_bin(code, candidate=False)
-        return float(np.average(self.users, weights=errors if errors.any() else None))
-
-
 def common_rise(series: Series, alpha: float) -> Alike[str] | None:
-    """Of all codes, by their names; only to be asked for where nobody named the users."""
+    """Of all codes, by name; only meaningful if the users were not given."""
     found = risen_alike(series.stretches(), alpha) if len(series.starts) else None
     if found is None:
         return None
-    codes, more, less = ([series.table.codes[at] for at in places] for places in (found.codes, found.more, found.less))
-    return Alike(found.factor, found.low, found.high, codes=codes, more=more, less=less)
+    codes, more, less = ([series.codes[at] for at in places] for places in (found.codes, found.more, found.less))
+    return Alike(found.factor, found.low, found.high, codes=sorted(codes, key=code_key), more=more, less=less)
 
 
-def unsteady(series: Series, threshold: float) -> Iterator[Unsteady]:
-    """Codes that come in bursts or clumps in either build. threshold: of the log evidence."""
-    for code in range(len(series.table.codes)):
-        if sum(len(series.rows(code, candidate=candidate)) for candidate in (False, True)) == 0:
-            continue
-        sides = Pair(*(calm(series.by_bin(code, candidate=candidate)) for candidate in (False, True)))
-        if not (sides.baseline.clumped or sides.candidate.clumped):
-            continue
-        scale = max(side.dispersion for side in sides)
-        left = Pair(*(side.errors / scale for side in sides))
-        logs = log_evidence(Pair(*([side] for side in left)), exposure=series.users_of(code))
-        calmer = sides.baseline.clumped and sides.candidate.before < sides.baseline.before
-        candidate = sides.candidate.clumped and not calmer
-        yield _told(series, code, sides, candidate=candidate, left=left, logs=float(logs[0]), threshold=threshold)
+def unsteady(
+    series: Series, threshold: float, older: Mapping[int, Pair[int]] = MappingProxyType({})
+) -> Iterator[Unsteady]:
+    """Codes whose errors come in bursts or clusters in either build. threshold: of the log evidence.
+
+    older: errors of the codes asked for, by their places, that came before the series; all codes and none where empty.
+    """
+    for code in older or range(len(series.codes)):
+        sides = _sides(series, code)
+        if any(side.any() for side in sides):
+            calmed = Pair(*map(calm, sides))
+            if calmed.baseline.clustered or calmed.candidate.clustered:
+                yield _told(series, code, calmed, threshold, older.get(code, Pair(0, 0)))
 
 
-def _told(
-    series: Series, code: int, sides: Pair[Calm], *, candidate: bool, left: Pair[float], logs: float, threshold: float
-) -> Unsteady:
+def beginning(series: Series, code: int, threshold: float, older: Pair[int]) -> bool:
+    """Whether the evidence of a code rests on a burst, or a change, that has just begun and may end or continue."""
+    sides = _sides(series, code)
+    calmed = Pair(calm(sides.baseline), calm(sides.candidate, going_on=True))
+    if not any(burst.stop > len(series.starts) - UNDECIDED_BINS for burst in calmed.candidate.bursts):
+        return False
+    return _strongest(series, code, calmed, older)[1] < threshold
+
+
+def _sides(series: Series, code: int) -> Pair[Counts]:
+    return Pair(*(series.by_bin(code, candidate=candidate) for candidate in (False, True)))
+
+
+def _strongest(series: Series, code: int, sides: Pair[Calm], older: Pair[int]) -> tuple[Pair[float], float]:
+    """The remaining errors, and their log evidence: with or without older ones, whichever shows more."""
+    scale = max(side.dispersion for side in sides)
+    found = [Pair(*(side.errors / scale for side in sides))]
+    if any(older):
+        found.append(Pair(*((side.errors + count) / scale for side, count in zip(sides, older, strict=True))))
+    users = series.users_of(code)
+    logs = [float(log_evidence(Pair(*([side] for side in left)), exposure=users)[0]) for left in found]
+    best = logs.index(max(logs))
+    return found[best], logs[best]
+
+
+def _told(series: Series, code: int, sides: Pair[Calm], threshold: float, older: Pair[int]) -> Unsteady:
+    calmer = sides.baseline.clustered and sides.candidate.before < sides.baseline.before
+    candidate = sides.candidate.clustered and not calmer
     calmed = sides.candidate if candidate else sides.baseline
     largest = max(calmed.bursts, key=lambda burst: burst.errors, default=None)
-    rows = series.rows(code, candidate=candidate)
-    found = _window(series, rows, largest) if largest else (0, None, None)
-    builds = Pair(*(series.table.builds[place] for place in series.builds))
+    found = _window(series, code, largest, candidate=candidate) if largest else (0, None, None)
+    left, logs = _strongest(series, code, sides, older)
     return Unsteady(
-        code=series.table.codes[code],
-        candidate=builds.candidate,
-        of=builds.candidate if candidate else builds.baseline,
-        errors=int(series.table.count[rows].sum()),
+        code=series.codes[code],
+        candidate=series.names.candidate,
+        of=series.names.candidate if candidate else series.names.baseline,
+        errors=int(series.by_bin(code, candidate=candidate).sum()),
         dispersion=calmed.before if calmed.bursts else calmed.dispersion,
         bursts=len(calmed.bursts),
         in_burst=found[0],
@@ -169,23 +135,27 @@ def _told(
     )
 
 
-def _window(series: Series, rows: Counts, burst: Any) -> tuple[int, int, int]:
+def _window(series: Series, code: int, burst: Burst, *, candidate: bool) -> tuple[int, int, int]:
     """Errors of a burst, the second that it began in, and the seconds that it lasted: ends of usual seconds cut off."""
-    second, count = series.table.second[rows], series.table.count[rows]
     start, stop = int(series.starts[burst.start]), int(series.starts[burst.stop - 1]) + series.bin_s
-    inside = (second >= start) & (second < stop)
-    usual = burst.usual / (stop - start)
-    high = second[inside & (count > 1 + 3 * usual)]
+    second, count = series.seconds(code, start, stop, candidate=candidate)
+    high = second[count > 1 + 3 * burst.usual / (stop - start)]
     if len(high):
         start, stop = int(high[0]), int(high[-1]) + 1
     return int(count[(second >= start) & (second < stop)].sum()), start, stop - start
+
+
+def reasons(found: Iterable[Unsteady], alike: Alike[str] | None) -> dict[str, Reason]:
+    """The codes of one candidate whose alarms do not count, and why; those without an alarm too."""
+    bursts: dict[str, Reason] = {one.code: "bursts" for one in found if not one.holds}
+    return bursts | dict.fromkeys(alike.codes if alike else (), "alike")
 
 
 def quiet(series: Series, *, alpha: float, least_bins: int) -> Iterator[Silence]:
     """Improbable silences of the candidate, and of its codes where it was not silent itself."""
     if not len(series.starts):
         return
-    build, codes = series.table.builds[series.builds.candidate], series.table.codes
+    build, codes = series.names.candidate, series.codes
     everything = Pair(series.by_bin(None, candidate=False), series.by_bin(None, candidate=True))
     of_build = list(silences(everything, series.users, alpha=alpha, least_bins=least_bins))
     for gap in of_build:
@@ -207,9 +177,10 @@ def _times(series: Series, start: int, stop: int) -> tuple[int, int]:
 def new_codes(series: Series) -> Iterator[NewCode]:
     """Codes of the candidate that the baseline does not have, the most frequent first."""
     found = []
-    for place, code in enumerate(series.table.codes):
-        rows = series.rows(place, candidate=True)
-        if len(rows) and not len(series.rows(place, candidate=False)):
-            count, first = int(series.table.count[rows].sum()), int(series.table.second[rows[0]])
-            found.append(NewCode(series.table.builds[series.builds.candidate], code, count, first))
+    start_s, stop_s = int(series.starts.min(initial=0)), int(series.starts.max(initial=0)) + series.bin_s
+    for place, code in enumerate(series.codes):
+        errors = int(series.by_bin(place, candidate=True).sum())
+        if errors and not series.by_bin(place, candidate=False).any():
+            first, _ = series.seconds(place, start_s, stop_s, candidate=True)
+            found.append(NewCode(series.names.candidate, code, errors, int(first[0])))
     yield from sorted(found, key=lambda new: -new.errors)

@@ -1,48 +1,47 @@
 """`exporter releases ...`: error streams in whole files or from standard input."""
 
-import asyncio
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from exporter.releases import options
-from exporter.releases.bulk.reading import Input
-from exporter.releases.bulk.table import Table
-from exporter.releases.compare.settings import DETECTORS
-from exporter.releases.making import exposed, make_report, read
-from exporter.releases.notes import remarks
+from exporter.releases.compare.names import DETECTORS
 from exporter.releases.options import Asked
-from exporter.releases.render import html, json, text
-from exporter.releases.render import picture as pictures
-from exporter.releases.report import Analysis, analyse
-from exporter.releases.times import show_time
-from exporter.releases.verdict import why_nothing
-from foundation.clock import SystemClock
 from foundation.errors import ConfigError, NothingJudgedError, SourceError
-from foundation.flags import DurationType
+from foundation.exits import Exit, help_end
+from foundation.extras import need
+from foundation.flags import DurationType, format_option
 from foundation.output import replacing
 from foundation.secret import shown_url
-from foundation.signals import until_signal
 from foundation.terminal import echo, printable, printable_text
 
+if TYPE_CHECKING:
+    from exporter.releases.bulk.reading import Input
+    from exporter.releases.bulk.table import Table
+    from exporter.releases.report import Analysis
 
-@click.group()
+
+@click.group(epilog=help_end("exporter releases report errors.tsv"))
 def releases() -> None:
     """Error codes by build: count them, compare the builds, draw them."""
 
 
-_one_day = click.option("--one-day", is_flag=True, help="Clock times that fall are not of the next day.")
+_one_day = click.option("--one-day", is_flag=True, help="Do not read a falling clock time as the next day.")
 
 
-@releases.command()
+@releases.command(epilog=help_end("exporter releases aggregate errors.tsv"))
 @click.argument("file")
 @_one_day
-@click.option("--format", "form", type=click.Choice(["tsv", "json"]), default="tsv", show_default=True)
+@format_option("form", "tsv", "json", what="records")
 def aggregate(file: str, *, one_day: bool, form: str) -> None:
-    """Print one record a second with a counter for each build and code. FILE may be - for standard input."""
+    """Print one record per second with a counter for each build and code. FILE may be - for standard input."""
+    need("releases")
+    from exporter.releases.making import read
+    from exporter.releases.times import show_time
+    from foundation.jsontext import json_text
+
     given = read(file, one_day=one_day)
     table = given.table
     names = [f"{build}_Error_Code_{code}" for build in table.builds for code in table.codes]
@@ -51,13 +50,19 @@ def aggregate(file: str, *, one_day: bool, form: str) -> None:
     for second, row in table.rows():
         counts = row.ravel().tolist()
         time = show_time(second) or ""
-        line = "\t".join([time, *map(str, counts)]) if form == "tsv" else msgspec.json.encode([time, *counts]).decode()
+        line = "\t".join([time, *map(str, counts)]) if form == "tsv" else json_text([time, *counts])
         echo(line)
     _complain(given)
     _remark(given)
 
 
-@releases.command()
+@releases.command(
+    epilog=help_end(
+        "exporter releases report errors.tsv --baseline 5.1",
+        "exporter releases report errors.tsv --format html --output report.html",
+        may=[Exit.NOTHING_JUDGED],
+    )
+)
 @click.argument("file", required=False)
 @options.prometheus
 @options.comparison
@@ -71,7 +76,7 @@ def aggregate(file: str, *, one_day: bool, form: str) -> None:
     show_default=True,
     help="May be repeated.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@format_option("form", "text", "json", "html")
 @click.option("--output", type=click.Path(path_type=Path), help="Write here instead of standard output.")
 @click.option(
     "--engine",
@@ -92,6 +97,12 @@ def report(
     **settings: Any,
 ) -> None:
     """Compare the builds in FILE, in standard input for -, or in a Prometheus' series."""
+    need("releases")
+    from exporter.releases.making import make_report
+    from exporter.releases.render import html, json, text
+    from exporter.releases.render import picture as pictures
+    from exporter.releases.verdict import why_nothing
+
     counted.check(file)
     name = file if file is not None else shown_url(str(counted.prometheus))
     made = make_report(file, settings, detectors, counted, engine=engine, one_day=one_day)
@@ -111,24 +122,30 @@ def report(
         raise NothingJudgedError(f"{name}: nothing was judged: {why}")
 
 
-@releases.command()
+@releases.command(epilog=help_end("exporter releases heatmap errors.tsv --output errors.png"))
 @click.argument("file")
 @options.comparison
 @_one_day
 @click.option("--output", type=click.Path(path_type=Path), help="The picture: .png, .svg, .pdf or .jpg.")
-@click.option("--follow", is_flag=True, help="Draw in the terminal, again and again while records come in.")
-@click.option("--column", "column_s", type=DurationType(whole=True), help="Length of a column; else the data choose.")
+@click.option("--follow", is_flag=True, help="Draw in the terminal, and redraw as records arrive.")
+@click.option(
+    "--column", "column_s", type=DurationType(whole=True), help="Length of a column. [default: chosen from the data]"
+)
 def heatmap(
     file: str, *, one_day: bool, output: Path | None, follow: bool, column_s: int | None, **settings: Any
 ) -> None:
     """Draw codes by time, coloured by candidate against baseline."""
+    need("releases")
     if follow == (output is not None):
         raise ConfigError("heatmap: give --output with a file's name for a picture, or --follow for the terminal")
     if output is None:
         if one_day:
-            raise ConfigError("--follow: expected no --one-day, as records that come are in order")
+            raise ConfigError("--follow: cannot be used with --one-day, as records that arrive are in order")
         _follow(file, settings)
         return
+    from exporter.releases.making import make_report
+    from exporter.releases.render import picture as pictures
+
     form = pictures.format_of(output)
     made = make_report(file, settings, ("evidence", "onset"), one_day=one_day)
     _complain(made.given)
@@ -142,30 +159,40 @@ def heatmap(
 def _follow(file: str, settings: dict[str, Any]) -> None:
     if file != "-" and not Path(file).exists():
         raise SourceError(f"{file}: no such file")
+    import asyncio
+
     from rich.console import Console
 
+    from exporter.releases.making import exposed
     from exporter.releases.render import terminal
+    from exporter.releases.report import analyse
+    from foundation.clock import SystemClock
+    from foundation.signals import until_signal
 
     baseline, named = settings.pop("baseline"), settings.pop("exposure")
     chosen, exposure = exposed(settings, named)
 
-    def compare(table: Table) -> Analysis:
-        there = baseline if baseline in table.builds else None  # it may not have come yet
+    def compare(table: "Table") -> "Analysis":
+        """Compare the builds so far."""
+        there = baseline if baseline in table.builds else None  # it may not have appeared yet
         return analyse(table, chosen, baseline=there, detectors=("evidence", "onset"), exposure=exposure)
 
     async def run() -> None:
+        """Follow the file, and show each comparison."""
         clock = SystemClock()
         _complain(await terminal.follow(terminal.batches(file, clock), compare, Console(), clock))
 
     asyncio.run(until_signal(run()))
 
 
-def _remark(given: Input) -> None:
+def _remark(given: "Input") -> None:
+    from exporter.releases.notes import remarks
+
     for line in remarks(given):
         echo(line, err=True)
 
 
-def _complain(given: Input) -> None:
+def _complain(given: "Input") -> None:
     for bad in given.set_aside:
         echo(f"set aside ({bad.reason}): {printable(bad.text)}", err=True)
     if (more := sum(given.failed.values()) - len(given.set_aside)) > 0:

@@ -15,6 +15,7 @@ from exporter.releases.compare.onset import Onset
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import Floats, Moments, Ratios, p_values, q_values, rate_ratios
 from exporter.releases.compare.weighed import weigh, weighed_p_values, weighed_ratios
+from exporter.releases.judging import EXPLAINED, judge
 from exporter.releases.state import OTHER_CODE
 from exporter.releases.stream import Stream
 from exporter.sources.tail import TailStatus
@@ -24,15 +25,15 @@ Values = dict[LabelValues, float]
 
 
 class Intake(Protocol):
-    """What a source knows beside its stream."""
+    """The facts of a source beside its stream."""
 
     @property
     def failed(self) -> Mapping[str, int]:
-        """Lines that were not taken, by reason."""
+        """Lines that were not counted, by reason."""
 
     @property
     def log_status(self) -> TailStatus | None:
-        """How the reading of the followed log goes; None where there is none."""
+        """The status of the followed log; None if there is none."""
 
     @property
     def connections(self) -> Sized:
@@ -98,7 +99,7 @@ def _counts(found: dict[Metric, Values], name: str, stream: Stream, intake: Inta
 
 
 def _failed(intake: Intake) -> dict[str, int]:
-    """Lines that were not taken, by reason, with those that the log's reader dropped for their length."""
+    """Lines that were not counted, by reason, with those that the log's reader dropped for their length."""
     failed = {"late": 0, "too_long": 0, **intake.failed}
     if intake.log_status:
         failed["too_long"] += intake.log_status.too_long_lines
@@ -106,7 +107,7 @@ def _failed(intake: Intake) -> dict[str, int]:
 
 
 def _silent(stream: Stream) -> dict[str, int]:
-    """1 for each build that sends nothing now though errors were to be expected, 0 for the others."""
+    """1 for each build that sends nothing now although errors were expected, 0 for the others."""
     settings, listening = stream.settings, stream.state.listening
     return {
         build: int(one.is_silent(alpha=settings.alpha, least_bins=settings.bins)) for build, one in listening.items()
@@ -125,7 +126,7 @@ def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: s
     if build in stream.state.weighed:
         ratios, p = _weighed(stream, build)
     else:
-        exposure, everything = stream.settings.exposure, Pair(*grown(evidence.totals, len(codes)))
+        exposure, everything = stream.settings.users, Pair(*grown(evidence.totals, len(codes)))
         windows = {"all": everything, "recent": Pair(*(counts.sum(0) for counts in recent))}
         ratios = {window: rate_ratios(errors, exposure) for window, errors in windows.items()}
         p = p_values(everything, exposure=exposure)
@@ -150,6 +151,12 @@ def _comparison(found: dict[Metric, Values], name: str, stream: Stream, build: s
         found[metric].update(zip(labels, detector.scores.tolist(), strict=False))
         active = np.array([int(code in detector.active) for code in codes])
         found[catalogue.ALERT_ACTIVE].update(_with(labels, detector.name, active))
+    judged = judge(stream, build)
+    for reason in EXPLAINED:
+        by_code = np.array([int(judged.explained.get(code) == reason) for code in codes])
+        found[catalogue.ALERT_EXPLAINED].update(_with(labels, reason, by_code))
+    if judged.alike is not None:
+        found[catalogue.COMMON_RISE][name, build] = judged.alike.factor
 
 
 def _weighed(stream: Stream, build: str) -> tuple[dict[str, Ratios], Floats]:

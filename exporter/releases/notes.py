@@ -1,4 +1,4 @@
-"""What stands beside a verdict, in words; a line each, the most important first. Pure."""
+"""Notes beside a verdict, in words; a line each, the most important first. Pure."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -10,13 +10,14 @@ from exporter.releases.caveats import Unsteady
 from exporter.releases.compare.alike import LEAST_CODES, LEAST_ERRORS, Alike
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.statistics import log_evidence
+from exporter.releases.judging import Judged
 from exporter.releases.parse import CLOCK_LIMIT_S
 from exporter.releases.report import Analysis, CodeResult, Report
 from exporter.releases.standing import Key, alarmed, onsets
 from exporter.releases.times import show_time
 
 MOST_ASIDE = 0.01
-"""Of the lines; a larger share that could not be read stands beside the verdict."""
+"""Of the lines; a larger share that could not be read is shown beside the verdict."""
 LEAST_COVERED = 0.8  # of the bins
 MOST_NAMED = 8
 """Notes of a kind, and codes in a note; the others are counted."""
@@ -29,7 +30,7 @@ def notes(report: Report, *, worse: set[Key], alike: set[str]) -> Iterator[str]:
     yield from _order(report)
     yield from _storms(analysis)
     for build in sorted(alike):
-        yield from _rise(build, analysis.alike[build])
+        yield from rise_of(build, analysis.alike[build])
     if not report.exposure.named:
         for build in sorted({build for build, _ in worse}):
             yield from _few_codes(build, analysis)
@@ -51,7 +52,7 @@ def aside(given: Input) -> Iterator[str]:
 
 
 def remarks(given: Input) -> Iterator[str]:
-    """What was made of the times; a line each."""
+    """Notes on the times; a line each."""
     if far := given.far:
         first, last = map(show_time, far.others)
         yield (
@@ -61,6 +62,8 @@ def remarks(given: Input) -> Iterator[str]:
     seconds = given.table.second
     if len(seconds) and seconds[0] < CLOCK_LIMIT_S <= seconds[-1]:
         yield "some records have times of day, others dates: they are not compared with each other"
+    if given.years:
+        yield f"times without a year were read as of {' and '.join(map(str, sorted(given.years)))}, and as UTC"
     if given.midnights:
         yield (
             f"clock times fell by hours, and were read as {given.midnights} more days (24:00:00 and on); "
@@ -90,12 +93,13 @@ def _storms(analysis: Analysis) -> Iterator[str]:
     alarms = alarmed(analysis) | onsets(analysis)
     found = sorted(analysis.unsteady, key=lambda one: ((one.candidate, one.code) not in alarms, -one.dispersion))
     for one in found[:MOST_NAMED]:
-        yield _storm(one, alarms=(one.candidate, one.code) in alarms)
+        yield storm(one, alarms=(one.candidate, one.code) in alarms)
     if len(found) > MOST_NAMED:
-        yield f"{len(found) - MOST_NAMED} more codes come in bursts or clumps"
+        yield f"{len(found) - MOST_NAMED} more codes come in bursts or clusters"
 
 
-def _storm(one: Unsteady, *, alarms: bool) -> str:
+def storm(one: Unsteady, *, alarms: bool) -> str:
+    """How the errors of a code are distributed, and its remaining evidence. alarms: whether the code has an alarm."""
     if one.in_burst:
         others = f" (and {one.bursts - 1} more bursts)" if one.bursts > 1 else ""
         how = (
@@ -103,12 +107,10 @@ def _storm(one: Unsteady, *, alarms: bool) -> str:
         )
         without = "with each burst as one error"
     else:
-        how = f"they come in clumps of about {one.dispersion:.0f}"
-        without = "counted by clump"
+        how = f"they come in clusters of about {one.dispersion:.0f}"
+        without = "with each cluster as one error"
     means = "it is still worse" if one.holds else "it is not shown to be worse"
-    warning = (
-        "so its evidence, p and q are not to be trusted" if alarms or not one.holds else "so p and q are not exact"
-    )
+    warning = "so its evidence, p and q are unreliable" if alarms or not one.holds else "so p and q are not exact"
     left = Pair(*(f"{side:.0f}" for side in one.left))
     return (
         f"code {one.code}: the errors of {one.of} are overdispersed ({one.dispersion:.0f} times the variance of chance)"
@@ -116,7 +118,8 @@ def _storm(one: Unsteady, *, alarms: bool) -> str:
     )
 
 
-def _rise(build: str, rise: Alike[str]) -> Iterator[str]:
+def rise_of(build: str, rise: Alike[str]) -> Iterator[str]:
+    """The codes of a build that rose alike, and those that did not."""
     yield (
         f"codes {named(rise.codes)} of {build} rose by the same factor, {rise.factor:.2f} (95 %: {rise.low:.2f} to "
         f"{rise.high:.2f}), which is what more users look like; --exposure shares.csv gives a verdict by user"
@@ -125,6 +128,19 @@ def _rise(build: str, rise: Alike[str]) -> Iterator[str]:
         yield f"codes {named(rise.more)} of {build} rose more than the others"
     if rise.less:
         yield f"codes {named(rise.less)} of {build} rose less than the others"
+
+
+def words(judged: Judged, build: str, code: str) -> str:
+    """Why an alert of a running stream does not count, in the words of a report; empty if it counts."""
+    match judged.explained.get(code):
+        case "bursts":
+            return next(storm(one, alarms=True) for one in judged.unsteady if one.code == code)
+        case "alike":
+            assert judged.alike is not None
+            return "; ".join(rise_of(build, judged.alike))
+        case "undecided":
+            return "its errors began in the last bins: a burst, or a lasting change"
+    return ""
 
 
 def _few_codes(build: str, analysis: Analysis) -> Iterator[str]:
@@ -162,9 +178,9 @@ def _thin(report: Report) -> Iterator[str]:
 
 
 def _could_alarm(code: CodeResult, report: Report) -> bool:
-    """Whether all of a code's errors, were they the candidate's, would be enough."""
+    """Whether all of a code's errors would be enough if they were the candidate's."""
     everything = Pair([0], [code.baseline + code.candidate])
     watched = len(report.given.table.codes) * max(1, len(report.analysis.compared))
     return bool(
-        log_evidence(everything, exposure=report.settings.exposure)[0] >= math.log(watched / report.settings.alpha)
+        log_evidence(everything, exposure=report.settings.users)[0] >= math.log(watched / report.settings.alpha)
     )

@@ -13,10 +13,10 @@ import numpy as np
 from exporter.releases.bulk.grid import blocks
 from exporter.releases.bulk.overlap import Overlap
 from exporter.releases.bulk.reading import Input
+from exporter.releases.bulk.series import TableSeries
 from exporter.releases.bulk.table import Table
 from exporter.releases.caveats import (
     NewCode,
-    Series,
     Silence,
     Unsteady,
     common_rise,
@@ -27,8 +27,10 @@ from exporter.releases.caveats import (
 from exporter.releases.compare.alike import Alike
 from exporter.releases.compare.detectors import Alert, Bins, Counts, Detector
 from exporter.releases.compare.exposure import ALIKE, Exposure
+from exporter.releases.compare.names import DETECTORS
 from exporter.releases.compare.pair import Pair
-from exporter.releases.compare.settings import DETECTORS, Settings, choose_baseline, make_detectors
+from exporter.releases.compare.series import Series
+from exporter.releases.compare.settings import Settings, choose_baseline, make_detectors
 from exporter.releases.compare.statistics import Floats, log_evidence, p_values, q_values, rate_ratios
 from exporter.releases.compare.varying import Strata
 from exporter.releases.parse import code_key
@@ -61,7 +63,7 @@ class BuildAlert(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Figures(NamedTuple):
-    """What a build's codes are compared by: errors in the bins shared with the baseline. (codes,) each."""
+    """The basis of the comparison of a build's codes: errors in the bins shared with the baseline. (codes,) each."""
 
     errors: Pair[Counts]
     dispersion: Floats
@@ -70,9 +72,9 @@ class _Figures(NamedTuple):
 
 
 class Users(NamedTuple):
-    """How many users a candidate had for one of the baseline, over the bins compared; None where there were none.
+    """Ratio of candidate users to baseline users over the bins compared; None without any.
 
-    unknown_bins: bins that were not compared as the users were unknown, or one of the two builds had none.
+    unknown_bins: bins that were not compared because the users were unknown, or one build had none.
     """
 
     least: float | None
@@ -81,7 +83,7 @@ class Users(NamedTuple):
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
-    """What a whole input says."""
+    """The analysis of a whole input."""
 
     baseline: str | None
     builds: dict[str, int]
@@ -91,18 +93,18 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     silent: list[Silence] = []
     unsteady: list[Unsteady] = []
     alike: dict[str, Alike[str]] = {}
-    """Of each candidate whose codes rose by one factor, where nobody named the users."""
+    """The common rise of each candidate that has one, if the users were not given."""
     unordered: bool = False
-    """Whether the builds are no versions, and the one seen first is the baseline."""
+    """Whether the builds are not versions, and the first one is the baseline."""
     bins: int = 0
     users: dict[str, Users] = {}
-    """Of each candidate, where shares were given."""
+    """The users of each candidate, if shares were given."""
     compared: dict[str, int] = {}
     """Bins of each candidate that it shares with the baseline, out of `bins`."""
 
 
 class Report(NamedTuple):
-    """What was read, how it was compared, and what that says."""
+    """The input, the settings, and the analysis."""
 
     given: Input
     settings: Settings
@@ -120,7 +122,7 @@ def analyse(
 ) -> Analysis:
     """Compare every other build with the baseline. Raises ConfigError when there is no such baseline.
 
-    `detectors`: whose alerts are wanted; the evidence is always there, as the verdict rests on it.
+    `detectors`: the detectors of the alerts; the evidence is always used, because the verdict is based on it.
     `exposure`: of the candidates; where it has no shares over time, the number is that of the settings.
     """
     base = choose_baseline(table.builds, baseline)
@@ -152,23 +154,24 @@ def analyse(
         analysis.compared[build] = overlap.bins(place)
         if (users := overlap.users(place)) is not None:
             analysis.users[build] = _users(users, overlap.unknown[place])
-        _qualify(analysis, Series(table, overlap, Pair(at, place), settings.exposure), settings, watched, exposure)
+        _qualify(analysis, TableSeries(table, overlap, Pair(at, place), settings.users), settings, watched, exposure)
     return analysis
 
 
 def _qualify(analysis: Analysis, series: Series, settings: Settings, watched: int, exposure: Exposure) -> None:
-    """What stands beside a build's comparison."""
+    """The notes on a build's comparison."""
     analysis.new.extend(new_codes(series))
     analysis.silent.extend(quiet(series, alpha=settings.alpha, least_bins=settings.bins))
     analysis.unsteady.extend(unsteady(series, math.log(watched / settings.alpha)))
     if not exposure.named and (alike := common_rise(series, settings.alpha)):
-        analysis.alike[series.table.builds[series.builds.candidate]] = alike
+        analysis.alike[series.names.candidate] = alike
 
 
 class AlertLog:
     """Detectors of one candidate, and all the alerts they gave."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
+        """`detectors`: of the candidate, none of which has seen a bin."""
         self._detectors = detectors
         self._ended: list[Alert] = []
 
@@ -197,10 +200,10 @@ def _compare(
 ) -> Iterator[CodeResult]:
     """One build's codes. alarms: start of each code's first alert by evidence."""
     errors, strata = figures.errors, figures.strata
-    ratios = strata.rate_ratios() if strata else rate_ratios(errors, settings.exposure)
-    p = strata.p_values() if strata else p_values(errors, exposure=settings.exposure)
+    ratios = strata.rate_ratios() if strata else rate_ratios(errors, settings.users)
+    p = strata.p_values() if strata else p_values(errors, exposure=settings.users)
     q = q_values(p)
-    logs = strata.log_evidence() if strata else log_evidence(errors, exposure=settings.exposure)
+    logs = strata.log_evidence() if strata else log_evidence(errors, exposure=settings.users)
     for i, code in enumerate(codes):
         yield CodeResult(
             code=code,

@@ -2,22 +2,24 @@
 
 A bin is due once the stream's newest time is `lateness_s` past its end; until then records may come in any order. A
 record for a bin that is due is counted as late and changes nothing else. Closing a bin takes milliseconds, so a caller
-that others wait for closes a few at a time (`most_bins`); when they are closed has no influence on what comes out. All
-that must outlive a restart is in `StreamState`; the same records in the same bins give the same state, whatever the
-order and the cuts.
+on the event loop closes a few at a time (`most_bins`); the time of closing does not change the result. All that must
+outlive a restart is in `StreamState`; the same records in the same bins give the same state, whatever the order and the
+cuts.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import NamedTuple
 
 import numpy as np
 
+from exporter.releases.compare.bursts import BEFORE_BINS
 from exporter.releases.compare.detectors import Bins, Change, Counts, Detector, DetectorState, grown
 from exporter.releases.compare.exposure import Shares, SharesError
 from exporter.releases.compare.pair import Pair
 from exporter.releases.compare.presence import Presence
+from exporter.releases.compare.remembered import KEPT_BINS, Bin, Remembered, most_bins, remember
 from exporter.releases.compare.settings import Settings, make_detectors
 from exporter.releases.compare.silence import Listening
 from exporter.releases.compare.weighed import ROWS, weigh
@@ -38,7 +40,7 @@ class Turn(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What became of some records."""
+    """The result of some records."""
 
     accepted: int
     late: int
@@ -58,11 +60,13 @@ class Stream:
         """`state` is an earlier run's."""
         self.settings = settings
         self.touched: set[int] = set()
-        """Seconds of open bins whose counts changed; for who writes the state down, and empties this."""
+        """Seconds of open bins whose counts changed; the writer of the state clears this."""
+        self.rewritten: set[int] = set()
+        """Starts of remembered bins that are new or changed; likewise."""
         self.shares: Shares | None = None
         """Of users over time; None: the settings have one number for all times."""
         self.users_to_s = math.inf
-        """Bins that end later are not closed: who will be asked for their users has not answered yet."""
+        """Bins that end later are not closed: their users are not known yet."""
         self.users_trouble = ""
         """Why the users of the last bin are unknown."""
         self._empty = 0  # bins without records, closed one after the other
@@ -77,7 +81,7 @@ class Stream:
         self.state.detectors = {}  # it lives in the detectors now
 
     def expect(self, builds: Sequence[str], codes: Sequence[str]) -> None:
-        """Builds and codes that are known beforehand: born at 0, and never folded."""
+        """Builds and codes that are known beforehand: created at 0, and never counted as `other`."""
         self._roster.expect(builds, codes)
 
     def take(
@@ -108,8 +112,8 @@ class Stream:
     def tick(self, now_s: float, most_bins: int | None = None) -> list[Turn]:
         """Close the bins with records, once `now_s`, Unix time, is `lateness_s` past their end.
 
-        Only for a stream that keeps the time of this machine. Of a replay of older times, and of clock times, nobody
-        can know how far they have come; their last bins wait for the next record.
+        Only for a stream with current times. The progress of a replay of older times, or of clock times, is unknown;
+        their last bins wait for the next record.
         """
         newest = self.state.newest_s
         if newest is None or not newest <= now_s < newest + FOLLOWS_S:
@@ -148,6 +152,7 @@ class Stream:
         turns: list[Turn] = []
         while self.behind() and (most_bins is None or most_bins > 0):
             start_s = self._after_gap()
+            self._remember_gap(start_s)
             seconds = [second for second in range(start_s, start_s + bin_s) if second in state.open]
             self._empty = 0 if seconds else self._empty + 1
             turns += self._close_one(start_s, seconds)
@@ -156,7 +161,7 @@ class Stream:
         return turns
 
     def codes(self) -> list[str]:
-        """The codes compared, in the order in which they were first seen; the folded ones are not."""
+        """The codes compared, in the order in which they were first seen; without those counted as `other`."""
         return self.state.codes
 
     def detectors(self, build: str) -> list[Detector]:
@@ -169,7 +174,7 @@ class Stream:
         return self._detectors[build]
 
     def memory(self) -> dict[str, list[DetectorState]]:
-        """What the detectors must remember, by candidate."""
+        """The state of the detectors, by candidate."""
         return {build: [detector.saved() for detector in made] for build, made in self._detectors.items()}
 
     def recent(self, build: str) -> Pair[Counts]:
@@ -179,6 +184,11 @@ class Stream:
         for i, row in enumerate(rows):
             counts[i, : len(row)] = row
         return Pair(baseline=counts[1::2], candidate=counts[::2])
+
+    def remembered(self, build: str) -> Remembered:
+        """The last bins that a candidate shares with the baseline."""
+        state = self.state
+        return Remembered(state.history, Pair(str(state.baseline), build), state.codes, self.settings.bin_s)
 
     def candidates(self) -> list[str]:
         """The builds compared with the baseline."""
@@ -231,12 +241,12 @@ class Stream:
         return due if self.users_to_s >= due else int(max(self.users_to_s, 0.0) // bin_s * bin_s)
 
     def _close_one(self, start_s: int, seconds: Sequence[int]) -> list[Turn]:
-        """Compare, in one bin, the builds that were there for all of it: others had less time for errors."""
+        """Compare, in one bin, the builds that were present in all of it: others had less time for errors."""
         state = self.state
         rows = [state.open.pop(second) for second in seconds]
         there = {build: self._columns(rows, build) for build in state.totals if self._roster.there(build, start_s)}
         records = {build: int(counts.sum()) for build, counts in there.items()}
-        if seconds:  # where nobody sends, the stream has stalled, and no build has gone
+        if seconds:  # if no build sends, the stream has stalled, and no build has gone
             for build, came in records.items():
                 state.presence.setdefault(build, Presence()).step(came)
         self._retire()
@@ -254,18 +264,50 @@ class Stream:
                 self._listen(build, records, records[state.baseline], ratio)
                 state.unknown[build] = state.unknown.get(build, 0) + (not known)
             pair = Pair(there[state.baseline], there[build])
+            if known and not gone:
+                self._remember(build, start_s, remember(self._before(build), seconds, pair, ratio))
             if gone or not known:
                 pair = Pair(*(counts[:0] for counts in pair))
             exposure = None if self.shares is None else ratio if known else 1.0
             turns += self._compare(build, Bins.one(start_s, self.settings.bin_s, pair, exposure))
         state.alerts += [(build, alert) for build, (_, alert) in turns]
         del state.alerts[:-ALERTS_KEPT]
+        self._forget_oldest()
         return turns
 
+    def _remember(self, build: str, start_s: int, what: Bin) -> None:
+        self.state.history.setdefault(start_s, {})[build] = what
+        self.rewritten.add(start_s)
+
+    def _remember_gap(self, stop_s: int) -> None:
+        """The bins without records that are not stepped through, as they are in a report."""
+        state, bin_s = self.state, self.settings.bin_s
+        assert state.closed_to_s is not None
+        if state.baseline is None or state.presence.get(state.baseline, Presence()).gone:
+            return
+        first_s = max(state.closed_to_s, stop_s - KEPT_BINS * bin_s)
+        nothing = Pair(*np.zeros((2, 0, len(state.codes)), np.int64))
+        for start_s in range(first_s, stop_s, bin_s):
+            for build in self.candidates():
+                if not all(self._roster.there(one, start_s) for one in (state.baseline, build)):
+                    continue
+                if 0 < (ratio := self._users(build, start_s)) < math.inf:
+                    self._remember(build, start_s, remember([], [], nothing, ratio))
+
+    def _before(self, build: str) -> list[Bin]:
+        """The kept last bins of a candidate, oldest first."""
+        rows = (row[build] for row in reversed(self.state.history.values()) if build in row)
+        return list(islice(rows, BEFORE_BINS))[::-1]
+
+    def _forget_oldest(self) -> None:
+        most = most_bins(len(self.state.codes), len(self.candidates()))
+        while len(self.state.history) > most:
+            del self.state.history[next(iter(self.state.history))]
+
     def _users(self, build: str, start_s: int) -> float:
-        """Users of a candidate for one of the baseline in a bin; nan, 0 or inf where the two cannot be compared."""
+        """Ratio of candidate users to baseline users in a bin; nan, 0 or inf where the two cannot be compared."""
         if self.shares is None:
-            return self.settings.exposure
+            return self.settings.users
         builds = Pair(str(self.state.baseline), build)
         known = [one for one in self.state.totals if one not in (OTHER_BUILD, *self.state.retired)]
         try:
@@ -284,21 +326,23 @@ class Stream:
             self.state.listening.setdefault(build, Listening()).step(others, records[build], users)
 
     def _retire(self) -> None:
-        """Compare builds that have gone for long no more, and those that are back again, from the beginning."""
+        """Stop comparing builds that have been gone for long, and start again for those that return."""
         for build in self._roster.retire(self._limits.retired_s // self.settings.bin_s):
             for kept in (self.state.windows, self.state.listening, self.state.users, self.state.weighed):
                 kept.pop(build, None)
             self._detectors.pop(build, None)
+            self.rewritten |= {start_s for start_s, row in self.state.history.items() if row.pop(build, None)}
 
     def _begin_anew(self) -> None:
-        """Forget what was compared with another baseline."""
+        """Drop comparisons with another baseline."""
         for kept in (self.state.windows, self.state.listening, self.state.users, self.state.weighed):
             kept.clear()
+        self.state.history.clear()
         self.state.detectors.clear()
         self._detectors.clear()
 
     def _compare(self, build: str, closed: Bins) -> list[Turn]:
-        """What one candidate's bin changes. Alerts of mean-threshold are only counted: it alarms all the time."""
+        """The changes by one candidate's bin. Alerts of mean-threshold are only counted: it alarms all the time."""
         turns: list[Turn] = []
         for detector in self.detectors(build):
             changes = detector.step(closed, self.state.codes)
@@ -336,6 +380,6 @@ class Stream:
 
 
 def _inverse(users: Iterable[float]) -> float:
-    """Users of the baseline for one of all candidates."""
+    """Users of the baseline per user of all candidates."""
     whole = sum(users)
     return 1 / whole if whole else math.inf

@@ -1,8 +1,8 @@
 """A whole input to a table of counts, at the speed of arrays.
 
-Inputs repeat themselves: few builds and codes, many records a second. So the text is cut into its fields by arrays,
-equal fields are found (`alike`), and each distinct one is parsed once, by the parser that reads single lines. A line
-that does not look like three good fields goes to that parser whole: both ways count the same, and complain alike.
+Inputs repeat themselves: few builds and codes, many records per second. So the text is cut into its fields by arrays,
+equal fields are found (`alike`), and each distinct one is parsed once, by the parser that reads single lines. Other
+lines go to that parser whole: both ways count the same, and give the same errors.
 """
 
 from collections import Counter
@@ -16,14 +16,23 @@ from exporter.releases.bulk.days import HEAD_LINES, Days
 from exporter.releases.bulk.fields import BAD, MAX_BYTES, PADDING, Ints, alike, clock_times, words
 from exporter.releases.bulk.outlying import Far, near
 from exporter.releases.bulk.table import Table
-from exporter.releases.parse import CLOCK_LIMIT_S, DAY_S, LineSplitter, code_key, parse_build, parse_code, parse_time
+from exporter.releases.parse import (
+    CLOCK_LIMIT_S,
+    DAY_S,
+    LineSplitter,
+    Years,
+    code_key,
+    parse_build,
+    parse_code,
+    parse_time,
+)
 from exporter.releases.tally import SetAside, Tally
 from exporter.releases.versions import in_order
 from foundation.errors import BadRecord, ConfigError
 
 MOST_BUILDS = 1000
 MOST_PAIRS = 100_000
-"""Builds with their codes. An input with more is not what it is taken for: a column may be another one."""
+"""Maximum number of builds with codes. An input with more has other columns."""
 
 _PAIR_BITS = 20  # of a key, below its second, which takes 38 at most
 _PAIR = (1 << _PAIR_BITS) - 1
@@ -35,9 +44,10 @@ _COMPACT_ROWS = 4_000_000
 
 
 class Input(NamedTuple):
-    """What was read, and the lines that could not be: how many by reason, and the first of them.
+    """The counts, and the bad lines: how many by reason, and the first of them.
 
     midnights: that clock times passed. far: records that lie far from the others in time; they are not in the table.
+    years: years given to times without one.
     """
 
     table: Table
@@ -45,6 +55,7 @@ class Input(NamedTuple):
     set_aside: list[SetAside]
     midnights: int = 0
     far: Far | None = None
+    years: frozenset[int] = frozenset()
 
 
 class _Lines(NamedTuple):
@@ -63,13 +74,17 @@ class _Lines(NamedTuple):
 class Reading:
     """Counts the records of one input."""
 
-    def __init__(self, *, part: bool = False, one_day: bool = False) -> None:
-        """`part`: of an input; what is outlying, only the whole can show. `one_day`: no time is after midnight."""
+    def __init__(self, *, part: bool = False, one_day: bool = False, now_s: float | None = None) -> None:
+        """`part`: of an input; only the whole shows which records are outlying. `one_day`: no time is after midnight.
+
+        `now_s`: Unix time by which times without a year are given one; None: they are refused.
+        """
         self._part, self._one_day = part, one_day
         self._head: bytes | None = b""  # the first lines, until there are enough of them
         self._splitter = LineSplitter()
         self._days = Days()
-        self._odd = Tally()  # the lines that are parsed one by one
+        self._years = None if now_s is None else Years(now_s)
+        self._odd = Tally(self._years)  # the lines that are parsed one by one
         self._times: dict[bytes, int] = {}
         self._places: dict[bytes, int] = {}
         self._pairs: dict[tuple[str, str], int] = {}
@@ -89,7 +104,7 @@ class Reading:
             self._add(text)
 
     def begin(self) -> None:
-        """What is added next is the beginning of another file, where a header may stand."""
+        """The next data is the beginning of another file, which may have a header."""
         self._splitter.begin()
 
     def refuse(self, row: SetAside) -> None:
@@ -97,14 +112,22 @@ class Reading:
         self._odd.refuse(row)
 
     def end(self) -> Input:
-        """Count the last line, where nothing ended it; and all that was read."""
+        """Count a last line without an end. Returns the result."""
         rest = b"".join(line + b"\n" for line in self._splitter.end())
         self._begin(rest) if self._head is not None else self._add(rest)
         table, far = self._counted()
-        return Input(table, self._odd.failed, self._odd.set_aside, self._days.most, far)
+        years = frozenset(self._years.assumed if self._years else ())
+        return Input(
+            table=table,
+            failed=self._odd.failed,
+            set_aside=self._odd.set_aside,
+            midnights=self._days.most,
+            far=far,
+            years=years,
+        )
 
     def table(self) -> Table:
-        """What was counted so far."""
+        """The counts so far."""
         if self._head:
             self._begin()
         return self._counted()[0]
@@ -122,7 +145,7 @@ class Reading:
             apart = keys[~keep] >> _PAIR_BITS
             keys, lost, counts = keys[keep], int(counts[~keep].sum()), counts[keep]
             far = Far(lost, int(apart[0]), (int(keys[0] >> _PAIR_BITS), int(keys[-1] >> _PAIR_BITS)))
-        came, firsts = np.unique(keys & _PAIR, return_index=True)  # a pair may have stood in lines without a time alone
+        came, firsts = np.unique(keys & _PAIR, return_index=True)  # a pair may occur only in lines without a time
         pairs = list(self._pairs)
         builds = in_order(_as_seen([pairs[pair][0] for pair in came], keys[firsts] >> _PAIR_BITS))
         codes = sorted({pairs[pair][1] for pair in came}, key=code_key)
@@ -168,7 +191,7 @@ class Reading:
             if len(self._times) > _CACHE:
                 self._times.clear()
             try:
-                known = parse_time(field.decode().strip())
+                known = parse_time(field.decode().strip(), self._years)
             except (BadRecord, UnicodeDecodeError):
                 known = BAD
             self._times[field] = known

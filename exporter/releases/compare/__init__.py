@@ -1,1 +1,1 @@
-"""Counts of two builds to a judgement: statistics, detectors, and whether a build is there to be compared."""
+"""Counts of two builds to a judgement: statistics, detectors, and whether a build is present."""
