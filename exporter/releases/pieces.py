@@ -1,7 +1,8 @@
 """A stream's state as keys of the keeper, of which a commit puts those that changed. Pure.
 
 Counts change with every record, and a second of the stream is a few kilobytes; the detectors' memory is large and
-changes only when a bin closes. Written in one piece, each commit would cost what there is instead of what came in.
+changes only when a bin closes. In one piece, each commit would cost the size of the state instead of the size of the
+changes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,17 +11,20 @@ from typing import NamedTuple
 import msgspec
 
 from exporter.releases.compare.detectors import Alert, DetectorState
+from exporter.releases.compare.remembered import Bin
 from exporter.releases.compare.silence import Listening
 from exporter.releases.earlier import unpack
 from exporter.releases.state import StreamState
 from exporter.releases.stream import Stream
+from foundation.jsonread import why_not_json
 
-_COUNTS, _JUDGED, _SECOND = "stream", "judged", "second/"
+_COUNTS, _JUDGED, _SECOND, _BIN = "stream", "judged", "second/", "bin/"
 _Second = dict[str, dict[str, int]]
+_Bin = dict[str, Bin]
 
 
 class Judged(msgspec.Struct):
-    """What closed bins leave behind; the fields are those of `StreamState`."""
+    """The state after closed bins; the fields are those of `StreamState`."""
 
     detectors: dict[str, list[DetectorState]]
     windows: dict[str, list[list[int]]]
@@ -31,7 +35,7 @@ class Judged(msgspec.Struct):
 
 
 class Restored(NamedTuple):
-    """A stream out of what was saved. unreadable: the reason by key."""
+    """A restored stream. unreadable: the reason by key."""
 
     stream: Stream
     unreadable: dict[str, str]
@@ -40,53 +44,65 @@ class Restored(NamedTuple):
 def restore(saved: Mapping[str, bytes], make: Callable[[StreamState | None], Stream]) -> Restored:
     """The stream that `changes` wrote to `saved`, a scope of the keeper; keys of others are left alone.
 
-    Where the counts cannot be read, all begins anew; where the detectors' memory or a second cannot, only that does.
+    Where the counts cannot be read, all begins anew; where a second or a remembered bin cannot, only that does; where
+    the detectors' memory cannot, the remembered bins do so too.
     """
     if _COUNTS not in saved:
-        return Restored(make(None), dict.fromkeys(filter(_is_piece, saved), "there are no counts to it"))
+        return Restored(make(None), dict.fromkeys(filter(_is_piece, saved), "the counts that belong to it are missing"))
     try:
         state = unpack(saved[_COUNTS], StreamState)
     except msgspec.MsgspecError as exc:
-        return Restored(make(None), dict.fromkeys(filter(_is_piece, saved), f"{_COUNTS}: {exc}"))
-    unreadable = {}
+        return Restored(make(None), dict.fromkeys(filter(_is_piece, saved), f"{_COUNTS}: {why_not_json(exc)}"))
+    unreadable, history = {}, {}
     for key in saved:
-        if key.startswith(_SECOND):
-            try:
+        try:
+            if key.startswith(_SECOND):
                 state.open[_second(key)] = unpack(saved[key], _Second)
-            except (msgspec.MsgspecError, ValueError) as exc:
-                unreadable[key] = str(exc)
+            elif key.startswith(_BIN):
+                history[_second(key)] = msgspec.msgpack.decode(saved[key], type=_Bin)
+        except (msgspec.MsgspecError, ValueError) as exc:
+            unreadable[key] = why_not_json(exc)
     if _JUDGED in saved:
         try:
             judged = unpack(saved[_JUDGED], Judged)
-            whole = msgspec.structs.replace(state, **msgspec.structs.asdict(judged))
+            whole = msgspec.structs.replace(
+                state, **msgspec.structs.asdict(judged), history=dict(sorted(history.items()))
+            )
             return Restored(make(whole), unreadable)
-        except (msgspec.MsgspecError, ValueError, LookupError, TypeError) as exc:  # or what no detector of ours saved
-            unreadable[_JUDGED] = f"{type(exc).__name__}: {exc}"
+        except (msgspec.MsgspecError, ValueError, LookupError, TypeError) as exc:  # or a state of unknown detectors
+            unreadable[_JUDGED] = f"{type(exc).__name__}: {why_not_json(exc)}"
     return Restored(make(state), unreadable)
 
 
 def _is_piece(key: str) -> bool:
-    return key in {_COUNTS, _JUDGED} or key.startswith(_SECOND)
+    return key in {_COUNTS, _JUDGED} or key.startswith((_SECOND, _BIN))
 
 
 def _second(key: str) -> int:
-    return int(key.removeprefix(_SECOND))
+    return int(key.partition("/")[2])
 
 
 class Pieces:
-    """Knows what of one stream is with the keeper."""
+    """Tracks which parts of one stream are saved."""
 
     def __init__(self, stream: Stream, saved: Iterable[str] = ()) -> None:
         """`saved`: the keys that `stream` was read from."""
         self._stream = stream
-        self._kept = {_second(key) for key in saved if key.startswith(_SECOND)}
+        self._kept = {key for key in saved if key.startswith((_SECOND, _BIN))}
         self._judged_to: tuple[int | None, str | None] | None = None
 
     def changes(self, *, everything: bool = False) -> tuple[dict[str, bytes], list[str]]:
         """What to put and what to delete since the last call, or everything."""
         stream, state = self._stream, self._stream.state
-        touched = set(state.open) if everything else stream.touched & state.open.keys()
-        puts = {f"{_SECOND}{second}": msgspec.msgpack.encode(state.open[second]) for second in touched}
+        seconds, bins = (set(state.open), set(state.history)) if everything else (stream.touched, stream.rewritten)
+        puts = {
+            f"{prefix}{start_s}": msgspec.msgpack.encode(there[start_s])
+            for prefix, there, new in ((_SECOND, state.open, seconds), (_BIN, state.history, bins))
+            for start_s in new & there.keys()
+        }
+        there = {f"{_SECOND}{second}" for second in state.open} | {f"{_BIN}{start_s}" for start_s in state.history}
+        gone = self._kept - there
+        self._kept = (self._kept | puts.keys()) - gone
         judged_to = (state.closed_to_s, state.baseline)
         if everything or judged_to != self._judged_to:
             judged = Judged(
@@ -99,11 +115,10 @@ class Pieces:
             )
             puts[_JUDGED] = msgspec.msgpack.encode(judged)
         counts = msgspec.structs.replace(
-            state, open={}, detectors={}, windows={}, alerts=[], listening={}, users={}, weighed={}
+            state, open={}, detectors={}, windows={}, alerts=[], listening={}, users={}, weighed={}, history={}
         )
         puts[_COUNTS] = msgspec.msgpack.encode(counts)
-        gone = self._kept - state.open.keys()
-        self._kept = (self._kept | touched) - gone
         self._judged_to = judged_to
         stream.touched.clear()
-        return puts, [f"{_SECOND}{second}" for second in gone]
+        stream.rewritten.clear()
+        return puts, list(gone)

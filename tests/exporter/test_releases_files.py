@@ -4,6 +4,7 @@ import gzip
 import json
 import lzma
 import random
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from exporter.releases.bulk.files import is_ordinary, read_file
 from exporter.releases.bulk.outlying import near
 from exporter.releases.bulk.reading import Reading
 from exporter.releases.cli import releases
+from exporter.releases.notes import remarks
 from exporter.tables import write_parquet
 from foundation.errors import ConfigError, SourceError
 
@@ -216,3 +218,27 @@ def test_times_of_day_among_dates_are_reported():
     )
     for command in (["report", "-"], ["aggregate", "-"]):
         assert "times of day, others dates" in CliRunner().invoke(releases, command, input=text).output
+
+
+def test_syslog_and_twelve_hour_times_are_read_and_the_assumed_year_is_told(tmp_path):
+    """Equal to the same records with dates: by arrays, quoted, and as a table with other columns."""
+    times = [f"Oct  {3 + n // 60} 14:{n % 60:02}:11" for n in range(90)]
+    forms = {
+        "tab": "".join(f"{t}\t5.{n % 2}\t3\n" for n, t in enumerate(times)),
+        "quoted": "".join(f'"{t}",5.{n % 2},3\n' for n, t in enumerate(times)),
+        "table": "code,host,time,build\n" + "".join(f"3,a,{t},5.{n % 2}\n" for n, t in enumerate(times)),
+    }
+    now_s = datetime(2026, 11, 27, tzinfo=UTC).timestamp()
+    first = int(datetime(2026, 10, 3, 14, 0, 11, tzinfo=UTC).timestamp())
+    for name, text in forms.items():
+        (tmp_path / name).write_text(text)
+        given = read_file(str(tmp_path / name), now_s=now_s)
+        seconds = given.table.second
+        assert (len(seconds), int(seconds[0]), int(seconds[-1]) - first) == (90, first, 86_400 + 29 * 60), name
+        assert given.years == {2026}, name
+        assert not given.failed
+        assert list(remarks(given)) == ["times without a year were read as of 2026, and as UTC"]
+        assert read_file(str(tmp_path / name)).failed == {"time": 90}
+    clock = "".join(f"{1 + n // 60}:{n % 60:02}:00 PM\t5.{n % 2}\t3\n" for n in range(120))
+    done = CliRunner().invoke(releases, ["aggregate", "-"], input=clock)
+    assert done.stdout.splitlines()[1].split()[0] == "13:00:00"

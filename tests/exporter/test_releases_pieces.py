@@ -1,5 +1,7 @@
 """What is on disk, put piece by piece, is the whole state: after every commit, lost ones included."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -61,7 +63,7 @@ def test_a_commit_puts_the_seconds_that_changed_and_no_others():
     stream = make()
     pieces = Pieces(stream)
     stream.take({(second, "5.1", "3"): 1 for second in range(100, 120)})
-    assert len(pieces.changes()[0]) == 20 + 2
+    assert len(pieces.changes()[0]) == 20 + 2  # no bin is closed
     stream.take({(119, "5.1", "3"): 1})
     assert pieces.changes()[0].keys() == {"stream", "second/119"}
     stream.take({(141, "5.1", "3"): 1})
@@ -70,10 +72,12 @@ def test_a_commit_puts_the_seconds_that_changed_and_no_others():
     assert sorted(gone) == [f"second/{second}" for second in range(100, 110)]
 
 
+BINS = {f"bin/{start_s}" for start_s in range(0, 60, 10)}
 DAMAGE = {
-    "stream": ({"stream", "judged", "second/118", "second/119"}, 0),
+    "stream": ({"stream", "judged", "second/118", "second/119"} | BINS, 0),
     "judged": ({"judged"}, 120),
     "second/119": ({"second/119"}, 120),
+    "bin/50": ({"bin/50"}, 120),
 }
 
 
@@ -92,6 +96,8 @@ def test_what_cannot_be_read_begins_anew_and_all_else_goes_on(key, how):
     if how == "absent":
         unreadable = unreadable - {key} if key == "stream" else set()
     assert (restored.unreadable.keys(), restored.stream.state.accepted) == (unreadable, accepted)
+    remembered = {f"bin/{start_s}" for start_s in restored.stream.state.history}
+    assert remembered == (set() if key in {"stream", "judged"} else BINS - {key})
     restored.stream.take({(300, "5.1", "3"): 1, (300, "5.2", "3"): 1})  # it can go on
     assert restored.stream.state.accepted == accepted + 2
 
@@ -105,7 +111,8 @@ def test_detectors_of_another_release_begin_anew():
     restored = restore(saved, make)
     assert restored.unreadable == {"judged": "KeyError: 'totals'"}
     assert restored.stream.state.totals == stream.state.totals
-    assert restored.stream.detectors("5.2")[1].totals.size == 0
+    detector: Any = restored.stream.detectors("5.2")[1]
+    assert detector.totals.size == 0
 
 
 def test_keys_are_forgotten_in_the_order_in_which_they_came_also_after_a_restart(monkeypatch):
@@ -167,3 +174,12 @@ def test_counts_that_were_kept_with_whole_numbers_for_codes_go_on():
     restored = restore(old, make)
     assert (whole(restored.stream), restored.unreadable) == (whole(restore(disk, make).stream), {})
     assert old != disk
+
+
+def test_remembered_bins_are_in_the_order_of_time_after_a_restart():
+    """A database has them by the letters of their keys: bin/1000 before bin/90."""
+    stream = make()
+    stream.take({(second, build, "3"): 1 for second in range(0, 1200, 5) for build in ("5.1", "5.2")})
+    stream.flush()
+    disk = dict(sorted(Pieces(stream).changes()[0].items()))
+    assert list(restore(disk, make).stream.state.history) == list(range(0, 1200, 10))

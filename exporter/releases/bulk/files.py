@@ -28,12 +28,12 @@ LAYOUT = Layout(
 _IN_ORDER = ("timestamp", "build_version", "error_code")
 
 
-def read_file(path: str, *, one_day: bool = False) -> Input:
+def read_file(path: str, *, one_day: bool = False, now_s: float | None = None) -> Input:
     """Everything in a file, packed or not (`-`: standard input). Raises SourceError, ConfigError.
 
-    `one_day`: clock times that fall are not of the next day.
+    `one_day`: clock times that fall do not mean the next day. `now_s`: as `Reading` takes it.
     """
-    reading = Reading(one_day=one_day)
+    reading = Reading(one_day=one_day, now_s=now_s)
     with open_plain(path) as (plain, _):
         found = pieces(plain, CHUNK_BYTES, path)
         start = next(found, b"")
@@ -47,7 +47,7 @@ def read_file(path: str, *, one_day: bool = False) -> Input:
 
 
 def is_lines(start: bytes) -> bool:
-    """As `is_ordinary`, of what may be packed."""
+    """Like `is_ordinary`, for files that may be packed."""
     return is_ordinary(start) and compression(start) is None
 
 

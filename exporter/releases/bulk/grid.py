@@ -1,4 +1,4 @@
-"""A table as arrays, bins in a row: what the detectors are fed. Pure."""
+"""A table as arrays, bins in a row: the input of the detectors. Pure."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from exporter.releases.compare.detectors import Bins, Counts, sums_by_bin
 from exporter.releases.compare.pair import Pair
 
 MARGIN_BINS = 1000
-"""Of a long gap only so many bins are made at either end: one record with a wrong year is no reason for millions."""
+"""Maximum number of bins at either end of a long gap: one record with a wrong year must not make millions."""
 
 _CELLS = 1_000_000  # of a block: seconds, builds and codes multiplied
 
@@ -40,7 +40,7 @@ class Block(NamedTuple):
 def blocks(table: Table, bin_s: int) -> Iterator[Block]:
     """The whole bins between the first and the last record of any build, empty ones included.
 
-    A last bin that the input does not fill is left out: the task's hour ends with one second of it.
+    An incomplete last bin is dropped: the task's hour ends with one second of it.
     """
     if not len(table.second):
         return

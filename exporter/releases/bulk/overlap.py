@@ -18,14 +18,18 @@ from exporter.releases.compare.varying import Strata
 class Overlap:
     """The bins that each build shares with the baseline, and what is kept of all once the detectors have seen them.
 
-    Not shared are the bins before a build's first whole one, those in which the baseline has gone, and those of whose
-    users nothing is known, or that one of the two has none.
+    Not shared are the bins before a build's first whole one, those in which the baseline has gone, and those with
+    unknown users, or without users of one of the two.
 
     moments: of each build, over the bins that it shares. apart: errors of the baseline and of each build in the other
-    ones. (builds, pair, codes). unknown: bins of each build that only the users keep from being shared.
+    ones. (builds, pair, codes). unknown: bins of each build that are not shared only because of the users.
     """
 
     def __init__(self, table: Table, baseline: int, bin_s: int, exposure: Exposure) -> None:
+        """`baseline`: its place among the builds of `table`.
+
+        `bin_s`: the width of a bin. `exposure`: the users.
+        """
         self._baseline = baseline
         self._builds, self.bin_s, self._exposure = table.builds, bin_s, exposure
         builds, codes = len(table.builds), len(table.codes)
@@ -45,7 +49,7 @@ class Overlap:
         self._since = np.maximum(first, first[baseline])
 
     def add(self, block: Block) -> None:
-        """Take in the next bins."""
+        """Add the next bins."""
         sums = block.sums()
         starts = np.arange(block.start_s, block.start_s + block.size * block.bin_s, block.bin_s)
         self.starts += starts.tolist()
@@ -63,7 +67,7 @@ class Overlap:
                 self._strata[place].append(Strata.of(came, self._users[shared, place]))
 
     def _weigh(self, starts: Sequence[int]) -> None:
-        """Leave out the bins whose users are unknown or none; and the users of the others, (bins, builds)."""
+        """Remove the bins with unknown or no users. Returns the users of the others, (bins, builds)."""
         users = np.ones((len(starts), len(self._builds)))
         for place, build in enumerate(self._builds):
             if place != self._baseline:
@@ -77,7 +81,7 @@ class Overlap:
         self._users_seen.append(np.where(self._shared, users, np.nan))
 
     def _step(self, by_build: Counts) -> bool:
-        """Whether the baseline was there in a bin. One in which nobody sent is no evidence. by_build: (builds,)."""
+        """Whether the baseline was present in a bin. A bin without any records is not evidence. by_build: (builds,)."""
         if not by_build.any():
             return not self._presence.gone
         return self._presence.step(int(by_build[self._baseline]))
@@ -98,7 +102,7 @@ class Overlap:
         return Strata.merged(self._strata[place]) if self._strata[place] else None
 
     def users(self, place: int) -> Floats | None:
-        """Users of a build for one of the baseline in each bin, if they vary; nan where the bin is not shared."""
+        """Users of a build per user of the baseline in each bin, if they vary; nan where the bin is not shared."""
         if self._exposure.shares is None:
             return None
         return np.concatenate([np.zeros(0), *(part[:, place] for part in self._users_seen)])
