@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -82,7 +83,7 @@ def test_the_page_is_one_file_with_the_picture_and_names_are_only_text():
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [60, 600], ids=["no alarm", "alarms"])
 def test_the_panels_of_several_builds_can_be_laid_out(tmp_path, seconds):
-    """Where they cannot, matplotlib warns, and they lie far apart or over each other."""
+    """Where they cannot, matplotlib warns, and they are far apart or over each other."""
     records = "".join(
         f"0:{s // 60:02}:{s % 60:02}\t5.{build}\t{code}\n" * (1 if build < 3 else 9)
         for s in range(seconds)
@@ -107,7 +108,7 @@ def test_following_standard_input_ends_with_the_last_picture():
 async def test_a_file_is_followed_through_its_rotation(tmp_path):
     path = tmp_path / "errors.tsv"
     path.write_text("0:00:01\t5.1\t3\n")
-    came = terminal.batches(str(path), SystemClock())
+    came: Any = terminal.batches(str(path), SystemClock())
     async with asyncio.timeout(30):
         assert (await anext(batch async for batch in came if batch.data)).data == b"0:00:01\t5.1\t3\n"
         path.rename(tmp_path / "errors.tsv.1")

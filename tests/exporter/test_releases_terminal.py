@@ -29,16 +29,15 @@ def compare(table):
 
 
 def drawn(data, *, colours=None, height=24):
-    console = Console(
-        file=io.StringIO(), width=60, height=height, color_system=colours, force_terminal=colours is not None
-    )
+    screen = io.StringIO()
+    console = Console(file=screen, width=60, height=height, color_system=colours, force_terminal=colours is not None)
 
     async def batches():
         yield Batch(data[:100], "-")
         yield Batch(data[100:], "-")
 
     asyncio.run(terminal.follow(batches(), compare, console, SystemClock()))
-    return console.file.getvalue()
+    return screen.getvalue()
 
 
 def test_a_row_a_code_and_a_mark_at_the_one_that_is_worse():

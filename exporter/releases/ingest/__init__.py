@@ -1,1 +1,1 @@
-"""What receives records from the network: HTTP, TCP, bodies, answers, and the rate."""
+"""Receivers of records from the network: HTTP, TCP, bodies, answers, and the rate."""

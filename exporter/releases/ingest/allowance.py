@@ -1,8 +1,8 @@
-"""How many records may come in a second: a second's worth at once, and then at the rate. Pure: no clock."""
+"""The limit of records per second: a second's worth at once, and then at the rate. Pure: no clock."""
 
 
 class Allowance:
-    """What senders have taken of a rate. Times are seconds on any one clock that does not go back."""
+    """The used part of a rate. Times are seconds on any one clock that does not go back."""
 
     def __init__(self, rate_per_s: float | None) -> None:
         """None: no limit."""
@@ -11,7 +11,7 @@ class Allowance:
         self._at_s = 0.0
 
     def charge(self, records: int, now_s: float) -> None:
-        """So many records came."""
+        """Count records that came."""
         if self._rate is not None:
             self._owed = max(0.0, self._owed - (now_s - self._at_s) * self._rate) + records
             self._at_s = now_s

@@ -1,20 +1,22 @@
-"""Answers to requests that carried an idempotency key, so that a request sent twice counts once. Pure.
+"""Answers to requests with an idempotency key, so that a request sent twice counts once. Pure.
 
-The last `KEYS_REMEMBERED` keys are known: a sender that tries again within so many other requests is recognised, also
-by the next process, since answers go to disk in one transaction with the counts that they report.
+The last `KEYS_REMEMBERED` keys are kept: a sender that retries within this number of other requests is recognised, also
+by the next process, because answers are saved in one transaction with the counts that they report.
 """
 
 from collections.abc import Mapping
 
 import msgspec
 
+from foundation.jsonread import why_not_json
+
 KEYS_REMEMBERED = 10_000
-REFUSED_TOLD = 20  # of one request: what is told is also what is remembered
+REFUSED_TOLD = 20  # of one request: the answer is also kept
 _PREFIX = "key/"
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A record that was not taken; `line` counts from 1."""
+    """A record that was not counted; `line` counts from 1."""
 
     line: int
     reason: str
@@ -22,7 +24,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What became of one request's records. `refused` has the first of them."""
+    """The result of one request's records. `refused` has the first of them."""
 
     taken: int
     late: int
@@ -31,7 +33,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """An answer, its place in the order in which they were given, and the checksum of the body that got it."""
+    """An answer, its place in the order of answers, and the checksum of its request's body."""
 
     number: int
     checksum: int
@@ -44,12 +46,12 @@ def is_answer(key: str) -> bool:
 
 
 class Answers:
-    """The answers that are known, and what of them must still be written down."""
+    """The kept answers, and those that must still be saved."""
 
     def __init__(self, saved: Mapping[str, bytes] | None = None) -> None:
         """`saved`: a scope of the keeper, in any order; keys of others are left out.
 
-        What is no answer is forgotten; `unreadable` has the reasons, by key.
+        What is not an answer is forgotten; `unreadable` has the reasons, by key.
         """
         self.unreadable: dict[str, str] = {}
         found: dict[str, tuple[int, bytes]] = {}
@@ -58,7 +60,7 @@ class Answers:
                 try:
                     number = msgspec.msgpack.decode(packed, type=Remembered).number
                 except msgspec.MsgspecError as exc:
-                    self.unreadable[key] = str(exc)
+                    self.unreadable[key] = why_not_json(exc)
                 else:
                     found[key.removeprefix(_PREFIX)] = (number, packed)
         self._packed = {key: packed for key, (_, packed) in sorted(found.items(), key=lambda item: item[1][0])}
@@ -67,12 +69,12 @@ class Answers:
         self._gone: list[str] = []
 
     def get(self, key: str) -> Remembered | None:
-        """The answer that this key was given."""
+        """The answer to this key."""
         packed = self._packed.get(key)
         return msgspec.msgpack.decode(packed, type=Remembered) if packed is not None else None
 
     def add(self, key: str, checksum: int, answer: Answer) -> None:
-        """Remember one, and forget the oldest past the number that is kept."""
+        """Keep one, and drop the oldest beyond the limit."""
         self._number += 1
         self._packed[key] = self._new[key] = msgspec.msgpack.encode(Remembered(self._number, checksum, answer))
         while len(self._packed) > KEYS_REMEMBERED:

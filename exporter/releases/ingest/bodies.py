@@ -1,8 +1,7 @@
 """HTTP bodies to lines: text, NDJSON, or a JSON array. Pure.
 
-All three end as lines of text, for the one parser that there is. A line keeps the number under which its sender knows
-it: blank lines and a header count, elements of an array stand for lines. No step takes long: they share the interpreter
-with the event loop.
+All three become lines of text, for a single parser. A line keeps its sender's number: blank lines and a header count,
+elements of an array count as lines. No step takes long, because they share the interpreter with the event loop.
 """
 
 import zlib
@@ -22,7 +21,7 @@ MAX_BODY_BYTES = 8 << 20  # packed and unpacked: 300,000 lines of text
 NDJSON_TYPES = ("application/x-ndjson", "application/jsonl", "application/ndjson")
 
 Pieces: TypeAlias = Callable[[int], Iterator[tuple[list[bytes], Sequence[int]]]]
-"""Lines and their numbers, from 1, at most so many at a time, and perhaps none."""
+"""Lines and their numbers, from 1, at most a number at a time, and perhaps none."""
 
 
 class JsonRecord(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,14 +32,14 @@ class JsonRecord(msgspec.Struct, forbid_unknown_fields=True):
     error_code: str | int | float
 
     def line(self) -> bytes:
-        """The record as a line of text. What is no Unicode stays none, for the parser to refuse."""
+        """The record as a line of text. What is not Unicode stays invalid, and the parser refuses it."""
         return f"{self.timestamp}\t{self.build_version}\t{self.error_code}".encode("utf-8", "surrogatepass")
 
 
 class Body(NamedTuple):
-    """What a body holds.
+    """The content of a body.
 
-    line_count: of the lines that `pieces` gives. checksum: of the body, unpacked. bad_count: lines that are no JSON
+    line_count: of the lines that `pieces` gives. checksum: of the body, unpacked. bad_count: lines that are not JSON
     records, of which `bad` has the first.
     """
 
@@ -58,10 +57,11 @@ def read_body(body: bytes, content_type: str) -> Body:
 
 
 def _text(body: bytes) -> Body:
-    """Lines of two bytes each would take fifty times as much memory all at once: they are cut as they are counted."""
+    """Lines of two bytes each would take fifty times the memory at once, so they are split while they are counted."""
     text = body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def pieces(size: int) -> Iterator[tuple[list[bytes], Sequence[int]]]:
+        """At most `size` lines at a time, with their numbers; without a header."""
         lines: list[bytes] = []
         numbers: list[int] = []
         first = True
@@ -91,7 +91,7 @@ def _ndjson(body: bytes) -> Body:
         except JSON_ERRORS as exc:
             bad_count += 1
             if len(bad) < REFUSED_TOLD:
-                bad.append(Refused(number, "json", f"no JSON record: {why_not_json(exc)}"))
+                bad.append(Refused(number, "json", f"not a JSON record: {why_not_json(exc)}"))
     return _listed(lines, numbers)._replace(bad_count=bad_count, bad=bad)
 
 
@@ -113,6 +113,7 @@ def _array(body: bytes) -> Body:
 
 def _listed(lines: list[bytes], numbers: Sequence[int]) -> Body:
     def pieces(size: int) -> Iterator[tuple[list[bytes], Sequence[int]]]:
+        """At most `size` lines at a time, with their numbers."""
         for start in range(0, len(lines), size):
             yield lines[start : start + size], numbers[start : start + size]
 

@@ -1,7 +1,7 @@
 """Records over HTTP: `POST /ingest`.
 
-Nothing is queued. A request is held until its body is whole, counted in one go, and answered once what the answer
-acknowledges is on disk. What is held is limited for one request and over all of them, and so is the time to send it.
+Nothing is queued. A request is held until its body is whole, counted in one step, and answered once its counts are on
+disk. Held bytes are limited per request and in total, and so is the time to send them.
 """
 
 import asyncio
@@ -26,25 +26,25 @@ MAX_KEY_CHARS = 200
 
 
 class Sink(Protocol):
-    """Where requests go."""
+    """The receiver of requests."""
 
     async def take_body(self, body: Body, key: str | None) -> Answer:
-        """Count all of it, or nothing if this fails, and remember the answer under the key."""
+        """Count all of it, or nothing if this fails, and keep the answer under the key."""
 
     def remembered(self, key: str) -> Remembered | None:
-        """The answer that a request with this idempotency key was given."""
+        """The answer to a request with this idempotency key."""
 
     async def synced(self) -> None:
-        """Wait until all that was taken is where no power cut undoes it. Raises StoreError, Ended where it never is."""
+        """Wait until all counted records are safe from a power cut. Raises StoreError, Ended if they never will be."""
 
     def trouble(self) -> StoreError | None:
-        """Why the disk takes nothing at the moment."""
+        """Why nothing can be written to the disk at the moment."""
 
     def wait_s(self, records: int) -> float:
-        """Seconds a sender of so many more records should wait, by the rate limit; 0: go on."""
+        """Seconds that a sender of this number of records must wait, by the rate limit; 0: none."""
 
     def answered(self, status: int) -> None:
-        """A request got this answer."""
+        """Count an answer."""
 
 
 class _ProblemError(Exception):
@@ -60,6 +60,7 @@ class Ingest:
     """`POST /ingest` and health, for one source."""
 
     def __init__(self, sink: Sink, token: str | None) -> None:
+        """`sink`: the receiver of requests. `token`: the token that senders must show; None for none."""
         self._sink = sink
         self._token = token
         self._in_hand: set[str] = set()  # keys of requests that are not answered yet
@@ -85,16 +86,16 @@ class Ingest:
         return response
 
     async def _answer(self, request: web.Request) -> Answer:
-        """What became of a request's records, once that is on disk. Raises _ProblemError."""
+        """The result of a request's records, once it is on disk. Raises _ProblemError."""
         if self._token is not None and not _authorised(request.headers.get("Authorization", ""), self._token):
-            raise _ProblemError(401, "a bearer token is needed", WWW_Authenticate="Bearer")
+            raise _ProblemError(401, "a bearer token is required", WWW_Authenticate="Bearer")
         key = request.headers.get("Idempotency-Key")
         if key is None:
             return await self._count(request, None)
         if not (0 < len(key) <= MAX_KEY_CHARS and key.isascii() and key.isprintable()):
             raise _ProblemError(400, f"Idempotency-Key: 1 to {MAX_KEY_CHARS} printable ASCII characters")
         if key in self._in_hand:
-            raise _ProblemError(409, "a request with this Idempotency-Key is in hand", Retry_After="1")
+            raise _ProblemError(409, "a request with this Idempotency-Key is in progress", Retry_After="1")
         self._in_hand.add(key)
         try:
             return await self._count(request, key)
@@ -104,7 +105,7 @@ class Ingest:
     async def _count(self, request: web.Request, key: str | None) -> Answer:
         known = self._sink.remembered(key) if key is not None else None
         if known is None and (trouble := self._sink.trouble()):
-            raise _ProblemError(503, f"nothing was taken, for the disk takes nothing: {trouble}", Retry_After="1")
+            raise _ProblemError(503, f"nothing was taken, as the disk cannot be written: {trouble}", Retry_After="1")
         try:
             async with AsyncExitStack() as stack:
                 text = await self._read(request, stack)
@@ -139,7 +140,7 @@ class Ingest:
         try:
             await self._sink.synced()
         except Ended as exc:
-            raise _ProblemError(503, f"counted, and not kept: {exc}; send the same again", Retry_After="1") from exc
+            raise _ProblemError(503, f"counted, but not saved: {exc}; send the same again", Retry_After="1") from exc
         except StoreError as exc:
             again = "send the same again under the same key" if key else "it had no key: do not send it again"
             raise _ProblemError(503, f"counted, but not on disk yet: {exc}; {again}", Retry_After="1") from exc

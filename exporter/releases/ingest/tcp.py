@@ -1,9 +1,9 @@
 """Records over TCP: lines, read from all connections in turn.
 
-A connection is read again only after what it sent has been counted, so a sender that is too quick waits in its own
-socket, and many senders together hold the event loop no longer than one does. The acknowledgement is one line of JSON
-at the end: once the sender has ended its side or sent the line `END`, or the exporter stops, and all that was counted
-is on disk.
+A connection is read again only after its data has been counted, so a sender that is too fast waits in its own socket,
+and many senders together block the event loop no longer than one does. The acknowledgement is one line of JSON at the
+end: once the sender has ended its side or sent the line `END`, or the exporter stops, and all that was counted is on
+disk.
 """
 
 import asyncio
@@ -21,30 +21,30 @@ from foundation.errors import StoreError
 from foundation.listen import Connection, Standing, State
 
 READ_BYTES = 64 << 10
-"""Read from a connection at a time: the most that one may have waiting here."""
+"""Size of one read from a connection: the maximum that one may have waiting here."""
 PIECE_LINES = 1000
-"""Counted at a time, in a few milliseconds also where each is bad in its own way."""
+"""Lines counted at a time, in a few milliseconds even if each is bad in another way."""
 END = b"END"
-"""The line that ends a connection's records where the sender cannot end its side alone: TLS knows no such thing."""
+"""The line that ends a connection's records if the sender cannot close its side alone, as with TLS."""
 LINGER_S = 1.0
-"""How long a sender that is hung up on may take to read its acknowledgement."""
+"""How long a sender may take to read its acknowledgement after the connection is closed here."""
 
 
 class Sink(Protocol):
-    """Where lines go."""
+    """The receiver of lines."""
 
     def take_lines(self, lines: list[bytes]) -> tuple[int, int]:
         """Count lines; (taken, late). Bad ones are counted by reason."""
 
     async def room(self, records: int) -> None:
-        """Wait, after so many records, until more may come."""
+        """Wait, after this number of records, until more may come."""
 
     async def synced(self) -> None:
-        """Wait until all that was taken is where no power cut undoes it. Raises StoreError, Ended where it never is."""
+        """Wait until all counted records are safe from a power cut. Raises StoreError, Ended if they never will be."""
 
 
 class Receipt(msgspec.Struct):
-    """What became of one connection's lines, blank ones and a header aside. Its names are those of HTTP's answer."""
+    """The result of one connection's lines, without blank ones and a header. Names are those of HTTP's answer."""
 
     taken: int = 0
     late: int = 0
@@ -52,7 +52,7 @@ class Receipt(msgspec.Struct):
 
 
 class LineServer:
-    """Takes lines from many connections, one after the other. With a token set, each begins with `AUTH <token>`.
+    """Receives lines from many connections, one after the other. With a token set, each begins with `AUTH <token>`.
 
     connections: those that are open.
     """
@@ -63,7 +63,7 @@ class LineServer:
         self._token = token
         self._needs_user = needs_user
         self._came: asyncio.Queue[tuple[LineProtocol, bytes | None]] = asyncio.Queue()
-        """Of each connection one piece at most, and its end."""
+        """At most one piece of each connection, and its end."""
         self.connections: set[LineProtocol] = set()
 
     @property
@@ -72,15 +72,15 @@ class LineServer:
         return self._token is not None
 
     def protocol(self, connection: Connection) -> asyncio.BaseProtocol:
-        """What handles a new connection."""
+        """The handler of a new connection."""
         return LineProtocol(self, connection)
 
     def came(self, connection: "LineProtocol", data: bytes | None) -> None:
-        """A connection sent `data`, or ended its side: None. It is not read before its turn has been."""
+        """A connection sent `data`, or ended its side: None. It is not read again before its turn."""
         self._came.put_nowait((connection, data))
 
     async def run(self) -> None:
-        """Count what came, in turn, until cancelled."""
+        """Count the data of connections, in turn, until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
                 connection, data = await self._came.get()
@@ -92,7 +92,7 @@ class LineServer:
                     connection.resume()
 
     async def drain(self, within_s: float) -> None:
-        """Read no more, count what came, acknowledge it, hang up. Only after `run` has been cancelled."""
+        """Stop reading, count the rest, acknowledge it, close. Only after `run` has been cancelled."""
         for connection in self.connections:
             connection.pause()
         while not self._came.empty():
@@ -104,7 +104,7 @@ class LineServer:
             connection.abort()
 
     async def _take_in_pieces(self, connection: "LineProtocol", data: bytes | None) -> int:
-        """Count what came, with the event loop free in between: bad lines take many times as long as good ones."""
+        """Count data, with the event loop free in between: bad lines take many times as long as good ones."""
         lines = self._lines(connection, data)
         at = 0
         try:
@@ -118,7 +118,7 @@ class LineServer:
         return len(lines)
 
     def _lines(self, connection: "LineProtocol", data: bytes | None) -> list[bytes]:
-        """The lines to count of what came."""
+        """The lines to count in the data."""
         lines = connection.lines(data)
         if self._token is None and self._needs_user():
             connection.close()
@@ -145,7 +145,7 @@ class LineServer:
         connection.receipt.refused_count += len(lines) - taken - late
 
     async def _acknowledge(self, connection: "LineProtocol") -> None:
-        """Tell what was counted, once it is on disk; never, while the disk takes nothing or when it is lost."""
+        """Report the counts, once they are on disk; never, while nothing can be written or when they are lost."""
         while not connection.gone.is_set():
             try:
                 await self._sink.synced()
@@ -163,9 +163,10 @@ class LineServer:
 
 
 class LineProtocol(asyncio.BufferedProtocol):
-    """One connection: what it sends is handed on, and not read further until it is told to go on."""
+    """One connection: its data is passed on, and reading pauses until it is resumed."""
 
     def __init__(self, server: LineServer, connection: Connection) -> None:
+        """`server`: where lines go. `connection`: as the table of connections has it."""
         self._server = server
         self._connection = connection
         self._heard_s = connection.came_s
@@ -180,14 +181,14 @@ class LineProtocol(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to read."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transport is equivalent, but not a subclass
         self._server.connections.add(self)
         opened = transport.get_extra_info("socket")
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # or a dead machine's would stay for ever
         self._connection.made(transport, self)
 
     def standing(self, now_s: float) -> Standing:
-        """A sender may be quiet for as long as it likes, once it has shown the token."""
+        """A sender may be silent for any time, once it has shown the token."""
         if self._waits_for_us or self._finished or self.ended:
             return Standing(State.WORK, now_s)
         if self._server.needs_token and not self.known:
@@ -196,12 +197,12 @@ class LineProtocol(asyncio.BufferedProtocol):
         return Standing(State.IDLE, self._heard_s, known=self.known)
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002, one size for all
-        """Room for what comes."""
+        """The buffer for the next data."""
         self._buffer = bytearray(READ_BYTES)
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Hand on what came."""
+        """Pass on the data."""
         if self._finished:
             return
         self._heard_s = asyncio.get_running_loop().time()
@@ -209,7 +210,7 @@ class LineProtocol(asyncio.BufferedProtocol):
         self._server.came(self, bytes(memoryview(self._buffer)[:nbytes]))
 
     def eof_received(self) -> bool:
-        """The sender ended its side; ours stays open for the acknowledgement, but for TLS, which ends both."""
+        """The sender closed its side; ours stays open for the acknowledgement, except with TLS, which closes both."""
         self.ended = True
         if not self._finished:
             self._server.came(self, None)
@@ -218,37 +219,38 @@ class LineProtocol(asyncio.BufferedProtocol):
         return self._transport is not None and self._transport.get_extra_info("sslcontext") is None
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002, what was read is counted either way
-        """Forget the connection."""
+        """Remove the connection."""
         self._server.connections.discard(self)
         self._connection.lost()
         self.gone.set()
 
     def lines(self, data: bytes | None) -> list[bytes]:
-        """The lines that `data` completes; for None, the last one, which nothing ended."""
+        """The lines that `data` completes; for None, a last one without an end."""
         return self._splitter.end() if data is None else self._splitter.feed(data)
 
     def pause(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._waits_for_us = True
         self._if_open(lambda transport: transport.pause_reading())
 
     def resume(self) -> None:
-        """Read on."""
+        """Continue reading."""
         self._waits_for_us = False
         self._if_open(lambda transport: transport.resume_reading())
 
     def finish(self, last_words: bytes) -> None:
-        """Say this and nothing more; what still comes is thrown away, so that the sender gets to read."""
+        """Send this and nothing more; further data is discarded, so that the sender can read."""
         if self._finished:
             return
         self._finished = True
 
         def end(transport: asyncio.Transport) -> None:
+            """Send the last answer and close the sending side; close if the peer has ended."""
             transport.write(last_words)
             if self.ended or not transport.can_write_eof():
                 transport.close()
             else:
-                with contextlib.suppress(OSError):  # it has gone, and nobody has told us yet
+                with contextlib.suppress(OSError):  # it is closed, and the loop has not noticed yet
                     transport.write_eof()
                 transport.resume_reading()
 

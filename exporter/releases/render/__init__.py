@@ -1,1 +1,1 @@
-"""An analysis for people and programs: text, JSON, one HTML file, a picture, a terminal that is drawn again."""
+"""The forms of an analysis: text, JSON, one HTML file, a picture, a live terminal."""

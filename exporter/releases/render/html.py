@@ -1,11 +1,12 @@
-"""An analysis as one HTML file: the verdict first, then what it rests on, for who decides about the release."""
+"""An analysis as one HTML file: the verdict first, then its basis."""
 
 import base64
 import math
 
+from exporter.releases.caveats import Reason
 from exporter.releases.render.text import alert_text, code_table, facts
 from exporter.releases.report import CodeResult, Report
-from exporter.releases.standing import REASONS, Key, Reason, divided, explained
+from exporter.releases.standing import REASONS, Key, divided, explained
 from exporter.releases.times import show_time
 from exporter.releases.verdict import Verdict, decide
 from foundation.page import render
@@ -14,7 +15,7 @@ MOST_ROWS = 50
 
 
 def as_html(report: Report, picture: bytes) -> str:
-    """One self-contained page. `picture` is the heatmap, PNG; empty where there is nothing to draw."""
+    """One self-contained page. `picture` is the heatmap, PNG; empty if there is nothing to draw."""
     analysis, decided = report.analysis, decide(report)
     counted, others = divided(analysis)
     reasons = explained(analysis)
@@ -49,7 +50,7 @@ def _mood(verdict: Verdict) -> str:
 
 
 def odds(log_e: float) -> str:
-    """How sure evidence is, in words."""
+    """The certainty of evidence, in words."""
     for least, words in ((math.log(1e6), "practically certain"), (math.log(1e3), "very sure"), (math.log(20), "sure")):
         if log_e >= least:
             return words
@@ -57,7 +58,7 @@ def odds(log_e: float) -> str:
 
 
 def chance(q: float) -> str:
-    """What a q-value means, in words: of codes that look like this, how many would be chance."""
+    """What a q-value means, in words: the share of such codes that would be chance."""
     for most, words in ((0.001, "fewer than 1 in 1,000"), (0.01, "fewer than 1 in 100"), (0.05, "fewer than 1 in 20")):
         if q < most:
             return words

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from exporter.releases.caveats import NewCode, Silence, Unsteady
+from exporter.releases.caveats import NewCode, Reason, Silence, Unsteady
 from exporter.releases.report import BuildAlert, CodeResult, Report
-from exporter.releases.standing import Reason, divided, explained
+from exporter.releases.standing import divided, explained
 from exporter.releases.times import show_time
 from exporter.releases.verdict import decide
 from foundation.jsontext import json_text
@@ -40,6 +40,7 @@ def as_json(report: Report) -> bytes:
             "set_aside": given.set_aside,
             "seconds": given.table.seconds,
             "midnights": given.midnights,
+            "years": sorted(given.years),
             "outlying": given.far and {"records": given.far.records, "first": show_time(given.far.first_s)},
         },
     }

@@ -1,7 +1,7 @@
 """Codes by time, coloured by how the candidate compares with the baseline.
 
 A cell's colour is log2 of the rate ratio, red where the candidate is worse; it is grey where the two builds had too few
-errors to compare. A column is as wide as it takes to have something to compare, unless asked otherwise.
+errors to compare. The default width of a column gives enough errors to compare.
 """
 
 import warnings
@@ -21,9 +21,9 @@ from exporter.releases.times import show_time
 from foundation.errors import ConfigError
 
 LEAST_EVENTS = 5
-"""Cells with fewer errors of both builds together are grey: a ratio of 1 to 2 says nothing."""
+"""Cells with fewer errors of both builds together are grey: a ratio of 1 to 2 means nothing."""
 FEW = 2.0
-"""Errors added to both builds: 5 against 0 is no reason for the darkest red, 50 against 5 is."""
+"""Errors added to both builds, so that 5 against 0 is not the darkest red, but 50 against 5 is."""
 WANTED_EVENTS = 7.0
 MOST_COLUMNS = 240
 CODE_CHARS = 30  # of a code beside its row
@@ -69,6 +69,7 @@ def cells(table: Table, builds: Pair[str], column_s: int | None = None) -> Cells
         )
 
     def counted(build: str) -> NDArray[np.int64]:
+        """Counts of a build, shaped (codes, columns)."""
         rows = table.build == table.builds.index(build)
         place = table.code[rows] * columns + (table.second[rows] - start) // column_s
         grid = np.zeros((len(table.codes), columns), np.int64)
@@ -86,9 +87,9 @@ def nice_width(span_s: int, events_per_code: float) -> int:
 
 
 def format_of(path: Path) -> str:
-    """The format that a picture's name asks for. Raises ConfigError."""
+    """The format of a picture, by its name. Raises ConfigError."""
     if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{path}: a picture ends in {', '.join(FORMATS)}")
+        raise ConfigError(f"{path}: expected a name that ends in one of {', '.join(FORMATS)}")
     return path.suffix[1:].lower()
 
 
@@ -105,7 +106,7 @@ def draw(
     candidates = [build for build in analysis.builds if build != analysis.baseline]
     counted, others = divided(analysis)
     if analysis.baseline is None or not candidates:
-        raise ConfigError("one build alone cannot be compared; the input needs two or more")
+        raise ConfigError("cannot compare one build; expected two or more builds in the input")
     from matplotlib.figure import Figure  # noqa: PLC0415, slow to import, and only pictures need it
 
     panels = [cells(table, Pair(analysis.baseline, build), column_s) for build in candidates]
@@ -132,7 +133,7 @@ def draw(
     if marks:  # below all panels, where the layout keeps a room for it
         figure.legend(handles=list(marks.values()), loc="outside lower left", ncols=4, fontsize=8, frameon=False)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # of a build's name; a box stands in for it
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of a build's name; a box is drawn instead
         figure.savefig(output, format=form, dpi=110)
 
 
@@ -161,7 +162,7 @@ def _label(axis: Any, panel: Cells, title: str) -> None:
 
 
 def shortened(code: str, chars: int) -> str:
-    """A code in so many characters, its end cut off where it is longer."""
+    """A code with a maximum length, cut if it is longer."""
     return code if len(code) <= chars else f"{code[: chars - 1]}…"
 
 
@@ -172,7 +173,7 @@ def _shown(code: str) -> str:
 def _mark(axis: Any, panel: Cells, alerts: Sequence[BuildAlert], *, counted: bool = True) -> None:
     """A triangle where the evidence or an onset alarmed, a hollow one where that does not count.
 
-    The task's own rule alarms too often to be marked.
+    The rule of the task's text alarms too often to be marked.
     """
     rows = {code: i for i, code in enumerate(panel.codes)}
     for detector, marker in (("evidence", "^"), ("onset", "v")):

@@ -1,4 +1,4 @@
-"""The heatmap in a terminal, drawn again and again while records come in from a file or standard input."""
+"""The heatmap in a terminal, redrawn while records arrive from a file or standard input."""
 
 import asyncio
 import contextlib
@@ -22,12 +22,12 @@ from exporter.releases.standing import divided
 from exporter.releases.times import show_time
 from exporter.sources.tail import Batch, Tail
 from foundation.clock import Clock
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, SourceError, in_words
 
 READ_BYTES = 1 << 20
-WAIT_S = 0.2  # for standard input; a signal is answered as soon
+WAIT_S = 0.2  # for standard input; also the delay of signals
 REDRAW_S = 1.0
-SHARE = 0.2  # of the time may go into drawing: a long stream is drawn less often
+SHARE = 0.2  # maximum share of time for drawing: a long stream is drawn less often
 COLOURS = ("#053061", "#2166ac", "#4393c3", "#92c5de", "#f7f7f7", "#f4a582", "#d6604d", "#b2182b", "#67001f")
 STEP = 0.5  # of log2 of the ratio, from one colour to the next
 NO_COLOUR = "=-+#"  # where there are none: equal, better, worse, much worse
@@ -49,8 +49,11 @@ async def batches(file: str, clock: Clock) -> AsyncIterator[Batch]:
                 _check(data)
                 begun = True
             yield Batch(data, file)
-    with open(file, "rb") as stream:  # noqa: ASYNC230, PTH123, the beginning of a file on a disk
-        _check(stream.read(READ_BYTES))
+    try:
+        with open(file, "rb") as stream:  # noqa: ASYNC230, PTH123, the beginning of a file on a disk
+            _check(stream.read(READ_BYTES))
+    except OSError as exc:
+        raise SourceError(f"{file}: {in_words(exc)}") from exc
     tail = Tail([glob.escape(file)], from_start=True, clock=clock)
     try:
         async for batch in tail.batches():
@@ -67,7 +70,7 @@ def _check(start: bytes) -> None:
 
 
 def _read_input() -> tuple[bool, bytes]:
-    """Whether standard input had something to say within `WAIT_S`, and what; nothing at its end."""
+    """Whether standard input had data within `WAIT_S`, and the data; none at its end."""
     ready, _, _ = select.select([0], [], [], WAIT_S)
     return bool(ready), os.read(0, READ_BYTES) if ready else b""
 
@@ -75,7 +78,7 @@ def _read_input() -> tuple[bool, bytes]:
 async def follow(
     data: AsyncIterator[Batch], compare: Callable[[Table], Analysis], console: Console, clock: Clock
 ) -> Input:
-    """Draw until the input ends or this is cancelled; what was read comes back, drawn a last time.
+    """Draw until the input ends or this is cancelled. Returns the counts, drawn a last time.
 
     Without a terminal, only that last picture is drawn.
     """
@@ -83,9 +86,11 @@ async def follow(
     with Live(console=console, auto_refresh=False) as live:
 
         def show(table: Table) -> None:
+            """Draw the comparison of a table."""
             live.update(frame(table, compare(table), console), refresh=True)
 
         async def redraw() -> None:
+            """Draw again when data came; the pause grows with the time that drawing takes."""
             while True:
                 await came.wait()
                 came.clear()
@@ -110,7 +115,7 @@ async def follow(
 
 
 def frame(table: Table, analysis: Analysis, console: Console) -> Group:
-    """One picture: a row for each code with its last columns, the worst codes if not all fit; what is worse now."""
+    """One picture: a row for each code with its last columns, the worst codes if not all fit; and the worse codes."""
     candidates = [build for build in analysis.builds if build != analysis.baseline]
     if analysis.baseline is None or not candidates:
         return Group(Text(f"{table.records} records of {len(analysis.builds)} builds; two are needed to compare"))

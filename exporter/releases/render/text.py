@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from exporter.releases.caveats import Reason
 from exporter.releases.notes import MOST_NAMED, remarks
 from exporter.releases.report import Analysis, BuildAlert, Report
-from exporter.releases.standing import REASONS, Reason, divided, explained
+from exporter.releases.standing import REASONS, divided, explained
 from exporter.releases.times import show_time
 from exporter.releases.verdict import decide
 
@@ -64,7 +65,7 @@ def code_table(analysis: Analysis) -> str:
 
 
 def facts(report: Report) -> Iterator[str]:
-    """What was read and what was compared; a line each."""
+    """The input and the comparison; a line each."""
     given, analysis = report.given, report.analysis
     yield f"baseline {analysis.baseline}; " + ", ".join(f"{b}: {n} records" for b, n in analysis.builds.items())
     for reason, count in sorted(given.failed.items()):
@@ -72,12 +73,12 @@ def facts(report: Report) -> Iterator[str]:
     yield from remarks(given)
     for build, bins in analysis.compared.items():
         if bins < analysis.bins:
-            yield f"{build} and the baseline were there together in {bins} of {analysis.bins} bins; those are compared"
+            yield f"{build} and the baseline both sent records in {bins} of {analysis.bins} bins; those are compared"
     for build, users in analysis.users.items():
         if users.least is not None:
-            yield f"{build} had {users.least:.3g} to {users.most:.3g} users for one of the baseline"
+            yield f"{build} had {users.least:.3g} to {users.most:.3g} users per user of the baseline"
     if windows := sum(found.alert.detector == "mean-threshold" for found in analysis.alerts):
-        yield f"{windows} windows of mean-threshold were above its threshold, as in equal builds: none is counted"
+        yield f"{windows} windows of mean-threshold were above its threshold, as with equal builds: none is counted"
     for gap in analysis.silent[:MOST_NAMED]:
         who = gap.build if gap.code is None else f"code {gap.code} of {gap.build}"
         stretch = f"from {show_time(gap.start_s)} to {show_time(gap.stop_s)}"
