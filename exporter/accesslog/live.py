@@ -6,7 +6,7 @@ the process ends.
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 
 from exporter.accesslog import metrics
@@ -21,7 +21,7 @@ from exporter.catalogue import Family
 from exporter.catalogue import accesslog as catalogue
 from exporter.checkpoint import Checkpoint
 from exporter.keeper import Keeper
-from exporter.sources.tail import Batch, Limits, Tail
+from exporter.sources.tail import Batch, Limits, Tail, is_position, positions_in
 from exporter.sources.tail.metrics import families as log_families
 from exporter.sources.tail.paths import path_troubles
 from foundation.clock import Clock
@@ -36,8 +36,8 @@ BESIDE_BYTES = 1 << 18
 OWN_REGEX_BYTES = 1 << 14
 """A batch for an own regex, which may take 50 ms a line: what was counted is put away after each."""
 
-TAIL, ANNOUNCED = "tail", "announced"
-"""The keeper's keys for the position and what the reader remembers of the log; others are of `Traffic.changes`."""
+ANNOUNCED = "announced"
+"""The keeper's key for what the reader remembers of the log; others are of `Tail.changes` and `Traffic.changes`."""
 
 
 class Live:
@@ -49,7 +49,7 @@ class Live:
         self._regexes = regexes
         self._clock = clock
         self._keeper = Keeper(checkpoint, f"accesslog/{source.source}", clock, self._changes)
-        self._position: bytes | None = None
+        self._position: Mapping[str, bytes] | None = None
         self._kept: bytes | None = None
         self.traffic: Traffic | None = None
         self.begun, self.written = self._keeper.begun, self._keeper.written
@@ -60,10 +60,10 @@ class Live:
         Counts without their position do so too: lines would be counted twice, or not at all.
         """
         source = self.source
-        counts = {key: value for key, value in saved.items() if key not in (TAIL, ANNOUNCED)}
+        counts = {key: value for key, value in saved.items() if key != ANNOUNCED and not is_position(key)}
         traffic = Traffic(source, self._clock.wall(), counts)
         unreadable = traffic.unreadable
-        self._position, self._kept = saved.get(TAIL), saved.get(ANNOUNCED)
+        self._position, self._kept = positions_in(saved), saved.get(ANNOUNCED)
         reason = "there is no position for these counts" if self._position is None and counts else ""
         try:
             self._use(source)
@@ -96,6 +96,7 @@ class Live:
         self.source = source
         if self.traffic is not None:
             self.traffic.configure(source, self._clock.wall())
+            self._position = self._tail.saved()
             self._use(source)
 
     async def run(self) -> None:
@@ -106,7 +107,7 @@ class Live:
             await self._tail.begin()
             for trouble in await asyncio.to_thread(list, path_troubles(self.source.paths)):
                 log.warning("%s: %s", self.source.source, printable(trouble))
-            self._position = self._tail.saved_state()
+            self._tail.applied()
             async with self._keeper.keeping():
                 await self._read(self.traffic)
         finally:
@@ -125,7 +126,8 @@ class Live:
         bad.add(tally, batch.path)
         bad.add_too_long(self._tail.status.too_long_lines)
         self._in_hand_bytes = 0
-        self._position, self._kept = self._tail.saved_state(), self._reader.kept
+        self._tail.applied()
+        self._kept = self._reader.kept
         self._keeper.touch()
 
     async def _tally(self, batch: Batch) -> Tally:
@@ -141,11 +143,10 @@ class Live:
         """Counters and position of one moment; they stay together because nothing is awaited in between."""
         assert self.traffic is not None
         puts = self.traffic.changes(everything=everything)
-        if self._position is not None:
-            puts[TAIL] = self._position
         if self._kept is not None:
             puts[ANNOUNCED] = self._kept
-        return puts, []
+        positions, gone = self._tail.changes(everything=everything)
+        return puts | positions, list(gone)
 
     def families(self) -> Iterator[Family]:
         """Metrics of the traffic, and of the reading itself."""

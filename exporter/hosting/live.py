@@ -5,7 +5,7 @@ in a thread from time to time, so a scrape only tells it.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from exporter.catalogue import Family
 from exporter.catalogue import hosting as metrics
@@ -18,7 +18,7 @@ from exporter.hosting.source import Source
 from exporter.hosting.standing import Standing, make_standing
 from exporter.hosting.state import ABOUT, About, Ledger
 from exporter.keeper import Keeper
-from exporter.sources.tail import Limits, Tail
+from exporter.sources.tail import TAIL, Limits, Tail, is_position, positions_in
 from exporter.sources.tail.metrics import families as log_families
 from foundation.clock import Clock
 from foundation.errors import BadRecord, StoreError
@@ -31,7 +31,6 @@ BATCH_BYTES = 1 << 18
 """Some 2,500 lines, 10 ms of work, before others get their turn."""
 AHEAD_S = 300.0
 """How far a log's clock may be ahead of ours."""
-TAIL = "tail"
 
 
 class Live:
@@ -45,7 +44,6 @@ class Live:
         self._clock = clock
         self._keeper = Keeper(checkpoint, f"hosting/{source.source}", clock, self._changes)
         self._guard = self._keeper.whole  # the ledger stands still while a thread reads it
-        self._position: bytes | None = None
         self.ledger = Ledger(source.heartbeat, source.overload)
         self._times = Times(source.zone())
         self._flat: dict[int, Pieces] = {}
@@ -62,9 +60,9 @@ class Live:
         Events are a set: those that are in the ledger stay, and change nothing when they are read again. So where some
         of them cannot be read, the logs are read again too, unless they are followed from their end.
         """
-        position, again = saved.get(TAIL), self.source.from_ == "start"
+        position, again = positions_in(saved), self.source.from_ == "start"
         self.ledger, stale, unreadable = Ledger.restore(
-            {key: value for key, value in saved.items() if key != TAIL}, self.cycle.start_s
+            {key: value for key, value in saved.items() if not is_position(key)}, self.cycle.start_s
         )
         unreadable |= self._judged_otherwise(again=again)
         reason = "some of the state cannot be read" if unreadable and again else ""
@@ -92,8 +90,7 @@ class Live:
         about.heartbeat_s, about.overload = source.heartbeat, source.overload
         return {}
 
-    def _follow(self, position: bytes | None) -> None:
-        self._position = position
+    def _follow(self, position: Mapping[str, bytes] | None) -> None:
         self._tail = Tail(
             self.source.logs,
             from_start=self.source.from_ == "start",
@@ -107,7 +104,7 @@ class Live:
         self._resume(await self._keeper.load())
         try:
             await self._tail.begin()
-            self._position = self._tail.saved_state()
+            self._tail.applied()
             async with self._keeper.keeping(), asyncio.TaskGroup() as group:
                 group.create_task(self._read())
                 group.create_task(self._tick())
@@ -119,7 +116,7 @@ class Live:
             async with self._guard:
                 with self._keeper.counting():
                     self.take(batch.data)
-                self._position = self._tail.saved_state()
+                self._tail.applied()
             self._keeper.touch()
 
     def take(self, lines: bytes) -> None:
@@ -209,9 +206,8 @@ class Live:
 
     def _changes(self, everything: bool) -> tuple[dict[str, bytes], list[str]]:  # noqa: FBT001, the keeper's question
         puts = self.ledger.changes(everything=everything)
-        if self._position is not None:
-            puts[TAIL] = self._position
-        return puts, []
+        positions, gone = self._tail.changes(everything=everything)
+        return puts | positions, list(gone)
 
     def families(self) -> Iterator[Family]:
         """Metrics of the host, and of the reading itself."""

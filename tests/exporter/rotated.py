@@ -6,9 +6,9 @@ import lzma
 import os
 import time
 
-from exporter.sources.tail.book import encode
 from exporter.sources.tail.follow import Follower
 from exporter.sources.tail.mark import Limits
+from exporter.sources.tail.positions import encode
 
 LIMITS = Limits(hold_up_s=float("inf"), grace_s=60.0, line_bytes=200, batch_bytes=500)
 
@@ -71,7 +71,7 @@ class Site:
 
     @property
     def totals(self):
-        return self.tail.state().totals
+        return self.tail.state().about.totals
 
     def check(self, *, rotations, lost=0):
         self.read()

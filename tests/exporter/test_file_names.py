@@ -15,8 +15,8 @@ from exporter.hosting import System as HostingSystem
 from exporter.releases import Source as ReleasesSource
 from exporter.releases import System as ReleasesSystem
 from exporter.sources.packing import pack, unpack
-from exporter.sources.tail.book import State, Totals, decode, encode
 from exporter.sources.tail.mark import Mark
+from exporter.sources.tail.positions import About, State, Totals, decode, encode
 from exporter.web.exposition import Renderer
 from foundation.config import parse_config
 
@@ -85,7 +85,7 @@ TEXT = st.text(st.characters(), max_size=8).map(lambda text: text.replace("\0", 
 @given(home=TEXT, path=TEXT, pattern=TEXT)
 def test_what_is_kept_of_any_name_is_that_name(home, path, pattern):
     mark = Mark(key=1, home=home, path=path, role="live")
-    state = State(totals=Totals(), marks=[mark], next_key=2, patterns=[pattern], missed={home: 5})
+    state = State(About(totals=Totals(), next_key=2, patterns=[pattern], missed={home: 5}), [mark])
     assert decode(encode(state)) == state
 
 

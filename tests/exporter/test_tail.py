@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import deque
+from pathlib import Path
 
 import pytest
 
-from exporter.sources.tail import Tail
+from exporter.sources.tail import Limits, Tail
+from exporter.sources.tail.positions import decode
 from foundation.clock import SystemClock
 from foundation.errors import StoreError
 
@@ -81,14 +83,15 @@ async def test_a_later_run_goes_on_where_the_state_ends(tmp_path, follow):
     append(log, b"one\ntw")
     tail, got, _ = await follow(log)
     append(log, b"o\n")
-    later, more, _ = await follow(log, saved=tail.saved_state())
+    tail.applied()
+    later, more, _ = await follow(log, saved=tail.saved())
     assert (list(got), list(more)) == ([b"one\n"], [b"two\n"])
     assert later.status.read_bytes == 8
 
 
 async def test_state_that_is_no_state_is_refused(tmp_path):
     with pytest.raises(StoreError, match="positions"):
-        Tail([str(tmp_path / "x")], from_start=True, clock=SystemClock(), saved=b"\xc1junk")
+        Tail([str(tmp_path / "x")], from_start=True, clock=SystemClock(), saved={"tail": b"\xc1junk"})
 
 
 async def test_a_cancelled_reader_loses_nothing(tmp_path):
@@ -125,8 +128,55 @@ async def test_a_log_followed_from_its_end_is_told_so_that_the_position_can_be_k
     append(log, b"old\n")
     tail = Tail([str(log)], from_start=False, clock=SystemClock(), waker=HandWaker())
     assert (await anext(tail.batches())).data == b""
+    tail.applied()
     append(log, b"new\n")
-    later = Tail([str(log)], from_start=False, clock=SystemClock(), saved=tail.saved_state(), waker=HandWaker())
+    later = Tail([str(log)], from_start=False, clock=SystemClock(), saved=tail.saved(), waker=HandWaker())
     assert (await anext(later.batches())).data == b"new\n"
     await tail.close()
     await later.close()
+
+
+async def in_rounds(tail, waker):
+    """The batches until all is read, and the positions after each, if what came so far was counted."""
+    found = []
+    batches = tail.batches()
+    reading = asyncio.ensure_future(anext(batches))
+    waiting = asyncio.ensure_future(waker.waiting.wait())
+    while True:
+        await asyncio.wait([reading, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if not reading.done():
+            break
+        tail.applied()
+        found.append((reading.result(), {m.home: m.offset for m in decode(tail.saved()).marks}))
+        reading = asyncio.ensure_future(anext(batches))
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await tail.close()
+    return found
+
+
+async def test_lines_of_files_that_read_alike_come_together_with_all_their_positions(tmp_path):
+    names = ["a.log", "b.log", "other.log", "c.log", "d.log"]
+    logs = [tmp_path / name for name in names]
+    for log in logs:
+        append(log, f"{log.name}\n".encode())
+    patterns, waker = [str(log) for log in logs], HandWaker()
+    other = str(logs[2])
+    tail = Tail(patterns, from_start=True, clock=SystemClock(), waker=waker, alike=lambda home: home != other)
+    found = await in_rounds(tail, waker)
+    assert [batch.data for batch, _ in found] == [b"a.log\nb.log\n", b"other.log\n", b"c.log\nd.log\n"]
+    parts = [[(part.home, part.data) for part in batch.parts] for batch, _ in found]
+    want = [(str(log), f"{log.name}\n".encode()) for log in logs]
+    assert parts == [want[:2], [], want[3:]]
+    read = [{Path(home).name for home, offset in positions.items() if offset} for _, positions in found]
+    assert read == [{"a.log", "b.log"}, {"a.log", "b.log", "other.log"}, set(names)]
+
+
+async def test_files_together_are_no_more_than_a_batch_may_hold(tmp_path):
+    for number in range(40):
+        append(tmp_path / f"{number:02}.log", b"x" * 99 + b"\n")
+    waker, limits = HandWaker(), Limits(batch_bytes=1000)
+    pattern = str(tmp_path / "*.log")
+    tail = Tail([pattern], from_start=True, clock=SystemClock(), waker=waker, limits=limits, alike=lambda _: True)
+    found = await in_rounds(tail, waker)
+    assert [len(batch.data) for batch, _ in found] == [1000] * 4

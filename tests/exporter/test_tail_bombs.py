@@ -8,10 +8,11 @@ import time
 
 import pytest
 
+from exporter.sources import files
 from exporter.sources.tail import copies
-from exporter.sources.tail.book import encode
 from exporter.sources.tail.follow import Follower
 from exporter.sources.tail.mark import Limits
+from exporter.sources.tail.positions import encode
 
 pytestmark = pytest.mark.slow
 
@@ -23,8 +24,10 @@ PIECE = 1 << 20
 class Site:
     """A log that was read, and then moved away while nobody looked; its reader comes back to what stands there now."""
 
+    tail: Follower
+
     def __init__(self, folder):
-        self.log, self.now_s, self.rounds, self.tail = folder / "access.log", 0.0, [], None
+        self.log, self.now_s, self.rounds = folder / "access.log", 0.0, []
         self.log.write_bytes(LINE * 100)
         self.start(None)
         self.round()
@@ -72,7 +75,7 @@ def unpacked(monkeypatch):
             counted.append(len(piece))
             yield piece
 
-    copies_pieces = copies.pieces
+    copies_pieces = files.pieces
     monkeypatch.setattr(copies, "pieces", pieces)
     return counted
 
@@ -106,11 +109,11 @@ def test_what_has_no_line_end_for_long_is_not_read_on(site, caplog):
     site.come_back()
     site.until(lambda: "without a line end" in caplog.text)
     assert b"".join(site.rounds) == site.log.read_bytes()
-    totals = site.tail.state().totals
+    totals = site.tail.state().about.totals
     assert (totals.too_long_lines, totals.too_long_bytes <= LIMITS.unended_bytes + 8 * PIECE) == (1, True)
     for _ in range(5):
         site.round()
-    assert (site.tail.state().totals, caplog.text.count("without a line end")) == (totals, 1)
+    assert (site.tail.state().about.totals, caplog.text.count("without a line end")) == (totals, 1)
 
 
 def test_lines_of_a_large_copy_come_beside_those_of_the_log(site):
@@ -125,7 +128,7 @@ def test_lines_of_a_large_copy_come_beside_those_of_the_log(site):
     site.until(lambda: not site.round())
     got = b"".join(site.rounds)
     assert (got.count(b"old\n"), got.count(b"new "), got.count(LINE)) == (16 * PIECE // 4, 20, 0)
-    assert site.tail.state().totals.rotations == {"compress": 1}
+    assert site.tail.state().about.totals.rotations == {"compress": 1}
 
 
 def test_a_copy_that_takes_many_scans_to_recognize_is_read_once_and_from_where_the_log_was_read(site, monkeypatch):
@@ -143,7 +146,7 @@ def test_a_copy_that_takes_many_scans_to_recognize_is_read_once_and_from_where_t
     for _ in range(20):
         site.round()
     assert b"".join(site.rounds) == site.log.read_bytes() + b"missed\n" * 3
-    assert site.tail.state().totals.lost_bytes == 0
+    assert site.tail.state().about.totals.lost_bytes == 0
 
 
 def test_the_end_waits_for_no_file_that_goes_on_for_ever(site, monkeypatch):

@@ -8,9 +8,9 @@ import time
 import pytest
 from starving import Starving
 
-from exporter.sources.tail.book import encode
 from exporter.sources.tail.follow import Follower
 from exporter.sources.tail.mark import Limits
+from exporter.sources.tail.positions import encode
 
 LONG_AGO_S = 1_000_000_000  # further back than any scan
 
@@ -121,7 +121,7 @@ def test_a_log_that_was_never_opened_is_read_under_its_later_names(reader, resta
     reader.read()
     reader.read()
     assert sorted(reader.got) == ["last", *(f"line{number}" for number in range(5))]
-    assert reader.tail.state().totals.lost_bytes == 0
+    assert reader.tail.state().about.totals.lost_bytes == 0
 
 
 def test_what_is_gone_before_it_could_be_opened_is_lost_and_counted(reader):
@@ -137,7 +137,7 @@ def test_what_is_gone_before_it_could_be_opened_is_lost_and_counted(reader):
     reader.write("after", to=reader.log.with_name("next"))
     reader.log.with_name("next").replace(reader.log)
     reader.read()
-    assert (reader.got, reader.tail.state().totals.lost_bytes) == (["before", "after"], len("lost\n"))
+    assert (reader.got, reader.tail.state().about.totals.lost_bytes) == (["before", "after"], len("lost\n"))
     assert reader.tail.lag_bytes == 0
 
 
@@ -166,7 +166,7 @@ def test_a_copy_is_sought_until_it_can_be_looked_at(reader):
             reader.read()
     reader.read()
     assert sorted(reader.got) == ["a", "b", "longer"]
-    totals = reader.tail.state().totals
+    totals = reader.tail.state().about.totals
     assert (totals.lost_bytes, totals.rotations) == (0, {"copytruncate": 1})
 
 
@@ -186,7 +186,7 @@ def test_a_copy_made_while_nobody_read_is_sought_until_it_can_be_looked_at(reade
         reader.read()
     reader.read()
     assert sorted(reader.got) == ["a", "b", "longer"]
-    assert reader.tail.state().totals.lost_bytes == 0
+    assert reader.tail.state().about.totals.lost_bytes == 0
 
 
 @pytest.mark.parametrize("restarted", [False, True])

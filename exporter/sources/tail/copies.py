@@ -1,7 +1,7 @@
 """Whether a file is a copy of another, compressed or not, by content.
 
-A compressed file may unpack to a thousand times its size and more. It is looked into a piece at a time, no further than
-something that is known goes, and what takes longer than is allowed at a time is gone on with by the next scan.
+A compressed file may unpack to a thousand times its size and more. It is read a piece at a time, no further than any
+known content, and within a time limit per scan: the next scan continues.
 """
 
 import os
@@ -12,17 +12,17 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from exporter.sources.files import compression, open_plain, pieces
 from exporter.sources.tail.identity import HEAD_BYTES, NEAR_BYTES, generation
 from exporter.sources.tail.listing import Found
-from exporter.sources.tail.mark import Mark, NotYet
+from exporter.sources.tail.mark import Mark, Moved, NotYet
 from exporter.sources.tail.stream import Packed, Position, Stream, open_found
 from foundation.errors import SourceError
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]
-"""Work that pauses before each piece, and returns its result."""
+"""A generator that pauses before each piece, and returns its result."""
 
 _MAGIC_BYTES = 8
 _MOST_BEGUN = 4
-"""Files looked into at a time, each with what its unpacker needs; others wait."""
+"""Files read at a time, each with the memory of its unpacker; others wait."""
 
 
 class Print(NamedTuple):
@@ -42,7 +42,7 @@ class Print(NamedTuple):
     def is_all_of(self, mark: Mark) -> bool:
         """Whether it holds what was read up to `mark`, and nothing beyond.
 
-        A piece of a line alone does not show that: any log may begin so.
+        A piece of a line alone does not prove that: any log may begin so.
         """
         known = self.whole and mark.head_size and (b"\n" in self.head or self.size > HEAD_BYTES)
         return bool(known) and self.size == mark.offset and mark.fits(self.head, self.tail)
@@ -53,7 +53,7 @@ class Print(NamedTuple):
 
 
 def fingerprint(file: Found, may_be_known: Callable[[bytes, int], bool]) -> Steps[Print]:
-    """Look at `file`, all of it where it is compressed. Raises Moved; SourceError, also while it is incomplete.
+    """Fingerprint `file`, completely if it is compressed. Raises Moved; SourceError, also while it is incomplete.
 
     `may_be_known`: whether something that begins with these bytes (at most HEAD_BYTES), and is at least so long, is
     known; where it is not, the rest is not looked at.
@@ -109,6 +109,11 @@ class Looks:
         self._prints: dict[Hashable, Print] = {}
         self._wanted: set[Hashable] = set()
 
+    @property
+    def begun(self) -> bool:
+        """Whether a look goes on in the next scan."""
+        return bool(self._begun)
+
     def begin_scan(self) -> None:
         """The time of this scan begins. What the last one did not ask for any more is given up."""
         self._until_s = self._monotonic() + self._hold_up_s
@@ -130,20 +135,26 @@ class Looks:
         return self._result((key, mark.offset, mark.head), lambda: open_copy(mark, file))
 
     def close(self) -> None:
-        """Give up everything begun."""
+        """Stop everything that was begun."""
         for steps in self._begun.values():
             steps.close()
         self._begun.clear()
 
     def _result(self, key: Hashable, begin: Callable[[], Steps[T]]) -> T:
         self._wanted.add(key)
-        steps: Steps[T] = self._begun.pop(key) if key in self._begun else begin()
+        begun: Steps[T] | None = self._begun.pop(key, None)
+        steps = begin() if begun is None else begun
         while True:
             try:
                 next(steps)
             except StopIteration as end:
                 result: T = end.value
                 return result
+            except Moved:
+                if steps is not begun:
+                    raise
+                steps = begin()  # since the last scan it has another name
+                continue
             if self.stopped.is_set() or self._monotonic() >= self._until_s:
                 if len(self._begun) < _MOST_BEGUN:
                     self._begun[key] = steps

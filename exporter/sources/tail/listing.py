@@ -1,4 +1,4 @@
-"""The directories as one scan sees them: each is listed once, and files are asked about only where it matters."""
+"""The directories in one scan: each is listed once, and files are examined only if necessary."""
 
 import errno
 import fnmatch
@@ -15,7 +15,7 @@ from exporter.sources.tail.identity import FileId
 from exporter.sources.tail.names import generation_order, is_rotation, same_series, stem_of
 
 _NOTHING_SEEN = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
-"""Of a folder that is not there, or never to be looked into. By any other failure it is not known what is in it."""
+"""Errors of a folder that does not exist or cannot be read. After any other error its content is unknown."""
 
 
 class Found(NamedTuple):
@@ -51,15 +51,21 @@ class Listing:
         self._names: dict[str, list[str]] = {}
 
     def expand(self, patterns: Iterable[str]) -> Iterator[tuple[str, bool]]:
-        """The paths that the patterns match, each with whether it stands there without wildcards."""
+        """The paths that the patterns match, each with whether its pattern has no wildcards."""
         for pattern in patterns:
             if glob.has_magic(pattern):
                 yield from ((path, False) for path in self._matching(pattern))
             else:
                 yield pattern, True
 
+    def directories(self) -> list[str]:
+        """Those that were looked into."""
+        return list(self._inodes)
+
     def _matching(self, pattern: str) -> list[str]:
-        """As glob.glob, sorted; but that takes a directory for empty where no descriptor is left to look into it."""
+        """Like glob.glob, sorted; but that treats a directory as empty if no descriptor is left to read it."""
+        if not pattern:  # of a relative pattern, the directory that the process is in
+            return [pattern]
         if not glob.has_magic(pattern):
             return [pattern] if os.path.lexists(pattern) else []
         directory, name = os.path.split(pattern)
@@ -108,7 +114,7 @@ class Listing:
     def _list(self, directory: str) -> dict[str, int]:
         if directory not in self._inodes:
             try:
-                with os.scandir(directory) as entries:
+                with os.scandir(directory or os.curdir) as entries:
                     self._inodes[directory] = {entry.name: entry.inode() for entry in entries}
             except OSError as exc:
                 if exc.errno not in _NOTHING_SEEN:
@@ -118,7 +124,7 @@ class Listing:
 
 
 def rotated_from(file: Found, home: str, target: str) -> bool:
-    """Whether the name says that the file once stood at `home`, or that a symlink there once led to it."""
+    """Whether the name shows that the file was once at `home`, or the target of a symlink there."""
     if is_rotation(file.name, os.path.basename(home)):
         return True
     return target != home and (

@@ -1,6 +1,6 @@
-"""What rotation does to names. Pure: no I/O.
+"""Names of rotated files. Pure: no I/O.
 
-Content tells whether a file *continues* one we know, under any name. A file of which we know nothing is taken for a
+Content shows whether a file *continues* a known one, under any name. A file of which we know nothing is taken for a
 generation that we missed only if its name says so, by the habits of logrotate, nginx, Apache, log4j and cronolog.
 """
 
@@ -39,6 +39,7 @@ class Bases:
     """Finds of which of many paths a path is a rotation, without trying them all."""
 
     def __init__(self, paths: Iterable[str]) -> None:
+        """`paths`: those that are followed."""
         self._by_stem: dict[str, list[str]] = {}
         for path in paths:
             directory, name = os.path.split(path)
@@ -77,5 +78,13 @@ def unpacked(name: str) -> str:
 
 
 def stem_of(name: str) -> str:
-    """What every rotation of `name` begins with."""
+    """The common prefix of all rotations of `name`."""
     return name.rpartition(".")[0] or name
+
+
+def unrotated(path: str) -> str:
+    """The path without the suffix of a rotation or a compressor."""
+    directory, name = os.path.split(path)
+    while (bare := unpacked(_SUFFIX.sub("", name))) not in (name, ""):
+        name = bare
+    return os.path.join(directory, name)

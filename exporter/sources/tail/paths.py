@@ -1,4 +1,4 @@
-"""What is wrong with paths that are to be followed: what is not there, and what is not a file to follow."""
+"""The faults of paths to follow: missing files, and paths that are not files."""
 
 import glob
 import os
@@ -17,15 +17,15 @@ def files_of(patterns: Iterable[str]) -> Iterator[str]:
     return (path for path in paths if os.path.isfile(path) and os.access(path, os.R_OK))
 
 
-def path_troubles(patterns: Iterable[str]) -> Iterator[str]:
-    """One text for each pattern and file that cannot be followed now."""
+def path_troubles(patterns: Iterable[str], *, required: bool = True) -> Iterator[str]:
+    """One text for each pattern and file that cannot be followed now. `required`: a pattern must match a file."""
     for pattern in patterns:
         if not glob.has_magic(pattern):
             yield from _trouble(pattern)
             continue
         paths = [path for path, _ in Listing().expand([pattern])]
         files = [path for path in paths if not os.path.isdir(path)]
-        if not files:
+        if not files and required:
             yield f"{pattern}: matches no file{' (only directories)' if paths else ''}"
         troubles = [text for path in files for text in _trouble(path)]
         yield from troubles[:SHOWN]

@@ -1,4 +1,4 @@
-"""Find again what is no longer where it stood: in copies, compressed ones too, and in generations that we never saw."""
+"""Finds content that is no longer at its place: in copies, also compressed ones, and in unknown generations."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ _SECOND_NS = 1_000_000_000  # compressors give their output the time of their in
 
 
 class Recovery:
-    """Decides what the files beside a home are: copies of what we know, or something to read."""
+    """Decides about the files beside a home: copies of known content, or files to read."""
 
     def __init__(self, book: Book, looks: Looks, look_again: Callable[[Stream], None]) -> None:
         """`look_again` takes in that a stream's file was cut off, if it was."""
@@ -37,6 +37,7 @@ class Recovery:
         self._refused: set[tuple[int, Found]] = set()
         self._busy: set[str] = set()
         self._disordered: set[str] = set()
+        self._vanished: set[int] = set()  # keys of files that were read to their ends, and are gone in this run
 
     def begin_scan(self) -> None:
         """Where copies of an earlier scan are being read still, others are judged once these are known."""
@@ -54,6 +55,11 @@ class Recovery:
                 if isinstance(position, Stream) and position in self._book.streams:
                     position.end_carry()
         self._disordered &= {home for home, _ in self._undecided.values()} | self._busy
+
+    @property
+    def pending(self) -> bool:
+        """Whether a scan more is needed to know what the files are, although nothing changes."""
+        return bool(self._busy or self._undecided or self._missed_before or self._looks.begun)
 
     def wait(self, home: str) -> None:
         """Judge nothing of `home` in this scan any more: where a file of it is, is not known yet."""
@@ -109,6 +115,10 @@ class Recovery:
         self._missed.clear()
         self._moved &= {home for home, _ in self._undecided.values()}
 
+    def vanished(self, mark: Mark) -> None:
+        """A file that was read to its end is gone; it may have grown before it was compressed."""
+        self._vanished.add(mark.key)
+
     def take_in(self, file: Found, home: str) -> bool:
         """Read a rotated file from its start, unless its content is known. Returns whether that could be told yet.
 
@@ -155,17 +165,20 @@ class Recovery:
             if home in self._busy:
                 self._disorder(home)
                 return False
-            if self._book.full:
-                self._book.unread[file.id] = file.size
+            if self._book.full_of_copies:
+                self._book.wait_for(file.id, file.size)
+                self._disorder(home)
                 return False
-            if not self._claimed(file, home, plain_too=home not in self._moved):
+            claimed = self._claimed(file, home, plain_too=home not in self._moved)
+            if not claimed and not self._take_rest(file, home):
                 self._read_whole(file, home)
         except NotYet:
             self._disorder(home)
             return False
         except NotNowError as exc:
             self._book.starve(exc)
-            self._book.unread[file.id] = file.size
+            self._book.wait_for(file.id, file.size)
+            self._disorder(home)
             return False
         except (SourceError, Replaced) as exc:
             self._refused.add((0, file))
@@ -176,14 +189,23 @@ class Recovery:
     def _seek_steadily(self, mark: Mark, target: str, listing: Listing) -> bool:
         """As `seek`, again where files are moved or compressed meanwhile. Raises NotYet, NotNowError."""
         for _ in range(MOST_LOOKS):
-            if self._seek(mark, target, listing):
-                return True
+            try:
+                if self._seek(mark, target, listing):
+                    return True
+            except Moved:
+                listing = Listing()
+                continue
             before, listing = listing, Listing()
             if before.inodes_beside(mark.home, target) == listing.inodes_beside(mark.home, target):
                 return False
         raise NotYet
 
     def _seek(self, mark: Mark, target: str, listing: Listing) -> bool:
+        """Whether one of the files is the copy, which is read from then on. Raises NotYet, NotNowError.
+
+        Raises Moved if none is, but one had another name by the time it was opened.
+        """
+        moved: Moved | None = None
         at_home = find(mark.home)
         for file in listing.beside(mark.home, target):
             if at_home is not None and file.id == at_home.id:
@@ -193,12 +215,15 @@ class Recovery:
             try:
                 if self._is_known(file, but=mark):
                     continue
-                if mark.head_size < HEAD_BYTES and self._claimed(file, mark.home, plain_too=False, but=mark):
+                if mark.head_size < HEAD_BYTES and (
+                    self._claimed(file, mark.home, plain_too=False, but=mark) or self._is_sought(file, mark)
+                ):
                     continue  # a short head fits many a file
                 copy = self._open_copy(msgspec.structs.replace(mark, role="cut"), file)
             except NotNowError:
                 raise  # it may be the one
-            except Moved:
+            except Moved as exc:
+                moved = exc
                 continue  # the next listing has it
             except (Replaced, SourceError):
                 self._refused.add((mark.key, file))
@@ -207,8 +232,10 @@ class Recovery:
                 copy.feeds = 0
             self._book.drop(mark.key)
             self._book.release(file.id)
-            self._book.recovering.append(copy)
+            self._book.recover(copy)
             return True
+        if moved is not None:
+            raise moved
         return False
 
     def _is_known(self, file: Found, *, but: Mark | None = None) -> bool:
@@ -216,7 +243,7 @@ class Recovery:
 
         A file that was written over holds other content by now, and is not known. Raises SourceError, Moved.
         """
-        if file.id in self._book.open_ids():
+        if self._book.is_open(file.id):
             return True
         mark = self._book.mark_of(file.id)
         if mark is None or (but is not None and (mark.key == but.key or mark.role == "copy")):
@@ -235,7 +262,7 @@ class Recovery:
         if (plain_too or looks.packed) and (self._copies_open(looks, home) or self._copies_closed(looks, home, but)):
             self.note(file, home)
             return True
-        if file.id in self._book.open_ids():  # claimed as the copy of a file that turned out to be cut off
+        if self._book.is_open(file.id):  # claimed as the copy of a file that turned out to be cut off
             return True
         return self._was_read(file, home, looks)
 
@@ -243,6 +270,7 @@ class Recovery:
         """Whether the file is a copy of one that we have read to its end. Raises SourceError."""
         for mark in self._read_before(home):
             if looks.is_all_of(mark):
+                self._vanished.discard(mark.key)
                 self._book.keep(_bound(mark, file, looks.generation, packed=looks.packed))
                 return True
         return False
@@ -277,6 +305,24 @@ class Recovery:
                 stream.close()
         return False
 
+    def _is_sought(self, file: Found, but: Mark) -> bool:
+        """Whether the file is the copy of another that is sought, of which more is known than of `but`.
+
+        Raises NotYet, Moved, SourceError.
+        """
+        for mark in list(self._book.marks.values()):
+            if mark.role != "cut" or mark.home != but.home or mark.head_size <= but.head_size:
+                continue
+            if (mark.key, file) in self._refused:
+                continue
+            try:
+                self._open_copy(mark, file).close()
+            except Replaced:
+                self._refused.add((mark.key, file))
+            else:
+                return True
+        return False
+
     def _waiting(self, home: str) -> list[Mark]:
         """The closed files of a home that are followed as well."""
         marks = self._book.marks.values()
@@ -286,7 +332,7 @@ class Recovery:
         """Read a generation once if it is a copy, and as long as it grows if it was renamed."""
         stream = self._emptied(home)
         if stream is None and not is_packed(file):
-            self._book.streams.append(Stream(self._book.new_mark_before(home, file.mtime_ns), file))
+            self._book.open(Stream(self._book.new_mark_before(home, file.mtime_ns), file))
             return
         copy = self._open_copy(self._book.new_mark(home, "cut"), file)
         if stream is not None:  # an unfinished line goes on in the next copy, and from the last one in the live file
@@ -295,7 +341,26 @@ class Recovery:
             copy.feeds = stream.key
             if before is not None:
                 before.feeds = copy.key
-        self._book.recovering.append(copy)
+        self._book.recover(copy)
+
+    def _take_rest(self, file: Found, home: str) -> bool:
+        """Read on in a compressed file that holds one read before, and more. Raises SourceError, NotYet."""
+        gone = [mark for mark in self._read_before(home) if mark.key in self._vanished and mark.offset]
+        if not gone or not is_packed(file):
+            return False
+        for mark in sorted(gone, key=lambda mark: -mark.offset):
+            if (mark.key, file) in self._refused:
+                continue
+            try:
+                copy = self._open_copy(msgspec.structs.replace(mark, role="cut"), file)
+            except Replaced:
+                self._refused.add((mark.key, file))  # else a scan that has time for one look would take this one again
+                continue
+            self._vanished.discard(mark.key)
+            self._book.drop(mark.key)
+            self._book.recover(copy)
+            return True
+        return False
 
     def _disorder(self, home: str) -> None:
         """Copies are not found one after the other: half a line at the end of one goes on in nobody knows which."""
@@ -311,6 +376,7 @@ class Recovery:
         """Raises SourceError, NotYet."""
 
         def may_be_known(head: bytes, size: int) -> bool:
+            """Whether a file with this head and size may be one that was read before."""
             streams = (s for s in self._book.streams if s.home == home)
             return (
                 any(mark.may_begin(head, size) for mark in self._read_before(home))

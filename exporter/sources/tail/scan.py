@@ -4,23 +4,23 @@ A scan runs when a run begins, every second, and as soon as a home is seen to ho
 each time: a restart is nothing but a long time between two scans.
 """
 
-import itertools
 import logging
 import os
 from contextlib import suppress
-from fnmatch import fnmatchcase
 
 import msgspec
 
 from exporter.sources.files import NotNowError
 from exporter.sources.tail.book import Book, Kind
-from exporter.sources.tail.copies import Looks, is_packed
-from exporter.sources.tail.identity import FileId
+from exporter.sources.tail.copies import Looks
+from exporter.sources.tail.identity import HEAD_BYTES, FileId
 from exporter.sources.tail.listing import Found, Listing, find, rotated_from
 from exporter.sources.tail.mark import Limits, Mark, Moved, NotYet, Replaced, Role
-from exporter.sources.tail.names import Bases
+from exporter.sources.tail.openings import Openings
 from exporter.sources.tail.recover import MOST_LOOKS, Recovery, not_before
+from exporter.sources.tail.schedule import Schedule
 from exporter.sources.tail.stream import Position, Stream
+from exporter.sources.tail.survey import Survey
 from foundation.errors import SourceError
 
 log = logging.getLogger(__name__)
@@ -44,16 +44,26 @@ class Scanner:
         self._patterns, self._book, self._limits = patterns, book, limits
         self._from_start = from_start
         self._fresh: list[str] | None = [pattern for pattern in patterns if pattern not in known]
-        self._old: set[str] = set()
-        self._complete = True
         self._unjudged: set[int] = set()  # keys of marks of which it is not known yet how they were cut off
         self._targets: dict[str, str] = {}
+        self._survey = Survey(patterns, book, limits)
+        book.shelve(self._survey.is_wanted)
         self._recovery = Recovery(book, looks, self._see_cut)
+        self._schedule = Schedule(book, limits)
+        self._openings = Openings(book, self._recovery, self._schedule, limits, from_start=from_start)
+        self._tried: dict[int, tuple[int, int]] = {}  # size and time at which a closed file was opened, by key
+
+    @property
+    def skipped(self) -> int:
+        """Files that the patterns match beyond the limit, which are not read."""
+        return self._survey.skipped
 
     @property
     def readable(self) -> bool:
-        """Every path without wildcards is there, some file is followed, and none cannot be read."""
-        return self._whole and not self._book.starved and not self._book.failing and bool(self._book.live_homes())
+        """Every path without wildcards is there, some file is followed if it must be, and none cannot be read."""
+        if not self._whole or self._book.starved or self._book.failing:
+            return False
+        return not self._limits.required or bool(self._book.live_homes())
 
     def scan(self, now_s: float, wall_s: float) -> None:
         """One look at everything, at a monotonic and a Unix time.
@@ -62,6 +72,7 @@ class Scanner:
         begins where the last whole one ended: nothing is concluded from what could not be seen.
         """
         self._book.begin_scan()
+        self._schedule.begin(now_s, wall_s)
         try:
             self._scan(now_s, wall_s)
         except NotNowError as exc:
@@ -70,19 +81,49 @@ class Scanner:
             self._recovery.end_scan(whole=False)
         else:
             self._recovery.end_scan(whole=True)
+        self._schedule.pending |= self._book.starved or self._book.failing or self._recovery.pending
+        self._book.forget_oldest()
+        self._tried = {key: tried for key, tried in self._tried.items() if key in self._book.marks}
+        self._schedule.end(self._targets, self._survey.directories)
+
+    def hurry(self) -> None:
+        """The next scan is due."""
+        self._schedule.hurry()
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether to scan now, see Schedule."""
+        return self._schedule.is_due(now_s)
+
+    def open_grown(self, mark: Mark) -> Stream | None:
+        """Open a closed file to be read on, if it has grown."""
+        file = find(mark.path)
+        if file is None or file.id != mark.id:
+            self._schedule.pending = True
+            return None
+        now = file.size, file.mtime_ns
+        if mark.rests(*now) or self._tried.get(mark.key) == now:
+            return None
+        self._tried[mark.key] = now
+        try:
+            if not self._openings.resume(mark, file, mark.role):
+                self._schedule.pending = True
+        except Moved:
+            self._schedule.pending = True
+        stream = self._book.streams[-1] if self._book.streams else None
+        return stream if stream is not None and stream.key == mark.key else None
 
     def _scan(self, now_s: float, wall_s: float) -> None:
         self._now_s = now_s
         self._recovery.begin_scan()
         first = self._fresh is not None
         if self._fresh is not None:
-            self._old = {path for path, _ in Listing().expand(self._fresh) if find(path)}
-            self._forget_unwanted()
+            self._openings.old = self._survey.unknown(path for path, _ in Listing().expand(self._fresh) if find(path))
             self._fresh = None
         listing = Listing()
+        self._survey.directories.clear()
         for stream in list(self._book.streams):
             self._see_cut(stream)  # first of all: what was cut off stands in copies, which are no new files
-        homes, extras, self._whole = self._sort()
+        homes, extras, self._whole = self._survey.look(now_s)
         if first:
             self._leave_older(homes, listing)
         self._leave(homes)
@@ -94,7 +135,7 @@ class Scanner:
             else:
                 self._place(mark, homes.get(mark.home), listing)
         for file, home in extras:
-            self._take_extra(file, home)
+            self._openings.take_extra(file, home)
         followed = {position.id: position for position in (*self._book.streams, *self._book.recovering)}
         for home, file in homes.items():
             self._follow_home(home, file, followed)
@@ -103,11 +144,6 @@ class Scanner:
         self._recovery.take_missed(self._target, Listing())
         self._book.stop_failing({*homes, *self._patterns, *(file.path for file, _ in extras)})
 
-    def moved(self) -> bool:
-        """Whether some home holds another file than the one we follow there. A stat for each."""
-        live = [stream for stream in self._book.streams if stream.role == "live"]
-        return any(s.young_since_ns or ((file := find(s.home)) is not None and file.id != s.id) for s in live)
-
     def cut_off(self, stream: Stream) -> None:
         """The file of `stream` has new content: seek the rest of the old one, and read the new from its start."""
         self.cuts += 1
@@ -115,46 +151,17 @@ class Scanner:
         stream.begin_again(self._book.new_mark(stream.home, stream.role).key)
         self._cut(mark, stream.key, Listing())
 
-    def _forget_unwanted(self) -> None:
-        """Drop the files of patterns that are no longer asked for."""
-        for key, mark in list(self._book.marks.items()):
-            if not any(mark.home == pattern or fnmatchcase(mark.home, pattern) for pattern in self._patterns):
-                self._book.drop(key)
-
-    def _sort(self) -> tuple[dict[str, Found], list[tuple[Found, str]], bool]:
-        """What stands at homes, what is matched but seems rotated from one (oldest first), and if nothing lacks."""
-        matched = dict(itertools.islice(Listing().expand(self._patterns), self._limits.files))
-        complete = len(matched) < self._limits.files
-        if self._complete and not complete:
-            log.warning("%s: %d files or more; the rest is left out", ", ".join(self._patterns), self._limits.files)
-        self._complete = complete
-        live = self._book.live_homes()
-        bases = Bases({*matched, *self._book.homes()})
-        homes: dict[str, Found] = {}
-        extras: list[tuple[Found, str]] = []
-        for path, literal in matched.items():
-            file = find(path)
-            if file is None:
-                complete &= not literal
-                continue
-            base = None if literal or path in live else bases.of(path)
-            if base is None:
-                homes[path] = file
-            else:
-                extras.append((file, base))
-        return homes, sorted(extras, key=lambda extra: extra[0].mtime_ns), complete
-
     def _leave_older(self, homes: dict[str, Found], listing: Listing) -> None:
-        """What was rotated before the first run, and no pattern matches, is not read: say so, and remember the newest.
+        """Report files rotated before the first run that no pattern matches: they are not read. Remember the newest.
 
-        Those are as young as the log itself, and would be taken for what comes next of it.
+        The newest are as young as the log itself, and would be taken for its next part.
         """
-        for home in sorted(homes.keys() & self._old):
+        for home in sorted(homes.keys() & self._openings.old):
             target = _target(home)
-            beside = [file for file in listing.beside(home, target) if file.path not in self._old]
+            beside = [file for file in listing.beside(home, target) if file.path not in self._openings.old]
             older = [file for file in beside if rotated_from(file, home, target)]
             if older and self._from_start:
-                text = "%s: followed for the first time; not read: %d files rotated from it before, which %s* matches"
+                text = "%s: a new log; older rotated files of it that are not read: %d (the path %s* would match them)"
                 log.info(text, home, len(older), home)
             for file in older:
                 if not_before(file, homes[home].mtime_ns):
@@ -162,10 +169,14 @@ class Scanner:
                         self._recovery.leave(file, home)
 
     def _leave(self, homes: dict[str, Found]) -> None:
-        """Streams whose home holds another file now are old."""
+        """Streams whose home holds another file now are old, and so are those deleted for good."""
         for stream in self._book.streams:
             file = homes.get(stream.home)
-            if stream.role == "live" and file is not None and file.id != stream.id:
+            if stream.role == "live" and file is None:
+                quiet = self._now_s - stream.quiet_since_s >= self._limits.grace_s
+                if quiet and not stream.linked() and not os.path.lexists(stream.home):
+                    stream.role, stream.quiet_since_s = "old", self._now_s  # its writer may still write to it
+            elif stream.role == "live" and file is not None and file.id != stream.id:
                 self._recovery.missed(stream.home, stream.mtime_ns)
                 stream.role, stream.quiet_since_s = "old", self._now_s
                 self._book.rotated(stream.home, self._kind(stream))
@@ -196,91 +207,17 @@ class Scanner:
             return
         known = self._book.mark_of(file.id)
         if known is None:
-            if home not in self._old and self._book.scanned_ns:  # others may have come and gone since the last scan
+            if home not in self._openings.old and self._book.scanned_ns:  # others may have come and gone since then
                 self._recovery.missed(home, self._book.scanned_ns - _CLOCK_STEP_NS)
-            self._begin(home, file)
+            self._openings.begin(home, file)
         elif known.packed:
-            self._take_extra(file, home)
+            self._openings.take_extra(file, home)
         elif known.role in ("done", "copy"):
             seen = known if known.role == "done" else msgspec.structs.replace(known, offset=known.size)
             with suppress(Moved):  # the next scan will see how
-                if not self._resume(seen, file, "live"):
+                if not self._openings.resume(seen, file, "live"):
                     self._book.release(file.id)
-                    self._begin(home, file)
-
-    def _take_extra(self, file: Found, home: str) -> None:
-        """A file that a pattern matches, and that is not followed but read once: rotated from a home, or compressed."""
-        try:
-            if file.path in self._old and not self._from_start:
-                self._recovery.leave(file, home)
-            elif not self._recovery.take_in(file, home):
-                return
-        except Moved:
-            return
-        except SourceError as exc:
-            self._book.fails(file.path, exc)
-            return
-        self._old.discard(file.path)
-        self._book.works(file.path)
-
-    def _begin(self, home: str, file: Found) -> None:
-        """Follow a file that we know nothing of."""
-        if self._book.full:
-            self._wait_for(home, file)
-            return
-        try:
-            if is_packed(file):
-                self._take_extra(file, home)
-                return
-            stream = Stream(self._book.new_mark(home, "live"), file)
-            if home in self._old and not self._from_start:
-                stream.start_at_end(self._limits)
-        except NotNowError as exc:
-            self._book.starve(exc)
-            self._wait_for(home, file)
-            return
-        except Moved:
-            self._old.discard(home)  # what stands there by now, the next scan finds
-            return
-        except SourceError as exc:
-            self._book.fails(file.path, exc)
-            return
-        self._book.streams.append(stream)
-        self._book.works(file.path)
-        self._old.discard(home)
-
-    def _wait_for(self, home: str, file: Found) -> None:
-        """Remember a file that cannot be opened yet, under whatever name it will have when it can."""
-        offset = file.size if home in self._old and not self._from_start else 0
-        mark = self._book.new_mark(home, "live")
-        self._book.keep(
-            msgspec.structs.replace(
-                mark, device=file.id.device, inode=file.id.inode, offset=offset, size=file.size, mtime_ns=file.mtime_ns
-            )
-        )
-        self._book.unread[file.id] = file.size - offset
-        self._old.discard(home)
-
-    def _resume(self, mark: Mark, file: Found, role: Role) -> bool:
-        """Read on in `file` from `mark`; False if it holds other content now. Raises Moved."""
-        try:
-            if not mark.head_size and is_packed(file):
-                self._book.drop(mark.key)
-                self._take_extra(file, mark.home)
-                return True
-            stream = Stream(msgspec.structs.replace(mark, role=role), file)
-            if not mark.head_size and mark.offset:  # it had to be waited for
-                stream.start_at_end(self._limits, mark.offset)
-        except Replaced:
-            return False
-        except SourceError as exc:
-            self._book.fails(file.path, exc)
-            self._book.unread[file.id] = max(0, file.size - mark.offset)
-            return True
-        self._book.drop(mark.key)
-        self._book.streams.append(stream)
-        self._book.works(file.path)
-        return True
+                    self._openings.begin(home, file)
 
     def _see_growth(self, mark: Mark, listing: Listing) -> None:
         """A rotated file that we closed may be written to again, be moved on, or be gone."""
@@ -294,6 +231,7 @@ class Scanner:
             self._book.drop(mark.key)
         elif file is None:
             self._book.keep(mark.nowhere())
+            self._recovery.vanished(mark)
         elif mark.role == "copy":
             if not mark.is_unchanged(file.size, file.mtime_ns):  # in the making, or no copy after all
                 self._book.drop(mark.key)  # it will be judged again
@@ -301,7 +239,7 @@ class Scanner:
             self._book.keep(mark.nowhere())
         elif not mark.packed and file.path != mark.home and file.size > mark.offset:
             with suppress(Moved):
-                if not self._resume(mark, file, "old"):
+                if not self._openings.resume(mark, file, "old"):
                     self._book.keep(mark.nowhere())
         elif not mark.packed and file.size < mark.offset:
             self._book.keep(mark.nowhere())
@@ -321,6 +259,7 @@ class Scanner:
 
     def _place_once(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
         """Raises Moved."""
+        self._schedule.pending |= mark.role == "cut"
         if mark.role == "cut":
             self._judge_cut(mark, listing)
             return
@@ -331,11 +270,11 @@ class Scanner:
         role: Role = "live" if at_home is not None and file.id == at_home.id else "old"
         unchanged = (file.size, file.mtime_ns) == (mark.offset, mark.mtime_ns)
         if role == mark.role and (self._book.full or (unchanged and self._book.crowded)):
-            self._book.unread[file.id] = max(0, file.size - mark.offset)
+            self._book.wait_for(file.id, file.size - mark.offset)
             if file.path != mark.path:
                 self._book.keep(msgspec.structs.replace(mark, path=file.path))
             return  # its turn comes when it has grown, and another has been read to its end
-        if not self._resume(mark, file, role):
+        if not self._openings.resume(mark, file, role):
             self._replaced(mark, file, at_home, listing)
         elif role == "old" and mark.role == "live" and mark.key not in self._book.marks:
             self._recovery.missed(mark.home, mark.mtime_ns)
@@ -356,10 +295,11 @@ class Scanner:
     def _replaced(self, mark: Mark, file: Found, at_home: Found | None, listing: Listing) -> None:
         """The inode is there, with other content: cut off and written anew, or used again for another file."""
         if at_home is None or file.id != at_home.id:
+            self._book.keep(mark.nowhere())  # whose inode it is now, is followed for itself
             self._gone(mark.nowhere(), at_home, listing)
             return
         self._book.keep(mark.nowhere())
-        self._begin(mark.home, file)
+        self._openings.begin(mark.home, file)
         stream = self._book.live(mark.home)
         if stream is not None and stream.generation == mark.generation:
             self._cut(mark, stream.key, listing)
@@ -368,6 +308,9 @@ class Scanner:
 
     def _gone(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
         """The file is not there any more. While none has taken its place it may come back: there is no hurry."""
+        self._schedule.pending = True
+        if at_home is not None and self._go_on_in_copy(mark, at_home):
+            return  # first, as a look at others may take longer, and a new file at home is followed from its start
         try:
             found = self._recovery.seek(mark, self._target(mark.home), listing)
         except NotYet:
@@ -379,6 +322,19 @@ class Scanner:
                 self._book.rotated(mark.home, "compress")
         elif at_home is not None:
             self._give_up(mark, "gone" if mark.role == "live" else None)
+
+    def _go_on_in_copy(self, mark: Mark, at_home: Found) -> bool:
+        """Read on in a copy that stands where the file was, as after a move to another machine.
+
+        Its head must be whole: a short one fits many files.
+        """
+        known = self._book.is_open(at_home.id) or self._book.mark_of(at_home.id)
+        if mark.role != "live" or mark.head_size < HEAD_BYTES or known:
+            return False
+        if not self._openings.resume(mark, at_home, "live"):
+            return False
+        log.info("%s: a copy of the file that was there before: reading goes on in it", mark.home)
+        return True
 
     def _cut(self, mark: Mark, feeds: int, listing: Listing) -> None:
         mark = msgspec.structs.replace(mark.nowhere(), role="cut", feeds=feeds)
@@ -415,11 +371,10 @@ class Scanner:
 
     def _see_unread(self) -> None:
         """Without a look into the directories: what stands at the homes that we know."""
-        followed = self._book.open_ids()
         for file in filter(None, map(find, self._book.homes())):
-            if file.id not in followed:
+            if not self._book.is_open(file.id):
                 mark = self._book.mark_of(file.id)
-                self._book.unread[file.id] = max(0, file.size - (mark.offset if mark else 0))
+                self._book.wait_for(file.id, file.size - (mark.offset if mark else 0))
 
     def _see_cut(self, stream: Stream) -> None:
         try:

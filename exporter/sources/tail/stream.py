@@ -7,7 +7,7 @@ Blocking; one thread at a time.
 import errno
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from exporter.sources.files import cannot_open, open_plain, pieces
@@ -17,6 +17,7 @@ from exporter.sources.tail.listing import Found
 from exporter.sources.tail.mark import Limits, Mark, Moved, Replaced
 from foundation.errors import SourceError
 
+_NOT_IN_MARK = frozenset({"quiet_since_s", "_looked", "drained"})
 _LARGEST_BLOCK = 1 << 16  # of a file system; holes end where a block begins
 
 
@@ -34,12 +35,15 @@ class Position(ABC):
         young_since_ns: when the file was seen (almost) empty, until it is seen with more. Content that came and went
             meanwhile has left no trace in this file.
         quiet_since_s: monotonic time of the last growth.
+        drained: no whole line was left in it when it was last read.
     """
 
     packed = False
     _kept: Mark | None
+    _touched: Callable[["Position", str], None] | None = None
 
     def __init__(self, mark: Mark, path: str, status: os.stat_result, version: int) -> None:
+        """`mark`: how far it was read. `status`: of the open file. `version`: its inode's generation."""
         self.key, self.home, self.path, self.role = mark.key, mark.home, path, mark.role
         self.id, self.generation = FileId.of(status), version
         self.offset, self.size = mark.offset, mark.size
@@ -48,7 +52,7 @@ class Position(ABC):
         self.seen = mark.size
         self.young_since_ns = mark.mtime_ns if not mark.offset and mark.size < NEAR_BYTES else 0
         self.quiet_since_s = float("-inf")
-        self._looked = False
+        self._looked = self.drained = False
         self._head = self._near = b""
 
     @property
@@ -70,8 +74,17 @@ class Position(ABC):
 
     def __setattr__(self, name: str, value: object) -> None:
         """Whatever changes, the mark kept from before is no longer true."""
+        if name not in _NOT_IN_MARK:
+            if self._touched is not None:
+                self._touched(self, name)
+            object.__setattr__(self, "_kept", None)
         object.__setattr__(self, name, value)
-        object.__setattr__(self, "_kept", None)
+
+    def tell(self, touched: Callable[["Position", str], None] | None) -> None:
+        """Call `touched` now, and before an attribute changes that is in the mark, with its name."""
+        object.__setattr__(self, "_touched", touched)
+        if touched is not None:
+            touched(self, "")
 
     def mark(self) -> Mark:
         """The position, for the state. With many files most have not moved since the last time, and cost nothing."""
@@ -168,10 +181,17 @@ class Stream(Position):
 
     def begin_again(self, key: int) -> None:
         """The file has new content: read it from its start, under a new key."""
-        self.key, self._looked = key, False
+        self.key, self._looked, self.drained = key, False, False
         self.offset = self.size = self.seen = 0
         self.skipping, self.carry, self.feeds = False, b"", 0
         self._head = self._near = b""
+
+    def rests(self) -> bool:
+        """Whether all of it is read and nothing was written since: of many files most, and so it has to be quick."""
+        if not (self.drained and self._looked) or self.carry:
+            return False
+        status = os.fstat(self.fd)
+        return status.st_size == self.size and status.st_mtime_ns == self.mtime_ns
 
     def look(self, now_s: float) -> None:
         """Take in size and age, and see that it is still the same content. Raises Replaced, SourceError."""
@@ -187,7 +207,7 @@ class Stream(Position):
             raise Replaced
         if self._looked and not self.offset and self.size < NEAR_BYTES:
             self.young_since_ns = self.mtime_ns
-        self.quiet_since_s, self._looked = now_s, True
+        self.quiet_since_s, self._looked, self.drained = now_s, True, False
         self.size, self.mtime_ns, self._head = status.st_size, status.st_mtime_ns, head
 
     def _same_content(self) -> bool:
