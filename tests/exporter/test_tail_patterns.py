@@ -1,9 +1,15 @@
 """Which files are followed, and from where: those of before, those that come later, those of old inodes."""
 
+import logging
+import os
+from pathlib import Path
+
 import pytest
-from rotated import compress
+from msgspec import structs
+from rotated import LIMITS, compress
 
 from exporter.sources.tail.mark import Limits
+from exporter.sources.tail.positions import decode
 
 
 def test_files_that_a_pattern_matches_later_are_read_from_their_start(site):
@@ -17,6 +23,32 @@ def test_files_that_a_pattern_matches_later_are_read_from_their_start(site):
     site.write(to=site.path("site-a.log"))
     site.read()
     site.wrote = site.path("site-a.log").read_bytes() + site.path("site-b.log").read_bytes()
+    site.check(rotations={})
+    assert site.tail.readable
+
+
+def test_where_a_pattern_may_match_nothing_no_file_is_no_fault_and_one_that_cannot_be_read_is(site, monkeypatch):
+    """A node on which no such container runs."""
+    site.start("site-*.log", limits=structs.replace(LIMITS, required=False))
+    assert (site.tail.readable, site.tail.files) == (True, 0)
+    site.path("site-0.log").symlink_to(site.path("gone"))  # as the kubelet leaves one for a moment
+    site.read()
+    assert site.tail.readable
+    site.write(to=site.path("site-a.log"))
+    site.check(rotations={})
+    assert (site.tail.readable, site.tail.files) == (True, 1)
+    real, barred = os.open, {str(site.path("site-b.log"))}
+
+    def guarded(path, *args, **kwargs):
+        if path in barred:
+            raise PermissionError(13, "Permission denied")
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", guarded)  # taking the rights away would not stop root
+    site.write(to=site.path("site-b.log"))
+    site.read()
+    assert not site.tail.readable
+    barred.clear()
     site.check(rotations={})
     assert site.tail.readable
 
@@ -58,7 +90,7 @@ def test_files_rotated_before_the_first_run_are_reported_where_no_pattern_matche
     site.write()
     site.start("access.log")
     told = (
-        f"{site.log}: followed for the first time; not read: 2 files rotated from it before, which {site.log}* matches"
+        f"{site.log}: a new log; older rotated files of it that are not read: 2 (the path {site.log}* would match them)"
     )
     assert caplog.messages == [told]
     site.restart()
@@ -92,13 +124,30 @@ def test_an_inode_used_again_is_another_file(site):
     site.check(rotations={"gone": 1})
 
 
-def test_more_files_than_allowed_are_left_out_and_told(site, caplog):
+def test_files_beyond_the_limit_are_counted_and_named_and_those_within_are_read(site, caplog):
+    """Also where others come that would stand before them."""
+    caplog.set_level(logging.INFO)
     for number in range(4):
         site.write(to=site.path(f"site-{number}.log"))
     site.start("site-*.log", limits=Limits(files=3))
-    assert "3 files or more; the rest is left out" in caplog.text
-    assert not site.tail.readable
+    assert (site.tail.files, site.tail.skipped, site.tail.readable) == (3, 1, True)
+    assert f"not read because of max_files (3): 1 of the files: {site.path('site-3.log')}\n" in caplog.text
     assert site.got.count(b"\n") == 15
+    for number in range(8):
+        site.write(to=site.path(f"site-{number}-before.log"))
+    for number in range(4):
+        site.write(2, to=site.path(f"site-{number}.log"))
+    site.now_s += 60
+    site.read()
+    assert (site.tail.files, site.tail.skipped, site.got.count(b"\n")) == (3, 9, 21)
+    assert "9 of the files: " in caplog.text
+    assert "site-3.log and 4 more\n" in caplog.text
+    for log in site.folder.glob("site-*-before.log"):
+        log.unlink()
+    site.path("site-3.log").unlink()
+    site.read()
+    assert (site.tail.files, site.tail.skipped) == (3, 0)
+    assert "no file is beyond the limit any more" in caplog.text
 
 
 def test_a_directory_that_comes_later(site):
@@ -109,3 +158,81 @@ def test_a_directory_that_comes_later(site):
     site.write()
     site.check(rotations={})
     assert site.tail.readable
+
+
+@pytest.mark.parametrize("from_start", [True, False])
+@pytest.mark.parametrize("rotated", [False, True])
+@pytest.mark.parametrize("away", [1, 3])
+def test_a_path_that_is_taken_out_and_put_back_is_read_on_where_it_was(site, from_start, rotated, away):
+    """Its lines would be counted twice, or those of the time between not at all."""
+    site.start("access.log", from_start=from_start)
+    site.write()
+    site.read()
+    for _ in range(away):
+        site.restart(pattern="other.log", from_start=from_start)
+    site.write()
+    if rotated:
+        site.log.rename(site.path("access.log.1"))
+        site.write()
+    site.restart(pattern="access.log", from_start=from_start)
+    site.write()
+    site.check(rotations={"rename": 1} if rotated else {})
+
+
+def test_paths_taken_out_are_remembered_up_to_the_limit_of_files(site):
+    limits = Limits(files=2)
+    for number in range(4):
+        site.start(f"site-{number}.log", limits=limits)
+        site.write(to=site.path(f"site-{number}.log"))
+        site.read()
+        site.stop()
+    assert [Path(mark.home).name for mark in decode(site.saved).marks] == ["site-1.log", "site-2.log", "site-3.log"]
+
+
+def copy_over(site):
+    copy = site.path("copy")
+    copy.write_bytes(site.log.read_bytes())
+    copy.replace(site.log)
+
+
+def test_a_copy_that_takes_the_place_of_the_log_while_nobody_looks_is_read_on(site):
+    """As after a move to another machine: its lines are counted."""
+    site.start()
+    site.write(200)
+    site.read()
+    site.stop()
+    site.write()
+    copy_over(site)
+    site.start()
+    site.write()
+    site.check(rotations={})
+
+
+def test_a_log_that_begins_like_the_one_before_is_read_from_its_start(site):
+    site.start()
+    site.write(200)
+    site.read()
+    site.stop()
+    before = site.log.read_bytes()
+    other = before[:5000] + b"another line\n" * 2000
+    site.log.unlink()
+    site.log.write_bytes(other)
+    site.got, site.wrote = b"", other
+    site.start()
+    site.check(rotations={"gone": 1})
+
+
+def test_a_copy_that_takes_the_place_of_the_log_while_it_is_read_is_reported(site, caplog):
+    site.start()
+    site.write(200)
+    site.read()
+    site.log.rename(site.path("access.log.1"))
+    site.write(200)
+    site.read()
+    assert "begins as" not in caplog.text
+    copy_over(site)
+    site.read()
+    assert (
+        f"{site.log}: begins with the content of the file before it; if it is a copy, its lines are counted again: "
+        in caplog.text
+    )
