@@ -1,0 +1,1 @@
+"""systemd's journal, through journalctl: `settings` (what to read), `records` (JSON), `follow` (the program)."""
