@@ -1,4 +1,4 @@
-"""Pages to metric families: of a source as it was last read, or as a module asks. Pure: no I/O, no clock."""
+"""Pages to metric families: the last reading of a source, or by a module. Pure: no I/O, no clock."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,14 +17,14 @@ REASONS = (MISSING, NOT_A_NUMBER, NEGATIVE, TWICE, TOO_MANY)
 
 
 class Reading(NamedTuple):
-    """What one fetch brought; `counts` is None when it failed."""
+    """The result of one fetch; `counts` is None if it failed."""
 
     counts: dict[str, int] | None
     duration_s: float
 
 
 def families(readings: Mapping[str, Reading]) -> Iterator[Family]:
-    """What the last fetch of each source brought."""
+    """The result of the last fetch of each source."""
     yield stats.UP.family({(name,): int(reading.counts is not None) for name, reading in readings.items()})
     yield stats.FETCH_DURATION.family({(name,): reading.duration_s for name, reading in readings.items()})
     yield stats.RESPONSES.family(
@@ -37,14 +37,14 @@ def families(readings: Mapping[str, Reading]) -> Iterator[Family]:
 
 
 class Extraction(NamedTuple):
-    """What a page gave. `failures` counts by (metric, reason)."""
+    """The values of a page. `failures` counts by (metric, reason)."""
 
     families: list[Family]
     failures: Counter[tuple[str, str]]
 
 
 def extract(body: bytes, module: Module, source: str) -> Extraction:
-    """Take what `module` asks for from a page. Raises BadRecord when the page as a whole cannot be read."""
+    """Read the values of `module` from a page. Raises BadRecord when the page as a whole cannot be read."""
     if not module.metrics:
         counts = counts_by_code(parse_stats(body))
         return Extraction(

@@ -1,4 +1,4 @@
-"""The `probe` part of the configuration: which pages may be asked, and what of a page becomes which metric."""
+"""The `probe` part of the configuration: which pages may be fetched, and their metrics."""
 
 import re
 from typing import Annotated, Literal
@@ -36,8 +36,15 @@ UNITS: dict[str, tuple[float, float, str]] = {  # unit: times, divided by, and w
 class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One metric from a page: by `key`, the name before the colon, or by JSON `pointer`; both may have placeholders.
 
-    Placeholders and `labels` become labels. `unit` is the page's, and is turned into the base unit; `values` gives
-    texts a number. `required`: finding nothing is a failure.
+    metric: the metric's name.
+    type: the metric's type.
+    help: the metric's help text.
+    key: the name before the colon; placeholders such as `{code:d}` become labels.
+    pointer: a JSON pointer; placeholders become labels.
+    labels: labels with one fixed value.
+    unit: the page's unit; the metric has the base unit.
+    values: numbers for texts.
+    required: whether finding nothing is a failure.
     """
 
     metric: str
@@ -51,15 +58,15 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     required: bool = True
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what cannot be, which the configuration tells with its place."""
+        """Raises ValueError for invalid values, which the configuration reports with their place."""
         if (self.key is None) == (self.pointer is None):
             raise ValueError("give either key (`{code:d}s`) or pointer (`/queue/length`)")
         if self.metric.startswith(RESERVED_PREFIX):
-            raise ValueError(f"{self.metric}: names that begin with {RESERVED_PREFIX} are the exporter's own")
+            raise ValueError(f"{self.metric}: names that begin with {RESERVED_PREFIX} are reserved for the exporter")
         if wrong := [name for name in self.labels if not _LABEL.fullmatch(name)]:
-            raise ValueError(f"{self.metric}: {wrong[0]!r} is no name of a label; pool_name is")
+            raise ValueError(f"{self.metric}: {wrong[0]!r} is not a label name: expected, for example, pool_name")
         if twice := set(self.labels).intersection(self.placeholders):
-            raise ValueError(f"{self.metric}: the label {min(twice)} is given twice, as placeholder and in labels")
+            raise ValueError(f"{self.metric}: the label {min(twice)} is a duplicate: it is a placeholder and in labels")
         self._check_unit()
         self.declaration()
 
@@ -69,7 +76,9 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         if self.unit not in UNITS:
             raise ValueError(f"{self.metric}: unknown unit {self.unit}; known are {', '.join(UNITS)}")
         if not self.metric.removesuffix("_total").endswith(ending := UNITS[self.unit][2]):
-            raise ValueError(f"{self.metric}: the value is turned from {self.unit}, so the name must end in {ending}")
+            raise ValueError(
+                f"{self.metric}: the value is converted from {self.unit}, so the name must end in {ending}"
+            )
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -85,7 +94,13 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a module shows to the pages in `targets`, and to no other. Passwords and tokens stand in files."""
+    """The credentials of a module for the pages in `targets`, and for no others. Passwords and tokens are in files.
+
+    targets: patterns of addresses that may see them.
+    username: the user, with password_file.
+    password_file: the file with the password.
+    token_file: the file with a bearer token, instead of user and password.
+    """
 
     targets: Annotated[list[Annotated[Pattern, PATTERN]], msgspec.Meta(min_length=1)]
     username: str | None = None
@@ -100,7 +115,13 @@ class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to read one kind of page. Without `metrics`, its counts of responses by status code are read."""
+    """How to read one kind of page. Without `metrics`, its counts of responses by status code are read.
+
+    timeout_s: how long a page may take; cut to what the scrape leaves.
+    max_bytes: the largest page.
+    credentials: for the pages.
+    metrics: the metrics to read.
+    """
 
     timeout_s: Annotated[float, duration(most_s=60)] = 5.0
     max_bytes: Annotated[int, size(least_bytes=1, most_bytes=64 << 20)] = MAX_PAGE_BYTES
@@ -114,11 +135,15 @@ class Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             mine = field.declaration()
             other = declared.setdefault(field.metric, mine)
             if (other.type, other.labels) != (mine.type, mine.labels):
-                raise ValueError(f"{field.metric} is declared twice, with another type or other labels")
+                raise ValueError(f"{field.metric} is a duplicate with another type or other labels")
 
 
 class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`/probe`: pages that match none of `targets` are never asked."""
+    """`/probe`: pages that match none of `targets` are never asked.
+
+    targets: patterns of addresses that may be asked.
+    modules: how to read pages, by the name that a scrape gives as `module`.
+    """
 
     targets: Annotated[list[Annotated[Pattern, PATTERN]], msgspec.Meta(min_length=1)]
     modules: dict[str, Module] = {}

@@ -33,7 +33,7 @@ _HAPROXY = "# pxname,svname,"
 
 
 def parse_stats(body: bytes) -> Stats:
-    """The numbers on a page by their names; what is not a number is passed over.
+    """The numbers on a page by their names; other values are skipped.
 
     Raises BadRecord (`empty`, `not_json`, `not_csv`, `no_number`, `twice`) when there are none, or two have one name.
     """
@@ -68,12 +68,12 @@ def parse_page(body: bytes) -> dict[str, Any] | list[Any]:
     try:
         page: dict[str, Any] | list[Any] = read_json(text)
     except BadRecord as exc:
-        raise BadRecord("not_json", f"the page begins as JSON and is none: {exc}") from exc
+        raise BadRecord("not_json", f"the page begins as JSON but is not: {exc}") from exc
     return page
 
 
 def _read_lines(lines: list[str]) -> Iterator[tuple[str, str]]:
-    """(name, text) of each value; lines without any are passed over."""
+    """(name, text) of each value; lines without any are skipped."""
     for before, line in pairwise(["", *lines]):
         if ":" in line:
             yield from _pairs(line.strip()) or [_split(line, ":")]
@@ -121,7 +121,7 @@ def _read_haproxy(text: str) -> dict[str, Any]:
             fields = {name: value for name, value in row.items() if name and value}
             proxies.setdefault(row["pxname"] or "", []).append((row["svname"] or "", fields))
     except csv.Error as exc:
-        raise BadRecord("not_csv", f"the page begins as HAProxy's CSV and is not: {exc}") from exc
+        raise BadRecord("not_csv", f"the page begins as HAProxy's CSV but is not: {exc}") from exc
     return {name: _by_name(servers) for name, servers in proxies.items()}
 
 
@@ -149,7 +149,9 @@ def counts_by_code(stats: Mapping[str, int | float]) -> dict[str, int]:
             raise BadRecord("twice", f"the page has several values of {name.partition('/')[0]}")
         if match := _CODE.fullmatch(name):
             if value < 0 or value != int(value):
-                raise BadRecord("not_a_count", f"{name} is {value}, and not a count")
+                raise BadRecord("not_a_count", f"{name} is {value}, not a count")
+            if match[1] in counts:
+                raise BadRecord("twice", f"the page has both {match[1]} and {match[1]}s: expected one of them")
             counts[match[1]] = int(value)
     if not counts:
         raise BadRecord("no_code", f"no status code among {', '.join(list(stats)[:8])}; `200s: 5` would be one")

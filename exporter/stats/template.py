@@ -37,7 +37,7 @@ def compile_template(text: str) -> Template:
         end = placeholder.end()
     parts.append(_literal(text[end:], text))
     if len(set(labels)) < len(labels):
-        raise ValueError(f"{text!r} has a placeholder twice")
+        raise ValueError(f"{text!r} has a duplicate placeholder")
     if len(labels) > MAX_PLACEHOLDERS:
         raise ValueError(f"{text!r} has more than {MAX_PLACEHOLDERS} placeholders")
     return Template(tuple(labels), re.compile("".join(parts), re.DOTALL))
@@ -45,7 +45,9 @@ def compile_template(text: str) -> Template:
 
 def _literal(part: str, whole: str) -> str:
     if "{" in part or "}" in part:
-        raise ValueError(f"{whole!r} is no template; {{code}} or {{code:d}} stand for a part that becomes a label")
+        raise ValueError(
+            f"{whole!r} is not a template: expected {{code}} or {{code:d}} for each part that becomes a label"
+        )
     return re.escape(part)
 
 
@@ -53,9 +55,9 @@ def _literal(part: str, whole: str) -> str:
 def compile_pointer(text: str) -> tuple[Template, ...]:
     """A JSON pointer (RFC 6901) whose steps may be templates: `/pools/{pool}/size`. Raises ValueError."""
     if not text.startswith("/"):
-        raise ValueError(f"{text!r} is no JSON pointer; /queue/length is one")
+        raise ValueError(f"{text!r} is not a JSON pointer: expected, for example, /queue/length")
     steps = tuple(compile_template(step.replace("~1", "/").replace("~0", "~")) for step in text[1:].split("/"))
     labels = [label for step in steps for label in step.labels]
     if len(set(labels)) < len(labels) or len(labels) > MAX_PLACEHOLDERS:
-        raise ValueError(f"{text!r} has a placeholder twice, or more than {MAX_PLACEHOLDERS} of them")
+        raise ValueError(f"{text!r} has a duplicate placeholder, or more than {MAX_PLACEHOLDERS} of them")
     return steps

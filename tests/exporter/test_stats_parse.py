@@ -158,6 +158,15 @@ def test_codes_are_found_among_the_names():
 
 
 @pytest.mark.parametrize(
+    "page", [b"404s: 1\n200: 4\n200s: 5\n", b'{"200s": 5, "404s": 1, "200": 4}'], ids=["text", "json"]
+)
+def test_a_code_by_two_names_is_refused_with_both(page):
+    with pytest.raises(BadRecord, match=r"^the page has both 200 and 200s: expected one of them$") as caught:
+        counts_by_code(parse_stats(page))
+    assert caught.value.reason == "twice"
+
+
+@pytest.mark.parametrize(
     ("stats", "reason"),
     [({"time": 5}, "no_code"), ({"200s": -1}, "not_a_count"), ({"200s": 1.5}, "not_a_count")],
     ids=["none", "negative", "fraction"],

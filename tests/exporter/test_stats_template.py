@@ -27,7 +27,7 @@ def test_templates_by_example(template, text, want):
 
 @pytest.mark.parametrize("text", ["{", "}", "{Code}", "{code:x}", "{}", "{{code}}", "{a}{a}", "{a}{b}{c}{d}{e}"])
 def test_what_is_no_template_is_refused(text):
-    with pytest.raises(ValueError, match=r"is no template|a placeholder twice|more than 4"):
+    with pytest.raises(ValueError, match=r"is not a template|a duplicate placeholder|more than 4"):
         compile_template(text)
 
 
@@ -52,5 +52,5 @@ def test_pointers_follow_rfc_6901():
 
 @pytest.mark.parametrize("text", ["", "a/b", "/{a}/{a}", "/{a}/{b}/{c}/{d}/{e}"])
 def test_what_is_no_pointer_is_refused(text):
-    with pytest.raises(ValueError, match=r"is no JSON pointer|placeholder twice"):
+    with pytest.raises(ValueError, match=r"is not a JSON pointer|duplicate placeholder"):
         compile_pointer(text)
