@@ -1,7 +1,7 @@
-"""What /probe remembers from one probe of a page to the next: its counters' last values, to notice that one fell.
+"""The state of /probe between two probes of a page: its counters' last values, to detect resets.
 
 Bounded in bytes, whatever pages say: a series is a number for its name and labels and one for its value, and the page
-that was not asked for longest is forgotten first.
+that was not probed for longest is dropped first.
 """
 
 from array import array
@@ -33,6 +33,7 @@ class Memory:
     """
 
     def __init__(self, most_bytes: int = MAX_BYTES) -> None:
+        """`most_bytes`: what the pages may take; beyond that the oldest is forgotten."""
         self._most_bytes, self.size_bytes = most_bytes, 0
         self._pages: OrderedDict[tuple[str, str], _Page] = OrderedDict()
 

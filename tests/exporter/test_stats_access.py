@@ -16,7 +16,14 @@ from foundation.errors import ConfigError, SourceError
 TOKEN = "s3cret-token"
 
 
+class Server(http.server.ThreadingHTTPServer):
+    shown: list
+    url: str
+
+
 class Guarded(http.server.BaseHTTPRequestHandler):
+    server: Server
+
     def do_GET(self):
         self.server.shown.append(self.headers["Authorization"])
         self.send_response(200)
@@ -57,7 +64,7 @@ def serve():
     running = []
 
     def start(context=None):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Guarded)
+        server = Server(("127.0.0.1", 0), Guarded)
         server.handle_error, server.shown = lambda *_: None, []
         scheme = "https" if context else "http"
         if context:
@@ -125,10 +132,10 @@ def test_a_page_that_asks_for_a_certificate_is_shown_it(serve, pem, files):
     ("flags", "complaint"),
     [
         (["--token-file", "absent"], "absent: No such file"),
-        (["--cacert", "absent"], "absent: expected certificates as PEM: No such file"),
+        (["--cacert", "absent"], "absent: No such file or directory"),
         (["--cacert", "token"], "token: expected certificates as PEM"),
         (["--cert", "cert", "--key", "token"], "expected a certificate and its key as PEM"),
-        (["--cert", "cert", "--key", "locked"], "encrypted with a passphrase"),
+        (["--cert", "cert", "--key", "locked"], "encrypted: expected a key without a passphrase"),
         (["--key", "key"], "--key: expected --cert FILE with it"),
         (["--url", "http://127.0.0.1:1/", "--cacert", "cert"], "--cacert: expected a page with https"),
     ],

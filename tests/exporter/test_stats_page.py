@@ -11,7 +11,14 @@ from foundation.errors import BadRecord, SourceError
 GOOD = b"time: 1795328999\n200s: 12\n404s: 3\n500s: 0\n"
 
 
+class Server(http.server.ThreadingHTTPServer):
+    asked: int
+    answers: list
+    release: threading.Event
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
@@ -37,7 +44,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), Handler) as server:
         server.asked, server.answers, server.release = 0, [], threading.Event()
         server.handle_error = lambda *_: None  # readers give up here, and that is no error of the server
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -102,7 +109,7 @@ def test_a_huge_page_is_refused(server):
 def test_a_page_that_hangs_is_given_up(server):
     with pytest.raises(SourceError, match=r"no whole answer within 0\.05 s"):
         read(server, ("hang", {}, b""), timeout_s=0.05)
-    assert server.asked == 1
+    assert server.asked <= 1  # not again; on a crowded machine the time is over before the server has heard of it
 
 
 def test_a_refused_connection_is_told_in_words(unused_tcp_port):

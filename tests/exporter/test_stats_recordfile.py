@@ -65,7 +65,7 @@ def test_a_file_of_another_kind_is_left_alone(path, content, complaint):
 
 def test_a_second_collector_is_refused(path):
     file = RecordFile(path, COLUMNS)
-    with pytest.raises(StoreError, match="another collector writes to it"):
+    with pytest.raises(StoreError, match="another collector is writing to it"):
         RecordFile(path, COLUMNS)
     file.close()
     write_rows(path, ROWS)

@@ -88,8 +88,8 @@ def test_a_full_disk_is_told_once_and_the_run_goes_on():
     world = World(full={2, 3})
     assert world.collect() == Outcome(rows=7, failed=0, missed=0)
     assert world.said == [
-        "stats.tsv: No space left on device; rows wait until it can be written",
-        "the rows that waited are written",
+        "stats.tsv: No space left on device; rows are kept until it can be written",
+        "the kept rows are written",
     ]
 
 

@@ -1,5 +1,8 @@
 """The `collector` command: a stats page, at a fixed interval, into a TAB-separated file."""
 
-from exporter.stats.collector.cli import main
+from foundation.start import start
 
-__all__ = ["main"]
+
+def main() -> None:
+    """Run the command."""
+    start("exporter.stats.collector.cli")

@@ -1,4 +1,4 @@
-"""What the collector shows to a page, and whom it trusts. Secrets stand in files, which are read anew each time."""
+"""The collector's credentials and trusted certificates. Secrets are in files, which are read again each time."""
 
 import ssl
 from pathlib import Path
@@ -49,14 +49,14 @@ class Access(NamedTuple):
             session.cert = (str(self.cert_file), str(self.key_file)) if self.key_file else str(self.cert_file)
 
     def headers(self) -> dict[str, str]:
-        """What a request has in its head. Raises ConfigError when the token cannot be read."""
+        """The headers of a request. Raises ConfigError when the token cannot be read."""
         return {"Authorization": f"Bearer {read_secret(self.token_file)}"} if self.token_file else {}
 
     def shows_token_to_all(self, url: str) -> bool:
-        """Whether the token would cross a network as anybody on it can read it."""
+        """Whether the token would cross a network unencrypted."""
         parts = urlsplit(url)
         return self.token_file is not None and parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def _refuse() -> str:
-    raise ConfigError("--key: encrypted with a passphrase, which nobody is there to type")
+    raise ConfigError("--key: encrypted: expected a key without a passphrase")

@@ -1,27 +1,26 @@
 """The `collector` command: a stats page, at a fixed interval, into a TAB-separated file."""
 
-import os
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from exporter.sources.address import check_url
-from exporter.stats.collector.access import Access
-from exporter.stats.collector.page import StatsPage
-from exporter.stats.collector.recordfile import RecordFile
-from exporter.stats.collector.schedule import Collecting, Outcome
 from exporter.stats.options import Columns
 from foundation.errors import SourceError, StoreError
-from foundation.flags import DurationType
+from foundation.exits import help_end
+from foundation.flags import DurationType, InputFile
 from foundation.program import run_command
 from foundation.secret import shown_url
 from foundation.signals import SignalStop
 from foundation.terminal import printable
+from foundation.version import VERSION
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+if TYPE_CHECKING:
+    from exporter.stats.collector.schedule import Outcome
+
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 10.0
 
 
@@ -33,29 +32,32 @@ def _url(ctx: click.Context, param: click.Parameter, value: str) -> str:  # noqa
     return value
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=help_end("collector --url http://127.0.0.1:8080/stats --interval 10s --output stats.tsv"),
+)
 @click.option("--url", default="http://127.0.0.1:8080/stats", show_default=True, callback=_url, help="The stats page.")
 @click.option("--interval", type=DurationType(), default="10s", show_default=True, help="Time between two collections.")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Append rows to this file.  [default: stdout]"
 )
-@click.option("--duration", type=DurationType(), help="Stop after this.  [default: never]")
+@click.option("--duration", type=DurationType(), help="Stop after this time.  [default: never]")
 @click.option(
     "--columns",
     type=Columns(),
     default="time,200,404,500",
     show_default=True,
-    help="What a row has: time, status codes, or other names on the page.",
+    help="Columns of a row: time, status codes, or other names on the page.",
 )
-@click.option("--header", is_flag=True, help="Begin a new file with the names of the columns.")
+@click.option("--header", is_flag=True, help="Write the names of the columns as the first line of a new file.")
 @click.option(
-    "--timeout", type=DurationType(), help="Give a collection up after this.  [default: 0.8 x interval, 1s to 10s]"
+    "--timeout", type=DurationType(), help="Time limit of a collection.  [default: 0.8 x interval, 1s to 10s]"
 )
-@click.option("--token-file", type=_FILE, help="Show the token in this file (Authorization: Bearer).")
-@click.option("--cacert", type=_FILE, help="Trust this CA only (PEM).")
-@click.option("--cert", type=_FILE, help="Show this client certificate (PEM), perhaps with its key.")
-@click.option("--key", type=_FILE, help="Key of --cert (PEM), without a passphrase.")
-@click.version_option(version("tidewatch"), prog_name="collector", message="%(prog)s, version %(version)s")
+@click.option("--token-file", type=InputFile(), help="Send the token in this file (Authorization: Bearer).")
+@click.option("--cacert", type=InputFile(), help="Trust this CA only (PEM).")
+@click.option("--cert", type=InputFile(), help="Client certificate (PEM); the file may include its key.")
+@click.option("--key", type=InputFile(), help="Key of --cert (PEM), without a passphrase.")
+@click.version_option(VERSION, prog_name="collector")
 def command(
     *,
     url: str,
@@ -73,8 +75,13 @@ def command(
     """Collect the counts of a stats page.
 
     Every interval one row is added: the Unix time, then the counts, TAB-separated. A collection that fails writes no
-    row and is told on stderr; the run goes on. Ctrl-C or SIGTERM ends it after the collection under way.
+    row and is reported on stderr; the run goes on. Ctrl-C or SIGTERM ends it after the collection under way.
     """
+    from exporter.stats.collector.access import Access
+    from exporter.stats.collector.page import StatsPage
+    from exporter.stats.collector.recordfile import RecordFile
+    from exporter.stats.collector.schedule import Collecting
+
     access = Access(token_file, cacert, cert, key)
     access.check(url)
     if access.shows_token_to_all(url):
@@ -102,13 +109,13 @@ def command(
     _report(outcome, unwritten, output)
 
 
-def _report(outcome: Outcome, unwritten: int, output: Path | None) -> None:
+def _report(outcome: "Outcome", unwritten: int, output: Path | None) -> None:
     where = f" in {output}" if output else ""
     _say(f"{outcome.rows - unwritten} rows{where}, {outcome.failed} collections failed, {outcome.missed} missed")
     if unwritten:
         raise StoreError(f"{output}: {unwritten} rows could not be written")
     if outcome.failed and not outcome.rows:
-        raise SourceError("not one collection succeeded")
+        raise SourceError("no collection succeeded")
 
 
 class _Stdout:
@@ -119,13 +126,9 @@ class _Stdout:
             self.append("\t".join(columns))
 
     def append(self, row: str) -> None:
-        """Write a row at once. Exits 141, as by SIGPIPE, when nobody reads any more."""
-        try:
-            sys.stdout.write(row + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at the end is quiet
-            sys.exit(141)
+        """Write a row at once."""
+        sys.stdout.write(row + "\n")
+        sys.stdout.flush()
 
     def close(self) -> int:
         """Nothing is left to write: 0 rows are lost."""
@@ -146,6 +149,7 @@ def _progress(*, to_file: bool) -> Callable[[str], None]:
         return lambda _: None
 
     def show(text: str) -> None:
+        """Replace what the terminal shows, on standard error."""
         sys.stderr.write(f"{_CLEAR}{printable(text)}")
         sys.stderr.flush()
 

@@ -82,7 +82,7 @@ class RecordFile:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
-            raise StoreError(f"{self.path}: another collector writes to it; choose another --output") from exc
+            raise StoreError(f"{self.path}: another collector is writing to it; choose another --output") from exc
         try:
             self._set_torn_line_aside(fd)
             size = os.fstat(fd).st_size
@@ -94,7 +94,7 @@ class RecordFile:
             raise StoreError(f"{self.path}: {exc.strerror}") from exc
 
     def _set_torn_line_aside(self, fd: int) -> None:
-        """An unfinished last line may lack digits, so it is no record; it is kept beside the file."""
+        """An unfinished last line may lack digits, so it is not a record; it is kept beside the file."""
         size = os.fstat(fd).st_size
         begin = max(0, size - _TAIL_BYTES)
         tail = os.pread(fd, _TAIL_BYTES, begin)

@@ -1,4 +1,4 @@
-"""When to collect, and what becomes of each collection: a row, or a line on stderr once a streak."""
+"""The schedule of collections, and their results: a row, or a line on stderr once per streak of failures."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from foundation.signals import Stop
 
 
 class Rows(Protocol):
-    """Where rows go."""
+    """The receiver of rows."""
 
     def append(self, row: str) -> None:
         """Take one row. Raises StoreError or ConfigError when it can't be written now; it then waits."""
@@ -25,7 +25,7 @@ class Outcome(NamedTuple):
 
 
 class Collecting:
-    """Collects at start + n x interval until told to stop or `duration_s` has passed."""
+    """Collects at start + n x interval until stopped or `duration_s` has passed."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Collecting:
             columns: `time`, status codes, or names on the page, in the order of the row.
             interval_s: seconds between two collections.
             duration_s: how long to go on; the first collection is at 0, and one may be at the very end.
-            say: tells a person one line.
+            say: shows a person one line.
             progress: shows a line that replaces the one before.
             wall: Unix time in seconds.
             monotonic: seconds that never go back.
@@ -68,7 +68,7 @@ class Collecting:
         self._outcome = Outcome(0, 0, 0)
 
     def run(self, stop: Stop) -> Outcome:
-        """Collect until the end; returns what came of it."""
+        """Collect until the end; returns the outcome."""
         # Begin on a whole second, so that whole seconds in the file are true and their differences exact.
         start_s = self._monotonic() + (-self._wall() % 1.0 if self._whole_seconds else 0.0)
         number = 0
@@ -105,11 +105,11 @@ class Collecting:
             self._rows.append(row)
         except (StoreError, ConfigError) as exc:
             if not self._unwritable:
-                self._say(f"{exc}; rows wait until it can be written")
+                self._say(f"{exc}; rows are kept until it can be written")
             self._unwritable = True
         else:
             if self._unwritable:
-                self._say("the rows that waited are written")
+                self._say("the kept rows are written")
             self._unwritable = False
 
     def _time_text(self, time_s: float) -> str:
@@ -127,9 +127,9 @@ def next_number(elapsed_s: float, interval_s: float) -> int:
 
 
 def make_row(stats: Stats, columns: tuple[str, ...], time_text: str) -> str:
-    """One TAB-separated row. Raises BadRecord (`no_code`, `not_a_count`, `missing`).
+    """One TAB-separated row. Raises BadRecord (`no_code`, `not_a_count`, `twice`, `missing`).
 
-    A status code that a page of codes does not tell has not occurred yet: 0.
+    A status code that a page of codes does not have has not occurred yet: 0.
     """
     codes = counts_by_code(stats) if any(is_code(name) for name in columns) else {}
     return "\t".join(time_text if name == "time" else _value(name, codes, stats) for name in columns)
@@ -139,7 +139,7 @@ def _value(name: str, codes: dict[str, int], stats: Stats) -> str:
     if is_code(name):
         return str(codes.get(name, 0))
     if name not in stats:
-        raise BadRecord("missing", f"{name} is not on the page, which has {', '.join(list(stats)[:12])}")
+        raise BadRecord("missing", f"{name} is not on the page; expected one of {', '.join(list(stats)[:12])}")
     return repr(stats[name])
 
 
