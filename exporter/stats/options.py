@@ -19,7 +19,7 @@ def parse_columns(text: str) -> tuple[str, ...]:
     if any(not name or not name.isprintable() for name in names):
         raise ValueError(f"{text!r} has a name that is empty or has a control character, such as a TAB, in it")
     if len(set(names)) < len(names):
-        raise ValueError(f"{text!r} names a column twice")
+        raise ValueError(f"{text!r} has a duplicate column")
     return names
 
 

@@ -13,7 +13,7 @@ from exporter.stats.options import parse_columns
         ("time,,404", "a name that is empty"),
         ("time,a\tb", "has a control character, such as a TAB, in it"),
         ('time,"a', "is not a list of names"),
-        ("time,404,404", "names a column twice"),
+        ("time,404,404", "has a duplicate column"),
     ],
 )
 def test_columns_that_cannot_be(text, complaint):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from exporter.stats.plot import cli as module
 from exporter.stats.plot.cli import command
-from foundation.errors import ConfigError
+from foundation.errors import TidewatchError
 from foundation.output import replacing
 from foundation.terminal import printable
 
@@ -79,25 +79,25 @@ def test_since_and_until_cut_what_is_shown_and_not_what_is_known(file):
 
 
 @pytest.mark.parametrize(
-    ("content", "flags", "complaint"),
+    ("content", "flags", "code", "complaint"),
     [
-        pytest.param("", [], "has no row; a rate needs two", id="empty"),
-        pytest.param("5\t1\t1\t1\n", [], "has one row; a rate needs two", id="one-row"),
-        pytest.param("5\t1\t1\t1\n5\t2\t2\t2\n", [], "has rows of one time only", id="one-time"),
-        pytest.param("junk\n", [], "has no row", id="junk"),
-        pytest.param("5\t1\t1\t1\n15\t2\t2\t2\n", [], "it covers 10 s in 2 rows, --delta_t is 60 s", id="too-short"),
+        pytest.param("", [], 4, "has no row; a rate needs two", id="empty"),
+        pytest.param("5\t1\t1\t1\n", [], 4, "has one row; a rate needs two", id="one-row"),
+        pytest.param("5\t1\t1\t1\n5\t2\t2\t2\n", [], 4, "has rows of one time only", id="one-time"),
+        pytest.param("junk\n", [], 4, "has no row", id="junk"),
+        pytest.param("5\t1\t1\t1\n15\t2\t2\t2\n", [], 2, "it covers 10 s in 2 rows, --delta_t is 60 s", id="short"),
         pytest.param(
-            "5\t1\t1\t1\n75\t2\t2\t2\n", ["--since", "80"], "--since to --until has 0 of the rows", id="window"
+            "5\t1\t1\t1\n75\t2\t2\t2\n", ["--since", "80"], 2, "--since to --until has 0 of the rows", id="window"
         ),
     ],
 )
-def test_a_file_without_rates_says_what_is_missing(tmp_path, content, flags, complaint):
+def test_a_file_without_rates_says_what_is_missing(tmp_path, content, flags, code, complaint):
     file = tmp_path / "stats.tsv"
     file.write_text(content)
     result = plot(file, "--output", tmp_path / "rates.png", *flags)
     assert list(tmp_path.iterdir()) == [file]
-    assert isinstance(result.exception, ConfigError)
-    assert (result.exception.exit_code, complaint in str(result.exception)) == (2, True), result.exception
+    assert isinstance(result.exception, TidewatchError)
+    assert (result.exception.exit_code, complaint in str(result.exception)) == (code, True), result.exception
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_bad_lines_are_told_on_stderr_and_do_not_stop_it(file):
     result = plot(file, "--csv", "-")
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1 + len(ROWS))
     assert result.stderr.splitlines() == [
-        f"plot: {file}:1: 'junk' is no row of 4 numbers",
-        f"plot: {file}:22: '1795329190\\t8' is no row of 4 numbers",
+        f"plot: {file}:1: 'junk' is not a row of 4 numbers",
+        f"plot: {file}:22: '1795329190\\t8' is not a row of 4 numbers",
     ]
 
 

@@ -1,5 +1,8 @@
-"""The `plot` command: what collectors wrote, as a graph of rates or as numbers."""
+"""The `plot` command: collectors' files as a graph of rates or as numbers."""
 
-from exporter.stats.plot.cli import main
+from foundation.start import start
 
-__all__ = ["main"]
+
+def main() -> None:
+    """Run the command."""
+    start("exporter.stats.plot.cli")

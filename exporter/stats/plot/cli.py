@@ -1,68 +1,31 @@
-"""The `plot` command: what a collector wrote, as a graph of rates or as numbers."""
+"""The `plot` command: a collector's file as a graph of rates or as numbers."""
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
-from importlib.metadata import version
-from math import isnan
 from pathlib import Path
-from shlex import quote
 from types import FrameType
-from typing import IO, BinaryIO, Literal, NamedTuple
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import click
-import numpy as np
 
 from exporter.stats.options import Columns
-from exporter.stats.plot.bulk import Records, read_records
-from exporter.stats.plot.rates import Floats, in_order, rates
-from foundation.csvtext import csv_text
-from foundation.errors import ConfigError
-from foundation.flags import DurationType, InstantType, ZoneType
-from foundation.output import replacing
+from foundation.exits import Exit, help_end
+from foundation.extras import need
+from foundation.flags import DurationType, InputFile, InstantType, ZoneType
 from foundation.program import run_command
-from foundation.terminal import echo
+from foundation.version import VERSION
 
-FORMATS: dict[str, Literal["png", "jpeg", "gif", "svg"]] = {
+FORMS: dict[str, Literal["png", "jpeg", "gif", "svg"]] = {
     ".png": "png",
     ".jpg": "jpeg",
     ".jpeg": "jpeg",
     ".gif": "gif",
     ".svg": "svg",
 }
-OFTEN, OFTEN_SHARE = 2, 0.02  # falls, and falls for each row, from which on a column is asked about
-_CSV_ROWS = 50_000  # rows made into text at a time
-
-
-class Table(NamedTuple):
-    """Rates ready to be shown.
-
-    names: of all series, in order; gauges: which of them are no counters. times: (times,). rates: one (times, counters)
-    for each delta. values: (times, gauges). gaps: (times,), whether the next time is past a gap. resets: the times of
-    resets. falls: how often each counter fell in the whole file, which has `steps` from row to row. row_of: for each
-    record, in the order of time, the row of its time.
-    """
-
-    names: tuple[str, ...]
-    gauges: tuple[int, ...]
-    deltas_s: tuple[float, ...]
-    times: Floats
-    rates: list[Floats]
-    values: Floats
-    gaps: np.typing.NDArray[np.bool_]
-    resets: Floats
-    falls: dict[str, int]
-    steps: int
-    row_of: np.typing.NDArray[np.intp]
-
-    @property
-    def counters(self) -> tuple[str, ...]:
-        """The names of the series that are counters."""
-        return tuple(name for number, name in enumerate(self.names) if number not in self.gauges)
+"""The picture to make, by the end of its name."""
 
 
 def _local_zone() -> tzinfo:
@@ -76,8 +39,11 @@ def _local_zone() -> tzinfo:
         return UTC
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=help_end("plot stats.tsv --output rates.png --delta_t 60s --delta_t 5m", may=[Exit.NOTHING_JUDGED]),
+)
+@click.argument("file", type=InputFile(dash=True))
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Picture: .png, .jpg, .gif or .svg.")
 @click.option(
     "--delta_t",
@@ -92,23 +58,29 @@ def _local_zone() -> tzinfo:
 @click.option(
     "--columns", type=Columns(), help="The file's columns in order.  [default: its header's, or time,200,404,500]"
 )
-@click.option("--gauge", "gauges", multiple=True, metavar="NAME", help="A column that is no counter: drawn as it is.")
-@click.option("--since", type=InstantType(zone_of="zone"), help="Show from here on.")
-@click.option("--until", type=InstantType(zone_of="zone"), help="Show what is before this.")
 @click.option(
+    "--gauge", "gauges", multiple=True, metavar="NAME", help="A column that is not a counter: drawn as it is."
+)
+@click.option("--from", "--since", "since", type=InstantType(zone_of="zone"), help="Show only rows from this time on.")
+@click.option("--to", "--until", "until", type=InstantType(zone_of="zone"), help="Show only rows before this time.")
+@click.option(
+    "--tz",
     "--timezone",
     "zone",
     type=ZoneType(_local_zone),
     is_eager=True,
     default="local",
     show_default=True,
-    help="local, UTC, or as Europe/Berlin; also of times without a zone.",
+    help="local, UTC, or a name such as Europe/Berlin; also of times without a zone.",
 )
 @click.option("--title", help="Title of the picture.  [default: the file's name]")
 @click.option(
-    "--csv", "csv_file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), help="Rates as numbers."
+    "--csv",
+    "csv_file",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write the rates as numbers.",
 )
-@click.version_option(version("tidewatch"), prog_name="plot", message="%(prog)s, version %(version)s")
+@click.version_option(VERSION, prog_name="plot")
 def command(
     *,
     file: Path,
@@ -124,170 +96,32 @@ def command(
 ) -> None:
     """Draw the rates of what collector wrote to FILE (- is stdin).
 
-    The rate at a record is the count now minus the count delta_t ago, divided by delta_t. A column that is no counter
-    (--gauge) is drawn as it is.
+    The rate at a record is the count now minus the count delta_t ago, divided by delta_t. A column that is not a
+    counter (--gauge) is drawn as it is.
     """
     if output is None and csv_file is None:
         raise click.UsageError("give --output rates.png for a picture, --csv rates.csv for numbers, or both")
-    if output is not None and output.suffix.lower() not in FORMATS:
-        raise click.UsageError(f"--output {output}: the suffix must be one of {', '.join(FORMATS)}")
-    window = [None if at is None else at.timestamp() for at in (since, until)]
-    records = _read(file, columns, gauges)
-    table = make_table(records, tuple(dict.fromkeys(deltas)), since=window[0], until=window[1], name=str(file))
-    for line in _on_falls(table):
-        _say(f"{file}: {line}")
-    if csv_file is not None:
-        with replacing(csv_file) as stream:
-            write_csv(table, stream)
-    if not any(np.isfinite(values).any() for values in (*table.rates, table.values)):
-        fault = f"{file}: the rate is unknown: {_extent(records, table)}"
-        if output is not None:
-            raise ConfigError(fault)
-        _say(fault)
-    elif output is not None:
-        _draw(records, table, output, title or file.name, zone)
+    form = FORMS.get(output.suffix.lower()) if output else None
+    if output is not None and form is None:
+        raise click.UsageError(f"--output {output}: the suffix must be one of {', '.join(FORMS)}")
+    if output is not None:
+        need("a picture")
+    from exporter.stats.plot.show import Picture, Wanted, show
 
-
-def _on_falls(table: Table) -> Iterator[str]:
-    """What is made of counters that fell: no reset goes unnamed, and what falls often is hardly a counter."""
-    for name, falls in table.falls.items():
-        where = f"{name} falls at {falls} of {table.steps} rows"
-        if falls >= OFTEN and falls >= OFTEN_SHARE * table.steps:
-            yield f"{where}: is it a counter? --gauge {quote(name)} draws it as it is"
-        elif falls:
-            yield f"{where}: read as {'a reset' if falls == 1 else 'resets'} of the counter"
-
-
-def make_table(
-    records: Records, deltas_s: tuple[float, ...], *, since: float | None, until: float | None, name: str
-) -> Table:
-    """Rates of the records in [since, until), which look back beyond `since`.
-
-    Raises ConfigError when there are less than two records.
-    """
-    series, row_of = in_order(records.times, records.counts, records.gauges)
-    if len(series.times) < 2:
-        rows = "no row" if not len(series.times) else "rows of one time only" if len(records.times) > 1 else "one row"
-        raise ConfigError(f"{name}: has {rows}; a rate needs two, so let the collector run for longer")
-    all_rates = [rates(series, delta_s) for delta_s in deltas_s]
-    shown = np.ones(len(series.times), bool)
-    if since is not None:
-        shown &= series.times >= since
-    if until is not None:
-        shown &= series.times < until
-    position = np.cumsum(shown) - 1
-    counters = [name for number, name in enumerate(records.names) if number not in records.gauges]
-    return Table(
-        names=records.names,
-        gauges=records.gauges,
-        deltas_s=deltas_s,
-        times=series.times[shown],
-        rates=[rate[shown] for rate in all_rates],
-        values=series.gauges[shown],
-        gaps=series.gaps[shown],
-        resets=series.times[shown & series.resets.any(axis=1)],
-        falls=dict(zip(counters, series.resets.sum(axis=0).tolist(), strict=True)),
-        steps=len(series.times) - 1,
-        row_of=position[row_of[shown[row_of]]],
+    wanted = Wanted(
+        columns=columns,
+        gauges=gauges,
+        deltas_s=deltas,
+        since=since,
+        until=until,
+        picture=Picture(output, form, title or file.name, zone) if output and form else None,
+        csv_file=csv_file,
     )
-
-
-def _extent(records: Records, table: Table) -> str:
-    deltas = ", ".join(map(plain, table.deltas_s))
-    return (
-        f"it covers {plain(np.ptp(records.times))} s in {len(records.times)} rows, --delta_t is {deltas} s, "
-        f"and --since to --until has {len(table.row_of)} of the rows"
-    )
-
-
-def write_csv(table: Table, stream: IO[bytes]) -> None:
-    """`time`, then a column `<series>_<delta>s` for each counter and delta; empty where there is no rate.
-
-    A gauge has one column, named as it is.
-    """
-    columns = list(_csv_columns(table))
-    stream.write(csv_text([["time", *(name for name, _ in columns)]]).encode())
-    for begin in range(0, len(table.row_of), _CSV_ROWS):
-        rows = table.row_of[begin : begin + _CSV_ROWS]
-        cells = [_texts(table.times[rows]), *(_texts(values[rows]) for _, values in columns)]
-        stream.write("".join(",".join(row) + "\n" for row in zip(*cells, strict=True)).encode())
-
-
-def _csv_columns(table: Table) -> Iterator[tuple[str, Floats]]:
-    """(name, values) in the order of the file's columns."""
-    counter = 0
-    for number, name in enumerate(table.names):
-        if number in table.gauges:
-            yield name, table.values[:, table.gauges.index(number)]
-            continue
-        for delta_s, rate in zip(table.deltas_s, table.rates, strict=True):
-            yield f"{name}_{plain(delta_s)}s", rate[:, counter]
-        counter += 1
-
-
-def _texts(values: Floats) -> list[str]:
-    return ["" if isnan(value) else plain(value) for value in values.tolist()]
-
-
-def plain(value: float) -> str:
-    """A number as people and other programs write it: 60 and not 60.0, 2592000 and not 2.592e+06."""
-    return f"{value:.0f}" if value == int(value) else repr(float(value))
-
-
-def _read(file: Path, columns: tuple[str, ...] | None, gauges: tuple[str, ...]) -> Records:
-    try:
-        with _opened(file) as stream:
-            records = read_records(stream, columns, str(file), gauges=gauges)
-    except OSError as exc:
-        raise ConfigError(f"{file}: {exc.strerror}") from exc
-    for problem in records.problems:
-        _say(problem)
-    if more := records.unreadable - len(records.problems):
-        _say(f"{file}: {more} more lines are no rows")
-    for name, count in records.below_zero.items():
-        _say(f"{file}: {name} is below 0 in {count} of these lines: is it a counter? --gauge {quote(name)} takes them")
-    return records
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
-    if str(file) == "-":
-        yield sys.stdin.buffer
-    else:
-        with file.open("rb") as stream:
-            yield stream
-
-
-def _draw(records: Records, table: Table, output: Path, title: str, zone: tzinfo) -> None:
-    from exporter.stats.plot.render import Panel, delta_words, draw, save  # matplotlib is slow to import
-
-    panels = [
-        Panel(f"{delta_words(delta_s)} rate", table.counters, rate, True, _why_empty(records, table, delta_s))
-        for delta_s, rate in zip(table.deltas_s, table.rates, strict=True)
-        if table.counters
-    ]
-    for column, number in enumerate(table.gauges):
-        panels.append(
-            Panel(table.names[number], table.names[number : number + 1], table.values[:, [column]], False, "")
-        )
-    figure = draw(table.times, panels, gaps=table.gaps, resets=table.resets, title=title, zone=zone)
-    kind = FORMATS[output.suffix.lower()]
-    with replacing(output) as stream:
-        save(figure, stream, kind)
-
-
-def _why_empty(records: Records, table: Table, delta_s: float) -> str:
-    covered = f"the file begins {plain(table.times[-1] - records.times.min())} s before the last row shown"
-    why = covered if table.times[-1] - records.times.min() < delta_s else "each row shown looks back into a gap"
-    return f"no rate over {plain(delta_s)} s: {why}"
-
-
-def _say(text: str) -> None:
-    echo(f"plot: {text}", err=True)
+    show(file, wanted)
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    """End as an exception does, so that what is half written is taken away."""
+    """Raise an exception, so that a partly written file is removed."""
     sys.exit(128 + number)
 
 
