@@ -14,7 +14,7 @@ import yarl
 from aiohttp import web
 
 from exporter.catalogue import Family, stats
-from exporter.sources.http import fetch, new_session
+from exporter.sources.http import fetch, made_of, new_session
 from exporter.stats.memory import Memory
 from exporter.stats.metrics import REASONS, Extraction, extract
 from exporter.stats.modules import Credentials, Module, Probe
@@ -79,7 +79,7 @@ class Prober:
     async def _probe(
         self, url: yarl.URL, name: str, module: Module, targets: list[Pattern], *, deadline_s: float
     ) -> tuple[list[Family], str | None]:
-        """Ask the page; returns what is told of it, and in words what went wrong."""
+        """Fetch the page; returns its metrics, and the fault in words."""
         begin_s = self._clock.monotonic()
         size: int | None = None
         found, trouble = Extraction([], Counter()), None
@@ -93,7 +93,7 @@ class Prober:
                     headers=_headers(url, module.credentials),
                 )
             size = len(page.body)
-            found = extract(page.body, module, name)
+            found = await made_of(page.body, lambda body: extract(body, module, name))
         except (SourceError, BadRecord, ConfigError) as exc:  # the last: of the file of a secret
             trouble = str(exc)
             log.debug("probe of %s with %s: %s", shown_url(str(url)), name, exc)

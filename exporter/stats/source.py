@@ -9,7 +9,12 @@ from foundation.keys import duration
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One stats page. `timeout_s` is cut to what the scrape leaves."""
+    """One stats page, which is fetched at each scrape.
+
+    source: the name of the source, a label of all its metrics.
+    url: the address of the page.
+    timeout_s: how long the page may take; cut to what the scrape leaves.
+    """
 
     source: Annotated[str, msgspec.Meta(min_length=1)]
     url: str

@@ -1,4 +1,4 @@
-"""Stats pages as metrics: each page is fetched when the exporter is scraped, and says what it says then.
+"""Stats pages as metrics: each page is fetched when the exporter is scraped, with its current values.
 
 There is no timer and no cache: a page that cannot be read leaves a gap and `up` 0, never an old value.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import aiohttp
 
 from exporter.catalogue import Family
-from exporter.sources.http import fetch, new_session
+from exporter.sources.http import fetch, made_of, new_session
 from exporter.stats.metrics import Reading, families
 from exporter.stats.parse import counts_by_code, parse_stats
 from exporter.stats.source import Source
@@ -48,12 +48,12 @@ class System:
         try:
             found = await asyncio.gather(*(self._read(source, self._session, deadline_s) for source in self._sources))
         except BaseException:
-            self._readings = {}  # rather nothing than what was true at an earlier scrape
+            self._readings = {}  # no values rather than those of an earlier scrape
             raise
         self._readings = {source.source: reading for source, reading in zip(self._sources, found, strict=True)}
 
     def collect(self) -> Iterable[Family]:
-        """What the last refresh brought."""
+        """The results of the last refresh."""
         return families(self._readings)
 
     async def _read(self, source: Source, session: aiohttp.ClientSession, deadline_s: float) -> Reading:
@@ -61,7 +61,7 @@ class System:
         counts: dict[str, int] | None = None
         try:
             page = await fetch(session, source.url, timeout_s=min(source.timeout_s, deadline_s))
-            counts = counts_by_code(parse_stats(page.body))
+            counts = await made_of(page.body, lambda body: counts_by_code(parse_stats(body)))
         except Exception as exc:  # noqa: BLE001, whatever it is, the other pages have their counts
             self._tell_trouble(source, exc)
         else:
@@ -71,7 +71,7 @@ class System:
         return Reading(counts, self._clock.monotonic() - begin_s)
 
     def _tell_trouble(self, source: Source, exc: Exception) -> None:
-        """Once a streak: a page that is down for a night is one line."""
+        """Once per streak: a page that is down for a night is one line."""
         if source.source not in self._down:
             self._down.add(source.source)
             unexpected = exc if not isinstance(exc, TidewatchError) else None

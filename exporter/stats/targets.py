@@ -1,4 +1,4 @@
-"""Which pages may be asked: patterns of addresses, and the addresses that clients give. Pure: no name is looked up.
+"""The pages that may be fetched: patterns of addresses, and clients' addresses. Pure: no name is looked up.
 
 A pattern is taken apart when the configuration is read, an address when it comes, and part is compared with part:
 
@@ -18,6 +18,7 @@ import yarl
 
 from exporter.sources.address import check_url
 from foundation.grammar import host_port
+from foundation.keys import WRITTEN
 from foundation.loopback import LOOPBACK_NAMES
 from foundation.secret import shown_url
 
@@ -50,7 +51,7 @@ _SPECIAL: tuple[IPv4Network | IPv6Network, ...] = (
     IPv6Network("fd00:ec2::254/128"),
 )
 _LOOPBACK: tuple[IPv4Network | IPv6Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
-_EMBEDDING = (  # networks whose addresses hold one of IPv4, and how many bits stand behind that
+_EMBEDDING = (  # networks whose addresses hold one of IPv4, and how many bits follow it
     (IPv6Network("::ffff:0:0/96"), 0),
     (IPv6Network("::/96"), 0),
     (IPv6Network("64:ff9b::/96"), 0),
@@ -131,7 +132,10 @@ def parse_pattern(given: str | float) -> Pattern:
     )
 
 
-PATTERN = msgspec.Meta(extra={"grammar": "pattern", "words": "a pattern of addresses", "read": parse_pattern})
+PATTERN = msgspec.Meta(
+    extra={"grammar": "pattern", "words": "a pattern of addresses", "read": parse_pattern},
+    extra_json_schema={WRITTEN: {"type": "string", "pattern": r"^(?:https?|\*)://"}},
+)
 """The mark of a key that holds a Pattern."""
 
 

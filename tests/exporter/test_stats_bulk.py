@@ -61,8 +61,8 @@ def test_where_a_header_has_the_names_they_choose_and_order():
     [
         ("time\t200\n1\t2\n", ("time", "500", "404"), r"its header has 2 columns \(time,200\), --columns 3"),
         ("time\ta\tb\n1\t2\t3\n", ("time", "b", "c"), r"--columns 3, of which c are not there"),
-        ("time\t200\t200s\n", None, "its header names a column twice"),
-        ("time\n5\n", None, "its header names no series"),
+        ("time\t200\t200s\n", None, "its header has a duplicate column"),
+        ("time\n5\n", None, "its header has no series"),
     ],
 )
 def test_a_header_that_does_not_fit_is_refused(text, columns, complaint):
@@ -98,7 +98,7 @@ def test_times_in_milliseconds_are_no_rows():
     records = read(CLEAN + "1795329010000\t16\t3\t1\n")
     assert (rows(records), records.problems) == (
         WANT,
-        ["stats.tsv:3: '1795329010000\\t16\\t3\\t1' is no row of 4 numbers"],
+        ["stats.tsv:3: '1795329010000\\t16\\t3\\t1' is not a row of 4 numbers"],
     )
 
 
@@ -120,7 +120,7 @@ def test_a_line_that_is_no_row_is_reported_with_its_number(line):
     records = read(CLEAN + line + "\n" + CLEAN)
     assert (rows(records), records.unreadable) == (WANT * 2, 1)
     assert records.problems[0].startswith("stats.tsv:3: ")
-    assert records.problems[0].endswith(" is no row of 4 numbers")
+    assert records.problems[0].endswith(" is not a row of 4 numbers")
 
 
 def test_many_bad_lines_are_counted_and_some_are_shown():

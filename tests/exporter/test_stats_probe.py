@@ -257,7 +257,7 @@ async def test_where_a_name_leads_is_checked_when_it_is_asked(site, names, addre
     async with ClientSession() as session:
         status, text = await site.ask(session, f"http://metrics.example:{site.port}/stats", "stats", "&debug=true")
     assert status == 200
-    assert (f"the name leads to {address}, which is not" in text) is not asked
+    assert (f"the name resolves to {address}, which is not" in text) is not asked
     assert [path for path, _ in site.seen] == ["/stats"] * asked
 
 

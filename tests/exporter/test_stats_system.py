@@ -9,6 +9,7 @@ import pytest_asyncio
 from aiohttp import web
 from starving import no_descriptors
 
+from exporter.sources.http import fetch
 from exporter.stats import Source, System
 from exporter.stats import system as system_module
 from exporter.system import Context, Refreshing
@@ -152,15 +153,14 @@ async def test_a_scrape_that_is_cut_off_tells_no_value_of_an_earlier_one(base, m
 async def test_an_error_that_nobody_expected_costs_its_own_page(base, make, monkeypatch, caplog):
     """Its traceback is logged once, and the page is read again when that works."""
     system = make(Source("bad", f"{base}/good"), Source("site", f"{base}/good"))
-    fetch = system_module.fetch
+    broken_once = [True]
 
     async def broken(session, url, **options):
-        if broken.once:
-            broken.once -= 1
+        if broken_once:
+            broken_once.clear()
             raise ZeroDivisionError("never thought of")
         return await fetch(session, url, **options)
 
-    broken.once = 1
     monkeypatch.setattr(system_module, "fetch", broken)
     seen = await told(system)
     assert sorted((seen[("up", "bad")], seen[("up", "site")])) == [0, 1]

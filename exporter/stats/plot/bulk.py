@@ -1,8 +1,8 @@
 """Files that collectors wrote to arrays. Pure but for reading the file.
 
-Real files have leading blanks, blank lines, a header or none, rows in any order, rows twice, and lines that are no
-rows; these are reported with their numbers and passed over. A clean file of millions of rows takes the quick way; a
-piece of it that is not clean is read line by line, with the same meaning.
+Real files have leading blanks, blank lines, a header or none, rows in any order, rows twice, and lines that are not
+rows; these are reported with their numbers and skipped. A clean file of millions of rows is read in bulk; a piece that
+is not clean is read line by line, with the same meaning.
 """
 
 import io
@@ -21,7 +21,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 DEFAULT_COLUMNS = ("time", "200", "404", "500")
 SKIPPED_COLUMN = "-"  # in --columns: a column of the file that is not wanted
-MAX_PROBLEMS = 10  # told one by one; the rest is counted
+MAX_PROBLEMS = 10  # reported one by one; the rest is counted
 PIECE_BYTES = 4 << 20
 END_OF_TIME_S = 1e11  # Unix seconds of the year 5138: what is later is milliseconds
 _NUMBER = re.compile(rb"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
@@ -29,13 +29,13 @@ _SIGNED = re.compile(rb"-?" + _NUMBER.pattern)
 
 
 class Records(NamedTuple):
-    """What a file says, in the order of its lines.
+    """The content of a file, in the order of its lines.
 
     times: (rows,), Unix seconds. counts: (rows, series), in the order of `names`.
     """
 
     names: tuple[str, ...]
-    gauges: tuple[int, ...]  # which of `names` are no counters
+    gauges: tuple[int, ...]  # which of `names` are not counters
     times: Floats
     counts: Floats
     problems: list[str]  # at most MAX_PROBLEMS
@@ -52,8 +52,8 @@ def read_records(
         stream: the file.
         columns: names of its columns in order, or, where a header has these names, the ones that are wanted; None
             takes all of the header's, and without one `DEFAULT_COLUMNS`.
-        name: the file's name, for what is told of it.
-        gauges: the columns that are no counters; they may be negative.
+        name: the file's name, for what is reported about it.
+        gauges: the columns that are not counters; they may be negative.
 
     Raises ConfigError when header, `columns` and `gauges` cannot be brought together.
     """
@@ -61,7 +61,7 @@ def read_records(
     pieces = [table for piece in _pieces(stream) if len(table := reader.read_piece(piece))]
     table = np.concatenate(pieces) if pieces else np.empty((0, len(reader.columns)))
     if not pieces:
-        reader.find_gauges()  # an unknown name is told even where there is no row
+        reader.find_gauges()  # an unknown name is reported even where there is no row
     del pieces  # before the columns are picked: a year at 10 s is 100 MB
     series = [name for name in reader.wanted or reader.columns if name not in ("time", SKIPPED_COLUMN)]
     return Records(
@@ -107,7 +107,7 @@ class _Reader:
         self._begun = False
 
     def read_piece(self, piece: bytes) -> Floats:
-        """The rows of a piece of whole lines, (rows, columns); what is no row is counted in `unreadable`."""
+        """The rows of a piece of whole lines, (rows, columns); what is not a row is counted in `unreadable`."""
         if not self._begun:
             piece = piece.removeprefix(b"\xef\xbb\xbf")
             self._take_header(piece)
@@ -150,8 +150,8 @@ class _Reader:
                 f"of which {','.join(absent)} are not there; a column that is not wanted can be named {SKIPPED_COLUMN}"
             )
         if len(set(there)) < len(there) or len(there) < 2:
-            fault = "a column twice" if len(there) > 1 else "no series"
-            raise ConfigError(f"{self._name}: its header names {fault}: {','.join(there)}")
+            fault = "a duplicate column" if len(there) > 1 else "no series"
+            raise ConfigError(f"{self._name}: its header has {fault}: {','.join(there)}")
         self.columns = there
 
     def _has_wrong_number(self, table: Floats) -> bool:
@@ -190,7 +190,7 @@ class _Reader:
         if len(self.problems) < MAX_PROBLEMS:
             text = line.decode("utf-8", "replace").strip()
             shown = repr(text[:60] + "..." * (len(text) > 60))
-            self.problems.append(f"{self._name}:{number}: {shown} is no row of {len(self.columns)} numbers")
+            self.problems.append(f"{self._name}:{number}: {shown} is not a row of {len(self.columns)} numbers")
 
 
 def _spelled(name: str, there: tuple[str, ...]) -> str:

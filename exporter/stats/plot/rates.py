@@ -37,7 +37,7 @@ def in_order(times: Floats, counts: Floats, gauges: Sequence[int] = ()) -> tuple
     Args:
         times: (rows,).
         counts: (rows, series).
-        gauges: which of the series are no counters.
+        gauges: which of the series are not counters.
 
     Returns:
         The series, and for each record, in the order of time, the index of its time in it: (rows,).

@@ -155,7 +155,7 @@ def legend_row(name: str, values: Floats, width: int = 4) -> str:
 
 
 def _short(name: str) -> str:
-    """A name for the legend: its beginning and its end tell names of one page apart."""
+    """A name for the legend: its beginning and its end distinguish names of one page."""
     shown = printable(name)
     return shown if len(shown) <= MAX_NAME else f"{shown[: MAX_NAME // 2 - 2]}...{shown[-MAX_NAME // 2 + 1 :]}"
 
