@@ -1,8 +1,8 @@
-"""One stream of errors, live: takes records from HTTP, TCP and a followed log, keeps the comparison, puts it away.
+"""One stream of errors, live: receives records from HTTP, TCP and a followed log, keeps the comparison, saves it.
 
-What was taken goes to the keeper together with the log's position and the answers of HTTP requests; whoever waits for
-the disk is told after that. Bins are closed a few at a time, with the event loop free between, and nothing more is
-taken while any are due.
+Counts go to the keeper together with the log's position and the answers of HTTP requests; senders that wait for the
+disk get their answer after that. Bins are closed a few at a time, with the event loop free between, and nothing more is
+read while any are due.
 """
 
 import asyncio
@@ -23,8 +23,10 @@ from exporter.releases.ingest.answers import REFUSED_TOLD, Answer, Refused, Reme
 from exporter.releases.ingest.bodies import Body
 from exporter.releases.ingest.http import Ingest
 from exporter.releases.ingest.tcp import LineServer
+from exporter.releases.judging import Judged, judge
 from exporter.releases.kept import Kept
 from exporter.releases.metrics import families
+from exporter.releases.notes import words
 from exporter.releases.parse import CLOCK_LIMIT_S, LineSplitter, check_time, mixed, parse_line
 from exporter.releases.polling import Answered, Poller
 from exporter.releases.shares import read_shares
@@ -42,25 +44,25 @@ log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 COMMIT_S = 0.5
-"""What a TCP sender loses at most by a kill, beside what is on its way."""
+"""The most that a TCP sender can lose by a kill, beside data in transit."""
 PIECE_LINES = 1000
-"""Lines counted at a time before others get their turn: a few milliseconds, also where each is bad in its own way."""
+"""Lines counted at a time before other tasks run: a few milliseconds, even if each is bad in another way."""
 BINS_AT_ONCE = 4
 """Bins closed at a time; with 200 codes and 10 builds one takes up to ten milliseconds."""
 DRAIN_S = 5.0
 USERS_WAIT_S = 120.0
-"""How long bins wait for a Prometheus that has their users."""
+"""How long bins wait for a Prometheus with their users."""
 MOST_WAITING = 1000
-"""Bins that wait for their users; with more, nothing is taken until these are known."""
+"""Maximum number of bins that wait for their users; with more, nothing is read until these are known."""
 SHARES_S = 5.0
-"""Between two looks at the file of shares."""
+"""Interval between two checks of the file of shares."""
 
 
 class Live:
-    """One source: what it listens to, its comparison, its place with the keeper.
+    """One source: its listeners, its comparison, its keeper.
 
     Attributes:
-        begun: set once it takes records: what was kept before is on disk, and its addresses are bound.
+        begun: set once it receives records: the earlier state is on disk, and its addresses are bound.
     """
 
     def __init__(self, source: Source, policy: WebPolicy, checkpoint: Checkpoint, clock: Clock) -> None:
@@ -74,7 +76,7 @@ class Live:
         self._tally = Tally()
         self._allowance = Allowance(source.max_records_per_s)
         self._taken_s = clock.monotonic()  # when records came last
-        self._users_s = clock.monotonic()  # when a Prometheus gave the users last
+        self._users_s = clock.monotonic()  # when a Prometheus last returned the users
         self._users_trouble = ""
         self._due, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
@@ -86,7 +88,7 @@ class Live:
         self.written = self._keeper.written
 
     async def run(self) -> None:
-        """Listen and follow until cancelled; then answer those who wait, and put away the rest."""
+        """Listen and follow until cancelled; then answer waiting senders, and save the rest."""
         token = read_token(self._source.token_file)
         self._kept = Kept(self._source, self._clock, await self._keeper.load())
         self._keeper.set_aside(self._kept.unreadable)
@@ -105,7 +107,7 @@ class Live:
                 try:
                     await self._take_in(token)
                 finally:
-                    async with self._keeper.whole:  # what is half counted is counted to its end
+                    async with self._keeper.whole:  # the current batch is counted to its end
                         closing.cancel()
         finally:
             if tail is not None:
@@ -127,7 +129,7 @@ class Live:
         return taken.accepted, taken.late
 
     def take_answer(self, answer: Answered | None) -> None:
-        """Count what a Prometheus has, and go by its users; None where it does not answer."""
+        """Count the errors of a Prometheus, and use its users; None if it does not answer."""
         self.query_up = answer is not None
         if answer is None:
             return
@@ -150,18 +152,18 @@ class Live:
         return taken, turns
 
     async def take_body(self, body: Body, key: str | None) -> Answer:
-        """Count a request's lines and remember the answer: all of it, even if whoever asked is cancelled meanwhile."""
+        """Count a request's lines and keep the answer: completely, even if the caller is cancelled meanwhile."""
         return await asyncio.shield(asyncio.ensure_future(self._take_body(body, key)))
 
     async def room(self, records: int) -> None:
-        """Wait, after so many records, until more may come: by the rate, and until no bin is due."""
+        """Wait, after this number of records, until more may come: by the rate, and until no bin is due."""
         self._allowance.charge(records, self._clock.monotonic())
         if (wait_s := self._allowance.wait_s(self._clock.monotonic())) > 0:
             await self._clock.sleep_until(self._clock.monotonic() + wait_s)
         await self._room.wait()
 
     def wait_s(self, records: int) -> float:
-        """Seconds until so many records may come; if that is now, they are charged."""
+        """Seconds until this number of records may come; if that is now, they are charged."""
         now = self._clock.monotonic()
         if (wait_s := self._allowance.wait_s(now)) > 0:
             return wait_s
@@ -169,7 +171,7 @@ class Live:
         return 0.0
 
     def remembered(self, key: str) -> Remembered | None:
-        """The answer that this idempotency key was given."""
+        """The answer to this idempotency key."""
         return self._kept.answers.get(key)
 
     @property
@@ -179,20 +181,20 @@ class Live:
 
     @property
     def failed(self) -> Counter[str]:
-        """Lines not taken, by reason."""
+        """Bad lines, by reason."""
         return self._kept.failed
 
     @property
     def log_status(self) -> TailStatus | None:
-        """How the reading of the followed log goes; None where there is none, or before it began."""
+        """The status of the followed log; None if there is none, or before it began."""
         return None if self._kept.tail is None else self._kept.tail.status
 
     async def synced(self) -> None:
-        """Wait until all that was taken is where no power cut undoes it."""
+        """Wait until all counted records are safe from a power cut."""
         await self._keeper.written(synced=True)
 
     def trouble(self) -> StoreError | None:
-        """Why the disk takes nothing at the moment."""
+        """Why nothing can be written to the disk at the moment."""
         return self._keeper.trouble
 
     def answered(self, status: int) -> None:
@@ -200,7 +202,7 @@ class Live:
         self.requests[status] += 1
 
     def _horizon_s(self) -> float:
-        """A later Unix time is refused: as far ahead it makes nobody late whose clock is right."""
+        """Later Unix times are refused, so that they cannot make records with a right clock late."""
         return self._clock.wall() + self._source.limits.lateness_s
 
     async def _take_body(self, body: Body, key: str | None) -> Answer:
@@ -227,7 +229,7 @@ class Live:
         return self._kept.changes(everything)
 
     def _see_to_bins(self) -> None:
-        """Where more is due than was closed on the way: let it be closed, and nothing be taken before."""
+        """If more bins are due than were closed meanwhile, close them before anything more is read."""
         if self.stream.users_trouble != self._users_trouble:
             self._users_trouble = self.stream.users_trouble
             if self._users_trouble:
@@ -251,10 +253,10 @@ class Live:
                 self._due.clear()
                 self._room.set()
         finally:
-            self._room.set()  # nobody waits for what does not come any more
+            self._room.set()  # nothing more comes to wait for
 
     async def _tick(self) -> None:
-        """Close the last bins of a stream that has gone quiet; of one that catches up, more may come for each."""
+        """Close the last bins of a stream that has gone quiet; while it catches up, more records may come for each."""
         quiet_s = max(TICK_S, self._source.limits.lateness_s)
         while True:
             await self._clock.sleep_until(self._clock.monotonic() + TICK_S)
@@ -289,14 +291,19 @@ class Live:
                 log.info("%s: %s: read again", self.name, path)
             except TidewatchError as exc:
                 self.stream.shares = Shares({})
-                log.warning("%s: %s: %s; no users are known until it is mended", self.name, path, exc)
+                log.warning("%s: %s: %s; no users are known until it is repaired", self.name, path, exc)
 
     def _log(self, turns: Iterable[Turn]) -> None:
+        judged: dict[str, Judged] = {}
         for build, (kind, alert) in turns:
             log.warning("%s: code %s of %s: %s %s", self.name, alert.code, build, alert.detector, kind)
+            if kind == "active" and build in self.stream.candidates():
+                judged[build] = judged.get(build) or judge(self.stream, build)
+                if why := words(judged[build], build, alert.code):
+                    log.warning("%s: code %s of %s does not count: %s", self.name, alert.code, build, why)
 
     async def _take_in(self, token: str | None) -> None:
-        """Listen and follow until cancelled; then stop listening, and answer those who wait."""
+        """Listen and follow until cancelled; then stop listening, and answer waiting senders."""
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
             if self._source.http:
                 self.addresses["http"] = await self._listen_http(self._source.http, token, stack)
@@ -336,7 +343,7 @@ class Live:
             await self._room.wait()
 
     def families(self) -> Iterator[Family]:
-        """Metrics of the stream, and of the taking itself."""
+        """Metrics of the stream, and of receiving."""
         return families(self.name, self.stream, self)
 
 
@@ -357,7 +364,7 @@ def refused(lines: list[bytes], numbers: Sequence[int], horizon_s: float, *, dat
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:
-    """What changes where a file does; None where there is none."""
+    """A value that changes with a file; None if it does not exist."""
     try:
         status = Path(path).stat()
     except OSError:

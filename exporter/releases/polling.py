@@ -22,13 +22,22 @@ log = logging.getLogger(__name__)
 
 SETTLED_S = 5.0  # after a step's end, until the scrapes in it are in the Prometheus
 MOST_BEHIND_S = 3600.0
-"""What is caught up with after a pause; of a first start, only what comes from then on."""
+"""The longest pause to catch up with; a first start counts only from then on."""
 MOST_USERS_S = 86_400.0
-"""How far back users are asked for: as far as bins wait for them."""
+"""How far back users are queried: as far as bins wait for them."""
 
 
 class Polled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Whom to ask, what, and how often: a counter of errors, the users of each build, or both."""
+    """A Prometheus to query: a counter of errors, the users of each build, or both.
+
+    url: the address of the Prometheus.
+    query: the query of the counter of errors.
+    exposure_query: the query of the users of each build.
+    every: the interval of queries, in whole steps of the query.
+    version_label: the label with the build.
+    code_label: the label with the code.
+    token_file: the file with a bearer token.
+    """
 
     url: str
     query: str | None = None
@@ -58,7 +67,7 @@ class Polled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Answered(NamedTuple):
-    """What was had until `to_s`: new errors by second, build and code; users since the oldest bin that needs them."""
+    """The results until `to_s`: new errors by second, build and code; users since the oldest bin that needs them."""
 
     to_s: float
     counts: Mapping[tuple[int, str, Any], int]
@@ -66,10 +75,10 @@ class Answered(NamedTuple):
 
 
 class Poller:
-    """Asks one Prometheus again and again. What cannot be had is asked for again with the next."""
+    """Queries one Prometheus periodically. A failed range is queried again with the next."""
 
     def __init__(self, polled: Polled, token: str | None, clock: Clock, since_s: float | None) -> None:
-        """since_s: the end of what an earlier run was answered."""
+        """since_s: the end of the answers to an earlier run."""
         self._polled, self._clock = polled, clock
         self._server = Server(polled.url, token)
         self._step_s = polled.step_s

@@ -1,7 +1,7 @@
-"""The builds and codes of a stream: which are known, which are folded, which is the baseline, which have gone. Pure.
+"""The builds and codes of a stream: known ones, those beyond limits, the baseline, those that have gone. Pure.
 
-A stream may run for months, so its builds come and go. One that has gone for long is compared no more, and makes room
-for a new one when there is none left.
+A stream may run for months, so its builds come and go. One that has been gone for long is not compared any more, and
+makes room for a new one if necessary.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,13 +11,13 @@ from exporter.releases.state import OTHER_BUILD, OTHER_CODE, Limits, StreamState
 
 
 class Roster:
-    """Of one stream; what it knows stands in the stream's state.
+    """The roster of one stream; its data is in the stream's state.
 
     places: of each code that is compared, its column.
     """
 
     def __init__(self, state: StreamState, limits: Limits, named: str | None, forget: Callable[[], None]) -> None:
-        """`named`: the user's baseline. `forget` is called when the baseline changes: comparisons begin anew."""
+        """`named`: the user's baseline. `forget` is called when the baseline changes: comparisons start again."""
         self._state = state
         self._limits = limits
         self._named = named
@@ -26,7 +26,7 @@ class Roster:
         self.places = {code: place for place, code in enumerate(state.codes)}
 
     def expect(self, builds: Sequence[str], codes: Sequence[str]) -> None:
-        """Builds and codes that are known beforehand: born at 0, and never folded."""
+        """Builds and codes that are known beforehand: created at 0, and never counted as `other`."""
         self._expected = frozenset(builds)
         for build in builds:
             self._state.totals.setdefault(build, dict.fromkeys(self._state.codes, 0))
@@ -36,7 +36,7 @@ class Roster:
         self.choose_baseline()
 
     def fold(self, build: str, code: str, count: int) -> tuple[str, str]:
-        """The build and code that so many records are counted as."""
+        """The build and code under which a number of records is counted."""
         state, totals = self._state, self._state.totals
         if build not in totals:
             if len(totals) >= self._limits.max_builds and not self._make_room():
@@ -58,7 +58,7 @@ class Roster:
         return [build for build in self._state.totals if build not in apart]
 
     def there(self, build: str, start_s: int) -> bool:
-        """Whether a build was there for a whole bin; one that came in the stream's first bin was there before."""
+        """Whether a build was present for a whole bin; one in the stream's first bin was present before."""
         first_s, began_s = self._state.first_s.get(build), self._state.began_s
         return first_s is not None and (first_s <= start_s or (began_s is not None and first_s < began_s))
 
@@ -73,7 +73,7 @@ class Roster:
             self._forget()
 
     def retire(self, bins: int) -> list[str]:
-        """The builds that are compared no more from now on, as they have gone for so many bins; some may be back."""
+        """The builds that are not compared from now on, because they have been gone for long; some may return."""
         state = self._state
         old = {build for build, presence in state.presence.items() if presence.gone and presence.quiet >= bins}
         if old == set(state.retired):
@@ -91,7 +91,7 @@ class Roster:
             totals.setdefault(code, 0)
 
     def _make_room(self) -> bool:
-        """Forget the build that has retired first, its counts too; whether there was one."""
+        """Drop the build that retired first, with its counts. Returns whether there was one."""
         state = self._state
         build = next((one for one in state.retired if one not in (*self._expected, self._named)), None)
         if build is None:

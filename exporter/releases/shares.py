@@ -1,4 +1,4 @@
-"""A file of users' shares to `Shares`: rows of a time and what part of the users each build has from then on.
+"""A file of users' shares to `Shares`: rows of a time and the share of users of each build from then on.
 
 Either a row for each build, `time, build, share`, or a column for each build: `time, 5.1, 5.2`, `time, share_of_5.2`.
 Columns are known by their names, in any order. Shares are fractions, per cent or numbers of users. Any form of file

@@ -1,24 +1,28 @@
-"""What becomes of each alarm: it counts, or something else explains it. Pure."""
+"""The verdict on each alarm: it counts, or something else explains it. Pure."""
 
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
+from exporter.releases.caveats import Reason, reasons
 from exporter.releases.report import Analysis, BuildAlert
 
 Key: TypeAlias = tuple[str, str]
 """A candidate build and a code."""
-Reason: TypeAlias = Literal["bursts", "alike"]
 
 REASONS: dict[Reason, str] = {
-    "bursts": "its errors come in bursts or clumps, see the verdict",
-    "alike": "the codes rose alike, as more users would make them, see the verdict",
+    "bursts": "its errors come in bursts or clusters; see the verdict",
+    "alike": "the codes rose by the same factor, as with more users; see the verdict",
 }
 
 
 def explained(analysis: Analysis) -> dict[Key, Reason]:
     """The codes whose alarms do not count, and why; those without an alarm too."""
-    bursts: dict[Key, Reason] = {(one.candidate, one.code): "bursts" for one in analysis.unsteady if not one.holds}
-    alike: dict[Key, Reason] = {(build, code): "alike" for build, rise in analysis.alike.items() for code in rise.codes}
-    return bursts | alike
+    return {
+        (build, code): reason
+        for build in analysis.compared
+        for code, reason in reasons(
+            (one for one in analysis.unsteady if one.candidate == build), analysis.alike.get(build)
+        ).items()
+    }
 
 
 def alarmed(analysis: Analysis) -> set[Key]:
@@ -32,14 +36,14 @@ def onsets(analysis: Analysis) -> set[Key]:
 
 
 def key_of(found: BuildAlert) -> Key:
-    """Whom an alert is about."""
+    """The subject of an alert."""
     return found.build, found.alert.code
 
 
 def divided(analysis: Analysis) -> tuple[list[BuildAlert], list[tuple[BuildAlert, Reason]]]:
     """The alerts that count, and the others with their reasons; both in their order.
 
-    Those of mean-threshold, which are shown on request only, are as the rule gives them: no verdict rests on them.
+    Those of mean-threshold, which are shown on request only, are unchanged: no verdict is based on them.
     """
     why = explained(analysis)
     apart = [found.alert.detector != "mean-threshold" and key_of(found) in why for found in analysis.alerts]

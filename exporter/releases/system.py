@@ -11,7 +11,7 @@ from foundation.errors import ConfigError
 
 
 class System(Supervisor[Live]):
-    """Takes the records of all sources. `run` once."""
+    """Receives the records of all sources. `run` once."""
 
     def __init__(self, sources: Sequence[Source], context: Context) -> None:
         """Opens nothing yet. Raises ConfigError."""

@@ -223,7 +223,8 @@ def test_users_of_a_prometheus_that_stays_away_are_waited_for_and_then_unknown(t
     context = Context(tmp_path, SystemClock())
     polled = Polled(url="http://h", exposure_query="sum by (version) (rate(requests_total[10s]))")
     source = Source(source="app", http="127.0.0.1:0", baseline=OLD, prometheus=polled)
-    live = Live(source, context.web, context.checkpoint, Clock())
+    clock = Clock()
+    live = Live(source, context.web, context.checkpoint, clock)
     records, rows = rollout((0.5,))
     live.stream.shares, live.stream.users_to_s = Shares({}), -math.inf
     live.stream.take(records)
@@ -234,7 +235,7 @@ def test_users_of_a_prometheus_that_stays_away_are_waited_for_and_then_unknown(t
     assert live.stream.state.closed_to_s == START + 40  # the others by and by, with the event loop free between
     live.stream.close()
     assert live.stream.state.closed_to_s == START + 100
-    live._clock.now += 121
+    clock.now += 121
     live._wait_for_users()
     assert (live.stream.behind(), live.stream.waiting()) == (10, 0)
     context.checkpoint.close()
@@ -254,6 +255,7 @@ class Clock:
     ("given", "message"),
     [
         ({"exposure_file": "x", "compare": Settings(exposure=2.0)}, "expected one of exposure_file"),
+        ({"exposure_file": "x", "compare": Settings(exposure=1.0)}, "expected one of exposure_file"),
         ({"prometheus": Polled(url="http://h", exposure_query="users")}, None),
         ({"http": None, "prometheus": Polled(url="http://h", exposure_query="users")}, "nothing to read"),
     ],

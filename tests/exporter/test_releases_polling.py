@@ -12,10 +12,10 @@ from exporter.releases.compare.pair import Pair
 from exporter.releases.live import Live
 from exporter.releases.polling import SETTLED_S, Answered, Polled, Poller
 from exporter.releases.source import Source
-from exporter.sources.prometheus import Series
 from exporter.system import Context
 from foundation.clock import SystemClock
 from foundation.errors import SourceError
+from foundation.promanswer import Series
 
 START = 1_700_000_000
 POLLED = Polled(url="http://h", query="sum by (version, code) (increase(errors_total[10s]))")
