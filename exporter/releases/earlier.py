@@ -1,4 +1,4 @@
-"""State that was kept while codes were whole numbers. Pure."""
+"""State of versions in which codes were whole numbers. Pure."""
 
 from typing import Any, TypeVar
 
@@ -9,11 +9,11 @@ from exporter.releases.state import OTHER_CODE
 T = TypeVar("T")
 
 _OTHER_CODE = 1_000_000_000
-"""Stood for the codes past the limit: records had nine digits at most."""
+"""The code for codes past the limit: records had at most nine digits."""
 
 
 def unpack(data: bytes, kind: type[T]) -> T:
-    """Decode what was kept, now or earlier. Raises msgspec.MsgspecError."""
+    """Decode saved state of this version or earlier ones. Raises msgspec.MsgspecError."""
     try:
         return msgspec.msgpack.decode(data, type=kind)
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""What the flags name to a report: records and users are read, from files or a Prometheus, and compared."""
+"""From flags to a report: reads records and users, from files or a Prometheus, and compares them."""
 
 import math
 from typing import Any
@@ -86,7 +86,7 @@ def read(file: str, engine: str = "here", *, one_day: bool = False) -> Input:
 
         given = spark.load([file])
     else:
-        given = read_file(file, one_day=one_day)
+        given = read_file(file, one_day=one_day, now_s=SystemClock().wall())
     if not len(given.table.second):
         raise NothingJudgedError(f"{file}: nothing was judged: {_why_nothing(given)}")
     return given

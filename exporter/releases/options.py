@@ -4,20 +4,21 @@ import functools
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from exporter.releases.asking import Server
-from exporter.releases.counters import Labels
 from exporter.sources.address import check_url
 from foundation.errors import ConfigError
-from foundation.flags import DurationType, InstantType, option_group
+from foundation.flags import DurationType, InputFile, InstantType, option_group
 from foundation.secret import read_secret
+
+if TYPE_CHECKING:
+    from exporter.releases.asking import Server
 
 
 class Asked(NamedTuple):
-    """What the options of `prometheus` say."""
+    """The values of the options of `prometheus`."""
 
     prometheus: str | None = None
     query: str | None = None
@@ -46,22 +47,25 @@ class Asked(NamedTuple):
         if file is None and self.start is None:
             raise ConfigError("--query: expected --from TIME, for example --from 2026-11-27T09:00Z")
 
-    def server(self) -> Server:
+    def server(self) -> "Server":
         """Who is asked."""
+        from exporter.releases.asking import Server
+        from exporter.releases.counters import Labels
+
         token = None if self.token_file is None else read_secret(self.token_file)
         return Server(str(self.prometheus), Labels(self.version_label, self.code_label), token)
 
 
 comparison = option_group(
-    click.option("--baseline", help="The build to compare with; the lowest version unless named."),
+    click.option("--baseline", help="The build to compare with.  [default: the lowest version]"),
     click.option(
         "--exposure",
         metavar="NUMBER|FILE",
-        help="Users of the candidate for one of the baseline: a number, or a file of shares over time.",
+        help="Ratio of candidate users to baseline users: a number, or a file of shares over time.",
     ),
     click.option("--alpha", default=0.05, show_default=True, help="Chance of any false alarm of the evidence."),
     click.option("--threshold", default=1.25, show_default=True, help="Threshold of mean-threshold."),
-    click.option("--bins", default=5, show_default=True, help="Bins to a window of mean-threshold."),
+    click.option("--bins", default=5, show_default=True, help="Bins per window of mean-threshold."),
     click.option(
         "--bin", "bin_s", type=DurationType(whole=True), default="10s", show_default=True, help="Length of a bin."
     ),
@@ -69,27 +73,32 @@ comparison = option_group(
 """The options that every comparison has."""
 
 _prometheus = option_group(
-    click.option("--prometheus", metavar="URL", help="Count a Prometheus' series instead of FILE's records."),
     click.option(
-        "--query", metavar="PROMQL", help="Errors, as 'sum by (version, code) (increase(app_errors_total[10s]))'."
+        "--prometheus", metavar="URL", help="Count series of a Prometheus server instead of the records of FILE."
+    ),
+    click.option(
+        "--query",
+        metavar="PROMQL",
+        help="Errors, for example 'sum by (version, code) (increase(app_errors_total[10s]))'.",
     ),
     click.option("--from", "start", type=InstantType(), help="Start of the range; UTC unless it names a zone."),
     click.option("--to", "end", type=InstantType(), help="End of the range.  [default: now]"),
     click.option(
-        "--step", "step_s", type=DurationType(whole=True), help="Between two values.  [default: the query's range]"
+        "--step", "step_s", type=DurationType(whole=True), help="Time between two values.  [default: the query's range]"
     ),
     click.option("--exposure-query", metavar="PROMQL", help="Users of each build over time, by its label."),
-    click.option("--token-file", type=click.Path(path_type=Path), help="A bearer token for Prometheus."),
-    click.option("--version-label", default="version", show_default=True, help="The label that is the build."),
-    click.option("--code-label", default="code", show_default=True, help="The label that is the error code."),
+    click.option("--token-file", type=InputFile(), help="A bearer token for Prometheus."),
+    click.option("--version-label", default="version", show_default=True, help="The label with the build."),
+    click.option("--code-label", default="code", show_default=True, help="The label with the error code."),
 )
 
 
 def prometheus(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options by which a Prometheus takes the place of FILE, as one argument `counted`."""
+    """The options for a Prometheus in place of FILE, as one argument `counted`."""
 
     @functools.wraps(command)
     def run(**given: Any) -> Any:
+        """The command, with the options of Prometheus as one argument."""
         asked = Asked(**{name: given.pop(name) for name in Asked._fields})
         return command(counted=asked, **given)
 

@@ -1,6 +1,6 @@
-"""Whole inputs counted on Spark, past one machine: each worker counts its lines, and the counts are added there.
+"""Whole inputs counted on Spark: each worker counts its lines, and the counts are added there.
 
-What comes to this process are counts a second for each build and code, which everything after is made from.
+This process receives counts per second for each build and code, the input of all later steps.
 """
 
 from collections import Counter

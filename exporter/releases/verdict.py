@@ -1,4 +1,4 @@
-"""What a report says in the end, in words: which codes are worse, how sure that is, and what to do. Pure."""
+"""The verdict of a report in words: which codes are worse, how certain that is, and what to do. Pure."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from exporter.releases.standing import Key, alarmed, explained, onsets
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """judged: whether there was anything to compare. notes: what limits the text, the most important first."""
+    """judged: whether there was anything to compare. notes: limits of the verdict, the most important first."""
 
     judged: bool
     text: str
@@ -62,7 +62,7 @@ def why_nothing(report: Report) -> str:
     if not report.given.table.records:
         return "no records"
     if len(analysis.builds) < 2:
-        return "one build alone cannot be compared; the input needs two or more"
+        return "cannot compare one build; expected two or more builds in the input"
     if not any(analysis.compared.values()):
         return f"no build shares a bin of {report.settings.bin_s} s with the baseline {analysis.baseline}"
     return ""
@@ -84,13 +84,13 @@ def _headline(report: Report, alarms: _Alarms) -> str:
             f"worse than the baseline (at most {report.settings.alpha:.0%} chance of any false alarm): codes {codes}"
         )
     elif alarms.doubtful or alarms.alike:
-        parts.append("no code is surely worse than the baseline")
+        parts.append("no code is clearly worse than the baseline")
     if alarms.doubtful:
         parts.append(f"in doubt, as their errors come in bursts: codes {named(_codes(alarms.doubtful))}")
     for build in sorted({build for build, _ in alarms.alike}):
         rise = report.analysis.alike[build]
         who = "all codes" if not (rise.more or rise.less) else f"{len(rise.codes)} codes"
-        parts.append(f"{who} of {build} rose alike, {rise.factor:.2f} times: as more users of it would make them")
+        parts.append(f"{who} of {build} rose by the same factor, {rise.factor:.2f}, as with more users of this build")
     if parts:
         return "; ".join(parts)
     if alarms.onsets:
@@ -103,12 +103,12 @@ def _action(alarms: _Alarms) -> str:
         builds = named(sorted({build for build, _ in alarms.worse}))
         return f"Stop the rollout of {builds}, or roll it back, and look at these codes first."
     if alarms.doubtful:
-        return "Find out who sent the burst before you decide: one client that tries again and again looks like this."
+        return "Find out who sent the burst before you decide: one client that keeps retrying looks like this."
     if alarms.alike:
         return "Name the users of each build (--exposure shares.csv) and compare again before you decide."
     if alarms.onsets:
         return "Look at what changed at the times of the onsets; over the whole input no code is worse."
-    return "Nothing in these errors speaks against going on."
+    return "These errors give no reason to stop the rollout."
 
 
 def _codes(keys: Iterable[Key]) -> list[str]:

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from exporter.releases.cli import releases
 from exporter.releases.counters import Counting, Labels, Query, parse_query, to_ask
-from exporter.sources.prometheus import Series
 from foundation.errors import ConfigError, NothingJudgedError, SourceError
+from foundation.promanswer import Series
 
 INCREASE = "sum by (version, code) (increase(app_errors_total[10s]))"
 START = 1_700_000_000

@@ -104,7 +104,7 @@ def test_an_input_whose_builds_are_no_builds_is_refused():
             "x\ny\n",
             (
                 "-: nothing was judged: none of 2 lines can be read; the first, 'x': 1 fields; "
-                "timestamp, build and error code are three"
+                "expected three: timestamp, build and error code"
             ),
         ),
     ],
@@ -120,7 +120,7 @@ def test_one_build_alone_is_counted_and_told_to_be_uncompared():
     got = CliRunner().invoke(releases, ["report", "-"], input="0:00:01\t5.1\t3\n")
     assert got.stdout.splitlines()[-2:] == [
         "baseline 5.1; 5.1: 1 records",
-        "nothing was judged: one build alone cannot be compared; the input needs two or more",
+        "nothing was judged: cannot compare one build; expected two or more builds in the input",
     ]
 
 

@@ -1,5 +1,7 @@
 """Laws of the running comparison: order within the watermark, cuts and restarts change nothing."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -412,4 +414,5 @@ def test_a_night_in_which_nobody_sends_is_no_end_of_any_build():
     stream.take({(30_010 + second, build, code): count for (second, build, code), count in day.items()})
     stream.flush()
     assert (stream.state.baseline, stream.state.retired, stream.state.transitions) == (OLD, [], {})
-    assert stream.detectors(NEW)[1].totals.tolist() == [[12_000], [12_000]]
+    detector: Any = stream.detectors(NEW)[1]
+    assert detector.totals.tolist() == [[12_000], [12_000]]
