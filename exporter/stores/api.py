@@ -51,7 +51,7 @@ class JsonPoll(msgspec.Struct):
     timestamp_utc: str | int | float
 
     def line(self) -> str:
-        """The poll as a line of CSV; a field that cannot stand in one makes the row a bad one."""
+        """The poll as a line of CSV; a field that cannot be written in CSV makes the row a bad one."""
         return ",".join(" ".join(str(field).split()) for field in (self.store_id, self.status, self.timestamp_utc))
 
 
@@ -59,6 +59,7 @@ class Problem(Exception):  # noqa: N818, an answer, not a fault of ours
     """A request that gets another answer than it hoped for."""
 
     def __init__(self, status: int, text: str, **headers: str) -> None:
+        """`status`: of HTTP. `text`: what is wrong, in the JSON body. `headers`: of the answer."""
         super().__init__(text)
         self.response = _json({"status": text}, status, headers)
 
@@ -117,7 +118,7 @@ class _Api:
     async def polls(self, request: web.Request) -> web.Response:
         """`/polls`."""
         if self._uploads.locked():
-            raise Problem(503, f"{UPLOADS} uploads run already", **{"Retry-After": "5"})
+            raise Problem(503, f"{UPLOADS} uploads are already running", **{"Retry-After": "5"})
         folder = self._live.database.path.parent
         async with self._uploads:
             try:
@@ -181,7 +182,7 @@ class _Api:
             async with asyncio.timeout(RANGE_WAIT_S):
                 await self._reports.acquire()
         except TimeoutError as exc:
-            raise Problem(503, f"{RANGES} reports of ranges are being made already", **{"Retry-After": "2"}) from exc
+            raise Problem(503, f"{RANGES} reports of ranges are already running", **{"Retry-After": "2"}) from exc
         try:
             yield
         finally:
@@ -218,14 +219,14 @@ async def _report_id(request: web.Request) -> str:
 
 
 def _malformed() -> str:
-    raise Problem(400, "report_id is malformed: it looks like 73267251-06ca-4a9f-9100-22fa83c231d3")
+    raise Problem(400, "report_id is malformed: expected, for example, 73267251-06ca-4a9f-9100-22fa83c231d3")
 
 
 def _wants_csv(request: web.Request) -> bool:
     """By `format`, or where that is not given by Accept: `text/csv` is named, and not after JSON. Raises Problem."""
     wanted = request.query.get("format")
     if wanted not in (None, "csv", "json"):
-        raise Problem(400, "format is csv or json")
+        raise Problem(400, "format: expected csv or json")
     if wanted is not None:
         return wanted == "csv"
     accept = request.headers.get("Accept", "")
@@ -292,6 +293,7 @@ async def _problems(request: web.Request, handler: Any) -> web.StreamResponse:
 
 def _constant(body: bytes, kind: str) -> Any:
     async def answer(_: web.Request) -> web.Response:
+        """The fixed body."""
         return web.Response(body=body, content_type=kind, charset="utf-8", headers={"Content-Security-Policy": _CSP})
 
     return answer

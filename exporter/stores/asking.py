@@ -18,6 +18,7 @@ from foundation.errors import ConfigError
 from foundation.grammar import time_zone
 
 MAX_ROWS = 100_000
+DEFAULT_ROWS = 1000
 MAX_SEARCH_CHARS = 200
 MAX_DAYS = 400
 DEFAULT_LAST = "7d"
@@ -70,7 +71,7 @@ class Asked(NamedTuple):
     search: str = ""
     sort: str = ""
     order: Literal["asc", "desc"] = "asc"
-    limit: int = 1000
+    limit: int = DEFAULT_ROWS
     offset: int = 0
 
 
@@ -97,7 +98,7 @@ def parse_asked(query: Mapping[str, str], *, rows: bool = True) -> Asked:
         search=given.get("q", "").strip(),
         sort=given.get("sort", ""),
         order=_one_of(given, "order", "asc", ORDERS),
-        limit=_whole(query, "limit", 1000, MAX_ROWS),
+        limit=_whole(query, "limit", DEFAULT_ROWS, MAX_ROWS),
         offset=_whole(query, "offset", 0, MAX_OFFSET),
     )
 
@@ -109,7 +110,7 @@ def find_rows(report: Report, asked: Asked) -> tuple[Report, Table]:
     """
     if asked.group is not None:
         if asked.group_by is None:
-            raise ConfigError("a group needs a group_by, for example group_by=timezone")
+            raise ConfigError("group: expected group_by with it, for example group_by=timezone")
         report = of_group(report, asked.group_by, asked.group)
     if asked.group is None and asked.group_by is not None:
         return report, group_table(report, asked.group_by)

@@ -1,7 +1,7 @@
-"""Report jobs: rows of the database, worked off one at a time, that outlive the process.
+"""Report jobs: rows of the database, processed one at a time, that outlive the process.
 
-A job's row is on disk before anyone hears its id. A job that a process left behind is done again; of one that three
-processes died of it is said that it has failed. Equal requests on equal data are one job.
+A job's row is on disk before its id is returned. An unfinished job of an earlier process is done again; after three
+ended processes it has failed. Equal requests on equal data are one job.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ DURATION_BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
 class Asked(NamedTuple):
-    """What every report of a server is like."""
+    """The settings of all reports of a server."""
 
     policy: Policy = Policy()
     as_of: AsOf = "max"
@@ -54,14 +54,14 @@ class Job(msgspec.Struct, kw_only=True):
 
 
 class Bodies(NamedTuple):
-    """A report in both forms in which it is asked for."""
+    """A report in both formats."""
 
     csv: bytes
     json: bytes
 
 
 class TooManyJobs(TidewatchError):  # noqa: N818, it is the caller's fault
-    """More reports wait than a server takes on."""
+    """More reports wait than a server accepts."""
 
 
 class Jobs:
@@ -113,7 +113,7 @@ class Jobs:
                 if job.question == question and job.status != "failed":
                     return job.report_id
             if len(self.running()) >= MAX_WAITING:
-                raise TooManyJobs(f"{MAX_WAITING} reports wait already")
+                raise TooManyJobs(f"{MAX_WAITING} reports are already waiting")
             job = Job(
                 report_id=str(uuid.uuid4()),
                 question=question,
@@ -135,7 +135,7 @@ class Jobs:
         return self._bodies[report_id]
 
     async def run(self) -> None:
-        """Work off the jobs until cancelled; a report that is being made then is done again by the next process."""
+        """Work off the jobs until cancelled; a report that is in progress then is made again by the next process."""
         while True:
             self._wake.clear()
             for job in self.running():
@@ -177,7 +177,7 @@ class Jobs:
         try:
             await asyncio.to_thread(self._update, job, None)
             return await asyncio.to_thread(self._make, job)
-        except asyncio.CancelledError:  # an orderly end of the process is no attempt that failed
+        except asyncio.CancelledError:  # an orderly end of the process is not a failed attempt
             job.attempts -= 1
             with contextlib.suppress(StoreError):
                 self._update(job, None)
@@ -194,7 +194,7 @@ class Jobs:
 
     def _make(self, job: Job) -> Bodies:
         if job.attempts > MAX_ATTEMPTS:
-            raise StoreError(f"the process ended {MAX_ATTEMPTS} times while it was made")
+            raise StoreError(f"the process ended {MAX_ATTEMPTS} times while the report was made")
         report = self._reporter.make(self._asked.policy, job.as_of_us)
         return _bodies(to_csv(report, columns=self._asked.columns, official_typo=self._asked.official_typo))
 
@@ -202,7 +202,7 @@ class Jobs:
         with self._database.reading() as cursor:
             row = cursor.execute("SELECT csv FROM reports WHERE report_id = ?", [report_id]).fetchone()
         if row is None or row[0] is None:
-            raise StoreError(f"the report {report_id} is gone")
+            raise StoreError(f"the report {report_id} does not exist any more")
         return _bodies(bytes(row[0]).decode())
 
     def _insert(self, job: Job) -> None:

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from exporter.stores.asking import MAX_OFFSET, MAX_ROWS, MAX_SEARCH_CHARS, ORDERS, SHAPES
+from exporter.stores.asking import (
+    DEFAULT_LAST,
+    DEFAULT_ROWS,
+    MAX_DAYS,
+    MAX_OFFSET,
+    MAX_ROWS,
+    MAX_SEARCH_CHARS,
+    ORDERS,
+    SHAPES,
+)
 from exporter.stores.formats import FORMATS
 from exporter.stores.parse import MAX_ID_CHARS
 
@@ -19,7 +28,7 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
 
 
 _COUNT = {"type": "integer", "minimum": 0}
-_BUSY = _answer("The disk is full, or too much waits already; try again later.")
+_BUSY = _answer("The disk is full, or too many requests are waiting; try again later.")
 _FORMAT: dict[str, Any] = {"name": "format", "in": "query", "schema": {"type": "string", "enum": ["csv", "json"]}}
 _REPORT_ANSWERS = {
     "200": {
@@ -72,7 +81,7 @@ _CLOCK = "in the zone of each store, or of `tz`"
 _RANGE = [
     _shaped("month", f"A month, {_CLOCK}. At most one of month, quarter, last, and from (with or without to)."),
     _shaped("quarter", f"A quarter, {_CLOCK}."),
-    _shaped("last", "A duration before the newest poll. Default: 7d."),
+    _shaped("last", f"A duration before the newest poll. Default: {DEFAULT_LAST}."),
     _shaped("from", f"A date or time at which the range begins, {_CLOCK} unless it names one."),
     _shaped("to", "A date or time before which it ends. Default: the newest poll."),
     _shaped("range", "month, quarter or last in one text, for a form; ignored where another range is given."),
@@ -81,19 +90,23 @@ _RANGE = [
 _ROWS = [
     _parameter("format", "Default: json.", enum=["", *FORMATS]),
     _shaped("group_by", "Rows of groups: timezone, or a label that stores have."),
-    _shaped("group", "Of these groups one, and rows of its stores."),
+    _shaped("group", "One of these groups: the rows are its stores."),
     _parameter("q", "Only rows whose store, zone, label or note contains this text.", maxLength=MAX_SEARCH_CHARS),
     _shaped("sort", "The column to sort by."),
     _parameter("order", "Default: asc.", enum=["", *ORDERS]),
-    _parameter("limit", "Rows at most. Default: 1000.", type="integer", minimum=0, maximum=MAX_ROWS),
-    _parameter("offset", "Rows before the first.", type="integer", minimum=0, maximum=MAX_OFFSET),
+    _parameter(
+        "limit", f"Maximum number of rows. Default: {DEFAULT_ROWS}.", type="integer", minimum=0, maximum=MAX_ROWS
+    ),
+    _parameter("offset", "Number of rows to skip.", type="integer", minimum=0, maximum=MAX_OFFSET),
 ]
 _WRONG_RANGE = {
     "400": _answer("A parameter is unknown, duplicate or malformed; `status` says what would be right."),
-    "422": _answer("Each parameter is well-formed, and they make no range of at most 400 days, zone or column."),
+    "422": _answer(
+        f"Each parameter is well-formed, and they make no range of at most {MAX_DAYS} days, zone or column."
+    ),
 }
 _TABLE = {
-    "description": "The rows. JSON has before them of what they are, all stores together, and what to read beside.",
+    "description": "The rows. JSON also has the range, the figures of all stores together, and the caveats.",
     "headers": {"X-Total-Count": {"description": "Rows that match.", "schema": {"type": "integer"}}},
     "content": {
         kind: {"schema": {"type": "object"} if kind == "application/json" else {"type": "string"}}
@@ -105,7 +118,7 @@ _POLL = _object(
     store_id={"type": ["string", "integer"]},
     status={
         "type": ["string", "integer", "boolean"],
-        "description": "active, inactive or unknown; another makes the row a bad one, and its store's state unknown",
+        "description": "active, inactive or unknown; other values make the row invalid and its store's state unknown",
     },
     timestamp_utc={"type": ["string", "number"]},
 )
@@ -140,13 +153,13 @@ DOCUMENT: dict[str, Any] = {
                 },
                 "responses": {
                     "200": _answer(
-                        "What became of the rows; late ones are among the new.",
+                        "Numbers of rows by result; late rows are also counted as new.",
                         _object(
                             status={"const": "success"},
                             **dict.fromkeys(("rows", "new", "late", "duplicate", "conflict", "invalid"), _COUNT),
                         ),
                     ),
-                    "400": _answer("Not CSV with the header of polls, and not such JSON."),
+                    "400": _answer("Neither CSV with the header of polls nor a JSON array of polls."),
                     "413": _answer("Too much at a time."),
                     "503": _BUSY,
                 },
