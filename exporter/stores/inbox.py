@@ -27,7 +27,7 @@ from foundation.terminal import printable
 log = logging.getLogger(__name__)
 
 REST_S = 1.0
-"""A file that has not changed for so long is taken for whole."""
+"""A file that has not changed for this long counts as whole."""
 RETRY_S = 5.0
 """Until a file that could be neither read nor put away is tried again, then twice as long each time, up to an hour."""
 LONGEST_RETRY_S = 3600.0
@@ -55,7 +55,7 @@ class Stamp(NamedTuple):
 
 
 class Resting(NamedTuple):
-    """A file to take in."""
+    """A file to load."""
 
     name: str
     stamp: Stamp
@@ -73,7 +73,7 @@ class Seen(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What became of a file, and its rows where it was read.
+    """The result of a file, and of its rows if it was read.
 
     result: done, failed, or still there: changed meanwhile, or to be tried later.
     """
@@ -114,7 +114,7 @@ class Inbox:
         return Seen(resting, self._again_s(all_found=len(resting) == len(stamps) < MOST_AT_ONCE))
 
     def take(self, file: Resting, database: Database, now_us: int) -> Taken:
-        """Take a file in and put it away. What goes wrong costs this file, and is logged once."""
+        """Load a file and move it. A fault affects only this file, and is logged once."""
         try:
             taken = _take(self.folder, file, database, now_us)
         except Exception as exc:  # the next file may be a good one
@@ -151,7 +151,7 @@ def _take(folder: Path, file: Resting, database: Database, now_us: int) -> Taken
                 reason = str(exc)
             except (StoreError, OSError):
                 raise
-            except Exception as exc:  # a fault of ours, or of a library, costs this file
+            except Exception as exc:  # an unexpected fault affects only this file
                 log.exception("%s: unexpected error", printable(file.name))
                 reason = f"{printable(file.name)}: unexpected error: {type(exc).__name__}: {exc}"
             if _stamp(within, file.name) != file.stamp:
@@ -200,7 +200,7 @@ def _load(folder: int, file: Resting, database: Database, now_us: int) -> Loaded
     """Raises SourceError for a file that is bad, StoreError and OSError for one that may be good another time."""
     name = printable(file.name)
     if not file.stamp.regular:
-        raise SourceError(f"{name}: a link, a pipe or a device; only regular files are taken in")
+        raise SourceError(f"{name}: a link, a pipe or a device; only regular files are loaded")
     try:
         fd = os.open(file.name, _READ, dir_fd=folder)
     except OSError as exc:
@@ -227,7 +227,7 @@ def _put_away(folder: int, name: str, reason: str | None) -> None:
 
 
 def _free_name(target: int, name: str) -> str:
-    """The name, or one with a number, under which neither a file nor a reason stands. Raises OSError."""
+    """The name, or one with a number, under which there is neither a file nor a reason. Raises OSError."""
     ending = next(ending for ending in _ENDINGS if name.lower().endswith(ending))
     new, number = name, 1
     while _stamp(target, new) or _stamp(target, f"{new}.reason.txt"):

@@ -22,13 +22,13 @@ SHOWN_CHARS = 100
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one file's rows: read = new + duplicate + conflict + invalid; late ones are among the new.
+    """The result of one file's rows: read = new + duplicate + conflict + invalid; late ones are among the new.
 
     A row of hours, exceptions, timezones or labels is new when its store's settings are no longer what they were. A
     conflict is a row that says something else than another of the same key: of polls at one instant inactive wins, then
     unknown; of timezones of a store the last in the file. Late is a poll older than the `as_of` of a report that is
     made already.
-    `problems` are for people: the first bad rows with their reasons, and what follows.
+    `problems`: the first bad rows with their reasons, and the consequences, as text.
     """
 
     kind: Kind
@@ -42,7 +42,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """One line for people."""
+        """One line of text."""
         told = [f"{self.rows} rows, {self.new} new"]
         told += [f"{n} {what}" for what in ("late", "duplicate", "conflict", "invalid") if (n := getattr(self, what))]
         return f"{self.name}: {self.kind}: {', '.join(told)}"
@@ -62,7 +62,7 @@ def load(
     now_us: int,
     how: schedules.Reading = schedules.Reading(),  # noqa: B008
 ) -> list[Loaded]:
-    """Take files in, all of them or, when one cannot be read, none.
+    """Load files: all of them or, if one cannot be read, none.
 
     The hours that a load gives for a store replace those it had from the same date on, whatever number of files they
     stand in.
@@ -71,7 +71,7 @@ def load(
         database: where to.
         inputs: files with the columns of one of `parse.LAYOUTS`.
         now_us: the time, microseconds since 1970.
-        how: what the user says about what the files leave open.
+        how: the user's answers to what the files leave open.
 
     Raises:
         SourceError: a file cannot be read, or is of another kind.
@@ -118,7 +118,7 @@ class _Load(NamedTuple):
 
 
 def _take_file(cursor: duckdb.DuckDBPyConnection, of: _Load, given: Input, header: Header) -> tuple[Loaded, bool]:
-    """Take one file in: what became of its rows, and whether anything changed."""
+    """Load one file. Returns the result of its rows, and whether anything changed."""
     stage(cursor, given.path, given.name, header, of.now_us)
     notes = read_staged(cursor, header.kind, latest_us(of.now_us), of.how.week_starts)
     rows, invalid = _quarantine(cursor, of.ingest, given.name, header.kind)
@@ -222,7 +222,7 @@ _EXPECTED = {
     "fields": "expected as many fields as the header has",
     "store_id": "invalid store_id: expected 1 to 200 characters",
     "timestamp": "invalid time: expected, for example, 2026-01-25 10:00:00 UTC, or Unix time",
-    "past": "a time before the year 2000: the clock of what polled was not set",
+    "past": "a time before the year 2000: the clock of the poller was not set",
     "future": "a time more than a day ahead of the clock",
     "status": f"unknown status, its store's state is unknown: expected {', '.join(sum(STATUS_WORDS.values(), ()))}",
 }
@@ -265,7 +265,7 @@ def _new_stores(cursor: duckdb.DuckDBPyConnection) -> bool:
 
 def _take_polls(cursor: duckdb.DuckDBPyConnection, ingest: int) -> _Taken:
     # Only the time that the file spans is looked at: the hourly file against a year of polls is then a small join.
-    # Each row beside the one that is kept contradicts it or repeats it. A row whose status is no word of ours says that
+    # Each row beside the one that is kept contradicts it or repeats it. A row of unknown status says that
     # the state is not known, and is counted as a bad one alone.
     cursor.execute(
         f"""

@@ -1,4 +1,4 @@
-"""Bodies of posts on their way into the database: each in a file beside it, which goes when its request ends.
+"""Bodies of posts on their way into the database: each in a file beside it, which is deleted when its request ends.
 
 A process that is killed leaves such files; the next one removes them, if they are its user's and old.
 """
@@ -25,15 +25,15 @@ def new_upload(folder: Path) -> IO[bytes]:
 
 
 def remove_left(folder: Path, now_s: float) -> None:
-    """Remove what killed processes left. `now_s`: Unix time. A file that cannot be removed stays, and is logged."""
+    """Remove files that killed processes left. `now_s`: Unix time. A file that cannot be removed is logged."""
     try:
         with os.scandir(folder) as entries:
             left = [Path(entry.path) for entry in entries if _OURS.fullmatch(entry.name) and _is_left(entry, now_s)]
         for path in left:
             path.unlink(missing_ok=True)
-            log.info("%s: removed, a killed process left it", path)
+            log.info("%s: removed; it was left by a killed process", path)
     except OSError as exc:
-        log.warning("%s: what killed processes left stays: %s", folder, exc.strerror)
+        log.warning("%s: files that killed processes left could not be removed: %s", folder, exc.strerror)
 
 
 def _is_left(entry: os.DirEntry[str], now_s: float) -> bool:

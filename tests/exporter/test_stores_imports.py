@@ -69,7 +69,7 @@ def test_of_a_database_that_keeps_only_changes_of_what_is_older_than_a_day_peopl
         db.execute("UPDATE heartbeat SET important = 0")
         db.executemany(insert, [(1, "2026-09-20 08:00:00.1"), (1, "2026-09-21 08:00:00")])
         db.commit()
-        assert "heartbeats until 2026-09-21 08:00:00 UTC are changes of state alone" in str(KumaPolls(path).caveat())
+        assert "heartbeats until 2026-09-21 08:00:00 UTC are changes of state only" in str(KumaPolls(path).caveat())
         db.execute("UPDATE heartbeat SET important = 1")
         db.commit()
         assert KumaPolls(path).caveat() is None  # all of them are changes, so none is known to be absent
@@ -98,7 +98,7 @@ def test_json_with_heartbeats_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b'{"version": "1.23", "monitorList": [{"id": 1, "name": "a"}]}', "backup holds monitors alone"),
+        (b'{"version": "1.23", "monitorList": [{"id": 1, "name": "a"}]}', "a backup of Uptime Kuma has only monitors"),
         (b"[]", "no heartbeats in it"),
         (b"store_id,status", "neither SQLite nor JSON"),
         (b"", "neither SQLite nor JSON"),

@@ -173,7 +173,7 @@ def test_a_database_of_something_else_is_left_as_it_was(tmp_path):
     with duckdb.connect(path) as other:
         other.execute("CREATE TABLE theirs (n BIGINT)")
     path.chmod(0o644)
-    with pytest.raises(StoreError, match=r"other.duckdb: a database of something else"):
+    with pytest.raises(StoreError, match=r"other.duckdb: not a database of Tidewatch"):
         Database(path)
     with duckdb.connect(path) as other:
         assert other.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("theirs",)]
@@ -300,7 +300,7 @@ def test_a_database_is_opened_again_once_all_have_let_go_of_it(tmp_path):
     with database.reading():
         with pytest.raises(StoreError, match="disk"), database.writing():
             raise duckdb.FatalException("disk")
-        with pytest.raises(StoreError, match="once all others have let go"), database.reading():
+        with pytest.raises(StoreError, match="once all other users have closed"), database.reading():
             pass
     with database.reading() as cursor:
         assert cursor.execute("SELECT * FROM stores").fetchall() == []

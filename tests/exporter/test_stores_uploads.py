@@ -50,7 +50,7 @@ def test_what_is_removed_is_ours_old_and_a_file(tmp_path, monkeypatch):
 
 def test_what_cannot_be_removed_is_said_and_stays(tmp_path, caplog):
     remove_left(tmp_path / "absent", NOW_S)
-    assert "stays: No such file or directory" in caplog.text
+    assert "could not be removed: No such file or directory" in caplog.text
 
 
 async def test_a_service_removes_them_when_it_starts(stores_world):

@@ -29,7 +29,7 @@ class Polls(Protocol):
         """All of them. Raises SourceError and ConfigError."""
 
     def caveat(self) -> str | None:
-        """What people should know who load them. Raises SourceError."""
+        """A note for the user who loads them. Raises SourceError."""
 
 
 @contextmanager

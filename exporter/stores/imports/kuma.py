@@ -17,6 +17,7 @@ import msgspec
 
 from exporter.stores.imports import Poll
 from foundation.errors import ConfigError, SourceError, in_words
+from foundation.jsonread import JSON_ERRORS, why_not_json
 
 STATUS: Mapping[Any, str] = {0: "inactive", 1: "active", 2: "pending", 3: "maintenance"}
 MAX_JSON_BYTES = 256 << 20
@@ -56,7 +57,7 @@ class KumaPolls(NamedTuple):
         if not number or number != changes or not others:
             return None
         return (
-            f"{self.path}: heartbeats until {last} UTC are changes of state alone, as Uptime Kuma 2 keeps no others "
+            f"{self.path}: heartbeats until {last} UTC are changes of state only, as Uptime Kuma 2 keeps no others "
             "for more than a day: the time from 24 h after each is unknown; load the database at least once a day"
         )
 
@@ -99,12 +100,12 @@ class KumaPolls(NamedTuple):
         """`monitorList` beside `heartbeatList`, as Kuma's own page and status pages get them."""
         try:
             found = msgspec.json.decode(self.path.read_bytes())
-        except (msgspec.DecodeError, OSError, RecursionError) as exc:
-            raise SourceError(f"{self.path}: neither SQLite nor JSON: {exc}") from exc
+        except (*JSON_ERRORS, OSError) as exc:
+            raise SourceError(f"{self.path}: neither SQLite nor JSON: {why_not_json(exc)}") from exc
         beats = found.get("heartbeatList") if isinstance(found, dict) else None
         if not isinstance(beats, dict) or not beats:
             raise SourceError(
-                f"{self.path}: no heartbeats in it: Uptime Kuma's backup holds monitors alone; expected its database, "
+                f"{self.path}: no heartbeats in it: a backup of Uptime Kuma has only monitors; expected its database, "
                 "kuma.db, or JSON with a heartbeatList"
             )
         names = self._stores(dict(_monitors(found)))
