@@ -11,13 +11,23 @@ from exporter.stores.options import (
     AS_OF,
     PATH,
     DateType,
+    columns_options,
     database_option,
     import_options,
     policy_options,
     range_options,
 )
-from foundation.flags import DurationType, address_options, web_options
-from foundation.logfmt import LEVELS, start_logging
+from foundation.exits import Exit, help_end
+from foundation.extras import need
+from foundation.flags import (
+    DurationType,
+    InputFile,
+    address_options,
+    format_option,
+    log_level_option,
+    web_options,
+)
+from foundation.logfmt import start_logging
 from foundation.output import replacing
 from foundation.terminal import echo, printable
 
@@ -26,27 +36,37 @@ if TYPE_CHECKING:
     from exporter.stores.ranges import Wanted
 
 
-@click.group()
+@click.group(
+    epilog=help_end(
+        "exporter stores load --status polls.csv --hours hours.csv --timezones zones.csv", "exporter stores report"
+    )
+)
 def stores() -> None:
     """Stores' uptime within business hours, from polls."""
 
 
-@stores.command()
+@stores.command(
+    epilog=help_end(
+        "exporter stores load --status polls.csv --hours hours.csv --timezones zones.csv", may=[Exit.NOTHING_JUDGED]
+    )
+)
 @database_option
-@click.option("--status", "status", type=PATH, multiple=True, help="Polls: store_id, status, timestamp_utc.")
-@click.option("--hours", "hours", type=PATH, multiple=True, help="store_id, day, start_time_local, end_time_local.")
-@click.option("--timezones", "timezones", type=PATH, multiple=True, help="store_id, timezone_str.")
+@click.option("--status", "status", type=InputFile(), multiple=True, help="Polls: store_id, status, timestamp_utc.")
+@click.option(
+    "--hours", "hours", type=InputFile(), multiple=True, help="store_id, day, start_time_local, end_time_local."
+)
+@click.option("--timezones", "timezones", type=InputFile(), multiple=True, help="store_id, timezone_str.")
 @click.option(
     "--exceptions",
     "exceptions",
-    type=PATH,
+    type=InputFile(),
     multiple=True,
     help="Hours of single dates: store_id, date, start_time_local, end_time_local (both empty: closed).",
 )
 @click.option(
     "--labels",
     "labels",
-    type=PATH,
+    type=InputFile(),
     multiple=True,
     help="Which groups stores are in: store_id, and a column for each label, such as region.",
 )
@@ -64,11 +84,12 @@ def stores() -> None:
 )
 @import_options
 def load(database: Path, *, imported: Any, valid_from: Any, week_starts: Any, **files: tuple[Path, ...]) -> None:
-    """Take files into the database: all of them, or none when one cannot be read.
+    """Load files into the database: all of them, or none when one cannot be read.
 
     CSV with any separator, NDJSON, JSON arrays and Parquet, also packed. Each option may be repeated. Loading the same
     again changes nothing. What cannot be read is listed on standard error.
     """
+    need("stores")
     from exporter.statefile import keep_files_private
     from exporter.stores.imports import as_input
     from exporter.stores.load import Input, check_header, nothing_read, opened
@@ -80,7 +101,7 @@ def load(database: Path, *, imported: Any, valid_from: Any, week_starts: Any, **
     inputs = [Input(path, str(path), kind) for kind in order for path in files[kind]]  # type: ignore[arg-type]
     if not inputs and imported is None:
         raise click.UsageError(
-            "nothing to load; give --status, --hours, --exceptions, --timezones or --labels",
+            "nothing to load; expected --status, --hours, --exceptions, --timezones or --labels",
             click.get_current_context(),
         )
     keep_files_private()
@@ -102,7 +123,13 @@ def load(database: Path, *, imported: Any, valid_from: Any, week_starts: Any, **
     nothing_read(found)
 
 
-@stores.command()
+@stores.command(
+    epilog=help_end(
+        "exporter stores report --output report.csv",
+        "exporter stores report --month 2026-10 --tz Europe/Berlin --format json",
+        may=[Exit.NOTHING_JUDGED],
+    )
+)
 @database_option
 @policy_options
 @click.option(
@@ -113,33 +140,28 @@ def load(database: Path, *, imported: Any, valid_from: Any, week_starts: Any, **
     metavar="now|max|TIME",
     help="The moment to report on: the clock's, the newest poll's, or this one (UTC where it names no zone).",
 )
-@click.option(
-    "--columns",
-    type=click.Choice(["official", "all"]),
-    default="official",
-    show_default=True,
-    help="all: also unknown, assumed and business time.",
-)
-@click.option("--official-typo", is_flag=True, help="Write uptime_last_week as update_last_week.")
-@click.option("--raw", is_flag=True, help="In CSV, ids as they came: no escapes.")
+@columns_options
+@click.option("--raw", is_flag=True, help="In CSV, write ids unchanged, without escapes.")
 @range_options
+@format_option("form", "csv", "json", "ndjson", "parquet")
 @click.option(
-    "--format",
-    "form",
-    type=click.Choice(["csv", "json", "ndjson", "parquet"]),
-    default="csv",
-    show_default=True,
-    help="What is written.",
+    "--group-by", metavar="LABEL", help="For a range: one row per group, by timezone or by a label of stores."
 )
-@click.option("--group-by", metavar="LABEL", help="Of a range, rows of groups: timezone, or a label of stores.")
-@click.option("--labels", type=PATH, help="Take the label from this file, not from the database.")
+@click.option("--labels", type=InputFile(), help="Take the label from this file, not from the database.")
 @click.option(
     "--pages",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Of a range, also write HTML here: index.html, and pages of the stores and groups that were least available.",
+    help="For a range: also write HTML to this folder, index.html and pages of the stores and groups that were "
+    "least available.",
 )
 @click.option("--explain", metavar="STORE", help="Instead of the CSV, explain this store's numbers.")
-@click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["duckdb", "spark"]),
+    default="duckdb",
+    show_default=True,
+    help="Where polls are counted: in this process, or on Spark.",
+)
 @click.option("--output", type=PATH, help="Write here, not to stdout.")
 def report(
     database: Path,
@@ -159,8 +181,9 @@ def report(
     """Print uptime and downtime of every store: last hour in minutes, last day and week in hours.
 
     With a range (--month, --quarter, --last, or --from and --to), hours and percentages of business time in that
-    range. What has to be read beside the figures goes to stderr; exit code 4 when nothing could be judged.
+    range. Notes and warnings about the figures go to stderr; exit code 4 when nothing could be judged.
     """
+    need("stores")
     from exporter.stores.figures import caveats, require_judged, with_labels
     from exporter.stores.formats import body
     from exporter.stores.labels import read_labels
@@ -197,19 +220,21 @@ def _write(output: Path | None, content: bytes) -> None:
         stream.write(content)
 
 
-@stores.command()
+@stores.command(epilog=help_end("exporter stores serve --port 8081 --inbox inbox"))
 @database_option
 @policy_options
 @address_options(8081)
 @click.option(
-    "--inbox", type=click.Path(path_type=Path, file_okay=False), help="A folder where CSV files land; taken in at once."
+    "--inbox",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder for CSV files, which are loaded as they arrive.",
 )
 @click.option(
     "--refresh",
     default="1h",
     show_default=True,
     type=DurationType(),
-    help="Look into the inbox at least so often.",
+    help="Maximum time between two looks into the inbox.",
 )
 @click.option(
     "--as-of",
@@ -217,10 +242,9 @@ def _write(output: Path | None, content: bytes) -> None:
     default="max",
     show_default=True,
     metavar="now|max|TIME",
-    help="What reports call now: the newest poll's time, the clock's where polls are live, or this one.",
+    help="The moment that reports take as now: the newest poll's time, the clock's where polls are live, or this one.",
 )
-@click.option("--columns", type=click.Choice(["official", "all"]), default="official", show_default=True)
-@click.option("--official-typo", is_flag=True, help="Write uptime_last_week as update_last_week.")
+@columns_options
 @click.option(
     "--keep-reports",
     "--keep",
@@ -231,10 +255,10 @@ def _write(output: Path | None, content: bytes) -> None:
     help="How long reports are kept.",
 )
 @click.option(
-    "--per-store", is_flag=True, help="Metrics of each store, too: fourteen series each, up to 50,000 in sum."
+    "--per-store", is_flag=True, help="Metrics of each store, too: fourteen series each, up to 50,000 in total."
 )
 @web_options
-@click.option("--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True)
+@log_level_option
 def serve(
     database: Path,
     *,
@@ -254,8 +278,9 @@ def serve(
 ) -> None:
     """Serve reports over HTTP, and take polls in as they come: from the inbox, and by POST /polls.
 
-    One process at a time works on a database; a second one says so and ends.
+    One process at a time works on a database; a second one reports this and exits.
     """
+    need("stores")
     from exporter.stores.jobs import Asked
     from exporter.stores.live import Settings
     from exporter.stores.metrics import Show

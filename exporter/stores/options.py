@@ -7,17 +7,22 @@ from typing import Any, cast
 
 import click
 
+from exporter.statedir import state_dir
 from exporter.stores.calendar import as_of_us
 from foundation.errors import BadRecord
-from foundation.flags import Command, DurationType, InstantType, ZoneType, option_group
+from foundation.extras import need
+from foundation.flags import Command, DurationType, InputFile, InstantType, ZoneType, option_group
 from foundation.secret import read_secret
 
 PATH = click.Path(path_type=Path, dir_okay=False)
-DATABASE = Path(".tidewatch/state/stores.duckdb")
 AS_OF = InstantType(words=("now", "max"), unit=as_of_us)
 
 database_option = click.option(
-    "--database", type=PATH, default=DATABASE, show_default=True, help="The database's one file."
+    "--database",
+    type=click.Path(path_type=Path),
+    default=lambda: state_dir() / "stores.duckdb",
+    show_default="stores.duckdb in the exporter's folder of state",
+    help="The database file.",
 )
 
 
@@ -27,7 +32,7 @@ class DateType(click.ParamType):  # type: ignore[type-arg]  # generic since clic
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """What the text means; fails with what would be right."""
+        """The value of the text; fails with the right form."""
         from exporter.stores.readings import parse_date
 
         if value == "always" or not isinstance(value, str):
@@ -44,7 +49,7 @@ _policy_options = option_group(
         type=click.Choice(["nearest", "previous", "next"]),
         default="nearest",
         show_default=True,
-        help="Which poll speaks for the time between two.",
+        help="Which poll gives the state between two polls.",
     ),
     click.option(
         "--windows",
@@ -62,6 +67,8 @@ def policy_options(command: Command) -> Command:
 
     @wraps(command)
     def run(*, interpolation: Any, windows: Any, use_outside_polls: bool, **rest: Any) -> Any:
+        """The command, with the options of the policy as one argument."""
+        need("stores")
         from exporter.stores.engine import Policy
 
         return command(policy=Policy(interpolation, windows, use_outside_polls=use_outside_polls), **rest)
@@ -74,8 +81,8 @@ _range_options = option_group(
     click.option("--from", "start", metavar="TIME", help=f"Report on a range that begins here, {_OWN}."),
     click.option("--to", "end", metavar="TIME", help=f"It ends before this, {_OWN}; default: --as-of."),
     click.option("--month", metavar="2026-10", help="Report on a month of each store's zone, or of --tz."),
-    click.option("--quarter", metavar="2026-Q3", help="The same for a quarter."),
-    click.option("--last", metavar="DURATION", help="Report on so long before --as-of, for example 30d."),
+    click.option("--quarter", metavar="2026-Q3", help="Report on a quarter of each store's zone, or of --tz."),
+    click.option("--last", metavar="DURATION", help="Report on this time before --as-of, for example 30d."),
     click.option("--tz", "zone", type=ZoneType(), help="One zone for the range of all stores."),
 )
 
@@ -85,6 +92,7 @@ def range_options(command: Command) -> Command:
 
     @wraps(command)
     def run(**given: Any) -> Any:
+        """The command, with the options of the range as one argument."""
         from exporter.stores.ranges import Wanted
 
         return command(wanted=Wanted(**{name: given.pop(name) for name in Wanted._fields}), **given)
@@ -92,26 +100,38 @@ def range_options(command: Command) -> Command:
     return _range_options(cast("Command", run))
 
 
+columns_options = option_group(
+    click.option(
+        "--columns",
+        type=click.Choice(["official", "all"]),
+        default="official",
+        show_default=True,
+        help="all: also unknown, assumed and business time.",
+    ),
+    click.option("--official-typo", is_flag=True, help="Write uptime_last_week as update_last_week."),
+)
+"""The columns of a report."""
+
 _import_options = option_group(
-    click.option("--from-kuma", type=PATH, metavar="FILE", help="Polls from Uptime Kuma's database (kuma.db)."),
+    click.option("--from-kuma", type=InputFile(), metavar="FILE", help="Polls from Uptime Kuma's database (kuma.db)."),
     click.option(
         "--kuma-store",
         type=click.Choice(["name", "id"]),
         default="name",
         show_default=True,
-        help="What of a monitor is the store's id.",
+        help="Which part of a monitor is the store's id.",
     ),
     click.option("--from-prometheus", metavar="URL", help="Polls from a Prometheus: 1 is active, 0 inactive."),
     click.option("--query", metavar="PROMQL", help="One series for each store, for example probe_success."),
     click.option("--from", "start", type=InstantType(), help="First step of the query; UTC unless it names a zone."),
-    click.option("--to", "end", type=InstantType(), help="Steps are before this.  [default: now]"),
+    click.option("--to", "end", type=InstantType(), help="End of the query, exclusive.  [default: now]"),
     click.option(
         "--step", "step_s", type=DurationType(least_s=1.0), default="5m", show_default=True, help="Between two."
     ),
     click.option(
         "--store-label", "label", default="instance", show_default=True, help="The label that is the store's id."
     ),
-    click.option("--token-file", type=PATH, help="A bearer token for Prometheus."),
+    click.option("--token-file", type=InputFile(), help="A bearer token for Prometheus."),
 )
 
 
@@ -120,6 +140,7 @@ def import_options(command: Command) -> Command:
 
     @wraps(command)
     def run(*, from_kuma: Path | None, kuma_store: Any, **rest: Any) -> Any:
+        """The command, with the options of the import as one argument. Raises UsageError."""
         asked = {name: rest.pop(name) for name in (*_ASKED, "token_file")}
         url = rest.pop("from_prometheus")
         if from_kuma is not None and url is not None:

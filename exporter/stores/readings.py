@@ -1,4 +1,4 @@
-"""What people wrote in `staged` to values: dates, hours, zones, and instants that SQL did not read.
+"""Texts in `staged` to values: dates, hours, zones, and instants that SQL did not read.
 
 Each distinct text is read once, by Python, into the table `readings`; a row whose text cannot be read gets its reason
 and why. It still names its store, whose hours or zone are then not known.
@@ -86,6 +86,7 @@ class _Numbers(NamedTuple):
 
     @classmethod
     def of(cls, days: Iterable[str], week: WeekStart | None) -> "_Numbers":
+        """How days of the week are numbered; `week` is what the user said."""
         found = {number for text in days if (number := day_number(text)) is not None}
         from_one = 7 in found or (week is not None and 0 not in found)
         return cls(
@@ -93,6 +94,7 @@ class _Numbers(NamedTuple):
         )
 
     def notes(self) -> Iterator[str]:
+        """A note where the numbering is not certain."""
         if self.no_monday:
             yield "no row names day 0, which is Monday; if days count from 1 here, name --week-starts monday or sunday"
 

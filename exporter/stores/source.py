@@ -14,16 +14,24 @@ Duration = Annotated[float, duration()]
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One database of stores.
 
-    Attributes:
-        database: its file; in the state folder unless named.
-        http: where the report API listens, as 127.0.0.1:8081; no API where it is left out.
-        web_config_file: TLS and users of the API; those of the exporter's own --web.config.file unless named.
-        inbox: a folder where CSV files land.
-        refresh_s: how often the inbox is looked into without any event.
-        update_s: how often the metrics follow the clock (as_of: now); after a load they follow at once.
-        as_of: what `now` is: the newest poll's time, the clock's where polls are live, or an instant.
-        use_outside_polls: whether polls outside of business hours are evidence, too.
-        per_store: tell fourteen series of each store, up to max_series in sum.
+    source: the name of the source, a label of all its metrics.
+    database: its file; by default in the state folder.
+    http: where the report API listens; by default there is none.
+    web_config_file: TLS and users of the API; by default those of --web.config.file.
+    inbox: a folder where CSV files land.
+    refresh_s: how often the inbox is looked into without any event.
+    update_s: how often the metrics follow the clock (as_of: now); after a load they follow at once.
+    as_of: what `now` is: `max`, the newest poll's time; `now`, the clock's where polls are live; or an instant.
+    interpolation: when the state changes between two polls that differ: half way, at the second, or at the first.
+    windows: the last hour, day and week: up to the report's moment, or complete ones by the local calendar.
+    use_outside_polls: whether polls outside of business hours are evidence, too.
+    columns: the columns of reports: those of the task, or also unknown and assumed times.
+    official_typo: whether a column has the misspelt name of the task.
+    keep_reports_s: how long finished reports are kept.
+    silent_after_s: after how long without a poll a store counts as silent.
+    worst: stores that are reported singly, those that are offline the longest.
+    per_store: whether each store has fourteen series of its own.
+    max_series: series that per_store may make.
     """
 
     source: Annotated[str, msgspec.Meta(min_length=1)]

@@ -113,7 +113,7 @@ def test_report_is_of_any_range_and_of_nothing_ends_with_4(loaded):
         "report", "--from", "2022-01-01", "--to", "2022-01-02", "--tz", "Asia/Kolkata", "--format", "json"
     )
     assert (code, '"range":"2022-01-01 to 2022-01-02 in Asia/Kolkata"' in out) == (4, True)
-    assert "nothing was judged: no poll speaks for any business time of 2 stores" in err
+    assert "nothing was judged: no poll covers any business time of 2 stores" in err
     assert (
         loaded("report", "--explain", "a", "--last", "2d")[1]
         .splitlines()[-4]
@@ -137,10 +137,10 @@ def test_explain_tells_the_polls_behind_the_numbers(loaded):
 @pytest.mark.parametrize(
     ("args", "want", "code"),
     [
-        (["load"], "nothing to load; give --status, --hours, --exceptions, --timezones or --labels", 2),
+        (["load"], "nothing to load; expected --status, --hours, --exceptions, --timezones or --labels", 2),
         (["load", "--status", "no.csv"], "no.csv: No such file or directory", 3),
         (["load", "--status", "zones.csv"], "zones.csv: line 1: a file of timezones, given as one of status", 3),
-        (["report"], "stores.duckdb: no such database; `exporter stores load` makes one", 5),
+        (["report"], "stores.duckdb: no such database; `exporter stores load` makes one", 3),
         (["report", "--as-of", "noon"], "invalid time 'noon': expected now, max, a date and time", 2),
         (["report", "--as-of", "0001-01-01"], "expected the years 1970 to 9998", 2),
         (["report", "--as-of", "9999-12-31T23:59:59"], "expected the years 1970 to 9998", 2),
@@ -177,3 +177,26 @@ def test_a_store_that_nothing_names_and_a_disk_that_is_full_are_told(loaded):
     assert (code, err) == (2, "exporter: 'zzz': no file that was loaded names this store\n")
     code, _, err = loaded("report", "--output", "/dev/full")
     assert (code, err) == (5, "exporter: /dev/full: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("--from-prometheus", "http://127.0.0.1:9090"), "--from-prometheus needs --query"),
+        (("--query", "probe_success"), "--query, --from, --to and --token-file need --from-prometheus"),
+        (
+            ("--from-prometheus", "http://127.0.0.1:9", "--from-kuma", "hours.csv"),
+            "expected one of --from-kuma and --from-prometheus",
+        ),
+        (
+            ("--from-prometheus", "http://127.0.0.1:9", "--query", "up", "--from", "2024-03-01", "--to", "2024-03-02"),
+            "http://127.0.0.1:9: ",
+        ),
+    ],
+    ids=["alone", "no-server", "both", "nobody-answers"],
+)
+def test_polls_from_a_prometheus_are_asked_for_by_all_that_they_need(stores, given, says):
+    code, out, err = stores("load", *given)
+    assert (code, out) == (3 if says.startswith("http") else 2, "")
+    assert says in err
+    assert len(err.splitlines()) == 1
