@@ -1,4 +1,4 @@
-"""Business hours and windows to UTC: the one place where zones are applied. Pure.
+"""Business hours and windows to UTC: zones are applied only here. Pure.
 
 A wall-clock time of a date becomes a moment by its zone, for each distinct combination of zone, time and date, and all
 arithmetic after that is on UTC. Where clocks are set forward over a time, the moment of the change is meant; where
@@ -99,6 +99,7 @@ def windows(kind: WindowKind, zone: tzinfo, as_of_us: int) -> Windows:
     monday = today - timedelta(days=today.weekday())
 
     def midnight(day: date) -> int:
+        """Unix time at which a local day starts, in microseconds."""
         return local_moment(zone, day, 0, last=False)
 
     return Windows(

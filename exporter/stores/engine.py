@@ -1,4 +1,4 @@
-"""The report's SQL, and the engine that runs it where nothing else is asked for: DuckDB, over the database itself.
+"""The report's SQL, and the default engine: DuckDB, over the database itself.
 
 The statements in `sql/` use what DuckDB and Spark read alike (whole microseconds, CASE, LAG, LEAD, MAX and SUM OVER,
 GREATEST, LEAST, UNION ALL), and each makes the table of its name from those before it. They are one sweep over the
@@ -44,10 +44,11 @@ class Policy(msgspec.Struct, frozen=True):
     """How polls become uptime; part of every report.
 
     Attributes:
-        interpolation: which poll of a segment of business hours speaks for a moment between two.
+        interpolation: which poll of a segment of business hours decides a moment between two.
         windows: whether the last hour, day and week end at the report's moment, or are the last complete local ones.
-        carry_us: how far from its poll a state is taken for known at all.
-        reach_us: how far from its poll it is called observed; beyond, it is assumed.
+        carry_us: how far from its poll a state counts as known.
+        reach_us: how far from its poll it counts as observed;
+        beyond, it is assumed.
         use_outside_polls: whether polls outside of business hours are evidence too.
     """
 
@@ -58,14 +59,14 @@ class Policy(msgspec.Struct, frozen=True):
     use_outside_polls: bool = False
 
     def text(self) -> str:
-        """The policy in a few words, for people and as a key."""
+        """The policy in a few words, as text and as a key."""
         carry, reach = self.carry_us // 60_000_000, self.reach_us // 60_000_000
         outside = ", polls outside hours count" if self.use_outside_polls else ""
         return f"{self.interpolation}, {self.windows}, carry {carry} min, reach {reach} min{outside}"
 
 
 class Prepared(NamedTuple):
-    """What SQL cannot know: the calendar in UTC, and the question. Each a table, by column."""
+    """The data that SQL lacks: the calendar in UTC, and the parameters. Each a table, by column."""
 
     tables: Mapping[str, Columns]
     fallbacks: Counter[str]
@@ -125,7 +126,7 @@ def select(table: str) -> str:
 def prepare(engine: Engine, policy: Policy, as_of_us: int, within: Range | None = None) -> Prepared:
     """Make the calendar for one moment: zones by name, openings as moments, windows by zone.
 
-    A range takes the place of the three windows. Polls up to `carry_us` after its end speak, and none later could.
+    A range takes the place of the three windows. Polls up to `carry_us` after its end count, and no later ones.
     """
     names = engine.timezones()
     found = {name: find_zone(name) for name, _ in names}
@@ -182,14 +183,14 @@ def _moments(zones: Sequence[tzinfo], days: Sequence[date], walls: Iterable[tupl
 
 
 def _given(policy: Policy, asked: _Asked) -> Columns:
-    """The one row of what is asked."""
+    """The one row of parameters."""
     row = (*asked, policy.carry_us, policy.reach_us, policy.use_outside_polls)
     columns = (*_Asked._fields, "carry_us", "reach_us", "use_outside_polls")
     return {**_table(columns, [row]), "interpolation": np.array([policy.interpolation], dtype=object)}
 
 
 def _fallbacks(names: Iterable[tuple[str, int]], found: Mapping[str, tuple[tzinfo, str | None]]) -> Counter[str]:
-    """For how many stores another zone stands in, by why."""
+    """For how many stores another zone is used, by reason."""
     counted = Counter({"timezone_missing": 0, "timezone_unknown": 0})
     for name, stores in names:
         if (why := found[name][1]) is not None:
@@ -221,6 +222,7 @@ class DuckEngine:
     """DuckDB, on a cursor of the database that sees one snapshot; `store` looks at that one alone."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, portion: int = PORTION, store: int | None = None) -> None:
+        """`portion`: polls that are sorted in memory at a time. `store`: its number; None for all."""
         self._db = cursor
         self._portion = portion
         self._main = f'"{one(cursor, "SELECT current_database()")[0].replace(chr(34), chr(34) * 2)}".main'

@@ -1,4 +1,4 @@
-"""A report's figures of a range as a table, by store or by group, and what has to be read beside them. Pure.
+"""A report's figures of a range as a table, by store or by group, and the notes beside them. Pure.
 
 Percentages are of business time, so that up, down and unknown make 100; availability is of the time that is known.
 Coverage is the share of business time that a poll observes, which the rest is only assumed from or unknown.
@@ -19,9 +19,9 @@ from foundation.errors import ConfigError, NothingJudgedError
 from foundation.terminal import printable
 
 LOW_COVERAGE = 0.8
-"""Below this share of business time observed, a figure rests on assumptions; the alert StoreCoverageLow has it, too."""
+"""Below this share of observed business time, a figure is based on assumptions; as in the alert StoreCoverageLow."""
 SET_ASIDE = 0.01
-"""A larger share of rows that could not be read stands beside the verdict."""
+"""A larger share of rows that could not be read is shown beside the verdict."""
 NO_GROUP = "(none)"
 ZONES = "timezone"
 """The label that each store has."""
@@ -75,17 +75,17 @@ def summarize(report: Report, window: str = "week") -> Summary:
 
 
 def require_judged(report: Report) -> None:
-    """Raises NothingJudgedError where no store is known to be up or down for any of the time that is asked for."""
+    """Raises NothingJudgedError if no store is known to be up or down in any of the requested time."""
     if any(summarize(report, window).judged for window in WINDOWS):
         return
     stores = len(report.rows["store_id"])
     asked = f"the last week before {stamp(report.as_of_us)}" if report.within is None else report.within.text()
-    why = "no store is known" if not stores else f"no poll speaks for any business time of {stores} stores"
+    why = "no store is known" if not stores else f"no poll covers any business time of {stores} stores"
     raise NothingJudgedError(f"nothing was judged: {why} in {asked} (polls up to {stamp(report.as_of_us)} count)")
 
 
 def caveats(report: Report) -> Iterator[str]:
-    """What a reader must know beside the figures, a sentence each."""
+    """The notes beside the figures, a sentence each."""
     for window in WINDOWS if report.within is None else WINDOWS[-1:]:
         found = summarize(report, window)
         what = f"the last {window}" if report.within is None else report.within.text()
@@ -118,7 +118,7 @@ def caveats(report: Report) -> Iterator[str]:
 
 
 def defaults(report: Report) -> Iterator[str]:
-    """For how many stores a default stands in, a sentence each."""
+    """For how many stores a default is used, a sentence each."""
     for reason, words in (
         ("hours_missing", "have no hours, and count as always open"),
         ("timezone_missing", "have no time zone, and count as America/Chicago"),

@@ -55,7 +55,7 @@ def body(
 
 
 def about(report: Report) -> dict[str, Any]:
-    """What a reader of a report has to know beside its rows: of what it is, all stores together, and the caveats."""
+    """The data of a report beside its rows: its range, all stores together, and the caveats."""
     found = summarize(report)
     share = found.availability
     return {

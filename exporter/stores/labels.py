@@ -1,6 +1,6 @@
 """Labels of stores, such as a region: files with a column `store_id` and one for each label, to the database and back.
 
-A file is taken whole or not at all: a store whose row cannot be read would be in no group, and nobody would hear of it.
+A file is taken whole or not at all: a store whose row cannot be read would silently be in no group.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""One database at work: files and posts come in, reports are made, the metrics follow. The daemon and `serve` run it.
+"""One database in service: loads files and posts, makes reports, updates metrics. The daemon and `serve` run it.
 
-Everything slow is done in threads, by DuckDB, which lets go of the interpreter; the event loop only waits.
+Everything slow is done in threads, by DuckDB, which releases the interpreter lock; the event loop only waits.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ RESULTS = ("new", "late", "duplicate", "conflict", "invalid")
 
 
 class Settings(NamedTuple):
-    """What a service does beside answering."""
+    """The background tasks of a service."""
 
     source: str = "stores"
     inbox: Path | None = None
@@ -148,7 +148,7 @@ class Live:
         )
 
     async def update(self) -> None:
-        """Make the report that the metrics tell of, unless nothing has changed. Raises StoreError."""
+        """Make the report that the metrics expose, unless nothing has changed. Raises StoreError."""
         asked = self.settings.asked
         wanted = await asyncio.to_thread(resolve_as_of, self.database, asked.as_of, self._now_us())
         if wanted == self._told_of:
@@ -189,7 +189,7 @@ class Live:
             return RETRY_S
         self._inbox_fails = False
         again_s = [] if seen.again_s is None else [seen.again_s]
-        for file in seen.resting:  # one by one, so that each is told of when it is in
+        for file in seen.resting:  # one by one, so that each is reported when it is in
             taken = await asyncio.to_thread(box.take, file, self.database, self._now_us())
             if taken.loaded is not None:
                 self._note([taken.loaded])
@@ -227,6 +227,7 @@ class Live:
 
     async def _look_at_newest(self) -> None:
         def newest() -> int | None:
+            """Time of the newest poll, in microseconds; None without polls."""
             with self.database.reading() as cursor:
                 found: int | None = one(cursor, "SELECT max(at_us) FROM polls")[0]
                 return found

@@ -18,7 +18,7 @@ STATES = ("up", "down", "unknown", "closed")
 BANDS = ("0 %", "below 50 %", "50 to 90 %", "90 to 99 %", "99 to 100 %", "100 %")
 FALLBACKS = ("hours_missing", "hours_unknown", "timezone_missing", "timezone_unknown")
 POLLS_DOWN = 2
-"""So many polls in a row must say that a store is down before it is called offline: one may be a poll's own fault."""
+"""Number of consecutive polls that must be down before a store counts as offline: one may be a fault of the poll."""
 
 SERIES_PER_STORE = 14  # three states in three windows, four states now, and the last poll
 
@@ -26,7 +26,7 @@ Values = dict[LabelValues, float]
 
 
 class Show(NamedTuple):
-    """How much is told of single stores."""
+    """How much is exposed of single stores."""
 
     worst: int = 20
     per_store: bool = False
@@ -35,7 +35,7 @@ class Show(NamedTuple):
 
 
 def families(source: str, report: Report, show: Show) -> list[Family]:
-    """Everything that one report says."""
+    """The metrics of one report."""
     rows, as_of_us = report.rows, report.as_of_us
     found = [
         catalogue.STORES.family(_states(source, report)),
@@ -83,13 +83,13 @@ def work_families(
     newest_us: int | None,
     taken_us: int | None,
 ) -> Iterator[Family]:
-    """What the work on the database has come to.
+    """The metrics of the work on the database.
 
     Args:
         source: its name.
-        polls: rows by what became of them.
-        inbox: files by what became of them.
-        errors: faults by what they befell.
+        polls: rows by result.
+        inbox: files by result.
+        errors: faults by operation.
         jobs: the report jobs.
         newest_us: the newest poll's time, None without polls.
         taken_us: when new polls came in last, None if never.

@@ -1,7 +1,7 @@
-"""Whether the moment of a report is that of a few polls far from all others.
+"""Whether the time of a report comes from a few polls far from all others.
 
 One poll whose year is wrong moves the newest poll's time for every store, and all of them are unknown there. Which
-polls are right is not known here: such a moment is named beside every report that is of it.
+polls are right is unknown: reports with such a time have a note.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,7 @@
-"""Business hours as people write them: names of days, 12-hour clocks, `opening_hours` of OpenStreetMap. Pure.
+"""Business hours in usual notations: names of days, 12-hour clocks, `opening_hours` of OpenStreetMap. Pure.
 
-What has more than one meaning is refused with what would be right: no number is taken for a time, no time for another
-half of the day. Weekdays are 0 (Monday) to 6, times seconds since a date's midnight; an end on the next date is above
-86,400.
+Ambiguous texts are refused with the right form: a number is not read as a time, nor a time as one of the other half of
+the day. Weekdays are 0 (Monday) to 6, times seconds since a date's midnight; an end on the next date is above 86,400.
 """
 
 import re
@@ -67,7 +66,7 @@ def parse_days(text: str, numbers: WeekStart | None = None, *, from_one: bool = 
         from_one: whether that number is 1, as in a file of days 1 to 7.
 
     Raises:
-        BadRecord: none of these; or a number of 1 to 7 where nobody told what they mean.
+        BadRecord: none of these; or a number of 1 to 7 where it is not stated what they mean.
     """
     plain = _plain(text)
     if (number := day_number(plain)) is not None:
@@ -156,7 +155,7 @@ def parse_spec(text: str) -> str:
 
 
 def names_holidays(spec: str) -> bool:
-    """Whether a text speaks of holidays, whose dates nothing here knows."""
+    """Whether a text names holidays, whose dates are unknown here."""
     return _HOLIDAYS.search(spec) is not None
 
 

@@ -1,4 +1,4 @@
-"""The pages that people look at: all stores over a range, one store, and the API's description. Pure."""
+"""The HTML pages: all stores over a range, one store, and the API's description. Pure."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta, tzinfo
@@ -28,7 +28,7 @@ class Shown(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What stands beside a page that is a file: by store its file, and by group of `label`, where there are any."""
+    """The files beside a page that is a file: by store its file, and by group of `label`, where there are any."""
 
     stores: Mapping[str, str]
     label: str | None = None
@@ -40,7 +40,7 @@ _SHOWN = (
     Shown("uptime_percent", "Up", "%", "of business time"),
     Shown("downtime_percent", "Down", "%", "of business time"),
     Shown("downtime_hours", "Down", "h", "in business hours"),
-    Shown("unknown_percent", "Unknown", "%", "of business time: no poll speaks for it"),
+    Shown("unknown_percent", "Unknown", "%", "of business time: not covered by a poll"),
     Shown("assumed_percent", "Assumed", "%", "of business time: from polls more than 90 minutes away"),
     Shown("coverage_percent", "Observed", "%", "of business time: a poll is near"),
     Shown("business_hours", "Open", "h", "business time"),
@@ -55,7 +55,7 @@ def stores_page(
 ) -> str:
     """The table of stores or groups, with search, order, ranges and downloads. Raises ConfigError.
 
-    `written`: where the page is a file; it has all rows, and nothing to ask.
+    `written`: if the page is a file; it has all rows, and no forms.
     """
     labels = [ZONES, *report.labels]
     report, table = find_rows(report, asked)
@@ -79,7 +79,7 @@ def stores_page(
         before=_page_link(kept, asked.offset - ROWS_A_PAGE) if asked.offset else None,
         after=_page_link(kept, asked.offset + ROWS_A_PAGE) if asked.offset + ROWS_A_PAGE < total else None,
         store_query=_tail(kept),
-        downloads={form: f"report?{urlencode({**kept, 'format': form, 'limit': '100000'})}" for form in _FORMS},
+        downloads={form: f"report?{urlencode({**kept, 'format': form, 'limit': MAX_ROWS})}" for form in _FORMS},
         path=_path,
         labels=[(name, words(name)) for name in labels],
         words=words,
@@ -97,7 +97,7 @@ def _groups(report: Report, asked: Asked, label: str) -> list[dict[str, Any]]:
 
 
 def words(label: str) -> str:
-    """A label for people."""
+    """A label as text."""
     return "time zone" if label == ZONES else label.replace("_", " ")
 
 
@@ -158,7 +158,7 @@ def _outages(found: StoreReport, zone: tzinfo) -> Iterator[tuple[str, str, str, 
 
 
 def docs_page(document: Mapping[str, Any]) -> str:
-    """The OpenAPI document for people."""
+    """The OpenAPI document as a page."""
     operations = [
         {"method": method.upper(), "path": path, **told[method]}
         for path, told in document["paths"].items()

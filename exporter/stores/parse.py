@@ -1,4 +1,4 @@
-"""Files to rows of text with a reason where they are none, inside DuckDB: the table `staged`.
+"""Files to rows of text, with a reason for bad ones, inside DuckDB: the table `staged`.
 
 A plain or gzipped CSV with commas is split by SQL over its raw lines, one statement for each kind of file. Rows of
 other files, and of those whose quotes hold more than a cell's text, come through `exporter.tables` in portions. Cells
@@ -107,7 +107,7 @@ def parse_header(line: bytes) -> Header | None:
         found = best(tuple(LAYOUTS), fields)
     except (csv.Error, UnicodeError, SourceError):
         return None
-    if found.missing or (found.layout == _DATES and len(fields) > 2):
+    if found.missing or found.refusal or (found.layout == _DATES and len(fields) > 2):
         return None
     cells = found.pick([str(place) for place in range(1, len(fields) + 1)])
     names = (column.name for column in found.layout.columns)

@@ -1,4 +1,4 @@
-"""Any time that a report is of: a month, a quarter, from one moment to another, or the last so many days. Pure.
+"""The range of a report: a month, a quarter, from one moment to another, or the last days. Pure.
 
 A month is a store's own: its days begin at midnight of the store's zone, as its business hours do, unless one zone is
 named for all. So a fleet's October is not one interval of UTC. Edges without a zone are read in the same way.

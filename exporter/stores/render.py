@@ -1,4 +1,4 @@
-"""A store's report for people and for the API. Pure."""
+"""A store's report for the terminal and for the API. Pure."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -97,7 +97,7 @@ def _hours_json(hours: Hours) -> dict[str, Any]:
 
 
 def hours_text(hours: Hours) -> str:
-    """Hours for people."""
+    """Hours as text."""
     told = _hours_json(hours)
     on = told.get("date") or (WEEKDAYS[told["day"]] if "day" in told else "")
     if "unknown" in told:

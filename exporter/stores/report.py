@@ -1,4 +1,4 @@
-"""The report: uptime, downtime and what is not known, by store, for the last hour, day and week.
+"""The report: uptime, downtime and unknown time, by store, for the last hour, day and week.
 
 Every quantity is counted in whole microseconds, and up + down + unknown = business time for every store and window, in
 the CSV's own digits too: what is rounded are the sums, not the parts.
@@ -81,7 +81,7 @@ def make_report(database: Database, policy: Policy, as_of_us: int, within: Range
 
 
 class Beside(TypedDict):
-    """The attributes of a report that stand beside its figures."""
+    """The attributes of a report that are shown beside its figures."""
 
     loaded: Mapping[str, tuple[int, int]]
     doubts: tuple[str, ...]
@@ -102,7 +102,7 @@ def mark_without_hours(
 def find_beside(
     cursor: duckdb.DuckDBPyConnection, policy: Policy, as_of_us: int, within: Range | None, rows: Columns
 ) -> Beside:
-    """What a report says beside its figures, whichever engine made these."""
+    """The notes of a report beside its figures, for any engine."""
     since_us, _ = span([windows_of(policy, UTC, as_of_us, within)])
     loaded = count_loaded(cursor, since_us - policy.carry_us - DAY_US)
     return {
@@ -154,6 +154,7 @@ class Reporter:
     """Makes the reports of a server: one at a time, as two would need twice the memory, and none twice in a row."""
 
     def __init__(self, database: Database) -> None:
+        """`database`: what the reports are of; open for as long as they are made."""
         self._database = database
         self._lock = threading.Lock()
         self._last: Report | None = None
@@ -204,6 +205,7 @@ def rounded(rows: Columns, window: str) -> dict[str, Ticks]:
     tick = UNITS[window][1]
 
     def digits(time_us: Ticks) -> Ticks:
+        """Ticks as whole units of `tick`, rounded half up."""
         return (time_us + tick // 2) // tick
 
     up, down, assumed, business = (rows[f"{part}_{window}"] for part in ("up", "down", "assumed", "business"))
@@ -244,7 +246,7 @@ class Poll(NamedTuple):
 
 
 class Hours(NamedTuple):
-    """What is said of a store's hours: for a weekday, for a date, or as an `opening_hours` text (`spec`).
+    """The hours of a store: for a weekday, for a date, or as an `opening_hours` text (`spec`).
 
     Without `start_s` it is closed. `why` is where hours could not be read. Days count from the year 1; the text and the
     weekdays hold from `from_day` to before `until_day`.

@@ -20,7 +20,7 @@ ValidFrom: TypeAlias = date | Literal["always"] | None
 
 
 class Reading(NamedTuple):
-    """What the user says about files whose rows leave it open.
+    """The user's answers where rows of files leave something open.
 
     week_starts: the day that the lowest number of a day means; None: 0 is Monday.
     valid_from: the date from which hours hold; "always" for all time; None: see the module.
@@ -196,7 +196,7 @@ def _day_after(zone: str | None, newest_us: int) -> date:
 
 
 def _doubts(cursor: duckdb.DuckDBPyConnection) -> list[str]:
-    """What rows that could not be read leave unknown."""
+    """The unknown hours and zones because of unreadable rows."""
     count, example = one(
         cursor,
         "SELECT count(DISTINCT store), min(store_id) FROM (SELECT store, doubt FROM new_hours UNION ALL "

@@ -1,4 +1,4 @@
-"""`exporter stores serve`: one database's service as a process of its own, with metrics and health beside the API."""
+"""`exporter stores serve`: one database's service as a separate process, with metrics and health beside the API."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ from foundation.web import WebPolicy
 log = logging.getLogger(__name__)
 
 SWITCH_S = 0.001
-"""How long Python code of a report may hold the interpreter while a request waits; the default is 5 ms a turn."""
+"""How long Python code of a report may run while a request waits; the default is 5 ms a turn."""
 
 
 def serve(path: Path, settings: Settings, address: tuple[str, int], policy: WebPolicy) -> None:
@@ -58,16 +58,18 @@ def _add_metrics(app: web.Application, collect: Callable[[], Iterable[Family]]) 
     renderer = Renderer()
 
     async def metrics(request: web.Request) -> web.Response:
+        """The metrics page, in the format that the client accepts."""
         kind = negotiate(request.headers.get("Accept", ""))
         pieces = []
         for piece in renderer.render(collect(), openmetrics=kind == OPENMETRICS):
             pieces.append(piece)
-            await asyncio.sleep(0)  # other requests get their turn
+            await asyncio.sleep(0)  # let other requests run
         if kind == OPENMETRICS:
             pieces.append("# EOF\n")
         return web.Response(body="".join(pieces).encode(), headers={"Content-Type": kind})
 
     async def healthy(_: web.Request) -> web.Response:
+        """`ok`, while the process answers."""
         return web.Response(text="ok\n")
 
     app.router.add_get("/metrics", metrics)

@@ -1,4 +1,4 @@
-"""The same statements on Spark, for more polls than one machine sorts. Needs the extra `spark`.
+"""The same statements on Spark, for more polls than one machine can sort. Needs the extra `spark`.
 
 The tables go to Spark as Parquet files, which DuckDB writes without reading them into this process. Where they live on
 the cluster's storage already, only `SparkEngine` is needed.
@@ -26,6 +26,7 @@ class SparkEngine:
     """Spark SQL over a folder or bucket of Parquet files, one for each of TABLES."""
 
     def __init__(self, session: Any, tables: Mapping[str, str]) -> None:
+        """`session`: of Spark. `tables`: by the name in TABLES, where its Parquet files are."""
         self._session = session
         for name, location in tables.items():
             session.read.parquet(location).createOrReplaceTempView(name)

@@ -1,8 +1,8 @@
 """The stores' database: one DuckDB file, one process at a time, every change a transaction.
 
 Inside it a store is a small number (`stores.store`), times are whole microseconds since 1970 (UTC), and nothing has an
-index: uniqueness is kept by the one writer there is, so that loading millions of polls is a scan and not a million
-look-ups. Reports read a snapshot and wait for nobody.
+index: the only writer keeps rows unique, so that loading millions of polls is a scan and not a million
+look-ups. Reports read a snapshot without waiting.
 
 Hours hold from `from_day` to before `until_day` (days since the year 1), and of those that hold on a date the ones that
 began last. A row is one opening of a weekday, an `opening_hours` text (`spec`), or with `doubt` a day whose hours could
@@ -25,7 +25,8 @@ from typing import Any, Self
 import duckdb
 
 from exporter import duck
-from foundation.errors import StoreError
+from foundation.errors import InputError, StoreError
+from foundation.exits import Exit
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +71,17 @@ ALTER TABLE hours ADD COLUMN why VARCHAR;
 """,
     2: "",  # labels, which the schema makes
 }
-"""What makes a database of that version one of the next."""
+"""Migrations of a version to the next one."""
 _GIVES_UP = (duckdb.FatalException, duckdb.InternalException)
 """After one of these DuckDB answers each question with the same error, until the file is opened again."""
 _HELD_BY = re.compile(r"PID (\d+)")
 _MAGIC = slice(8, 12), b"DUCK"  # where a DuckDB file says what it is
+
+
+class UnreadableError(StoreError):
+    """The database cannot be opened now: a command ends with this error, the daemon tries again."""
+
+    exit_code = Exit.NOT_READ
 
 
 class Database:
@@ -91,8 +98,9 @@ class Database:
         self.portion = memory_mb * _PORTION_PER_MB
         self._writer = threading.Lock()
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
+        self._fewer = threading.Condition()  # cursors are open; guards them
         if not create and not path.exists():
-            raise StoreError(f"{path}: no such database; `exporter stores load` makes one, --database names another")
+            raise InputError(f"{path}: no such database; `exporter stores load` makes one, --database names another")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
@@ -124,7 +132,7 @@ class Database:
             if not self._given_up:
                 return
             if self._cursors:
-                raise StoreError(f"{self.path}: it will be opened again once all others have let go of it")
+                raise StoreError(f"{self.path}: it will be opened again once all other users have closed it")
             with contextlib.suppress(duckdb.Error):
                 self._db.close()
             self._open()
@@ -137,7 +145,7 @@ class Database:
             self._db.execute("BEGIN")
             tables = {row[0] for row in self._db.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
             if tables and "about" not in tables:
-                raise StoreError(f"{self.path}: a database of something else; name another --database")
+                raise StoreError(f"{self.path}: not a database of Tidewatch; name another --database")
             self._db.execute(_SCHEMA.format(version=SCHEMA_VERSION, forever=FOREVER))
             (version,) = one(self._db, "SELECT schema_version FROM about")
             if version not in (*_MIGRATIONS, SCHEMA_VERSION):
@@ -185,11 +193,14 @@ class Database:
             self._open_anew()
         with self._errors():
             cursor = self._db.cursor()
-            self._cursors.add(cursor)
+            with self._fewer:
+                self._cursors.add(cursor)
             try:
                 yield cursor
             finally:
-                self._cursors.discard(cursor)
+                with self._fewer:
+                    self._cursors.discard(cursor)
+                    self._fewer.notify_all()
                 cursor.close()
 
     @contextlib.contextmanager
@@ -201,15 +212,16 @@ class Database:
             raise StoreError(f"{self.path}: {_first_line(exc)}") from exc
 
     def close(self) -> None:
-        """Give the file free. What other threads do is stopped: it ends with a StoreError, and changes nothing."""
+        """Close the file. Work of other threads is stopped: it ends with a StoreError, and changes nothing."""
         deadline_s = time.monotonic() + CLOSE_S
-        while self._cursors and time.monotonic() < deadline_s:
-            for cursor in list(self._cursors):
-                with contextlib.suppress(duckdb.Error):
-                    cursor.interrupt()
-            # An interrupt ends only the statement that runs, and a cursor may begin its next one at any time, without
-            # an event to wait for. So the interrupt is repeated until no cursor is open.
-            time.sleep(0.01)
+        with self._fewer:
+            while self._cursors and time.monotonic() < deadline_s:
+                for cursor in self._cursors:
+                    with contextlib.suppress(duckdb.Error):
+                        cursor.interrupt()
+                # An interrupt ends only the statement that runs, and a cursor may begin its next one at any time: it
+                # is repeated until none is open.
+                self._fewer.wait(0.01)
         with contextlib.suppress(duckdb.Error):
             self._db.close()
 
@@ -238,7 +250,7 @@ def _check_file(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as exc:
-        raise StoreError(_why_not(path, exc.strerror or str(exc))) from exc
+        raise UnreadableError(_why_not(path, exc.strerror or str(exc))) from exc
     if head[_MAGIC[0]] != _MAGIC[1]:
         raise StoreError(f"{path}: no database; `exporter stores load` makes one where there is no file")
 
@@ -253,5 +265,5 @@ def _why_not(path: Path, text: str) -> str:
         holder = f"process {found[1]}" if found else "another process"
         return f"{path}: in use by {holder}; ask its API (`exporter stores serve`), or name another --database"
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        return f"{path}: this user may not read and write it"
+        return f"{path}: this user is not allowed to read and write it"
     return f"{path}: cannot be opened as a database: {text.splitlines()[0]}"

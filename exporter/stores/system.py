@@ -39,7 +39,7 @@ class System:
                 group.create_task(room.run())
 
     def collect(self) -> Iterable[Family]:
-        """What every database tells; one that is not open yet, how often that failed."""
+        """The families of every database; of one that is not open yet, how often opening failed."""
         for room in self._rooms:
             yield from room.collect()
 
@@ -66,7 +66,7 @@ class _Room:
             await self.live.run()
 
     def collect(self) -> Iterable[Family]:
-        """What there is to tell."""
+        """The metrics."""
         if self.live is not None:
             return self.live.collect()
         return [catalogue.ERRORS.family({(self._source.source, "opening"): self._failed_openings})]

@@ -35,7 +35,7 @@ def timeline(pieces: Sequence[Piece], start_us: int, end_us: int, zone: tzinfo) 
         midnight_us = _wall_us(row_start, zone)
 
         def place(edges: tuple[int, int], midnight_us: int = midnight_us) -> tuple[float, float]:
-            """Where a clock's times stand in the row, so that an opening is in one place also when clocks change."""
+            """Where a clock's times are in the row, so that an opening is in one place also when clocks change."""
             low, high = (min(max(0, _wall_us(edge, zone) - midnight_us), span_us) for edge in edges)
             return low / span_us, (high or span_us) / span_us
 
@@ -94,6 +94,6 @@ def _bar(at: tuple[float, float], y: int, kind: str, title: str) -> str:
 
 
 def hours_in_words(time_us: int) -> str:
-    """A length for people: 3 h 20 min."""
+    """A length as text: 3 h 20 min."""
     minutes = round(time_us / (HOUR_US / 60))
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"

@@ -18,13 +18,13 @@ from foundation.terminal import printable
 
 DEFAULT_ZONE = "America/Chicago"
 UNKNOWN_ZONE = "UTC"
-"""Stands in the arithmetic for a zone that is not known; all time of its stores is unknown."""
+"""Used in the arithmetic for a zone that is not known; all time of its stores is unknown."""
 NO_NAME = "(empty)"
 """The name that a store has whose row of zones is empty: it is named, and not known."""
 _OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
 _WIDEST_MIN = 14 * 60  # Kiribati's
 _NOWHERE = frozenset({"localtime", "factory", "posixrules"})
-"""Files of the zone database that are no place's: the machine's own zone, and what stands in before one is chosen."""
+"""Files of the zone database that are not of a place: the machine's own zone, and what is used before one is chosen."""
 
 Fallback: TypeAlias = Literal["timezone_missing", "timezone_unknown"]
 

@@ -6,10 +6,12 @@ The 23rd of January 2023 is a Monday (day 0). Figures are the CSV's: minutes for
 import asyncio
 import functools
 import json
+import os
 import urllib.parse
 from typing import NamedTuple
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from exporter.stores import inbox
@@ -298,7 +300,7 @@ def test_the_refresh_of_every_hour_takes_something_in(stores_worlds, tmp_path):
     for hour in ("09", "10"):
         path = tmp_path / f"polls-{hour}.csv"
         path.write_text(f"store_id,status,timestamp_utc\na,inactive,2023-01-23 {hour}:00:00 UTC\n")
-        inbox.os.utime(path, (1e9, 1e9))
+        os.utime(path, (1e9, 1e9))
         for resting in box.look().resting:
             box.take(resting, world.database, world.moment("2023-01-23 12:00"))
         taken.append(resolve_as_of(world.database, "max", 0)[0])
@@ -313,6 +315,7 @@ async def test_an_id_is_known_once_it_is_told_and_its_report_is_running(stores_w
     async def ask(path):
         request = make_mocked_request("GET", path, app=app)
         response = await app._handle(request)
+        assert isinstance(response, web.Response)
         return response.status, json.loads(response.body)
 
     async def trigger_and_get():
@@ -327,6 +330,7 @@ async def test_an_id_out_of_a_url_is_no_sql(everyone):
     app = build_api(Live(everyone.database, Settings(), SystemClock()))
     path = f"/stores/{urllib.parse.quote(HOSTILE)}"
     response = await app._handle(make_mocked_request("GET", path, app=app))
+    assert isinstance(response, web.Response)
     assert (response.status, json.loads(response.body)["store_id"]) == (200, HOSTILE)
 
 

@@ -84,7 +84,7 @@ def test_a_month_has_the_hours_that_its_clock_shows():
 @given(st.dates(date(1990, 1, 1), date(2035, 1, 1)), st.integers(1, 400), st.sampled_from([CHICAGO, BERLIN, HOWE]))
 def test_ranges_that_meet_share_no_time_and_leave_none_out(first, days, zone):
     edges = [datetime.combine(first + timedelta(days=n), datetime.min.time()) for n in (0, days, 401)]
-    whole, *parts = (Range(*pair, "").bounds_us(zone) for pair in ((edges[0], edges[2]), edges[:2], edges[1:]))
+    whole, *parts = (Range(*pair, name="").bounds_us(zone) for pair in ((edges[0], edges[2]), edges[:2], edges[1:]))
     assert parts[0][1] == parts[1][0]
     assert (parts[0][0], parts[1][1]) == whole
 
