@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hosting_tables import read_tables
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.hosting.bulk import read_logs
 from exporter.hosting.parse import (
     MAX_LINE_BYTES,
     Created,
@@ -170,15 +170,15 @@ def test_bad_lines_are_kept_with_file_line_and_reason(tmp_path):
     path = tmp_path / "logs.json"
     path.write_bytes(b"\xef\xbb\xbf" + HEARTBEAT + b"\n\nnonsense\n" + ROUTE + b"\n" + CREATED[:20])
     kept = []
-    log = read_logs([str(path)], Times(), keep=kept.append)
+    tables, log = read_tables(path, keep=kept.append)
     assert [(k.file, k.line, k.reason, k.text) for k in kept] == [
         (str(path), 2, "blank", ""),
         (str(path), 3, "not_json", "nonsense"),
         (str(path), 5, "not_json", CREATED[:20].decode()),
     ]
     assert (log.lines, log.events, dict(log.set_aside)) == (5, 2, {"blank": 1, "not_json": 2})
-    assert log.tables["heartbeats"]["workload"].tolist() == [0.5]
-    assert log.tables["routes"]["server_id"].tolist() == [3]
+    assert tables["heartbeats"]["workload"] == [0.5]
+    assert tables["routes"]["server_id"] == [3]
 
 
 @pytest.mark.parametrize("extra", [1, MAX_LINE_BYTES, 3 * MAX_LINE_BYTES], ids=["by-one", "twofold", "fourfold"])
@@ -186,11 +186,11 @@ def test_a_line_that_is_too_long_costs_only_itself(tmp_path, extra):
     path = tmp_path / "logs.json"
     path.write_bytes(HEARTBEAT + b"\n" + b"x" * (MAX_LINE_BYTES + extra) + b"\n" + ROUTE + b"\nbad\n")
     kept = []
-    log = read_logs([str(path)], Times(), keep=kept.append)
+    _, log = read_tables(path, keep=kept.append)
     assert [(k.line, k.reason) for k in kept] == [(2, "too_long"), (4, "not_json")]
     assert log.events == 2
 
 
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(SourceError, match=r"none\.json: No such file"):
-        read_logs([str(tmp_path / "none.json")], Times())
+        read_tables(tmp_path / "none.json")
