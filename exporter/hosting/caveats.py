@@ -1,4 +1,4 @@
-"""What a reader of the verdict must know beside it, in sentences."""
+"""Notes beside the verdict, in sentences."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ from exporter.hosting.bulk import Log
 from exporter.hosting.cycle import CycleResult, utc
 from exporter.hosting.extent import Extent
 
-SHARE_TOLD = 0.01  # of lines set aside, and of time unknown, from which on it stands beside the verdict
-CADENCE_WITHIN = 0.1  # by so much may a server's heartbeats be off their interval
-REGULAR = 0.6  # the share of heartbeats that come when expected, below which the interval is another one
-MIN_GAPS = 5  # fewer say nothing
+SHARE_TOLD = 0.01  # of lines set aside, and of unknown time; above it a note is shown
+CADENCE_WITHIN = 0.1  # tolerance of a server's heartbeat interval
+REGULAR = 0.6  # below this share of heartbeats in time the interval is another one
+MIN_GAPS = 5  # fewer prove nothing
 MAX_NAMED = 5
 
 
 def caveats(result: CycleResult, log: Log, extent: Extent) -> list[str]:
-    """All of them, the gravest first."""
+    """All notes, the most serious first."""
     of_input = [*_set_aside(log), *_copies(log), *_outlying(extent)]
     return [*of_input, *_cadence(result), *_unknown(result), *_uncreated(result), *_doubtful(result)]
 
@@ -36,7 +36,7 @@ def _set_aside(log: Log) -> Iterator[str]:
     n = log.set_aside.total()
     if n > SHARE_TOLD * log.lines:
         share = f"{n:,} of {log.lines:,} lines ({n / log.lines:.1%})"
-        yield f"{share} could not be read and count for nothing: {_reasons(log)}"
+        yield f"{share} could not be read and are not counted: {_reasons(log)}"
 
 
 def _copies(log: Log) -> Iterator[str]:
@@ -47,8 +47,9 @@ def _copies(log: Log) -> Iterator[str]:
 
 def _outlying(extent: Extent) -> Iterator[str]:
     if extent.far_s is not None:
-        events = "1 event lies" if extent.outlying == 1 else f"{extent.outlying:,} events lie"
-        yield f"{events} far from all others (the first at {utc(extent.far_s)}) and did not move the cycle"
+        events = "1 event is" if extent.outlying == 1 else f"{extent.outlying:,} events are"
+        first = utc(extent.far_s)
+        yield f"{events} far from all others in time (the first: {first}) and did not count in the choice of the cycle"
 
 
 def _cadence(result: CycleResult) -> Iterator[str]:
@@ -63,7 +64,7 @@ def _cadence(result: CycleResult) -> Iterator[str]:
     for every_s, servers in sorted(found.items()):
         named = ", ".join(map(str, servers[:MAX_NAMED])) + (", ..." if len(servers) > MAX_NAMED else "")
         of = "" if len(servers) == len(gaps) else f" of server {named}"
-        yield f"heartbeats{of} come every {every_s} s, and {expected_s} s were expected; name --heartbeat {every_s}"
+        yield f"heartbeats{of} come every {every_s} s, but {expected_s} s were expected; set --heartbeat {every_s}"
 
 
 def cadence_s(gaps: list[tuple[int, int]], expected_s: int) -> int:
@@ -97,7 +98,7 @@ def _uncreated(result: CycleResult) -> Iterator[str]:
     if ids:
         named = ", ".join(map(str, ids[:MAX_NAMED])) + (", ..." if len(ids) > MAX_NAMED else "")
         what = "1 account has" if len(ids) == 1 else f"{len(ids):,} accounts have"
-        yield f"{what} no createAccount in the log ({named}): what was before the first route is unknown"
+        yield f"{what} no createAccount in the log ({named}): the time before the first route is unknown"
 
 
 def _doubtful(result: CycleResult) -> Iterator[str]:
@@ -105,6 +106,6 @@ def _doubtful(result: CycleResult) -> Iterator[str]:
     if servers:
         named = ", ".join(map(str, sorted(servers)[:MAX_NAMED])) + (", ..." if len(servers) > MAX_NAMED else "")
         yield (
-            f"clocks went back, and which of the two hours some heartbeats of server {named} belong to is in doubt:"
-            " that time is unknown"
+            f"clocks went back: some heartbeats of server {named} may belong to either of two hours,"
+            " so that time is unknown"
         )

@@ -1,8 +1,8 @@
-"""Does a series of choices depend on the workload of what could be chosen? The estimators and tests, on arrays.
+"""Estimators and tests, on arrays, of whether a series of choices depends on the workload of the options.
 
 The model is the conditional logit: of the servers offered at decision t (`offer[t, s]` > 0), s is chosen with a
-probability proportional to offer[t, s] * exp(constant[s] + beta * workload[t, s]). The constants leave the manager its
-fixed likes; beta = 0 is "does not depend". Every array is (decisions, servers), decisions in order of time.
+probability proportional to offer[t, s] * exp(constant[s] + beta * workload[t, s]). The constants are the manager's
+fixed preferences; beta = 0 is "does not depend". Every array is (decisions, servers), decisions in order of time.
 
 Sources: McFadden 1974 for the model, Rao's score with estimated constants (Cox and Hinkley, Theoretical Statistics,
 9.3), Clopper and Pearson 1934 for exact intervals, Holm 1979.
@@ -20,9 +20,9 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 MIN_LAG = 20  # decisions; nearer ones see much the same workload
 MIN_PER_CONSTANT = 5  # decisions for each estimated constant
-MIN_SHIFTS = 60  # fewer can't give a p-value small enough to survive Holm over three questions
+MIN_SHIFTS = 60  # fewer cannot give a p-value that is small enough after Holm over three questions
 _Z95 = 1.959964  # two-sided 95 %
-_Z80 = 0.841621  # so that a true effect is found 8 times of 10
+_Z80 = 0.841621  # so that a true effect is found 8 times out of 10
 _MAX_STEPS = 60
 _CONVERGED = 1e-6  # decisions: expected and observed counts agree to this
 _MAX_LOGIT_STEP = 2.0
@@ -31,7 +31,7 @@ _SEPARATED = 60.0  # a workload's logit beyond this: the workload decides alone,
 
 
 class Choices(NamedTuple):
-    """Decisions of one kind. Rows whose choice was not on offer must be left out before."""
+    """Decisions of one kind. Rows whose choice was not on offer must be removed before."""
 
     workload: Floats  # NaN where a server was silent
     offer: Floats  # 0: could not be chosen; else the weight of the server apart from preference
@@ -53,7 +53,7 @@ class Fit(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """One test's result. None where it can't be told."""
+    """The result of one test. None where it is unknown."""
 
     statistic: float | None
     p_value: float | None
@@ -76,27 +76,27 @@ def fit(choices: Choices, *, with_beta: bool) -> Fit:
     beta, picked = 0.0, w[np.arange(n), choices.chosen].sum()
     for _ in range(_MAX_STEPS):
         p = _softmax(base + constants + beta * w)
-        gradient = counts - p.sum(axis=0)
-        info, k, curvature = _information(p, w)
+        used, info, k, curvature = _information(p, w)
+        gradient = (counts - p.sum(axis=0))[used]
         if with_beta:
             gradient = np.append(gradient, picked - (p * w).sum())
             info = np.block([[info, k[:, None]], [k[None, :], np.array([[curvature]])]])
         if np.abs(gradient).max() < _CONVERGED:
             break
         step = np.clip(_inverse(info) @ gradient, -_MAX_LOGIT_STEP, _MAX_LOGIT_STEP)
-        constants += step[:servers]
-        beta += float(step[servers]) if with_beta else 0.0
+        constants[used] += step[: len(used)]
+        beta += float(step[-1]) if with_beta else 0.0
         if abs(beta) * _spread(w) > _SEPARATED:
             break
     p = _softmax(base + constants + beta * w)
-    info, k, curvature = _information(p, w)
+    _, info, k, curvature = _information(p, w)
     return Fit(p, beta, float(curvature - k @ _inverse(info) @ k))
 
 
 def score_test(choices: Choices, null: Fit) -> Outcome:
     """Rao's score test of beta = 0 with estimated constants; the effect is the odds ratio per +0.1 workload.
 
-    Its terms are martingale differences, so that earlier choices may well have changed later workloads. Decisions of
+    Its terms are martingale differences, so earlier choices may have changed later workloads. Decisions of
     one second are one batch: then the variance is that of the sums over batches, if that is larger.
     """
     if null.information <= _NOTHING:
@@ -114,11 +114,11 @@ def score_test(choices: Choices, null: Fit) -> Outcome:
 
 
 def score_test_within(choices: Choices, strata: Ints) -> Outcome:
-    """The score test with constants of their own in every stratum (such as: the server chosen before).
+    """The score test with separate constants in every stratum (for example the server chosen before).
 
-    A manager that goes round the servers comes to the one that had no new account for longest, so its choices follow
-    the workload without looking at it. Within the strata of the choice before, nothing of that is left. Not told where
-    decisions are too few for so many constants.
+    A manager that rotates chooses the server without a new account for longest, so its choices follow the workload
+    without using it. Within the strata of the choice before, this effect disappears. None where decisions are too few
+    for the constants.
     """
     if choices.n < MIN_PER_CONSTANT * len(np.unique(strata)) * (choices.offer.shape[1] - 1):
         return Outcome(None, None)
@@ -138,7 +138,7 @@ def score_test_within(choices: Choices, strata: Ints) -> Outcome:
 
 
 def detectable_odds_ratio(null: Fit) -> float | None:
-    """The odds ratio per +0.1 workload, above 1, that the score test would find 8 times of 10; None if none."""
+    """The odds ratio per +0.1 workload, above 1, that the score test would find 8 times out of 10; None if none."""
     if null.information <= _NOTHING:
         return None
     return exp(min(0.1 * (_Z95 + _Z80) / sqrt(null.information), 700.0))
@@ -147,8 +147,8 @@ def detectable_odds_ratio(null: Fit) -> float | None:
 def shift_test(choices: Choices, null: Fit) -> Outcome:
     """The score against itself with the workloads shifted, circularly, along the decisions.
 
-    A shift breaks the tie between choices and workloads and leaves each one's own order as it is, so rotation or slow
-    drift fool it less than a test that takes decisions as independent. All shifts by MIN_LAG batches or more are taken.
+    A shift breaks the tie between choices and workloads and keeps the order of each, so rotation or slow drift mislead
+    it less than a test that assumes independent decisions. All shifts by MIN_LAG batches or more are taken.
     """
     scores, observed, shifted = shift_scores(choices, null)
     if not scores:
@@ -158,7 +158,7 @@ def shift_test(choices: Choices, null: Fit) -> Outcome:
 
 
 def shift_scores(choices: Choices, null: Fit) -> tuple[int, float, Floats]:
-    """How many shifts there are, the score as observed, and under every shift; no shifts where decisions are few."""
+    """The number of shifts, the observed score, and the score under every shift; no shifts where decisions are few."""
     w = _filled(choices)
     surprise = -null.p.copy()
     surprise[np.arange(choices.n), choices.chosen] += 1
@@ -181,10 +181,10 @@ def transition_test(choices: Choices, null: Fit, before: Ints) -> Outcome:
     used = len(np.unique(choices.chosen))
     if used < 2:
         return Outcome(None, None)
-    expected = np.zeros((servers, servers))
-    np.add.at(expected, before, null.p)
-    observed = np.zeros((servers, servers))
-    np.add.at(observed, (before, choices.chosen), 1)
+    rows, row = np.unique(before, return_inverse=True)
+    expected, observed = np.zeros((2, len(rows), servers))
+    np.add.at(expected, row, null.p)
+    np.add.at(observed, (row, choices.chosen), 1)
     cells = expected > 0
     statistic = float(((observed - expected)[cells] ** 2 / expected[cells]).sum())
     p_value = float(special.chdtrc((used - 1) ** 2, statistic))
@@ -192,7 +192,7 @@ def transition_test(choices: Choices, null: Fit, before: Ints) -> Outcome:
 
 
 def extreme_share(choices: Choices, *, largest: bool) -> tuple[Outcome, float]:
-    """How often the least (or most) loaded server on offer was taken, with the exact 95 % interval; ties share.
+    """How often the least (or most) loaded server on offer was chosen, with the exact 95 % interval; ties are shared.
 
     Returns the outcome (an effect, not a test) and the share that drawing by offer alone would give.
     """
@@ -217,7 +217,7 @@ def paired_test(difference: Floats) -> Outcome:
 
 
 def holm(p_values: list[float]) -> list[float]:
-    """P-values adjusted for looking at several questions at once (Holm's step-down)."""
+    """P-values adjusted for several questions at once (Holm's step-down)."""
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
     adjusted, worst = [1.0] * len(p_values), 0.0
     for rank, i in enumerate(order):
@@ -250,12 +250,18 @@ def _softmax(logits: Floats) -> Floats:
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
-def _information(p: Floats, w: Floats) -> tuple[Floats, Floats, float]:
-    """Fisher's information about the constants, between them and beta, and about beta."""
+def _information(p: Floats, w: Floats) -> tuple[Ints, Floats, Floats, float]:
+    """Fisher's information about the constants, between them and beta, and about beta.
+
+    First the servers with information: a server that is never chosen has none, and a fleet may have thousands.
+    """
+    used = np.flatnonzero(p.any(axis=0))
+    if len(used) < p.shape[1]:
+        p, w = np.take(p, used, axis=1), np.take(w, used, axis=1)
     mean = (p * w).sum(axis=1)
     constants = np.diag(p.sum(axis=0)) - p.T @ p
     k = (p * (w - mean[:, None])).sum(axis=0)
-    return constants, k, float((p * (w - mean[:, None]) ** 2).sum())
+    return used, constants, k, float((p * (w - mean[:, None]) ** 2).sum())
 
 
 def _inverse(info: Floats) -> Floats:
@@ -264,9 +270,10 @@ def _inverse(info: Floats) -> Floats:
 
 
 def _efficient_terms(choices: Choices, p: Floats, w: Floats) -> Floats:
-    """Each decision's share of the score, less what the estimated constants explain of it."""
-    info, k, _ = _information(p, w)
-    slope = _inverse(info) @ k
+    """Each decision's share of the score, less the part that the estimated constants explain."""
+    used, info, k, _ = _information(p, w)
+    slope = np.zeros(w.shape[1])
+    slope[used] = _inverse(info) @ k
     rows = np.arange(choices.n)
     adjusted = w - slope
     return np.asarray(adjusted[rows, choices.chosen] - (p * adjusted).sum(axis=1))

@@ -1,4 +1,4 @@
-"""What customers are judged by: their promises, and the maintenance that was announced to them."""
+"""The contract of customers: their promises, and announced maintenance."""
 
 from datetime import tzinfo
 from typing import NamedTuple
@@ -9,14 +9,14 @@ from exporter.hosting.terms import TASK, Plans, read_percent
 
 
 class Contract(NamedTuple):
-    """What is judged by."""
+    """The terms of a verdict."""
 
     plans: Plans = Plans()
     maintenance: Maintenance = Maintenance()
 
 
 def read_contract(promise: str | None, plans: str | None, maintenance: str | None, zone: tzinfo) -> Contract:
-    """The contract in the files of these names, where they are given.
+    """The contract in these files, if given.
 
     Args:
         promise: per cent, for accounts without a plan.

@@ -1,4 +1,4 @@
-"""The files of the contract while they are followed: whoever announces a window writes it there, and it holds."""
+"""Follows the files of the contract: a window that is written there takes effect."""
 
 import logging
 from contextlib import suppress
@@ -16,8 +16,8 @@ class ContractFiles:
 
     Attributes:
         paths: of the files.
-        contract: the one that could be read last.
-        trouble: why the files as they are now are not in force; "" if they are.
+        contract: the last readable one.
+        trouble: why the current files are not in force; "" if they are.
     """
 
     def __init__(self, source: Source) -> None:
@@ -40,7 +40,7 @@ class ContractFiles:
             self.trouble = str(exc)
             log.error("hosting %s: the contract that was read last stays in force: %s", self._source.source, exc)  # noqa: TRY400, the text says all
             return False
-        log.info("hosting %s: the contract was read again", self._source.source)
+        log.info("hosting %s: the contract was reloaded", self._source.source)
         self.contract, self.trouble = contract, ""
         return True
 
@@ -50,7 +50,7 @@ class ContractFiles:
         return read_contract(promise, source.plans, source.maintenance, source.zone())
 
     def _stamps(self) -> list[tuple[int, int, int] | None]:
-        """What changes when a file does; None of one that is not there."""
+        """A value that changes with the file; None if it does not exist."""
         return [_stamp(path) for path in self.paths]
 
 

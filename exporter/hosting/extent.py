@@ -1,7 +1,7 @@
-"""How far a log reaches, told from where its events lie. Pure.
+"""The extent of a log, from the times of its events. Pure.
 
-One clock that was reset must not stretch a cycle to 1970 or 2106: what lies far from the body of the log is set apart
-and reported. Where the body itself is in pieces that lie far apart, the cycle is the user's to name.
+One clock that was reset must not stretch a cycle to 1970 or 2106: events far from the body of the log are set apart and
+reported. Where the body itself is in pieces that are far apart, the user must name the cycle.
 """
 
 from collections.abc import Iterable
@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 DAY_S = 86_400
-NEAR_S = 2 * DAY_S  # a log with a hole of this length is still one log
-FEW = 100  # a piece with fewer than one in this many of the body's heartbeats is a clock gone wrong
+NEAR_S = 2 * DAY_S  # a log with a gap of this length is still one log
+FEW = 100  # a piece with fewer heartbeats than this fraction of the body's comes from a wrong clock
 FAR_S = 31 * DAY_S  # two logs of one cycle are not further apart
-LONG = 10  # nor is what lies this many lengths of the log away a part of it
+LONG = 10  # nor are events this many lengths of the log away a part of it
 
 
 class Day(NamedTuple):
@@ -39,9 +39,9 @@ class Extent(NamedTuple):
 
 
 def find_extent(days: Iterable[Day], start_s: int | None = None, end_s: int | None = None) -> Extent:
-    """The body of the log; of several, the one that has most heartbeats inside the bounds that are given.
+    """The body of the log; of several, the one with the most heartbeats inside the given bounds.
 
-    Where its start is given, what the manager logged before is of older customers, not of a clock gone wrong.
+    If its start is given, earlier events of the manager are about older customers, not from a wrong clock.
     """
     days = sorted(days, key=lambda day: day.first_s)
     parts = _parts([day for day in days if day.is_heartbeat])
@@ -66,7 +66,7 @@ def find_extent(days: Iterable[Day], start_s: int | None = None, end_s: int | No
 
 
 def _parts(days: list[Day]) -> list[Day]:
-    """Days in order, joined over holes that are short."""
+    """Days in order, joined over short gaps."""
     parts: list[Day] = []
     for day in days:
         if parts and day.first_s - parts[-1].last_s <= NEAR_S:

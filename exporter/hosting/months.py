@@ -1,4 +1,4 @@
-"""Calendar months in a zone: the billing cycles that people have. Pure."""
+"""Calendar months in a zone, as billing cycles. Pure."""
 
 import re
 from datetime import datetime, tzinfo
@@ -18,6 +18,12 @@ class Month(NamedTuple):
         after = Month(self.year + self.number // 12, self.number % 12 + 1)
         start, end = (datetime(year, number, 1, tzinfo=zone).timestamp() for year, number in (self, after))
         return int(start), int(end)
+
+
+def month_of(time_s: float, zone: tzinfo) -> Month:
+    """The current month in the zone."""
+    local = datetime.fromtimestamp(time_s, zone)
+    return Month(local.year, local.month)
 
 
 def read_month(text: str) -> Month:

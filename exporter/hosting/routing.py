@@ -1,10 +1,10 @@
-"""Task 000, question 2: does the manager's routing depend on the workload? Three questions, and what to answer.
+"""Task 000, question 2: does the manager's routing depend on the workload? Three questions and answers.
 
 An answer is "depends" only if three tests reject it, after Holm over the three questions: the score test, the score
-test within the choice before, and the shift test. Each alone is fooled by something (`docs/hosting.md` has the table).
+test within the choice before, and the shift test. Each test alone can be misled (`docs/hosting.md` has the table).
 Which server an account leaves is asked twice, with its destination among the servers it could have left and without,
 and both have to reject with one sign: the log does not show which of the two the manager does.
-The paired comparison of a re-route's old and new server is told beside them and decides nothing.
+The paired comparison of a re-route's old and new server is only shown beside them.
 """
 
 from typing import NamedTuple
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.hosting import choice
-from exporter.hosting.bulk import Columns
 from exporter.hosting.choice import Choices, Fit, Floats, Ints, Outcome
+from exporter.hosting.rows import Columns
 
 ALPHA = 0.05
 MIN_DECISIONS = 10
@@ -28,7 +28,7 @@ QUESTIONS = {
 
 
 class RoutingTest(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the report. The test's name says what `effect` is; None stands where nothing can be told."""
+    """A row of the report. The test's name says what `effect` is; None: unknown."""
 
     question: str
     test: str
@@ -42,7 +42,7 @@ class RoutingTest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of a question. `p_adjusted`: the largest p-value of the three tests, after Holm."""
+    """The answer to a question. `p_adjusted`: the largest p-value of the three tests, after Holm."""
 
     question: str
     n: int
@@ -55,7 +55,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Picture(NamedTuple):
-    """What the report draws of a question.
+    """The data of a question's picture.
 
     Shares of decisions that took the least loaded server, the second least, ...; the same if only the constants
     decided; the score, and the scores under every shift.
@@ -68,7 +68,7 @@ class Picture(NamedTuple):
 
 
 class Routing(NamedTuple):
-    """All that the report says of routing."""
+    """The report's section on routing."""
 
     tests: list[RoutingTest]
     answers: list[Answer]
@@ -120,7 +120,7 @@ class Result(NamedTuple):
 
 
 def analyse(choices: Columns, segments: Columns, servers: list[int]) -> Routing:
-    """Ask the three questions of all decisions.
+    """Answer the three questions for all decisions.
 
     Args:
         choices: the table `choices`, sorted by route_s, account_id.
@@ -160,10 +160,12 @@ def _decisions(choices: Columns, segments: Columns, servers: Ints) -> Decisions:
     workload[np.cumsum(new) - 1, np.searchsorted(servers, choices["candidate_id"])] = choices["workload"]
     times = np.asarray(time_s[new], np.int64)
     hosted = np.zeros(workload.shape)
-    for column, server in enumerate(servers):
-        mine = segments["server_id"] == server
-        for edge, sign in (("route_s", 1), ("until_s", -1)):
-            hosted[:, column] += sign * np.searchsorted(np.sort(segments[edge][mine]), times, side="left")
+    for edge, sign in (("route_s", 1), ("until_s", -1)):
+        order = np.lexsort((segments[edge], segments["server_id"]))
+        server_id, edges = segments["server_id"][order], segments[edge][order]
+        bounds = zip(*(np.searchsorted(server_id, servers, side) for side in ("left", "right")), strict=True)
+        for column, (first, last) in enumerate(bounds):
+            hosted[:, column] += sign * np.searchsorted(edges[first:last], times, side="left")
     return Decisions(
         workload=workload,
         hosted=hosted,
@@ -179,7 +181,7 @@ def _of_creations(d: Decisions, before: Ints) -> Asked:
 
 
 def _of_destinations(d: Decisions, before: Ints) -> Asked:
-    """The account's own server is no destination. Rotation may be over all accounts, or each account's own."""
+    """The account's own server is not a destination. Rotation may be over all accounts, or each account's own."""
     offer = (~np.isnan(d.workload)).astype(float)
     offer[np.arange(len(d.chosen)), d.current] = 0
     return Asked(Choices(d.workload, offer, d.chosen, d.time_s), [before, d.current])
@@ -275,7 +277,7 @@ def _test(one: Asked) -> Result:
 
 
 def _largest_p(result: Result | None) -> float:
-    """1 unless all three tests could be made, under every reading, and show one direction."""
+    """1 unless all three tests were possible, under every reading, and show one direction."""
     if result is None or len({(one.score.statistic or 0) > 0 for one in result.readings()}) > 1:
         return 1.0
     outcomes = [outcome for one in result.readings() for outcome in (one.score, one.within, one.shift)]
@@ -306,11 +308,11 @@ def _sentence(name: str, result: Result, *, depends: bool, rotates: bool) -> str
     if result.shift.p_value is None or result.score.p_value is None:
         return f"unknown: too few decisions for the shift test{turning}"
     if result.within.p_value is None and not rotates and max(result.score.p_value, result.shift.p_value) <= ALPHA:
-        return "unknown, perhaps rotation: too few decisions for so many servers"
+        return "unknown, perhaps rotation: too few decisions for this number of servers"
     if result.score.p_value <= ALPHA and rotates:
-        return "not shown to depend on the workload: what looks like it is explained by rotation"
+        return "not shown to depend on the workload: rotation explains the pattern"
     if result.again and _largest_p(result._replace(again=None)) <= ALPHA:
-        return "not shown to depend on the workload: what looks like it may come from where accounts go"
+        return "not shown to depend on the workload: the destinations of accounts may explain the pattern"
     if result.score.p_value <= ALPHA:
         return "not shown to depend on the workload: not every test rejects"
     return f"not shown to depend on the workload{turning}"

@@ -11,7 +11,7 @@ from exporter.tables import Column, Layout, read_instant
 from exporter.timeline import Interval
 from foundation.grammar import duration_s, time_zone
 
-MAX_WINDOW_S = 400 * 86_400  # as long as a cycle may be; a longer one is a wrong year
+MAX_WINDOW_S = 400 * 86_400  # the longest cycle; a longer window has a wrong year
 EVERYONE = frozenset({"all", "*", "everyone", "everything", "any"})
 
 _ACCOUNT = ("account_id", "accountid", "accounts", "customer", "customer_id", "customerid")
@@ -134,12 +134,12 @@ def _second(text: str, what: str, zone: tzinfo) -> int:
         raise ValueError(f"the window has no {what}")
     found = read_instant(text, zone)
     if found.doubtful:
-        raise ValueError(f"{text!r}: the clocks of {zone} pass it twice or skip it; expected a time with its offset")
+        raise ValueError(f"{text!r}: this time occurs twice or not at all in {zone}; expected a time with its offset")
     return round(found.us / 1_000_000)
 
 
 def _subjects(row: WindowRow) -> list[tuple[str, int]]:
-    """Whom a window is for: ("all", 0), or servers and accounts by id."""
+    """The subjects of a window: ("all", 0), or servers and accounts by id."""
     found = [("server", text) for text in _listed(row.server)] + [("account", text) for text in _listed(row.account)]
     if row.subject and row.id:
         found += [(row.subject.lower(), text) for text in _listed(row.id)]
@@ -148,7 +148,7 @@ def _subjects(row: WindowRow) -> list[tuple[str, int]]:
             kind, _, key = text.lower().replace(":", " ").replace("=", " ").replace("-", " ", 1).partition(" ")
             found.append((kind, key.strip()) if key else ("", text))
     if not found:
-        raise ValueError("the window is for nobody: expected a server, an account, or all")
+        raise ValueError("the window has no subject: expected a server, an account, or all")
     return [_subject(kind, text) for kind, text in found]
 
 
@@ -179,24 +179,24 @@ def _terms_of_plan(row: PlanRow, plans: Mapping[str, Terms]) -> Terms:
     if not row.plan:
         raise ValueError("it names neither an account nor a plan")
     if row.plan in plans:
-        raise ValueError(f"the plan {row.plan!r} is there twice")
+        raise ValueError(f"duplicate plan {row.plan!r}")
     return _terms(row, None)
 
 
 def _take_account(row: PlanRow, plans: Mapping[str, Terms], into: dict[int | None, Terms]) -> None:
     base = plans.get(row.plan)
     if row.plan and base is None and not (row.promise or row.credits):
-        raise ValueError(f"the plan {row.plan!r} has no row that can be read, and the account no promise of its own")
+        raise ValueError(f"the plan {row.plan!r} has no row that can be read, and the account has no promise")
     terms = _terms(row, base)
     for text in _listed(row.account):
         account = None if text.lower() in EVERYONE | {"default"} else _id(text)
         if account in into:
-            raise ValueError(f"the account {text} is there twice")
+            raise ValueError(f"duplicate account {text}")
         into[account] = terms
 
 
 def _terms(row: PlanRow, base: Terms | None) -> Terms:
-    """A row's terms; what it leaves open is its plan's. Without a promise, the highest credit's threshold is it."""
+    """A row's terms, completed by its plan. Without a promise, the threshold of the highest credit is used."""
     tiers = read_tiers(row.credits) if row.credits else base.tiers if base else ()
     if row.promise:
         promise = read_percent(row.promise)

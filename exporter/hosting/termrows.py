@@ -1,6 +1,6 @@
 """A file of plans or of maintenance windows to rows of text: a table by its header, or a YAML list of the same names.
 
-A row that cannot be read is never left out, for a window or a promise that is not there changes verdicts: the whole
+A row that cannot be read is never skipped, because a missing window or promise changes verdicts: the whole
 file is refused, with the number and the reason of each such row.
 """
 
@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from exporter.tables import Bad, Layout, Limits, open_table
 from exporter.tables.jsonrows import JsonRows
 from foundation.config import read_text
 from foundation.errors import BadRecord, ConfigError, SourceError
+from foundation.jsonread import read_json
 from foundation.terminal import printable
 from foundation.yamltree import Node, TreeError, read_tree
 
@@ -22,9 +21,10 @@ T = TypeVar("T")
 
 
 class Refusals:
-    """What is wrong with a file's rows, told together."""
+    """The faults of a file's rows, reported together."""
 
     def __init__(self, path: str) -> None:
+        """`path`: of the file, for messages."""
         self._path = path
         self._told: list[tuple[int, str]] = []
 
@@ -33,7 +33,7 @@ class Refusals:
         self._told.append((number, text))
 
     def attempt(self, number: int, read: Callable[[], T]) -> T | None:
-        """What `read` makes of a row; its ValueError or BadRecord is kept."""
+        """The result of `read` for a row; its ValueError or BadRecord is kept."""
         try:
             return read()
         except (ValueError, BadRecord) as exc:
@@ -53,7 +53,7 @@ class Refusals:
 def rows_of(path: str, layout: Layout, refusals: Refusals) -> Iterator[tuple[int, tuple[str, ...]]]:
     """The rows with their numbers, cells in the order of the layout's columns. Raises ConfigError.
 
-    What is nested is flat: lists have commas, mappings are `key:value` with commas.
+    Nested values are flattened: lists have commas, mappings are `key:value` with commas.
     """
     blank = [0]  # before any row
     try:
@@ -68,7 +68,7 @@ def rows_of(path: str, layout: Layout, refusals: Refusals) -> Iterator[tuple[int
     except SourceError as exc:
         raise ConfigError(str(exc)) from exc
     if any(blank):
-        refusals.add(blank[0], f"nothing that is known: expected the columns {_names(layout)}")
+        refusals.add(blank[0], f"no known column: expected the columns {_names(layout)}")
 
 
 def _names(layout: Layout) -> str:
@@ -79,7 +79,7 @@ def _read(path: str, layout: Layout, refusals: Refusals) -> Iterator[Any]:
     if not path.endswith((".yml", ".yaml")):
         with open_table(path, [layout]) as table:
             if table.form == "text" and not table.found:
-                refusals.add(1, f"nothing that is known: expected the columns {_names(layout)}")
+                refusals.add(1, f"no known column: expected the columns {_names(layout)}")
                 return
             yield from table
         return
@@ -115,8 +115,8 @@ def _flat(cell: str) -> str:
     if cell[:1] not in {"[", "{"}:
         return cell
     try:
-        return _joined(msgspec.json.decode(cell))
-    except msgspec.DecodeError:  # text that begins so
+        return _joined(read_json(cell))
+    except BadRecord:  # text that begins so
         return cell
 
 

@@ -1,6 +1,6 @@
-"""What was promised to whom, and what a broken promise costs. Pure.
+"""The promises to customers, and the credits of broken ones. Pure.
 
-Availability is the share of the whole cycle in which a site was not down; announced maintenance is no downtime.
+Availability is the share of the whole cycle in which a site was not down; announced maintenance is not downtime.
 Percentages are exact, as they were written, and so are verdicts: 99.9 % of a day is broken by 86.4 s and a bit.
 """
 
@@ -14,17 +14,18 @@ from typing import NamedTuple
 
 
 class Tier(NamedTuple):
-    """Below this availability, so much of the bill is given back; both in per cent."""
+    """Below this availability, this share of the bill is credited; both in per cent."""
 
     below: Fraction
     credit: Fraction
 
 
 class Verdict(NamedTuple):
-    """How a customer's downtime stands to their terms.
+    """A customer's downtime compared with their terms.
 
-    allowed_s: in the cycle. left: the share of it that is left; below 0 the promise is broken. credit: per cent of the
-    bill that is given back; None: no terms for credits.
+    allowed_s: in the cycle. left: the share of it that is left; below 0 the promise is broken.
+    credit: credited share
+    of the bill, in per cent; None: no terms for credits.
     """
 
     allowed_s: Fraction
@@ -51,11 +52,11 @@ class Terms(NamedTuple):
         return (100 - self.promise) * of_s / 100
 
     def broken_by(self, down_s: int, of_s: int) -> bool:
-        """Whether so much downtime is more than what is allowed; exactly as much is not."""
+        """Whether the downtime is more than allowed; exactly the allowed time is not."""
         return down_s > self.allowed_s(of_s)
 
     def credit(self, down_s: int, cycle_s: int) -> Fraction:
-        """What is given back, in per cent of the bill."""
+        """The credit, in per cent of the bill."""
         available = 100 - Fraction(100 * down_s, cycle_s)
         return max((tier.credit for tier in self.tiers if available < tier.below), default=Fraction(0))
 
@@ -67,7 +68,7 @@ class Terms(NamedTuple):
         return float(1 - down_s / allowed_s)
 
     def judge(self, down_s: int, cycle_s: int) -> Verdict:
-        """All of it, of so much downtime in a cycle of so many seconds."""
+        """The result for this downtime in a cycle of this length."""
         return Verdict(
             self.allowed_s(cycle_s),
             self.left(down_s, cycle_s),
@@ -78,15 +79,15 @@ class Terms(NamedTuple):
 
 _NUMBER = re.compile(r"\d{1,3}(\.\d{0,12})?", re.ASCII)
 TASK = Terms(Fraction("99.9"))
-"""What the host promises where nothing else is said: downtime below 0.1 % of the cycle."""
+"""The default promise of a host: downtime below 0.1 % of the cycle."""
 
 
 class Plans(NamedTuple):
-    """Every customer's terms: their own, or the default."""
+    """Every customer's terms: individual ones, or the default."""
 
     default: Terms = TASK
     by_account: Mapping[int, Terms] = MappingProxyType({})
-    unused: tuple[str, ...] = ()  # plans that no account is on
+    unused: tuple[str, ...] = ()  # plans without accounts
 
     def of(self, account_id: int) -> Terms:
         """An account's terms."""
@@ -94,12 +95,12 @@ class Plans(NamedTuple):
 
     @property
     def has_credits(self) -> bool:
-        """Whether anybody's terms give something back."""
+        """Whether any terms have credits."""
         return any(terms.tiers for terms in (self.default, *self.by_account.values()))
 
     @property
     def differ(self) -> bool:
-        """Whether not everybody has the same promise."""
+        """Whether promises differ."""
         return any(terms.promise != self.default.promise for terms in self.by_account.values())
 
 
@@ -116,7 +117,7 @@ def read_percent(text: str, *, least: float = 1) -> Fraction:
 
 
 def read_tiers(text: str) -> tuple[Tier, ...]:
-    """`99.9:10,99.0:25,95.0:100`: below 99.9 % 10 % is given back, and so on. Raises ValueError."""
+    """`99.9:10,99.0:25,95.0:100`: below 99.9 % the credit is 10 %, and so on. Raises ValueError."""
     tiers = []
     for part in text.replace(";", ",").replace("|", ",").split(","):
         below, colon, credit = part.replace("=", ":", 1).partition(":")
@@ -133,7 +134,7 @@ def ordered(tiers: Iterable[Tier]) -> tuple[Tier, ...]:
     found = sorted(tiers, reverse=True)
     for higher, lower in pairwise(found):
         if higher.below == lower.below:
-            raise ValueError(f"two credits below {float(higher.below):.10g} %")
+            raise ValueError(f"duplicate credit below {float(higher.below):.10g} %")
         if higher.credit >= lower.credit:
             raise ValueError(
                 f"below {float(lower.below):.10g} % the credit is {float(lower.credit):.10g} %, not more than the "

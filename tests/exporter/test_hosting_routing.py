@@ -245,7 +245,27 @@ def test_what_an_account_leaves_is_not_taken_for_where_it_goes(draw_account, dra
 
 def test_what_is_explained_by_the_destination_is_said_so():
     routing = analyse(*moves(any_account, least_of_the_others, seed=1))
-    assert "what looks like it may come from where accounts go" in routing.answers[2].says
+    assert "the destinations of accounts may explain the pattern" in routing.answers[2].says
     rejects = {test.test: test.rejects for test in routing.tests if test.question == "source"}
     assert rejects["score: odds ratio per +0.1 workload"]
     assert not rejects["score, destination on offer: odds ratio"]
+
+
+def test_servers_that_are_never_chosen_change_no_estimate():
+    """And cost no square of their number: a fleet may have thousands."""
+    small = world(by_workload)
+    fleet = 600
+    workload, offer = np.full((N, fleet), 0.5), np.zeros((N, fleet))
+    places = np.array([3, 70, 400, 599])
+    workload[:, places], offer[:, places] = small.workload, small.offer
+    large = Choices(workload, offer, places[small.chosen], small.time_s)
+    for with_beta in (False, True):
+        want, got = (choice.fit(one, with_beta=with_beta) for one in (small, large))
+        assert (got.beta, got.information) == pytest.approx((want.beta, want.information), rel=1e-6)
+        assert got.p[:, places] == pytest.approx(want.p, rel=1e-6)
+    nulls = [choice.fit(one, with_beta=False) for one in (small, large)]
+    turns = [
+        choice.transition_test(one, null, np.roll(one.chosen, 1))
+        for one, null in zip((small, large), nulls, strict=True)
+    ]
+    assert turns[1] == pytest.approx(turns[0])

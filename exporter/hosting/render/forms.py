@@ -1,4 +1,4 @@
-"""What a report is written as, by the name of its form."""
+"""The formats of a report, by name."""
 
 from zoneinfo import ZoneInfo
 

@@ -30,7 +30,7 @@ def to_csv(report: Report, *, raw: bool = False) -> str:
 
 
 def to_text(report: Report, plans: Plans = Plans()) -> str:  # noqa: B008, frozen
-    """The report for people."""
+    """The report as text."""
     parts = [_head(report, plans), _accounts(report, plans), _verdict(report), _servers(report), _routing(report)]
     parts.append(_input(report))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -42,27 +42,27 @@ def outages_csv(report: Report, *, raw: bool = False) -> str:
 
 
 def days(report: Report) -> str:
-    """The cycle's length for people: `29 days`."""
+    """The cycle's length as text: `29 days`."""
     start, end = (datetime.fromisoformat(moment) for moment in (report.cycle.start, report.cycle.end))
     length = (end - start) / timedelta(days=1)
     return f"{length:.10g} day{'' if length == 1 else 's'}"
 
 
 def number(value: float) -> str:
-    """Minutes for people: whole ones whole, others to two digits."""
+    """Minutes as text: whole ones whole, others to two digits."""
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
-def plain(name: str | None) -> str:
-    """A name without what a terminal would obey, at most 60 characters; of one that no line has, a dash."""
+def plain(name: str | None, most: int = 60) -> str:
+    """A name without control characters, cut to the maximum length; a dash if no line has one."""
     if name is None:
         return "-"
-    short = name if len(name) <= 60 else name[:59] + "…"
+    short = name if len(name) <= most else name[: most - 1] + "…"
     return printable(short)
 
 
 def unobserved(report: Report) -> str:
-    """Of which part of the cycle nothing is known because no server logged; "" if of none."""
+    """The part of the cycle that is unknown because no server logged; "" without any."""
     cycle = report.cycle
     if cycle.observed_until == cycle.end:
         return ""
@@ -72,17 +72,17 @@ def unobserved(report: Report) -> str:
 
 
 def percent(ratio: float | None) -> str:
-    """A ratio for people: `0.081 %`."""
+    """A ratio as text: `0.081 %`."""
     return "" if ratio is None else f"{100 * ratio:.3f} %"
 
 
 def p_value(value: float | None) -> str:
-    """A p-value for people; below 0.0001 the digits say nothing."""
+    """A p-value as text; below 0.0001 the digits have no meaning."""
     return "" if value is None else "<0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def effect(row: RoutingTest) -> str:
-    """A test's effect with its interval for people."""
+    """A test's effect with its interval as text."""
     if row.effect is None:
         return ""
     if row.effect_low is None or row.effect_high is None:
@@ -91,16 +91,16 @@ def effect(row: RoutingTest) -> str:
 
 
 def promise(report: Report, plans: Plans) -> str:
-    """What was promised to those whom no plan names, and that others have other terms."""
+    """The promise to customers without a plan, with a note if others have other terms."""
     share = f"{100 - report.cycle.promise_percent:.10g} % of the cycle"
     words = f"less than {share}, {number(report.cycle.allowed_downtime_minutes)} minutes, of downtime"
     return words + ("; to customers with a plan, what it says" if plans.differ else "")
 
 
 def verdict(report: Report) -> str:
-    """One sentence: whether the promise was kept, and to whom not."""
+    """One sentence: whether the promise was kept, and the customers for whom it was not."""
     if not report.judged:
-        return "Nothing was judged: of no customer anything is known in this cycle."
+        return "Nothing was judged: nothing is known of any customer in this cycle."
     broken = [row for row in report.accounts if row.violates_cycle]
     alike = all(row.promise_percent == report.cycle.promise_percent for row in report.accounts)
     limit = f"{number(report.cycle.allowed_downtime_minutes)} minutes" if alike else "what their plan allows"
@@ -111,7 +111,7 @@ def verdict(report: Report) -> str:
 
 
 def optional_columns(report: Report, plans: Plans) -> list[tuple[str, Callable[[AccountRow], str]]]:
-    """What stands beside every customer where there is something to it: names of columns, and what makes a cell."""
+    """Further columns of customers, shown if they have values: names of columns, and functions of cells."""
     columns: list[tuple[bool, str, Callable[[AccountRow], str]]] = [
         (bool(report.maintenance), "maintenance", lambda row: number(row.maintenance_minutes)),
         (plans.differ, "promised", lambda row: f"{row.promise_percent:.10g} %"),
