@@ -13,7 +13,9 @@ import click
 from exporter.hosting.months import Month, read_month
 from exporter.hosting.telling import Progress, Rejects
 from foundation.errors import NothingJudgedError, TidewatchError
-from foundation.flags import DurationType, InstantType, ZoneType
+from foundation.exits import Exit, help_end
+from foundation.extras import need
+from foundation.flags import DurationType, InputFile, InstantType, ZoneType, format_option
 from foundation.output import replacing
 from foundation.terminal import echo, printable
 
@@ -38,16 +40,20 @@ class _Month(click.ParamType):  # type: ignore[type-arg]  # generic since click 
             self.fail(str(exc), param, ctx)
 
 
-@click.group()
+@click.group(epilog=help_end("exporter hosting report manager.log server-*.log"))
 def hosting() -> None:
     """Customers' downtime and the SLA report, from a web host's manager and server logs."""
 
 
-@hosting.command()
-@click.argument("logs", nargs=-1, required=True)
-@click.option(
-    "--format", "kind", type=click.Choice(["text", "json", "csv", "html", "pdf"]), default="text", show_default=True
+@hosting.command(
+    epilog=help_end(
+        "exporter hosting report manager.log server-*.log --cycle 2026-10",
+        "exporter hosting report *.log --format html --output sla.html",
+        may=[Exit.NOTHING_JUDGED],
+    )
 )
+@click.argument("logs", nargs=-1, required=True)
+@format_option("kind", "text", "json", "csv", "html", "pdf")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the report here, not to stdout.")
 @click.option("--cycle", "month", type=_Month(), help="A calendar month in --tz.")
 @click.option(
@@ -58,7 +64,7 @@ def hosting() -> None:
 @click.option(
     "--cycle-end",
     type=_UNIX,
-    help="Its end, exclusive.  [default: a minute after the last heartbeat]",
+    help="End of the cycle, exclusive.  [default: a minute after the last heartbeat]",
 )
 @click.option(
     "--step",
@@ -84,7 +90,7 @@ def hosting() -> None:
     type=DurationType(whole=True, bare="s", least_s=1, most_s=86_400),
     default="60s",
     show_default=True,
-    help="How often a server logs: one heartbeat stands for so long.",
+    help="How often a server logs: each heartbeat covers this time.",
 )
 @click.option(
     "--overload",
@@ -96,18 +102,22 @@ def hosting() -> None:
 @click.option(
     "--promise", metavar="PERCENT", help="Promised availability, for accounts without a plan.  [default: 99.9]"
 )
-@click.option(
-    "--plans", type=click.Path(dir_okay=False), help="Promises and credits by account or plan: a table or YAML."
-)
-@click.option("--maintenance", type=click.Path(dir_okay=False), help="Announced windows, no downtime: a table or YAML.")
+@click.option("--plans", type=InputFile(), help="Promises and credits by account or plan: a table or YAML.")
+@click.option("--maintenance", type=InputFile(), help="Announced windows, which are not downtime: a table or YAML.")
 @click.option(
     "--outages", type=click.Path(path_type=Path, dir_okay=False), help="Write all outages here: CSV, or .json."
 )
 @click.option("--account", type=int, help="Write one customer's own document, with --format html or pdf.")
 @click.option("--customer-tz", type=ZoneType(), help="The zone of their times.  [default: their plan's, or --tz]")
 @click.option("--language", help="The language of their dates.  [default: their plan's, or en]")
-@click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
-@click.option("--raw", is_flag=True, help="In CSV, names as they came: no escapes.")
+@click.option(
+    "--engine",
+    type=click.Choice(["duckdb", "spark"]),
+    default="duckdb",
+    show_default=True,
+    help="Where the logs are counted: in this process, or on Spark.",
+)
+@click.option("--raw", is_flag=True, help="In CSV, write names unchanged, without escapes.")
 @click.option("--set-aside", type=click.Path(path_type=Path, dir_okay=False), help="Keep bad lines here, with reasons.")
 def report(
     logs: tuple[str, ...],
@@ -122,8 +132,8 @@ def report(
     heartbeat_s: int,
     overload: float,
     promise: str | None,
-    plans: str | None,
-    maintenance: str | None,
+    plans: Path | None,
+    maintenance: Path | None,
     outages: Path | None,
     account: int | None,
     customer_tz: ZoneInfo | None,
@@ -136,18 +146,16 @@ def report(
 
     LOGS are files of JSON lines (createAccount, route, deleteAccount, heartbeat), in any order; - is standard input.
     """
+    need("hosting")
     from exporter.hosting.batch import Options
     from exporter.hosting.cycle import Step, Wanted
     from exporter.hosting.render import forms as render
 
-    if month is not None:
-        if cycle_start is not None or cycle_end is not None:
-            raise click.UsageError("--cycle names a whole month: leave --cycle-start and --cycle-end out")
-        cycle_start, cycle_end = month.bounds(zone)
+    start_s, end_s = _bounds(month, cycle_start, cycle_end, zone)
     if (kind == "pdf" and account is None) or (account is not None and kind not in {"html", "pdf"}):
         raise click.UsageError("one customer's document is --account ID with --format html or pdf")
     contract = _contract(promise, plans, maintenance, zone)
-    wanted = Wanted(cycle_start, cycle_end, heartbeat_s, overload)
+    wanted = Wanted(start_s, end_s, heartbeat_s, overload)
     findings = _find(logs, Options(Step[step.upper()], zone, wanted, engine, contract), set_aside)
     if account is not None:
         whom = _reader_of(contract.plans.of(account), customer_tz or zone, language, own_zone=customer_tz is None)
@@ -163,20 +171,35 @@ def report(
         for caveat in findings.report.caveats:
             echo(f"note: {printable(caveat)}", err=True)
     if not findings.report.judged:
-        raise NothingJudgedError("nothing was judged: of no customer anything is known in this cycle")
+        raise NothingJudgedError("nothing was judged: nothing is known of any customer in this cycle")
 
 
-def _contract(promise: str | None, plans: str | None, maintenance: str | None, zone: ZoneInfo) -> "Contract":
+def _bounds(
+    month: Month | None, start_s: int | None, end_s: int | None, zone: ZoneInfo
+) -> tuple[int | None, int | None]:
+    """The bounds of the cycle: those of the month, or those that are given. Raises UsageError where both are."""
+    if month is None:
+        return start_s, end_s
+    if start_s is not None or end_s is not None:
+        raise click.UsageError("--cycle names a whole month: remove --cycle-start and --cycle-end")
+    return month.bounds(zone)
+
+
+def _contract(promise: str | None, plans: Path | None, maintenance: Path | None, zone: ZoneInfo) -> "Contract":
     from exporter.hosting.contract import read_contract
 
     try:
-        return read_contract(promise, plans, maintenance, zone)
+        return read_contract(promise, _name(plans), _name(maintenance), zone)
     except ValueError as exc:
         raise click.BadParameter(str(exc), param_hint="--promise") from exc
 
 
+def _name(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
 def _find(logs: tuple[str, ...], options: "Options", set_aside: Path | None) -> "Findings":
-    """What the logs hold; what was set aside is reported, also before an error of the rest."""
+    """The content of the logs; lines set aside are reported, also before an error."""
     from exporter.hosting.batch import find
 
     progress = Progress(sys.stderr)
@@ -194,7 +217,7 @@ def _find(logs: tuple[str, ...], options: "Options", set_aside: Path | None) -> 
 
 
 def _reader_of(terms: "Terms", zone: ZoneInfo, language: str | None, *, own_zone: bool) -> tuple[ZoneInfo, str]:
-    """The zone and the language of a customer's document. own_zone: that of their plan goes before `zone`."""
+    """The zone and the language of a customer's document. own_zone: the zone of their plan has priority over `zone`."""
     return (
         ZoneInfo(terms.zone) if own_zone and terms.zone else zone,
         language or terms.language or "en",

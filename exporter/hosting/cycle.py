@@ -1,8 +1,7 @@
-"""From a log's tables to what every customer and server had: the window, the sessions, the outages, the choices.
+"""From a log's tables to the results of every customer and server: the window, sessions, outages, choices.
 
 Down is where a server's workload was above 1.0 or its heartbeat is missing; the account's server decides. Time without
-a server is `unrouted`; time before the first event and after the last heartbeat of anyone is `unknown`, for nothing is
-known of it.
+a server is `unrouted`; time before the first event and after the last heartbeat of all servers is `unknown`.
 """
 
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,10 +9,11 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-from exporter.hosting.bulk import Columns
-from exporter.hosting.engine import Engine, Window
+from exporter.hosting.engine import Engine
 from exporter.hosting.extent import DAY_S, Extent
 from exporter.hosting.parse import DOWN_ABOVE, MINUTE_S
+from exporter.hosting.rows import Columns
+from exporter.hosting.window import Window
 from foundation.errors import ConfigError, NothingJudgedError
 
 Zone: TypeAlias = ZoneInfo | timezone
@@ -22,14 +22,14 @@ MAX_CYCLE_S = 400 * DAY_S
 
 
 class Step(Enum):
-    """How finely time is accounted; the value is in seconds."""
+    """The step of the calculation; the value is in seconds."""
 
     SECOND = 1
     MINUTE = 60
 
 
 class SessionTime(NamedTuple):
-    """What became of one account's time between a creation and a deletion, inside the cycle; seconds.
+    """One account's time by state between a creation and a deletion, inside the cycle; seconds.
 
     Of an account that was never created the name is None and `was_created` 0.
     """
@@ -47,7 +47,7 @@ class SessionTime(NamedTuple):
 
     @property
     def known_s(self) -> int:
-        """How much of it is known."""
+        """The known part."""
         return self.lifetime_s - self.unknown_s
 
     @property
@@ -66,7 +66,7 @@ class Outage(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What the user says of the cycle. Its bounds are Unix seconds; None takes them from the log."""
+    """The user's settings of the cycle. Bounds are Unix seconds; None: from the log."""
 
     start_s: int | None = None
     end_s: int | None = None
@@ -87,7 +87,7 @@ CHOICE = ("account_id", "route_s", "server_id", "from_server_id", "is_first", "c
 
 
 class CycleResult(NamedTuple):
-    """Everything accounted, of one log under one window."""
+    """All results of one log in one window."""
 
     window: Window
     sessions: list[SessionTime]
@@ -100,9 +100,9 @@ class CycleResult(NamedTuple):
 
 
 def choose_window(extent: Extent, step: Step, zone: Zone, wanted: Wanted = FROM_THE_LOG) -> Window:
-    """The cycle to account: as wanted, else from midnight before the first event to the end of the last heartbeat.
+    """The cycle: as wanted, else from midnight before the first event to the end of the last heartbeat.
 
-    Raises ConfigError when that is no cycle, NothingJudgedError where the log has none.
+    Raises ConfigError if that is not a cycle, NothingJudgedError if the log has none.
     """
     first_s, last_s, every_s = extent.first_s, extent.last_s, wanted.heartbeat_s
     observed_s = None if last_s is None else last_s - last_s % every_s + every_s
@@ -131,14 +131,15 @@ def choose_window(extent: Extent, step: Step, zone: Zone, wanted: Wanted = FROM_
 def _ask_if_implausible(extent: Extent, start_s: int, end_s: int) -> None:
     if extent.pieces:
         parts = "; ".join(f"{n:,} from {utc(first_s)} to {utc(last_s)}" for first_s, last_s, n in extent.pieces)
-        raise ConfigError(f"the heartbeats lie far apart ({parts}): give --cycle-start and --cycle-end")
+        raise ConfigError(f"the heartbeats are far apart ({parts}): give --cycle-start and --cycle-end")
     if end_s - start_s > MAX_CYCLE_S:
         days = (end_s - start_s) / DAY_S
-        raise ConfigError(f"the log is {days:,.0f} days long, no billing cycle: give --cycle-start and --cycle-end")
+        too_long = f"the log is {days:,.0f} days long, which is more than a billing cycle"
+        raise ConfigError(f"{too_long}: give --cycle-start and --cycle-end")
 
 
 def account_cycle(engine: Engine, window: Window) -> CycleResult:
-    """Run the SQL on the engine's tables and read what it made."""
+    """Run the SQL on the engine's tables and read the results."""
     engine.run(window)
     return CycleResult(
         window=window,
@@ -157,5 +158,5 @@ def account_cycle(engine: Engine, window: Window) -> CycleResult:
 
 
 def utc(seconds: int) -> str:
-    """Unix seconds for people: `2016-02-20T00:00:00Z`."""
+    """Unix seconds as text: `2016-02-20T00:00:00Z`."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat()[:-6] + "Z"

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from exporter.hosting.bulk import Columns
 from exporter.hosting.cycle import Outage, SessionTime
-from exporter.hosting.engine import Window
 from exporter.hosting.lives import FAR, Pieces
 from exporter.hosting.maintenance import Maintenance, downtimes, excluded
+from exporter.hosting.rows import Columns
+from exporter.hosting.window import Window
 from exporter.timeline import Interval, intersect
 
 STATES = ("up", "overload", "silent", "unrouted", "unknown", "maintenance")
@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int64]
 
 
 class Accounted(NamedTuple):
-    """What windows of maintenance are excluded from; see `maintenance.Accounted`."""
+    """The data from which windows of maintenance are excluded; see `maintenance.Accounted`."""
 
     window: Window
     sessions: list[SessionTime]
@@ -28,12 +28,12 @@ class Accounted(NamedTuple):
 
 
 def accounted(accounts: list[int], flat: Mapping[int, Pieces], outages: list[Outage], window: Window) -> Accounted:
-    """The accounts' lives and routes as a report has them."""
+    """The accounts' lives and routes as in a report."""
     return Accounted(window, _sessions(accounts, flat, window), _segments(accounts, flat), outages)
 
 
 def _sessions(accounts: list[int], flat: Mapping[int, Pieces], window: Window) -> list[SessionTime]:
-    """All lives, for the exclusion of maintenance, which asks for no states."""
+    """All lives, for the exclusion of maintenance, which needs no states."""
     found = []
     for account in accounts:
         for life in flat[account].lives:
@@ -58,11 +58,11 @@ def _sessions(accounts: list[int], flat: Mapping[int, Pieces], window: Window) -
 def _segments(accounts: list[int], flat: Mapping[int, Pieces]) -> Columns:
     """All routes, for the exclusion of maintenance."""
     rows = [
-        (account, flat[account].lives[route.life].start_s, route.server_id, route.start_s, route.end_s)
+        (account, flat[account].lives[route.life].start_s, route.server_id, route.start_s, route.end_s, route.doubt)
         for account in accounts
         for route in flat[account].routes
     ]
-    account_id, created_s, server_id, start_s, end_s = np.array(rows, np.int64).reshape(-1, 5).T
+    account_id, created_s, server_id, start_s, end_s, doubt = np.array(rows, np.int64).reshape(-1, 6).T
     return {
         "account_id": account_id,
         "created_s": created_s,
@@ -70,7 +70,7 @@ def _segments(accounts: list[int], flat: Mapping[int, Pieces]) -> Columns:
         "route_s": start_s,
         "start_s": start_s,
         "end_s": end_s,
-        "doubt": np.zeros(len(rows), np.int64),
+        "doubt": doubt,
     }
 
 
@@ -93,7 +93,7 @@ def exclude_servers(spent: Ints, servers: list[int], accounted: Accounted, maint
         windows = intersect(maintenance.windows(server), [(window.start_s, window.observed_s)])
         total = _length(windows)
         inside = {cause: _length(intersect(windows, when)) for cause, when in down.get(server, {}).items()}
-        inside["unknown"] = _length(intersect(windows, [(window.start_s, window.since_s)]))
+        inside["unknown"] = inside.get("unknown", 0) + _length(intersect(windows, [(window.start_s, window.since_s)]))
         for name, part in inside.items():
             mine[SERVER_STATES.index(name)] -= part
         mine[SERVER_STATES.index("up")] -= total - sum(inside.values())

@@ -1,12 +1,12 @@
-"""What every account had when, in flat form: its lives, and the servers that answered for it. Pure."""
+"""All accounts in flat form: their lives, and the servers that answered for them. Pure."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from exporter.hosting.state import Session
+from exporter.hosting.sessions import Session
 
 FAR = 1 << 60
-"""When what goes on ends."""
+"""The end of what continues."""
 
 
 class Life(NamedTuple):
@@ -18,16 +18,20 @@ class Life(NamedTuple):
 
 
 class Routed(NamedTuple):
-    """A server answers for it in `[start_s, end_s)`; the life is that of this number."""
+    """A server answers for it in `[start_s, end_s)`; the life is that of this number.
+
+    doubt 1: which one is not known; see `sessions.Segment`.
+    """
 
     server_id: int
     start_s: int
     end_s: int
     life: int
+    doubt: int = 0
 
 
 class Pieces(NamedTuple):
-    """An account's lives in flat form; ends of what goes on are in the far future, an unknown start in the far past."""
+    """An account's lives in flat form; open ends are in the far future, an unknown start in the far past."""
 
     name: str
     lives: list[Life]
@@ -40,7 +44,7 @@ def pieces(sessions: Sequence[Session]) -> Pieces:
         sessions[-1].name if sessions else "",
         [Life(s.created_s if s.was_created else -FAR, _end(s.ended_s), s.created_s) for s in sessions],
         [
-            Routed(one.server_id, one.start_s, _end(one.end_s), number)
+            Routed(one.server_id, one.start_s, _end(one.end_s), number, one.doubt)
             for number, session in enumerate(sessions)
             for one in session.segments
         ],

@@ -1,23 +1,22 @@
-"""Announced maintenance: what of everybody's time lies inside windows, and is neither up nor down. Pure.
+"""Announced maintenance: the time inside windows, which is neither up nor down. Pure.
 
 A window is for all, for a server (everybody routed to it then) or for an account. Inside it the state is `maintenance`,
 whatever else it would have been: also before the first route, and after the last heartbeat.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from exporter.hosting.bulk import Columns
+from exporter.hosting.cover import Cover, Ints
 from exporter.hosting.cycle import Outage, SessionTime
-from exporter.hosting.engine import Window
+from exporter.hosting.rows import Columns
+from exporter.hosting.window import Window
 from exporter.timeline import Interval, intersect, union
 
-Ints: TypeAlias = npt.NDArray[np.int64]
 _NONE: Mapping[int, list[Interval]] = MappingProxyType({})
 _ALWAYS = -(1 << 60)
 
@@ -50,7 +49,7 @@ class Maintenance(NamedTuple):
     accounts: Mapping[int, list[Interval]] = _NONE
 
     def all_windows(self) -> list[tuple[str, int | None, Interval]]:
-        """Every window with whom it is for: all, a server or an account, and its id."""
+        """Every window with its subject: all, a server or an account, and its id."""
         found: list[tuple[str, int | None, Interval]] = [("all", None, window) for window in self.everyone]
         for kind, by in (("server", self.servers), ("account", self.accounts)):
             found += [(kind, key, window) for key, own in sorted(by.items()) for window in own]
@@ -62,9 +61,10 @@ class Maintenance(NamedTuple):
         return union(self.everyone, mine, [] if account is None else self.accounts.get(account, []))
 
     def at(self, time_s: int) -> "Maintenance":
-        """The windows that hold then."""
+        """The windows at that time."""
 
         def holding(windows: Iterable[Interval]) -> list[Interval]:
+            """The windows that contain `time_s`."""
             return [window for window in windows if window[0] <= time_s < window[1]]
 
         servers, accounts = (
@@ -76,42 +76,18 @@ class Maintenance(NamedTuple):
         """The same in whole steps, each as its first second is."""
 
         def whole(windows: Iterable[Interval]) -> list[Interval]:
+            """The windows with their edges rounded up to whole steps."""
             return [(-(-start // step_s) * step_s, -(-end // step_s) * step_s) for start, end in windows]
 
         by_subject = [{key: whole(own) for key, own in by.items()} for by in (self.servers, self.accounts)]
         return Maintenance(whole(self.everyone), *by_subject)
 
 
-class Cover:
-    """A set of time as arrays, to ask very many times about."""
-
-    def __init__(self, intervals: Iterable[Interval]) -> None:
-        form = np.array(union(intervals), np.int64).reshape(-1, 2)
-        self.start, self.end = form[:, 0], form[:, 1]
-        self.empty = not len(form)
-        self._before = np.concatenate([[0], np.cumsum(self.end - self.start)])
-
-    def until(self, time_s: Ints) -> Ints:
-        """Seconds of the set before each time."""
-        return self._gathered(time_s, self._before, lambda at: at)
-
-    def gathered(self, total: Callable[[Ints], Ints], time_s: Ints) -> Ints:
-        """What a running total gathered inside the set before each time."""
-        return self._gathered(time_s, np.concatenate([[0], np.cumsum(total(self.end) - total(self.start))]), total)
-
-    def _gathered(self, time_s: Ints, before: Ints, total: Callable[[Ints], Ints]) -> Ints:
-        if self.empty:
-            return np.zeros(len(time_s), np.int64)
-        begun = np.searchsorted(self.start, time_s, side="right")
-        last = np.maximum(begun - 1, 0)
-        inside = total(np.minimum(time_s, self.end[last])) - total(self.start)[last]
-        return np.where(begun > 0, before[last] + inside, 0)
-
-
 def excluded(result: Accounted, maintenance: Maintenance) -> dict[tuple[int, int], Counter[str]]:
-    """Of each session, by account and creation, the seconds inside windows: `maintenance_s`, and of what they were.
+    """The seconds inside windows of each session, by account and creation.
 
-    The other keys are fields of `SessionTime`; what is in none of them was up. `maintenance` is in whole steps.
+    `maintenance_s` has all of them, the others their states without the windows. Those keys are fields of
+    `SessionTime`; the rest was up. `maintenance` is in whole steps.
     """
     found: dict[tuple[int, int], Counter[str]] = {(s.account_id, s.created_s): Counter() for s in result.sessions}
     if not maintenance.all_windows():
@@ -175,7 +151,7 @@ def _whole(time_s: int, window: Window) -> int:
 
 
 def _first_known(result: Accounted) -> dict[int, int]:
-    """From when on accounts are known that are older than the log: their first route or, without one, deletion."""
+    """The first known time of accounts that are older than the log: their first route or, without one, deletion."""
     first = {s.account_id: s.deleted_s for s in result.sessions if not s.was_created and s.deleted_s is not None}
     older = {s.account_id for s in result.sessions if not s.was_created}
     for account, route_s in zip(*(result.segments[name].tolist() for name in ("account_id", "route_s")), strict=True):
@@ -185,7 +161,7 @@ def _first_known(result: Accounted) -> dict[int, int]:
 
 
 def _groups(result: Accounted, maintenance: Maintenance) -> dict[tuple[int | None, int], list[int]]:
-    """Rows of segments by server and, where it has windows of its own, by account."""
+    """Rows of segments by server and, if it has separate windows, by account."""
     groups: dict[tuple[int | None, int], list[int]] = {}
     accounts, servers = (result.segments[name].tolist() for name in ("account_id", "server_id"))
     for row, (account, server) in enumerate(zip(accounts, servers, strict=True)):

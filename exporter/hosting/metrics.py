@@ -15,15 +15,25 @@ from exporter.hosting.state import About
 from foundation.terminal import printable
 
 FUTURE = "future"
-"""Why a line is not taken, beside REASONS: its time is ahead of the reader's clock. A report has no such clock."""
+"""Why a line is not taken, beside REASONS: its time is ahead of the reader's clock. A report does not use a clock."""
 
 _DOWN = [STATES.index(state) for state in DOWN]
 
 
 def families(
-    source: str, cycle: Cycle, about: About, standing: Standing | None, *, contract: Contract, max_accounts: int
+    source: str,
+    cycle: Cycle,
+    about: About,
+    standing: Standing | None,
+    *,
+    heard: Mapping[int, tuple[int, float]],
+    contract: Contract,
+    max_accounts: int,
 ) -> Iterator[Family]:
-    """Everything about the host; accounts and servers once something has been accounted."""
+    """Everything about the host; accounts and servers once something has been calculated.
+
+    heard: each server's last heartbeat, and its workload.
+    """
     yield metrics.EVENTS.family({(source, kind): about.events.get(kind, 0) for kind in KINDS})
     yield metrics.LINES_FAILED.family({(source, reason): about.failed.get(reason, 0) for reason in (*REASONS, FUTURE)})
     yield metrics.RESTATING.family({(source,): about.restating})
@@ -33,7 +43,7 @@ def families(
     yield metrics.CYCLE_END.family({(source,): cycle.end_s})
     if standing is not None:
         yield metrics.WATERMARK.family({(source,): standing.settled_s})
-        yield from _servers(source, about, standing)
+        yield from _servers(source, heard, standing)
         yield from _sums(source, standing, max_accounts)
         yield metrics.CONTRACT_UNMATCHED.family(
             {(source, kind): n for kind, n in _unmatched(standing, contract).items()}
@@ -41,7 +51,7 @@ def families(
         yield from _accounts(source, standing, contract, max_accounts)
 
 
-def _servers(source: str, about: About, standing: Standing) -> Iterator[Family]:
+def _servers(source: str, heard: Mapping[int, tuple[int, float]], standing: Standing) -> Iterator[Family]:
     yield metrics.SERVER_STATE.family(
         {
             (source, str(server), name): int(state == i)
@@ -56,8 +66,8 @@ def _servers(source: str, about: About, standing: Standing) -> Iterator[Family]:
             for name, seconds in zip(SERVER_STATES, row, strict=True)
         }
     )
-    yield metrics.SERVER_WORKLOAD.family({(source, str(server)): load for server, (_, load) in about.last.items()})
-    yield metrics.SERVER_LAST_HEARTBEAT.family({(source, str(server)): t for server, (t, _) in about.last.items()})
+    yield metrics.SERVER_WORKLOAD.family({(source, str(server)): load for server, (_, load) in heard.items()})
+    yield metrics.SERVER_LAST_HEARTBEAT.family({(source, str(server)): t for server, (t, _) in heard.items()})
 
 
 def _sums(source: str, standing: Standing, max_accounts: int) -> Iterator[Family]:

@@ -1,9 +1,9 @@
-"""The SLA report as data: who had how much downtime of which cause, against what was promised.
+"""The SLA report as data: the downtime of each customer by cause, against the promise.
 
 The promise, unless a plan says otherwise: a site is down for less than 0.1 % of the cycle, so more than 0.1 % violates
-it, exactly 0.1 % doesn't. Announced maintenance is a state of its own and no downtime. The share of the customer's own
-lifetime stands beside it: an account of an hour can't use up a month's allowance. Minutes are rounded to a millionth,
-ratios to 12 digits; verdicts are made from whole seconds.
+it, exactly 0.1 % doesn't. Announced maintenance is a separate state, not downtime. The share of the customer's lifetime
+is shown beside it: an account of an hour can't use up a month's allowance. Minutes are rounded to a millionth, ratios
+to 12 digits; verdicts are made from whole seconds.
 """
 
 from collections import Counter
@@ -16,26 +16,26 @@ from exporter.hosting.bulk import Log
 from exporter.hosting.caveats import caveats
 from exporter.hosting.contract import Contract
 from exporter.hosting.cycle import CycleResult, SessionTime, Step, utc
-from exporter.hosting.engine import Window
+from exporter.hosting.downs import CAUSES, AccountOutage, Downs
 from exporter.hosting.extent import Extent
-from exporter.hosting.maintenance import Maintenance, excluded
+from exporter.hosting.maintenance import Maintenance, downtimes, excluded
 from exporter.hosting.routing import Answer, Routing, RoutingTest
 from exporter.hosting.terms import Plans
+from exporter.hosting.window import Window
 from exporter.timeline import Interval, intersect, subtract, union
 
-CAUSES = ("overload", "silent")
 MAX_NAMED = 10  # ids in one note
 
 
 class CycleInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What was accounted, and how. Times are UTC."""
+    """The cycle, and the settings of the calculation. Times are UTC."""
 
     start: str
     end: str
     allowed_downtime_minutes: float
     step: str = msgspec.field(name="accounting")
     observed_until: str
-    promise_percent: float = 99.9  # of those whom no plan names
+    promise_percent: float = 99.9  # of customers without a plan
 
 
 class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotJudged(msgspec.Struct, frozen=True):
-    """An account that the log knows and that did not live in the cycle, or of which nothing is known in it."""
+    """An account in the log that did not exist in the cycle, or of which nothing is known in it."""
 
     account_id: int
     account_name: str | None
@@ -103,7 +103,7 @@ class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InputInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read; `lines` = `events` + `set_aside`."""
+    """The numbers of lines; `lines` = `events` + `set_aside`."""
 
     lines: int
     events: int
@@ -128,17 +128,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     outages: list[OutageRow]
 
 
-class AccountOutage(msgspec.Struct, frozen=True):
-    """A stretch of one account's downtime: `[start_s, end_s)` on a server that was down for `cause`."""
-
-    start_s: int
-    end_s: int
-    server_id: int
-    cause: str
-
-
-def make_report(result: CycleResult, routing: Routing, log: Log, extent: Extent, contract: Contract) -> Report:
-    """Put together what was accounted and tested."""
+def make_report(
+    result: CycleResult, routing: Routing, log: Log, extent: Extent, contract: Contract, *, downs: Downs
+) -> Report:
+    """Build the report from the calculated times and the tests. `downs`: of all accounts, see `account_downs`."""
     start_s, end_s, observed_s, step_s = result.window[:4]
     maintenance = contract.maintenance.stepped(step_s)
     inside = excluded(result, maintenance)
@@ -158,7 +151,7 @@ def make_report(result: CycleResult, routing: Routing, log: Log, extent: Extent,
             promise_percent=float(contract.plans.default.promise),
         ),
         accounts=rows,
-        servers=[_server_row(server, result, maintenance) for server in result.servers],
+        servers=_server_rows(result, maintenance),
         routing_tests=routing.tests,
         input=InputInfo(
             lines=log.lines,
@@ -172,7 +165,7 @@ def make_report(result: CycleResult, routing: Routing, log: Log, extent: Extent,
         judged=sum(any(session.known_s for session in sessions) for sessions in judged.values()),
         caveats=[*caveats(result, log, extent), *_about_nobody(result, contract)],
         maintenance=_windows(contract.maintenance, result.window),
-        outages=_outage_rows(rows, result, maintenance),
+        outages=_outage_rows(rows, downs),
     )
 
 
@@ -181,27 +174,6 @@ def _lived(session: SessionTime, start_s: int, end_s: int) -> bool:
     if not session.was_created:
         return session.known_s > 0
     return start_s <= session.created_s < end_s or session.lifetime_s > 0
-
-
-def outages_by_account(result: CycleResult, maintenance: Maintenance) -> dict[int, list[AccountOutage]]:
-    """When each account's server was down outside of maintenance, in order of time; neighbours of one cause joined."""
-    down: dict[int, dict[str, list[Interval]]] = {}
-    for outage in result.outages:
-        if outage.cause in CAUSES:
-            by_cause = down.setdefault(outage.server_id, {cause: [] for cause in CAUSES})
-            by_cause[outage.cause].append((outage.start_s, outage.end_s))
-    served: dict[tuple[int, int], list[Interval]] = {}
-    columns = (result.segments[name].tolist() for name in ("account_id", "server_id", "start_s", "end_s", "doubt"))
-    for account, server, start, end, doubt in zip(*columns, strict=True):
-        if server in down and doubt != 1:
-            served.setdefault((account, server), []).append((start, end))
-    found: dict[int, list[AccountOutage]] = {}
-    for (account, server), when in served.items():
-        judged = subtract(when, maintenance.windows(server, account))
-        for cause, bad in down[server].items():
-            mine = found.setdefault(account, [])
-            mine += [AccountOutage(start, end, server, cause) for start, end in intersect(judged, bad)]
-    return {account: sorted(mine, key=lambda outage: (outage.start_s, outage.end_s)) for account, mine in found.items()}
 
 
 def down_together(outages: Sequence[AccountOutage]) -> int:
@@ -246,24 +218,22 @@ def _account_row(
     )
 
 
-def _server_row(server: int, result: CycleResult, maintenance: Maintenance) -> ServerRow:
-    windows = maintenance.windows(server)
-    spent = {
-        cause: _length(
-            subtract(
-                [(o.start_s, o.end_s) for o in result.outages if (o.server_id, o.cause) == (server, cause)], windows
+def _server_rows(result: CycleResult, maintenance: Maintenance) -> list[ServerRow]:
+    down, observed = downtimes(result.outages), [(result.window.start_s, result.window.observed_s)]
+    rows = []
+    for server in result.servers:
+        windows, mine = maintenance.windows(server), down.get(server, {})
+        overload_s, silent_s = (_length(subtract(mine.get(cause, []), windows)) for cause in CAUSES)
+        rows.append(
+            ServerRow(
+                server,
+                _minutes(overload_s + silent_s),
+                _minutes(overload_s),
+                _minutes(silent_s),
+                _minutes(_length(intersect(windows, observed))),
             )
         )
-        for cause in CAUSES
-    }
-    observed = [(result.window.start_s, result.window.observed_s)]
-    return ServerRow(
-        server,
-        _minutes(sum(spent.values())),
-        _minutes(spent["overload"]),
-        _minutes(spent["silent"]),
-        _minutes(_length(intersect(windows, observed))),
-    )
+    return rows
 
 
 def _length(intervals: Iterable[Interval]) -> int:
@@ -283,7 +253,7 @@ def _not_judged(other: dict[int, list[SessionTime]], result: CycleResult) -> lis
 
 
 def _about_nobody(result: CycleResult, contract: Contract) -> list[str]:
-    """What in the plans and windows is about nobody here."""
+    """Notes on plans and windows whose subjects are not in the log."""
     accounts = {session.account_id for session in result.sessions}
     maintenance, window = contract.maintenance, result.window
     outside = sum(
@@ -312,21 +282,29 @@ def _windows(maintenance: Maintenance, window: Window) -> list[WindowRow]:
     ]
 
 
-def _outage_rows(rows: Sequence[AccountRow], result: CycleResult, maintenance: Maintenance) -> list[OutageRow]:
-    outages = outages_by_account(result, maintenance)
+def _outage_rows(rows: Sequence[AccountRow], downs: Downs) -> list[OutageRow]:
+    at = _Texts()  # accounts share their servers' outages
     return [
         OutageRow(
             account_id=row.account_id,
             account_name=row.account_name,
-            start=utc(outage.start_s),
-            end=utc(outage.end_s),
+            start=at[outage.start_s],
+            end=at[outage.end_s],
             minutes=_minutes(outage.end_s - outage.start_s),
             server_id=outage.server_id,
             cause=outage.cause,
         )
         for row in rows
-        for outage in outages.get(row.account_id, ())
+        for outage in downs.of(row.account_id)
     ]
+
+
+class _Texts(dict[int, str]):
+    """Unix seconds as text, each made once."""
+
+    def __missing__(self, time_s: int) -> str:
+        text = self[time_s] = utc(time_s)
+        return text
 
 
 def _minutes(seconds: int | Fraction) -> float:

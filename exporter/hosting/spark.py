@@ -1,8 +1,8 @@
-"""The report on Spark, past one machine: lines are parsed where they lie, and the same SQL runs there.
+"""The report on Spark, for more than one machine: lines are parsed where they are, and the same SQL runs there.
 
 Needs the extra `spark` and Java 17. Under `spark-submit --master ...` the session is that cluster's;
-otherwise a local one is made, which listens on 127.0.0.1 only. Lines that are set aside are told by file without their
-number: Spark reads a file in parts, and no part knows how many lines came before it.
+otherwise a local one is made, which listens on 127.0.0.1 only. Lines that are set aside are reported by file without
+their number: Spark reads a file in parts, and no part knows how many lines came before it.
 """
 
 from collections import Counter
@@ -20,12 +20,15 @@ except ImportError as exc:
     raise ConfigError("--engine spark needs pyspark (pip install '.[spark]' in a clone) and Java") from exc
 
 from exporter.cluster import spark_session
-from exporter.hosting.bulk import MAX_KEPT_TEXT, TABLES, Columns, Log, SetAside
+from exporter.hosting.bulk import Log
 from exporter.hosting.cycle import FROM_THE_LOG, Wanted, Zone
-from exporter.hosting.engine import EXTENT, Rows, Window, statements
+from exporter.hosting.engine import EXTENT, Rows, statements
 from exporter.hosting.extent import Day
-from exporter.hosting.folds import Doubtful, settle
+from exporter.hosting.folds import settle
+from exporter.hosting.order import Doubtful
 from exporter.hosting.parse import MAX_LINE_BYTES, REASONS, Created, Deleted, Event, Heartbeat, Route, Times, parse_line
+from exporter.hosting.rows import MAX_KEPT_TEXT, TABLES, Columns, SetAside
+from exporter.hosting.window import Window
 from foundation.errors import BadRecord, SourceError
 
 _KINDS = {Heartbeat: "heartbeats", Route: "routes", Created: "creates", Deleted: "deletes"}
@@ -37,12 +40,13 @@ class SparkEngine:
     """Spark, over files that its workers can read. Use `load` to make one."""
 
     def __init__(self, session: SparkSession, events: DataFrame) -> None:
+        """`events`: a row for each event, with its `kind` (a name of TABLES) and the columns of all kinds."""
         self._session = session
         for name, columns in TABLES.items():
             events.where(f"kind = '{name}'").select(*columns).createOrReplaceTempView(name)
 
     def extent(self) -> list[Day]:
-        """Where the events lie."""
+        """The extent of the events."""
         return [Day(*row) for row in self._session.sql(EXTENT).collect()]
 
     def run(self, window: Window) -> None:
@@ -77,7 +81,7 @@ def load(
     """Read the files, parse every line where it lies, and keep the events in the cluster.
 
     Lines have no order here, so events of an hour that clocks repeat are counted, in the driver, for they are few.
-    Returns the engine and a Log without tables. Raises SourceError when Spark can't be started or a file not be read.
+    Raises SourceError when Spark can't be started or a file not be read.
     """
     session = session or spark_session("hosting")
     try:
@@ -93,11 +97,11 @@ def load(
         raise SourceError(f"Spark: {str(exc).splitlines()[0]}") from exc
     total = counts.total()
     counts.pop(None, None)
-    return SparkEngine(session, events), Log({}, total, counts)
+    return SparkEngine(session, events), Log(total, counts)
 
 
 def _settled(session: SparkSession, events: DataFrame, wanted: Wanted) -> DataFrame:
-    """The doubtful events as what they are taken for."""
+    """The doubtful events, decided."""
     rows = events.where("twin_s > 0").collect()
     doubtful = [Doubtful(_event(row), row["time_s"], row["time_s"] + row["twin_s"]) for row in rows]
     beats, routes, creates, deletes = settle(doubtful, wanted.heartbeat_s, wanted.overload)

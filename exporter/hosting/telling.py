@@ -1,4 +1,4 @@
-"""What a long reading says on stderr: how far it is, and which lines were set aside."""
+"""Progress of long reading on stderr, and the lines set aside."""
 
 import time
 from collections import Counter
@@ -9,28 +9,29 @@ from foundation.jsontext import json_text
 from foundation.terminal import echo, printable
 
 if TYPE_CHECKING:
-    from exporter.hosting.bulk import SetAside
+    from exporter.hosting.rows import SetAside
 
 _PROGRESS_EVERY_S = 0.5
 
 
 class Rejects:
-    """Keeps the lines that were set aside in a file, where one was asked for, and reports them in one line."""
+    """Writes the lines that were set aside to a file, if requested, and reports them in one line."""
 
     def __init__(self, file: IO[str] | None) -> None:
+        """`file`: where lines are kept; None to count them only."""
         self.file = file
         self.reasons: Counter[str] = Counter()
         self.first: SetAside | None = None
 
     def __call__(self, line: "SetAside") -> None:
-        """Take one more."""
+        """Add one more."""
         self.reasons[line.reason] += 1
         self.first = self.first or line
         if self.file is not None:
             self.file.write(json_text(line) + "\n")
 
     def tell(self) -> None:
-        """Say on stderr how many lines were set aside, and show the first; nothing if none were."""
+        """Report on stderr how many lines were set aside, with the first; nothing without any."""
         if self.first is not None:
             counts = ", ".join(f"{reason} {n:,}" for reason, n in self.reasons.most_common())
             place = self.first.file if self.first.line is None else f"{self.first.file}:{self.first.line}"
@@ -39,15 +40,16 @@ class Rejects:
 
 
 class Progress:
-    """One line that renews itself, on a terminal and once reading takes longer than a moment."""
+    """One line that is updated, only on a terminal, and only if reading takes longer than a moment."""
 
     def __init__(self, out: IO[str]) -> None:
+        """`out`: where to show it; nothing is shown unless it is a terminal."""
         self._out = out
         self._due_s = time.monotonic() + _PROGRESS_EVERY_S if out.isatty() else inf
         self._shown = ""
 
     def __call__(self, lines: int) -> None:
-        """So many lines have been read."""
+        """Show the number of lines read."""
         if time.monotonic() >= self._due_s:
             self._due_s = time.monotonic() + _PROGRESS_EVERY_S
             self._shown = f"read {lines:,} lines"
@@ -55,7 +57,7 @@ class Progress:
             self._out.flush()
 
     def clear(self) -> None:
-        """Leave the line as if nothing had stood there."""
+        """Clear the line."""
         if self._shown:
             self._out.write(f"\r{' ' * len(self._shown)}\r")
             self._out.flush()

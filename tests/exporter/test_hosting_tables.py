@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import os
+from threading import Thread
 
 import pytest
+from hosting_tables import read_tables
 
-from exporter.hosting.bulk import TABLES, read_logs
-from exporter.hosting.parse import Times
 from exporter.tables import write_parquet
+from foundation.errors import SourceError
 
 NAMES = ("event", "time", "serverId", "accountId", "accountName", "workload")
 ROWS = [
@@ -48,9 +50,9 @@ FILES = {
 
 def tables_of(path):
     kept = []
-    log = read_logs([str(path)], Times(), keep=kept.append)
+    tables, _ = read_tables(path, keep=kept.append)
     assert kept == []
-    return {name: {column: log.tables[name][column].tolist() for column in TABLES[name]} for name in TABLES}
+    return tables
 
 
 @pytest.fixture
@@ -71,6 +73,35 @@ def test_parquet_holds_the_same_events(tmp_path, want):
     assert tables_of(tmp_path / "events") == want
 
 
+@pytest.fixture
+def once(tmp_path):
+    """Makes a file that can be read only once: a named pipe, and who writes into it."""
+    writers = []
+
+    def make(content):
+        path = tmp_path / f"pipe-{len(writers)}"
+        os.mkfifo(path)
+        writers.append(Thread(target=path.write_bytes, args=(content,), daemon=True))
+        writers[-1].start()
+        return path
+
+    yield make
+    for writer in writers:
+        writer.join()
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_what_can_be_read_only_once_needs_no_temporary_file(tmp_path, want, once, monkeypatch, form):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
+    assert tables_of(once(FILES[form])) == want
+
+
+def test_what_is_wrong_with_a_pipe_begins_with_its_name(once):
+    pipe = once(b"event,time,account,account_id\n")
+    with pytest.raises(SourceError, match=f"^{pipe}: "):
+        read_tables(pipe)
+
+
 def test_rows_that_cannot_be_read_are_set_aside_with_their_line(tmp_path):
     path = tmp_path / "events.csv"
     path.write_text(
@@ -78,6 +109,6 @@ def test_rows_that_cannot_be_read_are_set_aside_with_their_line(tmp_path):
         "2024-03-01T00:00:00Z,heartbeat,,0.5\n2024-03-01T00:00:00Z,heartbeat,1,0.5\n"
     )
     kept = []
-    log = read_logs([str(path)], Times(), keep=kept.append)
+    _, log = read_tables(path, keep=kept.append)
     assert [(k.line, k.reason) for k in kept] == [(2, "bad_time"), (3, "bad_workload"), (4, "missing_key")]
     assert (log.lines, log.events) == (4, 1)

@@ -3,24 +3,17 @@
 The cluster is a master and two workers, each a process of its own on loopback.
 """
 
-import os
 import random
-import re
-import subprocess
-import sys
-import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from shutil import which
 
 import numpy as np
 import pytest
+from hosting_tables import engine_over, read_tables
+from spark_cluster import PACKAGES, QUICK_JVM, environment, standalone
 
-from exporter.hosting.bulk import read_logs
 from exporter.hosting.cycle import Step, account_cycle, choose_window
-from exporter.hosting.engine import DuckEngine
 from exporter.hosting.extent import find_extent
-from exporter.hosting.parse import Times
 from exporter.releases.bulk.reading import Reading
 from exporter.stores.calendar import to_us
 from exporter.stores.engine import Policy
@@ -28,7 +21,6 @@ from exporter.stores.report import make_report, to_csv
 from trafficgen.feeds.hosting import write_at_once
 from trafficgen.feeds.hosting_world import Settings, World
 
-PACKAGES = Path(__file__).resolve().parents[2] / ".tidewatch" / "spark"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),  # six Java processes start
@@ -36,63 +28,21 @@ pytestmark = [
     pytest.mark.skipif(not PACKAGES.is_dir(), reason="PySpark is not in .tidewatch/spark: `make spark` installs it"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:pyspark.*", "ignore::ResourceWarning"),
 ]
-QUICK_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-READY_S = 120  # a Java process takes seconds to start, on a busy machine many
 BAD = b'{"event": "heartbeat"\n\n\xff\xfe\n{"event": "heartbeat", "serverId": 1, "workload": -1, "time": "x"}\n'
 AS_OF = datetime(2024, 3, 13, 15, 30, tzinfo=UTC)  # some days after Chicago's clocks changed
 ZONES = ["America/Chicago", "Europe/Berlin", "Asia/Kolkata"]
 HOURS = ["00:00:00,23:59:59", "09:00:00,17:00:00", "18:00:00,02:30:00", "02:15:00,02:45:00"]
 
 
-class Daemon:
-    """A process of the cluster, which says in its log what it listens on."""
-
-    def __init__(self, folder, name, *arguments):
-        self.log = folder / f"{name}.log"
-        command = ["java", "-Xmx256m", *QUICK_JVM.split(), "-cp", os.environ["SPARK_HOME"] + "/jars/*"]
-        command += [f"org.apache.spark.deploy.{name.rstrip('0123456789')}", "--host", "127.0.0.1", "--port", "0"]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [*command, "--webui-port", "0", *arguments], cwd=folder, stdout=log, stderr=subprocess.STDOUT
-            )
-
-    def says(self, pattern):
-        """Wait for words in the log."""
-        late_s = time.monotonic() + READY_S
-        while not (found := re.search(pattern, self.log.read_text())):
-            assert self.process.poll() is None, self.log.read_text()[-2000:]
-            assert time.monotonic() < late_s, self.log.read_text()[-2000:]
-            time.sleep(0.05)  # a log file gives no event
-        return found[0]
-
-    def end(self):
-        self.process.terminate()
-        self.process.wait()
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A standalone cluster, by its URL; this process is ready to be its driver."""
-    folder = tmp_path_factory.mktemp("spark")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PACKAGES))
-        patch.setenv("PYTHONPATH", str(PACKAGES), prepend=os.pathsep)
-        patch.setenv("SPARK_HOME", str(PACKAGES / "pyspark"))
-        scala = next((PACKAGES / "pyspark" / "jars").glob("spark-core_*.jar")).name
-        patch.setenv("SPARK_SCALA_VERSION", scala.split("_")[1].split("-")[0])
-        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
-        daemons = [Daemon(folder, "master.Master")]
-        try:
-            url = daemons[0].says(r"spark://[\d.:]+")
-            room = ("--cores", "1", "--memory", "700m")
-            daemons += [Daemon(folder, f"worker.Worker{n}", *room, "--work-dir", f"{folder}/{n}", url) for n in (1, 2)]
-            for worker in daemons[1:]:
-                worker.says("Successfully registered")
+        for name, value in environment().items():
+            patch.setenv(name, value)
+        with standalone(tmp_path_factory.mktemp("spark")) as (url, _):
             yield url
-        finally:
-            for daemon in reversed(daemons):
-                daemon.end()
 
 
 @pytest.fixture(scope="module")
@@ -130,14 +80,15 @@ def test_hosting_has_the_same_rows(tmp_path, session):
     with (tmp_path / "logs.json").open("ab") as file:
         file.write(BAD)
     path = str(tmp_path / "logs.json")
-    kept, log = [], read_logs([path], Times())
+    kept, (tables, log) = [], read_tables(path)
     engine, spark_log = spark.load([path], UTC, kept.append, session)
-    duck = DuckEngine(log.tables)
-    window = choose_window(find_extent(duck.extent()), Step.SECOND, UTC)
+    with engine_over(tables) as duck:
+        window = choose_window(find_extent(duck.extent()), Step.SECOND, UTC)
+        ours = account_cycle(duck, window)
     assert choose_window(find_extent(engine.extent()), Step.SECOND, UTC) == window
     assert (spark_log.lines, spark_log.set_aside) == (log.lines, log.set_aside)
     assert sorted(bad.reason for bad in kept) == ["bad_workload", "blank", "not_json", "not_json"]
-    ours, theirs = account_cycle(duck, window), account_cycle(engine, window)
+    theirs = account_cycle(engine, window)
     for name, want in ours._asdict().items():
         got = getattr(theirs, name)
         if isinstance(want, dict) and name in {"segments", "choices"}:

@@ -1,4 +1,4 @@
-"""One customer's document, as a page or as PDF: their outages in their zone and language, and nothing of others."""
+"""One customer's document, as a page or as PDF: their outages in their zone and language, without those of others."""
 
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
@@ -19,6 +19,8 @@ from foundation.page import render
 
 CAUSES = {"overload": "server overloaded", "silent": "server not answering"}
 LINES_PER_PAGE = 44
+_MARKS = dict.fromkeys(map(ord, "\u061c\u200e\u200f"))
+MAX_NAME = 300  # characters; it is their own document
 A4_INCHES = (8.27, 11.69)
 _COLUMNS = (0.06, 0.36, 0.65, 0.74)
 _RIGHT = 0.95  # where a page's text ends
@@ -31,19 +33,6 @@ class Table(NamedTuple):
     title: str
     header: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
-
-
-class Statement(NamedTuple):
-    """The document as text."""
-
-    title: str
-    name: str
-    period: str
-    verdict: str
-    broken: bool
-    figures: list[tuple[str, str]]
-    tables: list[Table]
-    note: str
 
 
 class Reader(NamedTuple):
@@ -62,8 +51,22 @@ class Reader(NamedTuple):
         return format_date(moment.astimezone(self.zone).date(), "long", locale=self.locale)
 
 
+class Statement(NamedTuple):
+    """The document as text."""
+
+    title: str
+    name: str
+    period: tuple[str, str]
+    whom: Reader
+    verdict: str
+    broken: bool
+    figures: list[tuple[str, str]]
+    tables: list[Table]
+    note: str
+
+
 def reader(zone: tzinfo, language: str) -> Reader:
-    """Whom a document is for. Raises ConfigError for a language that is not known."""
+    """The reader of a document. Raises ConfigError for an unknown language."""
     try:
         return Reader(zone, Locale.parse(language.replace("-", "_")))
     except (UnknownLocaleError, ValueError, TypeError) as exc:
@@ -71,7 +74,7 @@ def reader(zone: tzinfo, language: str) -> Reader:
 
 
 def statement(findings: Findings, account_id: int, whom: Reader) -> Statement:
-    """What one customer is told. Raises ConfigError for an account that is not judged in the cycle."""
+    """The document of one customer. Raises ConfigError for an account that is not judged in the cycle."""
     report = findings.report
     row = next((row for row in report.accounts if row.account_id == account_id), None)
     if row is None:
@@ -90,8 +93,9 @@ def statement(findings: Findings, account_id: int, whom: Reader) -> Statement:
     kept = f"was not kept: more than {number(row.allowed_downtime_minutes)} minutes of downtime"
     return Statement(
         title=f"Service level {report.cycle.start[:10]} to {report.cycle.end[:10]}",
-        name=plain(row.account_name),
-        period=f"{whom.instant(start)} to {whom.instant(end)}; times are those of {whom.zone}.",
+        name=plain(row.account_name, MAX_NAME),
+        period=(whom.instant(start), whom.instant(end)),
+        whom=whom,
         verdict=f"The promise of {promised} {kept if row.violates_cycle else 'was kept'}."
         if known
         else "Nothing was judged: nothing is known of this time.",
@@ -99,13 +103,16 @@ def statement(findings: Findings, account_id: int, whom: Reader) -> Statement:
         figures=_figures(row, promised),
         tables=tables,
         note=f"Issued for {whom.day(start)} to {whom.day(end)}. Availability is the share of the billing cycle without "
-        "downtime; announced maintenance is no downtime.",
+        "downtime; announced maintenance is not downtime.",
     )
 
 
 def to_html(made: Statement) -> str:
-    """The document as one file that fetches nothing."""
-    return render("exporter.hosting", "customer.html", **made._asdict())
+    """The document as one file that loads nothing else."""
+    tables = [table._replace(rows=[tuple(map(_unmarked, row)) for row in table.rows]) for table in made.tables]
+    start, end = map(_unmarked, made.period)
+    shown = made._replace(tables=tables, note=_unmarked(made.note))._asdict() | {"start": start, "end": end}
+    return render("exporter.hosting", "customer.html", **shown, zone=str(made.whom.zone))
 
 
 def to_pdf(made: Statement) -> bytes:
@@ -128,6 +135,18 @@ def to_pdf(made: Statement) -> bytes:
                     figure.text(x, 0.95 - 0.0205 * place, cell, fontsize=size, va="top")
             pdf.savefig(figure)
     return out.getvalue()
+
+
+def _unmarked(text: str) -> str:
+    """Without the marks of direction that dates of some languages have: a page has elements for it."""
+    return text.translate(_MARKS)
+
+
+def _period(whom: Reader, start: str, end: str) -> str:
+    """The sentence is English, also where the language of its dates is written from right to left."""
+    if whom.locale.text_direction == "rtl":
+        return f"\u200e\u2068{start}\u2069 to \u2068{end}\u2069; times are those of {whom.zone}."
+    return f"{start} to {end}; times are those of {whom.zone}."
 
 
 def _between(whom: Reader, start: str, end: str) -> tuple[str, str]:
@@ -167,7 +186,15 @@ def _maintenance(findings: Findings, row: AccountRow, whom: Reader) -> list[tupl
 
 
 def _lines(made: Statement) -> list[tuple[str, ...]]:
-    lines: list[tuple[str, ...]] = [("Service level",), (), (made.name,), (made.period,), (), (made.verdict,), ()]
+    lines: list[tuple[str, ...]] = [
+        ("Service level",),
+        (),
+        (made.name,),
+        (_period(made.whom, *made.period),),
+        (),
+        (made.verdict,),
+        (),
+    ]
     lines += made.figures
     for table in made.tables:
         lines += [(), (table.title,), table.header, *(table.rows or [("None.",)])]
@@ -184,7 +211,7 @@ def _wrapped(line: tuple[str, ...], families: list[str]) -> list[tuple[str, ...]
 
 
 def _broken(text: str, width_points: float, families: list[str]) -> list[str]:
-    """Text in lines of a width: between words, and inside a word that is wider by itself."""
+    """Text in lines of a width: between words, and inside a word that is wider than the line."""
     from matplotlib.backends.backend_agg import RendererAgg  # noqa: PLC0415
     from matplotlib.font_manager import FontProperties  # noqa: PLC0415
 
@@ -192,6 +219,7 @@ def _broken(text: str, width_points: float, families: list[str]) -> list[str]:
     font = FontProperties(family=families, size=_POINTS)
 
     def fits(text: str) -> bool:
+        """Whether the text is at most `width_points` wide."""
         return bool(renderer.get_text_width_height_descent(text, font, ismath=False)[0] <= width_points)
 
     lines = [""]

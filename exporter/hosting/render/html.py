@@ -5,6 +5,7 @@ from typing import Any
 
 from exporter.hosting.batch import Findings
 from exporter.hosting.cycle import utc
+from exporter.hosting.downs import AccountOutage
 from exporter.hosting.render import picture
 from exporter.hosting.render.text import (
     SERVER_HEADER,
@@ -20,7 +21,7 @@ from exporter.hosting.render.text import (
     unobserved,
     verdict,
 )
-from exporter.hosting.report import AccountOutage, AccountRow, down_together, outages_by_account
+from exporter.hosting.report import AccountRow, down_together
 from exporter.hosting.routing import QUESTIONS
 from foundation.page import render
 
@@ -36,9 +37,9 @@ def to_html(findings: Findings) -> str:
     """The whole page."""
     report, result = findings.report, findings.result
     cycle, routing, read = report.cycle, findings.routing, report.input
-    broken = [row for row in report.accounts if row.violates_cycle]
+    accounts = sorted(report.accounts, key=_concern)
+    broken = [row for row in accounts if row.violates_cycle]
     maintenance = findings.contract.maintenance.stepped(result.window.step_s)
-    outages = outages_by_account(result, maintenance)
     more = optional_columns(report, findings.contract.plans)
     unknown = f" {words}." if (words := unobserved(report)) else ""
     times = f"{cycle.start} to {cycle.end} ({days(report)}), accounted by the {cycle.step}; times are UTC.{unknown}"
@@ -54,10 +55,10 @@ def to_html(findings: Findings) -> str:
         promise=promise(report, findings.contract.plans),
         downtime_bars=picture.downtime_bars(report.accounts, cycle.allowed_downtime_minutes),
         account_header=_with(list(_ACCOUNT_HEADER), [name for name, _ in more]),
-        accounts=[_with(_account(row), [cell(row) for _, cell in more]) for row in report.accounts],
-        violated={place for place, row in enumerate(report.accounts) if row.violates_cycle},
+        accounts=[_with(_account(row), [cell(row) for _, cell in more]) for row in accounts],
+        violated=set(range(len(broken))),
         not_judged=report.not_judged,
-        broken=[_customer(row, outages.get(row.account_id, [])) for row in broken],
+        broken=[_customer(row, findings.downs.of(row.account_id)) for row in broken],
         maintenance=report.maintenance,
         server_timeline=picture.server_timeline(result.servers, result.outages, result.window, maintenance),
         server_header=SERVER_HEADER if report.maintenance else SERVER_HEADER[:-1],
@@ -73,8 +74,13 @@ def to_html(findings: Findings) -> str:
     )
 
 
+def _concern(row: AccountRow) -> tuple[bool, float, int]:
+    """The most important first: broken promises, then the most downtime."""
+    return not row.violates_cycle, -row.downtime_minutes, row.account_id
+
+
 def _with(cells: list[str], more: list[str]) -> list[str]:
-    """The columns of the contract beside the downtime, where no page is too narrow for them."""
+    """The columns of the contract beside the downtime."""
     at = _ACCOUNT_HEADER.index("down min") + 1
     return [*cells[:at], *more, *cells[at:]]
 
@@ -96,7 +102,7 @@ def _account(row: AccountRow) -> list[str]:
 
 
 def _customer(row: AccountRow, outages: Sequence[AccountOutage]) -> dict[str, Any]:
-    """A customer above the allowance, with the outages that made it so."""
+    """A customer above the allowance, with the outages that caused it."""
     seen = down_together(outages)
     outage = "1 outage" if seen == 1 else f"{seen} outages"
     return {
@@ -116,7 +122,7 @@ def _customer(row: AccountRow, outages: Sequence[AccountOutage]) -> dict[str, An
 
 
 def _answers(findings: Findings) -> list[dict[str, Any]]:
-    """What the routing tests say to each question."""
+    """The results of the routing tests for each question."""
     found = []
     for answer in findings.report.routing:
         drawn = findings.routing.pictures.get(answer.question)

@@ -1,17 +1,18 @@
-"""The report's pictures as SVG inside its page, whose CSS classes are the colours; `Markup` escapes what is put in."""
+"""The report's pictures as SVG inside its page, whose CSS classes are the colours; `Markup` escapes values."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from unicodedata import east_asian_width
 
 import numpy as np
 from markupsafe import Markup
 
 from exporter.hosting.cycle import Outage
-from exporter.hosting.engine import Window
-from exporter.hosting.maintenance import Maintenance
+from exporter.hosting.maintenance import Maintenance, downtimes
 from exporter.hosting.render.text import number, plain
 from exporter.hosting.report import AccountRow
 from exporter.hosting.routing import Picture
+from exporter.hosting.window import Window
 from exporter.timeline import intersect, subtract, union
 from foundation.terminal import printable
 
@@ -32,7 +33,7 @@ def downtime_bars(rows: Sequence[AccountRow], allowed_minutes: float) -> Markup:
         y = 24 + 24 * i
         silent = row.silent_minutes * scale
         parts += [
-            _text(LEFT - 8, y + 13, _short(f"{plain(row.account_name)} ({row.account_id})"), "end"),
+            _text(LEFT - 8, y + 13, _label(plain(row.account_name), row.account_id), "end"),
             _rect((LEFT, y, silent, 16), "silent", f"silent {number(row.silent_minutes)} min"),
             _rect(
                 (LEFT + silent, y, row.overload_minutes * scale, 16),
@@ -55,10 +56,10 @@ def downtime_bars(rows: Sequence[AccountRow], allowed_minutes: float) -> Markup:
 def server_timeline(
     servers: Sequence[int], outages: Sequence[Outage], window: Window, maintenance: Maintenance
 ) -> Markup:
-    """When each server was down, by cause, over the cycle; what is nearer than a pixel is drawn as one."""
+    """When each server was down, by cause, over the cycle; outages closer than a pixel are drawn as one."""
     scale = (WIDTH - LEFT - RIGHT) / (window.end_s - window.start_s)
     pixel_s = max(1, round(1 / scale))
-    parts = []
+    parts, down = [], downtimes(outages)
     for i, server in enumerate(servers[:_MAX_BARS]):
         y = 8 + 28 * i
         parts += [
@@ -67,8 +68,8 @@ def server_timeline(
         ]
         windows = intersect(maintenance.windows(server), [(window.start_s, window.end_s)])
         for cause in ("overload", "silent", "maintenance"):
-            down = [(o.start_s, o.end_s) for o in outages if o.server_id == server and o.cause == cause]
-            mine = windows if cause == "maintenance" else subtract(down, windows)
+            of_cause = down.get(server, {}).get(cause, [])
+            mine = windows if cause == "maintenance" else subtract(of_cause, windows)
             for start, end in union((start, max(end, start + pixel_s)) for start, end in mine):
                 x = LEFT + (start - window.start_s) * scale
                 parts.append(_rect((x, y, (end - start) * scale, 20), cause, f"{cause} from {_when(start)} UTC"))
@@ -82,7 +83,7 @@ def server_timeline(
 
 
 def rank_bars(picture: Picture) -> Markup:
-    """How often the least loaded server on offer was taken, the second least, and so on; a line: by constants alone."""
+    """How often the least loaded server on offer was chosen, the second least, and so on; line: by constants alone."""
     ranks = min(len(picture.rank_share), 12)
     top = max(float(picture.rank_share.max()), float(picture.rank_expected.max()), 1e-9) * 1.1
     room, height = 400 / max(ranks, 1), 120
@@ -127,8 +128,18 @@ def _when(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 20 else name[:19] + "…"
+def _label(name: str, account_id: int) -> str:
+    """A name and its id, in the space left of the bars: 20 columns, of which wide characters take two."""
+    room = max(20 - len(f" ({account_id})"), 4)
+    if sum(map(_columns, name)) > room:
+        while sum(map(_columns, name)) > room - 1:
+            name = name[:-1]
+        name += "…"
+    return f"{name} ({account_id})"
+
+
+def _columns(char: str) -> int:
+    return 2 if east_asian_width(char) in "WF" else 1
 
 
 def _rect(box: tuple[float, float, float, float], css: str, title: str) -> Markup:

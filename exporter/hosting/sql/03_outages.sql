@@ -51,8 +51,8 @@ found AS (
     SELECT mute.server_id, cycle.since_s AS start_s, cycle.observed_s AS end_s, 'silent' AS cause
     FROM (
         SELECT DISTINCT routes.server_id
-        FROM routes LEFT JOIN numbered ON numbered.server_id = routes.server_id
-        WHERE numbered.server_id IS NULL AND routes.doubt <> 1
+        FROM routes LEFT JOIN loggers ON loggers.server_id = routes.server_id
+        WHERE loggers.server_id IS NULL AND routes.doubt <> 1
     ) mute CROSS JOIN cycle
 )
 SELECT

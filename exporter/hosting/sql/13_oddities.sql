@@ -1,11 +1,5 @@
 -- What in the log is odd though every line of it can be read, by kind.
-SELECT 'heartbeats off the minute' AS kind, COUNT(*) AS n
-FROM heartbeats CROSS JOIN cycle
-WHERE MOD(heartbeats.time_s, cycle.heartbeat_s) <> 0
-UNION ALL
-SELECT 'heartbeats repeated' AS kind, CAST(COALESCE(SUM(copies - 1), 0) AS BIGINT) AS n FROM minutes
-UNION ALL
-SELECT 'minutes with differing workloads' AS kind, COUNT(*) AS n FROM minutes WHERE workload >= 0 AND lowest <> workload
+SELECT kind, n FROM heartbeat_oddities
 UNION ALL
 SELECT 'routes in conflict' AS kind, CAST(COALESCE(SUM(servers - 1), 0) AS BIGINT) AS n
 FROM (SELECT COUNT(DISTINCT server_id) AS servers FROM routes WHERE doubt = 0 GROUP BY account_id, time_s) torn

@@ -1,0 +1,2 @@
+-- Every server that logged.
+SELECT DISTINCT server_id FROM minutes
