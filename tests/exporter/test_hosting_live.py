@@ -3,10 +3,12 @@
 import asyncio
 import json
 import sqlite3
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import lifetime
 import msgspec
 import pytest
 
@@ -71,19 +73,8 @@ async def until_read(system, lines):
             await asyncio.sleep(0.005)
 
 
-@asynccontextmanager
-async def running(tmp_path, **settings):
-    context = Context(tmp_path / "state", SystemClock())
-    system = System([source(tmp_path, **settings)], context)
-    task = asyncio.create_task(system.run())
-    try:
-        yield system
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        context.close()
-    if not task.cancelled():
-        task.result()
+def running(tmp_path, **settings):
+    return lifetime.running(tmp_path, lambda context: System([source(tmp_path, **settings)], context))
 
 
 def append(tmp_path, lines, name="manager"):
@@ -105,7 +96,7 @@ async def test_what_is_told_is_the_truth_over_a_restart(tmp_path):
                 append(tmp_path, [line.text], f"writer-{line.writer}")
         async with running(tmp_path) as system:
             await until_read(system, world.lines)
-            truth = world.truth()
+            truth: dict[str, Any] = world.truth()
             for account in truth["accounts"]:
                 key = account["account_id"]
                 await until(system, account["downtime_seconds"], "account_downtime_seconds", key)
@@ -326,19 +317,43 @@ def night(server, silent=(), zone="Europe/Berlin"):
     return [json.dumps({"event": "heartbeat", "serverId": server, "workload": 0.5, "time": time}) for time in local]
 
 
+NIGHT = {"tz": "Europe/Berlin", "cycle": {"start": "2024-10-26T22:00:00Z", "end": "2024-10-27T03:00:00Z"}}
+
+
 @pytest.mark.parametrize(
-    ("silent", "want"), [((), 0), (range(-20, -10), 600), (range(10, 20), 600), (range(-10, 10), 1200)], ids=str
+    ("silent", "unheard", "unknown"),
+    [((), 0, 0), (range(-20, -10), 0, 600), (range(10, 20), 0, 600), ((*range(-50, -40), *range(10, 20)), 1200, 0)],
+    ids=str,
 )
-async def test_both_hours_that_clocks_repeat_are_heard(tmp_path, silent, want):
-    """Read long after, one file of a server after the other."""
+async def test_both_hours_that_clocks_repeat_are_heard(tmp_path, silent, unheard, unknown):
+    """Read long after, one file of a server after the other; what may have been heard is in doubt, as in a report."""
     append(tmp_path, night(1, silent), "1")
     append(tmp_path, night(2), "2")
-    cycle = {"start": "2024-10-26T22:00:00Z", "end": "2024-10-27T03:00:00Z"}
-    async with running(tmp_path, tz="Europe/Berlin", cycle=cycle) as system:
+    async with running(tmp_path, **NIGHT) as system:
         await until(system, CHANGE + 120 * MINUTE, "watermark_timestamp_seconds")
         await until_read(system, 600 - len(silent))
-        await until(system, want, "server_state_seconds", 1, "silent")
-        await until(system, 0, "server_state_seconds", 2, "silent")
+        await until(system, unheard, "server_state_seconds", 1, "silent")
+        await until(system, unknown, "server_state_seconds", 1, "unknown")
+        await until(system, 300 * MINUTE, "server_state_seconds", 2, "up")
+
+
+@pytest.mark.parametrize("key", ["", "about", "tail"])
+@pytest.mark.parametrize("end", [180, 200], ids=["between-the-hours", "in-the-second"])
+async def test_a_restart_in_that_night_loses_no_hour(tmp_path, key, end):
+    """Also where a part of the state cannot be read, and the logs are read again."""
+    lines = night(1)
+    append(tmp_path, lines[:end])
+    async with running(tmp_path, **NIGHT) as system:
+        await until(system, CHANGE + (end - 180) * MINUTE, "watermark_timestamp_seconds")
+    if key:
+        with Checkpoint(tmp_path / "state" / "exporter.db", SystemClock()) as checkpoint:
+            checkpoint.load("hosting/platform")
+            checkpoint.commit_now("hosting/platform", Changes({key: b"\xc1 no"}))
+    append(tmp_path, lines[end:])
+    async with running(tmp_path, **NIGHT) as system:
+        await until(system, CHANGE + 120 * MINUTE, "watermark_timestamp_seconds")
+        await until(system, 300 * MINUTE, "server_state_seconds", 1, "up")
+        assert value(system, "events_total", "heartbeat") == 300
 
 
 class ClockAt(SystemClock):
@@ -352,16 +367,23 @@ class ClockAt(SystemClock):
         return float(self.time_s)
 
 
-@pytest.mark.parametrize("at_s", [-3000, -600, 600, 3000])
-async def test_the_manager_is_in_the_hour_that_it_is(tmp_path, at_s):
-    """Read as soon as it is written, hours after its last event."""
+@pytest.mark.parametrize(("at_s", "first_s"), [(-3000, -3000), (-600, -600), (600, -3000), (3000, -600)])
+async def test_of_the_managers_hour_the_clock_decides_nothing(tmp_path, at_s, first_s):
+    """A report of the same line has no clock: the account is unknown from the first of its two times to the last."""
     context = Context(tmp_path / "state", SystemClock())
-    follower = live.Live(source(tmp_path, tz="Europe/Berlin"), context.checkpoint, ClockAt(CHANGE + at_s))
+    follower = live.Live(source(tmp_path, **NIGHT), context.checkpoint, ClockAt(CHANGE + at_s))
     time = datetime.fromtimestamp(CHANGE + at_s, ZoneInfo("Europe/Berlin")).strftime("%Y-%m-%d %H:%M:%S")
-    line = {"event": "createAccount", "accountId": 1, "accountName": "Ann", "time": time}
-    follower.take(json.dumps(line).encode() + b"\n")
+    named = {"accountId": 1, "accountName": "Ann", "serverId": 1, "time": time}
+    for kind in ("createAccount", "route"):
+        follower.take(json.dumps(named | {"event": kind}).encode() + b"\n")
     context.close()
-    assert list(follower.ledger.accounts[1].created) == [CHANGE + at_s]
+    follower.ledger.resolve()
+    (life,) = follower.ledger.sessions(1)
+    assert life.created_s == CHANGE + first_s
+    assert [(one.start_s, one.doubt) for one in life.segments] == [
+        (CHANGE + first_s, 1),
+        (CHANGE + first_s + 3600, 2),
+    ]
 
 
 async def test_a_window_that_is_announced_while_it_lasts_is_no_downtime(tmp_path):
