@@ -1,6 +1,7 @@
 """One customer's document: what is in it, in their zone and language, and that nobody else is."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -8,7 +9,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 
 from exporter.hosting.cli import hosting
-from exporter.hosting.render import customer
+from exporter.hosting.render import customer, picture
 from foundation.errors import ConfigError
 
 CYCLE = ("--cycle-start", "2024-03-01", "--cycle-end", "2024-03-02")
@@ -78,6 +79,35 @@ def test_a_line_is_broken_where_the_page_ends(name):
     assert max(widths) <= 300
     assert all(width > 150 for width in widths[:-1])
     assert not name.startswith("Wren") or {"Wren", "and", "Sons"} >= set(" ".join(lines).split())
+
+
+def test_dates_from_right_to_left_leave_the_sentence_from_left_to_right(folder):
+    """Each date is apart, so that "to" stands between the first and the last."""
+    page = run(folder, "--account", "771", "--format", "html", "--language", "ar").stdout
+    assert re.search("<bdi>01/03/2024[^<]+</bdi> to <bdi>02/03/2024[^<]+</bdi>; times are those of Europe/Berlin", page)
+    assert "u200" not in page  # no mark of direction is shown as text
+
+
+def test_the_whole_name_is_on_the_customers_own_page(folder, tmp_path):
+    name = "Gesellschaft mit einem langen Namen " * 5 + "AG"
+    text = (folder / "logs.json").read_text().replace("Other & Sons", name)
+    (tmp_path / "logs.json").write_text(text)
+    for kind in ("maintenance", "plans"):
+        (tmp_path / f"{kind}.csv").write_text((folder / f"{kind}.csv").read_text())
+    assert f"<bdi>{name}</bdi>" in run(tmp_path, "--account", "882", "--format", "html").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("Ann", "Ann (7)"),
+        ("Sixteen letters.", "Sixteen letters. (7)"),
+        ("Seventeen letters", "Seventeen lette… (7)"),
+        ("株式会社東京データ", "株式会社東京デ… (7)"),  # two columns each
+    ],
+)
+def test_a_name_beside_its_bar_fits_and_keeps_its_id(name, label):
+    assert picture._label(name, 7) == label
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,20 @@
 import json
 import random
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from exporter.hosting.batch import Options, find
-from exporter.hosting.cycle import Step, Wanted
+from exporter.hosting.bulk import read_logs
+from exporter.hosting.cycle import Step, Wanted, utc
+from exporter.hosting.excused import STATES
+from exporter.hosting.live import Live
+from exporter.hosting.parse import Times
+from exporter.hosting.source import Source
+from foundation.clock import SystemClock
 from foundation.csvtext import csv_text
 
 NIGHTS = [
@@ -57,7 +65,32 @@ class Night:
         cycle = Wanted(self.start_s, self.end_s)
         (row,) = find([str(path) for path in paths], Options(Step.SECOND, self.zone, cycle)).report.accounts
         assert row.lifetime_minutes >= row.downtime_minutes + row.unrouted_minutes + row.unknown_minutes
-        return row.overload_minutes, row.silent_minutes, row.unrouted_minutes, row.unknown_minutes, row.lifetime_minutes
+        found = (
+            row.overload_minutes,
+            row.silent_minutes,
+            row.unrouted_minutes,
+            row.unknown_minutes,
+            row.lifetime_minutes,
+        )
+        assert self.live(paths) == found
+        return found
+
+    def follower(self, paths):
+        """The live system, which has read a file after the other."""
+        cycle = {"start": self.start_s, "end": self.end_s}
+        given = {"source": "host", "logs": list(map(str, paths)), "cycle": cycle, "tz": str(self.zone)}
+        follower = Live(msgspec.convert(given | {"lateness_s": 0}, Source), SimpleNamespace(), SystemClock())
+        for number, path in enumerate(paths, 1):
+            follower.take(path.read_bytes(), number)
+        return follower
+
+    def live(self, paths):
+        """The same from the live system."""
+        follower = self.follower(paths)
+        follower.account(self.end_s)
+        spent = dict(zip(STATES, follower.standing.spent[0].tolist(), strict=True))
+        states = ("overload", "silent", "unrouted", "unknown")
+        return (*(round(spent[state] / 60, 6) for state in states), round(sum(spent.values()) / 60, 6))
 
 
 @pytest.fixture(params=NIGHTS, ids=lambda night: night[0])
@@ -111,6 +144,25 @@ def test_silence_in_both_hours_is_downtime(tmp_path, night):
     minutes = night.gap_s // 60
     silent = set(range(5, 15)) | {m - minutes for m in range(5, 15)}
     assert night.account(tmp_path, night.lines(silent=silent), night.manager(**FROM_THE_START)) == (0, 20, 0, 0, 540)
+
+
+@pytest.mark.parametrize("ends", [-0.5, 0.5])
+def test_a_log_that_ends_in_that_hour_was_observed_until_its_last_line(tmp_path, night, ends):
+    """In the first of the two, or in the second: server 1 has been silent since the first began, and no longer."""
+    end_s, gap_min = int(ends * night.gap_s), night.gap_s // 60
+    other = night.lines(1, silent=set(range(-gap_min, 9 * 60)))
+    path = tmp_path / "log.json"
+    lines = night.manager(created=-4 * 3600, moved=-4 * 3600) + other
+    lines += night.lines(silent=set(range(end_s // 60, 9 * 60)))
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    options = Options(Step.SECOND, night.zone, Wanted(night.start_s))
+    report = find([str(path)], options).report
+    follower = night.follower([path])
+    follower.ledger.resolve()
+    assert report.cycle.observed_until == utc(night.change_s + end_s)
+    assert follower.watermark_s() == night.change_s + end_s
+    (row,) = report.accounts
+    assert (row.silent_minutes, row.unknown_minutes) == (gap_min + end_s / 60, 0)
 
 
 def test_in_order_the_manager_is_exact(tmp_path, night):
@@ -181,7 +233,23 @@ def test_a_file_given_twice_is_no_second_hour(tmp_path, night, form):
     paths = [str(first), str(first if form == "same" else second)]
     found = find(paths, Options(Step.SECOND, night.zone, Wanted(night.start_s, night.end_s))).report
     assert [row.unknown_minutes for row in found.accounts] == [minutes]
+    if form == "json":
+        assert night.live([first, second])[3] == minutes
     assert f"files given more than once count once: {paths[1]}" in found.caveats
+
+
+def test_live_knows_a_copy_once_it_is_read_whole(tmp_path, night):
+    """Its end is long after that hour: until then it may be another file, of the second of the two."""
+    minutes = night.gap_s // 60
+    lines = night.manager(**FROM_THE_START) + night.lines(silent=set(range(minutes)))
+    path = tmp_path / "log.json"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    follower = night.follower([path])
+    *most, last = path.read_bytes().splitlines(keepends=True)
+    for part, unknown in ((b"".join(most), 0), (last, minutes)):
+        follower.take(part, 2)
+        follower.account(night.end_s)
+        assert follower.standing.spent[0, STATES.index("unknown")] == 60 * unknown
 
 
 def test_files_of_that_hour_alone_may_be_alike(tmp_path, night):
@@ -197,3 +265,12 @@ def test_the_night_that_skips_an_hour_has_no_downtime(tmp_path, zone):
     change = {"Europe/Berlin": "2024-03-31T01:00:00Z", "America/New_York": "2024-03-10T07:00:00Z"}[zone]
     spring = Night(zone, change, 3600)
     assert spring.account(tmp_path, spring.lines() + spring.manager(**FROM_THE_START)) == (0, 0, 0, 0, 540)
+
+
+def test_files_that_name_a_zone_are_no_copies_of_each_other(tmp_path):
+    for day in (1, 2):
+        times = (f"2026-01-0{day} 00:00:00[Europe/Berlin]", f"2026-10-25 0{day + 1}:00:00[Europe/Berlin]")
+        events = [{"event": "heartbeat", "serverId": 1, "workload": 0.5, "time": time} for time in times]
+        (tmp_path / f"{day}.json").write_text("".join(json.dumps(event) + "\n" for event in events))
+    log = read_logs([str(tmp_path / "1.json"), str(tmp_path / "2.json")], Times(), lambda *_: None)
+    assert (log.copies, log.lines) == ((), 4)

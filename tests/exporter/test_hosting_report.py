@@ -4,6 +4,7 @@ import json
 import random
 import re
 from datetime import UTC
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,16 @@ from click.testing import CliRunner
 
 from exporter.hosting.batch import Options, find
 from exporter.hosting.cli import hosting
+from exporter.hosting.contract import Contract
 from exporter.hosting.cycle import Step, Wanted
 from exporter.hosting.render.html import to_html
 from exporter.hosting.render.text import to_text
+from exporter.hosting.terms import TASK, Plans
 from foundation.errors import ConfigError, NothingJudgedError, StoreError
 
 DAY_MINUTES = 1440
 FEB_1 = 1454284800
+USUAL = {"step": Step.SECOND, "zone": UTC, "contract": Contract()}
 
 
 def at(day, minute, second=0):
@@ -54,8 +58,8 @@ def two_days(down=(), silent=()):
 def report_of(tmp_path, events, **options):
     path = tmp_path / "logs.json"
     path.write_text("".join(json.dumps(event) + "\n" for event in events))
-    chosen = Options(options.pop("step", Step.SECOND), options.pop("zone", UTC), Wanted()._replace(**options))
-    return find([str(path)], chosen)
+    step, zone, contract = (options.pop(key, usual) for key, usual in USUAL.items())
+    return find([str(path)], Options(step, zone, Wanted()._replace(**options), contract=contract))
 
 
 def row_of(findings, account_id):
@@ -167,7 +171,7 @@ def test_every_customer_of_the_cycle_is_judged_and_the_others_are_named(tmp_path
     ]
     assert found.report.caveats == [
         "21.0% of the customers' time in the cycle is unknown",
-        "2 accounts have no createAccount in the log (7, 8): what was before the first route is unknown",
+        "2 accounts have no createAccount in the log (7, 8): the time before the first route is unknown",
     ]
 
 
@@ -198,14 +202,15 @@ def test_a_clock_gone_wrong_does_not_stretch_the_cycle(tmp_path, far, event):
     assert (found.report.cycle.start, found.report.cycle.end) == ("2016-02-01T00:00:00Z", "2016-02-03T00:00:00Z")
     assert (row_of(found, 1).downtime_minutes, row_of(found, 1).violates_cycle) == (30, True)
     assert found.report.caveats[0] == (
-        f"1 event lies far from all others (the first at {far.replace(' ', 'T')}Z) and did not move the cycle"
+        f"1 event is far from all others in time (the first: {far.replace(' ', 'T')}Z) "
+        "and did not count in the choice of the cycle"
     )
 
 
 @pytest.mark.parametrize(
     ("times", "want"),
     [
-        pytest.param(["2014-01-01", "2014-01-02", "2016-01-01", "2016-01-02"], "lie far apart", id="two-logs"),
+        pytest.param(["2014-01-01", "2014-01-02", "2016-01-01", "2016-01-02"], "are far apart", id="two-logs"),
         pytest.param(
             [f"{2013 + n // 12}-{n % 12 + 1:02}-{d:02}" for n in range(15) for d in range(1, 29, 2)], "days", id="long"
         ),
@@ -222,7 +227,7 @@ def test_a_cadence_is_told_and_accounted_when_it_is_named(tmp_path, every_s):
     beats = [s for s in range(0, 36_000, every_s) if not 9000 <= s < 12_600]
     events = [heartbeat(1, 1, s // 60) | {"time": at(1, s // 60, s % 60)} for s in beats]
     events += [created(1, "Ann", at(1, 0)), route(1, 1, at(1, 0))]
-    told = f"heartbeats come every {every_s} s, and 60 s were expected; name --heartbeat {every_s}"
+    told = f"heartbeats come every {every_s} s, but 60 s were expected; set --heartbeat {every_s}"
     assert report_of(tmp_path, events).report.caveats == [told]
     named = report_of(tmp_path, events, heartbeat_s=every_s)
     assert (row_of(named, 1).silent_minutes, named.report.caveats) == (60, [])
@@ -291,6 +296,23 @@ def test_a_cycle_that_cannot_be_is_refused(tmp_path, events, options, want):
         report_of(tmp_path, events, **options)
 
 
+def test_on_the_page_broken_promises_come_first_then_the_most_downtime(tmp_path):
+    """Server 1 is down from minute 10 to 30; account 1 has the most of it, and was promised little."""
+    events = two_days({(1, 1, minute) for minute in range(10, 30)})
+    for account, minute in ((1, 0), (2, 20), (3, 15), (4, 100), (5, 28)):
+        events += [created(account, f"Customer {account}", at(1, minute)), route(account, 1, at(1, minute))]
+    plans = Plans(by_account={1: TASK._replace(promise=Fraction(50))})
+    page = to_html(report_of(tmp_path, events, contract=Contract(plans)))
+    table = page[page.index("<h2>Customers</h2>") :]
+    assert re.findall(r"<tr( class=\"bad\")?><td class=\"nowrap\">(\d)<", table)[:5] == [
+        (' class="bad"', "3"),  # 15 of 2.88 allowed minutes
+        (' class="bad"', "2"),  # 10
+        ("", "1"),  # 20 of 1,440
+        ("", "5"),  # 2
+        ("", "4"),
+    ]
+
+
 @pytest.mark.slow
 def test_the_page_is_one_file_and_names_are_only_text(tmp_path):
     name = "<script>alert(1)</script>"
@@ -337,7 +359,7 @@ def test_bad_lines_go_to_the_file_asked_for_and_are_told_on_stderr(tmp_path):
     assert result.stderr.startswith(f"set aside 1 lines (not_json 1); the first: {path}:2: not one whole JSON value")
     assert json.loads(aside.read_text())["text"] == "{broken"
     assert "Nothing was judged" in output.read_text()
-    assert "Note: 1 of 2 lines (50.0%) could not be read and count for nothing: not_json 1\n" in output.read_text()
+    assert "Note: 1 of 2 lines (50.0%) could not be read and are not counted: not_json 1\n" in output.read_text()
 
 
 @pytest.mark.slow
@@ -445,11 +467,17 @@ def test_other_messages_sent_twice_change_nothing_and_are_counted(tmp_path):
         ),
         pytest.param([created(1, "A", at(1, 0))], [], "no heartbeat to take the cycle from", id="no-heartbeat"),
         pytest.param(
-            [created(1, "A", at(1, 0))], ["--cycle", "2016-02"], "of no customer", id="no-heartbeat-in-a-cycle"
+            [created(1, "A", at(1, 0))],
+            ["--cycle", "2016-02"],
+            "nothing is known of any customer",
+            id="no-heartbeat-in-a-cycle",
         ),
-        pytest.param([heartbeat(1, 1, 0)], [], "of no customer", id="no-customer"),
+        pytest.param([heartbeat(1, 1, 0)], [], "nothing is known of any customer", id="no-customer"),
         pytest.param(
-            [heartbeat(1, 1, 0), route(1, 1, at(1, 0))], ["--cycle", "2017-02"], "of no customer", id="elsewhere"
+            [heartbeat(1, 1, 0), route(1, 1, at(1, 0))],
+            ["--cycle", "2017-02"],
+            "nothing is known of any customer",
+            id="elsewhere",
         ),
     ],
 )

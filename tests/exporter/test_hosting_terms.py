@@ -1,6 +1,7 @@
 """Promises and credits: exact arithmetic, the files that hold them, and what the report makes of them."""
 
 import json
+from datetime import UTC
 from fractions import Fraction
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.hosting.cli import hosting
-from exporter.hosting.termfiles import read_plans
+from exporter.hosting.termfiles import read_maintenance, read_plans
 from exporter.hosting.terms import TASK, Terms, Tier, read_percent, read_tiers
 from foundation.errors import ConfigError
 
@@ -64,7 +65,7 @@ def test_tiers_are_read_in_any_order(text):
     ("text", "why"),
     [
         ("99.9", "expected AVAILABILITY:CREDIT"),
-        ("99.9:10,99.9:20", "two credits"),
+        ("99.9:10,99.9:20", "duplicate credit"),
         ("99.9:10,99:5", "not more than the"),
     ],
 )
@@ -132,8 +133,8 @@ def test_a_default_a_list_of_accounts_and_a_plan_of_nobody(tmp_path):
         ("1,gold,,", "the plan 'gold' has no row"),
         ("1,,0.999,", "0.999 of 1 is 99.9"),
         ("one,,99.9,", "invalid id 'one'"),
-        ("1,,99.9,\n1,,99.5,", "row 3: the account 1 is there twice"),
-        (",gold,99,\n,gold,98,", "row 3: the plan 'gold' is there twice"),
+        ("1,,99.9,\n1,,99.5,", "row 3: duplicate account 1"),
+        (",gold,99,\n,gold,98,", "row 3: duplicate plan 'gold'"),
         ("1,,99.9,99.95:10", "above the promise"),
         (",,99.9,", "neither an account nor a plan"),
     ],
@@ -167,6 +168,20 @@ def test_an_unknown_column_is_refused_with_the_near_name_in_every_form(tmp_path,
     with pytest.raises(ConfigError) as told:
         plans_of(tmp_path, text.format(column), name)
     assert f"unknown column '{column}'; {hint}" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("windows.csv", "server,start,end,until\n1,2026-11-01,2026-11-02,2026-11-03\n"),
+        ("windows.ndjson", '{"server": 1, "start": "2026-11-01", "end": "2026-11-02", "until": "2026-11-03"}\n'),
+        ("windows.yml", "- {server: 1, start: 2026-11-01, end: 2026-11-02, until: 2026-11-03}\n"),
+    ],
+)
+def test_a_column_by_two_names_is_refused_in_every_form(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError, match=f"{name}.*'end' and 'until' are one column: expected one of them"):
+        read_maintenance(str(tmp_path / name), UTC)
 
 
 @pytest.fixture(scope="module")
@@ -245,15 +260,30 @@ def test_outages_are_a_file(day, tmp_path, name, first):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "want"),
+    ("arguments", "want", "ends"),
     [
-        (("--promise", "0.999"), "0.999 of 1 is 99.9"),
-        (("--plans", "maintenance.csv"), "nothing that is known: expected the columns account, plan"),
-        (("--maintenance", "absent.csv"), "absent.csv: No such file"),
+        (("--promise", "0.999"), "0.999 of 1 is 99.9", 2),
+        (("--plans", "maintenance.csv"), "no known column: expected the columns account, plan", 2),
+        (("--maintenance", "absent.csv"), "absent.csv: No such file", 3),
     ],
 )
-def test_terms_that_cannot_be_read_end_the_command(day, arguments, want):
+def test_terms_that_cannot_be_read_end_the_command(day, arguments, want, ends):
     result = run(day, *arguments)
     code = result.exit_code if result.exit_code != 1 else result.exception.exit_code  # as the program maps it
-    assert code == 2
+    assert code == ends
     assert want in (result.stderr or str(result.exception))
+
+
+def test_a_cell_that_is_nested_too_deeply_is_refused_as_text(tmp_path):
+    with pytest.raises(ConfigError, match=r"row 2: invalid credits '\[\[.*expected AVAILABILITY:CREDIT"):
+        plans_of(tmp_path, 'account,credits\n1,"' + "[" * 5000 + '"\n')
+
+
+def test_what_a_row_may_hold_is_named_where_no_column_is_required(tmp_path):
+    with pytest.raises(ConfigError, match=r"expected objects with any of account, plan, .*; row 1: not UTF-8"):
+        read_plans(str(write(tmp_path / "plans.json", b'[{"account": "\xff"}]')), TASK)
+
+
+def write(path, content):
+    path.write_bytes(content)
+    return path
