@@ -1,8 +1,8 @@
-"""Paths to shapes: what in a path is one of many, an id, is replaced by the kind of id that it is. Pure.
+"""Paths to shapes: ids in a path are replaced by the kind of id. Pure.
 
-A segment is judged by itself, and so are the parts between its dots: `8331.json` and `main.3f9a8b7c.js` are seen. Words
-that people write change between small letters, capitals, digits and signs seldom; random ones (nanoid, KSUID, base64)
-at most of their letters.
+Each segment is judged separately, and so are the parts between its dots: `8331.json` and `main.3f9a8b7c.js` are found.
+Words that people write change between small letters, capitals, digits and signs seldom; random ones (nanoid, KSUID,
+base64) at most of their letters.
 """
 
 import base64
@@ -25,7 +25,7 @@ _KINDS = re.compile(
     re.VERBOSE,
 )
 _NAMES = {"digest": "hash", "short": "hash", "jwt": "token", "numbers": "id", "ip": "id"}
-"""What kinds are shown as, if not by their own names. Versions (`1.2`, `1.2.3`) are no numbers: there are few."""
+"""The names of kinds, if they differ. Versions (`1.2`, `1.2.3`) are not numbers: there are few."""
 _EXTENSION = re.compile(r"[A-Za-z][A-Za-z0-9]{0,9}")
 _FILE_HASH = re.compile(r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}")  # main.3f9a8b7c.js
 _COUNTED = re.compile(r"(?<=[-_:])[0-9]{4,}(?=[-_:]|\Z)")  # ORD-2026-00123
@@ -36,7 +36,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_=~-]+")
 _LEAST_TOKEN, _SHORT_TOKEN, _LONG_TOKEN = 10, 16, 20  # characters
 _TURNS = {_SHORT_TOKEN: 0.7, _LONG_TOKEN: 0.55}
 _LONG_TURNS = 0.45
-"""The share of neighbours that differ in kind, from which on a text is taken for random: 0.64 is what to expect of
+"""The share of neighbours that differ in kind, from which a text counts as random: 0.64 is what to expect of
 64 equally likely characters, 0.3 is much for a name like `getUserProfileSettings`."""
 
 
@@ -60,7 +60,7 @@ def _segment(text: str) -> str:
 
 
 def _stem(text: str) -> str:
-    """The name of a file without its extension: what a build or a count has put behind a sign."""
+    """The name of a file without its extension: without what a build or a count has added after a sign."""
     if match := _BUILT.fullmatch(text):
         return f"{match[1]}{{hash}}"
     return _COUNTED.sub("{id}", text)
@@ -87,7 +87,7 @@ def _character(char: str) -> str:
 
 
 def _is_base64_text(text: str) -> bool:
-    """Whether it is printable text in base64, such as `dXNlcjoxMjM0`; few words decode to any."""
+    """Whether it is printable text in base64, such as `dXNlcjoxMjM0`; few words decode to text."""
     if len(text) < 8 or len(text) % 4 or text.islower() or text.isupper():
         return False
     try:
