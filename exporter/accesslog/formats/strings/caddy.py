@@ -2,7 +2,7 @@
 
     {request>remote_ip} - {user_id} [{ts}] "{request>method} {request>uri} {request>proto}" {status} {size} {duration}
 
-A placeholder is a path in Caddy's JSON. Where that has nothing, a dash is written, or what is at the next of several
+A placeholder is a path in Caddy's JSON. Without a value there, Caddy writes a dash, or the value at the next of several
 paths (`{request>headers>X-Real-Ip>[0]|request>remote_ip}`).
 """
 

@@ -1,4 +1,4 @@
-"""A format string to its parts: the variables that a grammar finds, and the literal texts between them."""
+"""Splits a format string into the variables that a grammar finds and the literal texts between them."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ def parts_of(
         grammar: matches a variable, or what stands for a literal text, such as `%%`.
         text: the format string.
         part: what a match stands for.
-        unknown: what is said of a percent sign that begins no match; where it is empty, such a sign means itself.
+        unknown: the message for a percent sign that begins no match; if empty, such a sign is literal.
 
     Raises:
         ValueError: such a percent sign, or what `part` raises.

@@ -1,4 +1,4 @@
-r"""A format as it stands in a server's configuration to the bare format string. Pure.
+r"""Extracts the bare format string from a server's configuration. Pure.
 
     log_format main escape=json '$remote_addr [$time_local] "$request" '
                                 '$status $body_bytes_sent';
@@ -26,7 +26,7 @@ _NGINX = re.compile(
 _APACHE = re.compile(r"""\s+|'(?P<single>(?:[^'\\]|\\.)*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<bare>\S+)""", re.DOTALL)
 _ESCAPE = re.compile(r"""\\(["'\\trn])""")
 USUAL = {"common": "common", "combined": "combined", "vhost_combined": "vhost-combined"}
-"""What Debian's and most other configurations of Apache mean by these names."""
+"""The meaning of these names in Debian's and most other configurations of Apache."""
 _CONTROLS = {"t": "\t", "r": "\r", "n": "\n"}
 _ONE_VARIABLE = re.compile(r"\$(?:\w+|\{\w+\})|%[!0-9,<>]*(?:\{[^}]*\})?[A-Za-z]")
 
@@ -53,7 +53,7 @@ def nginx_statements(text: str) -> Iterator[list[Word]]:
 
 
 def apache_statements(text: str) -> Iterator[list[Word]]:
-    """The directives of Apache's configuration, each as its words; lines that are none are left out."""
+    """The directives of Apache's configuration, each as its words; other lines are skipped."""
     for line in re.sub(r"\\\r?\n", "", text).splitlines():
         if line.lstrip()[:1] in ("", "#", "<"):
             continue
@@ -63,7 +63,7 @@ def apache_statements(text: str) -> Iterator[list[Word]]:
 
 
 def bare_format(text: str) -> str:
-    """The format string of what was copied from a configuration; any other text as it is. Raises ValueError."""
+    """The format string in text copied from a configuration; any other text unchanged. Raises ValueError."""
     stripped = text.strip()
     directive = stripped.split(None, 1)[0].lower() if stripped else ""
     if directive == "log_format":

@@ -19,10 +19,10 @@ _LIST_KEYS = ("json_format", "typed_json_format")
 
 
 def setting(text: str) -> str | None:
-    """The format string of a setting as it stands in the program's configuration or command; None for other text.
+    """The format string of a setting as it is in the program's configuration or command; None for other text.
 
     Raises:
-        ValueError: it is such a setting, and has not one format string.
+        ValueError: it is such a setting, but does not have exactly one format string.
     """
     if match := _LIGHTTPD.fullmatch(text):
         return unescaped(match[1])
@@ -99,7 +99,7 @@ def envoy_formats(tree: Any) -> Iterator[str]:
     pending, seen = [tree], set[int]()
     while pending:
         one = pending.pop(0)
-        if id(one) in seen:  # aliases make a tree of YAML as large as they like
+        if id(one) in seen:  # aliases can make a YAML tree of any size
             continue
         seen.add(id(one))
         if isinstance(one, list):

@@ -85,7 +85,7 @@ def squid_format(text: str) -> Format:
     """The format of a `logformat` line, or of its string. Raises ValueError."""
     line = _LINE.fullmatch(text)
     text = _EPOCH_MS.sub("%tS", line["format"] if line else text)  # which has milliseconds too
-    return assemble("squid", parts_of(_DIRECTIVE, text, _part, "is no code of Squid's"))
+    return assemble("squid", parts_of(_DIRECTIVE, text, _part, "is not a code of Squid"))
 
 
 def _part(match: re.Match[str]) -> Part:

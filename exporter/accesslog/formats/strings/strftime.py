@@ -1,4 +1,4 @@
-"""Moments in a form of the server's own: strftime's (Apache, Squid, Envoy), and Java's (Tomcat, Jetty)."""
+"""Times in forms that servers let users set: strftime's (Apache, Squid, Envoy), and Java's (Tomcat, Jetty)."""
 
 import re
 from collections.abc import Callable
@@ -42,15 +42,13 @@ _JAVA_WORDS = {
     "EEE": "%a",
     "z": "%Z",
     "Z": "%z",
-    "X": "%z",
-    "XX": "%z",
-    "XXX": "%z",
+    **{"X" * letters: "%z" for letters in (1, 2, 3)},  # +01, +0100, +01:00
     **{"S" * digits: f"%{digits}f" for digits in (1, 2, 3, 6, 9)},
 }
 
 
 def strftime_instant(form: str) -> Variable | None:
-    """The instant that strftime writes in this form, Envoy's `%3f` too; None where a part of it is not known here.
+    """The instant that strftime writes in this form, Envoy's `%3f` too; None where a part of it is not supported.
 
     It is in UTC where the form has no zone.
     """
@@ -94,7 +92,7 @@ def java_instant(form: str) -> Variable | None:
 
 
 def _is_whole(letters: list[str]) -> bool:
-    """Whether the parts make a moment, and each is there once."""
+    """Whether the parts make a moment, each exactly once."""
     if len(letters) != len(set(letters)):
         return False
     days = {"Y", "y"} & {*letters} and {"m", "b"} & {*letters} and {"d", "e"} & {*letters}
@@ -109,8 +107,9 @@ def _regex(pieces: list[tuple[str, str]]) -> str:
 def _reader(pieces: list[tuple[str, str]]) -> Callable[[bytes], float]:
     pattern = re.compile("".join(f"(?P<{letter}>{text})" if letter else re.escape(text) for letter, text in pieces))
 
-    @lru_cache(maxsize=16)  # lines of the same second stand together
+    @lru_cache(maxsize=16)  # lines of the same second are together
     def read(text: bytes) -> float:
+        """Unix time of a text. Raises ValueError where it does not have the form."""
         match = pattern.fullmatch(text.decode("ascii", "replace"))
         if match is None:
             raise ValueError(f"{text!r} is not a time of the format's form")
@@ -120,7 +119,7 @@ def _reader(pieces: list[tuple[str, str]]) -> Callable[[bytes], float]:
 
 
 def _instant_s(parts: dict[str, str]) -> float:
-    """Unix seconds. Raises ValueError for what is no moment."""
+    """Unix seconds. Raises ValueError for what is not a moment."""
     fraction_s = float(f"0.{parts.get('f', '0')}")
     if "s" in parts:
         return int(parts["s"]) + fraction_s

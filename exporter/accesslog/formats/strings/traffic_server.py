@@ -54,7 +54,7 @@ def is_traffic_server(text: str) -> bool:
 
 def traffic_server_format(text: str) -> Format:
     """The format of the string. Raises ValueError for what is not Traffic Server's, or makes sums of lines."""
-    return assemble("traffic-server", parts_of(_FIELD, text, _variable, "is no field of Traffic Server's"))
+    return assemble("traffic-server", parts_of(_FIELD, text, _variable, "is not a field of Traffic Server"))
 
 
 def _variable(match: re.Match[str]) -> Variable:
