@@ -1,6 +1,6 @@
-r"""A line inside a line: what container runtimes, syslog and journald put around what a server has written. Pure.
+r"""A line inside a line: the envelopes of container runtimes, syslog and journald around a server's line. Pure.
 
-An envelope is opened before the format sees the line. Each opener takes one line without its line feed, and answers
+An envelope is opened before the format sees the line. Each opener takes one line without its line feed, and returns
 None for a line that is not in its envelope.
 """
 
@@ -26,7 +26,7 @@ from exporter.accesslog.formats.json_lines import decoded
 
 Envelope: TypeAlias = Literal["docker", "cri", "journal", "caddy", "syslog", "console", "shipper", "text"]
 Chain: TypeAlias = tuple[Envelope, ...]
-"""Envelopes in envelopes, the outermost first; none where lines stand as they are."""
+"""Envelopes in envelopes, the outermost first; none where lines are in no envelope."""
 
 
 class _Docker(msgspec.Struct, gc=False):
@@ -40,7 +40,7 @@ class _Docker(msgspec.Struct, gc=False):
 class _Journal(
     msgspec.Struct, gc=False, rename={"message": "MESSAGE", "realtime_us": "__REALTIME_TIMESTAMP"}, kw_only=True
 ):
-    """A line of `journalctl -o json`, as far as it matters here. What is not UTF-8 comes as a list of bytes."""
+    """A line of `journalctl -o json`, with the fields used here. Text that is not UTF-8 is a list of bytes."""
 
     message: str | list[int] | None
     realtime_us: str = ""
@@ -103,6 +103,8 @@ _TAG = r'[^\x00-\x20:\[\]<>"{}]+(?:\[[^\x00-\x20\]]*\])?:'
 _STAMP = rf"(?:{_PRIORITY})?(?:{_BSD_TIME}|{_ISO})"
 _NAMED_STAMP = _STAMP.replace(_ISO, f"(?P<iso>{_ISO})").replace(_YEAR, f"(?P<year>{_YEAR})")
 _RFC_3164 = re.compile(rf"{_NAMED_STAMP} (?:(?P<host>{_HOST}) )?{_TAG}(?: (?P<text>.*))?".encode(), re.DOTALL)
+# HAProxy's `format short` and Python's SysLogHandler write `<PRI>` alone, the latter perhaps with a name.
+_PRIORITY_ALONE = re.compile(rf"{_PRIORITY}(?:{_TAG}(?: |\Z))?(?P<text>.*)".encode(), re.DOTALL)
 _HEADER = r"[^\x00-\x20]+"
 _DATA = r'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+)'
 _RFC_5424_START = rf"{_PRIORITY}[1-9][0-9]? (?:-|{_ISO}){rf' {_HEADER}' * 4} "
@@ -129,9 +131,11 @@ def open_cri(line: bytes) -> Opened | None:
 
 
 def open_syslog(line: bytes) -> Opened | None:
-    """RFC 3164 with or without `<PRI>` and host, also with rsyslog's ISO time, and RFC 5424."""
-    match = _RFC_3164.fullmatch(line) or _RFC_5424.fullmatch(line)
-    return Opened(match["text"] or b"", instant=match["iso"] or b"") if match else None
+    """RFC 3164 with or without `<PRI>` and host, also with rsyslog's ISO time, RFC 5424, and `<PRI>` alone."""
+    if match := _RFC_3164.fullmatch(line) or _RFC_5424.fullmatch(line):
+        return Opened(match["text"] or b"", instant=match["iso"] or b"")
+    match = _PRIORITY_ALONE.fullmatch(line)
+    return Opened(match["text"]) if match else None
 
 
 def open_caddy(line: bytes) -> Opened | None:
@@ -151,7 +155,7 @@ OPENERS: dict[Envelope, Opener] = {
     "text": open_text,
 }
 LOOSE = frozenset[Envelope](("console", "shipper", "text"))
-"""Opened only where whole lines are no requests."""
+"""Opened only where whole lines are not requests."""
 
 DEEPEST = 3
 """Envelopes in each other at most."""
@@ -161,7 +165,7 @@ EnvelopeSetting: TypeAlias = str
 
 
 def chain(setting: EnvelopeSetting) -> Chain:
-    """The envelopes that a setting names. Raises ValueError for what is no setting."""
+    """The envelopes that a setting names. Raises ValueError for what is not a setting."""
     names = () if setting in ("auto", "none") else tuple(setting.split("+"))
     known: dict[str, Envelope] = {one: one for one in OPENERS}
     if len(names) > DEEPEST or not set(names) <= known.keys():
@@ -214,7 +218,7 @@ class Usual(NamedTuple):
 
 
 def joined(lines: Lines, end: str) -> bytes:
-    """The lines as they stand in a log."""
+    """The lines as they are in a log."""
     if not lines:
         return b""
     if isinstance(lines[0], str):
@@ -263,6 +267,10 @@ _TEXT_LINE = re.compile(rf'^{TEXT_START}(\{{ ?".*\}})[ \t\r]*\n'.encode(), re.MU
 _RFC_5424_LINE = re.compile(
     rf"^{_RFC_5424_START}{_DATA.replace(')*', ')*+')}(?: (?:{_BOM})?(.*))?\n".encode(), re.MULTILINE
 )
+# A line that might have a header is left to the opener.
+_PRIORITY_LINE = re.compile(
+    rf"^{_PRIORITY}(?!(?:[1-9][0-9]? )?(?:-|{_BSD_TIME}|{_ISO}) )(?:{_TAG}(?: |(?=\n)))?(.*)\n".encode(), re.MULTILINE
+)
 
 
 def _usual_cri(piece: bytes) -> Usual | None:
@@ -277,6 +285,7 @@ def _usual_text(*kinds: re.Pattern[bytes]) -> Callable[[bytes], Usual | None]:
     """Opens pieces of which all lines are of one kind."""
 
     def usual(piece: bytes) -> Usual | None:
+        """Texts of a piece whose lines all have the same usual kind; None otherwise."""
         for kind in kinds:
             texts = kind.findall(piece)
             if len(texts) == piece.count(b"\n"):  # each took one line, as each starts where one does
@@ -296,7 +305,7 @@ USUAL: dict[Envelope, Callable[[bytes], Usual | None]] = {
     "cri": _usual_cri,
     "journal": _usual_journal,
     "caddy": _usual_text(_CADDY_LINE),
-    "syslog": _usual_text(_RFC_3164_LINE, _RFC_5424_LINE),
+    "syslog": _usual_text(_RFC_3164_LINE, _RFC_5424_LINE, _PRIORITY_LINE),
     "console": _usual_text(_CONSOLE_LINE),
     "shipper": _usual_shipper,
     "text": _usual_text(_TEXT_LINE),
@@ -309,7 +318,7 @@ PREFIXES = frozenset[Envelope](("cri", "caddy", "syslog", "console"))
 
 
 def prefix(envelope: Envelope, line: bytes) -> str | None:
-    """What stands before all lines that are in the envelope as this one is: a regex in the subset of `Format.pattern`.
+    """What precedes all lines that are in the envelope as this one is: a regex in the subset of `Format.pattern`.
 
     None where that is not known.
     """
@@ -327,4 +336,4 @@ def prefix(envelope: Envelope, line: bytes) -> str | None:
         host = f"{re.escape(match['host'].decode())} " if match["host"] else ""
         stamp = _STAMP.replace(_YEAR, " [0-9]{4}" if match["year"] else "")  # one character after another decides
         return f"{stamp} {host}{_TAG} "
-    return f"{_RFC_5424_START}{_DATA} "
+    return f"{_RFC_5424_START}{_DATA} " if _RFC_5424.fullmatch(line) else None

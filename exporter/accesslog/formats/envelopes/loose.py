@@ -4,7 +4,7 @@ r"""Envelopes that are less certain than those of container runtimes and syslog:
     {"log":"LINE","kubernetes":{...}}       {"@timestamp":"...","message":"LINE","agent":{...}}   shipper
     2026-11-26 05:06:27,669 [main] INFO access - {"method":"GET",...}                             text
 
-They are opened only where the whole line is no request.
+They are opened only where the whole line is not a request.
 """
 
 import re
@@ -16,7 +16,7 @@ from exporter.accesslog.formats.envelopes.opened import COLOUR, ISO, Opened
 from exporter.accesslog.formats.json_lines import decoded
 
 _NAME = r"(?:\[[^\x00-\x20\[\]]+\]|[A-Za-z0-9][A-Za-z0-9_.-]* *\|)"
-# Only after a coloured name does a colour belong to it: a line may begin with one itself.
+# A colour belongs to the name only after a coloured name: a line may begin with a colour itself.
 CONSOLE_START = rf"(?:{COLOUR}{_NAME}(?:{COLOUR})? (?:{COLOUR})?|{_NAME} |{ISO} )"
 _CONSOLE = re.compile(rf"({CONSOLE_START})(.*)".encode(), re.DOTALL)
 _TIME = re.compile(ISO.encode())
@@ -35,7 +35,7 @@ def open_console(line: bytes) -> Opened | None:
 
 
 class _Shipped(msgspec.Struct, gc=False, rename={"at_timestamp": "@timestamp", "at_message": "@message"}):
-    """What shippers of logs make of a line, as far as it matters here; the line is under the first of these names."""
+    """A line as log shippers write it, with the fields used here; the line is under the first of these names."""
 
     log: Any = None
     message: Any = None

@@ -18,9 +18,9 @@ class Opened(NamedTuple):
 
     text: the line inside, or a part of it, without its line feed; a carriage return before that stays.
     more: the line goes on in a later one of the same `stream`.
-    stream: which of several streams in one file it belongs to.
+    stream: its stream, where a file has several.
     is_error: the program wrote it to its standard error.
-    instant: when the runtime got it, as the envelope has it; empty where it does not say so.
+    instant: the time at which the runtime received it, as in the envelope; empty where there is none.
     """
 
     text: bytes
