@@ -1,8 +1,8 @@
-r"""JSON as servers write it that do not know JSON: nginx with its default escaping, and other templates of text.
+r"""Invalid JSON that text templates produce, for example nginx with its default escaping.
 
-Such a line has `\x22` in strings, which JSON does not know, bytes that are not UTF-8 and bare control characters; and
-outside of strings nothing, a dash, a list or `000` where a value is missing, several or a code. What each stands for is
-certain as long as strings end where they seem to: a quote in them is always escaped.
+Such a line has `\x22` in strings, which is not JSON, bytes that are not UTF-8 and bare control characters; and
+outside of strings nothing, a dash, a list or `000` where a value is missing, several or a code. The meaning of each is
+certain if strings end where they seem to: quotes in them are always escaped.
 """
 
 import re
@@ -16,12 +16,12 @@ _BARE_LIST = re.compile(rb"[-0-9.,: ]+")
 
 
 def repaired(line: bytes) -> bytes:
-    """The line as JSON, if it can be had; what else is wrong with it stays so."""
+    """The line as JSON, if possible; other errors in it remain."""
     pieces, end = [], 0
     while match := _TOKEN.match(line, end):
         pieces.append(_token(match))
         end = match.end()
-    pieces.append(line[end:])  # of a string without an end, nothing is certain
+    pieces.append(line[end:])  # in a string without an end, nothing is certain
     return b"".join(pieces).decode("utf-8", "replace").encode()
 
 
@@ -41,7 +41,7 @@ def _escape(match: re.Match[bytes]) -> bytes:
 
 
 def _between(text: bytes) -> bytes:
-    """What stands between two strings: `: value,` or `: value}` is looked at, all else stays."""
+    """What is between two strings: `: value,` or `: value}` is looked at, all else stays."""
     before, colon, rest = text.partition(b":")
     value = rest.rstrip(b" \t,}]")
     end = rest[len(value) :]

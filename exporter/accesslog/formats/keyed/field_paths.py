@@ -15,7 +15,7 @@ class FieldPaths(msgspec.Struct, frozen=True, kw_only=True):
     units: what numbers count, by the duration's path, where its name does not say so.
     decimal: paths whose unit holds for numbers with a point only, as its server always writes one.
     ambiguous: paths of durations at which other programs have words.
-    duration_unit: what they count whatever the path says; the user's own word.
+    duration_unit: what they count whatever the path says; set by the user.
     needs: what a line must have to be of this format at all: of each tuple of paths one. A line that has it is a
         request, and one that got no answer if it has no code.
     skips: whether lines without that are the program's other messages, neither requests nor bad.
@@ -56,7 +56,16 @@ class Plan(NamedTuple):
 
 
 class UserPaths(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a user may set: the path of each field, with dots between the steps."""
+    """The keys that a user may set: the path of each field, with dots between the steps.
+
+    method: the method.
+    path: the path, or the whole address.
+    request: the whole request line, in the place of method and path.
+    code: the status code.
+    bytes: the size of the response, in bytes.
+    duration: the time that the request took.
+    time: when the request was.
+    """
 
     method: str | None = None
     path: str | None = None
@@ -88,7 +97,7 @@ _TIMES_WITH_UNITS = tuple(
 )
 
 NGINX_UNITS = {"request_time": "s", "upstream_response_time": "s"}
-"""nginx's own variables; who writes JSON with it names the fields after them."""
+"""nginx's variables, after which users name the fields of JSON logs."""
 
 GENERIC = FieldPaths(
     methods=(

@@ -5,21 +5,23 @@ from typing import Any
 
 from exporter.accesslog.formats.keyed.field_paths import FieldPaths
 from exporter.accesslog.formats.keyed.records import Record
+from foundation.recent import Recent
 
 ABSENT: tuple[str, Any] = ("", None)
 _EMPTY = (None, "", "-")
-_SHAPES = 256
+_SHAPES = 128  # sets of keys in one generation of what is remembered
 
 
 class Finder:
     """Looks paths up in records.
 
     Lines of one program have the same keys, so which of the paths a line can have at all is worked out once for each
-    set of keys. Nothing is kept of logs whose every line has keys of its own.
+    set of keys. Nothing is kept for logs in which each line has different keys.
     """
 
     def __init__(self, paths: FieldPaths) -> None:
-        self._known: dict[tuple[str, ...], dict[tuple[str, ...], tuple[str, ...]]] = {}
+        """`paths`: for each field, where a record may have it."""
+        self._known = Recent[tuple[str, ...], dict[tuple[str, ...], tuple[str, ...]]](_SHAPES)
         fields = (paths.methods, paths.targets, paths.codes, paths.sizes, paths.durations, paths.instants)
         self._fields = {*fields, paths.requests, *paths.needs}
         self._by_key: dict[str, list[tuple[tuple[str, ...], int]]] = {}
@@ -46,7 +48,7 @@ class Finder:
         return found
 
     def has(self, record: Record, paths: tuple[str, ...]) -> bool:
-        """Whether one of the paths is there, with something or nothing at it."""
+        """Whether one of the paths exists, with or without a value."""
         return any(value_at(record, path, ABSENT) is not ABSENT for path in self._possible(record)[paths])
 
     def _possible(self, record: Record) -> dict[tuple[str, ...], tuple[str, ...]]:
@@ -58,8 +60,6 @@ class Finder:
                 for field, place in self._by_key.get(key, ()):
                     places[field].add(place)
             found = {field: tuple(field[place] for place in sorted(some)) for field, some in places.items()}
-            if len(self._known) >= _SHAPES:
-                self._known.clear()
             self._known[keys] = found
         return found
 

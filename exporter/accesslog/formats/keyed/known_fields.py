@@ -48,7 +48,7 @@ FASTLY = FieldPaths(
 GCP = FieldPaths(
     methods=("httpRequest.requestMethod",),
     targets=("httpRequest.requestUrl",),
-    codes=("httpRequest.status",),  # not there if the client went away before an answer
+    codes=("httpRequest.status",),  # absent if the client disconnected before an answer
     sizes=("httpRequest.responseSize",),
     durations=("httpRequest.latency",),
     instants=("timestamp",),
@@ -75,7 +75,7 @@ PINO = FieldPaths(
     durations=("responseTime",),
     instants=("time",),
     units={"responseTime": "ms"},
-    needs=(("level",), ("res",), ("responseTime",)),  # Fastify has the request in a line of its own
+    needs=(("level",), ("res",), ("responseTime",)),  # Fastify logs the request in a separate line
     skips=True,
 )
 TRAEFIK = FieldPaths(

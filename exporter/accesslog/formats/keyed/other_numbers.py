@@ -1,4 +1,4 @@
-"""Numbers of lines whose fields have names, at which no field of a request is looked for: may they be times?"""
+"""Numbers in lines with named fields that are not a field of a request: may they be times?"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _OTHER_WORDS = re.compile(
     r"(?:\A|[^a-z])(?:id|pid|port|level|severity|bytes|size|length|count|version|line|status|code)(?:[^a-z]|\Z)"
 )
-"""Words of names that say what the number is, and that it is no time."""
+"""Words in names that show that the number is not a time."""
 _HUMP = re.compile("(?<=[a-z0-9])(?=[A-Z])")
 _DEEPEST = 3
 
