@@ -1,11 +1,22 @@
 """Log formats by name, by the server's own format string, or by a regex."""
 
-import difflib
+from collections.abc import Collection
 
 import msgspec
 
-from exporter.accesslog.formats._model import UNITLESS, Fields, Format, Unitless, complete, no_unitless
-from exporter.accesslog.formats.custom import custom_format
+from exporter.accesslog.formats._model import (
+    GROUPS,
+    NAMED,
+    UNITLESS,
+    Fields,
+    Format,
+    Unitless,
+    complete,
+    locate,
+    no_unitless,
+    with_more,
+)
+from exporter.accesslog.formats.custom import check_groups, custom_format
 from exporter.accesslog.formats.durations import UNITS_NS
 from exporter.accesslog.formats.keyed.field_paths import UserPaths, with_user_paths
 from exporter.accesslog.formats.keyed.header import csv_format, header_format
@@ -17,9 +28,12 @@ from exporter.accesslog.formats.strings.pasted import bare_format
 from exporter.accesslog.formats.strings.percents import is_morgan, is_tomcat, morgan_format, percent_format
 from exporter.accesslog.formats.strings.servers import DIRECTIVE, IIS_TIME, nginx_parts, w3c_format
 from exporter.accesslog.formats.strings.variables import Variable
+from foundation.nearest import nearest
 
 __all__ = [
     "ALIASES",
+    "GROUPS",
+    "NAMED",
     "PRESETS",
     "UNITLESS",
     "UNITS_NS",
@@ -27,14 +41,19 @@ __all__ = [
     "Format",
     "Unitless",
     "UserPaths",
+    "check_groups",
     "complete",
     "find_format",
+    "locate",
+    "with_more",
 ]
 
 STRUCTURED = {"json": json_format, "logfmt": logfmt_format, "csv": csv_format}
 
 
-def find_format(text: str, *, fields: UserPaths | None = None, time_unit: str | None = None) -> Format:
+def find_format(
+    text: str, *, fields: UserPaths | None = None, time_unit: str | None = None, used: Collection[str] = ()
+) -> Format:
     """The format that `text` is.
 
     Args:
@@ -43,6 +62,7 @@ def find_format(text: str, *, fields: UserPaths | None = None, time_unit: str | 
             named groups.
         fields: where the fields are, for `json` and `logfmt` only.
         time_unit: what its times are in, where that differs from the format's usual: s, ms, us, ns.
+        used: names of fields beside the five that are asked for.
 
     Raises:
         ValueError: it is none of these; the text says what would be right.
@@ -56,7 +76,9 @@ def find_format(text: str, *, fields: UserPaths | None = None, time_unit: str | 
     name = ALIASES.get(text, text)
     if name in PRESETS:
         return preset(name, time_unit)
-    return with_unit(_read(text, time_unit), time_unit)
+    found = with_unit(_read(text, time_unit), time_unit)
+    check_groups(found, used)
+    return found
 
 
 def with_unit(format_: Format, time_unit: str | None) -> Format:
@@ -68,7 +90,7 @@ def with_unit(format_: Format, time_unit: str | None) -> Format:
 
 def _read(text: str, time_unit: str | None) -> Format:
     if not text.isascii():
-        raise ValueError("format: only ASCII can stand in a format string")
+        raise ValueError("format: expected only ASCII in a format string")
     if "(?P<" in text:
         return custom_format(text)
     if text.encode().startswith(DIRECTIVE):
@@ -84,6 +106,6 @@ def _read(text: str, time_unit: str | None) -> Format:
         return morgan_format(text)
     if found := header_format(text, with_user_paths(UserPaths(), time_unit)):
         return found
-    close = difflib.get_close_matches(text, [*PRESETS, *ALIASES], n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(PRESETS)}"
+    close = nearest(text, [*PRESETS, *ALIASES])
+    hint = f"did you mean {close}?" if close else f"known here: {', '.join(PRESETS)}"
     raise ValueError(f"format {text!r} is not known; {hint}, or a server's format string, or a regex")

@@ -1,100 +1,123 @@
-"""A regex of the user's own, held to a time limit.
+"""A user-defined regex with a time limit (`exporter.regexes.limit`).
 
-`re` backtracks: three `.*` in a pattern make a long line take minutes. Its matcher looks for signals now and then, so
-a timer can end it, but only in the main thread of a process, and nothing else runs there meanwhile. The batch tools
-read such logs so; the daemon has a process of its own for it (`parse.own_regex`).
-
-Lines that take longest are mostly such as do not match. So after a first look RE2 is asked whether the line can match,
-and for some lines after it before `re` is: a flood of them costs a hundredth of the limit each.
+Most lines that take long do not match. So after a first slow line RE2 checks whether the line can match,
+and for some lines after it does so before `re`: each line of a flood then costs a hundredth of the limit.
 """
 
-import atexit
 import re
-import signal
-import threading
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Callable, Collection
+
+import msgspec
 
 from exporter.accesslog.formats import instants
-from exporter.accesslog.formats._model import Fields, Format, Unitless, no_unitless
+from exporter.accesslog.formats._model import NAMED, Fields, Format, Unitless, no_unitless
 from exporter.accesslog.formats.durations import UNITS_NS, is_number
+from exporter.accesslog.formats.groups import MARK
+from exporter.accesslog.formats.linear import CannotMatch
+from exporter.regexes.limit import LIMIT_RINGS, LIMIT_S, LOOK_RINGS, TooSlow, timer
 from foundation.errors import BadRecord
 
 DURATIONS = {"duration": None, **{f"duration_{unit}": unit for unit in UNITS_NS}}
 """Groups for the time taken, and what its numbers count; without a unit only texts that name it (`12ms`) are times."""
 
 GROUPS = ("method", "path", "request", "code", "bytes", *DURATIONS, "time")
-LIMIT_S = 0.05
-"""Processor time that one line may take: a thousand times what a good pattern needs. Some take half as much more."""
-_LIMIT_RINGS = 12
-_RING_S = LIMIT_S / _LIMIT_RINGS  # about the tick of the system's clock, which makes it no shorter
-_LOOK_RINGS = 1
+"""Groups with a meaning; others are fields for labels and filters."""
+
 _SUSPECTS = 100
 """Lines after one that took long, for which RE2 is asked first."""
 
 _REQUEST = re.compile(rb"([^ ]*) ([^ ]*)(?: .*)?", re.DOTALL)
 
 
-class _TooSlow(Exception):  # noqa: N818, caught in this file
-    """The timer went off."""
-
-
 def custom_format(pattern: str) -> Format:
-    """The format of a regex with named groups. Raises ValueError that says what is wrong with it."""
+    """The format of a regex with named groups. Raises ValueError with the reason."""
     try:
         compiled = re.compile(pattern.encode())
     except re.error as exc:
         raise ValueError(f"format: the regex does not compile: {exc}") from exc
-    if unknown := set(compiled.groupindex) - set(GROUPS):
-        raise ValueError(f"format: the regex has a group {min(unknown)}; known here: {', '.join(GROUPS)}")
     if "code" not in compiled.groupindex:
         raise ValueError("format: the regex needs a group (?P<code>...), the status code")
     durations = [name for name in DURATIONS if name in compiled.groupindex]
     if len(durations) > 1:
         raise ValueError(f"format: the regex has the groups {' and '.join(durations)}; only one can be the time taken")
-    unit = DURATIONS[durations[0]] if durations else None
-    match = _Limited(compiled.fullmatch, pattern)
+    duration = durations[0] if durations else None
+    unit = DURATIONS[duration] if duration else None
+    regex = _OwnRegex(_Limited(compiled.fullmatch, pattern), duration)
+    return Format(
+        name="custom",
+        second_look=regex.second_look,
+        read_instant_s=regex.read_instant_s,
+        duration_unit_ns=UNITS_NS[unit] if unit else None,
+        has_duration=duration is not None,
+        find_unitless=regex.find_unitless if duration and unit is None else no_unitless,
+        own_regex=pattern,
+        names={**NAMED, **{name: f"{MARK}{name}" for name in compiled.groupindex if name not in NAMED}},
+        choose=regex.choose,
+    )
 
-    def second_look(line: bytes) -> Fields:
-        groups = _groups(match, line)
-        method, path = groups.get("method") or b"", groups.get("path") or b""
-        if request := _REQUEST.fullmatch(groups.get("request") or b""):
-            method, path = method or request[1], path or request[2]
-        path = path.partition(b"?")[0]
-        return Fields(method, path, groups["code"] or b"", groups.get("bytes") or b"", duration(groups))
 
-    def duration(groups: dict[str, bytes | None]) -> bytes:
-        return (groups[durations[0]] if durations else None) or b""
+class _OwnRegex:
+    """What the named groups of a user's regex say of a line."""
 
-    def find_unitless(line: bytes) -> Unitless | None:
+    def __init__(self, match: "_Limited", duration: str | None) -> None:
+        """`duration`: the group of the time taken, if there is one."""
+        self._match = match
+        self._duration = duration
+
+    def second_look(self, line: bytes) -> Fields:
+        """As a `Format` has it."""
+        return self._fields(self._groups(line))
+
+    def read_instant_s(self, line: bytes) -> float:
+        """As a `Format` has it."""
         try:
-            text = duration(_groups(match, line))
+            return instants.any_form(self._groups(line)["time"] or b"")
+        except (BadRecord, KeyError) as exc:
+            raise ValueError(f"the line has no time: {exc}") from exc
+
+    def find_unitless(self, line: bytes) -> Unitless | None:
+        """As a `Format` has it."""
+        try:
+            text = self._duration_text(self._groups(line))
         except BadRecord:
             return None
         return Unitless("the group duration", text) if is_number(text) else None
 
-    def read_instant_s(line: bytes) -> float:
-        try:
-            return instants.any_form(_groups(match, line)["time"] or b"")
-        except (BadRecord, KeyError) as exc:
-            raise ValueError(f"the line has no time: {exc}") from exc
+    def choose(self, format_: Format, more: tuple[str, ...]) -> Format:
+        """As a `Format` has it."""
+        names = [one.removeprefix(MARK) for one in more]
 
-    return Format(
-        name="custom",
-        second_look=second_look,
-        read_instant_s=read_instant_s,
-        duration_unit_ns=UNITS_NS[unit] if unit else None,
-        has_duration=bool(durations),
-        find_unitless=find_unitless if durations and unit is None else no_unitless,
-        own_regex=pattern,
-    )
+        def look_for_more(line: bytes) -> Fields:
+            """Fields of a line, with the additional ones. Raises BadRecord."""
+            groups = self._groups(line)
+            return self._fields(groups)._replace(more=tuple([groups.get(name) or b"" for name in names]))
+
+        return msgspec.structs.replace(format_, second_look=look_for_more, more=more)
+
+    def _groups(self, line: bytes) -> dict[str, bytes | None]:
+        """The texts of the named groups. Raises BadRecord."""
+        found = self._match(line)
+        if found is None:
+            raise BadRecord("format", "the regex does not match the line")
+        return found.groupdict()
+
+    def _fields(self, groups: dict[str, bytes | None]) -> Fields:
+        method, path = groups.get("method") or b"", groups.get("path") or b""
+        if request := _REQUEST.fullmatch(groups.get("request") or b""):
+            method, path = method or request[1], path or request[2]
+        path = path.partition(b"?")[0]
+        return Fields(method, path, groups["code"] or b"", groups.get("bytes") or b"", self._duration_text(groups))
+
+    def _duration_text(self, groups: dict[str, bytes | None]) -> bytes:
+        """Text of the group for the duration; empty where there is none."""
+        return (groups[self._duration] if self._duration else None) or b""
 
 
-def _groups(match: Callable[[bytes], re.Match[bytes] | None], line: bytes) -> dict[str, bytes | None]:
-    found = match(line)
-    if found is None:
-        raise BadRecord("format", "the regex does not match the line")
-    return found.groupdict()
+def check_groups(format_: Format, used: Collection[str]) -> None:
+    """Raises ValueError for a group of a regex without a meaning that nothing uses: it may be misspelled."""
+    known = {*GROUPS, *used}
+    if unknown := [name for name in format_.names or () if name not in known and format_.own_regex is not None]:
+        raise ValueError(f"format: unknown group {min(unknown)} in the regex; expected some of {', '.join(GROUPS)}")
 
 
 class _Limited:
@@ -111,73 +134,20 @@ class _Limited:
         try:
             if not self._suspects:
                 try:
-                    return self._try(line, _LOOK_RINGS)
-                except _TooSlow:
+                    return timer.within(LOOK_RINGS, self._match, line)
+                except TooSlow:
                     self._suspects = _SUSPECTS
             return self._suspect(line)
-        except _TooSlow:
+        except TooSlow:
             raise BadRecord("slow", f"the regex took more than {LIMIT_S} s of processor time for the line") from None
         except MemoryError:
             raise BadRecord("slow", "the regex took more memory for the line than the process may have") from None
 
     def _suspect(self, line: bytes) -> re.Match[bytes] | None:
         if self._cannot_match is None:
-            from exporter.accesslog.formats.linear import CannotMatch  # noqa: PLC0415, DuckDB, which few logs need
-
             self._cannot_match = CannotMatch(self._pattern)
         if self._cannot_match(line):
             self._suspects = _SUSPECTS
             return None
         self._suspects -= 1
-        return self._try(line, _LIMIT_RINGS)
-
-    def _try(self, line: bytes, rings: int) -> re.Match[bytes] | None:
-        try:
-            _timer.start(rings)
-            return self._match(line)
-        finally:
-            _timer.stop()
-
-
-class _Timer:
-    """Raises _TooSlow in the main thread where so many times `_RING_S` of processor time go by from `start` to `stop`.
-
-    It rings all the time that lines are tried, as setting it costs more than most lines do, and ends when none are.
-    """
-
-    def __init__(self) -> None:
-        self._line = self._seen = self._rings = self._most = 0
-        self._running = self._is_set = False
-
-    def start(self, rings: int) -> None:
-        if threading.get_ident() != threading.main_thread().ident:
-            raise RuntimeError("a regex of the user's own must be tried in the main thread")
-        if not self._is_set:
-            self._is_set = True
-            signal.signal(signal.SIGVTALRM, self._ring)
-            signal.setitimer(signal.ITIMER_VIRTUAL, _RING_S, _RING_S)
-            atexit.register(self._end)  # the interpreter takes its handlers away, and then a ring is fatal
-        self._line += 1
-        self._most = rings
-        self._running = True
-
-    def stop(self) -> None:
-        self._running = False  # a signal that is on its way finds it so
-
-    def _ring(self, _number: int, _frame: FrameType | None) -> None:
-        self._rings = self._rings + 1 if self._line == self._seen else 0
-        self._seen = self._line
-        if not self._rings:
-            return
-        if not self._running:
-            self._end()
-        elif self._rings >= self._most:
-            raise _TooSlow
-
-    def _end(self) -> None:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        atexit.unregister(self._end)
-        self._is_set = False
-
-
-_timer = _Timer()
+        return timer.within(LIMIT_RINGS, self._match, line)

@@ -1,4 +1,4 @@
-"""How long log lines say that a request took, as whole nanoseconds. Pure."""
+"""Durations of requests in log lines, as whole nanoseconds. Pure."""
 
 import re
 
@@ -44,14 +44,14 @@ def unit_of_name(name: str) -> str | None:
 def duration_ns(text: bytes, unit_ns: int | None) -> int | None:
     """A duration in nanoseconds; None where there is none: `-`, empty, negative, or a bare number of unknown unit.
 
-    Several, in a list, are the steps of one request; their sum is the time taken.
+    A list has the steps of one request; their sum is the time taken.
 
     Args:
         text: a number, a number with its unit (`12.345 ms`, `1m2s`), or a list of these.
-        unit_ns: what the number counts where it does not say so itself; None if that is not known.
+        unit_ns: the unit of a number without one; None if that is not known.
 
     Raises:
-        BadRecord: it is no time, or too long a one.
+        BadRecord: it is not a time, or too long a one.
     """
     try:
         if unit_ns is None:

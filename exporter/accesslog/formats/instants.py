@@ -1,4 +1,4 @@
-"""When log lines say that they were, as Unix seconds. Pure."""
+"""The times of log lines, as Unix seconds. Pure."""
 
 import re
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ _CLF = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-@lru_cache(maxsize=16)  # lines of the same second stand together
+@lru_cache(maxsize=16)  # lines of the same second are together
 def clf(text: bytes) -> float:
     """`10/Oct/2000:13:55:36 -0700`, English whatever the locale. Raises ValueError."""
     match = _CLF.fullmatch(text.decode("ascii", "replace"))
@@ -44,4 +44,4 @@ def any_form(text: bytes) -> float:
             return read(text)
         except ValueError:
             continue
-    raise ValueError(f"{text!r} is no time in ISO 8601, in the common log format, or in Unix seconds")
+    raise ValueError(f"{text!r} is not a time in ISO 8601, in the common log format, or in Unix seconds")

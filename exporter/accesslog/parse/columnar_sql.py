@@ -1,8 +1,8 @@
-"""The questions that the columnar engine asks DuckDB. Pure: texts from formats.
+"""The queries of the columnar engine to DuckDB. Pure: texts from formats.
 
-Nothing in them comes from a log, and quotes are doubled in what comes from the configuration. Each answers with rows of
-request (method, blank, target), code, bucket, odd, count, bytes, nanoseconds; `odd` is the text of lines that are not
-plain, which are the scalar engine's to read, and NULL for all others.
+Nothing in them comes from a log, and quotes are doubled in what comes from the configuration. Each returns rows of
+method, target, code, bucket, odd, count, bytes, nanoseconds; `odd` is the text of lines that are not
+plain, which the scalar engine reads, and NULL for all others.
 """
 
 import re
@@ -12,17 +12,25 @@ from typing import NamedTuple
 
 import msgspec
 
-from exporter.accesslog.formats import UNITLESS, Fields, Format
+from exporter.accesslog.columns import Columns
+from exporter.accesslog.formats import GROUPS, UNITLESS, Format
 from exporter.accesslog.formats.durations import MAX_DURATION_NS
+from exporter.accesslog.formats.groups import named_groups
+from exporter.accesslog.parse import columnar_targets
+from exporter.accesslog.parse.columnar_rows import add, extract
+from exporter.accesslog.parse.columnar_split import Split, split
+from exporter.accesslog.parse.columnar_values import named, nothing, texts_of, with_values
+from exporter.accesslog.routes import Router
 from exporter.accesslog.tally import Buckets
 
-BUFFER_BYTES = 4 << 20  # DuckDB's unit of work: several to a chunk, so that every core gets some
+BUFFER_BYTES = 8 << 20  # DuckDB's unit of work: several to a chunk, so that every core gets some
 LINE_BYTES = 1 << 18  # a longer line sends its chunk to the scalar engine
 
 NO_DELIMITER = "\x01"
 """For a file of one column; no line has it when it comes here."""
 
-TAB = "\t"
+_NO_NULL = f"nullstr = '{NO_DELIMITER}'"
+"""So an empty field is not null, but a missing one is."""
 
 _QUICK_GROUPS = 4
 _STEP = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
@@ -30,15 +38,20 @@ _NAMED = re.compile(r"\(\?P<(\w+)>")
 _METHOD_AND_TARGET = re.compile(r"\(\?P<method>((?:(?!\(\?P<).)*)\) \(\?P<target>")
 
 
-def by_regex(path: str, format_: Format, buckets: Buckets) -> str:
-    """Lines taken apart by the format's regex, in RE2."""
+def by_regex(
+    path: str, format_: Format, buckets: Buckets, router: Router | None, columns: Columns | None = None
+) -> str:
+    """Lines split by the format's regex, in RE2; `router`, `columns`: as `Columnar` has them."""
     merged = _merged(format_)
     field = merged.fields
     request = field["request"] if "request" in field else f"concat({field['method']}, ' ', {field['target']})"
     duration_ns = _duration_ns(field["duration"], format_)
-    return f"""
+    method = f"split_part({request}, ' ', 1)"
+    places = {**field, "method": method, "target": f"substring({request}, length({method}) + 2)"}
+    texts = "".join(f", {places[group]} AS text{at}" for at, group in enumerate(texts_of(columns, format_)))
+    counted = f"""
         WITH lines AS (
-            SELECT line, {_extract("line", merged.pattern, merged.groups)} AS fields
+            SELECT line, {extract("line", merged.pattern, merged.groups)} AS fields
             FROM {_read(path, ["line"], NO_DELIMITER)}
         ), parts AS (
             SELECT line, fields, {merged.pair or "NULL"} AS pair FROM lines
@@ -46,33 +59,76 @@ def by_regex(path: str, format_: Format, buckets: Buckets) -> str:
             SELECT {request} AS request, {field["code"]} AS code, try_cast({field["size"]} AS BIGINT) AS size,
                    {duration_ns} AS duration_ns,
                    CASE WHEN {field["code"]} <> '' AND coalesce({duration_ns} <= {MAX_DURATION_NS}, true)
-                        THEN NULL ELSE coalesce(line, '') END AS odd
+                        THEN NULL ELSE coalesce(line, '') END AS odd{texts}
             FROM parts
         )
-        SELECT request, code, {_bucket(format_, buckets)} AS bucket, odd, count(*), sum(size), sum(duration_ns)
-        FROM plain GROUP BY ALL"""  # noqa: S608, see the top
+        {_counted(format_, buckets, columns)}"""  # noqa: S608, see the top
+    return _routed(counted, router, columns)
 
 
-def by_columns(path: str, format_: Format, buckets: Buckets) -> str:
-    """Fields that the CSV reader finds: twice as quick, but it drops a line that has more or fewer.
+def part(format_: Format) -> Split | None:
+    """How to split lines of the format; None where that is not possible."""
+    return split(_pattern(format_))
 
-    A group with numbers that are not plain has '' for `odd`; then, or when lines are missing, `by_regex` must answer.
-    """
-    assert format_.columns is not None
-    plain = "regexp_full_match(size, '[0-9]{1,15}')"
-    duration_ns = _duration_ns("duration", format_)
-    if format_.has_duration:
-        plain += r" AND regexp_full_match(duration, '[0-9]{1,9}(?:\.[0-9]{1,9})?')"
-        plain += f" AND {duration_ns} <= {MAX_DURATION_NS}"
+
+def by_parts(
+    path: str,
+    format_: Format,
+    parts: Split,
+    buckets: Buckets,
+    router: Router | None,
+    *,
+    columns: Columns | None = None,
+) -> str:
+    """Lines split at their delimiters, twice as fast. Some are dropped; `dropped` returns these."""
+    read = _read(path, parts.columns, parts.character, f"ignore_errors = true, null_padding = true, {_NO_NULL}")
+    rows = parts.parted(f"SELECT * FROM {read}", format_.more)  # noqa: S608, see the top
+    for at, group in enumerate(texts_of(columns, format_)):
+        rows = add(rows, f"text{at}", group)
+    rows = add(rows, "size", "try_cast(size_text AS BIGINT)")
+    rows = add(rows, "duration_ns", _duration_ns("duration_text", format_))
+    plain = f"is_plain AND coalesce(duration_ns <= {MAX_DURATION_NS}, true)"
+    rows = add(rows, "odd", f"CASE WHEN {plain} THEN NULL ELSE {parts.line} END")
+    return _routed(_grouped("method, target", rows, format_, buckets, columns), router, columns)
+
+
+def dropped(path: str, parts: Split, columns: Columns | None = None) -> str:
+    """The lines that `by_parts` drops, as odd ones."""
     return f"""
-        WITH plain AS (
-            SELECT split_part(request, '?', 1) AS request, code, try_cast(size AS BIGINT) AS size,
-                   {duration_ns} AS duration_ns, coalesce({plain}, false) AS plain
-            FROM {_read(path, format_.columns, TAB, "ignore_errors = true")}
-        )
-        SELECT request, code, {_bucket(format_, buckets)} AS bucket, CASE WHEN plain THEN NULL ELSE '' END AS odd,
-               count(*), sum(size), sum(duration_ns)
-        FROM plain GROUP BY ALL"""  # noqa: S608, see the top
+        SELECT '' AS method, '' AS target, '' AS code, NULL AS bucket, coalesce(line, '') AS odd, count(*) AS lines,
+               NULL AS bytes, NULL AS nanoseconds{nothing(columns)}
+        FROM {_read(path, ["line"], NO_DELIMITER)}
+        WHERE NOT coalesce(regexp_full_match(line, '{parts.kept}'), false) GROUP BY ALL"""  # noqa: S608, see the top
+
+
+def _pattern(format_: Format) -> str:
+    """The format's regex without unused groups."""
+    assert format_.pattern is not None
+    pattern = format_.pattern.replace("(?P<instant>", "(?:").replace(f"(?P<{UNITLESS}>", "(?:")
+    return pattern if format_.has_duration else pattern.replace("(?P<duration>", "(?:")
+
+
+def _counted(format_: Format, buckets: Buckets, columns: Columns | None) -> str:
+    """The groups of the lines in `plain`; the method is what precedes the first blank of a request."""
+    grouped = _grouped("request", "SELECT * FROM plain", format_, buckets, columns)
+    method, target = "split_part(request, ' ', 1)", "substring(request, length(method) + 2)"
+    return f"SELECT {method} AS method, {target} AS target, * EXCLUDE request FROM ({grouped})"  # noqa: S608, see the top
+
+
+def _grouped(what: str, rows: str, format_: Format, buckets: Buckets, columns: Columns | None) -> str:
+    return f"""
+        SELECT {what}, code, {_bucket(format_, buckets)} AS bucket, odd, count(*) AS lines, sum(size) AS bytes,
+               sum(duration_ns) AS nanoseconds{named(columns)}
+        FROM ({with_values(rows, columns)}) GROUP BY ALL"""  # noqa: S608, see the top
+
+
+def _routed(counted: str, router: Router | None, columns: Columns | None) -> str:
+    """The groups of the targets that `router` takes for one, instead of those of each target."""
+    if router is None:
+        return counted
+    return f"""
+        SELECT method, target, code, bucket, odd, sum(lines), sum(bytes), sum(nanoseconds){named(columns)}
+        FROM ({columnar_targets.routed(counted, router)}) GROUP BY ALL"""  # noqa: S608, see the top
 
 
 def _read(path: str, columns: Sequence[str], delimiter: str, *more: str) -> str:
@@ -87,16 +143,8 @@ def _read(path: str, columns: Sequence[str], delimiter: str, *more: str) -> str:
     return f"read_csv('{path}', {', '.join(options)})"
 
 
-def _extract(text: str, pattern: str, groups: Sequence[str]) -> str:
-    return f"regexp_extract({text}, '^(?:{_quoted(pattern)})$', {list(groups)})"
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
-
-
 def _duration_ns(field: str, format_: Format) -> str:
-    """The scalar engine's arithmetic, step by step, so that floating point comes out the same."""
+    """The arithmetic of the scalar engine, step by step, so that floating point results are the same."""
     if not format_.has_duration:
         return "NULL"
     if format_.steps == 1:
@@ -117,7 +165,7 @@ def _bucket(format_: Format, buckets: Buckets) -> str:
 
 
 def decided(format_: Format, line: bytes) -> Format:
-    """The format of the lines that are as this one: with a code of three digits, and a number with a unit or without.
+    """The format of the lines like this one: with a code of three digits, and a number with a unit or without.
 
     RE2 is three times as quick where each character decides, and so without what is rare: the codes of requests that
     got no answer, and a last number that is a duration or not until its point has come.
@@ -130,7 +178,7 @@ def decided(format_: Format, line: bytes) -> Format:
     if UNITLESS in format_.pattern:
         others |= {"duration": "(?P<duration>)"} if match and match[UNITLESS] else {UNITLESS: ""}
     pattern = format_.pattern
-    for group in reversed(_groups(pattern)):
+    for group in reversed(named_groups(pattern)):
         pattern = (
             pattern[: group.start] + others.get(group.name, pattern[group.start : group.end]) + pattern[group.end :]
         )
@@ -153,11 +201,10 @@ def _merged(format_: Format) -> _Merged:
     parts them again. Of five groups, the two with the least between them are one, which is taken apart once more.
     """
     assert format_.pattern is not None
-    pattern = format_.pattern.replace("(?P<instant>", "(?:").replace(f"(?P<{UNITLESS}>", "(?:")
-    pattern = _METHOD_AND_TARGET.sub(r"(?P<request>\1 ", pattern)
-    groups = _groups(pattern)
-    fields = dict.fromkeys(Fields._fields, "''") | {group.name: f"fields.{group.name}" for group in groups}
-    if len(groups) <= _QUICK_GROUPS:
+    pattern = _METHOD_AND_TARGET.sub(r"(?P<request>\1 ", _pattern(format_))
+    groups = named_groups(pattern)
+    fields = dict.fromkeys((*GROUPS, *format_.more), "''") | {group.name: f"fields.{group.name}" for group in groups}
+    if len(groups) <= _QUICK_GROUPS or format_.more:  # one of more may be in another
         return _Merged(pattern, [group.name for group in groups], fields, "")
     first, second = min(pairwise(groups), key=lambda pair: pair[1].start - pair[0].end)
     inner = pattern[first.start : second.end]
@@ -165,31 +212,4 @@ def _merged(format_: Format) -> _Merged:
     names = [group.name for group in groups if group is not second]
     names[names.index(first.name)] = "pair"
     fields |= {one.name: f"pair.{one.name}" for one in (first, second)}
-    return _Merged(outer, names, fields, _extract("fields.pair", inner, [first.name, second.name]))
-
-
-class _Group(NamedTuple):
-    name: str
-    start: int
-    end: int
-
-
-def _groups(pattern: str) -> list[_Group]:
-    """The named groups of a pattern and where each stands, in their order, which is how DuckDB names them."""
-    found, open_, in_class, i = [], [], False, 0
-    while i < len(pattern):
-        if pattern[i] == "\\":
-            i += 1
-        elif in_class:
-            in_class = pattern[i] != "]"
-        elif pattern[i] == "[":
-            in_class = True
-            i += pattern[i + 1 : i + 2] in ("^", "]")  # what comes first in a class does not end it
-        elif pattern[i] == "(":
-            open_.append(i)
-        elif pattern[i] == ")":
-            start = open_.pop()
-            if name := _NAMED.match(pattern, start):
-                found.append(_Group(name[1], start, i + 1))
-        i += 1
-    return sorted(found, key=lambda group: group.start)
+    return _Merged(outer, names, fields, extract("fields.pair", inner, [first.name, second.name]))

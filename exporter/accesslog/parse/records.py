@@ -13,23 +13,26 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from exporter.accesslog.columns import Columns
 from exporter.accesslog.formats import Format
 from exporter.accesslog.formats.envelope import Lines
 from exporter.accesslog.formats.json_lines import decoded
 from exporter.accesslog.formats.keyed.same_keys import Column, Meaning, Request, SameKeys
 from exporter.accesslog.parse.scalar import PIECE_BYTES, tally_normal
-from exporter.accesslog.tally import BOM, BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, pieces
+from exporter.accesslog.routes import Router
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, pieces, unmarked
 from foundation.errors import BadRecord
 
 WORTH_BYTES = 1 << 19
 """Lines with other keys are read in bulk too from here on."""
 _KINDS = 8
-"""Sets of keys that one log may have, and be quick."""
+"""Maximum number of sets of keys for quick reading."""
 _LOOK_LINES = 20  # where keys are looked for
 _LINES = 1000  # read at a time
 
 _NONE, _ODD = -1, -2  # a line without a duration, and one that is not plain
-_PLACES = 1 << 15  # from where on they are not kept
+_NEW = -3  # a request that has no place yet
+_PLACES, _REQUESTS = 1 << 15, 1 << 17  # from where on those are forgotten that were not asked lately, and all
 _LONG = 19  # digits that may not fit 64 bits
 _MOST = 1 << 38  # what 16 million lines have together fits 64 bits
 _BROKEN = (msgspec.MsgspecError, UnicodeError, RecursionError)
@@ -44,9 +47,13 @@ _Some: TypeAlias = Lines | bytes
 class Records:
     """Reads lines of one format."""
 
-    def __init__(self, format_: Format, buckets: Buckets) -> None:
-        """`format_`: one with `same_keys`."""
+    def __init__(
+        self, format_: Format, buckets: Buckets, router: Router | None = None, columns: Columns | None = None
+    ) -> None:
+        """`format_`: one with `same_keys`; `router`, `columns`: as `Columnar` has them."""
         assert format_.same_keys is not None
+        self._router = router
+        self._columns = columns
         self._format = format_
         self._buckets = buckets
         self._learn = format_.same_keys
@@ -54,17 +61,13 @@ class Records:
 
     def tally(self, data: bytes) -> Tally:
         """Count the lines of `data`, which are whole."""
-        whole = data.removeprefix(BOM)
+        whole = unmarked(data)
         whole = whole if whole.endswith(b"\n") or not whole else whole + b"\n"
         return self._tally(pieces(whole, PIECE_BYTES))
 
     def tally_each(self, each: Iterable[Lines]) -> Tally:
         """Count lines that come some at a time, with or without their ends; fewer than 16 million."""
-        left = iter(each)
-        first: Lines = next(left, [])
-        if first and _line(first[0]).startswith(BOM):
-            first = [_line(first[0]).removeprefix(BOM), *map(_line, first[1:])]
-        return self._tally(chain([first], left))
+        return self._tally(each)
 
     def _tally(self, each: Iterable[_Some]) -> Tally:
         left = iter(each)
@@ -79,8 +82,9 @@ class Records:
             still = self._read(again, odd.lines, tally)
             odd = _Odd(still.lines, [odd.places[at] for at in still.places])
         if odd.lines:
-            alone = tally_normal(b"".join(line + b"\n" for line in odd.lines), self._format, self._buckets)
-            tally.merge(alone)
+            whole = unmarked(b"".join(line + b"\n" for line in odd.lines))
+            alone = tally_normal(whole, self._format, self._buckets)
+            tally.merge(self._columns.tally(alone) if self._columns else alone)
             tally.bad = {one: bad._replace(number=odd.places[bad.number - 1] + 1) for one, bad in alone.bad.items()}
         return tally
 
@@ -100,7 +104,10 @@ class Records:
             if known := next((kind for kind in self._known if _is_of(line, kind.keys)), None):
                 return known
             if keys := self._learn(line):
-                self._known = [_Kind(keys, _Places(keys.request)), *self._known[: _KINDS - 1]]
+                self._known = [
+                    _Kind(keys, _Places(keys.request, self._router, self._columns)),
+                    *self._known[: _KINDS - 1],
+                ]
                 return self._known[0]
         return None
 
@@ -138,18 +145,66 @@ class _Kind(NamedTuple):
 
 
 class _Places(dict[tuple[Any, ...], int]):
-    """Values of lines to the places of their requests, which are numbered as they come; kept from chunk to chunk."""
+    """Values of lines to the places of their requests, which are numbered as they come.
 
-    def __init__(self, request: Callable[[tuple[Any, ...]], Request | None]) -> None:
+    They are kept from chunk to chunk: what was not asked in the last chunks is forgotten, once there is much. Where
+    only routes matter, all requests of a route have one place.
+    """
+
+    def __init__(
+        self,
+        request: Callable[[tuple[Any, ...]], Request | None],
+        router: Router | None,
+        columns: Columns | None,
+    ) -> None:
         super().__init__()
+        self._columns = columns
         self._request = request
+        self._router = router
+        self._earlier: dict[tuple[Any, ...], int] = {}
+        self._targets: dict[str, bytes] = {}
+        self._routes: dict[bytes, str] = {}  # of what was prepared last
         self.requests: dict[Request, int] = {}
 
     def __missing__(self, values: tuple[Any, ...]) -> int:
-        request = self._request(values)
-        place = _ODD if request is None else self.requests.setdefault(request, len(self.requests))
+        place = self._earlier.get(values)
+        if place is None:
+            request = self._request(values)
+            place = _ODD if request is None else self.requests.setdefault(self._one_of(request), len(self.requests))
         self[values] = place
         return place
+
+    def of(self, values: Sequence[tuple[Any, ...]]) -> list[int]:
+        """The place of each; the routes of those that are new are found together, at a fraction of what one costs."""
+        found = [_NEW if place is None else place for place in map(self.get, values)]
+        if _NEW not in found:
+            return found
+        if self._router is not None:
+            new = {one for one, place in zip(values, found, strict=True) if place == _NEW and one not in self._earlier}
+            targets = list({request[1] for one in new if (request := self._request(one)) is not None})
+            self._routes = dict(zip(targets, self._router.routes(targets), strict=True))
+        return [self[one] if place == _NEW else place for one, place in zip(values, found, strict=True)]
+
+    def forget(self) -> None:
+        """Make room, if there is need."""
+        if len(self.requests) > _REQUESTS:
+            self.requests.clear()
+            self._targets.clear()
+            self._earlier.clear()
+            self.clear()
+        elif len(self) > _PLACES:
+            self._earlier = dict(self)
+            self.clear()
+
+    def _one_of(self, request: Request) -> Request:
+        """The request with values instead of texts, or the first with the same route and values."""
+        if self._columns is not None:
+            (request,) = self._columns.keys([request])
+        if self._router is None:
+            return request
+        method, target, *others = request
+        route = self._routes.get(target) or self._router.route(target)
+        return method, self._targets.setdefault(route, target), *others
 
 
 def _is_of(line: bytes, kind: SameKeys) -> bool:
@@ -161,9 +216,7 @@ def _is_of(line: bytes, kind: SameKeys) -> bool:
 
 def _read(each: Iterable[_Some], keys: SameKeys, places: _Places) -> _Found:
     """Read lines, with or without their ends."""
-    if len(places) > _PLACES:
-        places.clear()
-        places.requests.clear()
+    places.forget()
     columns: list[_Numbers] = []
     odd: list[bytes] = []
     odd_at: list[int] = []
@@ -171,7 +224,7 @@ def _read(each: Iterable[_Some], keys: SameKeys, places: _Places) -> _Found:
     for some in each:
         records, failed = _decoded(some, keys.decoder)
         numbers = np.empty((3, len(records)), np.int64)
-        numbers[0] = np.fromiter(map(places.__getitem__, map(keys.values, records)), np.int64, len(records))
+        numbers[0] = np.fromiter(places.of(list(map(keys.values, records))), np.int64, len(records))
         numbers[1] = _sizes(records, keys.size)
         numbers[2] = _durations_ns(records, keys.duration, keys.meaning)
         plain = np.min(numbers, axis=0, initial=0) > _ODD
@@ -228,7 +281,7 @@ def _whole(texts: list[str]) -> list[int]:
 
 
 def _durations_ns(records: list[Any], column: Column | None, meaning: Meaning) -> _Numbers | int:
-    """The scalar engine's arithmetic, step by step, so that floating point comes out the same."""
+    """The arithmetic of the scalar engine, step by step, so that floating point results are the same."""
     if column is None or (meaning.unit_ns is None and not column.is_text):
         return _NONE
     values = list(map(column.get, records))
@@ -271,8 +324,9 @@ def _duration_ns(value: Any, meaning: Meaning) -> int:
 def _sums(found: _Found, buckets: Buckets | None) -> Tally:
     """The tally of plain lines; `buckets` where their times are counted."""
     width = BUCKETS + (len(buckets) if buckets else 0)
-    sums = np.zeros(len(found.requests) * width, np.int64)
-    starts = found.places * width
+    seen, places = np.unique(found.places, return_inverse=True)
+    sums = np.zeros(len(seen) * width, np.int64)
+    starts = places * width
     np.add.at(sums, starts + COUNT, 1)
     np.add.at(sums, starts + BYTES, found.sizes)
     if buckets:
@@ -281,5 +335,5 @@ def _sums(found: _Found, buckets: Buckets | None) -> Tally:
         np.add.at(sums, starts + DURATION_NS, durations_ns)
         np.add.at(sums, starts + BUCKETS + np.searchsorted(buckets.bounds_ns, durations_ns), 1)
     rows = sums.reshape(-1, width).tolist()
-    hits = {key: numbers for key, numbers in zip(found.requests, rows, strict=True) if numbers[COUNT]}
+    hits = {found.requests[place]: numbers for place, numbers in zip(seen.tolist(), rows, strict=True)}
     return Tally(lines=len(found.places), hits=hits)

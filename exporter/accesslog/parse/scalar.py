@@ -1,7 +1,7 @@
-"""The engine of the trickle: `re` on bytes, one line at a time, into a dictionary.
+"""The engine for few lines: `re` on bytes, one line at a time, into a dictionary.
 
-It reads every format and decides what a line means; the columnar engine follows it. No object is made per line but
-what the regex gives.
+It reads every format and decides what a line means; the columnar engine follows it. Apart from the regex match, no
+object is created per line.
 """
 
 import re
@@ -44,6 +44,7 @@ def tally_while(data: bytes, format_: Format, buckets: Buckets, go_on: Callable[
     taken_bytes = 0
 
     def lines() -> Iterator[bytes]:
+        """Lines of `data`: one at least, then as long as `go_on` says so."""
         nonlocal taken_bytes
         for line in data[:-1].split(b"\n"):
             tally.lines += 1
@@ -58,8 +59,16 @@ def tally_while(data: bytes, format_: Format, buckets: Buckets, go_on: Callable[
 
 
 @lru_cache(maxsize=64)
-def _matcher(pattern: str | None) -> Callable[[bytes], re.Match[bytes] | None]:
-    return re.compile(complete(pattern).encode()).fullmatch if pattern is not None else _no_pattern
+def _matcher(
+    pattern: str | None, more: tuple[str, ...] = ()
+) -> tuple[Callable[[bytes], re.Match[bytes] | None], tuple[int, ...]]:
+    """What matches a line, and its groups: those of a key, the size, the duration; by number, quicker than by name."""
+    if pattern is None:
+        return _no_pattern, ()
+    regex = re.compile(complete(pattern, more).encode())
+    return regex.fullmatch, tuple(
+        map(regex.groupindex.__getitem__, ("method", "target", "code", *more, "size", "duration"))
+    )
 
 
 def _no_pattern(_: bytes) -> None:
@@ -68,19 +77,22 @@ def _no_pattern(_: bytes) -> None:
 
 def _count(lines: Iterable[bytes], format_: Format, buckets: Buckets, tally: Tally) -> None:
     """The hot loop. The places in a hit's numbers are written out, as a name is looked up anew for each line."""
-    match, hits, index = _matcher(format_.pattern), tally.hits, buckets.index
+    (match, groups), known, index = _matcher(format_.pattern, format_.more), tally.hits.get, buckets.index
     timed, unit_ns = format_.has_duration, format_.duration_unit_ns
     width = BUCKETS + (len(buckets) if timed else 0)
     for line in lines:
         found = match(line)
-        fields = found.group(*Fields._fields) if found else _look_again(line, format_, tally)
-        if fields is None:
+        if found is not None:
+            texts = found.group(*groups)
+        elif fields := _look_again(line, format_, tally):
+            texts = (*fields[:3], *fields.more, fields.size, fields.duration)
+        else:
             continue
-        method, target, code, size, duration = fields
+        key, size, duration = texts[:-2], texts[-2], texts[-1]
         try:
             length = int(size) if size.isdigit() else _no_size(size)
             duration_ns = read_duration_ns(duration, unit_ns) if timed else None
-            numbers = hits.get((method, target, code)) or _new_hit((method, target, code), width, tally)
+            numbers = known(key) or _new_hit(key, width, tally)
         except BadRecord as exc:
             tally.fail(exc.reason, line)
             continue
@@ -92,7 +104,7 @@ def _count(lines: Iterable[bytes], format_: Format, buckets: Buckets, tally: Tal
 
 
 def _look_again(line: bytes, format_: Format, tally: Tally) -> Fields | None:
-    """What a line is that the pattern did not match; None if it is no request, and then it is counted."""
+    """The request of a line that the pattern did not match; None if it is not a request, which is counted here."""
     if not line.strip():
         tally.fail("blank", line)
         return None
@@ -107,8 +119,11 @@ def _look_again(line: bytes, format_: Format, tally: Tally) -> Fields | None:
 
 def _new_hit(key: Key, width: int, tally: Tally) -> list[int]:
     """The numbers of a key that is not there as the line has it: new, or those of another spelling of its code."""
-    method, target, code = key
-    key = (method, target, known_code(code))
+    code = key[2]
+    if len(code) == 3 and code.isdigit():  # as nearly all; the others may be written in several ways
+        numbers = tally.hits[key] = [0] * width
+        return numbers
+    key = (*key[:2], known_code(code), *key[3:])
     return tally.hits.get(key) or tally.hits.setdefault(key, [0] * width)
 
 

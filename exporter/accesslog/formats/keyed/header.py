@@ -8,10 +8,13 @@ semicolons, tabs or bars. Names are those of JSON's fields, whatever their capit
 import csv
 import re
 from codecs import BOM_UTF8
+from collections.abc import Mapping
 
 import msgspec
 
 from exporter.accesslog.formats._model import Format
+from exporter.accesslog.formats.field_names import common_name
+from exporter.accesslog.formats.groups import MARK
 from exporter.accesslog.formats.keyed.field_paths import FieldPaths
 from exporter.accesslog.formats.keyed.finder import Finder
 from exporter.accesslog.formats.keyed.records import Record
@@ -40,7 +43,7 @@ def csv_format(name: str, paths: FieldPaths) -> Format:
 
 
 def header_format(text: str, paths: FieldPaths) -> Format | None:
-    """The format of lines that have this header, though it does not stand in the log; None for other texts."""
+    """The format of lines that have this header, though it is not in the log; None for other texts."""
     paths = _with_more_names(paths)
     return _Reshape("csv", paths)(text.encode())
 
@@ -74,16 +77,18 @@ class _Reshape:
                 continue
             names = [self._known.get(cell, self._known.get(_plain(cell), cell)) for cell in cells]
             if not (self._codes.isdisjoint(names) or self._targets.isdisjoint(names)):
-                return self._made(line, names, separator)
+                others = dict(zip(map(common_name, cells), names, strict=True)) | dict(zip(cells, names, strict=True))
+                return self._made(line, names, separator, others)
         return None
 
-    def _made(self, line: bytes, names: list[str], separator: str) -> Format:
+    def _made(self, line: bytes, names: list[str], separator: str, others: Mapping[str, str]) -> Format:
         has = set(map(_plain, names))
         unit = "s" if has & _IN_SECONDS else "ms" if has & _IN_MILLIS else None
         units = dict.fromkeys(_W3C_TIMES, unit) if unit else {}
         paths = msgspec.structs.replace(self._paths, units={**self._paths.units, **units})
 
         def read(line: bytes) -> Record:
+            """A record of a line, by the names in the header. Raises BadRecord."""
             cells = _cells(line, separator)
             if len(cells) != len(names):
                 raise BadRecord("format", f"the line has {len(cells)} fields, and the header {len(names)}")
@@ -93,16 +98,25 @@ class _Reshape:
             return record
 
         made = keyed_format(self._name, paths, read, Finder(paths))
+        choose = made.choose
+        assert choose is not None
+
+        def choose_by_name(format_: Format, more: tuple[str, ...]) -> Format:
+            """The format with more fields, by the header's names or the common ones."""
+            keys = [one.removeprefix(MARK) for one in more]
+            found = (others.get(key, others.get(common_name(key), key)) for key in keys)
+            return msgspec.structs.replace(choose(format_, tuple(f"{MARK}{key}" for key in found)), more=more)
+
         first = line[: line.find(separator.encode()) + 1]
-        return msgspec.structs.replace(made, reshape=self, header=first, directive=line)
+        return msgspec.structs.replace(made, reshape=self, header=first, directive=line, choose=choose_by_name)
 
 
 def _no_header(_: bytes) -> Record:
-    raise BadRecord("format", "no header before it says what the fields are")
+    raise BadRecord("format", "there is no header line with the field names before it")
 
 
 def _plain(name: str) -> str:
-    """A name without what tells spellings apart."""
+    """A name without what distinguishes its spellings."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 

@@ -1,7 +1,7 @@
 """Logs of logfmt, in bulk: the shape of one line as a regex that reads all lines of that shape.
 
 A program's lines have the same keys in the same order. From one of them comes a pattern that matches only lines of
-which the format would find the same fields at the same places: keys and empty values stand in it as they are, strings
+which the format would find the same fields at the same places: keys and empty values are in it literally, strings
 have no escapes, and numbers are plain. Every other line is left to the format itself.
 """
 
@@ -10,11 +10,12 @@ from typing import Any
 
 from exporter.accesslog.formats._model import Fields, Format, complete
 from exporter.accesslog.formats.durations import SPAN_NS
+from exporter.accesslog.formats.groups import MARK
 from exporter.accesslog.formats.keyed.field_paths import Plan, Role
 
 
 class Unshapely(Exception):  # noqa: N818, caught in this file
-    """No pattern can say what this line has."""
+    """No pattern can describe this line."""
 
 
 _CHARACTER = r'[^"\\\x00-\x1f]'
@@ -36,22 +37,22 @@ class _Values:
         self.unit_ns = 1
 
     def quoted(self, path: str, text: str) -> str:
-        """Of a string in quotes."""
+        """Of what is between quotes."""
         match self._plan.roles.get(path):
             case "empty":
-                return re.escape(f'"{text}"')
+                return re.escape(text)
             case "method":
-                return f'"(?P<method>{_METHOD})"'
+                return f"(?P<method>{_METHOD})"
             case "target":
-                return rf'"(?P<target>{_TARGET}[^"\\\x00-\x1f?]*)(?:\?{_CHARACTER}*)?"'
+                return rf'(?P<target>{_TARGET}[^"\\\x00-\x1f?]*)(?:\?{_CHARACTER}*)?'
             case "request":
                 rest = r'[^" \\\x00-\x1f]*'
                 target = rf'(?P<target>[^" ?\\\x00-\x1f]+)(?:\?{rest})?'
-                return rf'"(?P<method>[A-Za-z][A-Za-z-]*) {target}(?: {_CHARACTER}*)?"'
+                return rf"(?P<method>[A-Za-z][A-Za-z-]*) {target}(?: {_CHARACTER}*)?"
             case None:
-                return f"(?:{_STRING}|null)"
+                return f"{_CHARACTER}*"
             case role:
-                return f'"{self.number(role, text)}"'
+                return self.number(role, text)
 
     def bare(self, path: str, text: str) -> str:
         """Of a logfmt value without quotes."""
@@ -87,8 +88,11 @@ class _Values:
         return rf"(?P<duration>(?:0|[1-9][0-9]{{0,{digits - 1}}}){fraction})" + (span[2] if span else "")
 
 
-def logfmt_shape(line: str, plan: Plan) -> tuple[str, int]:
-    """The pattern of a logfmt line, and what its duration counts. Raises Unshapely."""
+def logfmt_shape(line: str, plan: Plan, more: tuple[str, ...] = ()) -> tuple[str, int]:
+    """The pattern of a logfmt line, and what its duration counts. Raises Unshapely.
+
+    `more`: keys of fields that are wanted beside the five, which become groups behind a MARK and their number.
+    """
     values, made, seen, end = _Values(plan), [], set(), 0
     while True:
         match = _WORD.match(line, end)
@@ -96,11 +100,16 @@ def logfmt_shape(line: str, plan: Plan) -> tuple[str, int]:
             raise Unshapely
         key, value = match[1], match[2]
         if key is None:
-            made.append("[!#-<>-~]+")  # a word that names nothing
+            made.append("[!#-<>-~]+")  # a word without a name
         else:
             seen.add(key)
-            quoted = value.startswith('"') and plan.roles.get(key) is not None
-            made.append(f"{re.escape(key)}={values.quoted(key, value[1:-1]) if quoted else values.bare(key, value)}")
+            matters = key in more or plan.roles.get(key) is not None
+            if value.startswith('"') and matters:
+                regex, quote = values.quoted(key, value[1:-1]), '"'
+            else:
+                regex, quote = f"{_BARE}*" if matters and key not in plan.roles else values.bare(key, value), ""
+            regex = f"(?P<{MARK}{more.index(key)}>{regex})" if key in more else regex
+            made.append(f"{re.escape(key)}={quote}{regex}{quote}")
         end = match.end()
         if end == len(line):
             return " ".join(made), values.unit_ns
@@ -109,21 +118,27 @@ def logfmt_shape(line: str, plan: Plan) -> tuple[str, int]:
         end += 1
 
 
-def shaped(name: str, line: bytes, plan: Plan, want: Fields) -> Format | None:
-    """The format of all lines of this one's shape, or None where there is none. `want`: the fields of this line."""
+def shaped(name: str, line: bytes, plan: Plan, want: Fields, more: tuple[str, ...] = ()) -> Format | None:
+    """The format of all lines of this one's shape, or None where there is none.
+
+    `want`: the fields of this line; `more`: as `logfmt_shape` has it, which are the format's `more` then.
+    """
+    groups = tuple(f"{MARK}{number}" for number in range(len(more)))
     if not line.isascii() or b"\\" in line:
         return None
     try:
-        pattern, unit_ns = logfmt_shape(line.decode(), plan)
+        pattern, unit_ns = logfmt_shape(line.decode(), plan, more)
     except Unshapely:
         return None
     try:
-        found = re.fullmatch(complete(pattern).encode(), line)
+        found = re.fullmatch(complete(pattern, groups).encode(), line)
     except re.error:  # two values are the same field
         return None
     if found is None or found.group("method", "target", "code") != want[:3]:
         return None
-    return Format(name=name, pattern=pattern, duration_unit_ns=unit_ns, has_duration=True, bulk=True)
+    if tuple(map(found.__getitem__, groups)) != want.more:
+        return None
+    return Format(name=name, pattern=pattern, duration_unit_ns=unit_ns, has_duration=True, bulk=True, more=groups)
 
 
 def is_plain(role: Role, value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Where the fields of a request may be in JSON or logfmt whose names are a program's own: by names and all values."""
+"""Where the fields of a request are in JSON or logfmt with unknown names: found by names and all values."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ _BEST_TARGETS = ("uri", "url", "path", "target", "route", "resource")
 
 
 def own_fields(name: str, lines: Iterable[bytes]) -> UserPaths | None:
-    """Where the fields are in lines of a format of `READERS`; None where something that is needed is not certain."""
+    """Where the fields are in lines of a format of `READERS`; None where a required field is uncertain."""
     values = _values(name, lines)
     request = _one(values, _REQUEST, lambda words: "request" in words)
     method = _one(values, _METHOD, lambda words: "method" in words or "verb" in words)
@@ -52,7 +52,7 @@ def own_fields(name: str, lines: Iterable[bytes]) -> UserPaths | None:
 
 
 def own_duration(name: str, lines: Iterable[bytes]) -> str | None:
-    """Where the time taken is, if just one name says so, with its unit."""
+    """The path of the time taken, if exactly one name with a unit says so."""
     return _duration(_values(name, lines))
 
 
@@ -93,6 +93,7 @@ def _best_target(values: Mapping[str, Sequence[str]]) -> str | None:
 
 def _duration(values: Mapping[str, Sequence[str]]) -> str | None:
     def is_time(path: str) -> bool:
+        """Whether a key names a duration with its unit, and not a part of one."""
         words, last = _words(path), _words(path.rpartition(".")[2])
         return bool(unit_of_name(path) and _TIME_WORDS.fullmatch(last)) and not _PART_OF_IT.search(words)
 

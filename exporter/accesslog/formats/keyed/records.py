@@ -9,6 +9,7 @@ import msgspec
 
 from exporter.accesslog.formats.keyed.almost_json import repaired
 from foundation.errors import BadRecord
+from foundation.jsonread import why_not_json
 
 # A token starts only after a blank, and what it took is not given back: one look at each byte, whatever the line.
 _PAIR = re.compile(r'(?<!\S)([^\s="]++)=(?:"((?:[^"\\]|\\.)*+)"|(\S*+))')
@@ -27,11 +28,11 @@ def read_json(line: bytes) -> Record:
         if line.lstrip().startswith(b"{"):
             with suppress(*BROKEN):
                 return decode_json(repaired(line))
-        raise BadRecord("format", f"not a JSON object: {exc}") from exc
+        raise BadRecord("format", f"not a JSON object: {why_not_json(exc)}") from exc
 
 
 def read_logfmt(line: bytes) -> Record:
-    """The pairs; what has no sign of equality is passed over. Raises BadRecord."""
+    """The pairs; words without an equals sign are skipped. Raises BadRecord."""
     pairs = _PAIR.findall(line.decode("utf-8", "replace"))
     if not pairs:
         raise BadRecord("format", "no key=value in the line")

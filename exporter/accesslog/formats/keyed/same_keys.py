@@ -12,9 +12,11 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from exporter.accesslog.formats.keyed.field_paths import Plan, Role
+from exporter.accesslog.formats.keyed.values import field_text, more_text
+from foundation.recent import Recent
 
-Request: TypeAlias = tuple[bytes, bytes, bytes]
-"""Method, target without its query, and code."""
+Request: TypeAlias = tuple[bytes, ...]
+"""Method, target without its query, code, and the fields that are wanted beside them."""
 
 _OF_REQUESTS: tuple[Role, ...] = ("request", "method", "target", "code")
 
@@ -46,7 +48,7 @@ class SameKeys(NamedTuple):
 
     decoder: of a line to a struct. Raises what the format's decoder raises, also for a line with other keys.
     values: those of a struct that say what was requested.
-    request: what they say; None where the line is to be read by itself.
+    request: what they say; None where the line must be read on its own.
     """
 
     decoder: msgspec.json.Decoder[Any]
@@ -57,13 +59,20 @@ class SameKeys(NamedTuple):
     meaning: Meaning
 
 
+_REQUESTS = 1 << 10
+"""Maximum number of requests without their paths that are kept: few methods, codes and values of other fields."""
+
+
 class _Unlike(Exception):  # noqa: N818, caught in this file
-    """No struct says what this line has."""
+    """No struct can describe this line."""
 
 
-def same_keys(record: Mapping[str, Any], plan: Plan, meaning: Meaning) -> SameKeys | None:
-    """How to read lines with the keys of this record; None where there is no way."""
-    builder = _Builder(plan)
+def same_keys(record: Mapping[str, Any], plan: Plan, meaning: Meaning, more: tuple[str, ...] = ()) -> SameKeys | None:
+    """How to read lines with the keys of this record; None where there is no way.
+
+    `more`: paths of the fields that are wanted beside the five.
+    """
+    builder = _Builder(plan, more)
     try:
         decoder = msgspec.json.Decoder(builder.struct(record, "", ""))
     except (_Unlike, ValueError):  # ValueError: a key that no field can have
@@ -71,15 +80,44 @@ def same_keys(record: Mapping[str, Any], plan: Plan, meaning: Meaning) -> SameKe
     spots = builder.spots
     roles = [role for role in _OF_REQUESTS if role in spots]
     places = [spots[role].get for role in roles]
+    rest = [builder.more.get(path) for path in more]
     columns = {role: Column(attrgetter(spot.get), spot.is_text) for role, spot in spots.items()}
+
+    def whole_request(values: tuple[Any, ...]) -> Request | None:
+        """A request by all its values, with its additional fields; None for another message."""
+        found, others = meaning.request(dict(zip(roles, values, strict=False))), iter(values[len(roles) + 1 :])
+        return found and (*found, *(more_text(next(others) if place else None) for place in rest))
+
+    request = _by_path(whole_request, roles.index("target")) if "target" in roles[1:] and not rest else whole_request
+
     return SameKeys(
-        decoder=decoder,
-        values=attrgetter(*places, places[0]),  # of one place alone it would not make a tuple
-        request=lambda values: meaning.request(dict(zip(roles, values, strict=False))),
+        decoder=decoder,  # of one place alone the getter would not make a tuple
+        values=attrgetter(*places, places[0], *filter(None, rest)),
+        request=request,
         size=columns.get("size"),
         duration=columns.get("duration"),
         meaning=meaning,
     )
+
+
+def _by_path(
+    request: Callable[[tuple[Any, ...]], Request | None], at: int
+) -> Callable[[tuple[Any, ...]], Request | None]:
+    """The same, where a value at a place is a target; what the other values say does not depend on its path."""
+    known = Recent[tuple[Any, ...], tuple[Request | None]](_REQUESTS)
+
+    def by_path(values: tuple[Any, ...]) -> Request | None:
+        """A request by its path; the result for its other values is kept in `known`."""
+        target = values[at]
+        if not isinstance(target, str) or not target.startswith("/"):
+            return request(values)
+        others = (*values[:at], "/", *values[at + 1 :])
+        if (found := known.get(others)) is None:
+            found = known[others] = (request(others),)
+        (one,) = found
+        return one and (one[0], field_text(target).partition(b"?")[0], *one[2:])
+
+    return by_path
 
 
 class _Spot(NamedTuple):
@@ -90,11 +128,16 @@ class _Spot(NamedTuple):
 class _Builder:
     """Makes the struct of a record, and finds where in it the fields are."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, more: tuple[str, ...]) -> None:
         self._plan = plan
+        self._looked = plan.looked | {*more}
+        self._more = {*more}
+        self.more: dict[str, str] = {}  # path to attribute
         self._seen = set[str]()
         self._on_the_way = {
-            ".".join(steps[:end]) for steps in (path.split(".") for path in plan.looked) for end in range(1, len(steps))
+            ".".join(steps[:end])
+            for steps in (path.split(".") for path in self._looked)
+            for end in range(1, len(steps))
         }
         self.spots: dict[Role, _Spot] = {}
 
@@ -107,7 +150,7 @@ class _Builder:
                 raise _Unlike  # whether that is one step or two is for the format to say
             inner, name = f"{path}.{key}" if path else key, f"k{number}"
             names[name] = key
-            matters = inner in self._plan.looked or inner in self._on_the_way
+            matters = inner in self._looked or inner in self._on_the_way
             if matters and inner in self._seen:
                 raise _Unlike
             self._seen.add(inner)
@@ -117,6 +160,12 @@ class _Builder:
 
     def _type(self, value: Any, path: str, get: str) -> Any:
         role = self._plan.roles.get(path)
+        if path in self._more:
+            if isinstance(value, dict):
+                raise _Unlike
+            self.more[path] = get
+            if role is None:
+                return _SIMPLE
         if path in self._on_the_way and role in (None, "empty"):
             return self._type_on_the_way(value, path, get)
         if role is None:
@@ -135,6 +184,9 @@ class _Builder:
         return _just(value)
 
 
+_SIMPLE: Any = str | int | None | tuple[str, ...]
+"""Of a field beside the five. 1, 1.0 and true are equal in Python, and so only one of them may be here."""
+
 _TYPES: Mapping[Role, Mapping[type, Any]] = {
     "request": {str: str},
     "method": {str: str},
@@ -151,6 +203,6 @@ def _just(value: Any) -> Any:
         return None
     if isinstance(value, str) or type(value) is int:
         return Literal[value]
-    if isinstance(value, bool | dict):  # neither is a field, whichever it is
+    if isinstance(value, bool | dict):  # neither can be a field
         return bool if isinstance(value, bool) else dict[str, Any]
     raise _Unlike

@@ -1,7 +1,7 @@
 """Logs whose fields have names: JSON and logfmt.
 
-Of a field's paths the first is taken that a line has something at that can be the field: `status: "ok"` does not hide
-`status_code: 500`. In bulk, lines are read as one of them is, see `same_keys` and `learned`.
+The first of a field's paths is used at which the line has a value that can be the field: `status: "ok"` does not hide
+`status_code: 500`. In bulk, all lines are read in the same way as one of them, see `same_keys` and `learned`.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from exporter.accesslog.formats import instants
-from exporter.accesslog.formats._model import Fields, Format, Unitless
+from exporter.accesslog.formats._model import Fields, Format, Unitless, reshaped_with
 from exporter.accesslog.formats.durations import UNITS_NS, duration_ns, is_duration, is_number, unit_of_name
+from exporter.accesslog.formats.groups import MARK
 from exporter.accesslog.formats.keyed.field_paths import FieldPaths, Plan, Role
 from exporter.accesslog.formats.keyed.finder import Finder, value_at
 from exporter.accesslog.formats.keyed.learned import is_plain, shaped
@@ -29,45 +30,71 @@ from exporter.accesslog.formats.keyed.values import (
     is_target,
     is_time,
     is_whole,
+    more_text,
     time_text,
 )
 from foundation.errors import BadRecord
 
 
-def json_format(name: str, paths: FieldPaths) -> Format:
-    """A format of one JSON object a line."""
+def json_format(name: str, paths: FieldPaths, more: tuple[str, ...] = ()) -> Format:
+    """A format of one JSON object a line; `more`: as `Format` has it."""
     find = Finder(paths)
+    keys = _keys(more)
 
     def same(line: bytes) -> SameKeys | None:
+        """How to read lines with the keys of this one; None where they must be read one by one."""
         try:
             record = decode_json(line)
             plan = _plan(record, paths, find) if record_fields(record, paths, find) else None
         except (BadRecord, *BROKEN):
             return None
-        return same_keys(record, plan, _meaning(plan, paths, find)) if plan else None
+        return same_keys(record, plan, _meaning(plan, paths, find), keys) if plan else None
 
-    return msgspec.structs.replace(keyed_format(name, paths, read_json, find), same_keys=same)
+    made = keyed_format(name, paths, read_json, find, more)
+    return msgspec.structs.replace(
+        made, same_keys=same, choose=lambda one, wanted: _chosen(one, json_format(name, paths, wanted))
+    )
 
 
-def logfmt_format(name: str, paths: FieldPaths) -> Format:
-    """A format of `key=value key="quoted value"` lines."""
+def logfmt_format(name: str, paths: FieldPaths, more: tuple[str, ...] = ()) -> Format:
+    """A format of `key=value key="quoted value"` lines; `more`: as `Format` has it."""
     find = Finder(paths)
+    keys = _keys(more)
 
     def learn(line: bytes) -> Format | None:
+        """A format for lines of this line's form; None where there is none."""
         try:
             record = read_logfmt(line)
             fields, plan = record_fields(record, paths, find), _plan(record, paths, find)
         except BadRecord:
             return None
-        return shaped(name, line, plan, fields) if fields and plan else None
+        return shaped(name, line, plan, fields, keys) if fields and plan else None
 
-    return msgspec.structs.replace(keyed_format(name, paths, read_logfmt, find), learn=learn)
+    made = keyed_format(name, paths, read_logfmt, find, more)
+    return msgspec.structs.replace(
+        made, learn=learn, choose=lambda one, wanted: _chosen(one, logfmt_format(name, paths, wanted))
+    )
 
 
-def keyed_format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], find: Finder) -> Format:
-    """A format of lines that `read` makes records of; `find`: of these paths."""
+def _chosen(format_: Format, other: Format) -> Format:
+    """The format with the `more` of another one of the same lines."""
+    return msgspec.structs.replace(
+        format_,
+        second_look=other.second_look,
+        same_keys=other.same_keys,
+        learn=other.learn,
+        reshape=reshaped_with(format_.reshape, other.more),
+        more=other.more,
+    )
+
+
+def keyed_format(
+    name: str, paths: FieldPaths, read: Callable[[bytes], Record], find: Finder, more: tuple[str, ...] = ()
+) -> Format:
+    """A format of lines that `read` makes records of; `find`: of these paths; `more`: as `Format` has it."""
 
     def read_instant_s(line: bytes) -> float:
+        """Unix time of a line. Raises ValueError where it has none."""
         try:
             _, value = find.first(read(line), paths.instants)
         except BadRecord as exc:
@@ -77,6 +104,7 @@ def keyed_format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], 
         return instants.any_form(str(value).encode())
 
     def find_unitless(line: bytes) -> Unitless | None:
+        """The number of a line that may be a duration, if its unit is not known."""
         try:
             path, value = find.first(read(line), paths.durations, is_time)
         except BadRecord:
@@ -84,14 +112,30 @@ def keyed_format(name: str, paths: FieldPaths, read: Callable[[bytes], Record], 
         text = time_text(value)
         return Unitless(path, text) if _unit(path, value, paths) is None and is_number(text) else None
 
+    keys = _keys(more)
+
+    def look_for_more(line: bytes) -> Fields | None:
+        """Fields of a line, with the additional ones. Raises BadRecord."""
+        record = read(line)
+        fields = record_fields(record, paths, find)
+        return fields and fields._replace(more=tuple([more_text(value_at(record, key)) for key in keys]))
+
     return Format(
         name=name,
-        second_look=lambda line: record_fields(read(line), paths, find),
+        second_look=look_for_more if more else lambda line: record_fields(read(line), paths, find),
         read_instant_s=read_instant_s,
         duration_unit_ns=1,
         has_duration=True,
         find_unitless=find_unitless,
+        names=None,
+        more=more,
+        choose=lambda one, wanted: _chosen(one, keyed_format(name, paths, read, find, wanted)),
     )
+
+
+def _keys(more: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys that are wanted beside those of the five fields."""
+    return tuple(one.removeprefix(MARK) for one in more)
 
 
 def record_fields(record: Record, paths: FieldPaths, find: Finder) -> Fields | None:
@@ -100,11 +144,11 @@ def record_fields(record: Record, paths: FieldPaths, find: Finder) -> Fields | N
         if not find.has(record, need):
             if paths.skips:
                 return None
-            raise BadRecord("format", f"there is no {' or '.join(need)}")
+            raise BadRecord("format", f"missing key: expected {' or '.join(need)}")
     method, target = _request(record, paths, find)
     path, code = find.first(record, paths.codes, is_code)
     if not (path or paths.needs or find.has(record, paths.codes)):
-        raise BadRecord("format", f"none of {', '.join(paths.codes)} is there")
+        raise BadRecord("format", f"no status code: expected one of the keys {', '.join(paths.codes)}")
     size, duration = find.first(record, paths.sizes, is_size)[1], _duration_ns(record, paths, find)
     return Fields(
         field_text(method), field_text(target).partition(b"?")[0], field_text(code), field_text(size), duration
@@ -127,9 +171,10 @@ def _plan(record: Record, paths: FieldPaths, find: Finder) -> Plan | None:
     roles: dict[str, Role] = {}
 
     def take(role: Role, candidates: tuple[str, ...]) -> str:
+        """The path of the field for a role, or an empty text. Raises BadRecord where the value is not plain."""
         path, value = find.first(record, candidates, FITS[role])
         if path in paths.ambiguous and not FITS[role](value):
-            path = ""  # another program's word
+            path = ""  # a word of another program
         before = candidates[: candidates.index(path)] if path else candidates
         plain = not path or (path not in roles and is_plain(role, value))
         roles.update(dict.fromkeys(before, "empty"), **({path: role} if path else {}))
@@ -159,12 +204,14 @@ def _meaning(plan: Plan, paths: FieldPaths, find: Finder) -> Meaning:
     duration = at.get("duration", "")
 
     def request(values: Mapping[Role, Any]) -> Request | None:
+        """Method, path and code of the values; None where one does not fit its role."""
         if not all(FITS[role](value) for role, value in values.items()):
             return None
         method, target = _request({at[role]: value for role, value in values.items()}, paths, find)
         return field_text(method), field_text(target).partition(b"?")[0], field_text(values["code"])
 
     def read_duration_ns(value: Any) -> int | None:
+        """Nanoseconds of a value. Raises BadRecord where it is not a time."""
         if not is_time(value):
             raise BadRecord("time", f"{value!r} is not a time")
         return _value_ns(duration, value, paths)

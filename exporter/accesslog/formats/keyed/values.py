@@ -1,8 +1,10 @@
-"""Values at a record's paths: can one be a certain field, and what would a line have for it? Pure."""
+"""Values at a record's paths: can a value be a certain field, and as which text? Pure."""
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import msgspec
 
 from exporter.accesslog.formats.durations import is_duration
 from exporter.accesslog.formats.keyed.field_paths import Role
@@ -55,7 +57,7 @@ FITS: Mapping[Role, Callable[[Any], bool]] = {
 
 
 def field_text(value: Any) -> bytes:
-    """A field as a line would have it; what is neither text nor number as something no field accepts."""
+    """A field as the text of a line; values that are neither text nor number become text that no field accepts."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace")
     if value is None:
@@ -63,6 +65,33 @@ def field_text(value: Any) -> bytes:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return repr(value).encode()
+
+
+LARGEST = 1e300
+
+
+def text_of(value: Any) -> str:
+    """A field as a label has it; nothing where the line has none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < LARGEST else repr(value)
+    return msgspec.json.encode(value).decode()
+
+
+def more_text(value: Any) -> bytes:
+    """A field beside the five as a line would have it; a list of one text, as Caddy writes headers, is that text."""
+    if isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], str):
+        value = value[0]
+    return text_of(value).encode("utf-8", "replace")
 
 
 def time_text(value: Any) -> bytes:

@@ -2,7 +2,7 @@
 
 A variable ends where the literal text after it begins. In quotes, servers escape a quote with a backslash; lines with
 a backslash there are rare, and read by a slower regex that knows escapes, so that no client can end a field early.
-Where two variables stand without anything between them, what can be in the first and how the second begins decides.
+Two adjacent variables are separated by the characters of the first and the beginning of the second.
 """
 
 import re
@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from exporter.accesslog.formats._model import Format, regex_format
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.groups import MARK, marked
 from exporter.accesslog.formats.strings.regexes import STEPS, code_regex, padded, stop_of, variable_regex
 from exporter.accesslog.formats.strings.variables import ANY, WORDS, Kind, Part, Variable
+from foundation.nearest import nearest
 
 
 def assemble(name: str, parts: Sequence[Part], *, more: bool = False) -> Format:
@@ -27,7 +29,9 @@ def assemble(name: str, parts: Sequence[Part], *, more: bool = False) -> Format:
     """
     chosen = _chosen(parts)
     if not any(kind == "code" for kind in chosen.values()):
-        raise ValueError("the format has no status code, without which there is nothing to count by")
+        names = [part.name for _, part in _variables(parts) if part.name.startswith("$")]
+        meant = next((f"; should {one} be $status?" for one in names if nearest(one[1:], ["status"])), "")
+        raise ValueError(f"the format has no status code, without which there is nothing to count by{meant}")
     duration = next((part for i, part in _variables(parts) if _fields_of(chosen[i]) == ("duration",)), None)
     instant = next((part for i, part in _variables(parts) if _fields_of(chosen[i]) == ("instant",)), ANY)
     end = "(?:[ \t].*)?" if more else ""
@@ -44,7 +48,32 @@ def assemble(name: str, parts: Sequence[Part], *, more: bool = False) -> Format:
         bulk=duration is None or duration.kind not in ("durations", "written duration"),
         steps=STEPS if duration is not None and duration.kind == "steps" else 1,
         number_at=duration.name or "the number at the end" if duration else "",
+        aliases=_aliases(parts, chosen),
     )
+
+
+_OWN_GROUPS: dict[Kind, str] = {"code": "code", "method": "method"}
+"""Kinds whose whole text is one of the five fields; their own name is an alias of it."""
+
+
+def _aliases(parts: Sequence[Part], chosen: dict[int, Kind]) -> dict[str, str]:
+    """The servers' own names of fields, where they are not what the field is called."""
+    found: dict[str, str] = {}
+    for i, part in _variables(parts):
+        own, common = re.sub(r"\A[$%]|[{}]", "", part.name), part.field_name
+        group = _OWN_GROUPS.get(chosen[i]) or f"{MARK}{common}"
+        for name in (own, common) if common else ():
+            found.setdefault(name, group)
+    return found
+
+
+def _field_names(parts: Sequence[Part], chosen: dict[int, Kind]) -> dict[int, str]:
+    """What the fields are called, each name once."""
+    found: dict[int, str] = {}
+    for i, part in _variables(parts):
+        if chosen[i] not in _OWN_GROUPS and part.field_name not in ("", *found.values()):
+            found[i] = part.field_name
+    return found
 
 
 def _variables(parts: Sequence[Part]) -> list[tuple[int, Variable]]:
@@ -52,7 +81,7 @@ def _variables(parts: Sequence[Part]) -> list[tuple[int, Variable]]:
 
 
 def _chosen(parts: Sequence[Part]) -> dict[int, Kind]:
-    """What each variable is taken for: only one of a field's variables gives it, the others are any text."""
+    """The role of each variable: one variable gives a field, the others of its kind are any text."""
     fields: dict[str, tuple[int, int]] = {}
     for i, part in _variables(parts):
         for field in _fields_of(part.kind):
@@ -92,6 +121,7 @@ def _regexes(parts: Sequence[Part], chosen: dict[int, Kind], *, escapes: bool, s
         split: a request is a method and a target.
     """
     made = []
+    names = _field_names(parts, chosen)
     loose = _with_blanks(parts, chosen) if escapes else None
     for i, part in enumerate(parts):
         if isinstance(part, str):
@@ -99,8 +129,9 @@ def _regexes(parts: Sequence[Part], chosen: dict[int, Kind], *, escapes: bool, s
             continue
         after = parts[i + 1] if i + 1 < len(parts) else ""
         stop, glued = stop_of(part, parts[i + 1 :], chosen[i]), isinstance(after, Variable) and after.kind != "query"
+        name = names.get(i, "")
         if i == loose:
-            made.append('[^"]*')
+            made.append(marked(name, '[^"]*'))
             continue
         if escapes and chosen[i] == "any" and isinstance(after, str) and after.startswith(" ["):
             stop = "["  # a user's name may have blanks, rarely; it ends where the bracket of the time begins
@@ -108,7 +139,7 @@ def _regexes(parts: Sequence[Part], chosen: dict[int, Kind], *, escapes: bool, s
             regex = code_regex(part)
         else:
             regex = variable_regex(part, chosen[i], stop, escapes=escapes, split=split)
-        made.append(padded(part, regex))
+        made.append(padded(part, regex, name))
     return made
 
 

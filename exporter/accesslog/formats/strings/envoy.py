@@ -1,4 +1,4 @@
-"""Envoy's format strings, and its JSON formats, whose values are such strings under names of the user's own."""
+"""Envoy's format strings, and its JSON formats: such strings under names that the user chooses."""
 
 import json
 import re
@@ -58,12 +58,17 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def envoy_parts(text: str) -> list[Part]:
-    """Literal texts and variables in turn. Raises ValueError for what is no operator."""
-    return parts_of(_OPERATOR_OR_PERCENT, text, _part, "is no operator of Envoy's")
+    """Literal texts and variables in turn. Raises ValueError for what is not an operator."""
+    return parts_of(_OPERATOR_OR_PERCENT, text, _part, "is not an operator of Envoy")
 
 
 def _part(match: re.Match[str]) -> Part:
-    return _variable(match[1], match[2] or "") if match[1] else "%"
+    if not match[1]:
+        return "%"
+    operator, argument = match[1], match[2] or ""
+    prefix = "http_" if operator in _HEADERS else "sent_http_" if operator == "RESP" else ""
+    name = f"{prefix}{argument.split('?')[0].strip(':')}" if prefix else operator
+    return _variable(operator, argument).called(name)
 
 
 def _variable(operator: str, argument: str) -> Variable:
@@ -81,7 +86,7 @@ def _variable(operator: str, argument: str) -> Variable:
 
 
 def _json_format(tree: Mapping[str, Any]) -> Format:
-    """Fields are found by their names, as Envoy writes them in an order of its own, and numbers without quotes."""
+    """Fields are found by their names, because Envoy writes them in another order, and numbers without quotes."""
     found: dict[str, list[tuple[int, str]]] = {}
     units: dict[str, str] = {}
     for path, text in _leaves(tree, ""):

@@ -1,6 +1,6 @@
 """HAProxy's `log-format` strings, and the lines of its `option httplog`, which is one of them.
 
-HAProxy writes blanks in a row as one, so one that stands before an empty field is not there. A client's control bytes,
+HAProxy writes several blanks as one, so the blank before an empty field is missing. A client's control bytes,
 quotes and `#` are written as `#XX`, and times that were not reached as -1. With `option logasap` the bytes and the
 whole time have a `+`: they were counted before the answer had ended.
 """
@@ -14,6 +14,7 @@ import msgspec
 from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Fields, Format, InstantReader, no_instant, regex_format
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.groups import marked
 from exporter.accesslog.formats.strings.regexes import CODE
 from foundation.errors import BadRecord
 
@@ -84,7 +85,7 @@ class _Piece(NamedTuple):
 
 
 def unknown_directives(text: str) -> list[str]:
-    """What begins with a percent sign and is not HAProxy's."""
+    """Directives with a percent sign that HAProxy does not have."""
     found = {match.start(): match for match in _DIRECTIVE.finditer(text)}
     return [match[0] for match in found.values() if not _is_known(match)] + [
         text[at : at + 3] for at in _percents(text) if not any(m.start() <= at < m.end() for m in found.values())
@@ -111,7 +112,7 @@ def haproxy_format(name: str, text: str, *, more: bool = False) -> Format:
     """The format of a `log-format` string; `more`: fields may follow. Raises ValueError."""
     if "+json" in text or "+cbor" in text:
         raise ValueError(
-            "the format makes HAProxy write JSON or CBOR by itself; of these JSON is read: format json, with fields"
+            "the format makes HAProxy write JSON or CBOR; JSON can be read with format json and fields, CBOR cannot"
         )
     pieces = list(_pieces(re.sub(r'\\([ "\[\]\\#])', r"\1", text)))
     roles = _roles(pieces)
@@ -132,6 +133,7 @@ def haproxy_format(name: str, text: str, *, more: bool = False) -> Format:
     )
 
     def second_look(line: bytes) -> Fields | None:
+        """Fields of a line, with the escapes of its target decoded. Raises BadRecord."""
         fields = made.second_look(line)
         return fields and fields._replace(target=_ESCAPE.sub(_byte, fields.target))
 
@@ -166,7 +168,7 @@ def _pieces(text: str) -> Iterator[_Piece]:
 
 
 def _roles(pieces: Sequence[_Piece]) -> dict[int, str]:
-    """Which piece gives which field: the first of each, of the times the one that stands for the whole request."""
+    """Which piece gives which field: the first of each; of the times, that of the whole request."""
     roles: dict[int, str] = {}
     for i, piece in enumerate(pieces):
         role = _ROLES.get(piece.name)
@@ -200,7 +202,39 @@ def _regexes(pieces: Sequence[_Piece], roles: dict[int, str], *, escaped: bool, 
         elif piece.name == "HQ" and not piece.quoted and roles.get(i - 1) == "target":
             continue  # its target's regex takes it
         else:
-            yield _quoted(piece, roles.get(i, ""), _stop(piece, after), escaped=escaped, split=split)
+            regex = _quoted(piece, roles.get(i, ""), _stop(piece, after), escaped=escaped, split=split)
+            yield regex if piece.quoted else marked(_field(pieces, i), regex)
+
+
+_FIELDS = {
+    "ci": "remote_addr",
+    "cp": "remote_port",
+    "ft": "frontend",
+    "f": "frontend",
+    "b": "backend",
+    "s": "server",
+    "si": "server_addr",
+    "sp": "server_port",
+    "tsc": "termination_state",
+    "ts": "termination_state",
+    "TR": "time_request",
+    "Tw": "time_queue",
+    "Tc": "time_connect",
+    "Tr": "time_response",
+    "Ta": "time_active",
+    "Tt": "time_total",
+    "H": "hostname",
+    "HV": "protocol",
+    "ID": "unique_id",
+    "sslv": "ssl_version",
+}
+
+
+def _field(pieces: Sequence[_Piece], i: int) -> str:
+    """What a piece's field is called: by its first piece, where it is there twice."""
+    name = pieces[i].name
+    first = next(at for at, piece in enumerate(pieces) if piece.name == name)
+    return _FIELDS.get(name, "") if first == i else ""
 
 
 def _stop(piece: _Piece, after: _Piece) -> str:
@@ -269,9 +303,20 @@ _HEADER = re.compile(rb"\A(?:<[0-9]{1,3}>)?[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} (
 
 def httplog_format(name: str) -> Format:
     """`option httplog`, and `option httpslog`, which has more at the end."""
-    made = haproxy_format(name, HTTPLOG, more=True)
+    return _among_messages(haproxy_format(name, HTTPLOG, more=True))
+
+
+def _among_messages(made: Format) -> Format:
+    """The format of HAProxy's lines, among its other messages and behind a header of syslog."""
+
+    def choose(format_: Format, more: tuple[str, ...]) -> Format:
+        """The format with the fields `more` beside the five."""
+        assert made.choose is not None
+        found = _among_messages(made.choose(made, more))
+        return msgspec.structs.replace(format_, pattern=found.pattern, second_look=found.second_look, more=more)
 
     def second_look(line: bytes) -> Fields | None:
+        """Fields of a line; None for another message of the program. Raises BadRecord."""
         line = _HEADER.sub(b"", line, count=1)
         try:
             return made.second_look(line)
@@ -283,13 +328,14 @@ def httplog_format(name: str) -> Format:
             raise
 
     def read_instant_s(line: bytes) -> float:
+        """Unix time of a line, after its syslog header. Raises ValueError."""
         return made.read_instant_s(_HEADER.sub(b"", line, count=1))
 
-    return msgspec.structs.replace(made, second_look=second_look, read_instant_s=read_instant_s)
+    return msgspec.structs.replace(made, second_look=second_look, read_instant_s=read_instant_s, choose=choose)
 
 
 def without_codes(line: bytes) -> str | None:
-    """Why a line of HAProxy's other logs has no request; None if it is not of them."""
+    """Why a line of another log of HAProxy has no request; None if it is not from such a log."""
     if _TCPLOG.fullmatch(line):
         return "this is HAProxy's tcplog, which has no status codes; set `option httplog` in HAProxy"
     if _CONNECTION.fullmatch(line):

@@ -1,4 +1,4 @@
-"""Format strings with percent signs: whose are they? Apache, Tomcat, HAProxy, Squid, Traffic Server, Envoy, gunicorn.
+"""Format strings with percent signs: of Apache, Tomcat, HAProxy, Squid, Traffic Server, Envoy or gunicorn.
 
 The directives decide. `%b` is bytes to Apache and a backend to HAProxy, so a string that could be both is refused.
 """
@@ -12,7 +12,7 @@ from exporter.accesslog.formats.strings import haproxy
 from exporter.accesslog.formats.strings.assemble import assemble
 from exporter.accesslog.formats.strings.envoy import envoy_format, is_envoy
 from exporter.accesslog.formats.strings.parts import parts_of
-from exporter.accesslog.formats.strings.servers import apache_parts, unknown_to_apache
+from exporter.accesslog.formats.strings.servers import apache_field, apache_parts, unknown_to_apache
 from exporter.accesslog.formats.strings.squid import is_squid, squid_format
 from exporter.accesslog.formats.strings.strftime import strftime_instant
 from exporter.accesslog.formats.strings.traffic_server import is_traffic_server, traffic_server_format
@@ -43,7 +43,7 @@ _PHP = re.compile(r"%\{(mili|milliseconds|micro|microseconds|seconds|kilo|kiloby
 _UNDERTOW = re.compile(r"%\{([iocrs]),([^}]*)\}")
 _TOMCAT_ONLY = re.compile(r"%F|%\{[^}]*\}[crs]")
 _LISTED = 4
-_UNKNOWN = "is not known here"
+_UNKNOWN = "is not supported"
 _APACHES_CODE = re.compile(r"%[!0-9,<>]*s")
 
 MICROS, MILLIS, SECONDS = (Variable("duration", UNITS_NS[unit]) for unit in ("us", "ms", "s"))
@@ -80,7 +80,7 @@ def percent_format(text: str, time_unit: str | None = None) -> Format:
 
 
 def _is_haproxy(text: str) -> bool:
-    """Whether it is HAProxy's, and not Apache's. Raises ValueError if it is neither, or may be both."""
+    """Whether it is HAProxy's and not Apache's. Raises ValueError if it is neither, or may be both."""
     not_apache, not_haproxy = unknown_to_apache(text), haproxy.unknown_directives(text)
     if not_apache and not_haproxy:
         raise ValueError(
@@ -93,8 +93,8 @@ def _is_haproxy(text: str) -> bool:
     if len(telling) > 1 or not _APACHES_CODE.search(text):
         return True
     raise ValueError(
-        "the format can be Apache's and HAProxy's, where %s and %b mean other things; write it as HAProxy's "
-        "configuration has it, log-format and the string, or as a regex"
+        "the format can be Apache's and HAProxy's, where %s and %b differ; for HAProxy, write it as its "
+        "configuration has it, log-format and the string; else as a regex"
     )
 
 
@@ -115,6 +115,9 @@ _PHP_VARIABLES = {
 }
 
 
+_PHP_NAMES = {"R": "remote_addr", "u": "remote_user", "n": "pool", "f": "script", "p": "pid", "r": "uri", "C": "cpu"}
+
+
 def php_parts(text: str) -> list[Part]:
     """PHP-FPM's `access.format` in parts. Raises ValueError."""
     return parts_of(_PHP_DIRECTIVE, text.replace('\\"', '"'), _php_variable, _UNKNOWN)
@@ -129,8 +132,8 @@ def _php_variable(match: re.Match[str]) -> Part:
     if letter == "d" and argument in _PHP_UNITS:
         return Variable("duration", UNITS_NS[_PHP_UNITS[argument]])
     if letter not in _PHP_VARIABLES:
-        raise ValueError(f"the format has {match[0]!r}, which is not known here")
-    return _PHP_VARIABLES[letter]
+        raise ValueError(f"the format has {match[0]!r}, which is not supported")
+    return _PHP_VARIABLES[letter].called(_PHP_NAMES.get(letter, "")) if not argument else _PHP_VARIABLES[letter]
 
 
 def _java(text: str, time_unit: str | None, *, undertow: bool = False) -> Format:
@@ -142,7 +145,7 @@ def _java(text: str, time_unit: str | None, *, undertow: bool = False) -> Format
 
 
 def _tomcat(text: str, time_unit: str | None) -> Format:
-    """Tomcat's pattern, where %D is ms up to Tomcat 9 and us since Tomcat 10: only the user can know."""
+    """Tomcat's pattern, where %D is ms up to Tomcat 9 and us since Tomcat 10: the user must say which."""
     millis = Variable("duration", UNITS_NS[time_unit]) if time_unit else _TOMCAT_TIME
     return assemble("tomcat", apache_parts(text, {"D": millis}))
 
@@ -175,13 +178,35 @@ _PYTHON_VARIABLES = {
 }
 
 
+_PYTHON_NAMES = {
+    "h": "remote_addr",
+    "l": "ident",
+    "u": "remote_user",
+    "H": "protocol",
+    "f": "referer",
+    "a": "user_agent",
+    "p": "pid",
+    "q": "query",
+    "addr": "remote_addr",
+    "s": "status",
+    "m": "request_method",
+    "U": "uri",
+    "r": "request",
+    "b": "size",
+    "B": "size",
+    "t": "time",
+    **dict.fromkeys("DLMT", "duration"),
+}
+
+
 def _python_variable(match: re.Match[str]) -> Variable:
     """Of gunicorn, hypercorn and granian. Raises ValueError for a name that none of them has."""
     if match[1].startswith("{"):
-        return Variable(item=WORDS)
+        argument, _, letter = match[1].removeprefix("{").partition("}")
+        return Variable(item=WORDS, field=apache_field(letter, argument))
     if match[1] not in _PYTHON_VARIABLES:
-        raise ValueError(f"the format has {match[0]!r}, which is not known here")
-    return _PYTHON_VARIABLES[match[1]]
+        raise ValueError(f"the format has {match[0]!r}, which is not supported")
+    return _PYTHON_VARIABLES[match[1]]._replace(field=_PYTHON_NAMES.get(match[1], match[1]))
 
 
 _MORGAN = re.compile(r":([a-z][a-z-]*[a-z])(?:\[([^\]]*)\])?")
@@ -210,4 +235,6 @@ def _morgan_variable(match: re.Match[str]) -> Variable:
     name, argument = match[1], match[2] or ""
     if name == "res" and argument.lower() == "content-length":
         return SIZE_VARIABLE
-    return _MORGAN_DATES.get(argument, ANY) if name == "date" else _MORGAN_VARIABLES.get(name, ANY)
+    found = _MORGAN_DATES.get(argument, ANY) if name == "date" else _MORGAN_VARIABLES.get(name, ANY)
+    prefix = {"req": "http_", "res": "sent_http_"}.get(name)
+    return found.called(f"{prefix}{argument}" if prefix else name)

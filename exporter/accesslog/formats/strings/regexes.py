@@ -1,10 +1,11 @@
-"""One variable to a regex: what can be in it, and where it ends. Pure."""
+"""The regex of one variable: its characters, and where it ends. Pure."""
 
 import re
 from collections.abc import Sequence
 
 from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import UNITLESS
+from exporter.accesslog.formats.groups import marked
 from exporter.accesslog.formats.strings.variables import NUMBER, ONE_DURATION, TIMES, WHOLE, WORDS, Kind, Part, Variable
 
 CODE = "(?P<code>[0-9]{3}|-1|[-0])"  # the last: what stands for the code of a request that was not answered
@@ -49,7 +50,7 @@ def variable_regex(part: Variable, kind: Kind, stop: str, *, escapes: bool, spli
         return _quotable(kind, quotes=escapes)
     if part.regex:
         return f"(?P<instant>{part.regex})" if kind == "instant" else part.regex
-    if part.read_instant is instants.clf and stop == " ":  # its zone stands behind a blank
+    if part.read_instant is instants.clf and stop == " ":  # its zone follows a blank
         return f"(?P<instant>{_CLF})" if kind == "instant" else _CLF
     if kind in _FIXED:
         return _FIXED[kind]
@@ -101,11 +102,14 @@ def _list(item: str, stop: str) -> str:
     return f"(?:{item}(?:(?:{comma}| : ){item})*)?"
 
 
-def padded(part: Variable, regex: str) -> str:
-    """With the blanks of a width; a field of one is never empty, so that it is clear where they end."""
+def padded(part: Variable, regex: str, name: str = "") -> str:
+    """With the blanks of a width, and as the field of that name.
+
+    A field with a width is never empty, so that it is clear where the blanks end.
+    """
     if not part.padded:
-        return regex
-    regex = "[^ ]+" if regex == "[^ ]*" else regex
+        return marked(name, regex)
+    regex = marked(name, "[^ ]+" if regex == "[^ ]*" else regex)
     return f" *{regex}" if part.padded == "left" else f"{regex} *"
 
 

@@ -8,6 +8,8 @@ import msgspec
 from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import Format
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.field_names import common_name
+from exporter.accesslog.formats.groups import MARK
 from exporter.accesslog.formats.strings.assemble import assemble
 from exporter.accesslog.formats.strings.parts import add_part, parts_of
 from exporter.accesslog.formats.strings.strftime import java_instant, strftime_instant
@@ -73,7 +75,7 @@ _NGINX_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 def nginx_variable(name: str, variables: Mapping[str, Variable] = NGINX) -> Variable:
-    """What the variable is; any text where nothing is known of it."""
+    """The meaning of the variable; unknown ones are any text."""
     found = variables.get(name) or next((one for pattern, one in _LISTS if pattern.match(name)), ANY)
     return found if found.name else found._replace(name=f"${name}")
 
@@ -104,7 +106,7 @@ _HEADERS = "ioenC"
 _APACHE_DIRECTIVE = re.compile(r"%(?:%|[!0-9,<>]*(?:\{([^}]*)\})?(\^..|Tf\b|[A-Za-z]))")
 _PLAIN_LETTERS = frozenset("aAbBDfFhHIklLmOpPqrRsStTuUvVX")
 _ARGUED_LETTERS = frozenset("aCcehiIlLnoOPprsStTvVx")
-"""Of Apache, and of those that write as it does: Tomcat, Jetty, lighttpd, varnishncsa, Fastly."""
+"""Of Apache, and of servers with its syntax: Tomcat, Jetty, lighttpd, varnishncsa, Fastly."""
 _UNITS = UNITS_NS | {"fracsec": UNITS_NS["s"]}  # Tomcat's
 _CLF = "CLF"
 """Jetty's argument for sizes that are a dash instead of 0."""
@@ -120,7 +122,7 @@ _EXACT = {
 
 
 def unknown_to_apache(text: str) -> list[str]:
-    """What begins with a percent sign and is no directive of Apache, or of those that write as it does."""
+    """Texts with a percent sign that are not directives of Apache, or of servers with its syntax."""
     end, unknown = 0, []
     for match in re.finditer("%", text):
         if match.start() < end:
@@ -140,7 +142,7 @@ def _is_apache(match: re.Match[str]) -> bool:
 
 
 def apache_parts(text: str, own: Mapping[str, Variable] | None = None) -> list[Part]:
-    r"""`%h %l %u %t \"%r\" %>s %b` in parts; `own`: what letters mean to the server that are not Apache's."""
+    r"""`%h %l %u %t \"%r\" %>s %b` in parts; `own`: the meaning of letters that Apache does not have."""
     text = text.replace('\\"', '"').replace("\\t", "\t")
     parts: list[Part] = []
     end = 0
@@ -154,9 +156,51 @@ def apache_parts(text: str, own: Mapping[str, Variable] | None = None) -> list[P
             parts.append(CLF_INSTANT)
             add_part(parts, "]")
         else:
-            parts.append((own or {}).get(match[2]) or _apache_variable(match[2], match[1], match[0]))
+            found = (own or {}).get(match[2]) or _apache_variable(match[2], match[1], match[0])
+            parts.append(found._replace(field=apache_field(match[2], match[1])))
     add_part(parts, text[end:])
     return parts
+
+
+_FIELDS_OF_LETTERS = {
+    "a": "remote_addr",
+    "h": "remote_addr",
+    "l": "ident",
+    "u": "remote_user",
+    "v": "host",
+    "V": "host",
+    "A": "server_addr",
+    "p": "server_port",
+    "H": "protocol",
+    "P": "pid",
+    "k": "keepalive",
+    "X": "connection",
+    "f": "filename",
+    "R": "handler",
+    "I": "bytes_received",
+    "S": "bytes_both",
+    "L": "log_id",
+    "q": "query",
+    "D": "duration",
+    "T": "duration",
+    "B": "size",
+    "b": "size",
+    "O": "bytes_sent",
+    "r": "request",
+    "U": "uri",
+    "s": "status",
+    "m": "request_method",
+    "t": "time",
+}
+_FIELDS_OF_ARGUED = {"i": "http_", "o": "sent_http_", "e": "env_", "n": "note_", "C": "cookie_"}
+"""Where the argument names a header, a variable or a note: as nginx calls the like."""
+
+
+def apache_field(letter: str, argument: str | None) -> str:
+    """What the field of a directive is called."""
+    if argument is None or letter not in _FIELDS_OF_ARGUED:
+        return _FIELDS_OF_LETTERS.get(letter, common_name(f"{argument or ''}_{letter}"))
+    return common_name(_FIELDS_OF_ARGUED[letter] + argument)
 
 
 def _apache_variable(letter: str, argument: str | None, whole: str) -> Variable:
@@ -202,7 +246,7 @@ _TIMES_TAKEN = ("time-taken", "TimeTakenMS")
 
 def _w3c_variable(word: str, separator: str) -> Variable:
     """IIS' Advanced Logging puts quotes around texts, with blanks in them; what parts fields by tabs does not."""
-    found = W3C.get(word, ANY)
+    found = W3C.get(word, ANY).called(word)
     return found._replace(quotable=separator == " ") if found.kind in ("method", "target", "any") else found
 
 
@@ -215,12 +259,20 @@ def w3c_format(name: str, fields: str, *, separator: str = " ", time_taken: Vari
         parts.append(time_taken if word in _TIMES_TAKEN else _w3c_variable(word, separator))
 
     def reshape(directive: bytes) -> Format | None:
+        """The format that a `#Fields:` line announces; None for another directive."""
         if not directive.startswith(DIRECTIVE):
             return None
         announced = directive.removeprefix(DIRECTIVE).decode("ascii", "replace")
         try:
             return w3c_format(name, announced, separator=separator, time_taken=time_taken)
-        except ValueError:  # without a status every line fails, until a better list comes
+        except ValueError:  # without a status every line fails, until a list that has one
             return Format(name=name, directive=b"#", reshape=reshape, header=DIRECTIVE)
 
-    return msgspec.structs.replace(assemble(name, parts, more=True), directive=b"#", reshape=reshape, header=DIRECTIVE)
+    made = assemble(name, parts, more=True)
+
+    def choose(format_: Format, more: tuple[str, ...]) -> Format:
+        """The format with more fields, by their common names."""
+        assert made.choose is not None
+        return made.choose(format_, tuple(f"{MARK}{common_name(one.removeprefix(MARK))}" for one in more))
+
+    return msgspec.structs.replace(made, directive=b"#", reshape=reshape, header=DIRECTIVE, names=None, choose=choose)

@@ -1,10 +1,11 @@
-"""What a server's format string is made of: literal texts, and variables, each with what it may give."""
+"""The parts of a server's format string: literal texts, and variables with the fields that they may give."""
 
 from typing import Literal, NamedTuple, TypeAlias
 
 from exporter.accesslog.formats import instants
 from exporter.accesslog.formats._model import InstantReader, no_instant
 from exporter.accesslog.formats.durations import UNITS_NS
+from exporter.accesslog.formats.field_names import common_name
 
 Kind: TypeAlias = Literal[
     "request",
@@ -47,6 +48,7 @@ class Variable(NamedTuple):
     padded: on which side blanks make up its width, if it has one.
     regex: of its text, where what follows does not decide where it ends.
     name: as the server calls it.
+    field: what all servers' fields of its kind are called, where that does not follow from its name.
     """
 
     kind: Kind = "any"
@@ -60,6 +62,16 @@ class Variable(NamedTuple):
     padded: Literal["", "left", "right"] = ""
     regex: str = ""
     name: str = ""
+    field: str = ""
+
+    def called(self, name: str) -> "Variable":
+        """The same, under the name that the server has for it, where it has none yet."""
+        return self if self.name else self._replace(name=name)
+
+    @property
+    def field_name(self) -> str:
+        """What its field is called."""
+        return self.field or common_name(self.name)
 
 
 Part: TypeAlias = str | Variable
