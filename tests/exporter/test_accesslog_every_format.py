@@ -145,7 +145,7 @@ def test_every_line_is_a_request_a_bad_line_or_another_message(name, data):
     total = reader.read(b"".join(lines[:cut]))
     total.merge(reader.read(b"".join(lines[cut:])))
     bad.add(total, "a.log", lines_before=0)
-    result = summarize(total, bad, ())
+    result = summarize(total, bad, None)
     requests = sum(one.count for one in result.requests)
     assert result.lines == len(lines) == requests + sum(result.failed.values()) + result.other
     assert set(result.first_bad) == set(result.failed)
@@ -171,7 +171,7 @@ def test_a_pipe_gives_what_a_file_gives(name, run, monkeypatch, tmp_path):
 @every_format
 def test_what_infer_proposes_reads_every_line(name, tmp_path):
     (tmp_path / "a.log").write_bytes(sample(name))
-    text = propose(str(tmp_path / "a.log"), sample(name), infer(sample(name)), state_dir=tmp_path)
+    text = propose(str(tmp_path / "a.log"), sample(name), infer(sample(name)))
     (block,) = yaml.safe_load(text)["accesslog"]
     source = msgspec.convert(block, Source)
     assert [finding for finding in try_source(source) if "not used as a duration" not in finding.text] == []

@@ -118,9 +118,9 @@ def test_a_program_s_name_is_no_time():
 def test_numbers_that_may_be_times_are_named_with_the_way_to_use_them(name, more, want):
     data = b"".join(line(name, START | {key: pair[i] for key, pair in more.items()}) + b"\n" for i in (0, 1))
     text = propose("a.log", data, infer(data))
-    assert ("# Left out: " in text) == (want is not None)
+    assert ("# Not used: " in text) == (want is not None)
     if want:
-        assert f"# Left out: {want}: numbers that may be how long each request took.\n" in text
+        assert f"# Not used: {want}: numbers that may be how long each request took.\n" in text
         assert "add `fields: {duration: ITS_NAME}` and `time_unit: ms`" in text
 
 
@@ -128,13 +128,14 @@ def test_numbers_that_may_be_times_are_named_with_the_way_to_use_them(name, more
 def test_json_that_is_not_read_as_json_is_not_cut_at_its_blanks(more):
     data = json.dumps(START | more).encode() + b"\n"
     assert infer(data * 3) is None
-    assert "as JSON, b" in refusal(data)
+    assert "read as JSON: b" in refusal(data)
     assert "is not a time" in refusal(data) or "is too long a time" in refusal(data)
 
 
 def test_json_without_a_request_is_refused_with_what_is_missing():
-    assert "as JSON, none of status, code" in refusal(b'{"Method":"GET","Path":"/a","StatusCode":200}\n')
-    assert "as JSON, there is no method and path" in refusal(b'{"verb":"GET","Path":"/a","status":200}\n')
+    without_code = refusal(b'{"Method":"GET","Path":"/a","StatusCode":200}\n')
+    assert "read as JSON: no status code: expected one of the keys status, code" in without_code
+    assert "read as JSON: no method and path found" in refusal(b'{"verb":"GET","Path":"/a","status":200}\n')
 
 
 def test_kong_and_httplog_have_their_own_places():

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from exporter.accesslog.formats import PRESETS, UserPaths, find_format
-from exporter.accesslog.formats.custom import LIMIT_S, custom_format
+from exporter.accesslog.formats.custom import custom_format
 from exporter.accesslog.formats.instants import any_form
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.parse.scalar import tally_scalar
 from exporter.accesslog.tally import BYTES, Buckets
+from exporter.regexes.limit import LIMIT_S
 from foundation.errors import BadRecord
 
 SAMPLES = Path(__file__).parent / "accesslog_samples"
@@ -159,7 +160,7 @@ def test_a_time_is_read_however_it_is_written(text, want):
 
 @pytest.mark.parametrize("text", [b"", b"nan", b"inf", b"-1", b"1e30", b"32/Nov/2026:00:00:00 +0000", b"soon", b"\xff"])
 def test_what_is_no_time_of_a_line_is_refused(text):
-    with pytest.raises(ValueError, match="is no time in"):
+    with pytest.raises(ValueError, match="is not a time in"):
         any_form(text)
 
 
@@ -276,27 +277,28 @@ def test_a_format_string_reads_its_servers_lines(text, line, want):
     [
         ("combind", "did you mean combined?"),
         ("$request $body_bytes_sent", "no status code"),
+        ("$request $stauts", "should $stauts be $status?"),
         ("$request$status", "$request$status without anything between"),
         ("%r%s", "anything between"),
         ("#Fields: date time", "no status code"),
         ("(?P<code>", "does not compile"),
-        ("(?P<code>.)(?P<verb>.)", "a group verb; known here: method"),
+        ("(?P<code>.)(?P<verb>.)", "unknown group verb in the regex; expected some of method"),
         ("(?P<method>.)", "needs a group (?P<code>...)"),
         ("é$status", "only ASCII"),
         ("%h %Z %s", "neither Apache's, which has no %Z, nor HAProxy's, which has no %h, %Z"),
         ("%ci %>s", "neither Apache's, which has no %c, nor HAProxy's, which has no %>s"),
         ("%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts", "no status code (HAProxy's %ST)"),
-        ("%{+json}o %(code)ST %(method)HM", "write JSON or CBOR by itself"),
+        ("%{+json}o %(code)ST %(method)HM", "write JSON or CBOR; JSON can be read"),
         ("%h %^XY %s", "neither Apache's, which has no %^XY,"),
         ("%t %s %ST %r", "can be Apache's and HAProxy's"),
         ("%ci %HM%HU %ST", "%HM%HU without anything between"),
         ("logformat referrer %ts.%03tu %>a %{Referer}>h %ru", "no status code"),
-        ("%>a %>Hs %rm %zz", "'%zz', which is no code of Squid's"),
-        ("%RESPONSE_CODE% %REQ(:PATH)% 5%", "'%', which is no operator of Envoy's"),
+        ("%>a %>Hs %rm %zz", "'%zz', which is not a code of Squid"),
+        ("%RESPONSE_CODE% %REQ(:PATH)% 5%", "'%', which is not an operator of Envoy"),
         ('{"a": "%REQ(:PATH)%"}', "no status code (%RESPONSE_CODE%)"),
         ("%>a %Ss%>Hs", "%Ss%>Hs without anything between"),
         ("%START_TIME% %PROTOCOL%", "no status code"),
-        ("%(h)s %(message)s %(s)s", "has '%(message)s', which is not known"),
+        ("%(h)s %(message)s %(s)s", "has '%(message)s', which is not supported"),
     ],
 )
 def test_what_is_no_format_is_refused(text, want):
