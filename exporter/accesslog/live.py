@@ -1,159 +1,121 @@
-"""One access log while it is followed: tail -> reader -> counters -> keeper.
-
-The position and the counters of a source are written in one transaction, so that each line is counted once, however
-the process ends.
-"""
+"""One access log while it is followed; see `exporter.following`."""
 
 import asyncio
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 from exporter.accesslog import metrics
 from exporter.accesslog.bad import BadLog
+from exporter.accesslog.counting import Delta
 from exporter.accesslog.parse.opening import counted
-from exporter.accesslog.parse.own_regex import OwnRegex, RegexProcess
-from exporter.accesslog.parse.reader import BULK_BYTES, Reader
+from exporter.accesslog.parse.own_regex import OwnRegex
 from exporter.accesslog.source import Source
 from exporter.accesslog.state import Traffic
 from exporter.accesslog.tally import Buckets, Tally
 from exporter.catalogue import Family
 from exporter.catalogue import accesslog as catalogue
-from exporter.checkpoint import Checkpoint
-from exporter.keeper import Keeper
-from exporter.sources.tail import Batch, Limits, Tail, is_position, positions_in
-from exporter.sources.tail.metrics import families as log_families
-from exporter.sources.tail.paths import path_troubles
+from exporter.checkpoint import Checkpoint, Value
+from exporter.following import Followed
+from exporter.regexes.process import RegexProcess
+from exporter.sources.tail import Batch
 from foundation.clock import Clock
-from foundation.errors import StoreError
-from foundation.terminal import printable
 
-log = logging.getLogger(__name__)
-
-BESIDE_BYTES = 1 << 18
-"""A batch from this size on, some 10 ms of work, is read in a thread beside the event loop."""
+BESIDE_BYTES = 1 << 14
+"""A batch from this size on, at worst 5 ms of work, is read in a thread beside the event loop."""
 
 OWN_REGEX_BYTES = 1 << 14
-"""A batch for an own regex, which may take 50 ms a line: what was counted is put away after each."""
-
-ANNOUNCED = "announced"
-"""The keeper's key for what the reader remembers of the log; others are of `Tail.changes` and `Traffic.changes`."""
+"""A batch for a user-defined regex, which may take 50 ms per line: counts are saved after each batch."""
 
 
-class Live:
-    """Follows one source while `run` runs; can be asked for its metrics at any time."""
+class _Read(NamedTuple):
+    """A batch: its tallies by file, for reports of bad lines, and its changes."""
+
+    tallies: list[tuple[str, Tally]]
+    delta: Delta
+
+
+class Live(Followed[Source, BadLog]):
+    """Follows one source."""
+
+    system = "accesslog"
+    kept_key = "announced"
+    traffic: Traffic
 
     def __init__(self, source: Source, checkpoint: Checkpoint, clock: Clock, regexes: RegexProcess) -> None:
         """Touches no file."""
-        self.source = source
-        self._regexes = regexes
-        self._clock = clock
-        self._keeper = Keeper(checkpoint, f"accesslog/{source.source}", clock, self._changes)
-        self._position: Mapping[str, bytes] | None = None
-        self._kept: bytes | None = None
-        self.traffic: Traffic | None = None
-        self.begun, self.written = self._keeper.begun, self._keeper.written
+        super().__init__(source, checkpoint, clock, regexes)
+        self._kept_put, self._kept_is_old = False, False
 
-    def _resume(self, saved: dict[str, bytes]) -> Traffic:
-        """Go on from what was saved; what cannot be read of it begins anew.
+    def _begin_counts(self, saved: Mapping[str, bytes]) -> dict[str, str]:
+        self.traffic = Traffic(self.source, self._clock.wall(), saved)
+        return self.traffic.unreadable
 
-        Counts without their position do so too: lines would be counted twice, or not at all.
-        """
-        source = self.source
-        counts = {key: value for key, value in saved.items() if key != ANNOUNCED and not is_position(key)}
-        traffic = Traffic(source, self._clock.wall(), counts)
-        unreadable = traffic.unreadable
-        self._position, self._kept = positions_in(saved), saved.get(ANNOUNCED)
-        reason = "there is no position for these counts" if self._position is None and counts else ""
-        try:
-            self._use(source)
-        except StoreError as exc:
-            reason = str(exc)
-        if reason:
-            unreadable = dict.fromkeys(saved, reason)
-            traffic = Traffic(source, self._clock.wall())
-            self._position = self._kept = None
-            self._use(source)
-        self._keeper.set_aside(unreadable)
-        return traffic
-
-    def _use(self, source: Source) -> None:
-        buckets = Buckets(source.buckets)
-        self._reader = Reader(source.parsed_format(), buckets, self._kept, envelope=source.envelope)
+    def _begin_reading(self) -> tuple[int, Callable[[str], bool] | None]:
+        source, buckets = self.source, Buckets(self.source.buckets)
+        router = source.router()
+        self._reader = source.reader(self._kept, envelope=source.lines_in, router=router, measured=True)
         own = self._reader.own_regex
-        self._in_hand_bytes = 0
-        self._own_regex = OwnRegex(self._regexes, self._clock, own, buckets) if own else None
-        self._tail = Tail(
-            source.paths,
-            from_start=source.from_ == "start",
-            clock=self._clock,
-            saved=self._position,
-            limits=Limits(batch_bytes=OWN_REGEX_BYTES if own else 2 * BULK_BYTES),
-        )
+        self._own_regex = OwnRegex(self._regexes, self._clock, own, buckets, self._reader.columns) if own else None
+        return OWN_REGEX_BYTES if own else self._reader.batch_bytes, self._reader.reads_alike
 
-    def reconfigure(self, source: Source) -> None:
-        """Go over to other settings of the same source, between two runs. The counters go on."""
-        self.source = source
-        if self.traffic is not None:
-            self.traffic.configure(source, self._clock.wall())
-            self._position = self._tail.saved()
-            self._use(source)
+    def _configure(self) -> None:
+        self.traffic.configure(self.source, self._clock.wall())
+        self._keep()
 
-    async def run(self) -> None:
-        """Read until cancelled, then put everything away. Raises StoreError when the state cannot be had."""
-        if self.traffic is None:
-            self.traffic = self._resume(await self._keeper.load())
-        try:
-            await self._tail.begin()
-            for trouble in await asyncio.to_thread(list, path_troubles(self.source.paths)):
-                log.warning("%s: %s", self.source.source, printable(trouble))
-            self._tail.applied()
-            async with self._keeper.keeping():
-                await self._read(self.traffic)
-        finally:
-            await self._tail.close()
+    def _new_bad(self) -> BadLog:
+        return BadLog(self.source.source, asyncio.get_running_loop().call_later)
 
-    async def _read(self, traffic: Traffic) -> None:
-        with closing(BadLog(self.source.source, asyncio.get_running_loop().call_later)) as bad:
-            bad.add_too_long(self._tail.status.too_long_lines)
-            async for batch in self._tail.batches():
-                await self._count(batch, traffic, bad)
+    async def _add(self, batch: Batch, bad: BadLog) -> None:
+        tallies, delta = await self._read_batch(batch, self.traffic)
+        self.traffic.apply(delta)
+        for path, tally in tallies:
+            bad.add(tally, path)
+        self._kept_is_old = True
 
-    async def _count(self, batch: Batch, traffic: Traffic, bad: BadLog) -> None:
-        self._in_hand_bytes = len(batch.data)  # it is being counted
-        tally = await self._tally(batch)
-        traffic.add(tally, self._clock.wall())
-        bad.add(tally, batch.path)
-        bad.add_too_long(self._tail.status.too_long_lines)
-        self._in_hand_bytes = 0
-        self._tail.applied()
-        self._kept = self._reader.kept
-        self._keeper.touch()
+    def _keep(self) -> None:
+        """Save the reader's state. With many files this is slow: once per commit, and before a long read."""
+        if self._kept_is_old:
+            self._kept_is_old, before = False, self._kept
+            self._kept = self._reader.kept
+            self._kept_put &= self._kept == before
 
-    async def _tally(self, batch: Batch) -> Tally:
+    async def _read_batch(self, batch: Batch, traffic: Traffic) -> _Read:
+        counting, totals = traffic.counting, traffic.totals
+        if self._own_regex is not None or len(batch.data) >= BESIDE_BYTES:
+            self._keep()  # a commit may come while it is read
         if self._own_regex is not None:
             inside = self._reader.open(batch.data, batch.path, batch.home)
-            lines, errors = [await self._own_regex.tally(data) for data in (inside.lines, inside.errors)]
-            return counted(lines, errors, inside.too_long)
-        if len(batch.data) < BESIDE_BYTES:
-            return self._reader.read(batch.data, batch.path, batch.home)
-        return await asyncio.to_thread(self._reader.read, batch.data, batch.path, batch.home)
+            lines, errors = [
+                self._reader.finished(await self._own_regex.tally(data)) for data in (inside.lines, inside.errors)
+            ]
+            tally = counted(lines, errors, inside.too_long)
+            self._reader.of_file(tally, batch.home)
+            return _Read([(batch.path, tally)], counting.delta(tally, totals, self._clock.wall()))
+        reader, wall = self._reader, self._clock.wall
 
-    def _changes(self, everything: bool) -> tuple[dict[str, bytes], list[str]]:  # noqa: FBT001, the keeper's question
-        """Counters and position of one moment; they stay together because nothing is awaited in between."""
-        assert self.traffic is not None
+        def read() -> _Read:
+            """Count a batch. Where it has bad lines, each file of the batch is read again by itself."""
+            tally = reader.read(batch.data, batch.path, batch.home)
+            delta = counting.delta(tally, totals, wall())
+            tally.hits = {}  # there may be as many as lines, and freeing them takes as long as creating them
+            if not tally.bad or not batch.parts:
+                return _Read([(batch.path, tally)], delta)
+            return _Read([(part.path, reader.read(part.data, part.path, part.home)) for part in batch.parts], delta)
+
+        return read() if len(batch.data) < BESIDE_BYTES else await asyncio.to_thread(read)
+
+    def _changes(self, everything: bool) -> tuple[dict[str, Value], set[str]]:  # noqa: FBT001, the keeper's question
         puts = self.traffic.changes(everything=everything)
-        if self._kept is not None:
-            puts[ANNOUNCED] = self._kept
-        positions, gone = self._tail.changes(everything=everything)
-        return puts | positions, list(gone)
+        positions, gone = self._input.changes(everything=everything)
+        if not self._in_hand_bytes:
+            self._keep()
+        if everything or not self._kept_put:
+            gone |= self._put_kept(puts)
+        self._kept_put = True
+        puts |= positions
+        return puts, gone | self.traffic.ended()
 
     def families(self) -> Iterator[Family]:
-        """Metrics of the traffic, and of the reading itself."""
-        status, in_hand_bytes = self._tail.status, self._in_hand_bytes
-        status = status._replace(
-            read_bytes=status.read_bytes - in_hand_bytes, lag_bytes=status.lag_bytes + in_hand_bytes
-        )
-        assert self.traffic is not None
-        yield from metrics.families(self.traffic, too_long=status.too_long_lines)
-        yield from log_families(catalogue.LOG, {self.source.source: status})
+        """Metrics of the traffic, and of reading."""
+        yield from metrics.families(self.traffic, too_long=self._status().too_long_lines)
+        yield from self._reading_families(catalogue.LOG, catalogue.INPUT)

@@ -1,155 +1,149 @@
-"""The counters of one access log: tallies in, checkpoint entries out."""
+"""The counters of one access log: changes by tallies in, checkpoint entries out.
 
-from collections.abc import Mapping
-from typing import TypeAlias
+Values are never changed in place: a scrape, or a commit that waits for the disk, keeps the value it took.
+"""
+
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from exporter.accesslog.labels import Labeller, Labels
+from exporter.accesslog.counting import (
+    Counting,
+    Delta,
+    Durations,
+    Measured,
+    MeasureLabels,
+    RequestLabels,
+    Requests,
+    RouteLabels,
+    Totals,
+    every,
+    key_of,
+)
 from exporter.accesslog.source import Source
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally
+from exporter.accesslog.tally import Tally
 from exporter.catalogue import LabelValues
-
-RequestLabels: TypeAlias = tuple[str, str, str, str]  # source, method, route, code
-RouteLabels: TypeAlias = tuple[str, str, str]  # source, method, route
-
-
-class Requests(msgspec.Struct, array_like=True):
-    """One series of requests: how many, their bytes, and since when they are counted (Unix time)."""
-
-    count: int
-    bytes: int
-    created_s: float
-
-
-class Durations(msgspec.Struct, array_like=True):
-    """One series of the histogram; `counts` are by bucket, not cumulative."""
-
-    bounds_s: tuple[float, ...]
-    counts: list[int]
-    sum_ns: int
-    created_s: float
-
-
-class Totals(msgspec.Struct):
-    """What is counted of the source as a whole. `folded` is by label."""
-
-    lines: int = 0
-    failed: dict[str, int] = msgspec.field(default_factory=dict)
-    folded: dict[str, int] = msgspec.field(default_factory=dict)
+from exporter.checkpoint import Value
+from foundation.jsonread import why_not_json
 
 
 class Traffic:
-    """Counts of one source. Belongs to one thread: the event loop's."""
+    """Counts of one source. Belongs to the event loop.
+
+    Attributes:
+        rules: names of the rules by which requests are ignored.
+        counting: works out what a tally changes, where the log is read; a new one with new settings.
+        static_labels: that all series of requests have.
+        label_names: of the source's custom labels, in the order of their values in series.
+    """
 
     def __init__(self, source: Source, now_s: float, saved: Mapping[str, bytes] | None = None) -> None:
-        """Go on from what `changes` gave earlier; what is declared and not there yet exists at 0 since `now_s`.
+        """Continue from earlier `changes`; declared series that do not exist yet are created at 0 at `now_s`.
 
-        Values that are not what `changes` gave begin anew; `unreadable` has the reasons, by key.
+        Unreadable values start again; `unreadable` has the reasons, by key.
         """
         self.unreadable: dict[str, str] = {}
         self.totals = Totals()
         self.requests: dict[RequestLabels, Requests] = {}
         self.durations: dict[RouteLabels, Durations] = {}
-        self._dirty: set[RequestLabels | RouteLabels] = set()
+        self.measured: dict[MeasureLabels, Measured] = {}
+        self._dirty: dict[str, Value] = {}
+        self._gone: set[str] = set()
+        self.label_names = tuple(source.own_labels())
         self._restore(source.source, saved or {})
         self.created: dict[LabelValues, float] = {labels: one.created_s for labels, one in self.requests.items()}
         self.configure(source, now_s)
 
     def configure(self, source: Source, now_s: float) -> None:
-        """Go over to other settings. Counters go on; a histogram begins anew if its buckets changed."""
-        self.name = source.source
-        self._labeller = Labeller(source, (Labels(*labels[1:]) for labels in self.requests))
-        self._codes = source.declared_codes()
-        format_ = source.parsed_format()
-        self._timed = format_.always_timed
-        self._buckets = Buckets(source.buckets)
-        for labels, one in self.durations.items():
-            if one.bounds_s != self._buckets.bounds_s:
-                self.durations[labels] = self._no_durations(now_s)
-                self._dirty.add(labels)
-        for route in source.routes:
-            for method in source.methods:
-                self._birth(method, route, self._codes, now_s)
+        """Switch to other settings. Counters continue; a histogram starts again if its buckets changed.
+
+        With other label names all series are new: the existing ones end, and are deleted.
+        """
+        self.name, self.rules = source.source, source.ignoring().names
+        if (names := tuple(source.own_labels())) != self.label_names:
+            self._end()
+            self.label_names = names
+        self.static_labels = source.static_labels
+        self.counting = Counting(source, self.requests, self.durations, self.measured)
+        self.apply(self.counting.begin(self.totals, now_s))
 
     def add(self, tally: Tally, now_s: float) -> None:
-        """Count what was read at `now_s` (Unix time)."""
-        totals = self.totals
-        totals.lines += tally.lines
-        _add_counts(totals.failed, tally.failed)
-        self._labeller.earn(tally.hits)
-        for key, numbers in tally.hits.items():
-            (method, route, code), folds = self._labeller.labelled(key)
-            for label in folds:
-                totals.folded[label] = totals.folded.get(label, 0) + numbers[COUNT]
-            labels = (self.name, method, route, code)
-            if labels not in self.requests:
-                self._birth(method, route, (*self._codes, code), now_s)
-            one = self.requests[labels]
-            one.count += numbers[COUNT]
-            one.bytes += numbers[BYTES]
-            self._dirty.add(labels)
-            if any(numbers[BUCKETS:]):
-                self._add_durations((self.name, method, route), numbers, now_s)
+        """Count what was read at `now_s` (Unix time), in this thread."""
+        self.apply(self.counting.delta(tally, self.totals, now_s))
 
-    def _add_durations(self, labels: RouteLabels, numbers: list[int], now_s: float) -> None:
-        one = self.durations.get(labels)
-        if one is None:
-            one = self.durations[labels] = self._no_durations(now_s)
-        one.sum_ns += numbers[DURATION_NS]
-        for index, count in enumerate(numbers[BUCKETS:]):
-            one.counts[index] += count
-        self._dirty.add(labels)
+    def apply(self, delta: Delta) -> None:
+        """Put new values in their places, at once. They come from those that are here: one delta at a time."""
+        self.totals = delta.totals
+        self.requests.update(delta.requests)
+        self.durations.update(delta.durations)
+        self.measured.update(delta.measured)
+        self.created.update(delta.created)
+        self._dirty.update(delta.by_key)
 
-    def _no_durations(self, now_s: float) -> Durations:
-        return Durations(self._buckets.bounds_s, [0] * len(self._buckets), 0, now_s)
-
-    def _birth(self, method: str, route: str, codes: tuple[str, ...], now_s: float) -> None:
-        """Let the series of a method and route exist; the declared codes come with the first one."""
-        for code in codes:
-            labels = (self.name, method, route, code)
-            if labels not in self.requests:
-                self.requests[labels] = Requests(0, 0, now_s)
-                self.created[labels] = now_s
-                self._labeller.born(Labels(method, route, code))
-                self._dirty.add(labels)
-        if self._timed and (self.name, method, route) not in self.durations:
-            self.durations[self.name, method, route] = self._no_durations(now_s)
-            self._dirty.add((self.name, method, route))
-
-    def changes(self, *, everything: bool = False) -> dict[str, bytes]:
-        """What became different since the last call, or everything, by key."""
+    def changes(self, *, everything: bool = False) -> dict[str, Value]:
+        """The changes since the last call, or everything, by key."""
         if everything:
-            self._dirty.update(self.requests, self.durations)
-        puts = {"totals": msgspec.json.encode(self.totals)}
-        for labels in self._dirty:
-            one = self.requests[labels] if len(labels) == 4 else self.durations[labels]
-            puts[msgspec.json.encode(labels[1:]).decode()] = msgspec.json.encode(one)
+            self._dirty = dict(self._by_key())
+        dirty, self._dirty = self._dirty, {}
+        dirty["totals"] = self.totals
+        self._gone -= dirty.keys()
+        return dirty
+
+    def ended(self) -> set[str]:
+        """The keys that have ended since the last call; call `changes` before."""
+        gone, self._gone = self._gone, set()
+        return gone
+
+    def _by_key(self) -> Iterator[tuple[str, Value]]:
+        for what, labels, one in every(self.requests, self.durations, self.measured):
+            yield key_of(what, labels, self.label_names), one
+
+    def _end(self) -> None:
+        self._gone.update(key for key, _ in self._by_key())
+        self.requests.clear()
+        self.durations.clear()
+        self.measured.clear()
+        self.created.clear()
         self._dirty.clear()
-        return puts
 
     def _restore(self, name: str, saved: Mapping[str, bytes]) -> None:
         for key, value in saved.items():
             try:
                 self._restore_one(name, key, value)
             except (msgspec.MsgspecError, ValueError) as exc:
-                self.unreadable[key] = str(exc)
+                self.unreadable[key] = why_not_json(exc)
 
     def _restore_one(self, name: str, key: str, value: bytes) -> None:
         if key == "totals":
             self.totals = msgspec.json.decode(value, type=Totals)
         else:
-            method, route, *more = msgspec.json.decode(key, type=list[str])
-            if more:
+            kind, _, labels = key.partition("[")
+            parts, own = _taken_apart(f"[{labels}")
+            if tuple(sorted(own)) != self.label_names:
+                self._gone.add(key)
+                return
+            method, route, *more = parts
+            values = tuple(own[one] for one in self.label_names)
+            if kind:
+                if more:
+                    raise ValueError("what is measured has a method and a route")
+                measured = msgspec.json.decode(value, type=Measured)
+                if len(measured.counts) != len(measured.bounds) + 1:
+                    raise ValueError("counts and bounds do not fit")
+                self.measured[kind, (name, method, route, *values)] = measured
+            elif more:
                 (code,) = more
-                self.requests[name, method, route, code] = msgspec.json.decode(value, type=Requests)
+                self.requests[name, method, route, code, *values] = msgspec.json.decode(value, type=Requests)
             else:
                 one = msgspec.json.decode(value, type=Durations)
                 if len(one.counts) != len(one.bounds_s) + 1:
                     raise ValueError("counts and bounds do not fit")
-                self.durations[name, method, route] = one
+                self.durations[name, method, route, *values] = one
 
 
-def _add_counts(into: dict[str, int], more: dict[str, int]) -> None:
-    for name, count in more.items():
-        into[name] = into.get(name, 0) + count
+def _taken_apart(key: str) -> tuple[list[str], dict[str, str]]:
+    """The fixed labels, and custom ones by name; keys of sources without any, and of earlier versions, have none."""
+    parts = msgspec.json.decode(key, type=list[str | dict[str, str]])
+    own = parts.pop() if parts and isinstance(parts[-1], dict) else {}
+    assert isinstance(own, dict)
+    return msgspec.convert(parts, list[str]), own

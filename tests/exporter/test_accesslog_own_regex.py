@@ -15,21 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.accesslog.formats.custom import custom_format
-from exporter.accesslog.parse import own_regex_main
-from exporter.accesslog.parse.own_regex import (
+from exporter.accesslog.parse.own_regex import ANSWERER, Answer, OwnRegex, Question
+from exporter.accesslog.parse.scalar import tally_normal, tally_while
+from exporter.accesslog.tally import Buckets, Tally, normal
+from exporter.regexes import main as regex_main
+from exporter.regexes.process import (
     CREDIT_S,
     LENGTH,
     SHARE,
     SLICE_BYTES,
     SLICE_S,
     USUAL_LINE_S,
-    Answer,
-    OwnRegex,
-    Question,
+    Message,
     RegexProcess,
 )
-from exporter.accesslog.parse.scalar import tally_normal, tally_while
-from exporter.accesslog.tally import Buckets, Tally, normal
 from foundation.clock import SystemClock
 
 REGEX = r"(?P<method>\S+) (?P<path>\S+) (?P<code>\d+)"
@@ -83,14 +82,14 @@ def test_nothing_is_no_lines():
 
 
 def question(data, *, regex=REGEX, slice_s=10.0):
-    return Question(regex, 1_000_000_000, BUCKETS.bounds_s, data, slice_s)
+    return msgspec.msgpack.encode(Question(regex, 1_000_000_000, BUCKETS.bounds_s, data, slice_s))
 
 
 def test_the_process_answers_one_message_with_one():
     asked = [question(b"GET / 200\n" * 3), question(b""), question(b"junk\n" * 9, slice_s=0.0)]
-    payloads = [msgspec.msgpack.encode(one) for one in asked]
+    payloads = [msgspec.msgpack.encode(Message(ANSWERER, one)) for one in asked]
     answers = io.BytesIO()
-    own_regex_main.serve(io.BytesIO(b"".join(LENGTH.pack(len(p)) + p for p in payloads)), answers)
+    regex_main.serve(io.BytesIO(b"".join(LENGTH.pack(len(p)) + p for p in payloads)), answers)
     answers.seek(0)
     got = []
     while header := answers.read(LENGTH.size):
@@ -121,12 +120,14 @@ class Costly:
     def __init__(self, clock, line_s, lines):
         self.clock, self.line_s, self.lines, self.used_s = clock, line_s, lines, 0.0
 
-    async def ask(self, asked):
+    async def ask(self, answerer, question):
+        assert answerer == ANSWERER
+        asked = msgspec.msgpack.decode(question, type=Question)
         taken = asked.data.split(b"\n")[:-1][: self.lines]
         used_s = self.line_s * len(taken)
         self.used_s += used_s
         self.clock.time_s += used_s
-        return Answer(Tally(lines=len(taken)), sum(len(line) + 1 for line in taken), used_s)
+        return msgspec.msgpack.encode(Answer(Tally(lines=len(taken)), sum(len(line) + 1 for line in taken), used_s))
 
 
 @pytest.mark.parametrize("line_s", [0.001, 0.05, 0.25])
@@ -156,10 +157,11 @@ async def test_what_is_asked_at_once_is_bounded():
     sizes = []
 
     class Sizes(Costly):
-        async def ask(self, asked):
+        async def ask(self, answerer, question):
+            asked = msgspec.msgpack.decode(question, type=Question)
             sizes.append(len(asked.data))
             assert asked.slice_s == SLICE_S
-            return await super().ask(asked)
+            return await super().ask(answerer, question)
 
     own = OwnRegex(Sizes(clock, 0.0, lines=10**9), clock, custom_format(REGEX), BUCKETS)
     tally = await own.tally(b"GET / 200\n" * 100_000)
@@ -195,14 +197,14 @@ class TestARealProcess:
     async def test_a_process_that_is_killed_is_started_again_and_the_lines_count_once(
         self, process, caplog, monkeypatch
     ):
-        monkeypatch.setattr("exporter.accesslog.parse.own_regex.RETRY_S", 0.0)
+        monkeypatch.setattr("exporter.regexes.process.RETRY_S", 0.0)
         own = OwnRegex(process, SystemClock(), custom_format(EXPLODES), BUCKETS)
         await own.tally(b"GET aab 200\n")
         task = asyncio.create_task(own.tally(HOSTILE * 3))
         await asyncio.sleep(0)
         process._process.kill()
         assert (await task).failed == {"slow": 3}
-        assert sum("own regexes ended" in record.getMessage() for record in caplog.records) == 1
+        assert sum("user-defined regexes ended" in record.getMessage() for record in caplog.records) == 1
 
     async def test_an_answer_that_nobody_waits_for_is_not_taken_for_the_next(self, process):
         own = OwnRegex(process, SystemClock(), custom_format(EXPLODES), BUCKETS)
@@ -214,22 +216,26 @@ class TestARealProcess:
         assert (await own.tally(b"GET ab 200\n")).lines == 1
 
     async def test_it_is_of_low_priority_and_bounded_in_memory(self, process):
-        await process.ask(question(b"GET / 200\n"))
-        assert os.getpriority(os.PRIO_PROCESS, process._process.pid) >= own_regex_main.NICENESS
+        await process.ask(ANSWERER, question(b"GET / 200\n"))
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, process._process.pid) >= min(19, own + regex_main.NICENESS)
         hungry = r"(?P<code>\d+) (?:(a)|(b))*c"
-        answer = await process.ask(question(b"200 " + b"ab" * 500_000 + b"\nGET\n", regex=hungry))
+        asked = question(b"200 " + b"ab" * 500_000 + b"\nGET\n", regex=hungry)
+        answer = msgspec.msgpack.decode(await process.ask(ANSWERER, asked), type=Answer)
         assert sum(answer.tally.failed.values()) == answer.tally.lines
 
     def test_it_ends_with_the_exporter_however_that_ends(self):
         code = f"""
-import asyncio
-from exporter.accesslog.parse.own_regex import *
+import asyncio, msgspec
+from exporter.accesslog.parse.own_regex import ANSWERER, Question
+from exporter.regexes.process import RegexProcess
 from foundation.clock import SystemClock
 async def main():
     process = RegexProcess(SystemClock())
-    await process.ask(Question({REGEX!r}, 1, (1.0,), b"", 1.0))
+    await process.ask(ANSWERER, msgspec.msgpack.encode(Question({REGEX!r}, 1, (1.0,), b"", 1.0)))
     print(process._process.pid, flush=True)
-    await process.ask(Question({EXPLODES!r}, 1, (1.0,), {HOSTILE!r} * 1000, 1000.0))
+    question = Question({EXPLODES!r}, 1, (1.0,), {HOSTILE!r} * 1000, 1000.0)
+    await process.ask(ANSWERER, msgspec.msgpack.encode(question))
 asyncio.run(main())
 """
         parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)

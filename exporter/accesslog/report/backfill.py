@@ -8,13 +8,12 @@ from exporter.accesslog.aside import Aside
 from exporter.accesslog.bad import BadLines
 from exporter.accesslog.labels import Labeller
 from exporter.accesslog.parse.opening import Inside
-from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Source
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, NS, Buckets, Key, Tally
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, NS, Buckets, Tally
 from exporter.catalogue import Metric
 from exporter.catalogue import accesslog as metrics
 from exporter.sources.lines import each_line
-from exporter.web.exposition import number
+from exporter.web.exposition import ESCAPES, number
 
 
 class Line(NamedTuple):
@@ -25,12 +24,10 @@ class Line(NamedTuple):
 
 
 Steps = dict[int, list[int]]
-"""What was counted in each step of time that had any."""
+"""The counts of each step of time that has any."""
 
 _QUIET_S = 240
 """Between two samples of a series that does not change: Prometheus takes no sample older than five minutes."""
-
-_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
 class Backfill:
@@ -43,10 +40,10 @@ class Backfill:
         """
         self._aside = aside
         self.bad = BadLines()
-        self._source, self._step_s, self._more = source, step_s, dict(labels)
+        self._source, self._step_s, self._more = source, step_s, {**source.static_labels, **labels}
         self._format = source.parsed_format()
         self._buckets = Buckets(source.buckets)
-        self._reader = Reader(self._format, self._buckets, envelope=source.envelope)
+        self._reader = source.reader()
         self._outer = Line(0, b"")
         self._labeller = Labeller(source)
         self._requests: dict[tuple[str, ...], Steps] = {}
@@ -65,7 +62,7 @@ class Backfill:
         self._count(steps, path)
 
     def finish(self, path: str) -> None:
-        """Count lines whose ends never came, where nothing more is to come of the file."""
+        """Count lines without an end, when the file is complete."""
         steps: dict[int, list[Line]] = {}
         self._add_inside(self._reader.unfinished(path), steps, path)
         self._count(steps, path)
@@ -75,7 +72,7 @@ class Backfill:
             self._add(line, steps, path)
 
     def _requests_in(self, errors: bytes) -> Iterator[bytes]:
-        """What stands in the standard error and is a request; the rest is not bad."""
+        """What is in the standard error and is a request; the rest is not bad."""
         return (line for line in each_line(errors) if self._reader.count(Inside(line, b"", 0)).hits)
 
     def _add(self, line: bytes, steps: dict[int, list[Line]], path: str) -> None:
@@ -88,7 +85,7 @@ class Backfill:
             steps.setdefault(step, []).append(Line(self._outer.number, line))
 
     def _instant_s(self, line: bytes, outer: bytes, path: str) -> float:
-        """The line's own time, else its envelope's. Raises ValueError where there is none."""
+        """The time of the line, else that of its envelope. Raises ValueError where there is none."""
         try:
             return self._reader.read_instant_s(line.rstrip(b"\r\n"), path)
         except ValueError:
@@ -114,10 +111,10 @@ class Backfill:
             self.bad.add(tally, path, lines_before=0)
         for step, tally in tallies.items():
             for key, numbers in tally.hits.items():
-                labels = self._labels(key)
-                _add(self._requests, labels, step, [numbers[COUNT], numbers[BYTES]])
+                labels = self._labeller.labelled(key).labels
+                _add(self._requests, labels.of(self._source.source), step, [numbers[COUNT], numbers[BYTES]])
                 if sum(numbers[BUCKETS:]):  # else none of them had a time whose unit is known
-                    _add(self._durations, labels[:-1], step, numbers[DURATION_NS:])
+                    _add(self._durations, labels.timed(self._source.source), step, numbers[DURATION_NS:])
         lines_by_step.clear()
 
     def _counted(self, lines: list[bytes], path: str) -> Tally:
@@ -131,12 +128,9 @@ class Backfill:
             total.merge(tally)
         return total
 
-    def _labels(self, key: Key) -> tuple[str, ...]:
-        return self._source.source, *self._labeller.labelled(key).labels
-
     @property
     def counted(self) -> int:
-        """How many requests there are to write."""
+        """The number of requests to write."""
         return sum(count for steps in self._requests.values() for count, _ in steps.values())
 
     def lines(self) -> Iterator[str]:
@@ -165,7 +159,7 @@ class Backfill:
     def _sums(self, steps: Steps) -> Iterator[tuple[int, list[int]]]:
         """The running totals of a series: 0 before its first step, then at the ends of steps up to the log's last.
 
-        Where nothing changes, a sample comes every `_QUIET_S`; and one stands right before each change, so that a rate
+        Where nothing changes, a sample comes every `_QUIET_S`; and one is right before each change, so that a rate
         begins to rise where the log does.
         """
         last = max(max(one) for one in self._requests.values())
@@ -181,8 +175,9 @@ class Backfill:
         yield from ((one * self._step_s, sums) for one in _between(at, last + 1, quiet))
 
     def _label_text(self, metric: Metric, labels: tuple[str, ...]) -> str:
-        pairs = {**self._more, **dict(zip(metric.labels, labels, strict=True))}
-        return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in pairs.items())
+        names = (*metric.labels, *self._source.own_labels())
+        pairs = {**self._more, **dict(zip(names, labels, strict=True))}
+        return ",".join(f'{name}="{value.translate(ESCAPES)}"' for name, value in pairs.items())
 
 
 def _between(at: int, until: int, quiet: int) -> Iterator[int]:
@@ -200,4 +195,4 @@ def _add(series: dict[tuple[str, ...], Steps], labels: tuple[str, ...], step: in
 
 def _head(metric: Metric) -> Iterator[str]:
     name = metric.name.removesuffix("_total")
-    yield f"# HELP {name} {metric.help.translate(_ESCAPES)}\n# TYPE {name} {metric.type}\n"
+    yield f"# HELP {name} {metric.help.translate(ESCAPES)}\n# TYPE {name} {metric.type}\n"

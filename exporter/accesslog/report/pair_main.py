@@ -1,16 +1,17 @@
 """The second process of `pair`: a job, then questions come on standard input, answers go to standard output."""
 
+import atexit
 import contextlib
 import gc
 import sys
 from typing import IO
 
-from exporter.accesslog.parse.own_regex_main import depend_on
 from exporter.accesslog.report.pair import Answer, Job, Question, receive, send
+from exporter.regexes.main import depend_on
 
 
 def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Say that it is there, and answer until the questions end."""
+    """Report that it is ready, and answer questions until they end."""
     job = receive(questions, Job)
     if job is None:
         return
@@ -25,5 +26,6 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
 if __name__ == "__main__":
     depend_on(int(sys.argv[1]))
     gc.freeze()
+    atexit.register(gc.unfreeze)  # as in `daemon`
     with contextlib.suppress(BrokenPipeError):
         serve(sys.stdin.buffer, sys.stdout.buffer)
