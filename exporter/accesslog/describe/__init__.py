@@ -1,7 +1,7 @@
-"""Lines in a format of their own to format strings that would describe them. Pure.
+"""Describes lines of an unknown format by format strings. Pure.
 
-A line falls apart at blanks, or at bars, semicolons, commas or tabs (`cut`). Lines of one shape are looked at together:
-what a field is, is decided by all of its values and by its name (`rt=0.305`), never by one line alone (`roles`).
+A line is split at blanks, or at bars, semicolons, commas or tabs (`cut`). Lines of one shape are examined together: the
+role of a field follows from all of its values and from its name (`rt=0.305`), never from one line alone (`roles`).
 """
 
 from collections import Counter
@@ -26,10 +26,10 @@ from exporter.accesslog.describe.roles import (
 
 
 class Description(NamedTuple):
-    """A format as nginx's `log_format` has it.
+    """A format in the syntax of nginx's `log_format`.
 
     found: how many of its fields have a meaning.
-    left_out: numbers that may be durations, with where they stand and some of them.
+    left_out: numbers that may be durations, with where they are and some of them.
     seconds: the durations that are taken for seconds only because of their three decimals, likewise; empty if none.
     no_sizes: where no field is known to be the answer's bytes, the whole numbers that may be, likewise; else None.
     """
@@ -81,7 +81,7 @@ def _described(rows: Sequence[Sequence[Token]]) -> Description | None:
 
 
 def _variable(column: Column, name: str | None) -> tuple[str, str]:
-    """The variable that stands for a column, and what follows it inside of its quotes."""
+    """The variable of a column, and the text after it inside its quotes."""
     if name is None:
         is_list = column.kind == "bare" and has_lists(column)
         return f"${'http_' if is_list else ''}field{column.number}", ""  # nginx' headers may be lists
@@ -127,5 +127,5 @@ def _seconds(columns: Sequence[Column], roles: dict[int, str]) -> str:
 
 
 def _shown(column: Column, name: str) -> str:
-    """Where a column stands, and some of its values."""
+    """Where a column is, and some of its values."""
     return f"{column.key or name} ({', '.join(list(dict.fromkeys(column.filled))[:_EXAMPLES])})"

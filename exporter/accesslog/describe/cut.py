@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Token(NamedTuple):
-    """A field of a line: the text before it, its name with the sign after it, what is around it, and its value."""
+    """A field of a line: the text before it, its name with the sign after it, its quotes, and its value."""
 
     gap: str
     key: str
@@ -15,10 +15,10 @@ class Token(NamedTuple):
 
 
 _MAX_FIELDS = 100
-"""A line of more is not what a server writes about a request."""
+"""A line with more fields is not a request in a server's log."""
 
 _NAME = r"(?P<key>[A-Za-z_][\w.-]*{})?"
-# What a part took is not given back, and what has no end takes all that follows: one look at each byte of a line.
+# Possessive quantifiers: no part gives back what it matched, so each byte of a line is examined once.
 _VALUE = r'(?:\[(?P<bracket>[^\]]*+)\]?|"(?P<quoted>(?:[^"\\]|\\.)*+)"?|(?P<bare>{}))'
 _LIST = r'[^\s",\[][^\s",]*(?:(?:,[ ]?|[ ]:[ ])[^\s",]+)*'  # with the lists that nginx writes
 _NAMED_TIME = r"(?:request_time|upstream_\w+_time|rt|u[chr]t|\w+_(?:ms|us|ns))"

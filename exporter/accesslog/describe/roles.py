@@ -1,4 +1,4 @@
-"""What the fields of lines are: what their names say first, then what all of their values look like. Pure."""
+"""The roles of fields: by their names first, then by the form of all their values. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -76,7 +76,7 @@ def column_of(number: int, tokens: Sequence[Token]) -> Column:
 
 
 def roles_of(columns: Sequence[Column]) -> dict[int, str]:
-    """What the columns are, by number: what names say first, then what values look like."""
+    """The roles of the columns, by number: by names first, then by the form of values."""
     roles: dict[int, str] = {}
     for column in columns:
         role = _ROLE_OF_NAME.get(column.key[:-1].lower())
@@ -103,7 +103,7 @@ def _first(columns: Iterable[Column]) -> Column | None:
 
 
 def at_role(roles: dict[int, str], role: str) -> int:
-    """Where the field of a role stands; -1 where none does."""
+    """The place of a role's field; -1 where there is none."""
     return next((number for number, one in roles.items() if one == role), -1)
 
 

@@ -1,4 +1,4 @@
-"""What a server's configuration says of its logs."""
+"""The logs in a server's configuration."""
 
 import os
 import re
@@ -42,7 +42,7 @@ class ServerConfig(NamedTuple):
         return list(dict.fromkeys((*(self._string(one.format) for one in self.logs), *self.formats.values())))
 
     def add(self, format_: str) -> None:
-        """Take a format that has no name."""
+        """Add a format that has no name."""
         self.formats[str(len(self.formats))] = format_
 
     def _string(self, name: str) -> str:

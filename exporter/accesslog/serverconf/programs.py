@@ -1,4 +1,4 @@
-"""What configurations of Tomcat, Envoy, Istio, gunicorn, varnishncsa, Caddy and Traffic Server say of their logs."""
+"""The logs in configurations of Tomcat, Envoy, Istio, gunicorn, varnishncsa, Caddy and Traffic Server."""
 
 import ast
 import re

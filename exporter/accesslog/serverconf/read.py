@@ -1,7 +1,7 @@
 """A server's configuration from its file.
 
-Includes are followed as far as they lie in the folder of the configuration. What is read is bounded, and what cannot be
-read of it is left out: a module's own language may stand in a configuration.
+Includes are followed within the folder of the configuration. The size is bounded, and unreadable parts are skipped: a
+configuration may contain the language of a module.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from pathlib import Path
 from exporter.accesslog.formats.strings.pasted import Word, apache_statements, nginx_statements
 from exporter.accesslog.serverconf import programs, statements
 from exporter.accesslog.serverconf.model import ServerConfig
-from foundation.errors import ConfigError, in_words
+from foundation.errors import ConfigError, InputError, in_words
 
 FILES = 500
 FILE_BYTES = 1 << 20
@@ -28,7 +28,7 @@ _PROGRAMS: tuple[tuple[str, Callable[[str, ServerConfig], None]], ...] = (
     (r"^(?:access_log_format|accesslog)\s*=", programs.python),
     (r"\b(?:inline_string|text_format|json_format|accessLogFormat|envoy\.[\w.]*access_loggers)\b", programs.envoy),
 )  # fmt: skip
-"""What only such a file has, for files that are one piece and include nothing."""
+"""What only such a file has, for files without includes."""
 
 _SERVERS: tuple[tuple[str, Split, statements.Take], ...] = (
     (r"^\s*(?:http|server|events|log_format|access_log|include)\b[^\n]*[{;']", nginx_statements, statements.nginx),
@@ -44,7 +44,7 @@ def read_server_config(path: Path) -> ServerConfig:
     try:
         text = _text(path)
     except OSError as exc:
-        raise ConfigError(f"--server-config: {path}: {in_words(exc)}") from exc
+        raise InputError(f"--server-config: {path}: {in_words(exc)}") from exc
     config = ServerConfig({}, [])
     if take_all := next((take for sign, take in _PROGRAMS if re.search(sign, text, re.MULTILINE)), None):
         take_all(text, config)

@@ -1,4 +1,4 @@
-"""What single statements of nginx, Apache, HAProxy, Squid and lighttpd say of their logs.
+"""The logs in single statements of nginx, Apache, HAProxy, Squid and lighttpd.
 
 Each function takes a statement's words, and gives the pattern of the files that it includes, or nothing.
 """
@@ -59,7 +59,7 @@ def haproxy(words: list[Word], config: ServerConfig) -> str:
 
 
 def squid_statements(text: str) -> Iterator[list[Word]]:
-    """The directives of squid.conf, each as its words; a format is one word, as it stands there."""
+    """The directives of squid.conf, each as its words; a format is one word, unchanged."""
     for line in re.sub(r"\\\r?\n", "", text).splitlines():
         words = line.split(None, 2) if line.lstrip().startswith("logformat") else line.split()
         if words and not words[0].startswith("#"):
