@@ -1,4 +1,4 @@
-"""Which bad lines of a chunk are the first of their reasons, where its odd lines were put together. Pure."""
+"""Finds the first bad line of each reason in a chunk whose odd lines were collected. Pure."""
 
 from collections.abc import Set as AbstractSet
 

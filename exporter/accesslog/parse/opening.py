@@ -1,6 +1,6 @@
-"""Lines in envelopes to the lines inside: parts joined, standard error kept apart, and which envelope a log has.
+"""Extracts the lines inside envelopes: joins parts, separates standard error, and finds the envelope of a log.
 
-What is remembered between two batches is bounded, and saved with the log's position: parts of a line whose end has not
+The state between two batches is bounded, and saved with the log's position: parts of a line whose end has not
 come yet, and which envelope was found at which path.
 """
 
@@ -24,16 +24,16 @@ from exporter.accesslog.formats.envelope import (
     setting_of,
 )
 from exporter.accesslog.formats.envelopes.opened import Opened, Opener
-from exporter.accesslog.tally import BOM, COUNT, NO_ANSWER, Key, Tally, pieces
+from exporter.accesslog.tally import COUNT, NO_ANSWER, Key, Tally, pieces, unmarked
 
 LINE_BYTES = 1 << 20
-"""A line of more bytes is dropped and counted, as where a log is followed."""
+"""A longer line is dropped and counted, as in followed logs."""
 PARTS_BYTES = 4 << 20
-"""What all parts together may hold; beyond it the line that has waited longest counts as too long."""
+"""Maximum bytes of all parts together; beyond it the oldest part counts as a line too long."""
 DOCKER_PART_BYTES = 1 << 14
-"""Docker ends a part here. What is shorter and has no line feed is the last that a program wrote before it ended."""
+"""Docker ends a part here. A shorter part without a line feed is the last output of a program before it ended."""
 
-_PATHS = 64  # whose envelope is remembered: more than stand in a rotation
+_PATHS = 20_000  # whose envelope is remembered: more than are followed
 _SAMPLE_LINES = 50
 _PIECE_BYTES = 1 << 16  # opened at once if it is as usual
 _METHOD = re.compile(rb"[A-Za-z][A-Za-z-]{0,19}")
@@ -62,7 +62,7 @@ def counted(lines: Tally, errors: Tally, too_long: int) -> Tally:
 
 
 class Kept(msgspec.Struct, forbid_unknown_fields=True):
-    """What is remembered of envelopes, by path. A part (by path and stream) that is None is of a line too long."""
+    """The state of envelopes, by path. A part (by path and stream) that is None belongs to a line too long."""
 
     envelopes: dict[str, EnvelopeSetting] = {}
     parts: dict[tuple[str, str], bytes | None] = {}
@@ -101,7 +101,7 @@ class Opening:
         return any(one.partition("\0")[0] == path for one, _ in self.kept.parts)
 
     def open(self, data: bytes, path: str, envelopes: Chain) -> Inside:
-        """The lines inside of `data`, which are whole; a line that is in no envelope is read as it stands."""
+        """The lines inside of `data`, which are whole; a line without an envelope is read as it is."""
         inside = Inside(data, b"", 0)
         for depth, envelope in enumerate(envelopes):
             inside = self._open_more(inside, _at_depth(path, depth), envelope)
@@ -127,7 +127,7 @@ class Opening:
         return Stream(self.kept.parts, path, envelope, self._is_request if envelope == "docker" else None)
 
     def finish(self, path: str) -> Inside:
-        """Lines whose end never came; nothing more is to come of the file."""
+        """Lines without an end, when the file is complete."""
         inside = Inside(b"", b"", 0)
         for depth, envelope in enumerate(self.known(path) or ("docker",)):
             inside = self._open_more(inside, _at_depth(path, depth), envelope, ends=True)
@@ -152,7 +152,7 @@ def _at_depth(path: str, depth: int) -> str:
 
 
 class Stream:
-    """Lines as they come out, where parts wait for their ends in `parts`.
+    """Lines without their envelopes; parts wait for their ends in `parts`.
 
     errors: lines of the standard error so far; too_long: how many lines were, so far.
     """
@@ -173,7 +173,7 @@ class Stream:
     def each(self, data: bytes) -> Iterator[tuple[Lines, str]]:
         """The lines inside of `data`, which are whole, some at a time, and what end they lack."""
         assert self._envelope is not None
-        data = data.removeprefix(BOM)
+        data = unmarked(data)
         for piece in pieces(data if data.endswith(b"\n") else data + b"\n", _PIECE_BYTES) if data else ():
             waits = any(path == self._path for path, _ in self._parts)
             usual = None if waits else USUAL[self._envelope](piece)
@@ -197,7 +197,7 @@ class Stream:
         return lines
 
     def finish(self) -> list[bytes]:
-        """Lines whose end never came."""
+        """Lines without an end."""
         self._is_whole = None
         for key in [key for key in self._parts if key[0] == self._path]:
             self._add(Opened(b"", stream=key[1], is_error=key[1] == "stderr"))
@@ -230,7 +230,7 @@ class Stream:
 
 def split(data: bytes) -> list[bytes]:
     """The lines of `data` without their line feeds."""
-    data = data.removeprefix(BOM)
+    data = unmarked(data)
     return data.removesuffix(b"\n").split(b"\n") if data else []
 
 
@@ -260,7 +260,7 @@ def nested(lines: list[bytes], least: float) -> Iterator[Chain]:
 
 
 def decide(sample: bytes, try_format: Tallier) -> tuple[EnvelopeSetting, bool]:
-    """The envelopes of a log that begins so, and whether that is sure: whether any line fits the format.
+    """The envelopes of a log that begins with these lines, and whether any line fits, so that it is certain.
 
     A format that was written for the whole line keeps its meaning: an envelope is opened only if every request that is
     found in the whole lines is found inside of them too, the same; a loose one only if more lines are read then.
@@ -288,7 +288,7 @@ def _score(tally: Tally) -> int:
 
 
 def _requests(tally: Tally) -> dict[Key, list[int]]:
-    """What is surely a request: a loose format may find a code and a method in anything, but hardly an answer to it."""
+    """Lines that are certainly requests: a loose format may find a code and a method in any text, but no answer."""
     return {key: one for key, one in tally.hits.items() if key[2] != NO_ANSWER and _METHOD.fullmatch(key[0])}
 
 

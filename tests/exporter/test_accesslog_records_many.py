@@ -1,0 +1,101 @@
+"""JSON with many targets: bounded, and the same in bulk as line by line."""
+
+import random
+from operator import add
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.accesslog.formats import PRESETS
+from exporter.accesslog.parse import records
+from exporter.accesslog.parse.records import Records
+from exporter.accesslog.parse.scalar import tally_scalar
+from exporter.accesslog.routes import Router
+from exporter.accesslog.tally import Buckets, Tally
+
+BUCKETS = Buckets((0.001, 0.1, 2.5))
+ROUTER = Router(["/items/{id}"])
+
+
+def lines(targets):
+    shape = '{{"method":"GET","uri":"{}","status":200,"body_bytes_sent":{},"request_time":0.25}}\n'
+    return "".join(shape.format(target, len(target)) for target in targets).encode()
+
+
+def by_route(tally):
+    routed = msgspec.structs.replace(tally, hits={})
+    for (method, target, code), numbers in tally.hits.items():
+        key = (method, ROUTER.route(target), code)
+        routed.hits[key] = list(map(add, routed.hits.get(key, [0] * len(numbers)), numbers))
+    return routed
+
+
+@pytest.mark.parametrize("most", [(3, 5), (3, 1000), (1000, 5)])
+def test_what_is_forgotten_changes_no_count(most, monkeypatch):
+    monkeypatch.setattr(records, "_PLACES", most[0])
+    monkeypatch.setattr(records, "_REQUESTS", most[1])
+    draw = random.Random(7)
+    plain, routing = Records(PRESETS["json"], BUCKETS), Records(PRESETS["json"], BUCKETS, ROUTER)
+    for _ in range(6):
+        data = lines(draw.choice(("/items/{}", "/users/{}", "/a{}")).format(draw.randrange(9)) for _ in range(30))
+        want = tally_scalar(data, PRESETS["json"], BUCKETS)
+        assert plain.tally(data) == want
+        found = routing.tally(data)
+        assert by_route(found) == by_route(want)
+        assert len(found.hits) == len(by_route(want).hits)
+
+
+def test_values_that_come_again_are_looked_at_once(monkeypatch):
+    """However many others there are: what is often asked is not forgotten with the rest."""
+    monkeypatch.setattr(records, "_PLACES", 10)
+    asked = []
+
+    class Asked(Router):
+        def route(self, target):
+            asked.append(target)
+            return super().route(target)
+
+    reader, tally = Records(PRESETS["json"], BUCKETS, Asked([])), Tally()
+    for chunk in range(20):
+        tally.merge(reader.tally(lines(["/often", *(f"/once/{chunk}/{number}" for number in range(20))])))
+    assert asked.count(b"/often") == 1
+    assert tally.hits[b"GET", b"/often", b"200"][0] == 20
+    assert len(tally.hits) == 2
+
+
+VALUES = st.fixed_dictionaries(
+    {
+        "method": st.sampled_from(["GET", "get", "", "-", "G?T", "PUT /a", "x y"]),
+        "uri": st.sampled_from(
+            [
+                "/",
+                "/items/7?a=1",
+                "/items/8",
+                "?a",
+                "",
+                "*",
+                "-",
+                "x",
+                "http://h/items/9?b",
+                "/\u00e9",
+                "/a b",
+                "//?",
+                "/a#b?c",
+            ]
+        ),
+        "status": st.sampled_from([200, 404, 0, 99, 1000, "200"]),
+        "request": st.sampled_from(["", "-", "/c", "GET /d?e HTTP/1.1"]),
+    }
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(first=VALUES, others=st.lists(VALUES, max_size=12), left=st.sets(st.sampled_from(["method", "request"])))
+def test_the_path_of_a_request_does_not_decide_its_other_fields(first, others, left):
+    some = [{key: value for key, value in one.items() if key not in left} for one in (first, *others, first)]
+    data = b"".join(msgspec.json.encode(one) + b"\n" for one in some)
+    want = tally_scalar(data, PRESETS["json"], BUCKETS)
+    assert Records(PRESETS["json"], BUCKETS).tally(data) == want
+    assert by_route(Records(PRESETS["json"], BUCKETS, ROUTER).tally(data)) == by_route(want)
