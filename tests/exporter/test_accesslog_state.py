@@ -9,6 +9,7 @@ from exporter.accesslog.source import Source
 from exporter.accesslog.state import Traffic
 from exporter.accesslog.tally import Tally
 from exporter.catalogue import HistogramValue
+from exporter.checkpoint import encoded
 from foundation.config import parse_config
 from foundation.errors import ConfigError
 
@@ -27,6 +28,10 @@ def series(traffic, name):
 
 def as_sets(traffic):
     return {f.metric.name: (dict(f.series), f.created) for f in families(traffic)}
+
+
+def written(changes):
+    return {key: encoded(value) for key, value in changes.items()}
 
 
 REQUESTS = "tidewatch_http_requests_total"
@@ -115,7 +120,7 @@ def test_a_restart_anywhere_changes_nothing(requests, restarts):
         straight.add(tally, float(number))
         stopped.add(tally, float(number))
         if number in restarts:
-            kept |= stopped.changes()
+            kept |= written(stopped.changes())
             stopped = Traffic(settings, 99.0, kept)
     assert as_sets(stopped) == as_sets(straight)
 
@@ -161,7 +166,7 @@ def test_declared_series_count_against_the_limit():
 
 
 TIMED = {
-    "totals": b'{"lines":5,"failed":{},"folded":{}}',
+    "totals": b'{"lines":5,"failed":{},"folded":{},"ignored":{}}',
     '["GET","/","200"]': b"[3,9,1.0]",
     '["GET","/x","200"]': b"[2,4,1.0]",
     '["GET","/"]': b"[[0.1],[3,0],5,1.0]",
@@ -173,7 +178,7 @@ TIMED = {
 def test_a_value_that_cannot_be_read_begins_anew_and_the_others_go_on(key, value):
     traffic = Traffic(source(format="tab-timed", buckets=(0.1,)), 9.0, {**TIMED, key: value})
     assert set(traffic.unreadable) == {key}
-    kept = traffic.changes(everything=True)
+    kept = written(traffic.changes(everything=True))
     assert all(kept[name] == TIMED[name] for name in TIMED.keys() - {key})
     traffic.add(hits((b"GET", b"/", b"200"), numbers=(1, 1, 5, 1, 0)), 10.0)
     assert series(traffic, REQUESTS)["GET", "/", "200"] == (1 if key == '["GET","/","200"]' else 4)
@@ -184,7 +189,7 @@ def test_a_value_that_cannot_be_read_begins_anew_and_the_others_go_on(key, value
     [
         ("format: tabs", "format 'tabs' is not known; did you mean tab?"),
         ("routes: [users]", "route 'users' must start with /"),
-        ("buckets: [1, 0.5]", "buckets must be above 0 and rise"),
+        ("buckets: [1, 0.5]", "buckets: expected ascending numbers above 0"),
         ("buckets: [1, .inf]", "$.buckets[1]: invalid duration '.inf': expected seconds or units"),
         ("buckets: [.nan]", "$.buckets[0]: invalid duration '.nan': expected seconds or units"),
         ("methods: [get]", "$.methods[0]: expected a method in capitals, for example GET, got get"),

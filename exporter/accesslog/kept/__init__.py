@@ -1,1 +1,1 @@
-"""The routes that a source's state holds, to look at and to forget: `exporter routes`."""
+"""Lists and deletes the routes in a source's state: `exporter routes`."""

@@ -1,8 +1,7 @@
-"""The routes that a source's state holds, to look at and to forget: `exporter routes`.
+"""Lists and deletes the routes in a source's state: `exporter routes`.
 
-A route that strangers have filled the state with keeps its place for ever, as a counter that is dropped and comes back
-is a reset to Prometheus. Forgetting is that reset, done on purpose: a route that returns begins at 0, and its
-`_created` says when.
+Routes that strangers caused stay in the state for ever, because a counter that disappears and returns is a reset to
+Prometheus. Deleting causes that reset on purpose: a route that returns begins at 0, and its `_created` says when.
 """
 
 from collections.abc import Collection, Iterable
@@ -32,7 +31,9 @@ def kept_routes(state_dir: Path, source: Source) -> list[KeptRoute]:
         saved = checkpoint.load(_scope(source))
     counts: dict[str, int] = {}
     answered = set()
-    for (_, _, route, code), one in Traffic(msgspec.structs.replace(source, routes=()), 0.0, saved).requests.items():
+    for (_, _, route, code, *_), one in Traffic(
+        msgspec.structs.replace(source, routes=()), 0.0, saved
+    ).requests.items():
         counts[route] = counts.get(route, 0) + one.count
         if one.count and is_success(code.encode()):
             answered.add(route)
@@ -41,7 +42,7 @@ def kept_routes(state_dir: Path, source: Source) -> list[KeptRoute]:
 
 
 def forget(state_dir: Path, source: Source, routes: Collection[str]) -> int:
-    """Drop all counters of the routes from the state; how many series that were."""
+    """Drop all counters of the routes from the state. Returns the number of series."""
     with _opened(state_dir) as checkpoint:
         keys = frozenset(_keys_of(checkpoint.load(_scope(source)), routes))
         if keys:
@@ -58,7 +59,7 @@ def _scope(source: Source) -> str:
 
 
 def _keys_of(saved: Iterable[str], routes: Collection[str]) -> Iterable[str]:
-    """Keys of series, which are JSON lists: method, route and, for requests, code."""
+    """Keys of series, which are JSON lists: method, route and, for requests, code; then custom labels by name."""
     for key in saved:
-        if key.startswith("[") and msgspec.json.decode(key, type=list[str])[1] in routes:
+        if key.startswith("[") and msgspec.json.decode(key, type=list[str | dict[str, str]])[1] in routes:
             yield key
