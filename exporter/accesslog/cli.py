@@ -1,82 +1,106 @@
 """The batch tools for access logs: `backfill`, `explain`, `infer`, `qps`, `summary`."""
 
-import asyncio
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
-import msgspec
 
-from exporter.accesslog.aside import set_aside
-from exporter.accesslog.bad import BadLines
-from exporter.accesslog.explain import Explanation
-from exporter.accesslog.flags import Reading, chosen_source, make_source, proposed, with_guess_or_tab
-from exporter.accesslog.formats.envelope import EnvelopeSetting
-from exporter.accesslog.infer import sample
-from exporter.accesslog.kept.cli import routes as routes_command
 from exporter.accesslog.options import ENVELOPE, TIME_UNIT, config_options, format_options, set_aside_option
-from exporter.accesslog.proposal import propose
-from exporter.accesslog.report.backfill import Backfill
-from exporter.accesslog.report.ganglia import Ganglia
-from exporter.accesslog.report.pair import Job, Pair
-from exporter.accesslog.report.qps import Reporter, follow
-from exporter.accesslog.report.summary import CHUNK_BYTES, as_table, summarize, tally_file
-from exporter.accesslog.source import TimeUnit
-from exporter.accesslog.tally import Tally
-from exporter.checkpoint import STATE_DIR
-from exporter.sources.linefile import LineFile
-from foundation.clock import SystemClock
 from foundation.errors import ConfigError, SourceError, TidewatchError
-from foundation.flags import AddressType, DurationType
+from foundation.exits import help_end
+from foundation.flags import AddressType, DurationType, InputFile
 from foundation.grammar import Address
-from foundation.jsontext import json_text
-from foundation.logfmt import start_logging
-from foundation.output import replacing
-from foundation.signals import until_signal
 from foundation.terminal import echo, printable
 
+if TYPE_CHECKING:
+    from exporter.accesslog.aside import Aside
+    from exporter.accesslog.bad import BadLines
+    from exporter.accesslog.flags import Reading
+    from exporter.accesslog.formats.envelope import EnvelopeSetting
+    from exporter.accesslog.report.pair import Pair
+    from exporter.accesslog.source import TimeUnit
+    from exporter.accesslog.tally import Tally
+    from exporter.sources.linefile import LineFile
+
 EXPLAIN_BYTES = 256 << 20
-"""Of a log's first lines, however many are wanted."""
+"""Limit on the first lines of a log, whatever number is asked for."""
 
 
-@click.command()
+def _names(_: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in (value or "").split(",") if name.strip())
+    if value is not None and not names:
+        raise click.BadParameter("expected names with commas between them, for example host,route")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise click.BadParameter(f"duplicate {twice}")
+    if taken := next((name for name in names if name in ("count", "bytes")), None):
+        raise click.BadParameter(f"{taken}: the summary has a column of that name")
+    return names
+
+
+@click.command(
+    epilog=help_end("exporter summary /var/log/nginx/access.log*", "exporter summary access.log --by host,code --json")
+)
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @format_options
+@config_options
 @set_aside_option
+@click.option(
+    "--by",
+    callback=_names,
+    metavar="NAME[,NAME]",
+    help="Count by these instead of code, method and route: labels of the source, or fields of the lines.",
+)
+@click.option(
+    "--routes",
+    "shown",
+    type=click.Choice(["written", "shapes"]),
+    help="Paths as they are written, or as the metrics have them, with ids replaced: /users/{id}. "
+    "[default: written; shapes where there is a --route]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def summary(
     *,
     logs: tuple[str, ...],
-    reading: Reading,
+    reading: "Reading",
+    config_file: Path | None,
+    name: str | None,
     aside_path: Path | None,
+    by: tuple[str, ...],
+    shown: Literal["written", "shapes"] | None,
     as_json: bool,
 ) -> None:
     """Read whole log files, compressed ones too (- is standard input), and print their totals."""
+    from exporter.accesslog.aside import set_aside
+    from exporter.accesslog.flags import source_by
+    from exporter.accesslog.report.pair import Job, Pair
+    from exporter.accesslog.report.summary import CHUNK_BYTES, FIXED, as_table, summarize
+    from exporter.sources.linefile import LineFile
+    from foundation.jsontext import json_text
+
+    if shown == "written" and reading.routes:
+        raise ConfigError("--routes: expected no --route with `written`; templates are for `--routes shapes`")
     with ExitStack() as stack:
         aside = stack.enter_context(set_aside(aside_path)) if aside_path else None
         files = [LineFile(log, chunk_bytes=CHUNK_BYTES, on_too_long=aside) for log in logs]
-        source = make_source(files, reading)
-        job = Job(source, timed=False)
+        source = source_by(files, reading, config_file, name, others := [one for one in by if one not in FIXED])
+        routed = shown == "shapes" or (shown is None and bool(source.routes))
+        job = Job(source, timed=False, routed=routed)
         pair = stack.enter_context(closing(Pair(job.reader(), job)))
-        tally, bad, trouble = Tally(), BadLines(), list[TidewatchError]()
-        progress = stack.enter_context(_progress(files))
-        for file in files:
-            try:
-                tally_file(file, pair, tally, bad, progress, aside=aside)
-            except SourceError as exc:
-                trouble.append(exc)
-            else:
-                _say_if_empty(file)
-    result = summarize(tally, bad, reading.routes)
+        tally, bad, trouble = _count(files, pair, aside)
+    fields = [others[int(one.removeprefix("by"))] for one in source.own_labels()]
+    for at, field in enumerate(fields, len(FIXED)):
+        if tally.hits and not any(key[at] for key in tally.hits):
+            echo(f"exporter: --by: no line has the field {printable(field)}", err=True)
+    result = summarize(tally, bad, source.router() if routed else None, by, fields)
     if as_json:
         echo(json_text(result))
     else:
         echo("\n".join(as_table(result)))
     try:
-        bad.fit(tally.requests).check()
+        bad.fit(tally.fitting).check()
     except ConfigError as exc:
         trouble.insert(0, exc)
     for one in trouble[:-1]:
@@ -85,46 +109,70 @@ def summary(
         raise trouble[-1]
 
 
-def _say_if_empty(file: LineFile) -> None:
+def _count(
+    files: "list[LineFile]", pair: "Pair", aside: "Aside | None"
+) -> "tuple[Tally, BadLines, list[TidewatchError]]":
+    """The requests and the bad lines of all files, and why some of these cannot be read."""
+    from exporter.accesslog.bad import BadLines
+    from exporter.accesslog.report.summary import tally_file
+    from exporter.accesslog.tally import Tally
+
+    tally, bad, trouble = Tally(), BadLines(), list[TidewatchError]()
+    with _progress(files) as progress:
+        for file in files:
+            try:
+                tally_file(file, pair, tally, bad, progress, aside=aside)
+            except SourceError as exc:
+                trouble.append(exc)
+            else:
+                _say_if_empty(file)
+    return tally, bad, trouble
+
+
+def _say_if_empty(file: "LineFile") -> None:
     if not file.lines:
         echo(f"exporter: {printable(file.path)}: empty", err=True)
 
 
-@click.command("infer")
+@click.command("infer", epilog=help_end("exporter infer access.log --output exporter.yml"))
 @click.argument("log", metavar="LOG")
-@click.option("--format", "format_", metavar="F", help="The log's format, where it is known; else a guess.")
+@click.option("--input-format", "--format", "format_", metavar="F", help="The log's format. [default: guessed]")
 @ENVELOPE
 @TIME_UNIT
 @click.option(
     "--server-config",
     "server",
-    type=click.Path(path_type=Path),
+    type=InputFile(),
     metavar="FILE",
-    help="Take the format from the server's configuration, as /etc/nginx/nginx.conf.",
+    help="Take the format from the server's configuration, for example /etc/nginx/nginx.conf.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the configuration here, not to stdout.")
-@click.option("--force", is_flag=True, help="Overwrite what is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def infer_command(
     *,
     log: str,
     format_: str | None,
-    envelope: EnvelopeSetting,
-    time_unit: TimeUnit | None,
+    envelope: "EnvelopeSetting",
+    time_unit: "TimeUnit | None",
     server: Path | None,
     output: Path | None,
     force: bool,
 ) -> None:
-    """Look at a log's first lines and print what to write into the configuration."""
+    """Read a log's first lines and print a configuration for it."""
+    from exporter.accesslog.flags import proposed
+    from exporter.accesslog.infer import sample
+    from exporter.accesslog.proposal import propose
+    from foundation.output import replacing
+
     if output is not None and output.exists() and not force:
-        raise ConfigError(f"--output: {output}: is there already; choose another name, or overwrite it with --force")
+        raise ConfigError(f"--output: {output}: already exists; choose another name, or overwrite it with --force")
     data = sample(log)
     guess = proposed(log, data, format_=format_, envelope=envelope, time_unit=time_unit, server=server)
     if guess.misfit:
         raise ConfigError(
-            f"--format: {printable(log)}: {guess.misfit}; without --format, infer looks for one that fits"
+            f"--input-format: {printable(log)}: {guess.misfit}; without it, infer looks for one that fits"
         )
-    folder = (output.parent if output else Path()).absolute()
-    text = propose(log, data, guess, state_dir=folder / STATE_DIR, time_unit=time_unit)
+    text = propose(log, data, guess, time_unit=time_unit)
     if output is None:
         echo(text, nl=False)
         return
@@ -133,20 +181,26 @@ def infer_command(
     echo(f"{printable(output)}: written; next: exporter check {printable(output)}", err=True)
 
 
-@click.command("explain")
+@click.command("explain", epilog=help_end("exporter explain access.log --lines 3"))
 @click.argument("log", metavar="LOG")
 @format_options
 @config_options
-@click.option("--lines", "count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many lines.")
+@click.option(
+    "--lines", "count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Number of lines to show."
+)
 def explain_command(
     *,
     log: str,
-    reading: Reading,
+    reading: "Reading",
     config_file: Path | None,
     name: str | None,
     count: int,
 ) -> None:
-    """Show for a log's first lines what was found in them and which series they feed."""
+    """Show what was found in a log's first lines, and which series they feed."""
+    from exporter.accesslog.explain import Explanation
+    from exporter.accesslog.flags import chosen_source
+    from exporter.sources.linefile import LineFile
+
     file = LineFile(log)
     source = chosen_source([file], reading, config_file, name, enough=count)
     data = file.peek(count, most_bytes=EXPLAIN_BYTES)
@@ -158,10 +212,10 @@ def explain_command(
     shown = Explanation(source, log)
     for text in shown.of(data):
         echo(text)
-    shown.bad.fit(shown.requests).check()
+    shown.bad.fit(shown.fitting).check()
 
 
-@click.command("qps")
+@click.command("qps", epilog=help_end("exporter qps access.log --interval 5s"))
 @click.argument("log", metavar="LOG")
 @format_options
 @click.option(
@@ -174,12 +228,12 @@ def explain_command(
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Append the reports to this file, not to stdout.")
 @click.option("--once", is_flag=True, help="End after the first report.")
-@click.option("--from-start", is_flag=True, help="Count what already stands in the log too.")
+@click.option("--from-start", is_flag=True, help="Also count the lines that are already in the log.")
 @click.option("--ganglia", type=AddressType(free=False), help="Send each figure to this gmond as well.")
 def qps_command(
     *,
     log: str,
-    reading: Reading,
+    reading: "Reading",
     interval_s: float,
     output: Path | None,
     once: bool,
@@ -187,6 +241,18 @@ def qps_command(
     ganglia: Address | None,
 ) -> None:
     """Print requests per second by route and code every 10 seconds, following the log through its rotations."""
+    import asyncio
+
+    import msgspec
+
+    from exporter.accesslog.flags import make_source, with_guess_or_tab
+    from exporter.accesslog.report.ganglia import Ganglia
+    from exporter.accesslog.report.qps import Reporter, follow
+    from exporter.sources.linefile import LineFile
+    from foundation.clock import SystemClock
+    from foundation.logfmt import start_logging
+    from foundation.signals import until_signal
+
     start_logging("warn", "logfmt")
     reading = reading if reading.format else with_guess_or_tab(log, reading)
     source = make_source([LineFile(log)], reading)
@@ -199,7 +265,7 @@ def qps_command(
 
 
 @contextmanager
-def _progress(files: Sequence[LineFile]) -> Iterator[Callable[[], None]]:
+def _progress(files: "Sequence[LineFile]") -> Iterator[Callable[[], None]]:
     """A bar on a terminal, nothing elsewhere; called, it shows how far the files are read."""
     total = sum(Path(file.path).stat().st_size for file in files if Path(file.path).is_file())
     if not sys.stderr.isatty() or not total:
@@ -209,7 +275,7 @@ def _progress(files: Sequence[LineFile]) -> Iterator[Callable[[], None]]:
         yield lambda: bar.update(sum(file.raw_bytes for file in files) - bar.pos)
 
 
-@click.command("backfill")
+@click.command("backfill", epilog=help_end("exporter backfill access.log* --label job=site > old.om"))
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @format_options
 @config_options
@@ -223,12 +289,12 @@ def _progress(files: Sequence[LineFile]) -> Iterator[Callable[[], None]]:
     help="Time per sample.",
 )
 @click.option(
-    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="One more label on all series, as job=site."
+    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label to add to all series, for example job=site."
 )
 def backfill_command(
     *,
     logs: tuple[str, ...],
-    reading: Reading,
+    reading: "Reading",
     config_file: Path | None,
     name: str | None,
     aside_path: Path | None,
@@ -236,6 +302,11 @@ def backfill_command(
     labels: tuple[str, ...],
 ) -> None:
     """Write logs as OpenMetrics with their own times, for promtool tsdb create-blocks-from openmetrics."""
+    from exporter.accesslog.aside import set_aside
+    from exporter.accesslog.flags import chosen_source
+    from exporter.accesslog.report.backfill import Backfill
+    from exporter.sources.linefile import LineFile
+
     with ExitStack() as stack:
         aside = stack.enter_context(set_aside(aside_path)) if aside_path else None
         files = [LineFile(log, chunk_bytes=1 << 20, on_too_long=aside) for log in logs]
@@ -253,19 +324,18 @@ def backfill_command(
     if not backfill.counted:
         lines = sum(file.lines for file in files)
         why = bad or (f"none of the {lines} lines is a request" if lines else "it is empty")
-        raise SourceError(f"{logs[0]}: no line could be read that has a time: {why}")
+        raise SourceError(f"{logs[0]}: no line with a time could be read: {why}")
     for text in backfill.lines():
         echo(text, nl=False)
     if bad:
-        echo(f"exporter: left out: {bad}", err=True)
+        echo(f"exporter: skipped: {bad}", err=True)
     backfill.bad.fit(backfill.counted).check()
 
 
 def _pair(text: str) -> tuple[str, str]:
+    import re
+
     name, equals, value = text.partition("=")
     if not equals or not re.fullmatch(r"[a-zA-Z_]\w*", name, re.ASCII):
-        raise ConfigError(f"--label: {text!r} is not NAME=VALUE, as job=site is")
+        raise ConfigError(f"--label: {text!r} is not a label: expected NAME=VALUE, for example job=site")
     return name, value
-
-
-commands = [backfill_command, explain_command, infer_command, qps_command, routes_command, summary]

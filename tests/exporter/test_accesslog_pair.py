@@ -15,7 +15,7 @@ from exporter.accesslog.formats.envelope import OPENERS
 from exporter.accesslog.report import pair as module
 from exporter.accesslog.report.pair import Job, Pair
 from exporter.accesslog.report.pair_main import serve
-from exporter.accesslog.report.summary import tally_file
+from exporter.accesslog.report.summary import summarize, tally_file
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Tally
 from exporter.sources.linefile import LineFile
@@ -53,7 +53,7 @@ def pairing(monkeypatch):
     """Pieces of any size are worth sending."""
     monkeypatch.setattr(module, "WORTH_BYTES", 0)
     monkeypatch.setattr(module, "_PIECE_BYTES", 0)
-    monkeypatch.setattr(module, "BULK_BYTES", 0)
+    monkeypatch.setattr(module, "_JSON_BYTES", 0)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
 
 
@@ -106,6 +106,22 @@ def test_a_pair_makes_what_one_reader_makes(kind, data, monkeypatch, pairing):
                 assert bad.number in (0, want.bad[reason].number) or bad.text.endswith(inner(lines[bad.number - 1]))
     finally:
         pair.close()
+
+
+def test_both_count_routes_where_only_they_matter(tmp_path, pairing, monkeypatch):
+    monkeypatch.setattr(module.subprocess, "Popen", Beside)
+    path = tmp_path / "access.log"
+    path.write_bytes(b"".join(RECORD.replace(b"/a", b"/u/%d" % number) + b"\n" for number in range(8000)))
+    one = Job(Source(source="log", paths=("log",), format="json"), timed=False, routed=True)
+    pair = started(one)
+    try:
+        tally, bad = Tally(), BadLines()
+        tally_file(LineFile(str(path)), pair, tally, bad, lambda: None)
+    finally:
+        pair.close()
+    found = {(one.route, one.count) for one in summarize(tally, bad, one.source.router()).requests}
+    assert found == {("/u/{id}", 8000)}
+    assert len(tally.hits) <= 2  # one of each process
 
 
 def tallied(path, pair):

@@ -17,7 +17,8 @@ from exporter.accesslog.report.qps import Reporter, follow
 from exporter.accesslog.report.rates import Figure, Window, rate, report
 from exporter.accesslog.source import Limits, Source
 from exporter.accesslog.tally import Tally
-from foundation.errors import ConfigError
+from foundation.clock import SystemClock
+from foundation.errors import ConfigError, SourceError
 from foundation.grammar import Address
 
 
@@ -94,8 +95,8 @@ class Clock:
         self.now = due_s + (self.late_s if self.waits == 2 else 0.0)
 
 
-async def reports_of(log, meanwhile, *, count, from_="end", late_s=0.0):
-    told = []
+async def reports_of(log, meanwhile, *, count, from_="end", late_s=0.0, told=None):
+    told = [] if told is None else told
     source = Source(source="log", paths=(str(log),), from_=from_)
     await follow(
         source,
@@ -123,7 +124,9 @@ async def test_a_late_report_divides_by_the_time_that_went_by(tmp_path, caplog):
     async def nothing(_):
         await asyncio.sleep(0)
 
-    told = await reports_of(tmp_path / "none.log", nothing, count=3, late_s=12.0)
+    told: list = []
+    with pytest.raises(SourceError, match=r"none\.log: No such file"):
+        await reports_of(tmp_path / "none.log", nothing, count=3, late_s=12.0, told=told)
     assert [at for at, _ in told] == [1010.0, 1032.0, 1040.0]
     assert [figures for _, figures in told] == [[Figure("total", "", 0.0)]] * 3
     assert [record.getMessage() for record in caplog.records] == [
@@ -238,3 +241,10 @@ def test_a_link_that_takes_the_place_of_the_reports_is_not_followed_and_said_onc
     path.unlink()
     reporter.tell([], 1_800_000_000.0)
     assert (path.is_file(), path.is_symlink(), victim.read_bytes()) == (True, False, b"precious")
+
+
+async def test_the_last_report_of_a_directory_is_an_error(tmp_path):
+    source, told = Source(source="log", paths=(str(tmp_path),)), []
+    with pytest.raises(SourceError, match="is a directory"):
+        await follow(source, 0.01, lambda figures, _: told.append(figures), SystemClock(), reports=2)
+    assert told == [[Figure("total", "", 0.0)]] * 2

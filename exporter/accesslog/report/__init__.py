@@ -1,1 +1,1 @@
-"""What logs amount to, for people and other programs: the figures of `qps` and `summary`, and `backfill`."""
+"""Reports of logs: the figures of `qps` and `summary`, and `backfill`."""

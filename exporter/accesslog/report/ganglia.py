@@ -1,4 +1,4 @@
-"""Figures to Ganglia, as gmetric sends them: one datagram that describes a metric, one with its value.
+"""Sends figures to Ganglia, like gmetric: one datagram that describes a metric, one with its value.
 
 The format is gmond's protocol of version 3.1 and later, in XDR (RFC 4506): big-endian words, texts with their length
 before them and filled up to a multiple of four.
@@ -36,7 +36,7 @@ class Ganglia:
         self._known: set[str] = set()
 
     def send(self, figures: Sequence[Figure]) -> None:
-        """Send each figure; what was sent before and has none now is sent as 0. Raises SourceError."""
+        """Send each figure; figures that were sent before and are missing now are sent as 0. Raises SourceError."""
         values: dict[str, float] = dict.fromkeys(self._known, 0.0)
         for figure in figures:
             name = metric_name(figure)
@@ -50,7 +50,7 @@ class Ganglia:
             raise SourceError(f"ganglia at {self._peer[0]}:{self._peer[1]}: {exc.strerror}") from exc
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         self._socket.close()
 
 

@@ -1,8 +1,8 @@
-"""A log read by two processes: one half of each piece here, the other in a process of its own.
+"""A log read by two processes: one half of each piece in this one, the other half in a second one.
 
-For what the interpreter reads itself, and so on one core: JSON and own regexes. The second half is read as if the first
-changed nothing for it; where it did (parts of a line that wait for their end), it is read once more, here. So what
-comes out is what one reader would have made.
+For formats that Python itself reads, on one core only: JSON and user-defined regexes. The second half is read as if the
+first changed nothing for it; where it did (parts of a line that wait for their end), it is read once more, here. So the
+result is that of one reader.
 """
 
 import contextlib
@@ -15,36 +15,35 @@ from typing import IO, TypeVar
 
 import msgspec
 
-from exporter.accesslog.parse.reader import BULK_BYTES, Reader
+from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.source import Source
-from exporter.accesslog.tally import Buckets, Tally
+from exporter.accesslog.tally import Tally
 
 WORTH_BYTES = 48 << 20
-"""Of a file: from here on the second process pays, which takes half a second to start."""
-_PIECE_BYTES = 1 << 18  # less is not worth sending; of JSON, both halves are to be read in bulk
+"""Size of a file from which the second process is worth its start, which takes half a second."""
+_PIECE_BYTES, _JSON_BYTES = 1 << 18, 6 << 20  # less is not worth sending: lines of a user-defined regex, and JSON
 _HERE = 0.45
 """The share that is read here, where the file is read too."""
 _T = TypeVar("_T")
 _LENGTH = struct.Struct("!I")
-"""In front of each message is its length."""
+"""The length, in front of each message."""
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What the reader of a source reads; `timed`: with its histogram."""
+    """What the reader of a source reads; `timed`: with its histogram; `routed`: only the routes of targets matter."""
 
     source: Source
     timed: bool
+    routed: bool = False
 
     def reader(self) -> Reader:
-        """A reader that has read nothing."""
-        format_ = self.source.parsed_format()
-        if not self.timed:
-            format_ = msgspec.structs.replace(format_, has_duration=False)
-        return Reader(format_, Buckets(self.source.buckets), envelope=self.source.envelope)
+        """A new reader."""
+        router = self.source.router() if self.routed else None
+        return self.source.reader(router=router, timed=self.timed)
 
 
 class Question(msgspec.Struct, frozen=True):
-    """Lines of a file, and what was kept of its earlier ones."""
+    """Lines of a file, and the state after its earlier ones."""
 
     data: bytes
     path: str
@@ -52,24 +51,24 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the lines amount to, and what is kept of them."""
+    """The tally of the lines, and the state after them."""
 
     tally: Tally
     kept: bytes | None
 
 
 class Pair:
-    """A reader here, and one in a process that is started once it pays. Close it."""
+    """A reader here, and one in a process that is started when it is worth it. Must be closed."""
 
     def __init__(self, reader: Reader, job: Job | None = None) -> None:
-        """`job`: what `reader` was made of; without it, it stays alone."""
+        """`job`: how `reader` was made; without it, no process is started."""
         self.reader = reader
         self._job = job
         self._process: subprocess.Popen[bytes] | None = None
         self._is_ready = self._ended = False
 
     def start(self, file_bytes: int) -> None:
-        """Start the process, if a file of that size is worth it, and the format and the machine are."""
+        """Start the process, if the size of the file, the format and the machine make it worth it."""
         format_ = self.reader.format
         if format_.reshape or not (format_.same_keys or format_.own_regex) or file_bytes < WORTH_BYTES:
             return
@@ -84,7 +83,7 @@ class Pair:
     def read(self, data: bytes, path: str) -> Tally:
         """As `Reader.read`."""
         self.reader.look(data, path)
-        least = _PIECE_BYTES if self.reader.format.own_regex else 3 * BULK_BYTES
+        least = _PIECE_BYTES if self.reader.format.own_regex else _JSON_BYTES
         if len(data) < least or not self._can_ask() or not self.reader.knows_envelope(path):
             return self.reader.read(data, path)
         cut = data.find(b"\n", int(len(data) * _HERE)) + 1 or len(data)
@@ -139,7 +138,7 @@ class Pair:
         return True
 
     def _answer(self) -> Answer | None:
-        """What the process answered; None if it ended."""
+        """The answer of the process; None if it ended."""
         assert self._process is not None
         assert self._process.stdout is not None
         answer = receive(self._process.stdout, Answer)
@@ -157,7 +156,7 @@ def send(pipe: IO[bytes], message: object) -> None:
 
 
 def receive(pipe: IO[bytes], type_: type[_T]) -> _T | None:
-    """The next message; None where there is none any more."""
+    """The next message; None at the end."""
     header = pipe.read(_LENGTH.size)
     if len(header) < _LENGTH.size:
         return None

@@ -1,4 +1,4 @@
-"""The report of requests per second every so many seconds: `exporter qps`."""
+"""The periodic report of requests per second: `exporter qps`."""
 
 import asyncio
 import itertools
@@ -18,7 +18,6 @@ from exporter.accesslog.report.rates import Figure, Window, report
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import Buckets
 from exporter.sources.tail import Tail
-from exporter.sources.tail.paths import path_troubles
 from foundation.append import AppendedPath
 from foundation.clock import Clock
 from foundation.errors import ConfigError, SourceError
@@ -41,25 +40,29 @@ async def follow(
 
     Args:
         source: what to follow and how to read it.
-        interval_s: seconds between two reports; a rate is over the time that really went by.
-        tell: takes the figures of one report.
+        interval_s: seconds between two reports; a rate is over the time that really passed.
+        tell: receives the figures of one report.
         clock: when it is due.
-        reports: end after so many; None goes on until cancelled. The last of them waits until what stood in the log is
-            read, if that was asked for.
+        reports: number of reports; None: until cancelled. The last one waits until the existing lines of the log are
+            read, if that was requested.
 
     Returns:
         How the format fits what was read.
+
+    Raises:
+        SourceError: at the end of the last report, if the log could not be read.
     """
-    tail = Tail(source.paths, from_start=source.from_ == "start", clock=clock)
+    tail = Tail(source.globs, from_start=source.from_ == "start", clock=clock)
     reader = _Reading(source, tail)
-    for trouble in path_troubles(source.paths):
-        log.warning("%s", printable(trouble))
+    troubles = [printable(trouble) for trouble in source.path_troubles()]
+    for trouble in troubles:
+        log.warning("%s", trouble)
     reading = asyncio.create_task(reader.run())
     try:
         start_s = last_s = clock.monotonic()
         number, readable = 0, True
         for made in itertools.count(1) if reports is None else range(1, reports + 1):
-            # what is overdue is dropped, not reported at once
+            # overdue reports are dropped, not made at once
             number = max(number, math.floor((last_s - start_s) / interval_s)) + 1
             await _either(clock.sleep_until(start_s + number * interval_s), reading)
             if made == reports and source.from_ == "start":
@@ -70,6 +73,8 @@ async def follow(
             now_s = clock.monotonic()
             tell(reader.window.close(now_s - last_s), clock.wall())
             last_s = now_s
+        if not readable:
+            raise SourceError(troubles[0] if troubles else f"{', '.join(source.paths)}: could not be read")
     finally:
         reading.cancel()
         await asyncio.wait([reading])
@@ -79,7 +84,7 @@ async def follow(
 
 
 class _Reading:
-    """What was read of a log: the figures of the window that is open, and what did not fit."""
+    """What was read of a log: the figures of the current window, and the bad lines."""
 
     def __init__(self, source: Source, tail: Tail) -> None:
         self.window = Window(source)
@@ -104,12 +109,12 @@ class _Reading:
         return self._bad.fit(self._requests)
 
     def close(self) -> None:
-        """Say what was not said yet."""
+        """Report what was not reported yet."""
         self._told.close()
 
 
 async def _either(event: Coroutine[Any, Any, object], reading: asyncio.Task[None]) -> None:
-    """Wait for `event`. Raises what ended the reading, should that end before."""
+    """Wait for `event`. Raises what ended the reading, if that ends first."""
     waiting = asyncio.ensure_future(event)
     try:
         await asyncio.wait([waiting, reading], return_when=asyncio.FIRST_COMPLETED)
@@ -120,7 +125,7 @@ async def _either(event: Coroutine[Any, Any, object], reading: asyncio.Task[None
 
 
 class Reporter:
-    """Puts reports where they are wanted. Trouble is said once a minute, and the next report is tried again."""
+    """Writes reports to their destinations. Faults are reported once a minute, and the next report is tried again."""
 
     def __init__(
         self, output: Path | None, gmond: Ganglia | None, *, monotonic: Callable[[], float] = time.monotonic
@@ -144,7 +149,7 @@ class Reporter:
                 echo(text, nl=False)
                 sys.stdout.flush()
             else:
-                with os.fdopen(self._output.open(), "a") as file:  # each time anew, so that it can be rotated
+                with os.fdopen(self._output.open(), "a") as file:  # opened each time, so that it can be rotated
                     file.write(text)
         except BrokenPipeError:
             raise
@@ -160,4 +165,4 @@ class Reporter:
         now_s = self._monotonic()
         if now_s - self._said_s.get(text, float("-inf")) >= SAY_EVERY_S:
             self._said_s[text] = now_s
-            echo(f"exporter: {text}; the reports go on", err=True)
+            echo(f"exporter: {text}; the reports continue", err=True)

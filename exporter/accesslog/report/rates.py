@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from exporter.accesslog.routes import KEEP, OTHER
+from exporter.accesslog.routes import OTHER
 from exporter.accesslog.source import Source
 from exporter.accesslog.tally import COUNT, Tally
 
 TOTAL = "total"
+
+_MOST_ROUTES = 1 << 14
+"""Maximum number of routes until a report; further new ones are counted as `other`."""
 
 
 class Figure(NamedTuple):
@@ -24,8 +27,8 @@ class Figure(NamedTuple):
 class Window:
     """Counts since the last report.
 
-    Routes are found as they are for metrics, but have no place that others could take: of each report's routes the most
-    requested are shown, as many as the source's limit allows, and the rest as `other`.
+    Routes are found as for metrics, but do not keep a place: each report shows the most requested routes, up to the
+    source's limit, and the rest as `other`.
     """
 
     def __init__(self, source: Source) -> None:
@@ -36,14 +39,13 @@ class Window:
 
     def add(self, tally: Tally) -> None:
         """Count what was read."""
-        for (_, target, code), numbers in tally.hits.items():
-            route = self._router.route(target)
-            if route not in self._counts and len(self._counts) >= KEEP:
-                route = OTHER
-            self._counts.setdefault(route, Counter())[code.decode()] += numbers[COUNT]
+        routes = self._router.routes([key[1] for key in tally.hits])
+        for route, ((_, _, code, *_), numbers) in zip(routes, tally.hits.items(), strict=True):
+            shown = route if route in self._counts or len(self._counts) < _MOST_ROUTES else OTHER
+            self._counts.setdefault(shown, Counter())[code.decode()] += numbers[COUNT]
 
     def close(self, elapsed_s: float) -> list[Figure]:
-        """The rates over `elapsed_s`, by route and then code, the total last; and begin anew."""
+        """The rates over `elapsed_s`, by route and then code, the total last; resets the counts."""
         counts, self._counts = self._counts, {}
         for route in sorted(counts.keys() - {OTHER}, key=lambda one: (-counts[one].total(), one))[self._limit :]:
             counts.setdefault(OTHER, Counter()).update(counts.pop(route))
@@ -59,6 +61,6 @@ def report(figures: Sequence[Figure], now_s: float) -> str:
 
 
 def rate(per_s: float) -> str:
-    """One place after the point; below 0.1 as many as it takes to show something, as 0.09 does."""
+    """One decimal; below 0.1 as many as show a digit other than 0, for example 0.09."""
     places = max(1, -math.floor(math.log10(per_s))) if per_s > 0 else 1
     return f"{per_s:.{places}f}"
