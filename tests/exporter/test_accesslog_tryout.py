@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.live import Live
-from exporter.accesslog.parse.own_regex import RegexProcess
 from exporter.accesslog.source import Source
 from exporter.accesslog.tryout import Finding, try_source
 from exporter.check import check_files
 from exporter.checkpoint import Checkpoint
 from exporter.daemon import Options
+from exporter.regexes.process import RegexProcess
 from exporter.sources.tail.paths import path_troubles
 from foundation.clock import SystemClock
 from foundation.errors import ConfigError
