@@ -1,4 +1,4 @@
-"""The bad lines themselves, kept in a file of their own: `--set-aside`."""
+"""The text of bad lines, written to a separate file: `--set-aside`."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,27 +13,28 @@ from exporter.sources.lines import each_line
 from foundation.errors import ConfigError, StoreError, in_words
 
 Aside: TypeAlias = Callable[[bytes], None]
-"""Takes bad lines, with their newlines."""
+"""Receives bad lines, with their newlines."""
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_PRIVATE = 0o600  # what clients send may be secret, and a log's own mode is not known here
+_PRIVATE = 0o600  # what clients send may be secret, and the mode of the log file is not known here
 
 
 @contextmanager
 def set_aside(path: Path) -> Iterator[Aside]:
-    """A new file for bad lines, which grows with them without a limit.
+    """A new file for bad lines; its size is not limited.
 
-    Raises ConfigError where it cannot be made, and StoreError where it cannot be written.
+    Raises ConfigError if it cannot be created, and StoreError if it cannot be written.
     """
     try:
         fd = os.open(path, _NEW, _PRIVATE)
     except FileExistsError as exc:
-        raise ConfigError(f"--set-aside: {path}: is there already; expected a new file") from exc
+        raise ConfigError(f"--set-aside: {path}: already exists; expected a new file") from exc
     except OSError as exc:
         raise ConfigError(f"--set-aside: {path}: {in_words(exc)}") from exc
     file = open(fd, "wb")  # noqa: PTH123, SIM115, a descriptor, closed below
 
     def write(lines: bytes) -> None:
+        """Append lines to the file. Raises StoreError."""
         try:
             file.write(lines)
         except OSError as exc:
@@ -52,9 +53,9 @@ def set_aside(path: Path) -> Iterator[Aside]:
 
 
 def read_each(reader: Reader, data: bytes, path: str, aside: Aside) -> Tally:
-    """As `reader.read`, one line at a time: a line is read once, and if it was bad it is set aside.
+    """Like `reader.read`, but one line at a time; bad lines are set aside.
 
-    What is set aside is a line as the format saw it; in an envelope, the line inside.
+    The text is the line that the format read; in an envelope, the line inside.
     """
     total = Tally()
     reader.look(data, path)

@@ -1,11 +1,11 @@
-"""Bad lines for people: how many there are of each reason, and what the first one says."""
+"""Bad lines in words: the number of each reason, and the text of the first."""
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from exporter.accesslog.tally import Tally
+from exporter.accesslog.tally import BadLine
 from exporter.sources.linefile import LineFile
 from foundation.errors import ConfigError
 from foundation.terminal import printable
@@ -21,7 +21,7 @@ LEAST_SHARE = 0.5
 
 
 class Fit(NamedTuple):
-    """How many lines are requests in a log's format, of how many that should be."""
+    """The number of lines that are requests in the log's format, out of those that should be."""
 
     requests: int
     lines: int
@@ -35,11 +35,11 @@ class Fit(NamedTuple):
 
     @property
     def is_wrong(self) -> bool:
-        """Whether the format cannot be the log's."""
+        """Whether the format cannot be the format of the log."""
         return self.requests < LEAST_SHARE * self.lines
 
     def check(self) -> None:
-        """Raises ConfigError where the format cannot be the log's."""
+        """Raises ConfigError if the format cannot be the format of the log."""
         if self.is_wrong:
             raise ConfigError(f"{self} the format; expected at least half of them; `exporter infer LOG` proposes one")
 
@@ -67,6 +67,13 @@ class Timer(Protocol):
         """Do not call."""
 
 
+class Found(Protocol):
+    """What was read of a piece of a log: its bad lines by reason, and the first of each."""
+
+    failed: dict[str, int]
+    bad: dict[str, BadLine]
+
+
 class BadLines:
     """The bad lines of one or more files."""
 
@@ -75,7 +82,7 @@ class BadLines:
         self.counts: Counter[str] = Counter()
         self.first: dict[str, FirstBad] = {}
 
-    def add(self, tally: Tally, path: str, *, lines_before: int | None = None) -> None:
+    def add(self, tally: Found, path: str, *, lines_before: int | None = None) -> None:
         """Count those of a piece of `path`; `lines_before` it in that file, if that is known."""
         for reason, bad in tally.bad.items():
             number = 0 if lines_before is None else bad.after(lines_before).number
@@ -91,7 +98,7 @@ class BadLines:
             self.first.setdefault("too_long", FirstBad(file.path, *file.first_too_long))
 
     def fit(self, requests: int) -> Fit:
-        """How the format fits, where so many other lines are requests."""
+        """How the format fits, given the number of lines that are requests."""
         return Fit(requests, requests + self.counts.total())
 
     def in_words(self) -> str:
@@ -113,14 +120,14 @@ class BadLog:
         self._bad = BadLines()
         self._too_long: int | None = None
 
-    def add(self, tally: Tally, path: str) -> None:
-        """Take note of what was read of `path`."""
+    def add(self, tally: Found, path: str) -> None:
+        """Record the bad lines of a piece of `path`."""
         if tally.failed:
             self._bad.add(tally, path)
             self._begin()
 
     def add_too_long(self, total: int) -> None:
-        """Take note of how many lines were dropped so far; those before the first call belong to an earlier run."""
+        """Record how many lines were dropped so far; lines before the first call belong to an earlier run."""
         if self._too_long is not None and total > self._too_long:
             self._bad.counts["too_long"] += total - self._too_long
             self._begin()

@@ -1,4 +1,4 @@
-"""Which format is this log in? `exporter infer` proposes what to write into the configuration."""
+"""Finds the format of a log: `exporter infer` proposes a configuration."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -38,9 +38,9 @@ _SECONDS = {
     "tab-timed": "the number at the end, because Tidewatch's time server writes it so",
     **dict.fromkeys(TIMED, "the number at the end, because it has a point, as the seconds that nginx writes"),
 }
-"""Formats whose unit is known from their name, which is no knowledge where the name itself is a guess."""
+"""Formats whose unit is known from their name; where the name itself is a guess, the unit is unknown."""
 
-_ORDER = (
+_LISTED = (
     *("tab-timed", "tab", "traefik", "ingress-nginx", "squid-combined", "combined-timed", "vhost-combined", "combined"),
     *(
         "gunicorn",
@@ -60,18 +60,20 @@ _ORDER = (
     *("traefik-json", "cloudflare", "envoy-json"),
     *("gcp", "fastly", "pino", "lograge-json", "json", "lograge", "logfmt"),
 )
-"""Of two formats that fit as many lines the first is meant: what asks for more stands before what asks for less."""
+_ORDER = (*(name for name in PRESETS if name not in _LISTED), *_LISTED)
+"""Of two formats that fit the same number of lines the first is used: stricter formats come first.
+A format that is not listed belongs to one program, and comes first."""
 
 
 class Guess(NamedTuple):
     """A format that fits: `format` is what to write, `fits` the share of the sample's lines that it reads.
 
-    envelope: what the lines are in; None where they stand as they are, `none` where the user says so.
-    left_out: numbers that may be durations, of which nobody knows.
-    seconds: which numbers are taken for seconds, and why, where the log does not say so itself.
+    envelope: the envelope of the lines; None without one, `none` if the user says so.
+    left_out: numbers that may be durations, with an unknown unit.
+    seconds: which numbers are assumed to be seconds, and why, where the log does not say so.
     no_sizes: where a format was made of the lines, and has no bytes: the numbers that may be; else None.
     fields: where JSON and logfmt lines have what, if not under usual names.
-    misfit: why a format that was named cannot be the log's: too few lines are requests, and the first that is none.
+    misfit: why a named format cannot be the format of the log: too few lines are requests; with the first that is not.
     """
 
     format: str
@@ -161,7 +163,7 @@ def _described(data: bytes, envelope: EnvelopeSetting | None) -> Guess | None:
 
 
 def fit(data: bytes, format_: str, time_unit: TimeUnit | None = None, envelope: EnvelopeSetting = "auto") -> Guess:
-    """How a format that is named fits, in the envelope in which it fits best. Raises ValueError for what is none."""
+    """How a named format fits, in the envelope in which it fits best. Raises ValueError if it is not a format."""
     parsed = find_format(format_, time_unit=time_unit)
     views = [(None, data)] if parsed.own_regex and envelope == "auto" else _views(data, envelope)
     return max((_named(format_, parsed, lines, inside) for inside, lines in views), key=lambda guess: guess.fits)
@@ -215,7 +217,7 @@ def _fits(data: bytes, format_: Format) -> float:
     """
     tally = Reader(format_, Buckets((1.0,))).read(data)
     if all(code == NO_ANSWER for _, _, code in tally.hits):
-        return 0.0  # not a single answer: what was taken for the code is something else
+        return 0.0  # not a single answer: the supposed code is something else
     has_method = format_.pattern is None or "(?P<method>" in format_.pattern
     requests = tally.requests
     whole = sum(
@@ -228,7 +230,7 @@ def _fits(data: bytes, format_: Format) -> float:
 
 
 def refusal(data: bytes) -> str | None:
-    """Why lines that fit no format cannot be counted, where that is known."""
+    """Why lines that fit no format cannot be counted, if known."""
     lines = [line.rstrip(b"\r\n") for _, inside in _views(data, "auto") for line in split(inside)]
     known = next((reason for line in lines if (reason := without_codes(line))), None)
     return known or next((reason for line in lines if line.startswith(b"{") and (reason := _not_as_json(line))), None)
@@ -238,9 +240,9 @@ def _not_as_json(line: bytes) -> str | None:
     try:
         fields = PRESETS["json"].second_look(line)
     except BadRecord as exc:
-        return f"as JSON, {exc}; format json with `fields` says where the method, path and code are"
+        return f"read as JSON: {exc}; name the keys of method, path and code in `fields` of format json"
     if fields and not (is_method(fields.method) and fields.target):
-        return "as JSON, there is no method and path; format json with `fields` says where they are"
+        return "read as JSON: no method and path found; name their keys in `fields` of format json"
     return None
 
 

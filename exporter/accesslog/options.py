@@ -3,18 +3,23 @@
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from exporter.accesslog.flags import Reading
-from exporter.accesslog.formats import UNITS_NS
-from exporter.accesslog.formats.envelope import EnvelopeSetting, chain
-from exporter.accesslog.source import TimeUnit
-from foundation.flags import option_group
+from foundation.flags import InputFile, option_group
+
+if TYPE_CHECKING:
+    from exporter.accesslog.formats.envelope import EnvelopeSetting
+    from exporter.accesslog.source import TimeUnit
+
+UNITS = ("s", "ms", "us", "ns")
+"""As `exporter.accesslog.formats.UNITS_NS` has them."""
 
 
-def _envelope(_: click.Context, _param: click.Parameter, value: str) -> EnvelopeSetting:
+def _envelope(_: click.Context, _param: click.Parameter, value: str) -> "EnvelopeSetting":
+    from exporter.accesslog.formats.envelope import chain
+
     try:
         chain(value)
     except ValueError as exc:
@@ -28,9 +33,9 @@ ENVELOPE = click.option(
     callback=_envelope,
     default="auto",
     show_default=True,
-    help="What the log's lines are in: none, or docker, cri, syslog, journal, caddy, console, shipper, text.",
+    help="Envelope of the log's lines: none, or docker, cri, syslog, journal, caddy, console, shipper, text.",
 )
-TIME_UNIT = click.option("--time-unit", type=click.Choice(list(UNITS_NS)), help="What the log's durations are in.")
+TIME_UNIT = click.option("--time-unit", type=click.Choice(UNITS), help="Unit of the log's durations.")
 
 
 def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,21 +45,28 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_reading(
         *,
         format_: str | None,
-        envelope: EnvelopeSetting,
-        time_unit: TimeUnit | None,
+        envelope: "EnvelopeSetting",
+        time_unit: "TimeUnit | None",
         routes: tuple[str, ...],
         **others: Any,
     ) -> Any:
+        """The command, with the options of reading as one argument."""
+        from exporter.accesslog.flags import Reading
+
         return command(reading=Reading(format_, envelope, time_unit, routes), **others)
 
     return option_group(
         click.option(
-            "--format", "format_", metavar="F", help="The log's format, as in the configuration; else a guess."
+            "--input-format",
+            "--format",
+            "format_",
+            metavar="F",
+            help="The log's format, as in the configuration. [default: guessed]",
         ),
         ENVELOPE,
         TIME_UNIT,
         click.option(
-            "--route", "routes", multiple=True, metavar="TEMPLATE", help="A route, as /users/{id}; repeatable."
+            "--route", "routes", multiple=True, metavar="TEMPLATE", help="A route, for example /users/{id}; repeatable."
         ),
     )(with_reading)
 
@@ -68,7 +80,11 @@ set_aside_option = click.option(
 )
 """The option that keeps the bad lines."""
 config_options = option_group(
-    click.option("--config.file", "config_file", type=click.Path(path_type=Path), help="Take the source from here."),
-    click.option("--source", "name", metavar="NAME", help="Which source of the configuration; else the only one."),
+    click.option(
+        "--config.file", "config_file", type=InputFile(), help="Take the source from this configuration file."
+    ),
+    click.option(
+        "--source", "name", metavar="NAME", help="The source of the configuration, where it has more than one."
+    ),
 )
 """The options that take a source of the configuration."""

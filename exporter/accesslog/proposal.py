@@ -1,4 +1,4 @@
-"""What to write into the configuration of a log: its format, routes and codes, and what is missing."""
+"""Proposes the configuration of a log: its format, routes and codes, and what is missing."""
 
 import re
 from collections import Counter
@@ -29,23 +29,21 @@ _POD_LOG = re.compile(r"/(?P<space>[^/_]+)_(?P<pod>[^/_]+)_[^/_]+/(?P<container>
 _CONTAINER_LOG = re.compile(r"(?:^|/)(?P<pod>[^/_]+)_(?P<space>[^/_]+)_(?P<container>[^/]+)-[0-9a-f]{64}\.log\Z")
 _DOCKER_LOG = re.compile(r"(?:^|/)([0-9a-f]{12})[0-9a-f]{52}-json\.log[^/]*\Z")
 _POD_SUFFIX = re.compile(r"(?:-[a-z0-9]{6,10})?-[a-z0-9]{5}\Z|-[0-9]+\Z")
-"""What a deployment, a daemon set and a stateful set give to their pods' names."""
+"""Endings of the names of pods of a Deployment, a DaemonSet and a StatefulSet."""
 _NAME_CHARS = 64
 
 
 def unitless(data: bytes, reader: Reader, path: str = "") -> Unitless | None:
-    """Where lines have a number that is no duration as nobody knows its unit; `text`: a few of them, for people."""
+    """Where lines have a number that is not a duration because its unit is unknown; `text`: a few of them, to show."""
     found = [number for line in each_line(data) if (number := reader.find_unitless(line, path))]
     texts = list(dict.fromkeys(number.text for number in found))[:_EXAMPLES]
     return Unitless(found[0].where, b", ".join(texts)) if found else None
 
 
-def propose(
-    log: str, data: bytes, guess: Guess, *, state_dir: Path | None = None, time_unit: TimeUnit | None = None
-) -> str:
+def propose(log: str, data: bytes, guess: Guess, *, time_unit: TimeUnit | None = None) -> str:
     """The configuration of the log, in YAML, with the codes and routes that the sample has.
 
-    `state_dir` is absolute, where it is given: with positions looked for elsewhere everything would be counted twice.
+    Without `state_dir`: the default is the same wherever the exporter is started.
     """
     reader = Reader(guess.parsed(time_unit), Buckets((1.0,)), envelope=guess.envelope or "none")
     tally = reader.read(data)
@@ -53,7 +51,7 @@ def propose(
     router = Router([])
     routes: Counter[str] = Counter()
     for (_, target, code), numbers in tally.hits.items():
-        if is_success(code):  # what strangers ask for and never get is no route
+        if is_success(code):  # paths that strangers request without success are not routes
             routes[router.route(target)] += numbers[COUNT]
     block: dict[str, object] = {
         "source": _source_name(log),
@@ -69,7 +67,7 @@ def propose(
     block["routes"] = [route for route, _ in routes.most_common(_PROPOSED_ROUTES) if _is_template(route)]
     block["codes"] = sorted({int(code) for _, _, code in tally.hits} | {500})
     text = yaml.safe_dump(
-        ({"state_dir": str(state_dir)} if state_dir else {}) | {"accesslog": [block]},
+        {"accesslog": [block]},
         sort_keys=False,
         default_flow_style=None,
         width=110,
@@ -110,7 +108,7 @@ def _unit_wanted(number: Unitless | None, guess: Guess) -> str:
         return ""
     known = " (Apache: %D is us, %{ms}T is ms, %T is s)" if guess.format in TIMED else ""
     return (
-        f"# Left out: {printable(number.where)} ({number.text.decode()}).\n"
+        f"# Not used: {printable(number.where)} ({number.text.decode()}).\n"
         f"# It may be how long each request took, but its unit is not known{known}.\n"
         "# Add `time_unit: us` (or s, ms, ns) to get durations.\n"
     )
@@ -119,14 +117,16 @@ def _unit_wanted(number: Unitless | None, guess: Guess) -> str:
 def _seconds_taken(guess: Guess) -> str:
     if not guess.seconds:
         return ""
-    return f"# Taken for seconds: {printable(guess.seconds)}.\n# If that is wrong, add `time_unit: ms` (or us, ns).\n"
+    return (
+        f"# Assumed to be seconds: {printable(guess.seconds)}.\n# If that is wrong, add `time_unit: ms` (or us, ns).\n"
+    )
 
 
 def _names_wanted(guess: Guess) -> str:
     if not guess.left_out:
         return ""
     return (
-        f"# Left out: {printable(', '.join(guess.left_out))}: numbers that may be how long each request took. Write\n"
+        f"# Not used: {printable(', '.join(guess.left_out))}: numbers that may be how long each request took. Write\n"
         "# $duration_ms (or _s, _us, _ns) in the format where that is so, to get durations.\n"
     )
 
@@ -151,7 +151,7 @@ def _field_wanted(data: bytes, guess: Guess) -> str:
     if not shown:
         return ""
     return (
-        f"# Left out: {printable(', '.join(shown[:_MOST_LEFT_OUT]))}: numbers that may be how long each request took.\n"
+        f"# Not used: {printable(', '.join(shown[:_MOST_LEFT_OUT]))}: numbers that may be how long each request took.\n"
         "# Where that is so, add `fields: {duration: ITS_NAME}` and `time_unit: ms` (or s, us, ns) to get durations.\n"
     )
 
@@ -163,7 +163,7 @@ def _is_read_once(log: str) -> bool:
 def _is_template(route: str) -> bool:
     try:
         compile_template(route)
-    except ValueError:  # `other`, and paths with braces of their own
+    except ValueError:  # `other`, and paths with literal braces
         return False
     return True
 
@@ -179,7 +179,7 @@ def _source_name(log: str) -> str:
 
 
 def _pods(log: str) -> str:
-    """What to say of a pod's log, whose path is gone with the pod."""
+    """The comment on the log of a pod, whose path disappears with the pod."""
     found = _POD_LOG.search(log)
     workload = found and _POD_SUFFIX.sub("-*", found["pod"])
     if not found or "*" not in str(workload):
