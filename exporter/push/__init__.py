@@ -11,3 +11,8 @@ receiver       one receiver at work: collects, queues, sends
 metrics        what the receivers' queues tell of themselves
 system         all receivers of a configuration
 """
+
+from exporter.push.settings import Otlp, RemoteWrite
+from exporter.push.system import Push
+
+__all__ = ["Otlp", "Push", "RemoteWrite"]
