@@ -1,4 +1,4 @@
-"""What `exporter check` looks at beyond the configuration's syntax: what the daemon would find out at its start.
+"""The checks of `exporter check` beyond the configuration's syntax: what the daemon would find at its start.
 
 Nothing is followed, written or listened to.
 """
@@ -7,14 +7,16 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from exporter.accesslog import check_source
-from exporter.accesslog.tryout import try_source
-from exporter.daemon import Config, Daemon, Options, load
-from exporter.releases.shares import read_shares
+from exporter.daemon import Daemon, Options, load
+from exporter.systems import Config
 from foundation.errors import ConfigError, SourceError
 from foundation.secret import read_secret
 from foundation.web import WebPolicy
+
+if TYPE_CHECKING:
+    from exporter.accesslog.tryout import Finding
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +29,7 @@ def check_files(options: Options) -> Config:
     """
     config = load(options.config_file)
     file = f"{options.config_file}: "
-    problems = [f"{file}{problem}" for source in config.accesslog for problem in check_source(source)]
-    problems += _tried(file, config)
+    problems = [*_tried_access_logs(file, config), *_tried_logs(file, config)]
     for where, read in _named_files(config, options):
         problems += _complaint(where, read)
     if problems := problems or _complaint(file, lambda: Daemon(options)):
@@ -37,7 +38,7 @@ def check_files(options: Options) -> Config:
 
 
 def _named_files(config: Config, options: Options) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Where each file is named, and what reads it as the daemon would."""
+    """Where each file is named, and the function that reads it like the daemon."""
     yield "", partial(WebPolicy, options.web_config_file, options.allowed_hosts)
     modules = config.probe.modules if config.probe else {}
     for key, path in (
@@ -58,21 +59,47 @@ def _named_files(config: Config, options: Options) -> Iterator[tuple[str, Callab
             yield f"{options.config_file}: {key}: ", partial(read_secret, Path(path))
     for number, stream in enumerate(config.releases):
         if stream.exposure_file:
+            from exporter.releases.shares import read_shares  # noqa: PLC0415, of a system that may not be configured
+
             yield (
                 f"{options.config_file}: $.releases[{number}].exposure_file: ",
                 partial(read_shares, stream.exposure_file),
             )
 
 
-def _tried(file: str, config: Config) -> Iterator[str]:
-    """What is wrong with the access logs that are there; the rest of what they show is a warning."""
+def _tried_access_logs(file: str, config: Config) -> Iterator[str]:
+    """The faults of access logs: their tests, and the existing logs; all else is a warning."""
+    if not config.accesslog:
+        return
+    from exporter.accesslog import check_source  # noqa: PLC0415, of a system that may not be configured
+    from exporter.accesslog.tryout import try_source  # noqa: PLC0415
+
     for source in config.accesslog:
-        for finding in try_source(source):
-            text = f"{file}$.accesslog: source {source.source}: {finding.text}"
-            if finding.is_wrong:
-                yield text
-            else:
-                log.warning("%s", text)
+        yield from (f"{file}{problem}" for problem in check_source(source))
+    for source in config.accesslog:
+        yield from _wrong(f"{file}$.accesslog: source {source.source}: ", try_source(source))
+
+
+def _tried_logs(file: str, config: Config) -> Iterator[str]:
+    """The same for other logs."""
+    if not config.logs:
+        return
+    from exporter.logs.selftest import check_source  # noqa: PLC0415, of a system that may not be configured
+    from exporter.logs.tryout import try_source  # noqa: PLC0415
+
+    for source in config.logs:
+        yield from (f"{file}{problem}" for problem in check_source(source))
+    for source in config.logs:
+        yield from _wrong(f"{file}$.logs: source {source.source}: ", try_source(source))
+
+
+def _wrong(where: str, findings: "Iterator[Finding]") -> Iterator[str]:
+    """The findings that fail the check; the others are logged."""
+    for finding in findings:
+        if finding.is_wrong:
+            yield f"{where}{finding.text}"
+        else:
+            log.warning("%s%s", where, finding.text)
 
 
 def _complaint(where: str, read: Callable[[], object]) -> list[str]:

@@ -32,9 +32,6 @@ from foundation.errors import StoreError
 
 log = logging.getLogger(__name__)
 
-STATE_DIR = ".tidewatch/state"
-"""Where the state is if the configuration does not say."""
-
 REASONS = ("damaged", "full", "gone", "locked", "write")
 """Possible faults: damaged and set aside, disk full, deleted while in use, locked by another process, not written."""
 
