@@ -1,51 +1,71 @@
 """`exporter`: without a subcommand the daemon, with Prometheus' flags; the subcommands are the batch tools."""
 
-import importlib
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 
 from foundation.errors import ConfigError
-from foundation.flags import AddressType, web_options
+from foundation.exits import help_end
+from foundation.flags import AddressType, InputFile, log_level_option, web_options
 from foundation.grammar import Address
-from foundation.logfmt import FORMATS, LEVELS, start_logging
+from foundation.lazy import Lazy, LazyGroup
+from foundation.logfmt import FORMATS, start_logging
 from foundation.program import run_command
 from foundation.terminal import echo
+from foundation.version import VERSION
 
-LAZY: dict[str, str] = {
-    "backfill": "exporter.accesslog",
-    "explain": "exporter.accesslog",
-    "hosting": "exporter.hosting",
-    "infer": "exporter.accesslog",
-    "qps": "exporter.accesslog",
-    "releases": "exporter.releases",
-    "routes": "exporter.accesslog",
-    "stores": "exporter.stores",
-    "summary": "exporter.accesslog",
+LAZY = {
+    "backfill": Lazy(
+        "exporter.accesslog.cli:backfill_command",
+        "Write logs as OpenMetrics with their own times, for promtool tsdb create-blocks-from openmetrics.",
+    ),
+    "explain": Lazy(
+        "exporter.accesslog.cli:explain_command",
+        "Show what was found in a log's first lines, and which series they feed.",
+    ),
+    "hosting": Lazy(
+        "exporter.hosting.cli:hosting",
+        "Customers' downtime and the SLA report, from a web host's manager and server logs.",
+    ),
+    "infer": Lazy(
+        "exporter.accesslog.cli:infer_command",
+        "Read a log's first lines and print a configuration for it.",
+    ),
+    "logs": Lazy(
+        "exporter.logs.cli:logs", "Custom metrics from any log: count whole files, show how each line is counted."
+    ),
+    "qps": Lazy(
+        "exporter.accesslog.cli:qps_command",
+        "Print requests per second by route and code every 10 seconds, following the log through its rotations.",
+    ),
+    "releases": Lazy(
+        "exporter.releases.cli:releases", "Error codes by build: count them, compare the builds, draw them."
+    ),
+    "routes": Lazy(
+        "exporter.accesslog.kept.cli:routes",
+        "List the routes that the state holds, or delete some. The exporter must not be running.",
+    ),
+    "stores": Lazy("exporter.stores.cli:stores", "Stores' uptime within business hours, from polls."),
+    "summary": Lazy(
+        "exporter.accesslog.cli:summary",
+        "Read whole log files, compressed ones too (- is standard input), and print their totals.",
+    ),
 }
-"""Subcommands that a system brings: name -> its package, which lists the command in `commands`."""
 
 
-class _Commands(click.Group):
-    """Finds the systems' commands only when one is asked for, so that --help is quick."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Our own names and the systems', sorted."""
-        return sorted([*super().list_commands(ctx), *LAZY])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name; a system is imported for its own."""
-        if cmd_name not in LAZY:
-            return super().get_command(ctx, cmd_name)
-        package = importlib.import_module(LAZY[cmd_name])
-        commands: list[click.Command] = package.commands
-        return next(command for command in commands if command.name == cmd_name)
-
-
-@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config.file", "config_file", type=click.Path(path_type=Path), help="The configuration (YAML).")
-@click.option("--config.check", "only_check", is_flag=True, help="Read the configuration, say what is wrong, and end.")
+@click.group(
+    cls=LazyGroup,
+    lazy=LAZY,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=help_end(
+        "exporter --config.file exporter.yml", "exporter infer /var/log/nginx/access.log --output exporter.yml"
+    ),
+)
+@click.option("--config.file", "config_file", type=InputFile(), help="The configuration (YAML).")
+@click.option(
+    "--config.check", "only_check", is_flag=True, help="Check the configuration, report what is wrong, and exit."
+)
 @click.option(
     "--web.listen-address",
     "listen",
@@ -53,7 +73,13 @@ class _Commands(click.Group):
     type=AddressType(),
     default=["127.0.0.1:8090"],
     show_default=True,
-    help="Where to serve; may be given more than once.",
+    help="Address to serve on; may be given more than once.",
+)
+@click.option(
+    "--web.systemd-socket",
+    "systemd_socket",
+    is_flag=True,
+    help="Serve on the sockets that systemd passed, in place of --web.listen-address.",
 )
 @web_options
 @click.option(
@@ -65,22 +91,25 @@ class _Commands(click.Group):
     type=click.IntRange(0),
     default=40,
     show_default=True,
-    help="Scrapes answered at a time; 0 is no limit.",
+    help="Maximum scrapes at a time; 0: no limit.",
 )
 @click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Allow POST /-/reload.")
 @click.option(
     "--web.created-samples",
     "created",
     is_flag=True,
-    help="Tell counters' birth in OpenMetrics: a series more for each.",
+    help="Add _created samples in OpenMetrics: one extra series per counter.",
 )
+@log_level_option
 @click.option(
-    "--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True, help="How much to say."
+    "--log.format",
+    "log_format",
+    type=click.Choice(FORMATS),
+    default="logfmt",
+    show_default=True,
+    help="Format of log lines.",
 )
-@click.option(
-    "--log.format", "log_format", type=click.Choice(FORMATS), default="logfmt", show_default=True, help="How to say it."
-)
-@click.version_option(version("tidewatch"), "--version", prog_name="exporter", message="%(prog)s, version %(version)s")
+@click.version_option(VERSION, prog_name="exporter")
 @click.pass_context
 def cli(
     ctx: click.Context,
@@ -88,6 +117,7 @@ def cli(
     config_file: Path | None,
     only_check: bool,
     listen: tuple[Address, ...],
+    systemd_socket: bool,
     web_config_file: Path | None,
     allowed_hosts: tuple[str, ...],
     telemetry_path: str,
@@ -101,6 +131,9 @@ def cli(
     if ctx.invoked_subcommand:
         return
     start_logging(log_level, log_format)
+    from foundation.authorities import import_aiohttp
+
+    import_aiohttp()
     from exporter.daemon import Options, run_daemon
 
     if only_check:
@@ -114,6 +147,7 @@ def cli(
         Options(
             config_file=config_file,
             listen=listen,
+            systemd_socket=systemd_socket,
             web_config_file=web_config_file,
             allowed_hosts=allowed_hosts,
             telemetry_path=telemetry_path,
@@ -124,11 +158,11 @@ def cli(
     )
 
 
-@cli.command()
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@cli.command(epilog=help_end("exporter check exporter.yml"))
+@click.argument("file", type=InputFile(), required=False)
 @web_options
 def check(*, file: Path | None, web_config_file: Path | None, allowed_hosts: tuple[str, ...]) -> None:
-    """Read a configuration file and what it names, say what is wrong, and exit 2 if anything is.
+    """Check a configuration file and the files it names, report what is wrong, and exit 2 if anything is.
 
     With --web.config.file also, or only, a web configuration, which may be that of any other program of Tidewatch.
     """
@@ -136,6 +170,18 @@ def check(*, file: Path | None, web_config_file: Path | None, allowed_hosts: tup
         raise click.UsageError("expected FILE, or --web.config.file, for example exporter check exporter.yml")
     start_logging("warn", "logfmt")
     _check(file, web_config_file, allowed_hosts)
+
+
+@cli.command(epilog=help_end("exporter schema > exporter.schema.json"))
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, with which editors complete and check it."""
+    import msgspec
+
+    from exporter.systems import SCHEMA_TITLE, whole_config
+    from foundation.schema import schema_of
+
+    text = msgspec.json.encode(schema_of(whole_config(), SCHEMA_TITLE))
+    echo(msgspec.json.format(text, indent=2).decode())
 
 
 def _check(file: Path | None, web_config_file: Path | None, allowed_hosts: tuple[str, ...]) -> None:
@@ -152,7 +198,7 @@ def _check(file: Path | None, web_config_file: Path | None, allowed_hosts: tuple
 
 
 def main() -> None:
-    """Run the command line; errors that a user can mend are one line on stderr."""
+    """Run the command line; errors that a user can correct are one line on stderr."""
     run_command("exporter", cli)
 
 
