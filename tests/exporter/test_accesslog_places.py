@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.accesslog.labels import Labeller, Labels
+from exporter.accesslog.routes import KEEP
 from exporter.accesslog.shapes import guess_route
 from exporter.accesslog.source import Limits, Source
 from exporter.accesslog.state import Traffic
@@ -181,3 +182,14 @@ def test_a_state_in_use_is_not_touched(run, filled):
         checkpoint.load("accesslog/shop")
         code, _, err = run("routes", "forget", "--config.file", filled, "--refused")
     assert (code, "in use by process" in err) == (5, True)
+
+
+def test_a_flood_of_paths_costs_a_path_in_use_no_second_look(monkeypatch):
+    looked = []
+    monkeypatch.setattr("exporter.accesslog.routes.guess_route", lambda path: looked.append(path) or path)
+    labeller = Labeller(source())
+    for number in range(3 * KEEP):
+        labeller.labelled((b"GET", b"/item/%d" % number, b"200"))
+        if number % 1000 == 0:
+            labeller.labelled((b"GET", b"/hot", b"200"))
+    assert looked.count("/hot") == 1
