@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from exporter.accesslog import Source, System
+from exporter.accesslog.counting import Counting
 from exporter.checkpoint import Changes, Checkpoint
 from exporter.system import Context
 from foundation.clock import SystemClock
@@ -68,6 +70,67 @@ async def test_a_large_backlog_is_read_whole(tmp_path):
     async with running(system, context):
         await until_counted(system, 200_000)
     assert count(system, "tidewatch_log_lines_failed_total") == 1
+
+
+async def test_what_takes_long_is_counted_beside_the_event_loop_and_shown_whole(tmp_path, monkeypatch):
+    log, threads, seen = tmp_path / "access.log", set(), set()
+    log.write_bytes(b"".join(b"192.0.2.1\tGET /%d/x%d\t200\t5\n" % (n, n) for n in range(1000)) + b"bad\n")
+    work, go = Counting.delta, threading.Event()
+
+    def delta(*args):
+        threads.add(threading.current_thread())
+        found = work(*args)
+        assert go.wait(10), "the event loop waited for the counts"
+        return found
+
+    monkeypatch.setattr(Counting, "delta", delta)
+    context = Context(tmp_path / "state", SystemClock())
+    system = System([source(log)], context)
+    async with running(system, context):
+        async with asyncio.timeout(10):
+            while not threads or (1000, 1001) not in seen:
+                await asyncio.sleep(0.001)
+                seen.add((count(system), count(system, "tidewatch_log_lines_total")))
+                if threads:
+                    go.set()
+    assert seen <= {(0, 0), (1000, 1001)}
+    assert threading.main_thread() not in threads
+
+
+@pytest.mark.slow
+async def test_bad_lines_of_many_files_are_told_of_their_own_file(tmp_path, caplog):
+    """The lines of files that are read alike are counted together."""
+    for number in range(30):
+        (tmp_path / f"{number:02}.log").write_bytes(LINE)
+    context = Context(tmp_path / "state", SystemClock())
+    system = System([source(tmp_path / "*.log")], context)
+    async with running(system, context):
+        await until_counted(system, 30)
+        for number in range(30):
+            with (tmp_path / f"{number:02}.log").open("ab") as log:
+                log.write(LINE * 2 + (b"bad\n" if number == 17 else b"") + LINE)
+        await until_counted(system, 120)
+    assert count(system, "tidewatch_log_lines_failed_total") == 1
+    assert f"{tmp_path}/17.log: bad" in caplog.text
+
+
+@pytest.mark.slow
+async def test_each_of_many_files_keeps_what_it_announced(tmp_path):
+    """More than stand in a rotation: a header says what is in the lines of its own file only."""
+    for number in range(100):
+        fields = "cs-method cs-uri-stem sc-status" if number % 2 else "sc-status cs-uri-stem cs-method"
+        (tmp_path / f"{number}.log").write_text(f"#Version: 1.0\n#Fields: {fields}\n")
+    context = Context(tmp_path / "state", SystemClock())
+    system = System([source(tmp_path / "*.log", format="w3c")], context)
+    async with running(system, context):
+        async with asyncio.timeout(10):
+            while not count(system, "tidewatch_log_last_line_timestamp_seconds"):  # noqa: ASYNC110, as above
+                await asyncio.sleep(0.001)
+        for number in range(100):
+            with (tmp_path / f"{number}.log").open("a") as log:
+                log.write("GET / 200\n" if number % 2 else "200 / GET\n")
+        await until_counted(system, 100)
+    assert count(system, "tidewatch_log_lines_failed_total") == 0
 
 
 @pytest.mark.slow
@@ -194,7 +257,7 @@ def test_a_hangup_reloads_and_a_bad_file_changes_nothing(tmp_path):
         process.terminate()
         said = process.stderr.read()
         assert process.wait() == 0
-        assert f"the old configuration stays: {config}:1: $.accesslog: expected a list" in said
+        assert f"the old configuration stays in force: {config}:1: $.accesslog: expected a list" in said
     finally:
         process.kill()
         process.wait()
