@@ -109,7 +109,7 @@ def test_numbers_whose_unit_nobody_tells_are_left_out_and_named(lines, want):
     guess = infer(data)
     assert read(data, guess)[3] == 0
     assert want in guess.left_out
-    assert f"# Left out: {', '.join(guess.left_out)}: numbers that may be" in propose("a.log", data, guess)
+    assert f"# Not used: {', '.join(guess.left_out)}: numbers that may be" in propose("a.log", data, guess)
 
 
 @pytest.mark.parametrize(
@@ -134,11 +134,11 @@ def test_seconds_that_are_a_guess_are_said(line, want):
     data = f"{line}\n{line}\n".encode()
     guess = infer(data)
     text = propose("a.log", data, guess)
-    assert text.count("# Taken for seconds: ") == (want is not None)
+    assert text.count("# Assumed to be seconds: ") == (want is not None)
     if want:
-        assert f"# Taken for seconds: {want}" in text
+        assert f"# Assumed to be seconds: {want}" in text
         assert "# If that is wrong, add `time_unit: ms` (or us, ns).\n" in text
-        assert "# Taken for seconds" not in propose("a.log", data, guess, time_unit="ms")
+        assert "# Assumed to be seconds" not in propose("a.log", data, guess, time_unit="ms")
 
 
 def test_bytes_that_came_are_not_taken_for_bytes_that_went():
