@@ -83,7 +83,7 @@ def test_the_file_is_private_new_and_whole(run, tmp_path, tool):
     assert sorted(each_line(kept.read_bytes())) == [*[b"bad\x1b\n"] * 3, b"y" * ((1 << 20) + 1) + b"\n"]
     assert kept.stat().st_mode & 0o777 == 0o600
     code, _, err = run(tool, log, "--set-aside", log)
-    assert (code, err) == (2, f"exporter: --set-aside: {log}: is there already; expected a new file\n")
+    assert (code, err) == (2, f"exporter: --set-aside: {log}: already exists; expected a new file\n")
 
 
 def test_where_nothing_is_read_no_file_stays(run, tmp_path):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.accesslog import check_source
-from exporter.accesslog.formats import ALIASES, PRESETS
+from exporter.accesslog import check_source, options
+from exporter.accesslog.formats import ALIASES, PRESETS, UNITS_NS
 from exporter.accesslog.infer import infer
 from exporter.accesslog.metrics import FOLDS, REASONS
 from exporter.accesslog.source import Example, Source
@@ -44,7 +44,34 @@ def test_summary_reads_plain_and_compressed_files(run, tmp_path):
             {"method": "POST", "route": "/a", "code": "404", "count": 4, "bytes": 28},
             {"method": "GET", "route": "/b", "code": "200", "count": 4, "bytes": 20},
         ],
+        "ignored": {},
     }
+
+
+ROUTES = {
+    (): ["/u/1", "/u/2", "/v/{id}"],
+    ("--routes", "written"): ["/u/1", "/u/2", "/v/{id}"],
+    ("--routes", "shapes"): ["/u/{id}", "/v/{id}"],
+    ("--route", "/u/{name}"): ["/u/{name}", "/v/{id}"],
+    ("--routes", "shapes", "--route", "/u/{name}"): ["/u/{name}", "/v/{id}"],
+}
+
+
+@pytest.mark.parametrize("bulk_bytes", [0, 1 << 30], ids=["in-bulk", "line-by-line"])
+@pytest.mark.parametrize("flags", ROUTES, ids=" ".join)
+def test_summary_has_paths_as_written_or_routes_as_metrics_have_them(flags, bulk_bytes, run, tmp_path, monkeypatch):
+    monkeypatch.setattr("exporter.accesslog.parse.reader.BULK_BYTES", bulk_bytes)
+    (tmp_path / "a.log").write_bytes(b"a\tGET /u/1?q\t200\t5\na\tGET /u/2\t200\t5\na\tGET /v/{id}\t200\t5\n" * 2)
+    code, out, err = run("summary", "--json", "--format", "tab", tmp_path / "a.log", *flags)
+    found = json.loads(out)["requests"]
+    assert (code, err, [one["route"] for one in found]) == (0, "", ROUTES[flags])
+    assert sum(one["count"] for one in found) == 6
+
+
+def test_summary_refuses_a_template_for_paths_as_written(run, tmp_path):
+    code, out, err = run("summary", tmp_path / "a.log", "--routes", "written", "--route", "/u/{id}")
+    assert (code, out) == (2, "")
+    assert err.startswith("exporter: --routes: expected no --route with `written`")
 
 
 def test_summary_is_a_table_for_people(run, tmp_path):
@@ -141,15 +168,15 @@ def test_no_flag_is_ignored_in_silence(run, tmp_path, tool):
     assert run(tool, log, "--config.file", config, "--source", "site")[0] == 0
     for flag in (("--format", "tab"), ("--envelope", "cri"), ("--time-unit", "ms"), ("--route", "/a")):
         code, out, err = run(tool, log, "--config.file", config, *flag)
-        assert (code, out, f"{flag[0]}: expected no such flag with --config.file" in err) == (2, "", True)
+        assert (code, out, f"{flag[0]}: cannot be used with --config.file" in err) == (2, "", True)
     code, out, err = run(tool, log, "--source", "site")
-    assert (code, out, "--source: names a source of a configuration" in err) == (2, "", True)
+    assert (code, out, "--source: expected --config.file with it" in err) == (2, "", True)
 
 
 def test_infer_names_apache_only_for_a_number_that_apache_may_have_written(run, tmp_path):
     (tmp_path / "access.log").write_text('{"method": "GET", "path": "/", "status": 200, "duration": 372}\n')
     out = run("infer", tmp_path / "access.log")[1]
-    assert "# Left out: duration (372).\n" in out
+    assert "# Not used: duration (372).\n" in out
     assert "its unit is not known.\n# Add `time_unit: us` (or s, ms, ns)" in out
     assert "Apache" not in out
 
@@ -221,7 +248,7 @@ def test_explain_takes_a_source_of_the_configuration(run, tmp_path):
     [
         (["summary"], "Missing argument 'LOG...'"),
         (["summary", "EMPTY"], "empty, so its format cannot be guessed"),
-        (["summary", "JUNK"], "its lines fit no format known here"),
+        (["summary", "JUNK"], "no known format fits its lines"),
         (["summary", "--format", "combind", "JUNK"], "did you mean combined?"),
         (["summary", "--route", "users", "JUNK", "--format", "tab"], "route 'users' must start with /"),
         (["qps", "--interval", "0", "JUNK"], "invalid duration '0': expected at least 100ms and at most 1d"),
@@ -257,7 +284,7 @@ LINES = ("a\tGET /users/7\t200\t5\t0.25", "a\tGET /users/8\t200\t5\t0.5", "bad")
             0,
             'tidewatch_http_requests_total{code="201"} is not there, not 0',
         ),
-        ("no sample{", 1, "'no sample{' is no sample"),
+        ("no sample{", 1, "'no sample{' is not a sample: expected name{label="),
     ],
 )
 def test_a_configuration_proves_itself(sample, value, want):
@@ -294,8 +321,8 @@ def test_backfill_writes_openmetrics(run):
 @pytest.mark.parametrize(
     ("args", "code", "want"),
     [
-        (["--label", "job"], 2, "--label: 'job' is not NAME=VALUE, as job=site is"),
-        (["--format", "tab"], 3, "no line could be read that has a time"),
+        (["--label", "job"], 2, "--label: 'job' is not a label: expected NAME=VALUE, for example job=site"),
+        (["--format", "tab"], 3, "no line with a time could be read"),
     ],
 )
 def test_backfill_says_what_it_cannot_use(run, args, code, want):
@@ -307,7 +334,64 @@ def test_backfill_says_what_it_cannot_use(run, args, code, want):
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "accesslog.md"
 
 
-@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL), ids=["main", "formats"])
+def test_summary_counts_by_fields_of_the_lines_and_labels_of_a_source(run, tmp_path):
+    log, config = tmp_path / "a.log", tmp_path / "exporter.yml"
+    line = '{} 192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET /a/{} HTTP/1.1" {} 10 "-" "curl/8"\n'
+    log.write_text(line.format("a", 1, 200) + line.format("b", 2, 404) + line.format("a", 3, 200))
+    config.write_text(
+        f"accesslog:\n  - source: site\n    paths: [{log}]\n    format: vhost-combined\n    routes: ['/a/{{id}}']\n"
+        "    codes: [200, 500]\n    labels: {client: {field: user_agent, shape: agent}}\n"
+    )
+    code, out, _ = run("summary", log, "--format", "vhost-combined", "--by", "vhost,code", "--json")
+    want = [
+        {"vhost": "a", "code": "200", "count": 2, "bytes": 20},
+        {"vhost": "b", "code": "404", "count": 1, "bytes": 10},
+    ]
+    assert (code, json.loads(out)["requests"]) == (0, want)
+    code, out, _ = run("summary", log, "--config.file", config, "--by", "route,client")
+    assert (code, out.splitlines()[1].split()) == (0, ["3", "30", "/a/{id}", "library"])
+    code, out, _ = run("summary", log, "--format", r'(?P<site>\S+) .*" (?P<code>\d+) .*', "--by", "site", "--json")
+    assert [(one["site"], one["count"]) for one in json.loads(out)["requests"]] == [("a", 2), ("b", 1)]
+
+
+def test_a_group_that_only_a_label_uses_is_no_mistake_where_lines_are_counted_by_something_else(run, tmp_path):
+    """The configuration of the source is right, and `check` says so."""
+    (tmp_path / "access.log").write_text('GET /a 200 "curl/8.4"\nGET /b 404 "curl/8.4"\n')
+    config = tmp_path / "exporter.yml"
+    config.write_text(
+        "accesslog:\n- source: shop\n  paths: [access.log]\n  labels:\n    client: {field: agent, shape: agent}\n"
+        """  format: '(?P<method>[A-Z]+) (?P<path>\\S+) (?P<code>\\d+) "(?P<agent>[^"]*)"'\n"""
+    )
+    counted = {}
+    for by in ("code", "client", "agent"):
+        code, out, _ = run("summary", tmp_path / "access.log", "--config.file", config, "--by", by, "--json")
+        assert code == 0
+        counted[by] = {one[by]: one["count"] for one in json.loads(out)["requests"]}
+    assert counted == {"code": {"200": 1, "404": 1}, "client": {"library": 2}, "agent": {"curl/8.4": 2}}
+    assert run("summary", tmp_path / "access.log", "--config.file", config)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("hosts", "--by: the format has no field hosts; it has method, path, code, host"),
+        ("host,host", "duplicate host"),
+        (",", "expected names with commas between them, for example host,route"),
+        ("bytes", "bytes: the summary has a column of that name"),
+    ],
+)
+def test_summary_says_what_it_cannot_count_by(run, tmp_path, by, said):
+    log = tmp_path / "a.log"
+    log.write_text('a 192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET / HTTP/1.1" 200 10 "-" "curl/8"\n')
+    code, out, err = run("summary", log, "--format", "vhost-combined", "--by", by)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+SHOWN = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("text", SHOWN, ids=["main", "formats", "labels"])
 def test_what_the_docs_show_is_a_configuration(run, tmp_path, text):
     (tmp_path / "exporter.yml").write_text(re.sub(r"/(?:var|logs)/", f"{tmp_path}/", text))
     code, out, err = run("check", tmp_path / "exporter.yml")
@@ -393,7 +477,25 @@ def test_decimals_that_are_seconds_by_a_guess_are_reported_once(run, tmp_path, e
     for command in ("explain", "backfill"):
         code, _, err = run(command, *more, log)
         assert code == 0
-        assert err.count("taken for seconds: ") == said
+        assert err.count("assumed to be seconds: ") == said
         if said:
-            assert err.startswith(f"exporter: {log}: taken for seconds: ")
+            assert err.startswith(f"exporter: {log}: assumed to be seconds: ")
             assert err.endswith("; if that is wrong, add --time-unit ms (or us, ns)\n")
+
+
+def test_the_flag_of_the_unit_takes_the_units_of_the_formats():
+    assert list(options.UNITS) == list(UNITS_NS)
+
+
+@pytest.mark.parametrize("command", ["explain", "summary"])
+def test_a_configuration_without_an_access_log_leads_to_what_names_the_wrong_key(run, tmp_path, command):
+    config, log = tmp_path / "exporter.yml", tmp_path / "access.log"
+    config.write_text("accesslogg: [{source: a, paths: [/x]}]\n")
+    log.write_text("x\n")
+    code, out, err = run(command, log, "--config.file", config)
+    assert (code, out) == (2, "")
+    assert err == (
+        f"exporter: {config}: no sources under `accesslog:`; `exporter check {config}` reports keys that are wrong\n"
+    )
+    code, _, err = run("check", config)
+    assert (code, "accesslogg" in err) == (2, True)
