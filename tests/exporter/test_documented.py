@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from exporter.accesslog.formats import PRESETS
+from exporter.logs import Source as LogsSource
+from exporter.logs.cli import logs
+from exporter.logs.source import Label, Limits, Rule
 from exporter.releases import Source as ReleasesSource
 from exporter.releases.cli import releases
 from exporter.stores import Source as StoresSource
@@ -16,15 +20,21 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 @pytest.mark.parametrize(
     ("name", "group", "source"),
-    [("stores", stores, StoresSource), ("releases", releases, ReleasesSource)],
-    ids=["stores", "releases"],
+    [("stores", stores, StoresSource), ("releases", releases, ReleasesSource), ("logs", logs, LogsSource)],
+    ids=["stores", "releases", "logs"],
 )
 def test_every_option_and_every_key_is_documented(name, group, source):
     text = (DOCS / f"{name}.md").read_text("utf-8")
     options = {option for command in group.commands.values() for param in command.params for option in param.opts}
     missing = {option for option in options if option.startswith("--") and option not in text}
-    keys = {key for key in source.__struct_fields__ if key not in text}
+    keys = {key for key in source.__struct_encode_fields__ if key not in text}
     assert (missing, keys) == (set(), set())
+
+
+@pytest.mark.parametrize("struct", [Rule, Label, Limits])
+def test_every_key_of_a_rule_is_documented(struct):
+    text = (DOCS / "logs.md").read_text("utf-8")
+    assert {key for key in struct.__struct_encode_fields__ if f"`{key}`" not in text and f"{key}:" not in text} == set()
 
 
 @pytest.mark.parametrize(
@@ -55,3 +65,9 @@ def test_keys_take_the_notation_of_flags():
     releases = parse_config(text, ReleasesSource)
     assert (releases.tcp, releases.compare.bin_s) == (("localhost", 0), 60)
     assert (releases.limits.lateness_s, releases.limits.retired_s) == (0, 86_400)
+
+
+def test_every_log_format_is_documented():
+    text = (DOCS / "accesslog.md").read_text("utf-8")
+    assert len(PRESETS) > 40
+    assert [name for name in PRESETS if f"`{name}`" not in text] == []
