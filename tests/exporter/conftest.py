@@ -11,6 +11,7 @@ import time
 from collections import deque
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.util import find_spec
 from typing import ClassVar
 from urllib.parse import parse_qs
 
@@ -19,15 +20,19 @@ from rotated import Site
 
 from exporter.checkpoint import Checkpoint
 from exporter.cli import main
-from exporter.releases import Source, System
-from exporter.stores.calendar import to_us
-from exporter.stores.engine import Policy
-from exporter.stores.load import Input, load
-from exporter.stores.report import make_report, to_csv
-from exporter.stores.state import Database
 from exporter.system import Context
 from foundation.clock import SystemClock
 from foundation.grammar import Address
+
+if find_spec("scipy"):  # an installation without the extra `reports` has no world of stores or releases
+    from stores_service import service_on
+
+    from exporter.releases import Source, System
+    from exporter.stores.calendar import to_us
+    from exporter.stores.engine import Policy
+    from exporter.stores.load import Input, load
+    from exporter.stores.report import make_report, to_csv
+    from exporter.stores.state import Database
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -84,6 +89,13 @@ def stores_world(tmp_path):
     world.database.close()
 
 
+@pytest.fixture
+async def serving(stores_world):
+    """Start the stores' service; see `service_on`."""
+    async with service_on(stores_world.database) as begin:
+        yield begin
+
+
 @pytest.fixture(scope="module")
 def stores_worlds(tmp_path_factory):
     """Makes worlds that a module's tests share."""
@@ -134,6 +146,12 @@ def prometheus_api():
 
 
 # A disk in trouble, and a clock in a hurry.
+
+
+@pytest.fixture
+def state_path(tmp_path):
+    """Where a state file will be; its folder is not there yet."""
+    return tmp_path / "state" / "checkpoint.db"
 
 
 class HastyClock(SystemClock):
@@ -248,20 +266,25 @@ def site(tmp_path):
 @pytest.fixture(params=["running", "stopped"])
 def rotate(request, site):
     """Rotate while the reader runs, or while it is stopped."""
+    return Rotate(site, down=request.param == "stopped")
 
-    def around(change, pattern="access.log"):
-        site.write()
-        site.start(pattern)
-        site.write()
-        if request.param == "stopped":
-            site.stop()
+
+class Rotate:
+    """Rotates a log that is read. `down`: while its reader is stopped."""
+
+    def __init__(self, site, *, down):
+        self.site, self.down = site, down
+
+    def __call__(self, change, pattern="access.log"):
+        self.site.write()
+        self.site.start(pattern)
+        self.site.write()
+        if self.down:
+            self.site.stop()
         change()
-        if request.param == "stopped":
-            site.start(pattern)
-        site.read()
-
-    around.down = request.param == "stopped"
-    return around
+        if self.down:
+            self.site.start(pattern)
+        self.site.read()
 
 
 @pytest.fixture

@@ -5,17 +5,22 @@ import json
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 
-from exporter import accesslog, hosting, releases
+from exporter import accesslog, hosting, logs, releases
+from exporter.accesslog.own_labels import Label
 from exporter.accesslog.state import Traffic
 from exporter.hosting.state import Ledger
+from exporter.logs import system as logs_system
+from exporter.logs.source import Rule
+from exporter.logs.state import State
 from exporter.releases.stream import Stream
 from exporter.system import Context
 from foundation.grammar import Address
 
-TRIES = 2000
+TRIES = 15_000
 FAULTS = ("full", "write", "locked", "damaged", "deleted")
 CLOCK_S = {"clock set back": -3600.0, "clock set on": 3600.0}
 ENDS = ("killed", "stopped", "killed while writing")
@@ -88,10 +93,11 @@ class FollowedLog(World):
 
 
 class AccessLog(FollowedLog):
-    counting = (Traffic, "add")
+    counting = (Traffic, "apply")
     counters = (
         "tidewatch_http_requests_total",
         "tidewatch_http_response_bytes_total",
+        "tidewatch_http_ignored_requests_total",
         "tidewatch_log_lines_total",
         "tidewatch_log_lines_failed_total",
         "tidewatch_log_read_bytes_total",
@@ -101,7 +107,53 @@ class AccessLog(FollowedLog):
         return b"bad\n" if number % 7 == 0 else b"192.0.2.1\tGET /%d\t200\t%d\n" % (number % 4, number)
 
     def system(self, context):
-        return accesslog.System([accesslog.Source(source="s", paths=(str(self.log),), from_=self.from_)], context)
+        ignore = ({"path": "/1", "name": "ones"}, {"path": "/2", "code": 200})
+        source = accesslog.Source(source="s", paths=(str(self.log),), from_=self.from_, ignore=ignore)
+        return accesslog.System([source], context)
+
+
+class LabelledAccessLog(AccessLog):
+    """With labels of its own: one that declares its values, and one of whatever comes."""
+
+    def line(self, number):
+        return super().line(number).replace(b"192.0.2.1", b"192.0.2.%d" % (number % 3))
+
+    def system(self, context):
+        labels = {"client": "{remote_addr}", "class": Label("code", shape="status", values=("2xx", "5xx"))}
+        source = accesslog.Source(source="s", paths=(str(self.log),), from_=self.from_, labels=labels)
+        return accesslog.System([source], context)
+
+
+class OwnMetrics(FollowedLog):
+    """With a regex or without: the lines are counted in a process of their own, or in this one."""
+
+    counting = (State, "add")
+    counters = (
+        "app_events_total",
+        "app_bytes_total",
+        "app_wait_seconds",
+        "tidewatch_logs_lines_total",
+        "tidewatch_logs_lines_failed_total",
+        "tidewatch_logs_read_bytes_total",
+    )
+    event: ClassVar[dict[str, str]] = {"event": "login"}
+
+    def line(self, number):
+        event = {"event": "login" if number % 2 else "logout", "bytes": number, "took": number % 5}
+        return b"bad\n" if number % 7 == 0 else json.dumps(event).encode() + b"\n"
+
+    def system(self, context):
+        rules = (
+            Rule(counter="app_events_total", labels={"event": "{event}"}),
+            Rule(counter="app_bytes_total", match=self.event, value="{bytes}"),
+            Rule(histogram="app_wait_seconds", value="{took}", buckets=(1.0, 3.0)),
+        )
+        source = logs.Source(source="s", paths=(str(self.log),), from_=self.from_, metrics=rules)
+        return logs_system.System([source], context)
+
+
+class OwnMetricsByRegex(OwnMetrics):
+    event: ClassVar[dict[str, str]] = {"event": "^login$"}
 
 
 class Hosting(FollowedLog):
@@ -227,7 +279,7 @@ class ReleasesIngest(World):
         self.acknowledged = self.ever = 0
 
 
-SYSTEMS = [AccessLog, Hosting, ReleasesLog, ReleasesIngest]
+SYSTEMS = [AccessLog, LabelledAccessLog, OwnMetrics, OwnMetricsByRegex, Hosting, ReleasesLog, ReleasesIngest]
 
 
 class Life:
@@ -338,6 +390,6 @@ async def end(life, how):
 
 
 async def until(happened):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not happened():  # noqa: ASYNC110, what the disk has seen is the barrier
             await asyncio.sleep(0.001)
