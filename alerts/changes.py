@@ -64,6 +64,10 @@ class Changes:
     def __init__(
         self, listening_since: datetime | None = None, *, kept: int = KEPT, kept_bytes: int = KEPT_BYTES
     ) -> None:
+        """`listening_since`: of an alert that began before it the start may have been missed; None: of any.
+
+        `kept`, `kept_bytes`: how many alerts, and of what size, are remembered.
+        """
         self._listening_since = listening_since
         self._kept, self._kept_bytes = kept, kept_bytes
         self._known: dict[_Labels, Known] = {}

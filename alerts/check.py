@@ -3,9 +3,11 @@
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 from alerts.rulefiles import HERE, RULES, UNIT_TESTS, Rule, every_alert
 from foundation.terminal import echo
@@ -19,7 +21,7 @@ _GOGC = "400"
 
 
 def run_checks() -> int:
-    """Run every check and tell the result. Returns the exit code: 0, or 1 when one failed.
+    """Run every check and print the result. Returns the exit code: 0, or 1 when one failed.
 
     Where a tool is not installed its checks are skipped, and that is said.
     """
@@ -29,22 +31,50 @@ def run_checks() -> int:
     for tool in sorted(absent):
         _tell(f"{tool} is not on PATH: its checks are skipped (Debian: prometheus, prometheus-alertmanager)")
     calls = [call for call in calls if call[0] not in absent]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        complaints = [text for text in pool.map(complaint, calls) if text]
+    with ThreadPoolExecutor(os.cpu_count()) as pool, _Running() as running:
+        complaints = [text for text in pool.map(lambda call: complaint(call, running), calls) if text]
     for text in complaints:
         _tell(text)
     _tell(f"{len(calls)} checks of {len(every_alert())} alerts, {len(complaints)} failed")
     return 1 if complaints else 0
 
 
-def complaint(call: list[str]) -> str:
-    """Run one check; what it says if it fails, else nothing."""
-    env = {"GOGC": _GOGC, **os.environ}
-    try:
-        done = subprocess.run(call, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=env)
-    except subprocess.TimeoutExpired:
-        return f"{' '.join(call)}: no result within {TIMEOUT_S} s"
-    return f"{' '.join(call)}: exit {done.returncode}\n{done.stdout}{done.stderr}".rstrip() if done.returncode else ""
+class _Running:
+    """The tools that run, from several threads. When the block is left they end, and no other begins."""
+
+    def __init__(self) -> None:
+        self._lock, self._over = threading.Lock(), False
+        self._processes = set[subprocess.Popen[str]]()
+
+    def start(self, call: list[str]) -> subprocess.Popen[str]:
+        """Start one. Raises RuntimeError once the block is left."""
+        env = {"GOGC": _GOGC, **os.environ}
+        with self._lock:
+            if self._over:
+                raise RuntimeError("over")
+            process = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+            self._processes.add(process)
+        return process
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._lock:
+            self._over = True
+            for process in self._processes:
+                process.kill()
+
+
+def complaint(call: list[str], running: _Running | None = None) -> str:
+    """Run one check; what it says if it fails, else nothing. `running`: what ends it when all are to end."""
+    with (running or _Running()).start(call) as process:
+        try:
+            out, err = process.communicate(timeout=TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return f"{' '.join(call)}: no result within {TIMEOUT_S} s"
+    return f"{' '.join(call)}: exit {process.returncode}\n{out}{err}".rstrip() if process.returncode else ""
 
 
 def promtool_commands() -> Iterator[list[str]]:

@@ -9,10 +9,25 @@ import yaml
 from alerts.export.site import quoted
 from alerts.re2 import check_regex
 
-TAKEN = ["", "shop", "shop|api-.+", ".*", r"a\.b", "(?i)a", "(?:a|b){2,3}", "[[:alpha:]]+", r"[(?=]x", r"a\++", r"\\1"]
+TAKEN = [
+    "",
+    "shop",
+    "shop|api-.+",
+    ".*",
+    r"a\.b",
+    "(?i)a",
+    "(?:a|b){2,3}",
+    "[[:alpha:]]+",
+    r"[(?=]x",
+    r"a\++",
+    r"\\1",
+    *(r"\pL", r"a\z", r"\Qa(?<b\C\E", "a{1000}", "(?U)a+", "(?i)(?-i)a", "(?P<n>a)(?P<n>b)", r"\x{10FFFF}", r"[\pN]"),
+    *(r"(?:\pL{30}){30}", r"[(?<]x", r"\\C", r"[[:alpha:](?<]x", "(" * 900 + ")" * 900),
+]
 REFUSED = [
     *("(", "[", "*", "(?=a)b", "(?!a)", "(?<=a)b", "(?<!a)b", r"(a)\1", "a++", "(?>a)", "(?P<n>a)(?P=n)", "(?x)a"),
     *("a{2000}", "a{99999999999999}", r"a\Z", r"\[b(?=c)]"),
+    *("((a{100}){100})", "[[:foo:]]", r"\é", r"\C", r"\\\C", "(?P<é>x)", r"\Qa\E\C"),
 ]
 TOO_DEEP = "(" * 100_000 + ")" * 100_000
 
