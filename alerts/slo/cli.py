@@ -6,18 +6,20 @@ from pathlib import Path
 import click
 
 from foundation.errors import TidewatchError
+from foundation.exits import Exit, help_end
+from foundation.flags import InputFile
 from foundation.terminal import echo
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_SLO = click.option("--slo", "slo_file", type=_FILE, show_default="that of the package", help="The objectives.")
+_SLO = click.option("--slo", "slo_file", type=InputFile(), show_default="that of the package", help="The objectives.")
 
 
-@click.group()
+@click.group(epilog=help_end("python -m alerts slo generate --slo slo.yml --output -"))
 def slo() -> None:
     """Service levels as data: rules from objectives, and OpenSLO documents."""
 
 
-@slo.command()
+@slo.command(epilog=help_end("python -m alerts slo generate --slo slo.yml --output rules.yml", may=[Exit.NEGATIVE]))
 @_SLO
 @click.option("--output", type=_FILE, show_default="alerts/rules/slo.yml", help="The rule file; - is standard output.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when the file would change.")
@@ -36,8 +38,8 @@ def generate(*, slo_file: Path | None, output: Path | None, check: bool) -> None
         raise TidewatchError(f"{path}: differs from its objectives; run the same command without --check")
 
 
-@slo.command("import")
-@click.argument("files", nargs=-1, required=True, type=_FILE)
+@slo.command("import", epilog=help_end("python -m alerts slo import openslo.yml --output slo.yml"))
+@click.argument("files", nargs=-1, required=True, type=InputFile())
 @click.option("--output", type=_FILE, default=Path("-"), show_default="standard output", help="The file of objectives.")
 def import_(*, files: tuple[Path, ...], output: Path) -> None:
     """Read OpenSLO v1 documents and write them as objectives; nothing is written when one of them is refused."""
@@ -51,7 +53,7 @@ def import_(*, files: tuple[Path, ...], output: Path) -> None:
     write_levels(levels, output)
 
 
-@slo.command()
+@slo.command(epilog=help_end("python -m alerts slo export --slo slo.yml --output openslo.yml"))
 @_SLO
 @click.option("--output", type=_FILE, default=Path("-"), show_default="standard output", help="The OpenSLO file.")
 def export(*, slo_file: Path | None, output: Path) -> None:
@@ -68,4 +70,4 @@ def _refuse_same(output: Path, *read: Path) -> None:
     """Nothing takes the place of what it was made from."""
     with suppress(OSError):  # nothing is there yet; or it cannot be written either, which says why
         if any(output.samefile(path) for path in read):
-            raise click.BadParameter(f"{output} is what is read; name another file", param_hint="--output")
+            raise click.BadParameter(f"{output} is the input; name another file", param_hint="--output")

@@ -92,7 +92,7 @@ def parse_quotient(text: str) -> tuple[Sum, Sum]:
 
 
 def _split_at_slash(text: str) -> list[str]:
-    """The parts between the slashes that stand in no quotes."""
+    """The parts between the slashes that are not in quotes."""
     parts, start = [], 0
     for found in re.finditer(rf"{_TEXT}|/", text):
         if found[0] == "/":

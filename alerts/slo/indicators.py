@@ -15,19 +15,20 @@ from foundation.grammar import format_duration
 EVENTS = "{events}"
 HEARTBEAT_S = 60  # hosting: servers log one a minute
 POLL_S = 3600  # stores: polled by the hour
-STALE_S = 9000  # stores: as StoreIngestStale, past which the last hour is no longer news
+STALE_S = 9000  # stores: as StoreIngestStale, past which the last hour is outdated
 
 
 class Events(NamedTuple):
     """What the rules are made of.
 
     by: the labels of each budget.
-    events, bad: PromQL; bad may hold EVENTS, which stands for the recording of the former.
+    events, bad: PromQL; bad may contain EVENTS, which means the recording of the former.
     failed: what bad ones did, after a percentage.
     board: the dashboard's uid.
     burn_panel, budget_panel: the ids of its panels that show how quickly the budget goes, and what is left; 0: none.
     pages: whether short windows mean anything.
     budget: PromQL of the share that is left of a billing cycle's budget, where the exporter reckons one.
+    promises: what that budget is by, the selector of each account's promised availability.
     """
 
     by: tuple[str, ...]
@@ -39,6 +40,7 @@ class Events(NamedTuple):
     budget_panel: int = 0
     pages: bool = True
     budget: str = ""
+    promises: str = ""
 
 
 def site_panels(objective: Objective) -> range:
@@ -115,7 +117,7 @@ def _availability(indicator: Indicator) -> Events:
 
 
 def _latency(indicator: Indicator) -> Events:
-    """Without the bucket nothing is known of how long they took, so that there is no series either."""
+    """Without the bucket, their durations are unknown, so there is no series either."""
     total = _site(indicator, "tidewatch_http_request_duration_seconds_count")
     quick = gained(_bucket(indicator), total, ("source",), or_zero=False)
     return Events(
@@ -140,6 +142,7 @@ def _hosting(indicator: Indicator) -> Events:
         burn_panel=17,
         budget_panel=9,
         budget=f"min by ({by}) ({_where(indicator, 'tidewatch_hosting_sla_budget_remaining_ratio')})",
+        promises=str(_where(indicator, "tidewatch_hosting_sla_promise_ratio")),
     )
 
 

@@ -58,12 +58,17 @@ _MEANINGFUL: dict[tuple[str, str], frozenset[str]] = {
 class Indicator(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the events are, and which of them are good.
 
-    from_: where they come from; of several, each source has the first one that knows it.
+    kind: availability, latency, or a ratio of two counters.
+    from_: where the events come from; of several, each source has the first one that knows it. By default `log`.
     codes: a regex of the status codes that are bad.
-    threshold: the longest time in seconds that is good; a bound of the histogram.
-    sources, except_sources, routes: regexes that choose among sources and routes.
-    per_store: each store has a budget of its own; needs per_store in exporter.yml.
-    total, good, bad: counters, for example http_requests_total{job="shop"}.
+    threshold: the longest time that is good; a bound of the histogram.
+    sources: a regex of the sources that count.
+    except_sources: a regex of sources that do not count.
+    routes: a regex of the routes that count.
+    per_store: whether each store has a budget of its own; needs per_store in exporter.yml.
+    total: the counter of all events.
+    good: the counter of good events, in the place of `bad`.
+    bad: the counter of bad events, in the place of `good`.
     by: the labels of these counters that have a budget each.
     """
 
@@ -85,7 +90,7 @@ class Indicator(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         if self.from_ == () or len(set(measures)) < len(measures):
             raise ValueError("from: expected each measure once, for example log or [log, stats]")
         if len(measures) > 1 and not set(measures) <= {"log", "stats"}:
-            raise ValueError("from: expected one measure, or [log, stats]: others are of other things")
+            raise ValueError("from: expected one measure, or [log, stats]: others measure different things")
         for measure in measures:
             self._check_keys(measure)
         for key in ("codes", "sources", "except_sources", "routes"):
@@ -106,7 +111,7 @@ class Indicator(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """Where the events come from, the first choice first; none for counters of one's own."""
+        """Where the events come from, the first choice first; none for counters that the user names."""
         if self.from_ is None:
             return () if self.kind == "ratio" else ("log",)
         return self.from_ if isinstance(self.from_, tuple) else (self.from_,)
@@ -128,9 +133,12 @@ class Indicator(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 class Objective(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One promise.
 
+    name: the name of the objective.
+    description: what is promised, in words.
     objective: per cent of events that must be good.
-    window: seconds, whole days; without it 30 days, for hosting the billing cycle that exporter.yml names.
+    window: whole days; by default 30 days, for hosting the billing cycle that exporter.yml names.
     service: whose promise it is, in OpenSLO.
+    indicator: what the events are.
     """
 
     name: Slug
@@ -158,7 +166,8 @@ class Objective(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     def promise(self) -> str:
         """The description, with figures, as one sentence."""
         said = self.description.rstrip(".") or self.name
-        return f"{said}: {self.objective:g} % within {self.window_words}."
+        share = "as much as the account is promised" if self.by_cycle else f"{self.objective:g} %"
+        return f"{said}: {share} within {self.window_words}."
 
     @property
     def by_cycle(self) -> bool:
@@ -178,7 +187,11 @@ class Objective(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class ServiceLevels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The file. `buckets`: the bounds of latency histograms, where exporter.yml sets others than the usual ones."""
+    """The file of service levels.
+
+    objectives: what is promised.
+    buckets: the bounds of latency histograms, where exporter.yml sets others than the usual ones.
+    """
 
     objectives: Annotated[tuple[Objective, ...], msgspec.Meta(min_length=1)]
     buckets: tuple[Annotated[float, msgspec.Meta(gt=0)], ...] = BUCKETS_S
@@ -186,7 +199,7 @@ class ServiceLevels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     def __post_init__(self) -> None:
         for name, times in Counter(objective.name for objective in self.objectives).items():
             if times > 1:
-                raise ValueError(f"duplicate objective {name}: expected a name of its own for each")
+                raise ValueError(f"duplicate objective {name}: expected a different name for each")
         for objective in self.objectives:
             threshold = objective.indicator.threshold
             if threshold is not None and threshold not in self.buckets:
@@ -197,8 +210,8 @@ class ServiceLevels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
                 )
             if objective.by_cycle and objective.objective != 99.9:
                 raise ValueError(
-                    f"objective {objective.name}: the exporter's billing cycle allows 0.1 %; expected objective 99.9, "
-                    "or a window, for example 30d"
+                    f"objective {objective.name}: exporter.yml has what accounts are promised in a billing cycle; "
+                    "expected objective 99.9, which applies where it promises nothing, or a window, for example 30d"
                 )
 
 

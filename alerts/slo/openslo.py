@@ -30,14 +30,14 @@ NOT_NEEDED = {
     "DataSource": "queries go to the Prometheus that loads the rules",
     "AlertPolicy": "each objective has alerts of its own",
     "AlertCondition": "each objective has alerts of its own",
-    "AlertNotificationTarget": "who is told stands in Alertmanager's configuration",
+    "AlertNotificationTarget": "receivers are in Alertmanager's configuration",
 }
 _WINDOW = re.compile(r"([1-9][0-9]{0,4})([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}
 
 
 class _Open(msgspec.Struct, frozen=True, rename="camel"):
-    """A part of a document; keys that nothing is made of may stand there."""
+    """A part of a document; keys that are not used are allowed."""
 
 
 class Metadata(_Open, frozen=True):
@@ -105,7 +105,7 @@ class Unread(_Open, frozen=True):
 
 
 class Target(_Open, frozen=True):
-    """One objective of an SLO; one with an indicator of its own makes the SLO a composite."""
+    """One objective of an SLO; one with its own indicator makes the SLO a composite."""
 
     target: Annotated[float, msgspec.Meta(ge=0, lt=1)] | None = None
     target_percent: Annotated[float, msgspec.Meta(ge=0, lt=100)] | None = None
@@ -364,7 +364,7 @@ def _percent(target: Target) -> float:
 
 
 def _checked(tree: Any) -> Objective:
-    """A tree as it would stand in slo.yml, with that file's errors. Raises Refused."""
+    """A tree as slo.yml would have it, with that file's errors. Raises Refused."""
     try:
         return parse_config(yaml.safe_dump(tree), Objective, name="")
     except ConfigError as exc:

@@ -30,10 +30,13 @@ VARIABLES = {  # board to label to the variable that chooses by it
     "tidewatch-stores": {"source": "inbox", "store_id": "store"},
 }
 ALLOWED = "slo_board:tidewatch_slo_allowed:ratio"
+OWN_ALLOWED = "slo_source_account_id:tidewatch_slo_allowed:ratio"  # by each account's own promise
 WINDOW = "slo_board:tidewatch_slo_window:seconds"
 INTERVAL = "30s"
 BASE_S = 300  # what the recorded increases are over
 LOW = Decimal("0.25")  # of the budget
+LEAST_ALLOWED = "1e-6"  # of a promise of 100 %: as the highest objective, since one bad event must never page
+REMEMBERED = "7h:5m"  # promises: longer than the longest short window lasts when the exporter is gone
 ONE_EVENT = 1.5  # increase() may see one event as up to 1.25
 
 _HEADER = """\
@@ -129,6 +132,7 @@ def _recordings(objective: Objective, events: Events, names: Names) -> Iterator[
         )
     days, seconds = f"{objective.window_s // DAY_S}d", objective.window_s
     if objective.by_cycle:
+        yield "allowed:ratio", _own_allowed(objective, events, names)
         yield "budget:remaining_window", events.budget
         return
     yield "bad_events:sum_window", _sum(bad, days, seconds)
@@ -138,6 +142,15 @@ def _recordings(objective: Objective, events: Events, names: Names) -> Iterator[
     )
     allowed = f"clamp_min({objective.allowed.normalize():f} * {_whole(every, days, seconds)}, 1e-9)"
     yield "budget:remaining_window", f"1\n-\n{names.read('bad_events:sum_window')}\n/\n{allowed}"
+
+
+def _own_allowed(objective: Objective, events: Events, names: Names) -> str:
+    """By each account's promise; the last one known while the exporter is gone, the objective's where there is none."""
+    by = ", ".join(events.by)
+    last = f"last_over_time({events.promises}[{REMEMBERED}])"
+    promised = f"min by ({by}) ({events.promises})\n    or on ({by})\n    min by ({by}) ({last})"
+    constant = f"{objective.allowed.normalize():f} + 0 * {names.read('events:whole3d')}"
+    return f"clamp_min(\n  1 - (\n    {promised}\n  ),\n  {LEAST_ALLOWED}\n)\nor on ({by})\n{constant}"
 
 
 def _step(seconds: int) -> tuple[str, int]:
@@ -187,23 +200,49 @@ def _alerts(objective: Objective, events: Events, names: Names) -> Iterator[dict
 
 
 def _burn(objective: Objective, events: Events, names: Names, tier: Tier) -> dict[str, Any]:
-    limit, allowed = f"{threshold(objective, tier).normalize():f}", f"{objective.allowed.normalize():f}"
+    own = objective.by_cycle
+    allowed = names.read("allowed:ratio") if own else f"{objective.allowed.normalize():f}"
     ratio, whole = names.read(f"bad_events:ratio{tier.long}"), names.read(f"events:whole{tier.long}")
+    limits = _own_limits(allowed, tier) if own else [f"{threshold(objective, tier).normalize():f}"]
+    short = _above(names.read(f"bad_events:ratio{tier.short}"), limits)
     beyond_chance = f"{ratio} * ln({ratio} / {allowed}) - {ratio} + {allowed}"
+    allows = "more than its promise allows" if own else f"{objective.allowed_words} allowed"
     return _alert(
         events,
         tier.alert,
-        f"{ratio} > {limit}\nand\n{names.read(f'bad_events:ratio{tier.short}')} > {limit}\nand\n"
+        f"{_above(ratio, limits)}\nand\n{short}\nand\n"
         f"  {whole}\n*\n  ({beyond_chance})\n>\n  {-math.log(tier.chance):.2f}",
         panel=events.burn_panel,
         severity=tier.severity,
         keep=tier.keep,
         slo=objective.name,
-        words=f"{{{{ $value | humanizePercentage }}}} {events.failed} in {tier.long}, "
-        f"{objective.allowed_words} allowed ({objective.name})",
-        description=f"{objective.promise} Bad ones came {_times(tier)}as often as allowed, or more, "
-        f"over {tier.long} and over {tier.short}: at this rate the budget lasts {_lasts(objective, tier)}.",
+        words=f"{{{{ $value | humanizePercentage }}}} {events.failed} in {tier.long}, {allows} ({objective.name})",
+        description=f"{objective.promise} {_rate(objective, tier)}",
     )
+
+
+def _own_limits(allowed: str, tier: Tier) -> list[str]:
+    """As `threshold`, in PromQL: what is above one of them is above the lower one."""
+    if tier.burn == 1:  # what is allowed is below halfway from it to all
+        return [allowed]
+    return [f"{tier.burn} * {allowed}", f"(1 + {allowed}) / 2"]
+
+
+def _above(ratio: str, limits: list[str]) -> str:
+    if len(limits) == 1:
+        return f"{ratio} > {limits[0]}"
+    return "(\n  " + "\n  or\n  ".join(f"{ratio} > {limit}" for limit in limits) + "\n)"
+
+
+def _rate(objective: Objective, tier: Tier) -> str:
+    """How often bad ones came, as a sentence."""
+    over, lasts = f"over {tier.long} and over {tier.short}", _lasts(objective, tier)
+    if objective.by_cycle and tier.burn > 1:  # halfway may be a slower rate
+        return (
+            f"Bad ones came {_times(tier)}as often as that allows, or more than halfway from what it allows to all, "
+            f"{over}: at {tier.burn} times the budget lasts {lasts}."
+        )
+    return f"Bad ones came {_times(tier)}as often as allowed, or more, {over}: at this rate the budget lasts {lasts}."
 
 
 def _times(tier: Tier) -> str:

@@ -138,7 +138,7 @@ def test_bad_events_and_quotients_are_read(text, good, bad):
         ),
         (
             SLO.replace("{name: checkout", "{annotations: {tidewatch/indicator: '{}'}, name: checkout"),
-            "missing required field `kind`",
+            "missing key kind",
         ),
         (SLO.replace("Prometheus", "Datadog"), "metricSource of type Datadog: expected Prometheus"),
         (SLO.replace("openslo/v1", "openslo/v1alpha"), "apiVersion openslo/v1alpha: expected openslo/v1"),

@@ -6,11 +6,11 @@ import subprocess
 from decimal import Decimal
 
 import pytest
+import scipy
 import yaml
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
 
 from alerts.cli import main
 from alerts.rulefiles import HERE
@@ -69,6 +69,31 @@ def test_the_rule_reckons_as_this_test_does():
     )
 
 
+def test_an_account_of_a_billing_cycle_burns_by_its_own_promise_at_the_lower_limit():
+    """Above either limit is above the lower one; at the rate of 1 there is no other."""
+    rules = group(Objective(name="h", indicator=Indicator(kind="availability", from_="hosting")))["rules"]
+    exprs = {rule["alert"]: rule["expr"] for rule in rules if "alert" in rule}
+    flat = {
+        alert: " ".join(expr.replace("slo_source_account_id:tidewatch_slo_", "").replace('{slo="h"}', "").split())
+        for alert, expr in exprs.items()
+    }
+    evidence = "and events:whole{0} * (ratio{0} * ln(ratio{0} / allowed:ratio) - ratio{0} + allowed:ratio) > {1}"
+    over = "( ratio{0} > {1} * allowed:ratio or ratio{0} > (1 + allowed:ratio) / 2 )"
+    assert flat["SloBurn6"].replace("bad_events:", "") == " ".join(
+        [over.format("6h", 6), "and", over.format("30m", 6), evidence.format("6h", 13.82)]
+    )
+    assert flat["SloBurn1"].replace("bad_events:", "") == " ".join(
+        ["ratio3d > allowed:ratio and ratio6h > allowed:ratio", evidence.format("3d", 6.91)]
+    )
+
+
+def test_accounts_over_rolling_days_burn_by_the_objective():
+    [rolling] = [objective for objective in KINDS.objectives if objective.name == "rolling"]
+    exprs = [rule["expr"] for rule in group(rolling)["rules"]]
+    assert not [expr for expr in exprs if "promise" in expr or "allowed:ratio" in expr]
+    assert [expr for expr in exprs if "> 0.144\n" in expr]
+
+
 @given(OBJECTIVES, TIER.filter(lambda tier: tier.severity == "page"), st.integers(1, 10**7))
 def test_one_bad_event_never_pages_whatever_the_traffic(objective, tier, all_):
     """Nor as increase() may see it, a quarter larger than it is."""
@@ -86,7 +111,7 @@ def test_what_alerts_is_not_explained_by_chance(objective, tier, all_, data):
     """The bound is on the safe side of the exact probability that the objective is kept and this is seen."""
     bad = data.draw(st.integers(1, all_))
     if told(bad, all_, objective, tier):
-        assert binom.sf(bad - 1, all_, float(objective.allowed)) <= tier.chance
+        assert scipy.stats.binom.sf(bad - 1, all_, float(objective.allowed)) <= tier.chance
 
 
 @given(OBJECTIVES)
@@ -166,7 +191,7 @@ SERIES = {
     'jobs_total{job="e", queue="idle", end="done"}': "7x40",
     'a_total{ok="no"}': "0+1x40",
 }
-WANT = {  # the ratio of five minutes, by what has a budget
+WANT: dict[str, dict[str, float]] = {  # the ratio of five minutes, by what has a budget
     'slo_source:tidewatch_slo_bad_events:ratio5m{slo="slow"}': {'{slo="slow", source="shop"}': 0.4},
     'slo_source:tidewatch_slo_bad_events:ratio5m{slo="stores"}': {'{slo="stores", source="s"}': 0.5},
     "slo_source_account_id:tidewatch_slo_bad_events:ratio5m": {'{slo="rolling", source="h", account_id="7"}': 0.25},
