@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from foundation.exits import help_end
 from foundation.flags import DurationType
 from foundation.terminal import echo
 
 
-@click.command()
+@click.command(epilog=help_end("python -m alerts export --format rules --output rules --job exporter"))
 @click.option(
     "--format",
     "format_",
@@ -34,7 +35,7 @@ from foundation.terminal import echo
     help="Where you publish runbooks.html, which is written beside the rules: each alert links to URL#alert.  "
     "[default: no links]",
 )
-@click.option("--no-runbooks", is_flag=True, help="Without that page, and without links to it.")
+@click.option("--no-runbooks", is_flag=True, help="Write no such page, and no links to it.")
 @click.option(
     "--grafana",
     metavar="URL",
@@ -55,9 +56,9 @@ from foundation.terminal import echo
     metavar="DIR",
     required=True,
     type=click.Path(path_type=Path),
-    help="The folder to write into; it is made.",
+    help="The folder to write into; created if absent.",
 )
-@click.option("--force", is_flag=True, help="Replace files that no export wrote, too.")
+@click.option("--force", is_flag=True, help="Also replace files that were not written by an export.")
 def export(
     *,
     format_: str,

@@ -19,7 +19,7 @@ from alerts.receiver import runbooks
 from alerts.rulefiles import HERE, Rule, RuleFile, rule_files
 
 OPT_IN = {"prometheus-meta"}
-"""Files that are exported only when they are named: whoever runs Prometheus has alerts on it already."""
+"""Files that are exported only when they are named: a user of Prometheus has alerts on it already."""
 BOARDS = {"generator": "tidewatch-generator", "slo": "tidewatch-service-levels"}
 """Boards of files whose alerts link to the board of what they are about."""
 FORMATS = ("rules", "prometheusrule", "mixin", "alertmanager", "dashboards", "configmaps")
@@ -30,7 +30,7 @@ def stems() -> list[str]:
     return [path.stem for path in rule_files()]
 
 
-def run(  # noqa: D417, the rest is told by its type
+def run(  # noqa: D417, the types say the rest
     format_: str,
     chosen: Sequence[str],
     site: Site,
@@ -45,7 +45,7 @@ def run(  # noqa: D417, the rest is told by its type
     Args:
         format_: one of FORMATS.
         chosen: of `stems`; all but those of OPT_IN if empty.
-        with_runbooks: whether the page of runbooks stands beside the rules.
+        with_runbooks: whether the page of runbooks is written beside the rules.
     """
     wanted = {
         path.stem: file
@@ -63,7 +63,7 @@ def run(  # noqa: D417, the rest is told by its type
     if with_runbooks and result.files and site.runbooks is None:
         say(f"alerts have no runbook_url: publish {folder / RUNBOOKS_FILE}, and give its address with --runbooks")
     for path in left:
-        say(f"{path}: is of an earlier export and not of this one; delete it if it is not wanted")
+        say(f"{path}: is from an earlier export, not from this one; delete it if it is not needed")
 
 
 def _texts(format_: str, wanted: dict[str, RuleFile], site: Site) -> tuple[formats.Texts, Exported]:

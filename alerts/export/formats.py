@@ -126,7 +126,7 @@ _SLOT = "\ue000"  # for private use: in no expression
 
 
 def _variables(site: Site) -> list[str]:
-    """The definitions of those variables: jsonnet keeps the value of a variable, and reckons a field anew each time."""
+    """The definitions of those variables: jsonnet keeps the value of a variable, but evaluates a field each time."""
     lines = ["local config = $._config.tidewatch,", "local source = inner(config.source),"]
     for program in site.jobs:
         job, variable = f"config.jobs[{_text(program)}]", program.replace("-", "_")

@@ -61,6 +61,7 @@ def selectors(expr: str) -> list[Selector]:
     found: list[Selector] = []
 
     def note(selector: Selector) -> Iterable[Matcher]:
+        """Keep a selector in `found`; its matchers stay as they are."""
         found.append(selector)
         return selector.matchers
 

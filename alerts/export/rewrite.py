@@ -20,7 +20,7 @@ LEAST_SCRAPES = 4
 LEAST_SCRAPES_WAITED = 2
 """By `for`, where the last scraped value alone decides: one bad scrape alarms nobody."""
 ADAPTIVE = ("site.now", "LogStalled")
-"""A group and an alert that choose the shortest range with scrapes enough, up to so many seconds between two."""
+"""A group and an alert that choose the shortest range with enough scrapes, up to this many seconds between two."""
 LONGEST_S = 75
 DEMO_GRAFANA = "http://127.0.0.1:3000"
 DEMO_RUNBOOKS = "http://127.0.0.1:8094/runbooks"
@@ -37,7 +37,7 @@ class Exported(NamedTuple):
 
 
 def exported(files: Mapping[str, RuleFile], site: Site, names: Names | None = None) -> Exported:
-    """`files` (by stem) for `site`. `names`: what stands in matchers instead of the site's own names."""
+    """`files` (by stem) for `site`. `names`: what matchers have instead of the site's own names."""
     grown: dict[str, Changes] = {}
     result: dict[str, RuleFile] = {}
     longer: dict[str, dict[str, Changes]] = {}
@@ -79,7 +79,10 @@ def _rule(rule: Rule, scrape_interval_s: float, names: Names) -> tuple[Rule, Cha
     changes: Changes = {}
 
     def least(scrapes: int) -> Callable[[float], float]:
+        """A change of windows: none is shorter than `scrapes` scrape intervals."""
+
         def longer(seconds: float) -> float:
+            """The window, at least `scrapes` intervals; a changed one is noted in `changes`."""
             if seconds >= scrapes * scrape_interval_s:
                 return seconds
             changes[seconds] = max(scrapes * scrape_interval_s, changes.get(seconds, 0))

@@ -1,4 +1,4 @@
-"""The runbooks of the exported alerts as one page, for whoever publishes it. Pure."""
+"""The runbooks of the exported alerts as one page, to be published. Pure."""
 
 import re
 from collections.abc import Collection

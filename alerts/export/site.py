@@ -19,7 +19,7 @@ _REGEX_SPECIAL = "\\.+*?()|[]{}^$"
 
 
 class Names(NamedTuple):
-    """What stands inside the quotation marks of a matcher: a job's name for `=` and for `=~`, the sources' regex."""
+    """What is inside the quotation marks of a matcher: a job's name for `=` and for `=~`, the sources' regex."""
 
     equal: Mapping[str, str]
     regex: Mapping[str, str]
@@ -41,7 +41,7 @@ class Site(msgspec.Struct, frozen=True):
     scrape_interval_s: float
 
     def names(self) -> Names:
-        """The names as they stand in PromQL."""
+        """The names as PromQL has them."""
         return Names(
             {program: quoted(job) for program, job in self.jobs.items()},
             {program: quoted(literal(job)) for program, job in self.jobs.items()},

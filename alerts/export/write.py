@@ -19,7 +19,7 @@ def write(folder: Path, texts: Mapping[str, str], *, force: bool) -> list[Path]:
         force: whether files that no export wrote are replaced, too.
 
     Raises:
-        ConfigError: something else stands where a file or the folder is to be; nothing has been written.
+        ConfigError: something else is in the place of a file or of the folder; nothing has been written.
         StoreError: a file cannot be written.
     """
     try:

@@ -132,7 +132,7 @@ def test_the_mixin_evaluates_to_the_same_rules(folders):
     alerts, records = (rules_by_name(mixin[field]["groups"]) for field in ("prometheusAlerts", "prometheusRules"))
     assert alerts | records == want
     assert {name[1] for name in records} == {name[2] for name in alerts} == {None}
-    systems = ("generator", "hosting", "itself", "releases", "service-levels", "site", "stores")
+    systems = ("generator", "hosting", "itself", "logs", "releases", "service-levels", "site", "stores")
     assert mixin["grafanaDashboards"].keys() == {"tidewatch.json", *(f"tidewatch-{name}.json" for name in systems)}
     assert {board["uid"] + ".json" for board in mixin["grafanaDashboards"].values()} == mixin[
         "grafanaDashboards"
@@ -297,7 +297,7 @@ def test_an_export_replaces_an_earlier_one_and_names_what_is_left_of_it(tmp_path
     assert done.exception is None
     assert 'job="other"' in (tmp_path / "stores.yml").read_text()
     left = [line for line in done.stderr.splitlines() if "earlier export" in line]
-    assert [line.partition(": is of an earlier export")[0] for line in left] == [
+    assert [line.partition(": is from an earlier export")[0] for line in left] == [
         f"alerts export: {tmp_path}/hosting.yml"
     ]
     assert (tmp_path / "own.yml").read_text() == "groups: []\n"

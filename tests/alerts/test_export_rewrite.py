@@ -1,6 +1,7 @@
 """Expressions, texts and flags of the export; what comes out is parsed by the 3.x grammar."""
 
 import re
+from typing import Any
 
 import promql_parser
 import pytest
@@ -111,7 +112,8 @@ def test_every_series_of_the_exporter_is_of_the_job_whatever_its_name(job):
 def test_a_literal_matches_its_text_alone(text):
     assert re.fullmatch(literal(text), text)
     assert not re.fullmatch(literal(text), text + "x")
-    assert promql_parser.parse(f'up{{job="{quoted(text)}"}}').matchers.matchers[0].value == text
+    tree: Any = promql_parser.parse(f'up{{job="{quoted(text)}"}}')
+    assert tree.matchers.matchers[0].value == text
 
 
 def test_sources_are_asked_of_every_series_that_has_them():
