@@ -42,7 +42,7 @@ def _flowing(text: str) -> Iterator[Block]:
 
 
 def _paragraph_and_list(chunk: str) -> Iterator[Block]:
-    """A line that begins no item goes on with what is before it."""
+    """A line that does not begin an item continues the previous one."""
     kind, items = "p", [""]
     for line in map(str.strip, chunk.splitlines()):
         item = _ITEM.fullmatch(line)

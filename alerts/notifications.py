@@ -29,7 +29,7 @@ class BadNotification(ValueError):  # noqa: N818, a notification that is bad, no
 
 
 class Alert(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """One alert as Alertmanager tells it; times in UTC, `ends_at` is of year 1 or in the future while it fires.
+    """One alert as Alertmanager sends it; times in UTC, `ends_at` is of year 1 or in the future while it fires.
 
     A time without a zone, or of no year of UTC from 1 to 9999, is refused: nothing could be reckoned with it.
     """
@@ -106,6 +106,7 @@ class Recent:
     """The last notifications, oldest first, bounded in number and in bytes."""
 
     def __init__(self, kept: int = KEPT, kept_bytes: int = KEPT_BYTES) -> None:
+        """`kept`, `kept_bytes`: how many notifications, and of what size, are remembered."""
         self._kept, self._kept_bytes = kept, kept_bytes
         self._items: deque[tuple[Notification, int]] = deque()
         self._bytes = 0

@@ -103,6 +103,7 @@ def _choices(every: list[Known], asked: Filter, kind: str, of: Callable[[Alert],
     counts = Counter(of(known.alert) for known in every)
 
     def alerts_of(word: str) -> int:
+        """The number of alerts with this value of the label, or with values that match the pattern."""
         return counts[word] or sum(count for value, count in counts.items() if fnmatchcase(value, word))
 
     chosen = getattr(asked, kind)
@@ -120,11 +121,11 @@ def _address(asked: Filter, kind: str, word: str) -> str:
     query = [(name, value) for name in asked.__struct_fields__ for value in getattr(asked, name) if name != kind]
     if not {word, pattern} & set(getattr(asked, kind)):
         query.append((kind, pattern))
-    return "/?" + urlencode(query) if query else "/"
+    return "./?" + urlencode(query) if query else "./"
 
 
 class Heading(NamedTuple):
-    """A heading of a Markdown text, 0 being the text before the first, and what stands below it."""
+    """A heading of a Markdown text, 0 being the text before the first, and what is below it."""
 
     level: int
     title: str

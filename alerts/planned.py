@@ -40,7 +40,7 @@ def read_planned(path: Path) -> list[Planned]:
     try:
         return read_json(read_text(path, "is this a plan?"), list[Planned])
     except ConfigError as exc:
-        raise ConfigError(f"--planned: {exc}") from exc
+        raise type(exc)(f"--planned: {exc}") from exc
     except BadRecord as exc:
         raise ConfigError(f"--planned: {path}: {exc}") from exc
 

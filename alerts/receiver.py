@@ -5,6 +5,7 @@ POST / takes notifications, POST /heartbeat those of the watchdog. GET: / (page 
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -120,7 +121,7 @@ class Receiver:
         for status, count in self._received.items():
             received.add_metric([status], count)
         yield received
-        yield CounterMetricFamily("alert_receiver_refused", "Bodies that are no notification.", self._refused)
+        yield CounterMetricFamily("alert_receiver_refused", "Request bodies that are not notifications.", self._refused)
         yield GaugeMetricFamily(
             "alert_receiver_heartbeat_silence_seconds",
             "Time since the watchdog was last heard, or since the start.",
@@ -266,8 +267,8 @@ async def _healthy(_request: web.Request) -> web.Response:
 
 
 def runbooks() -> str:
-    """The text of docs/alerts.md, which installed packages carry as alerts/runbooks.md."""
+    """The text of docs/alerts.md, which installed packages carry as alerts/runbooks.md, without its comments."""
     carried = resources.files("alerts") / "runbooks.md"
-    if carried.is_file():
-        return carried.read_text("utf-8")
-    return (Path(__file__).parents[1] / "docs" / "alerts.md").read_text("utf-8")
+    if not carried.is_file():
+        carried = Path(__file__).parents[1] / "docs" / "alerts.md"
+    return re.sub(r"^<!--.*-->\n", "", carried.read_text("utf-8"), flags=re.MULTILINE)

@@ -1,6 +1,6 @@
 """The demo's configuration files with other addresses and paths: free ports in tests, host names in containers.
 
-The files that ship name loopback addresses and `.tidewatch/`, and so run as they stand. This copies them to a folder
+The files that ship name loopback addresses and `.tidewatch/`, and so run unchanged. This copies them to a folder
 (`alerts/` whole, and `exporter/demo.yml`), with one text in place of another.
 """
 

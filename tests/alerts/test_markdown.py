@@ -1,6 +1,7 @@
 """The runbooks' Markdown: no word is lost, whatever it is taken for."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -72,3 +73,8 @@ def test_no_word_of_the_runbooks_is_lost():
     for text in sections:
         got = "\n".join(item for _, items in shown(text) for item in items)
         assert words(without_numbers(got)) == words(without_numbers(text))
+
+
+def test_comments_of_the_page_are_not_shown():
+    assert "<!-- not run" in (Path(__file__).parents[2] / "docs" / "alerts.md").read_text("utf-8")
+    assert "<!--" not in runbooks()

@@ -136,13 +136,13 @@ def test_the_page_shows_what_is_asked_for(asked, want):
 def test_the_words_of_a_filter_lead_to_what_they_say_and_back():
     told = [of("A", source="x"), of("A", source="a*&b"), of("A", source="axx&b"), of("B", "ticket", "x")]
     plain = words(page(*told))
-    assert plain["page"] == "/?severity=page"
-    asked = {key: tuple(values) for key, values in parse_qs(plain["a*&b"].removeprefix("/?")).items()}
+    assert plain["page"] == "./?severity=page"
+    asked = {key: tuple(values) for key, values in parse_qs(plain["a*&b"].removeprefix("./?")).items()}
     html = page(*told, **asked)
     assert shown(html)[0] == ["A of a*&amp;b"], "a word is meant as it is written"
-    assert words(html)["a*&b"] == "/"
-    assert parse_qs(words(html)["ticket"].removeprefix("/?"))["severity"] == ["ticket"]
-    assert parse_qs(words(html)["ticket"].removeprefix("/?"))["source"] == list(asked["source"])
+    assert words(html)["a*&b"] == "./"
+    assert parse_qs(words(html)["ticket"].removeprefix("./?"))["severity"] == ["ticket"]
+    assert parse_qs(words(html)["ticket"].removeprefix("./?"))["source"] == list(asked["source"])
 
 
 def test_silence_of_the_watchdog_stands_out():

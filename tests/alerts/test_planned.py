@@ -72,8 +72,9 @@ def test_a_file_that_is_not_a_plan_is_refused(tmp_path, text):
     with pytest.raises(ConfigError, match=r"--planned: .*plan\.json"):
         read_planned(path)
     result = CliRunner().invoke(main, ["receiver", "--port", "0", "--planned", str(path)])
-    assert result.exit_code == 2
-    assert "plan.json" in result.output
+    assert isinstance(result.exception, ConfigError)
+    assert result.exception.exit_code == 2
+    assert "plan.json" in str(result.exception)
 
 
 def test_a_plan_is_read(tmp_path):
