@@ -1,7 +1,6 @@
 """`python -m alerts`: the receiver and the checks."""
 
-from alerts.cli import main
-from foundation.program import run_command
+from foundation.start import start
 
 if __name__ == "__main__":
-    run_command("alerts", main)
+    start("alerts.cli", "run")

@@ -7,24 +7,27 @@ import click
 
 from alerts.export.cli import export
 from alerts.slo.cli import slo
-from foundation.errors import ConfigError, SourceError
-from foundation.flags import DurationType, address_options, web_options
-from foundation.terminal import echo
+from foundation.errors import SourceError
+from foundation.exits import Exit, help_end
+from foundation.flags import DurationType, InputFile, address_options, web_options
+from foundation.program import run_command
+from foundation.version import VERSION
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=help_end("python -m alerts receiver"))
+@click.version_option(VERSION, prog_name="alerts")
 def main() -> None:
     """Alert rules, routing, and a receiver that shows what was delivered."""
 
 
-@main.command()
+@main.command(epilog=help_end("python -m alerts receiver --severity page --state firing"))
 @address_options(8094)
 @click.option(
     "--heartbeat-timeout",
     default="2m",
     show_default=True,
     type=DurationType(least_s=1, whole=True),
-    help="Complain when the watchdog was silent for this long.",
+    help="Warn when the watchdog was silent for this long.",
 )
 @click.option("--alert", multiple=True, metavar="PATTERN", help="Print alerts of this name, such as 'Site*'.")
 @click.option("--severity", multiple=True, metavar="PATTERN", help="Print alerts of this severity, such as page.")
@@ -33,7 +36,7 @@ def main() -> None:
 @click.option(
     "--planned",
     "planned_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=InputFile(),
     help="Faults that the page announces: a JSON list of {what, alert, begin, for_s[, every_s]}.",
 )
 @web_options
@@ -61,21 +64,17 @@ def receiver(
     from foundation.web import WebPolicy
 
     wanted = Filter(alert=alert, severity=severity, source=source, state=state)
+    policy = WebPolicy(web_config_file, allowed_hosts)
+    planned = read_planned(planned_file) if planned_file else []
     try:
-        policy = WebPolicy(web_config_file, allowed_hosts)
-        planned = read_planned(planned_file) if planned_file else []
         asyncio.run(
             serve(host, port, policy=policy, heartbeat_timeout_s=heartbeat_timeout, wanted=wanted, planned=planned)
         )
-    except ConfigError as exc:
-        echo(f"alerts receiver: {exc}", err=True)
-        raise SystemExit(2) from exc
     except SourceError as exc:
-        echo(f"alerts receiver: {exc}; choose another with --host or --port", err=True)
-        raise SystemExit(2) from exc
+        raise SourceError(f"{exc}; choose another with --host or --port") from exc
 
 
-@main.command()
+@main.command(epilog=help_end("python -m alerts check", may=[Exit.NEGATIVE]))
 def check() -> None:
     """Check rules, their unit tests, the configurations and the routes with promtool and amtool."""
     from alerts.check import run_checks
@@ -85,3 +84,8 @@ def check() -> None:
 
 main.add_command(slo)
 main.add_command(export)
+
+
+def run() -> None:
+    """Run the command line; errors that a user can mend are one line on stderr."""
+    run_command("alerts", main)

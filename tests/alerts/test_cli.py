@@ -7,16 +7,18 @@ import pytest
 from click.testing import CliRunner
 
 from alerts.cli import main
+from foundation.errors import TidewatchError
 
 
 def test_a_taken_port_is_one_line_that_says_which():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = CliRunner().invoke(main, ["receiver", "--port", str(port)])
-    assert done.exit_code == 2
-    assert done.stderr.startswith(f"alerts receiver: cannot listen on 127.0.0.1:{port}: ")
-    assert done.stderr.endswith("choose another with --host or --port\n")
-    assert done.stderr.count("\n") == 1
+    assert isinstance(done.exception, TidewatchError)
+    assert done.exception.exit_code == 3
+    assert str(done.exception) == (
+        f"cannot listen on 127.0.0.1:{port}: the port is taken; choose another with --host or --port"
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,10 @@ def test_a_signal_ends_the_receiver_in_order(number):
         assert running.wait(20) == 0
         assert running.stdout.read() == ""
         assert running.stderr.read() == "alerts receiver: stopping; a second signal ends at once\n"
+
+
+@pytest.mark.parametrize("words", [["-h"], ["--version"], ["receiver", "-h"], ["check", "-h"]])
+def test_it_says_what_it_is(words):
+    found = CliRunner().invoke(main, words)
+    assert found.exit_code == 0
+    assert found.output.startswith(("Usage: ", "alerts, version "))
