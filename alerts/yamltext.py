@@ -1,4 +1,4 @@
-"""Rules as YAML for people to read: expressions in lines, lists indented below their key, keys in our order."""
+"""Rules as readable YAML: expressions in lines, lists indented below their key, keys in our order."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ class _Dumper(yaml.SafeDumper):
     """Of its own, so that nobody else's dumper changes."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        """Indent lists inside mappings, which PyYAML does not by default."""
         super().increase_indent(flow, False)
 
 

@@ -51,7 +51,7 @@ OF_OTHERS = {  # what is not the exporter's: the type by name
     ),
 }
 OF_ANYBODY = {"up", "process_start_time_seconds"}
-SYSTEMS = {"site", "generator", "hosting", "stores", "releases", "itself"}
+SYSTEMS = {"site", "generator", "logs", "hosting", "stores", "releases", "itself"}
 COUNTER_FUNCTIONS = {"rate", "increase", "irate", "resets"}
 NOT_ON_BOTH = {  # functions that only one of 2.42 and 3.x knows, or that stand behind a flag
     "holt_winters",
@@ -273,10 +273,12 @@ AT_ONCE = {
     "StoreOffline": "two polls are the wait",
     "StoreIngestStale": "its age is the wait",
     **dict.fromkeys(("LogLostBytes", "CheckpointProblems", "TimeserverLogLosesLines", "StoreReportFailed"), "happened"),
-    **dict.fromkeys(("RuleEvaluationFailing", "ProcessRestarting"), "happened"),
+    **dict.fromkeys(("PushLosesSamples", "LogValuesFailed"), "happened"),
+    **dict.fromkeys(("RuleEvaluationFailing", "ProcessRestarting", "LogMessagesDropped", "LogGap"), "happened"),
     "ReleaseNewErrorCode": "new for ten minutes",
     "ReleaseCodeIncreased": "the exporter decides",
     **dict.fromkeys(("ReleaseCodeIncreasedSlightly", "ReleaseCodeOnset"), "as ReleaseCodeIncreased"),
+    **dict.fromkeys(("ReleaseCodeBursts", "ReleaseCodesRoseAlike"), "as ReleaseCodeIncreased"),
     "Watchdog": "always fires",
 }
 
@@ -383,15 +385,57 @@ NO_PANEL = {
     "NotificationsFailing",
     "Watchdog",  # nothing is wrong
     "SiteTrafficUnknown",  # there is nothing to see
+    "GeneratorDown",  # all of its board ends
     "CheckpointProblems",  # its reason is in a log
+    "LogFilesSkipped",  # the log names the files
+    "PushedExporterGone",  # there is nothing to see
+    "PushLosesSamples",  # few exporters push
     "TimeserverLogLosesLines",
     "ProcessRestarting",
+    "LogMessagesDropped",  # of inputs that few have; the alert has the reason
+    "LogGap",
 }
 """Alerts about what no panel shows; their links open a board."""
 
 
 def test_every_other_alert_opens_the_panel_that_shows_its_fault():
     assert {alert.alert for alert in ALERTS if link_of(alert)[1] is None} == NO_PANEL
+
+
+OF_READING = {
+    "LogBehind",
+    "LogFilesSkipped",
+    "LogGap",
+    "LogLinesFailed",
+    "LogLostBytes",
+    "LogMessagesDropped",
+    "LogUnreadable",
+    "RangeTooShort",
+    "SiteTrafficUnknown",
+    "StatsPageUnreachable",
+}
+"""Alerts of a system that is not measured; the board of what measures it has their panels."""
+
+
+def test_an_alert_leads_to_the_board_that_lists_it():
+    """Nobody looks for a fault of the load generator on the board of the exporter."""
+    of_system = {listed: board["uid"] for board in DASHBOARDS.values() if (listed := lists(board))}
+    assert set(of_system) == SYSTEMS
+
+    def elsewhere(alert):
+        board, _, _ = link_of(alert)
+        return board["uid"] != of_system[alert.labels.get("system", "itself")]
+
+    other = [alert for alert in ALERTS if elsewhere(alert)]
+    assert {alert.alert for alert in other} == OF_READING
+    assert {link_of(alert)[0]["uid"] for alert in other} == {of_system["itself"]}
+
+
+def lists(board):
+    """The system whose alerts the board begins with; None where it has no such list."""
+    of_head = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    found = {system for expr in of_head if "ALERTS{" in expr for system in re.findall(r'system="([a-z]+)"', expr)}
+    return found.pop() if len(found) == 1 else None
 
 
 def link_of(alert):

@@ -56,7 +56,7 @@ def test_only_the_dead_one_pages(tmp_path):
         ],
     }
     (tmp_path / "test.yaml").write_text(yaml.dump(test))
-    done = subprocess.run(
+    promtool = subprocess.run(
         ["promtool", "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert promtool.returncode == 0, promtool.stdout + promtool.stderr
