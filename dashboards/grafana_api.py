@@ -12,6 +12,7 @@ from dashboards import peer
 from dashboards.prometheus import FALLBACK_SCRAPE_S, MAX_AT_ONCE, Prometheus
 from foundation.errors import ConfigError, SourceError
 from foundation.grammar import duration_s
+from foundation.jsonread import JSON_ERRORS, why_not_json
 from foundation.secret import shown_url
 
 TIMEOUT_S = 40.0  # Grafana itself waits 30 s for a data source
@@ -52,7 +53,7 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def version(self) -> str:
-        """Such as "12.2.0"; "?" where it is not told to everybody."""
+        """Such as "12.2.0"; "?" where it is not shown to everybody."""
         return self.build_info.version or "?"
 
     @property
@@ -158,7 +159,7 @@ class Grafana:
         got = await self._ask("GET", "/api/health")
         try:
             known = "database" in msgspec.json.decode(got.body, type=dict[str, Any])
-        except msgspec.DecodeError:
+        except JSON_ERRORS:
             known = False
         if not known:
             where = f" and leads to {shown_url(got.location)}" if got.location else ""
@@ -190,7 +191,7 @@ class Grafana:
         got = await self._ask("GET", f"/api/datasources/uid/{quote(source.uid, safe='')}/health")
         try:
             health = msgspec.json.decode(got.body, type=_Health)
-        except msgspec.DecodeError:
+        except JSON_ERRORS:
             health = _Health()
         if health.status == "OK":
             return ""
@@ -244,13 +245,14 @@ class Grafana:
     def _decoded(self, path: str, got: peer.Answer, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(got.body, type=kind)
-        except msgspec.DecodeError as exc:
-            raise SourceError(f"{self.shown}{path} answered {got.status} and not as Grafana does: {exc}") from exc
+        except JSON_ERRORS as exc:
+            why = why_not_json(exc)
+            raise SourceError(f"{self.shown}{path} answered {got.status}, but not as Grafana does: {why}") from exc
 
 
 def _message(body: bytes) -> str:
     """Grafana's own words for a refusal, if there are any."""
     try:
         return msgspec.json.decode(body, type=_Refusal).message
-    except msgspec.DecodeError:
+    except JSON_ERRORS:
         return ""

@@ -16,6 +16,7 @@ import msgspec
 
 from dashboards import asking
 from dashboards.grafana_api import DataSource, Found, Grafana, Result, Settings
+from dashboards.grafana_log import Said
 from dashboards.grafana_panels import (
     chosen_source,
     counted,
@@ -33,10 +34,13 @@ from dashboards.outcomes import in_columns
 from dashboards.preview.marks import POINTS as ANNOTATION_POINTS
 from dashboards.promql import Span, built_in, span, step_s, substitute
 from foundation.errors import BadRecord, ConfigError, SourceError
+from foundation.jsonread import why_not_json
 from foundation.secret import read_secret, shown_url
 
 Status = Literal["ok", "may be empty", "not asked", "empty", "unit", "too many points", "error"]
-_SOURCES = "(data source)"  # stands where other findings have their board
+_SOURCES = "(data source)"  # where other findings have their board
+_LOG = "(log)"
+_MOST_LOGGERS = 5  # that are named
 MOST_MARKS = 50  # series of one annotation; more paint the panels over
 _GOOD = frozenset({"ok", "may be empty", "not asked"})
 _ASKED = frozenset({"prometheus", "alertmanager"})  # kinds of data sources whose health is asked for
@@ -89,7 +93,7 @@ class _View(NamedTuple):
 
 
 class _Open(NamedTuple):
-    """A board as it opens: its data sources, and what stands for its variables."""
+    """A board as it opens: its data sources, and the values of its variables."""
 
     uid: str
     dashboard: dict[str, Any]
@@ -148,7 +152,7 @@ async def _board(
         board = readable(saved.dashboard)
         long_s = view.range_s or range_s(board.time.since)
     except (SourceError, msgspec.ValidationError, ValueError) as exc:
-        return LookedAt(found.uid, False, 0, [Finding(found.uid, "(board)", "error", str(exc))])
+        return LookedAt(found.uid, False, 0, [Finding(found.uid, "(board)", "error", why_not_json(exc))])
     findings = _head(found.uid, saved.dashboard, sources)
     source = chosen_source(saved.dashboard, "datasource", sources) or source_of(None, {}, sources)
     if source is None or source.name in failing:
@@ -260,7 +264,7 @@ def _query(target: Target, texts: dict[str, str], panel: Panel, asked: _Asked) -
 
 
 def judged(finding: Finding, panel: Panel, results: dict[str, Result]) -> Finding:
-    """The finding with what the panel's queries gave, and the worst that is to be said of it."""
+    """The finding with the results of the panel's queries, and the worst problem of them."""
     by_query = {target.ref_id: counted({"": results.get(target.ref_id, Result())}) for target in panel.targets}
     together = counted(results, rows=panel.type == "table")
     finding = finding._replace(series=together.series, points=together.points)
@@ -284,6 +288,17 @@ def judged(finding: Finding, panel: Panel, results: dict[str, Result]) -> Findin
     return finding
 
 
+def of_log(said: Said) -> list[Finding]:
+    """What a Grafana's log says of its provisioning, as findings; what is not a log of a Grafana is a finding."""
+    if not said.read:
+        told = f"{said.lines} lines, none of them of a Grafana's log in the formats text or json"
+        return [Finding(_LOG, "(provisioning)", "empty", told)]
+    found = [Finding(_LOG, logger, "error", told) for logger, told in said.provisioning]
+    others = ", ".join(f"{logger} {count}" for logger, count in said.others.most_common(_MOST_LOGGERS))
+    counted = f"{said.lines} lines{f'; errors of others: {others}' if others else ''}"
+    return found or [Finding(_LOG, "(provisioning)", "ok", counted)]
+
+
 def as_table(looked: Looked, width_px: int) -> str:
     """Which Grafana it is, the findings in columns, those that need somebody last, and a line that sums them up."""
     head = ("board", "panel", "kind", "series", "points", "limit", "unit", "status", "")
@@ -302,7 +317,7 @@ def as_table(looked: Looked, width_px: int) -> str:
         [
             f"Grafana {looked.settings.version} at {shown_url(looked.url)}: {boards}; {who}; window of {width_px} px",
             *lines,
-            f"{panels} panels, {bad} {'finding needs' if bad == 1 else 'findings need'} somebody",
+            f"{panels} panels, {bad} {'finding needs' if bad == 1 else 'findings need'} attention",
         ]
     )
 

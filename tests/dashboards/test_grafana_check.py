@@ -26,6 +26,8 @@ REQUESTS = 'POST /api/ds/query sum by (code) (rate(tidewatch_http_requests_total
 class Recorded:
     """The recorded answers, as a test changes them; and what was asked."""
 
+    url: str
+
     def __init__(self):
         self.answers = copy.deepcopy(RECORDED)
         self.queries = {}
@@ -170,7 +172,7 @@ async def test_a_variable_that_offers_nothing_is_found(grafana):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"panels": [{"id": "x", "type": "text"}]}, "Expected `int`"),
+        ({"panels": [{"id": "x", "type": "text"}]}, "$.panels[0].id: expected a whole number, got a string"),
         ({"time": {"from": "now/d"}}, "expected one such as now-30m"),
     ],
 )
@@ -238,7 +240,7 @@ async def test_the_table_begins_with_the_grafana_and_ends_with_what_is_wrong(gra
     assert lines[1].split() == ["board", "panel", "kind", "series", "points", "limit", "unit", "status"]
     good = [bool(re.search(r"  (ok|may be empty|not asked)( |$)", line)) for line in lines[2:-1]]
     assert good == sorted(good, reverse=True)
-    assert lines[-1] == "12 panels, 8 findings need somebody"
+    assert lines[-1] == "12 panels, 8 findings need attention"
 
 
 @pytest.mark.parametrize(
@@ -248,7 +250,7 @@ async def test_the_table_begins_with_the_grafana_and_ends_with_what_is_wrong(gra
         (["http://"], 2, "dashboards: invalid URL 'http://': expected"),
         (["http://u:hunter2@x y/"], 2, "dashboards: invalid URL 'http://x y/': expected"),
         (["http://127.0.0.1:9"], 3, "dashboards: Grafana cannot be reached at http://127.0.0.1:9: "),
-        (["http://127.0.0.1:9", "--token-file", "/nowhere"], 2, "dashboards: /nowhere: No such file"),
+        (["http://127.0.0.1:9", "--token-file", "/nowhere"], 3, "dashboards: /nowhere: No such file"),
     ],
 )
 def test_what_the_user_did_wrong_is_one_line(arguments, code, message):
