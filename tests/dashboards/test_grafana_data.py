@@ -5,9 +5,7 @@ a browser only is replaced by `grafana_data/nothing`, so that a fifth of its pac
 """
 
 import asyncio
-import hashlib
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -16,6 +14,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 import pytest
+from from_npm import installed
 from made_up import MadeUp
 
 from dashboards import asking, model
@@ -26,22 +25,17 @@ from dashboards.promql import span
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 FOLDER = Path(__file__).parent / "grafana_data"
 OURS = Path(model.__file__).parent / "preview" / "static" / "grafana"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tidewatch"
-INSTALL_S = 50
-NPM = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=1"]
 NOW_S = 1_700_000_000
 
 
 @pytest.fixture(scope="module")
 def compare(tmp_path_factory):
     """Asks Grafana's library and the preview's modules; gives what differs. Skips where the library cannot be had."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("node and npm are not on PATH: Grafana's library cannot be asked")
     folder = tmp_path_factory.mktemp("grafana_data")
     shutil.copytree(OURS, folder / "static")
     for name in ("compare.mjs", "package.json"):
         shutil.copy(FOLDER / name, folder)
-    shutil.copytree(installed(), folder / "node_modules", symlinks=True)
+    shutil.copytree(installed(FOLDER), folder / "node_modules", symlinks=True)
     shutil.copytree(FOLDER / "nothing", folder / "nothing")
 
     def ask(cases, *, extras=False):
@@ -52,30 +46,6 @@ def compare(tmp_path_factory):
         return json.loads(got.stdout)
 
     return ask
-
-
-def installed():
-    """The folder node_modules as the lock says it, installed once a lock."""
-    lock = (FOLDER / "package-lock.json").read_bytes()
-    kept = CACHE / f"grafana_data-{hashlib.sha256(lock).hexdigest()[:16]}"
-    if not kept.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        fresh = CACHE / f"{kept.name}.{os.getpid()}"
-        fresh.mkdir()
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(FOLDER / name, fresh)
-        shutil.copytree(FOLDER / "nothing", fresh / "nothing")
-        try:
-            got = subprocess.run(NPM, cwd=fresh, capture_output=True, text=True, timeout=INSTALL_S, check=False)
-            if got.returncode:
-                pytest.skip(f"npm cannot install Grafana's library: {got.stderr.strip()[-300:]}")
-            if not kept.exists():
-                fresh.rename(kept)
-        except subprocess.TimeoutExpired:
-            pytest.skip(f"npm did not install Grafana's library within {INSTALL_S} s")
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    return kept / "node_modules"
 
 
 async def cases(prometheus, boards, end_s):
