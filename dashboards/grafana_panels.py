@@ -101,7 +101,7 @@ def dropdown_fault(dashboard: Mapping[str, Any]) -> str:
 
 
 def chosen_source(dashboard: Mapping[str, Any], name: str, sources: Sequence[DataSource]) -> DataSource | None:
-    """What a variable for data sources of that name stands for as the board opens: its own choice, else the first."""
+    """The value of a variable for data sources of that name as the board opens: its own choice, else the first."""
     for variable in (dashboard.get("templating") or {}).get("list") or []:
         if variable.get("type") != "datasource" or variable.get("name") != name:
             continue

@@ -78,7 +78,7 @@ def _write(path: Path, picture: bytes) -> None:
 
 
 def address(url: str, uid: str, theme: str, range_s: int | None) -> str:
-    """Where the board is shown without menus, and stands still; over its own time where no other is asked for."""
+    """Where the board is shown without menus, and still; over its own time where no other is asked for."""
     choices = {"theme": theme, "refresh": "1d", **({"from": f"now-{range_s}s", "to": "now"} if range_s else {})}
     return f"{url}/d/{quote(uid, safe='')}?{urlencode(choices)}&kiosk"
 
@@ -129,7 +129,7 @@ class _Page:
 
 @contextlib.asynccontextmanager
 async def _chromium() -> AsyncIterator[_Page]:
-    """A browser with a profile of its own, ended with the block."""
+    """A browser with its own profile, ended with the block."""
     program = browser() or _BROWSERS[0]
     with tempfile.TemporaryDirectory(prefix="grafana-check-", ignore_cleanup_errors=True) as profile:
         flags = ["--headless=new", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-port=0"]
