@@ -62,6 +62,14 @@ def main_board():
     }
 
 
+def all_board():
+    """Bands without pages."""
+    bands = panel(1, "state-timeline", "Many", target("sum by (server) (state)", "{{server}}"), options={"perPage": 0})
+    legend = {"displayMode": "table", "placement": "right", "calcs": ["lastNotNull", "max"], "showLegend": True}
+    lines = panel(2, "timeseries", "Beside", target(ROUTES, "{{route}}"), x=12, options={"legend": legend})
+    return {"uid": "all", "title": "All", "panels": [bands, lines]}
+
+
 def strange_board():
     """What Grafana draws and this page does not."""
     joined = panel(1, "timeseries", "Joined", target(ROUTES), transformations=[{"id": "joinByField", "options": {}}])
@@ -135,7 +143,13 @@ def visit(tmp_path_factory) -> Iterator[Visit]:
     if CHROMIUM is None:
         pytest.skip("chromium is not on PATH")
     folder = tmp_path_factory.mktemp("boards")
-    for board in (main_board(), many_board(), strange_board(), {"uid": "detail", "title": "Detail", "panels": []}):
+    for board in (
+        main_board(),
+        many_board(),
+        strange_board(),
+        all_board(),
+        {"uid": "detail", "title": "Detail", "panels": []},
+    ):
         (folder / f"{board['uid']}.json").write_text(json.dumps(board))
     with serve(MadeUp((1.0, 2.0), series=25)) as prometheus, asyncio.Runner() as runner:
         prometheus.alerts.extend(FIRING)
@@ -186,7 +200,7 @@ def test_escape_closes_what_is_open_before_it_goes_back(visit):
 
 
 WRONG = {
-    "board=nowhere": 'there is no board "nowhere": expected detail, main, many, strange',
+    "board=nowhere": 'there is no board "nowhere": expected all, detail, main, many, strange',
     "board=main&range=abc": 'invalid range "abc": expected whole seconds from 60 to 34560000, for example 1800',
     "board=main&range=1": 'invalid range "1": expected whole seconds from 60 to 34560000, for example 1800',
     "board=main&from=yesterday": 'invalid from "yesterday": expected Unix milliseconds or for example now-6h',
@@ -261,6 +275,64 @@ def test_alerts_are_one_line_that_opens(visit):
     assert visit.get("document.querySelectorAll('.alerts li a[href$=\"#down\"]').length") == 5
 
 
+def test_the_line_of_alerts_is_never_wider_than_a_small_window(visit):
+    visit.go(width=360)
+    visit.get(
+        "document.querySelector('.alerts summary b').textContent = '112 alerts fire, 111 of them page, 12 silenced'"
+    )
+    assert visit.get("document.documentElement.scrollWidth") <= 360
+    assert visit.get("document.querySelector('.alerts summary .meta').getBoundingClientRect().right") <= 360
+
+
+@pytest.mark.parametrize(("rows", "height_px", "font_px"), [(3, 190, 12), (14, 190, 10), (20, 190, 8), (20, 700, 12)])
+def test_every_row_of_bands_has_its_name(visit, rows, height_px, font_px):
+    """In letters that fit its height; 40 of the pixels are the time axis'."""
+    visit.go()
+    names = f"Array.from({{ length: {rows} }}, (_, i) => `Alert${{i}}`)"
+    axis = f"names({names}, {{ clientWidth: 400, clientHeight: {height_px} }})"
+    found = f"(({{ values, splits, font }}) => [values(), splits(), font])({axis})"
+    values, places, font = visit.get(f"import('/static/axes.js').then(({{ names }}) => {found})")
+    assert values == [f"Alert{n}" for n in range(rows)]
+    assert places == [n + 0.5 for n in range(rows)]
+    assert font.startswith(f"{font_px}px ")
+
+
+def test_bands_without_pages_show_all_rows(visit):
+    """A board says 0 for all, and nothing for Grafana's twenty."""
+    visit.go("board=all")
+    assert visit.get("document.querySelectorAll('.pager').length") == 0
+    assert visit.get("document.querySelector('.chart').ariaLabel").startswith("Many, over time: ")
+    visit.go("board=main")
+    assert visit.get("document.querySelector('.pager span').textContent") == "1 - 20 of 25 rows"
+
+
+@pytest.mark.parametrize(
+    ("values", "ends", "soft", "want"),
+    [
+        ([0, 0.03], {"max": 1}, {"min": 0, "max": 0.55}, [0, 0.55]),  # to the soft end, not the hard one
+        ([0, 0.03], {"max": 1}, {"min": 0}, [0, 1]),
+        ([0, 0.95], {"max": 1}, {"min": 0, "max": 0.55}, [0, 1]),  # 0.95 and a tenth is more than the hard end
+        ([-0.5, 0.03], {"min": -1, "max": 1}, {}, [-1, 1]),
+    ],
+)
+def test_an_axis_ends_where_grafanas_does(visit, values, ends, soft, want):
+    visit.go()
+    given = ", ".join(map(json.dumps, (values, ends, soft)))
+    module = "import('/static/panels/timeseries.js')"
+    assert visit.get(f"{module}.then(({{ reach }}) => reach({given}))") == want
+
+
+@pytest.mark.parametrize(("width", "right"), [(390, False), (1280, True)])
+def test_a_legend_leaves_the_chart_its_room(visit, width, right):
+    """At the right, as in Grafana; on a phone below, where it would take half of the panel and be cut."""
+    visit.go("board=all", width=width)
+    chart, legend, figures = visit.get("""['.chart', '.legend', '.legend td:last-child'].map((name) =>
+      document.querySelector(`.beside ${name}`).getBoundingClientRect().toJSON())""")
+    assert (legend["left"] >= chart["right"]) == right
+    assert chart["width"] > 250
+    assert figures["right"] <= legend["right"]
+
+
 @pytest.mark.parametrize("width", [360, 900, 1600, 2560])
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_nothing_stands_over_anything_else_at_any_width(visit, width, theme):
@@ -312,7 +384,7 @@ def test_the_board_stands_before_any_question_is_answered(visit):
     try:
         visit.do(visit.page.send("Page.navigate", url=f"{visit.url}?board=many&refresh=0"))
         visit.until("document.querySelectorAll('.panel h3').length === 30")
-        assert visit.get("document.querySelectorAll('nav a').length") == 4
+        assert visit.get("document.querySelectorAll('nav a').length") == 5
         assert visit.get("document.querySelectorAll('[data-state=new]').length") == 30
     finally:
         visit.prometheus.answering.set()
@@ -330,7 +402,7 @@ def test_a_connection_that_breaks_once_is_no_fault(visit):
       window.fetch = real;
       return told;
     })"""
-    assert visit.get(script.replace("BREAKS", "1")) == 4
+    assert visit.get(script.replace("BREAKS", "1")) == 5
     assert "is `python -m dashboards preview` still running?" in visit.get(script.replace("BREAKS", "2"))
 
 

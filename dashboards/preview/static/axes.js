@@ -6,7 +6,10 @@ import { cut } from "./grafana/cut.js";
 import { isoTime } from "./grafana/units.js";
 
 const SHARED = "board";
-const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
+const FAMILY = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
+const FONT_PX = 12;
+const FONT = `${FONT_PX}px ${FAMILY}`;
+const SMALLEST_PX = 8; // of the names of many rows, as far as they can be read
 const two = (n) => String(n).padStart(2, "0");
 
 function clock(s, withSeconds) {
@@ -72,19 +75,21 @@ function places(step) {
 
 // The rows' names, every so many of them where the box is too low for all.
 export function names(rows, box) {
+  const row = Math.max(1, box.clientHeight - 40) / Math.max(1, rows.length); // pixels that each has
+  const size = Math.max(SMALLEST_PX, Math.min(FONT_PX, Math.floor(row)));
+  const letter = (6.6 * size) / FONT_PX;
   const longest = Math.max(0, ...rows.map((name) => name.length));
-  const most = Math.max(8, Math.floor(Math.min(box.clientWidth * 0.4, 240) / 6.6) - 2);
-  const width = 18 + 6.6 * Math.min(longest, most);
-  const every = Math.max(1, Math.ceil((rows.length * 15) / Math.max(1, box.clientHeight - 40)));
+  const most = Math.max(8, Math.floor(Math.min(box.clientWidth * 0.4, 240) / letter) - 2);
+  const every = Math.max(1, Math.ceil(SMALLEST_PX / (row + 1)));
   const shown = rows.map((_, i) => i).filter((i) => i % every === 0);
   const short = cut(rows, most);
   return {
     stroke: ink("text"),
-    font: FONT,
+    font: `${size}px ${FAMILY}`,
     grid: { show: false },
     ticks: { show: false },
     gap: 8,
-    size: width,
+    size: 18 + letter * Math.min(longest, most),
     splits: () => shown.map((i) => i + 0.5),
     values: () => shown.map((i) => short[i]),
   };

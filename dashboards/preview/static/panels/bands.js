@@ -7,7 +7,7 @@ import { last } from "../grafana/reduce.js";
 import { joined } from "../grafana/units.js";
 import { paged } from "./pages.js";
 
-const ROWS = 20; // of one page, where the panel says no other number
+const ROWS = 20; // of one page, where the panel says no other number; 0 is all rows
 
 export function timeline(body, panel, frame, page) {
   return bands(body, panel, frame, page, runs);
@@ -34,7 +34,7 @@ function refused(body, points, most) {
 
 function bands(body, panel, frame, page, cut) {
   const all = page.fields.map((field) => rowOf(field, panel, cut === runs));
-  const { shown, pager } = paged(all, panel.options?.perPage || ROWS, page);
+  const { shown, pager } = paged(all, (panel.options?.perPage ?? ROWS) || Infinity, page);
   const lines = [...shown].reverse(); // the first on top
   const said = shown.slice(0, 12).map((line) => `${line.name} ${line.look(last(line.values)).text}`);
   const chart = make("div", { class: "chart", role: "img", "aria-label": `${panel.title}, over time: ${said.join("; ")}` });

@@ -6,9 +6,11 @@ import { reads } from "../grafana/field.js";
 import { links } from "../grafana/links.js";
 import { CALCS } from "../grafana/reduce.js";
 
-// The chart with its legend, in the places that the panel's options say.
-export function beside(chart, legend, panel) {
-  const right = legend && panel.options?.legend?.placement === "right";
+const NARROW_PX = 420; // a panel on a phone, which Grafana has not
+
+// The chart with its legend, in the places that the panel's options say; in a narrow panel below.
+export function beside(chart, legend, panel, page) {
+  const right = legend && panel.options?.legend?.placement === "right" && page.width >= NARROW_PX;
   const box = make("div", { class: right ? "beside right" : "beside" }, chart, legend);
   const { width } = panel.options?.legend || {};
   if (right && width) legend.style.width = `${width}px`;

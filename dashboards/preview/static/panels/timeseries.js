@@ -15,7 +15,7 @@ export function draw(body, panel, frame, page) {
     hidden: page.hidden.has(field.name),
   }));
   const chart = make("div", { class: "chart", role: "img", "aria-label": spoken(panel, lines) });
-  body.replaceChildren(beside(chart, legend(panel, lines, page), panel));
+  body.replaceChildren(beside(chart, legend(panel, lines, page), panel, page));
   const shown = lines.filter((line) => !line.hidden && !line.config.custom.hideFrom?.viz);
   const options = base(chart, frame, page);
   const scales = grouped(shown.length ? shown : lines);
@@ -76,8 +76,9 @@ const set = (values) => values.filter((value) => value !== undefined && value !=
 const lowest = (values) => (set(values).length ? Math.min(...set(values)) : undefined);
 const highest = (values) => (set(values).length ? Math.max(...set(values)) : undefined);
 
-// Hard ends hold, soft ends hold until the data passes them; zeros alone get an axis up to 100, as in Grafana.
-function reach(known, { min, max }, soft) {
+// Hard ends hold; with a soft one the axis ends there, until the data passes it and no further than the hard one. Zeros
+// alone get an axis up to 100. All as in Grafana.
+export function reach(known, { min, max }, soft) {
   const low = known.length ? known.reduce((a, b) => Math.min(a, b)) : 0;
   const high = known.length ? known.reduce((a, b) => Math.max(a, b)) : 0;
   const end = (value, near, far) => ({ pad: 0.1, hard: value ?? far, soft: near ?? 0, mode: isSet(near) ? 1 : 3 });
@@ -85,7 +86,7 @@ function reach(known, { min, max }, soft) {
     min: end(min, soft.min, -Infinity),
     max: end(max, soft.max, Infinity),
   });
-  return [isSet(min) ? min : from, isSet(max) ? max : to];
+  return [isSet(min) && !isSet(soft.min) ? min : from, isSet(max) && !isSet(soft.max) ? max : to];
 }
 
 const isSet = (value) => value !== undefined && value !== null;
@@ -111,7 +112,7 @@ function stroke(line, scales, frame) {
     width: drawStyle === "points" ? 0 : lineWidth,
     fill: !opaque ? undefined : gradientMode === "opacity" ? falling(line.colour, opaque) : faded(line.colour, opaque),
     dash: lineStyle?.fill === "dash" ? lineStyle.dash || [10, 10] : lineStyle?.fill === "dot" ? [0, 6] : undefined,
-    points: { show: showPoints === "always" || drawStyle === "points" || few || alone(line.values), size: pointSize },
+    points: { show: showPoints === "always" || drawStyle === "points" || few || (showPoints === "auto" && alone(line.values)), size: pointSize },
     spanGaps: spanNulls === true,
     ...(paths ? { paths } : {}),
   };
