@@ -1,1 +1,1 @@
-"""The boards on a page of their own, for machines without Grafana: same files, same queries, and no more than those."""
+"""The boards on a separate page, for machines without Grafana: same files and same queries, and nothing more."""

@@ -1,6 +1,6 @@
 """The preview's HTTP side: the page, the boards' files, and the answers to their panels' queries.
 
-It is no open proxy: a request names a board, a panel, and values that the board's variables offer; the PromQL comes
+It is not an open proxy: a request names a board, a panel, and values that the board's variables offer; the PromQL comes
 from the boards' files alone.
 """
 
@@ -88,7 +88,7 @@ class Preview:
             for name, value in request.query.items()
             if name.startswith("var-") or name in {"from", "to", "viewPanel"}
         ]
-        raise web.HTTPFound(f"/?{urlencode(query)}")
+        raise web.HTTPFound(f"../?{urlencode(query)}")  # a proxy may have cut off a prefix
 
     async def _board(self, request: web.Request) -> web.Response:
         text = self._boards[self._known_board(request).uid].text

@@ -39,7 +39,9 @@ def read(parameters: Iterable[tuple[str, str]], now_s: float) -> Asked:
         elif name in {"range", "end", "points"} and name not in plain:
             plain[name] = value
         else:
-            raise BadRecord("parameters", f"{name[:50]}: unknown or twice; known: range, end, points, var-<variable>")
+            raise BadRecord(
+                "parameters", f"{name[:50]}: unknown or duplicate; known: range, end, points, var-<variable>"
+            )
     range_s = _whole("range", plain.get("range", "1800"), MIN_RANGE_S, MAX_RANGE_S)
     points = _whole("points", plain.get("points", "600"), MIN_POINTS, MAX_POINTS)
     end_s = _whole("end", plain["end"], range_s, int(now_s) + FUTURE_S) if "end" in plain else now_s

@@ -7,7 +7,7 @@ from dashboards.model import load_files
 from dashboards.preview.alerts import muted
 from dashboards.preview.app import Preview, new_session
 from dashboards.prometheus import Prometheus
-from foundation.errors import ConfigError, SourceError
+from foundation.errors import ConfigError, InputError, SourceError
 from foundation.secret import shown_url
 from foundation.signals import stop_on_signals
 from foundation.terminal import echo
@@ -44,7 +44,7 @@ async def run(
             try:
                 bound = await guard.serve(preview.app(guard), (host, port), stack, shutdown_s=SHUTDOWN_S)
             except SourceError as exc:
-                raise ConfigError(f"{exc}; --port chooses another") from exc
+                raise InputError(f"{exc}; --port chooses another") from exc
             _say(f"preview on {policy.scheme}://{bound}/ of {shown_url(prometheus_url)}")
             await stop.wait()
 

@@ -64,7 +64,7 @@ def _times(query: Annotation, one: Series) -> list[float]:
     """Unix seconds; a query may give the time as its value, in milliseconds."""
     pairs = [(time_s, float(value)) for time_s, value in one.pairs]
     if query.use_value_for_time:
-        return [value / 1e3 for _, value in pairs if value == value]  # noqa: PLR0124 - NaN is no time
+        return [value / 1e3 for _, value in pairs if value == value]  # noqa: PLR0124 - NaN is not a time
     return [time_s for time_s, value in pairs if value > 0]
 
 

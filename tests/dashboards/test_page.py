@@ -138,14 +138,14 @@ OPEN_ON_A_SITE = [
 def test_query_all_finds_data_for_every_panel(real_prometheus, uid):
     got = CliRunner().invoke(main, ["query-all", "--prometheus", real_prometheus, "--board", uid])
     assert got.exit_code == 0, got.output
-    assert re.search(r"\d+ panels, \d+ queries, 0 of them need somebody", got.stdout)
+    assert re.search(r"\d+ panels, \d+ queries, 0 of them need attention", got.stdout)
 
 
 def test_a_taken_port_is_one_line(preview):
     port = preview().rsplit(":", 1)[1].rstrip("/")
     command = [sys.executable, "-m", "dashboards", "preview", "--port", port]
     got = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert got.returncode == 2
+    assert got.returncode == 3
     assert got.stderr == f"dashboards: cannot listen on 127.0.0.1:{port}: the port is taken; --port chooses another\n"
 
 

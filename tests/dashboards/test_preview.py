@@ -340,7 +340,7 @@ async def test_a_choice_that_is_gone_gives_way_to_the_first_one(page):
 
 async def test_addresses_of_boards_in_grafana_lead_to_the_same_boards_here(page):
     response = await page.get("/d/tidewatch-site?var-site=shop&orgId=1", allow_redirects=False)
-    assert (response.status, response.headers["Location"]) == (302, "/?board=tidewatch-site&var-site=shop")
+    assert (response.status, response.headers["Location"]) == (302, "../?board=tidewatch-site&var-site=shop")
     assert (await page.get("/d/other")).status == 404
 
 
