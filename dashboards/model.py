@@ -12,6 +12,7 @@ import msgspec
 
 from foundation.errors import ConfigError
 from foundation.grammar import duration_s
+from foundation.jsonread import why_not_json
 
 JSON_DIR = Path(__file__).parent / "json"
 MAY_BE_EMPTY = "May be empty: "  # starts the sentence of a description that says when no data is right
@@ -194,7 +195,7 @@ def load_files(folder: Path) -> dict[str, BoardFile]:
         try:
             file = read_file(path.read_bytes())
         except (OSError, msgspec.DecodeError) as exc:
-            raise ConfigError(f"{path}: not a board: {exc}") from exc
+            raise ConfigError(f"{path}: not a board: {why_not_json(exc)}") from exc
         found[file.board.uid] = file
     if not found:
         raise ConfigError(f"{folder}: no boards here (*.json); `python -m dashboards build` writes them")

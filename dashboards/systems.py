@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from dashboards.style import colours
 
-REMEMBERED = "1d"  # how long a system that is no longer measured is missed
+REMEMBERED = "1d"  # how long a system that is no longer measured is reported as missing
 
 
 class System(NamedTuple):
@@ -32,6 +32,7 @@ class System(NamedTuple):
 SYSTEMS = (
     System("site", "Site traffic", "tidewatch_log_readable or tidewatch_stats_up"),
     System("generator", "Load generator", "trafficgen_planned_rate"),
+    System("logs", "Logs", "tidewatch_logs_readable"),
     System("hosting", "Hosting SLA", "tidewatch_hosting_readable"),
     System("stores", "Stores", "tidewatch_store_as_of_timestamp_seconds"),
     System("releases", "Releases", "tidewatch_release_records_total"),
@@ -58,14 +59,14 @@ def measured() -> str:
 
 
 def titled(vector: str) -> str:
-    """Its series with a label `title`, the system's name for people."""
+    """Its series with a label `title`, the system's readable name."""
     for one in SYSTEMS:
         vector = f'label_replace({vector}, "title", "{one.title}", "system", "{one.name}")'
     return vector
 
 
 def state() -> str:
-    """The state of each of the six, whether it is there or not."""
+    """The state of each of them, whether it is there or not."""
     now, seen = measured(), f"last_over_time(({measured()})[{REMEMBERED}:5m])"
     parts = (
         f"group by (system) (ALERTS{{{FIRING}, {PAGES}}}) * {PAGE}",
@@ -111,7 +112,7 @@ def _watched() -> str:
 
 
 def _each(number: int) -> str:
-    """The same number for each of the six."""
+    """The same number for each of them."""
     return " or ".join(_named(f"vector({number})", one.name) for one in SYSTEMS)
 
 

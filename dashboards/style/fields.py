@@ -74,7 +74,7 @@ def dressed(
     height: int,
     detail: Detail | None = None,
 ) -> DataPanel:
-    """What all panels have in common. A table has no unit of its own: it would format identifiers, too."""
+    """What all panels have in common. A table has no unit: it would format identifiers, too."""
     panel = panel.title(told.title).description(told.told()).datasource(DATASOURCE).span(width).height(height)
     if unit:
         panel = panel.unit(unit)
@@ -91,7 +91,7 @@ def series_overrides(
     looks: Mapping[str, Mapping[str, Any]],
     units: Mapping[str, str],
 ) -> timeseries_builder.Panel:
-    """Colours, `custom` settings and units (with an axis of their own) for series by name or /regex/."""
+    """Colours, `custom` settings and units (with a separate axis) for series by name or /regex/."""
     for name in {**colours, **looks, **units}:
         settings = [dashboard.DynamicConfigValue(f"custom.{key}", value) for key, value in looks.get(name, {}).items()]
         if name in colours:
@@ -157,14 +157,14 @@ def list_legend(calcs: Sequence[str] = ()) -> build_common.VizLegendOptions:
     )
 
 
-def table_legend() -> build_common.VizLegendOptions:
-    """A legend at the right, which shows a row for every few pixels of height; the largest first."""
+def table_legend(first: str) -> build_common.VizLegendOptions:
+    """A legend at the right, which shows a row for every few pixels of height; the largest of column `first` first."""
     return (
         build_common.VizLegendOptions()
         .display_mode(common.LegendDisplayMode.TABLE)
         .placement(common.LegendPlacement.RIGHT)
         .show_legend(show_legend=True)
         .calcs(["lastNotNull", "max"])
-        .sort_by("Last *")
+        .sort_by(first)
         .sort_desc(sort_desc=True)
     )

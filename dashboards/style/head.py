@@ -18,7 +18,7 @@ from dashboards.style.tables import AGE, AGE_PX, ALERT_PX, NARROWEST_PX, PILL, C
 
 HEAD_IDS = (900, 901, 902, 903)  # of the heading and its panels, whatever else a board has
 _STEP = "$__interval"
-_LEAST_PX = {"store_id": 95, "build": 120, "candidate": 120}  # of columns with long names, which differ at their ends
+_LEAST_PX = {"store_id": 95, "build": 120, "candidate": 120, "slo": 165}  # of long names, which differ at their ends
 
 
 class Head(NamedTuple):
@@ -52,7 +52,7 @@ class Head(NamedTuple):
 
     @property
     def labels(self) -> str:
-        """What tells one row of the table from another."""
+        """What distinguishes the rows of the table."""
         return ", ".join(("alertname", "severity", *self.what))
 
 
@@ -117,7 +117,7 @@ def _which(of: Head) -> PanelBuilder:
             **labels,
         },
         sort=(("Severity", True), ("For", True)),
-        width=14,
+        width=21,
         height=7,
     ).links([runbooks()])
 
@@ -133,8 +133,8 @@ def _when(of: Head) -> PanelBuilder:
         query(f"max({course}) or {_loaded(of)}", "any"),
         query(f"max by (alertname) ({course})", "{{alertname}}"),
         states={0: ("well", GOOD), 1: ("pending", WARNING), 2: ("firing", BAD)},
-        width=7,
-        height=7,
+        width=24,  # names of bands get two fifths of it, and lose their beginning where they are longer
+        height=6,
     )
 
 

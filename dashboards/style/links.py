@@ -48,7 +48,7 @@ def runbook(column: str) -> build_dashboard.DashboardLink:
 
 
 def of_board(uid: str, variables: Iterable[Variable]) -> list[build_dashboard.DashboardLink]:
-    """The controls of every board: its siblings, and all of its own again after a click."""
+    """The controls of every board: its siblings, and all of its own controls after a click."""
     chosen = [one.build() for one in variables]
     everything = "&".join(f"var-{one.name}={_ALL}" for one in chosen if one.include_all)
     siblings = (
@@ -64,7 +64,7 @@ def of_board(uid: str, variables: Iterable[Variable]) -> list[build_dashboard.Da
 
 
 def runbooks() -> build_dashboard.DashboardLink:
-    """The link to all runbooks, of a panel that shows what fires: among the controls it would begin a second line."""
+    """The link to all runbooks, of a panel that shows what fires: among the controls it would start a second line."""
     return _to("Runbooks", "${runbooks}")
 
 

@@ -31,7 +31,7 @@ from dashboards.style.fields import (
 from dashboards.style.links import Detail
 from dashboards.style.queries import Query
 
-WIDE = 12  # columns from which a legend stands at the right
+WIDE = 12  # columns from which a legend is at the right
 THICKEST_BAR_PX = 48
 TITLE_PX = 11  # of a bar's name: Grafana keeps room for the first of the longest names at 12, and cuts wider ones
 SOFT_MAX = {"percentunit": 0.01, "s": 0.001, "bytes": 1024.0, "Bps": 1000.0}
@@ -51,6 +51,7 @@ def timeseries(
     looks: Mapping[str, Mapping[str, Any]] | None = None,
     units: Mapping[str, str] | None = None,
     detail: Detail | None = None,
+    peaks: bool = False,
 ) -> PanelBuilder:
     """Lines over time with a legend of last and max: at the right, or in a line below where the panel is narrow.
 
@@ -67,6 +68,7 @@ def timeseries(
         looks: series name, or /regex/, to `custom` field settings such as {"lineWidth": 3}.
         units: series name, or /regex/, to a unit of its own, which gets an axis of its own.
         detail: where a click on a line leads.
+        peaks: whether a line that was high once matters more than one that is high now: the legend begins with it.
     """
     panel = (
         dressed(timeseries_builder.Panel(), told, queries, unit=unit, width=width, height=height, detail=detail)
@@ -74,24 +76,25 @@ def timeseries(
         .line_width(1.5)
         .fill_opacity(60 if stacked else 8)
         .gradient_mode(common.GraphGradientMode.NONE if stacked else common.GraphGradientMode.OPACITY)
-        .show_points(common.VisibilityMode.NEVER)
+        .show_points(common.VisibilityMode.AUTO)  # or the only value of a line is not drawn
         .span_nulls(span_nulls=False)
         .axis_soft_min(0)
-        .axis_soft_max(max([SOFT_MAX.get(unit, 1), *(1.1 * limit for limit, _ in limits if limit)]))
         .stacking(
             build_common.StackingConfig().mode(common.StackingMode.NORMAL if stacked else common.StackingMode.NONE)
         )
         .tooltip(
             build_common.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
         )
-        .legend(list_legend(["lastNotNull"]) if width < WIDE else table_legend())
+        .legend(list_legend(["lastNotNull"]) if width < WIDE else table_legend("Max" if peaks else "Last *"))
     )
     if limits:
         panel = panel.thresholds(thresholds(((None, "transparent"), *limits))).thresholds_style(
             build_common.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
         )
-    if most is not None:
-        panel = panel.max(most)
+    if most is None:
+        panel = panel.axis_soft_max(max([SOFT_MAX.get(unit, 1), *(1.1 * limit for limit, _ in limits if limit)]))
+    else:
+        panel = panel.max(most)  # beside a soft end, it would only be the most that the axis may grow to
     return series_overrides(panel, colours or {}, looks or {}, units or {})
 
 
@@ -106,7 +109,7 @@ def stat(
     decimals: int | None = None,
     detail: Detail | None = None,
 ) -> PanelBuilder:
-    """The value at the end of the range, large; its course belongs in a panel of its own.
+    """The value at the end of the range, large; its history belongs in a separate panel.
 
     It is asked for at that moment alone: the last of a range is shown long after nothing is measured any more.
     """

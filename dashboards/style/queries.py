@@ -6,9 +6,10 @@ from typing import TypeAlias
 from dashboards.style._sdk import build_dashboard, build_prometheus, common, dashboard, prometheus
 
 DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
-ALL = ".+"  # what "All" stands for in a query: any value, but not the absence of the label
+ALL = ".+"  # what "All" means in a query: any value, but not the absence of the label
 WINDOWS = ("10s", "1m", "10m")
 KEPT = "${__url_time_range}&${datasource:queryparam}"  # what a link between boards takes along
+SLOW_SCRAPE_S = 10  # Prometheus' own limit
 LONGEST_CODE = 10  # digits of the codes that are put in the order of their numbers
 
 Query: TypeAlias = build_prometheus.Dataquery
@@ -53,6 +54,15 @@ def rates_of_what_happened(counter: str, by: str) -> str:
     return f"sum by ({by}) (rate({counter}[$window])) and on ({by}) ({rose})"
 
 
+def age(newest: str) -> str:
+    """PromQL of how long ago a time was. 0 where it lies up to 10 s ahead, which is a scrape that took long.
+
+    What lies further ahead is a clock that is wrong, and is shown.
+    """
+    since = f"time() - ({newest})"
+    return f"clamp_min({since}, 0) and {since} > -{SLOW_SCRAPE_S} or {since}"
+
+
 def in_numeric_order(expr: str, label: str) -> str:
     """PromQL whose series come in the order of the number in `label`, where Prometheus would put 10 before 2.
 
@@ -80,7 +90,7 @@ def label_variable(
         title: what readers call it.
         metric: a selector.
         label: whose values are offered.
-        all_value: what All stands for; ".*" where series may lack the label.
+        all_value: what All means; ".*" where series may lack the label.
         may_be_empty: when it is right that nothing is offered.
     """
     asked = f"label_values({metric}, {label or name})"

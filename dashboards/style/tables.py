@@ -21,8 +21,8 @@ FIGURES = "Value"  # how columns of figures begin; every other column is a label
 class Column(NamedTuple):
     """One column.
 
-    heading: what stands above it.
-    unit: of its figures; what is no figure is text, whatever it looks like.
+    heading: the text above it.
+    unit: of its figures; what is not a figure is text, whatever it looks like.
     states: names and colours of its values, which are figures or texts.
     steps: colours of its figures.
     cell: how it is coloured, where it has states or steps.
@@ -69,7 +69,7 @@ def table(
         height: in grid rows.
     """
     panel = dressed(table_builder.Panel(), told, queries, unit="", width=width, height=height)
-    panel = panel.no_value(told.may_be_empty or "no data")  # said where there is no row
+    panel = panel.no_value(told.may_be_empty or "no data")  # shown where there is no row
     if len(queries) > 1:
         panel = panel.with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
     for step in _arranged({name: column.heading for name, column in columns.items()}):
@@ -94,7 +94,7 @@ def _arranged(headings: Mapping[str, str]) -> list[dashboard.DataTransformerConf
 
 def _settings(column: Column, *, figures: bool) -> list[dashboard.DynamicConfigValue]:
     """The overrides of one column."""
-    # without a text of its own a cell would have that of a table without rows, such as "nothing is wrong."
+    # without its own text a cell would have that of a table without rows, such as "nothing is wrong."
     found: dict[str, Any] = {"unit": column.unit if figures else "string", "noValue": "-"}
     named = mappings(column.states or {})
     if named or column.steps:
