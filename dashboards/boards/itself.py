@@ -1,25 +1,29 @@
 """Tidewatch itself: can what the other boards show be believed?"""
 
+from collections.abc import Iterable
+
 from dashboards import style
 from dashboards.style import Text, query
 
 SOURCE = 'source=~"$source"'
 LOST = f"tidewatch_log_lost_bytes_total{{{SOURCE}}}"
 LATENESS = f"trafficgen_send_lateness_seconds_bucket{{{SOURCE}}}"
-SYSTEMS = {"accesslog": "log", "hosting": "hosting", "releases": "release_log"}
+SYSTEMS = {"accesslog": "log", "logs": "logs", "hosting": "hosting", "releases": "release_log"}
 """Those that follow logs, and how their metrics are called."""
+WITH_INPUTS = ("accesslog", "logs")
+"""Those of them that read syslog, pipes and the journal, too."""
 SCRAPED = 'job=~"$job", instance=~"$instance"'
 
 
+BY_REASON = style.rates_of_what_happened("{0}", "source, reason")
 NO_PAGE = "no stats page is read."
+NO_PUSH = "nothing is pushed: no `remote_write:` or `otlp:` is configured."
 
 
-def of_each_system(question: str, metric: str) -> str:
-    """`question` of the metric of each system that follows logs, told apart by the label `system`."""
-    return " or ".join(
-        f'label_replace({question.format(f"{metric.format(part)}{{{SOURCE}}}")}, "system", "{system}", "", "")'
-        for system, part in SYSTEMS.items()
-    )
+def of_each_system(question: str, metric: str, systems: Iterable[str] = tuple(SYSTEMS)) -> str:
+    """`question` of the metric of each system that follows logs, distinguished by the label `system`."""
+    asked = {system: question.format(f"{metric.format(SYSTEMS[system])}{{{SOURCE}}}") for system in systems}
+    return " or ".join(f'label_replace({one}, "system", "{system}", "", "")' for system, one in asked.items())
 
 
 def board() -> style.Board:
@@ -34,7 +38,7 @@ def board() -> style.Board:
             style.label_variable(
                 "source",
                 "Source",
-                '{__name__=~"tidewatch_log_lines_total|tidewatch_stats_up|tidewatch_(hosting|release_log)_readable"}',
+                '{__name__=~"tidewatch_logs?_lines_total|tidewatch_stats_up|tidewatch_(hosting|release_log)_readable"}',
             ),
             style.window_variable(),
         ],
@@ -58,8 +62,20 @@ def board() -> style.Board:
             style.Row("Is everything scraped?", [targets_over_time(), scrape_durations(), samples_per_scrape()]),
             style.Row(
                 "Is every line read, and what was counted kept?",
-                [lines_read(), lag_by_source(), failed_lines(), lost_and_rotated(), logs_readable(), state_kept()],
+                [
+                    lines_read(),
+                    lag_by_source(),
+                    failed_lines(),
+                    ignored_requests(),
+                    lost_and_rotated(),
+                    logs_readable(),
+                    state_kept(),
+                ],
             ),
+            style.Row(
+                "Does what comes by syslog, pipes and the journal arrive?", [messages_dropped(), gaps_and_restarts()]
+            ),
+            style.Row("Does what is pushed arrive?", [pushed_samples(), push_lag(), push_failures()]),
             style.Row("Is every stats page read?", [stats_pages_over_time(), stats_fetch_durations()]),
             style.Row(
                 "Does the traffic generator keep its plan?", [send_lateness(), planned_rate(), generator_saturated()]
@@ -139,7 +155,11 @@ def share_of_bad_lines() -> style.PanelBuilder:
 def alertmanagers_known() -> style.PanelBuilder:
     """Whether alerts can leave Prometheus."""
     return style.stat(
-        Text("Alertmanagers", "Alertmanagers that Prometheus sends alerts to. At zero, nobody is told of anything."),
+        Text(
+            "Alertmanagers",
+            "Alertmanagers that Prometheus sends alerts to. At zero, nobody is told of anything.",
+            "this Prometheus does not scrape itself.",
+        ),
         query("max(prometheus_notifications_alertmanagers_discovered)", "known"),
         unit="none",
         steps=((None, style.BAD), (1, style.GOOD)),
@@ -184,7 +204,10 @@ def lines_read() -> style.PanelBuilder:
     """How fast lines are read."""
     return style.timeseries(
         Text("Lines read", "Log lines a second, good and bad, by source."),
-        query(f"sum by (source) (rate(tidewatch_log_lines_total{{{SOURCE}}}[$window]))", "{{source}}"),
+        query(
+            of_each_system("sum by (source) (rate({}[$window]))", "tidewatch_{}_lines_total", WITH_INPUTS),
+            "{{source}} {{system}}",
+        ),
         unit="cps",
     )
 
@@ -212,10 +235,28 @@ def failed_lines() -> style.PanelBuilder:
             "every line was understood in the range.",
         ),
         query(
-            style.rates_of_what_happened(f"tidewatch_log_lines_failed_total{{{SOURCE}}}", "source, reason"),
-            "{{source}} {{reason}}",
+            of_each_system(BY_REASON, "tidewatch_{}_lines_failed_total", WITH_INPUTS),
+            "{{source}} {{reason}} {{system}}",
         ),
         unit="cps",
+        width=8,
+    )
+
+
+def ignored_requests() -> style.PanelBuilder:
+    """What rules keep out of all counts."""
+    return style.timeseries(
+        Text(
+            "Requests ignored by rule",
+            "Requests per second that a rule of `ignore` took: no other metric of requests has them.",
+            "no rule took a request in the range.",
+        ),
+        query(
+            style.rates_of_what_happened(f"tidewatch_http_ignored_requests_total{{{SOURCE}}}", "source, rule"),
+            "{{source}} {{rule}}",
+        ),
+        unit="reqps",
+        width=8,
     )
 
 
@@ -239,7 +280,8 @@ def lost_and_rotated() -> style.PanelBuilder:
         unit="short",
         colours={"/lost bytes$/": style.BAD},
         units={"/lost bytes$/": "bytes"},
-    )
+        width=8,
+    ).id(16)
 
 
 def logs_readable() -> style.PanelBuilder:
@@ -262,12 +304,106 @@ def state_kept() -> style.PanelBuilder:
             "the exporter keeps no state (`state_dir`), or has written none yet.",
         ),
         query(
-            "clamp_min(time() - max by (instance) "
-            f"(tidewatch_checkpoint_last_commit_timestamp_seconds{{{SCRAPED}}} > 0), 0)",  # a scrape may wait
+            style.age(f"max by (instance) (tidewatch_checkpoint_last_commit_timestamp_seconds{{{SCRAPED}}} > 0)"),
             "{{instance}}",
         ),
         unit="s",
     ).id(29)
+
+
+def messages_dropped() -> style.PanelBuilder:
+    """What came and could not be counted."""
+    return style.timeseries(
+        Text(
+            "Messages dropped",
+            "Messages a second that came and were dropped, by reason: no room in the kernel, a connection that ended "
+            "or broke its framing, a line without its end.",
+            "no message was dropped in the range, or no log comes by syslog or a FIFO.",
+        ),
+        query(
+            of_each_system(BY_REASON, "tidewatch_{}_dropped_messages_total", WITH_INPUTS),
+            "{{source}} {{reason}} {{system}}",
+        ),
+        unit="cps",
+        width=12,
+    ).id(31)
+
+
+def gaps_and_restarts() -> style.PanelBuilder:
+    """How the journal was read."""
+    return style.timeseries(
+        Text(
+            "The journal: gaps and new starts",
+            "In the window: starts at which the journal no longer had the last record that was read (red), and ends of "
+            "journalctl, after which nothing is lost.",
+            "no log comes from systemd's journal.",
+        ),
+        query(
+            of_each_system("sum by (source) (increase({}[$window]))", "tidewatch_{}_gaps_total", WITH_INPUTS),
+            "{{source}} {{system}} gaps",
+        ),
+        query(
+            of_each_system(
+                "sum by (source) (increase({}[$window]))", "tidewatch_{}_reader_restarts_total", WITH_INPUTS
+            ),
+            "{{source}} {{system}} new starts",
+        ),
+        unit="short",
+        colours={"/gaps$/": style.BAD},
+        width=12,
+    ).id(32)
+
+
+def pushed_samples() -> style.PanelBuilder:
+    """What was sent, and what never will be."""
+    sent = f"sum by (receiver) (rate(tidewatch_push_samples_sent_total{{{SCRAPED}}}[$window]))"
+    dropped = style.rates_of_what_happened(f"tidewatch_push_samples_dropped_total{{{SCRAPED}}}", "receiver, reason")
+    return style.timeseries(
+        Text(
+            "Samples pushed",
+            "Samples a second that each receiver took, and those that were dropped (red), by reason.",
+            NO_PUSH,
+        ),
+        query(sent, "{{receiver}}"),
+        query(dropped, "{{receiver}} {{reason}} dropped"),
+        unit="cps",
+        colours={"/dropped$/": style.BAD},
+        width=8,
+    ).id(33)
+
+
+def push_lag() -> style.PanelBuilder:
+    """How old what waits is."""
+    return style.timeseries(
+        Text(
+            "What waits to be pushed",
+            "Age of the oldest sample that waits (left), and the size of the queue (right). A receiver that is away "
+            "fills the queue; once it is full, the oldest are dropped.",
+            NO_PUSH,
+        ),
+        query(f"max by (receiver) (tidewatch_push_lag_seconds{{{SCRAPED}}})", "{{receiver}} age"),
+        query(f"sum by (receiver) (tidewatch_push_pending_bytes{{{SCRAPED}}})", "{{receiver}} queue"),
+        unit="s",
+        units={"/queue$/": "bytes"},
+        width=8,
+    ).id(34)
+
+
+def push_failures() -> style.PanelBuilder:
+    """Requests that are made again."""
+    return style.timeseries(
+        Text(
+            "Failed pushes by reason",
+            "Requests a second that failed, by reason; those that may succeed later are made again with growing waits.",
+            "no push failed in the range, or nothing is pushed.",
+        ),
+        query(
+            style.rates_of_what_happened(f"tidewatch_push_requests_failed_total{{{SCRAPED}}}", "receiver, reason"),
+            "{{receiver}} {{reason}}",
+        ),
+        unit="reqps",
+        width=8,
+    ).id(35)
 
 
 def stats_pages_over_time() -> style.PanelBuilder:
@@ -278,7 +414,7 @@ def stats_pages_over_time() -> style.PanelBuilder:
         states=style.GOOD_BAD,
         width=12,
         height=6,
-    )
+    ).id(18)
 
 
 def stats_fetch_durations() -> style.PanelBuilder:
