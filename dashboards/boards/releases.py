@@ -1,6 +1,6 @@
 """Releases: is the new build worse than the one before, in which error code, and since when?"""
 
-from dashboards import style
+from dashboards import measures, style
 from dashboards.style import Text, query
 
 SOURCE = 'source=~"$stream"'
@@ -8,6 +8,7 @@ PAIR = f'{SOURCE}, candidate=~"$candidate", code=~"$code"'
 ERRORS = f'tidewatch_release_errors_total{{{SOURCE}, code=~"$code"}}'
 ACTIVE = f"tidewatch_release_alert_active{{{PAIR}, "
 CODE = "max by (source, candidate, code)"
+EXPLAINED = f"tidewatch_release_alert_explained{{{PAIR}"
 BY_RATIO = (  # of log2 of the ratio
     style.Band(style.LOWEST, "better, a quarter or less", style.BETTER[2]),
     style.Band(-2, "better, a half or less", style.BETTER[1]),
@@ -17,7 +18,7 @@ BY_RATIO = (  # of log2 of the ratio
     style.Band(1, "worse, \N{MULTIPLICATION SIGN}2 or more", style.WORSE[1]),
     style.Band(2, "worse, \N{MULTIPLICATION SIGN}4 or more", style.WORSE[2]),
 )
-MOST_CODES = 20  # rows that can be told apart
+MOST_CODES = 20  # rows that can be distinguished
 ONE_CODE = style.Detail("Only this code", "tidewatch-releases", "code", "code", keep=("stream", "candidate", "window"))
 
 
@@ -44,7 +45,10 @@ def board() -> style.Board:
             style.Row("Which code is worse?", [ratio_by_code(), comparison()]),
             style.Row("What is proven, and since when?", [evidence(), onset(), alerts_over_time()]),
             style.Row("How many errors?", [counts_by_code(), errors_by_build(), storms()]),
-            style.Row("Is the stream well?", [records_taken(), records_refused(), behind(), connections(), requests()]),
+            style.Row(
+                "Is the stream well?",
+                [records_taken(), records_refused(), behind(), connections(), requests(), users()],
+            ),
         ],
     )
 
@@ -53,9 +57,11 @@ def codes_worse() -> style.PanelBuilder:
     """How many codes are proven to be worse."""
     return style.stat(
         Text(
-            "Codes worse", "Error codes of which the evidence says that the candidate has more. One is reason to act."
+            "Codes worse",
+            "Error codes of which the evidence says that the candidate has more, and neither bursts nor a common rise "
+            "explain it. One is reason to act.",
         ),
-        query(f'sum({CODE} ({ACTIVE}detector="evidence"}}))', "worse"),
+        query(measures.codes_worse("evidence", PAIR), "worse"),
         unit="none",
         steps=((None, style.GOOD), (1, style.BAD)),
         width=5,
@@ -65,8 +71,12 @@ def codes_worse() -> style.PanelBuilder:
 def codes_rising() -> style.PanelBuilder:
     """How many codes have begun to rise."""
     return style.stat(
-        Text("Codes rising", "Error codes whose rate in the candidate has changed lately, by the onset detector."),
-        query(f'sum({CODE} ({ACTIVE}detector="onset"}}))', "rising"),
+        Text(
+            "Codes rising",
+            "Error codes whose rate in the candidate has changed lately, by the onset detector, and neither bursts nor "
+            "a common rise explain it.",
+        ),
+        query(measures.codes_worse("onset", PAIR), "rising"),
         unit="none",
         steps=((None, style.GOOD), (1, style.WARNING)),
         width=5,
@@ -91,7 +101,7 @@ def last_record() -> style.PanelBuilder:
     """How long ago anything came."""
     return style.stat(
         Text("Last record", "Time since the last record of any build. When it grows, nothing is being compared."),
-        query(f"time() - max(tidewatch_release_last_record_timestamp_seconds{{{SOURCE}}} > 0)", "ago"),
+        query(style.age(f"max(tidewatch_release_last_record_timestamp_seconds{{{SOURCE}}} > 0)"), "ago"),
         unit="s",
         decimals=0,
         steps=((None, style.GOOD), (15, style.WARNING), (60, style.BAD)),
@@ -154,7 +164,8 @@ def comparison() -> style.PanelBuilder:
         Text(
             "All codes, since the start",
             "The ratio and its exact 95 % interval; q is the p-value corrected for looking at many codes. "
-            "The codes with the most evidence stand first: what is above the threshold is proven.",
+            "The codes with the most evidence stand first: what is above the threshold is proven, unless bursts or a "
+            "rise of all codes explain it; what began in the last two minutes may be a burst and is undecided.",
             "no two builds have been seen yet.",
         ),
         query(f'{by} (tidewatch_release_rate_ratio{{{PAIR}, window="all"}})', instant=True, form="table"),
@@ -163,11 +174,27 @@ def comparison() -> style.PanelBuilder:
         query(f"{by} (tidewatch_release_q_value{{{PAIR}}})", instant=True, form="table"),
         query(f"{by} (tidewatch_release_log_evidence{{{PAIR}}})", instant=True, form="table"),
         query(f'{by} ({ACTIVE}detector="evidence"}})', instant=True, form="table"),
+        query(
+            f'{by} ({EXPLAINED}, reason="bursts"}} == 1 or 2 * ({EXPLAINED}, reason="alike"}} == 1) '
+            f'or 3 * ({EXPLAINED}, reason="undecided"}} == 1) or 0 * {EXPLAINED}}})',
+            instant=True,
+            form="table",
+        ),
         columns={
             "code": style.Column("Code", detail=ONE_CODE._replace(by="Code")),
             "candidate": style.Column("Candidate"),
             "Value #F": style.Column(
                 "Verdict", states={0: ("not proven", style.SAME), 1: ("worse", style.BAD)}, cell=style.PILL
+            ),
+            "Value #G": style.Column(
+                "Explained by",
+                states={
+                    0: ("nothing", style.SAME),
+                    1: ("bursts", style.WARNING),
+                    2: ("all codes alike", style.WARNING),
+                    3: ("undecided", style.WARNING),
+                },
+                cell=style.PILL,
             ),
             "Value #A": style.Column("Ratio", decimals=2),
             "Value #B": style.Column("At least", decimals=2, steps=((None, style.NEUTRAL), (1, style.BAD))),
@@ -196,6 +223,7 @@ def evidence() -> style.PanelBuilder:
         looks={"threshold": style.DASHED},
         height=9,
         detail=ONE_CODE,
+        peaks=True,
     )
 
 
@@ -215,20 +243,24 @@ def onset() -> style.PanelBuilder:
         looks={"threshold": style.DASHED},
         height=9,
         detail=ONE_CODE,
+        peaks=True,
     )
 
 
 def alerts_over_time() -> style.PanelBuilder:
     """When was which code held to be worse?"""
+    active, by = f'{ACTIVE}detector=~"evidence|onset"}}', "max by (code, detector)"
+    apart = f"on (source, candidate, code) {EXPLAINED}}} == 1"
     return style.state_timeline(
         Text(
             "Alerts by code",
-            "Codes that the evidence or the onset detector held to be worse at some time in the range.",
+            "Codes that the evidence or the onset detector held to be worse at some time in the range. Orange: bursts "
+            "or a common rise explain it, or it is undecided.",
             "no two builds have been seen yet, or no code was worse in the range.",
         ),
-        query(f'max({ACTIVE}detector=~"evidence|onset"}})', "any code"),
-        query(f'max by (code, detector) ({ACTIVE}detector=~"evidence|onset"}}) == 1', "{{code}} {{detector}}"),
-        states={0: ("no worse", style.GOOD), 1: ("worse", style.BAD)},
+        query(f"max({active} unless {apart}) or 0 * max({active})", "any code"),
+        query(f"{by} ({active} == 1 unless {apart}) or 2 * {by} ({active} == 1)", "{{code}} {{detector}}"),
+        states={0: ("no worse", style.GOOD), 1: ("worse", style.BAD), 2: ("explained", style.WARNING)},
         detail=ONE_CODE,
     )
 
@@ -275,7 +307,7 @@ def storms() -> style.PanelBuilder:
         Text(
             "Dispersion",
             "Variance over mean of a code's errors in the last 30 bins, the ten highest. About 1 if errors come one by "
-            "one; far above, one failure sends many, as retries do, and no p-value is to be trusted.",
+            "one; far above, one failure sends many, as retries do, and no p-value is reliable.",
             "no two builds have been seen yet.",
         ),
         query(f"topk(10, {CODE} (tidewatch_release_dispersion_ratio{{{PAIR}}}))", "{{code}}"),
@@ -298,9 +330,15 @@ def records_taken() -> style.PanelBuilder:
 def records_refused() -> style.PanelBuilder:
     """What is not counted, and why."""
     return style.timeseries(
-        Text("Records not counted", "By reason; late is for a bin that was closed, other is folded past the caps."),
-        query(f"sum by (reason) (rate(tidewatch_release_records_failed_total{{{SOURCE}}}[$window]))", "{{reason}}"),
-        query(f"sum(rate(tidewatch_release_folded_records_total{{{SOURCE}}}[$window]))", "folded into other"),
+        Text(
+            "Records not counted",
+            "By reason; late is for a bin that was closed, other is folded past the caps.",
+            "every record was counted in the range.",
+        ),
+        query(
+            style.rates_of_what_happened(f"tidewatch_release_records_failed_total{{{SOURCE}}}", "reason"), "{{reason}}"
+        ),
+        query(f"sum(rate(tidewatch_release_folded_records_total{{{SOURCE}}}[$window])) > 0", "folded into other"),
         unit="cps",
         width=8,
     )
@@ -315,7 +353,7 @@ def behind() -> style.PanelBuilder:
             "the stream's times are not of this hour.",
         ),
         query(
-            f"time() - max by (source) (tidewatch_release_watermark_timestamp_seconds{{{SOURCE}}} > time() - 3600)",
+            style.age(f"max by (source) (tidewatch_release_watermark_timestamp_seconds{{{SOURCE}}} > time() - 3600)"),
             "{{source}}",
         ),
         unit="s",
@@ -333,7 +371,7 @@ def connections() -> style.PanelBuilder:
 
 
 def requests() -> style.PanelBuilder:
-    """What the senders over HTTP are told."""
+    """What is answered to the senders over HTTP."""
     return style.timeseries(
         Text(
             "Answers over HTTP",
@@ -342,4 +380,26 @@ def requests() -> style.PanelBuilder:
         ),
         query(f"sum by (status) (rate(tidewatch_release_requests_total{{{SOURCE}}}[$window]))", "{{status}}"),
         unit="reqps",
+    )
+
+
+def users() -> style.PanelBuilder:
+    """Which users a comparison goes by."""
+    chosen = f'{SOURCE}, candidate=~"$candidate"'
+    return style.timeseries(
+        Text(
+            "Users",
+            "Users of the candidate for one of the baseline, and the bins a minute that are not compared since these "
+            "are unknown or none.",
+            "nobody names the users over time (exposure_file, exposure_query).",
+        ),
+        query(
+            f'max by (candidate) (tidewatch_release_users_ratio{{{SOURCE}, candidate=~"$candidate"}})', "{{candidate}}"
+        ),
+        query(
+            f"60 * sum by (candidate) (rate(tidewatch_release_users_unknown_bins_total{{{chosen}}}[$window]))",
+            "{{candidate}}, bins not compared",
+        ),
+        unit="short",
+        width=24,
     )
