@@ -1,7 +1,7 @@
 """The load generator: does what was planned arrive, where is it lost, and is the generator or the site the limit?"""
 
 from dashboards import style
-from dashboards.measures import COUNTED, LOGGED, PLANNED, SENT, SITE, four_lines
+from dashboards.measures import COUNTED, LOGGED, PLANNED, SENT, SITE, SKEW_RATIO, four_lines
 from dashboards.style import Text, query
 
 NOT_NOW = "no load generator is scraped now."
@@ -24,21 +24,9 @@ def board() -> style.Board:
                     rate("Sent", SENT, "Requests a second that were written to a connection."),
                     rate("Logged", LOGGED, "Requests a second in the site's access log.", NOT_ON_THE_SITE),
                     rate("Counted", COUNTED, "Responses a second on the site's stats page.", NOT_ON_THE_SITE),
-                    share("Not sent", SENT, PLANNED, "Share of the plan that was not sent: the generator's fault."),
-                    share(
-                        "Not logged",
-                        LOGGED,
-                        SENT,
-                        "Share of what was sent that the log does not show; below 0, others send, too.",
-                        NOT_ON_THE_SITE,
-                    ),
-                    share(
-                        "Not counted",
-                        COUNTED,
-                        SENT,
-                        "Share of what was sent that the stats page does not count; below 0, others send, too.",
-                        NOT_ON_THE_SITE,
-                    ),
+                    not_sent(),
+                    missing("Not logged", LOGGED, "the log does not show"),
+                    missing("Not counted", COUNTED, "the stats page does not count"),
                     saturated_now(),
                     four_lines(12),
                     differences(),
@@ -59,13 +47,29 @@ def rate(title: str, expr: str, description: str, may_be_empty: str = "") -> sty
     )
 
 
-def share(title: str, part: str, whole: str, description: str, may_be_empty: str = "") -> style.PanelBuilder:
-    """What is missing of it in the next measure, as a figure."""
+def not_sent() -> style.PanelBuilder:
+    """The share of the plan that was not sent; both rates are of one scrape, so that there is no skew."""
     return style.stat(
-        Text(title, description, may_be_empty or NOT_NOW),
-        query(f"1 - {part} / ({whole} > 0)", title.lower()),
+        Text("Not sent", "Share of the plan that was not sent: the generator's fault.", NOT_NOW),
+        query(f"1 - {SENT} / ({PLANNED} > 0)", "not sent"),
         unit="percentunit",
         steps=((None, style.INFO), (-0.001, style.GOOD), (0.001, style.WARNING), (0.01, style.BAD)),
+        width=6,
+    )
+
+
+def missing(title: str, part: str, which: str) -> style.PanelBuilder:
+    """What was sent and is not in another's measure, as a figure."""
+    return style.stat(
+        Text(
+            title,
+            f"Share of what was sent that {which}; below 0, others send, too. With a window of 1 minute, up to "
+            f"{SKEW_RATIO:.0%} either way is scrapes at different moments; 10 minutes show smaller losses.",
+            NOT_ON_THE_SITE,
+        ),
+        query(f"1 - {part} / ({SENT} > 0)", title.lower()),
+        unit="percentunit",
+        steps=((None, style.INFO), (-SKEW_RATIO, style.GOOD), (SKEW_RATIO, style.WARNING), (2 * SKEW_RATIO, style.BAD)),
         width=6,
     )
 
@@ -228,8 +232,9 @@ def own_fault() -> style.PanelBuilder:
             "Its own fault",
             "Requests a second that left over 0.1 s late, or not at all, because the generator itself was the limit, "
             "by cause: its processor, late wake-ups, open files, ports, memory.",
+            "nothing was its own fault in the range.",
         ),
-        query(f"sum by (cause) (rate(trafficgen_own_fault_requests_total{{{SITE}}}[$window]))", "{{cause}}"),
+        query(style.rates_of_what_happened(f"trafficgen_own_fault_requests_total{{{SITE}}}", "cause"), "{{cause}}"),
         unit="reqps",
         width=6,
     )
