@@ -10,8 +10,10 @@ REMAINING = f"min by (source, account_id) (tidewatch_hosting_sla_budget_remainin
 DOWNTIME = f"max by (source, account_id) (tidewatch_hosting_account_downtime_seconds{{{ACCOUNT}}})"
 DECISIONS = f'tidewatch_hosting_routing_decisions_total{{{HOST}, kind!="stay"}}'
 BUDGET = f"max by (source, account_id) (tidewatch_hosting_sla_budget_seconds{{{ACCOUNT}}})"
-CREDIT = f"max by (source, account_id) (tidewatch_hosting_sla_credit_ratio{{{ACCOUNT}}})"
 PROMISE = f"max by (source, account_id) (tidewatch_hosting_sla_promise_ratio{{{ACCOUNT}}})"
+CREDIT = (  # terms without credits give nothing back
+    f"(max by (source, account_id) (tidewatch_hosting_sla_credit_ratio{{{ACCOUNT}}}) or 0 * {PROMISE})"
+)
 SERVER_STATES = {
     1: ("up", style.GOOD),
     2: ("overload", style.BAD),
@@ -25,7 +27,7 @@ ALLOWED = f"max(tidewatch_hosting_sla_allowed_downtime_seconds{{{HOST}}}) / 60"
 ONE_ACCOUNT = style.Detail("Only this account", "tidewatch-hosting", "account", "account_id", keep=("host", "window"))
 ONE_SERVER = style.Detail("Only this server", "tidewatch-hosting", "server", "server", keep=("host", "window"))
 WORST = 20  # accounts a panel; more rows than this are not read
-MOST_LINES = 10  # accounts a chart; more lines than this are not told apart
+MOST_LINES = 10  # accounts per chart; more lines cannot be distinguished
 LEFT = ((None, style.BAD), (0, style.WARNING), (0.5, style.GOOD))
 GIVEN_BACK = ((None, style.GOOD), (0.0001, style.WARNING), (0.5, style.BAD))
 RESTED = ((None, style.NEUTRAL), (0.01, style.RESTING))
@@ -147,8 +149,7 @@ def credits_due() -> style.PanelBuilder:
         Text(
             "Credits due",
             "Chosen accounts whose availability is so far below a tier of their plan that a part of the bill is given "
-            "back.",
-            "no plan has credits.",
+            "back; 0 where no plan has credits.",
         ),
         query(f"sum({CREDIT} > bool 0)", "accounts"),
         unit="none",
@@ -173,7 +174,7 @@ def last_line_age() -> style.PanelBuilder:
             "Last line",
             "Time since a line was last read. Servers log every minute.",
         ),
-        query(f"time() - min(tidewatch_hosting_last_line_timestamp_seconds{{{HOST}}})", "ago"),
+        query(style.age(f"min(tidewatch_hosting_last_line_timestamp_seconds{{{HOST}}})"), "ago"),
         unit="s",
         decimals=0,
         steps=((None, style.GOOD), (120, style.WARNING), (180, style.BAD)),
@@ -205,7 +206,7 @@ def standings() -> style.PanelBuilder:
     )
     asked = (
         f"{REMAINING}",
-        f"({CREDIT} or 0 * {PROMISE})",  # terms without credits give nothing back
+        f"{CREDIT}",
         f"{DOWNTIME} / 60",
         f"{BUDGET} / 60",
         f"{PROMISE}",
@@ -247,9 +248,9 @@ def budgets_over_time() -> style.PanelBuilder:
         Text(
             "Budget used",
             "Share of the allowed downtime that the worst accounts have had in this cycle; above 100 % the promise is "
-            "broken. A late line can take some back.",
+            "broken. A late line can take some back. An account that may have no downtime at all has no line.",
         ),
-        query(f"topk({MOST_LINES}, 1 - {REMAINING})", "account {{account_id}}"),
+        query(f"topk({MOST_LINES}, 1 - ({REMAINING} > -Inf))", "account {{account_id}}"),
         unit="percentunit",
         limits=((1, style.BAD),),
         detail=ONE_ACCOUNT,
@@ -390,7 +391,7 @@ def events_read() -> style.PanelBuilder:
 
 
 def failed_lines() -> style.PanelBuilder:
-    """Lines that are no event."""
+    """Lines that are not an event."""
     return style.timeseries(
         Text(
             "Lines not understood",
@@ -398,7 +399,7 @@ def failed_lines() -> style.PanelBuilder:
             "every line was understood in the range.",
         ),
         query(style.rates_of_what_happened(f"tidewatch_hosting_lines_failed_total{{{HOST}}}", "reason"), "{{reason}}"),
-        query(f"sum(rate(tidewatch_hosting_restating_events_total{{{HOST}}}[$window]))", "restating"),
+        query(f"sum(rate(tidewatch_hosting_restating_events_total{{{HOST}}}[$window])) > 0", "restating"),
         unit="cps",
         width=8,
     )
