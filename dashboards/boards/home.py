@@ -1,6 +1,6 @@
 """The front page: is each system well, since when, what fires, and where to look."""
 
-from dashboards import style, systems
+from dashboards import measures, style, systems
 from dashboards.firing import SYSTEM_PX, TITLES, TO_BOARD, firing_now
 from dashboards.style import Text, query
 
@@ -16,8 +16,8 @@ def board() -> style.Board:
         description="The front page: each system, whether it is well, since when, what fires, and where to look.",
         variables=[],
         rows=[
-            style.Row("Is everything well?", [states_now(), firing_now(systems.OURS, width=14, height=9)]),
-            style.Row("Since when?", [states_over_time()]),
+            style.Row("Is everything well, and since when?", [states_now(), states_over_time()]),
+            style.Row("What fires?", [firing_now(systems.OURS, width=24, height=9)]),
             style.Row(
                 "The figure to know of each",
                 [
@@ -64,6 +64,8 @@ def states_over_time() -> style.PanelBuilder:
         Text("Systems over time", "One band a system, in the state that it was in."),
         query(systems.titled(systems.state()), "{{title}}"),
         states=systems.STATES,
+        width=14,
+        height=9,
     )
 
 
@@ -131,14 +133,11 @@ def codes_worse() -> style.PanelBuilder:
     return style.stat(
         Text(
             "Releases: codes worse",
-            "Error codes of which the evidence says that the candidate build has more.",
+            "Error codes of which the evidence says that the candidate build has more, and neither bursts nor a common "
+            "rise explain it.",
             "no error stream is read.",
         ),
-        query(
-            'sum(max by (source, candidate, code) (tidewatch_release_alert_active{detector="evidence"})) '
-            "or 0 * sum(tidewatch_release_records_total)",
-            "codes",
-        ),
+        query(f"{measures.codes_worse('evidence')} or 0 * sum(tidewatch_release_records_total)", "codes"),
         unit="none",
         steps=((None, style.GOOD), (1, style.BAD)),
     )
