@@ -1,6 +1,6 @@
 """Service levels: how much of each budget is left, how quickly it goes, and how long it lasts; for any objective."""
 
-from alerts.slo.rules import ALLOWED, LOW, TIERS, WINDOW, Tier
+from alerts.slo.rules import ALLOWED, LOW, OWN_ALLOWED, TIERS, WINDOW, Tier
 from dashboards import style
 from dashboards.about import about
 from dashboards.firing import firing_now
@@ -21,12 +21,15 @@ def recorded(metric: str) -> str:
 
 
 ALLOWED_EACH = f"max by (slo) ({ALLOWED}{{{CHOSEN}}})"
+STRICTEST = f"min by (slo) ({OWN_ALLOWED}{{{CHOSEN}}}) or {ALLOWED_EACH}"
 REMAINING = recorded("budget:remaining_window")
 
 
 def burn(window: str) -> str:
-    """How many times as quickly as allowed each budget goes."""
-    return f"{recorded(f'bad_events:ratio{window}')} / on (slo) group_left () {ALLOWED_EACH}"
+    """How many times as quickly as allowed each budget goes: by the account's promise, or else by the objective."""
+    ratio = recorded(f"bad_events:ratio{window}")
+    own = f"{ratio} / ignoring (__name__) {OWN_ALLOWED}{{{CHOSEN}}}"
+    return f"({own} or {ratio} / on (slo) group_left () {ALLOWED_EACH})"
 
 
 def board() -> style.Board:
@@ -193,11 +196,12 @@ def indicator() -> style.PanelBuilder:
         Text(
             "Bad events in the last hour",
             "Share of the events of an hour that were bad, of each objective's worst, and what is allowed over its "
-            "whole window (dashed). An hour above the line spends budget; it breaks no promise by itself.",
+            "whole window (dashed; of accounts with different promises, by the strictest). An hour above the line "
+            "spends budget; it breaks no promise by itself.",
             NO_RULES,
         ),
         query(f"max by (slo) ({recorded('bad_events:ratio1h')})", "{{slo}}"),
-        query(ALLOWED_EACH, "{{slo}} allowed"),
+        query(STRICTEST, "{{slo}} allowed"),
         unit="percentunit",
         looks={"/ allowed$/": style.DASHED},
     )
