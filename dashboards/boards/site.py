@@ -30,7 +30,7 @@ SOURCES = "by the access log, or else the stats page"
 
 
 def traffic(*by: str, codes: str = "", over: str = "$window", ago: str = "") -> str:
-    """PromQL of requests a second by `source` and other labels, each source's by the first measure that it has.
+    """PromQL of requests per second by `source` and other labels, each source's by the first measure that it has.
 
     Args:
         by: labels that all three measures have: `code`.
@@ -42,6 +42,7 @@ def traffic(*by: str, codes: str = "", over: str = "$window", ago: str = "") -> 
     chosen = f', code=~"{codes}"' if codes else ""
 
     def rates(metric: str, matchers: str) -> str:
+        """PromQL: the metric's rate, summed by `labels`."""
         return f"sum by ({labels}) (rate({metric}{{{matchers}{chosen}}}[{over}]{then}))"
 
     logged, counted = (
@@ -111,7 +112,7 @@ def board() -> style.Board:
 
 
 def request_rate() -> style.PanelBuilder:
-    """Requests a second, from the log."""
+    """Requests per second, from the log."""
     return style.stat(
         Text(
             "Requests",
@@ -160,7 +161,7 @@ def quantile(share: float, buckets: str) -> str:
 
 
 def response_bytes_rate() -> style.PanelBuilder:
-    """Bytes served a second."""
+    """Bytes served per second."""
     return style.stat(
         Text("Served", "Response bytes a second, as the access log gives them.", NO_LOG),
         query(f"sum(rate(tidewatch_http_response_bytes_total{{{ROUTE}}}[$window]))", "bytes"),
@@ -177,7 +178,7 @@ def last_line_age() -> style.PanelBuilder:
             "Seconds since a line was read from the log; when this grows, the rates above are stale.",
             NO_LOG,
         ),
-        query(f"time() - max(tidewatch_log_last_line_timestamp_seconds{{{SITE}}})", "age"),
+        query(style.age(f"max(tidewatch_log_last_line_timestamp_seconds{{{SITE}}})"), "age"),
         unit="s",
         decimals=0,
         steps=((None, style.GOOD), (60, style.WARNING), (300, style.BAD)),

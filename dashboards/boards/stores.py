@@ -101,7 +101,7 @@ def ingest_age() -> style.PanelBuilder:
     """How long nothing came."""
     return style.stat(
         Text("Last new polls", "Time since polls came in that were new, by the hour in most places."),
-        query(f"time() - min(tidewatch_store_last_ingest_timestamp_seconds{{{SOURCE}}})", "ago"),
+        query(style.age(f"min(tidewatch_store_last_ingest_timestamp_seconds{{{SOURCE}}})"), "ago"),
         unit="s",
         decimals=0,
         steps=((None, style.GOOD), (4500, style.WARNING), (9000, style.BAD)),
@@ -214,6 +214,7 @@ def report_rows() -> style.PanelBuilder:
     """The CSV, as far as it is read."""
 
     def time(state: str, window: str) -> str:
+        """PromQL: seconds in a state during a window, for each store."""
         chosen = f'{STORE}, state="{state}", window="{window}"'
         return f"max by (source, store_id) (tidewatch_store_state_seconds{{{chosen}}})"
 
@@ -299,7 +300,7 @@ def newest() -> style.PanelBuilder:
             "Age of the newest poll",
             "By the polls' own times. A line that climbs for longer than a round of polls is a fault.",
         ),
-        query(f"time() - max by (source) (tidewatch_store_newest_poll_timestamp_seconds{{{SOURCE}}})", "{{source}}"),
+        query(style.age(f"max by (source) (tidewatch_store_newest_poll_timestamp_seconds{{{SOURCE}}})"), "{{source}}"),
         unit="s",
     )
 
