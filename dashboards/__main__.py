@@ -1,6 +1,6 @@
 """`python -m dashboards`."""
 
-from dashboards.cli import main
-from foundation.program import run_command
+from foundation.start import start
 
-run_command("dashboards", main)
+if __name__ == "__main__":
+    start("dashboards.cli", "run")

@@ -1,14 +1,18 @@
 """`python -m dashboards`: build the boards' files, run their queries, show them without Grafana."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from dashboards.model import JSON_DIR
-from foundation.errors import TidewatchError
-from foundation.flags import DurationType, address_options, web_options
+from foundation.errors import ConfigError, TidewatchError
+from foundation.exits import Exit, help_end
+from foundation.flags import DurationType, InputFile, InputFolder, address_options, web_options
+from foundation.program import run_command
 from foundation.terminal import echo
+from foundation.version import VERSION
 
 if TYPE_CHECKING:
     from dashboards.grafana_check import Looked
@@ -26,16 +30,24 @@ class _Group(click.Group):
             raise SystemExit(exc.exit_code) from exc
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="tidewatch", prog_name="dashboards")
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=help_end("python -m dashboards preview"),
+)
+@click.version_option(VERSION, prog_name="dashboards")
 def main() -> None:
     """Dashboards as code, and a preview of them for machines without Grafana."""
 
 
-@main.command()
+@main.command(epilog=help_end("python -m dashboards build --check", may=[Exit.NEGATIVE]))
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file would change.")
 def build(*, check: bool) -> None:
-    """Write the boards of dashboards/boards to dashboards/json."""
+    """Write the boards of dashboards/boards to dashboards/json. Needs the developers' packages."""
+    if find_spec("grafana_foundation_sdk") is None:
+        raise ConfigError(
+            "build needs the developers' packages: pip install -r requirements-dev.txt in a clone of Tidewatch"
+        )
     from dashboards import build as building
 
     changed = building.stale() if check else building.write()
@@ -48,17 +60,25 @@ def build(*, check: bool) -> None:
 _BOARDS = click.option(
     "--boards",
     "folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=InputFolder(),
     default=JSON_DIR,
     show_default="those of the package",
     help="Folder of the boards' JSON files.",
 )
 
 
-@main.command()
+@main.command(epilog=help_end("python -m dashboards preview --prometheus http://127.0.0.1:9090 --port 8000"))
 @address_options(8000)
-@click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, metavar="URL")
-@click.option("--alertmanager", default="", metavar="URL", help="Tells which alerts are silenced.  [default: none]")
+@click.option(
+    "--prometheus",
+    default="http://127.0.0.1:9090",
+    show_default=True,
+    metavar="URL",
+    help="The Prometheus whose data the boards show.",
+)
+@click.option(
+    "--alertmanager", default="", metavar="URL", help="The Alertmanager that reports silenced alerts.  [default: none]"
+)
 @click.option(
     "--scrape-interval",
     type=DurationType(least_s=0.1, most_s=3600),
@@ -79,7 +99,7 @@ def preview(
     allowed_hosts: tuple[str, ...],
     allow_host: tuple[str, ...],
 ) -> None:
-    """Show the boards on a page, without Grafana. It is a preview, and it says so."""
+    """Show a preview of the boards on a page, without Grafana."""
     import asyncio
 
     from dashboards.preview.command import run
@@ -98,8 +118,14 @@ def preview(
     )
 
 
-@main.command("query-all")
-@click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, metavar="URL")
+@main.command("query-all", epilog=help_end("python -m dashboards query-all --range 1h", may=[Exit.NEGATIVE]))
+@click.option(
+    "--prometheus",
+    default="http://127.0.0.1:9090",
+    show_default=True,
+    metavar="URL",
+    help="The Prometheus to query.",
+)
 @_BOARDS
 @click.option("--board", "uids", multiple=True, metavar="UID", help="Only this board.  [default: all]")
 @click.option(
@@ -108,12 +134,12 @@ def preview(
     default="30m",
     show_default=True,
     type=DurationType(least_s=60, most_s=31 * 86_400, whole=True),
-    help="Time up to now that is asked about.",
+    help="Range of the queries, up to now.",
 )
 def query_all(*, prometheus: str, folder: Path, uids: tuple[str, ...], range_s: int) -> None:
-    """Ask every query of every board, print what each gave, and exit 1 when one gave nothing.
+    """Run every query of every board, print the result of each, and exit 1 when one returned nothing.
 
-    A panel that says when it may be empty is let off.
+    A panel that declares when it may be empty is exempt.
     """
     import asyncio
 
@@ -125,7 +151,10 @@ def query_all(*, prometheus: str, folder: Path, uids: tuple[str, ...], range_s: 
         raise SystemExit(1)
 
 
-@main.command("grafana-check")
+@main.command(
+    "grafana-check",
+    epilog=help_end("python -m dashboards grafana-check http://127.0.0.1:3000 --token-file token", may=[Exit.NEGATIVE]),
+)
 @click.argument("url")
 @click.option(
     "--width",
@@ -140,14 +169,21 @@ def query_all(*, prometheus: str, folder: Path, uids: tuple[str, ...], range_s: 
     "--range",
     "range_s",
     type=DurationType(least_s=60, most_s=366 * 86_400, whole=True),
-    help="Time up to now that is asked about.  [default: each board's own]",
+    help="Range of the queries, up to now.  [default: each board's own]",
 )
 @click.option("--board", "uids", multiple=True, metavar="UID", help="Only this board.  [default: all]")
 @click.option(
     "--token-file",
-    type=click.Path(path_type=Path),
+    type=InputFile(),
     metavar="FILE",
-    help="Holds a token of a service account with the role Viewer.  [default: ask as anybody]",
+    help="A file with a token of a service account with the role Viewer.  [default: no token]",
+)
+@click.option(
+    "--log",
+    "log_file",
+    type=InputFile(),
+    metavar="FILE",
+    help="Grafana's own log: look for errors of its provisioning, too.",
 )
 @click.option("--pictures", type=click.Path(path_type=Path), metavar="DIR", help="Take a picture of each board, too.")
 def grafana_check(
@@ -157,18 +193,22 @@ def grafana_check(
     range_s: int | None,
     uids: tuple[str, ...],
     token_file: Path | None,
+    log_file: Path | None,
     pictures: Path | None,
 ) -> None:
-    """Look at every board of a running Grafana through its API, and exit 1 when something needs somebody.
+    """Check every board of a running Grafana through its API, and exit 1 when something needs attention.
 
     URL is the address of Grafana's start page. Every query is asked with the resolution that its panel has at the
-    width; a panel that says when it may be empty is let off.
+    width; a panel that declares when it may be empty is exempt.
     """
     import asyncio
 
-    from dashboards.grafana_check import as_table, look
+    from dashboards import grafana_log
+    from dashboards.grafana_check import as_table, look, of_log
 
+    of_file = of_log(grafana_log.read(log_file)) if log_file else []
     looked = asyncio.run(look(url, token_file, uids, width_px=width_px, range_s=range_s))
+    looked = looked._replace(findings=[*of_file, *looked.findings])
     echo(as_table(looked, width_px))
     if pictures:
         asyncio.run(_take_pictures(looked, pictures, width_px=width_px, range_s=range_s))
@@ -185,3 +225,8 @@ async def _take_pictures(looked: "Looked", folder: Path, *, width_px: int, range
         return
     async for path in grafana_pictures.take(looked, folder, width_px=width_px, range_s=range_s):
         echo(str(path))
+
+
+def run() -> None:
+    """Run the command line; errors that a user can mend are one line on stderr."""
+    run_command("dashboards", main)

@@ -11,6 +11,7 @@ from dashboards import peer
 from dashboards.promql import Span
 from foundation.config import parse_config
 from foundation.errors import ConfigError, SourceError
+from foundation.jsonread import JSON_ERRORS, why_not_json
 from foundation.keys import duration
 from foundation.secret import shown_url
 
@@ -50,10 +51,10 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class Prometheus:
-    """One Prometheus. Every method raises SourceError with a line that a person understands."""
+    """One Prometheus. Every method raises SourceError with a line for the user."""
 
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
-        """`url` is its root; `session` is closed by whoever made it."""
+        """`url` is its root; the caller closes `session`."""
         self.url = url.rstrip("/")
         self.shown = shown_url(self.url)
         self._session = session
@@ -75,7 +76,7 @@ class Prometheus:
         return found
 
     async def alerts(self) -> list[dict[str, Any]]:
-        """The active alerts as the API tells them: labels, annotations, state, activeAt, value."""
+        """The active alerts as the API returns them: labels, annotations, state, activeAt, value."""
         told = _read(await self._ask("GET", "/api/v1/alerts", {}), dict[str, list[dict[str, Any]]])
         found: list[dict[str, Any]] = told.get("alerts", [])
         return found
@@ -104,8 +105,8 @@ class Prometheus:
             )
         try:
             answer = msgspec.json.decode(got.body, type=_Answer)
-        except msgspec.DecodeError as exc:
-            raise SourceError(f"{self.shown} answered {got.status} and not as Prometheus does") from exc
+        except JSON_ERRORS as exc:
+            raise SourceError(f"{self.shown} answered {got.status}, but not as Prometheus does") from exc
         if answer.status != "success":
             raise SourceError(f"Prometheus refuses the query: {answer.error}")
         return answer.data
@@ -114,8 +115,8 @@ class Prometheus:
 def _read(raw: msgspec.Raw, kind: Any) -> Any:
     try:
         return msgspec.json.decode(raw, type=kind)
-    except msgspec.DecodeError as exc:
-        raise SourceError(f"an answer that is not Prometheus': {exc}") from exc
+    except JSON_ERRORS as exc:
+        raise SourceError(f"an answer that is not Prometheus': {why_not_json(exc)}") from exc
 
 
 def _series(raw: msgspec.Raw) -> list[Series]:

@@ -120,7 +120,7 @@ def as_table(outcomes: Sequence[Outcome]) -> str:
     lines = in_columns(head, rows)
     bad = sum(not outcome.good for outcome in outcomes)
     panels = len({(outcome.board, outcome.panel) for outcome in outcomes})
-    return "\n".join([*lines, f"{panels} panels, {len(outcomes)} queries, {bad} of them need somebody"])
+    return "\n".join([*lines, f"{panels} panels, {len(outcomes)} queries, {bad} of them need attention"])
 
 
 async def ask_now(prometheus_url: str, folder: Path, uids: Sequence[str], range_s: int) -> list[Outcome]:

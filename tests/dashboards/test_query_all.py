@@ -97,7 +97,7 @@ def test_the_table_puts_what_is_wrong_last_and_counts_it():
         "board  panel  query  series  points  status",
         "board  q      A      1       60      ok",
         "board  p      A      0       0       error   boom",
-        "2 panels, 2 queries, 1 of them need somebody",
+        "2 panels, 2 queries, 1 of them need attention",
     ]
 
 
