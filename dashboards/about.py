@@ -19,7 +19,7 @@ SUBJECTS = {  # labels that say what a series is about, and the word before thei
 def about(vector: str, *, without: str = "") -> str:
     """The vector with a label `about` made of the labels that say what each of its series is about.
 
-    `without`: one of these labels that is not part of it, as it stands elsewhere.
+    `without`: one of these labels that is not part of it, as it is shown elsewhere.
     """
     worded = vector
     for label, word in SUBJECTS.items():

@@ -13,11 +13,11 @@ from foundation.errors import BadRecord
 MAX_CHOSEN = 50  # values of one variable at a time
 
 Choices = Mapping[str, Sequence[str]]
-"""Variable to the values chosen; `$__all` among them stands for all."""
+"""Variable to the values chosen; `$__all` among them means all."""
 
 
 class Resolved(NamedTuple):
-    """What each variable offers now, what of it is chosen, and how that stands in queries."""
+    """What each variable offers now, what of it is chosen, and how queries write that."""
 
     offers: dict[str, list[str]]
     chosen: dict[str, list[str]]

@@ -27,7 +27,7 @@ def stale(folder: Path = JSON_DIR) -> list[str]:
 
 
 def write(folder: Path = JSON_DIR) -> list[str]:
-    """Write every board's file and remove those that no board stands for; the names of the files that changed."""
+    """Write every board's file and remove those that have no board; the names of the files that changed."""
     wanted, changed = rendered(), stale(folder)
     for name in changed:
         if name in wanted:

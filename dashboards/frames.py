@@ -11,7 +11,7 @@ from dashboards.model import Panel, Target, Transformation
 from dashboards.prometheus import Labels, Series
 from dashboards.promql import Span
 
-MAX_LINES = 200  # more cannot be told apart, and would make the page slow
+MAX_LINES = 200  # more cannot be distinguished, and would make the page slow
 _LEGEND = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 VALUE = "Value"  # the heading of a query's values; "Value #A" where a panel has several queries
 Cell = str | float | None
@@ -114,7 +114,7 @@ def apart(cumulative: Sequence[Line]) -> list[Line]:
 
 
 def _bound(series: Series) -> float:
-    """A bucket's upper bound, to sort by; 0 keeps series that are no buckets in Prometheus' order."""
+    """A bucket's upper bound, to sort by; 0 keeps series that are not buckets in Prometheus' order."""
     try:
         return float(series.labels.get("le", "0"))
     except ValueError:
@@ -168,7 +168,7 @@ def _sort_key(cell: Cell) -> tuple[bool, float, str]:
 
 
 def _records(answers: Sequence[tuple[Target, list[Series]]]) -> list[dict[str, Cell]]:
-    """One record a label set; the values of several targets stand side by side, as "Value #A" and so on."""
+    """One record per label set; the values of several targets are side by side, as "Value #A" and so on."""
     merged: dict[tuple[tuple[str, str], ...], dict[str, Cell]] = {}
     for target, series in answers:
         heading = VALUE if len(answers) == 1 else f"{VALUE} #{target.ref_id}"

@@ -47,7 +47,7 @@ def span(end_s: float, range_s: int, points: int, scrape_interval_s: float, leas
 
 
 def step_s(range_s: float, points: int, least_s: float) -> float:
-    """The step that Grafana's page works out for a panel of so many points, none shorter than `least_s`."""
+    """The step that Grafana's page computes for a panel of this many points, at least `least_s`."""
     return max(_rounded_s(range_s / max(points, 1)), least_s)
 
 

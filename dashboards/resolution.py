@@ -18,18 +18,18 @@ _CELL_PX = 7  # a cell's width in the narrowest window, its gap included
 
 
 def panel_px(columns: int, grid_px: int) -> float:
-    """How wide a panel of so many columns is, in a grid of that width."""
+    """The width of a panel of this many columns, in a grid of that width."""
     return (columns / COLUMNS) * (grid_px + _GAP_PX) - _GAP_PX
 
 
 def width_px(columns: int, window_px: int) -> int:
-    """How wide the inside of a panel of so many columns is in a window, with the menu open where there is room."""
+    """The inner width of a panel of this many columns in a window, with the menu open where there is room."""
     grid_px = window_px - _PAGE_PX - (_MENU_PX if window_px >= _MENU_FROM_PX else 0)
     return int(panel_px(columns, grid_px)) - FRAME_PX
 
 
 def most_points(columns: int) -> int:
-    """`maxDataPoints` with which cells can be told apart in the narrowest window."""
+    """`maxDataPoints` with which cells can be distinguished in the narrowest window."""
     return width_px(columns, WINDOWS_PX[0]) // _CELL_PX
 
 

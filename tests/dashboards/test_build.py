@@ -50,3 +50,10 @@ def test_the_sdks_deprecation_warnings_are_filtered_in_one_place():
     command = [sys.executable, "-W", "error", "-c", "import dashboards.build"]
     got = subprocess.run(command, capture_output=True, check=False)
     assert (got.returncode, got.stderr) == (0, b"")
+
+
+def test_an_installation_without_the_developers_packages_says_so_in_one_line(monkeypatch):
+    monkeypatch.setattr("dashboards.cli.find_spec", lambda name: None)
+    done = CliRunner().invoke(main, ["build"])
+    lacks = "build needs the developers' packages: pip install -r requirements-dev.txt in a clone of Tidewatch"
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"dashboards: {lacks}\n")

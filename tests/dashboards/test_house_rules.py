@@ -1,21 +1,16 @@
 """What Grafana would show wrongly or not at all, and no board may have: each rule is a fault that was seen once."""
 
-import json
 import re
+from typing import Any
 
 import promql_parser as promql
 import pytest
+from board_files import PANELS, RAW, SYSTEMS, defaults, exprs, of_kind, offenders, overrides
 
-from dashboards import build, model, style
+from dashboards import model, style
 from dashboards.promql import step_s
-from dashboards.resolution import WINDOWS_PX, most_points, panel_px, points_asked, width_px
-from dashboards.systems import SYSTEMS as TITLED
+from dashboards.resolution import WINDOWS_PX, most_points, points_asked, width_px
 
-BOARDS = model.load(build.JSON_DIR)
-RAW = {path.stem: json.loads(path.read_text()) for path in sorted(build.JSON_DIR.glob("*.json"))}
-PANELS = [(uid, panel) for uid, raw in RAW.items() for panel in raw["panels"] if panel["type"] != "row"]
-SYSTEMS = {"site", "generator", "hosting", "stores", "releases", "itself"}
-TITLES = [system.title for system in TITLED]
 DETAILS = {  # label of a series to the variable that chooses one of its values
     "route": "route",
     "account_id": "account",
@@ -28,36 +23,10 @@ OF_GRAFANA = {"transparent", "dark-orange", "rgba(255,0,255,0.7)"}  # no line; f
 TOLD = ("timeseries", "stat", "gauge", "bargauge", "state-timeline", "status-history", "table")
 
 
-def of_kind(*kinds):
-    """Panels of these kinds, as parameters."""
-    return [pytest.param(uid, panel, id=f"{uid}-{panel['title']}") for uid, panel in PANELS if panel["type"] in kinds]
-
-
-def offenders(kinds, wrong):
-    """The panels of these kinds of which `wrong` is true."""
-    return [(uid, panel["title"]) for uid, panel in PANELS if panel["type"] in kinds and wrong(panel)]
-
-
-def defaults(panel):
-    return panel["fieldConfig"]["defaults"]
-
-
-def overrides(panel):
-    """Heading or /regex/ to the settings of it."""
-    return {
-        one["matcher"]["options"]: {prop["id"]: prop["value"] for prop in one["properties"]}
-        for one in panel["fieldConfig"]["overrides"]
-    }
-
-
-def exprs(panel):
-    return [target["expr"] for target in panel["targets"]]
-
-
 def links_of(panel):
-    """Every link of the panel's series, rows and cells."""
+    """Every link of the panel, its series, rows and cells."""
     of_cells = [link for settings in overrides(panel).values() for link in settings.get("links", [])]
-    return [*defaults(panel).get("links", []), *of_cells]
+    return [*panel.get("links", []), *defaults(panel).get("links", []), *of_cells]
 
 
 def colours(node):
@@ -85,7 +54,7 @@ def mapped(panel):
 def test_marks_are_few_however_many_series_there_are(uid):
     """Pages of the board's own system, where each name begins to fire."""
     for one in RAW[uid].get("annotations", {}).get("list", []):
-        tree = promql.parse(one["expr"].replace("$__interval", "1m"))
+        tree: Any = promql.parse(one["expr"].replace("$__interval", "1m"))
         assert str(tree.op) == "unless"
         for side in (tree.lhs, tree.rhs):
             assert side.modifier.labels == ["alertname"]
@@ -146,77 +115,6 @@ def test_what_is_not_known_is_no_state_of_a_legend():
     assert offenders(["state-timeline", "status-history"], lambda panel: "noValue" in defaults(panel)) == []
 
 
-def letters_px(words):
-    """About how wide words are in the letters of a panel's title."""
-    narrow, wide = "iljtrf.,:; ", "mwMW"
-    return sum(4.7 if one in narrow else 11.5 if one in wide else 9 if one.isupper() else 7.9 for one in words)
-
-
-def test_titles_fit_a_small_window():
-    """With the menu open, where Grafana takes 54 pixels of a title's room for signs."""
-
-    def cut(panel):
-        return letters_px(panel["title"]) > width_px(panel["gridPos"]["w"], 1280) - 54
-
-    assert [(uid, panel["title"]) for uid, panel in PANELS if cut(panel)] == []
-
-
-def test_names_of_bars_fit():
-    """Grafana measures the first of the longest in letters of 12 pixels, whatever their size is."""
-    assert offenders(["bargauge"], lambda panel: panel["options"]["text"]["titleSize"] > 11) == []
-
-
-def test_names_of_alerts_are_not_cut():
-    """In a cut one nobody sees which alert it is."""
-    rooms = [room_px(panel, "Alert") for _, panel in PANELS if "Alert" in overrides(panel)]
-    assert rooms
-    assert min(rooms) > 50 + letters_px("ReleaseCodeIncreasedOverall")  # larger letters than a title's, and borders
-
-
-def room_px(panel, heading):
-    """What a column of a table has at least."""
-    return overrides(panel)[heading].get("custom.width") or overrides(panel)[heading]["custom.minWidth"]
-
-
-def test_the_names_of_systems_are_not_cut():
-    shown = [
-        room_px(panel, heading)
-        for _, panel in PANELS
-        for heading, settings in overrides(panel).items()
-        if panel["type"] == "table" and "Load generator" in str(settings.get("mappings"))
-    ]
-    assert shown
-    assert min(shown) >= 16 + max(map(letters_px, TITLES))
-
-
-@pytest.mark.parametrize("uid", sorted(uid for uid in RAW if uid.removeprefix("tidewatch-") in SYSTEMS))
-def test_what_fires_can_be_read_in_a_small_window(uid):
-    """Its name, for how long, and three of what tells it from others, without the menu."""
-    [table] = [panel for panel in RAW[uid]["panels"] if panel["id"] == style.HEAD_IDS[2]]
-    arranged = table["transformations"][-1]["options"]
-    first = sorted(arranged["indexByName"], key=arranged["indexByName"].get)[:6]
-    assert (
-        sum(room_px(table, arranged["renameByName"][name]) for name in first)
-        <= panel_px(table["gridPos"]["w"], 1232) - 18
-    )
-
-
-CONTROLS_PX = {"datasource": 89, "query": 115, "custom": 65}  # without the letters of a label
-GAP_PX = 9  # between controls
-LINE_PX = 1600 - 464  # of a window without the menu, less what chooses the range and its margins
-
-
-@pytest.mark.parametrize("uid", sorted(RAW))
-def test_the_controls_are_one_line(uid):
-    """In a window of 1600 pixels; each second line takes the room of a row of figures."""
-    variables = [one for one in RAW[uid]["templating"]["list"] if one["type"] in CONTROLS_PX]
-    wide = [CONTROLS_PX[one["type"]] for one in variables]
-    wide += [20 + 0.85 * letters_px(one["label"]) for one in variables if one["type"] != "datasource"]
-    wide += [63 + 0.85 * letters_px(one["name"]) for one in RAW[uid]["annotations"].get("list") or []]
-    wide += [20 + 0.85 * letters_px(one["title"]) for one in RAW[uid]["links"]]
-    assert sum(wide) + GAP_PX * len(wide) <= LINE_PX
-
-
 @pytest.mark.parametrize(("uid", "panel"), of_kind("timeseries", "heatmap", "bargauge", "table"))
 def test_an_empty_panel_says_why(uid, panel):
     why = panel["description"].partition(model.MAY_BE_EMPTY)[2]
@@ -262,6 +160,7 @@ def test_what_is_not_known_is_grey():
 def test_links_stand_where_every_version_shows_them():
     for raw in RAW.values():
         placed = [*raw["links"], *raw.get("annotations", {}).get("list", [])]
+        placed += [link for panel in raw["panels"] if panel["type"] != "row" for link in links_of(panel)]
         assert [one for one in placed if "placement" in one] == []
 
 
@@ -370,12 +269,40 @@ def test_legends_fit():
     assert offenders(["timeseries"], wrong) == []
 
 
+def test_a_lone_value_is_drawn():
+    """Of a range of a month there may be one; without points its panel has a legend, axes and no line."""
+
+    def hidden(panel):
+        return defaults(panel)["custom"]["showPoints"] != "auto"
+
+    assert offenders(["timeseries"], hidden) == []
+
+
+PEAKS = ["Evidence", "Onset"]  # what rose, though it fell since
+
+
+def test_the_line_that_matters_is_in_sight():
+    """A legend shows the first ten rows: what is high at the end, and where an alarm is looked for, what was high."""
+    found = {
+        panel["title"]: panel["options"]["legend"]["sortBy"]
+        for _, panel in PANELS
+        if panel["type"] == "timeseries" and panel["options"]["legend"]["displayMode"] == "table"
+    }
+    assert {title for title, first in found.items() if first == "Max"} == set(PEAKS)
+    assert set(found.values()) == {"Max", "Last *"}
+
+
 def test_no_line_runs_through_a_figure():
     assert offenders(["stat"], lambda panel: panel["options"]["graphMode"] != "none") == []
 
 
 def test_an_axis_of_nothing_does_not_reach_a_hundred():
-    assert offenders(["timeseries"], lambda panel: not defaults(panel)["custom"].get("axisSoftMax")) == []
+    """Its soft end is above; where a share is of a whole the axis is all of it, and beside a soft end would not be."""
+
+    def wrong(panel):
+        return bool(defaults(panel)["custom"].get("axisSoftMax")) == ("max" in defaults(panel))
+
+    assert offenders(["timeseries"], wrong) == []
 
 
 @pytest.mark.parametrize("uid", sorted(RAW))
@@ -460,14 +387,34 @@ def test_nothing_is_not_a_good_figure():
     assert [title for title, expr in asked if expr.endswith("or vector(0)")] == []
 
 
+def test_an_age_is_not_below_zero():
+    """A scrape that takes its time gives values that are newer than itself; "-529 ms" is no age of a record."""
+    since = re.compile(r"(clamp_min\()?time\(\) - .{0,24}[a-z_]+_timestamp_seconds")
+    ages = [(panel["title"], expr) for _, panel in PANELS for expr in exprs(panel) if since.match(expr)]
+    assert len(ages) > 5
+    assert [title for title, expr in ages if not expr.startswith("clamp_min(time() - (")] == []
+
+
 def test_reasons_are_those_that_there_were():
     """A panel that says to be empty where nothing happened has no line at 0 for each of seven reasons."""
     asked = [
         (panel["title"], target["expr"])
         for _, panel in PANELS
-        if panel["type"] == "timeseries" and model.MAY_BE_EMPTY in panel["description"]
+        if panel["type"] == "timeseries"
         for target in panel["targets"]
-        if "{{reason}}" in target["legendFormat"]
+        if re.search("{{(reason|cause)}}", target["legendFormat"])
     ]
     assert asked
     assert [title for title, expr in asked if "[$__range] @ end()" not in expr] == []
+
+
+def test_a_panel_can_be_as_empty_as_it_says():
+    """One query that is 0 where nothing happened, and nobody ever reads that nothing happened."""
+    asked = [
+        (panel["title"], expr)
+        for _, panel in PANELS
+        if panel["type"] == "timeseries" and panel["description"].partition(model.MAY_BE_EMPTY)[2].endswith("range.")
+        for expr in exprs(panel)
+    ]
+    assert len(asked) > 5
+    assert [title for title, expr in asked if not ("[$__range] @ end()" in expr or expr.endswith("> 0"))] == []

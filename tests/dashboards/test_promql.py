@@ -1,6 +1,7 @@
 """Grafana's rules for variables and resolution, as the preview and `query-all` follow them."""
 
 import re
+from typing import Any
 
 import promql_parser as promql
 import pytest
@@ -63,7 +64,7 @@ def test_a_variable_without_all_takes_its_name_for_a_value():
 @settings(max_examples=40)
 @given(st.lists(VALUE, min_size=1))
 def test_any_value_stays_inside_its_matcher_and_matches_only_itself(chosen):
-    selector = promql.parse(f'a{{b=~"{as_text(SOURCE, chosen)}"}}')
+    selector: Any = promql.parse(f'a{{b=~"{as_text(SOURCE, chosen)}"}}')
     [matcher] = selector.matchers.matchers
     assert all(re.fullmatch(matcher.value, value) for value in chosen)
     assert not re.fullmatch(matcher.value, "\N{SNOWMAN} not chosen")
