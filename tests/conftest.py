@@ -26,7 +26,8 @@ gc.disable()  # nothing of what is collected is garbage; see pytest_collection_f
 
 
 def pytest_configure():
-    """Let the programs that tests start heed SIGINT also where a shell runs the tests in its background."""
+    """Let the programs that tests start heed SIGINT, also where a shell runs the tests in its background."""
+    os.environ["STATE_DIRECTORY"] = ".tidewatch/state"  # in the folder of each test
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -34,7 +35,8 @@ def pytest_configure():
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark what was measured as slow, before marks choose what runs; the longest come first."""
-    items.sort(key=lambda item: item.path.name not in ByServers.first)
+    rank = {name: number for number, name in enumerate(ByServers.first)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
     slow = listed()
     for item in items:
         if item.nodeid.partition("[")[0] in slow:
@@ -55,12 +57,17 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol():
-    """Take away what a program that ran in this process logs to: it is closed, and the next line would be an error."""
+    """Undo what a program that ran in this process did to it.
+
+    What it logs to is closed, and the next line would be an error. Its umask would make other tests' files private.
+    """
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    os.umask(umask := os.umask(0))
     try:
         return (yield)
     finally:
+        os.umask(umask)
         for handler in set(root.handlers) - set(handlers):
             root.removeHandler(handler)
         root.setLevel(level)
@@ -89,6 +96,13 @@ def _sendable(value):
 
 
 COUNTS = pytest.StashKey[Counter[str]]()
+_BROKEN_LINES = 12
+broken: list[str] = []
+
+
+def pytest_internalerror(excrepr):
+    """Keep what ended the run itself, to tell it last: a worker's is far above what follows from it."""
+    broken.append(str(excrepr))
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -106,8 +120,12 @@ def pytest_terminal_summary(terminalreporter, config):
 
 def pytest_unconfigure(config):
     """Print the counts after everything else; with those of the runs before that name the same file in TEST_COUNTS."""
-    if (found := config.stash.get(COUNTS, None)) is None or hasattr(config, "workerinput"):
+    found = config.stash.get(COUNTS, Counter() if broken else None)
+    if found is None or hasattr(config, "workerinput"):
         return  # the run that the workers are of counts for them
+    if broken:
+        found["error"] += 1
+        print("the run broke off:", *broken[0].splitlines()[-_BROKEN_LINES:], sep="\n")
     if name := os.environ.get("TEST_COUNTS"):
         file = Path(name)
         found += Counter(json.loads(file.read_text() or "{}"))

@@ -62,8 +62,8 @@ class House:
 
     def connect(self, server):
         if self.tls is None:
-            return http.client.HTTPConnection("127.0.0.1", self.ports[server], timeout=20)
-        return http.client.HTTPSConnection("127.0.0.1", self.ports[server], timeout=20, context=self.tls)
+            return http.client.HTTPConnection("127.0.0.1", self.ports[server], timeout=60)
+        return http.client.HTTPSConnection("127.0.0.1", self.ports[server], timeout=60, context=self.tls)
 
     def ask(self, server, method="GET", path="/-/healthy", body=None, **headers):
         """(status, headers) of the answer."""
