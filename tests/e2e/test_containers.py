@@ -56,7 +56,8 @@ def test_everything_in_our_image_is_named_by_its_hash():
     dockerfile = (ROOT / "Dockerfile").read_text()
     (base,) = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", dockerfile, re.MULTILINE)
     assert re.fullmatch(DIGEST, base)
-    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) == {"${PYTHON_IMAGE}"}
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)$", dockerfile, re.MULTILINE))
+    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) - stages == {"${PYTHON_IMAGE}"}
     installs = re.findall(r"pip (?:install|wheel)[^&\n]*", dockerfile)
     assert installs
     for command in installs:
@@ -64,6 +65,16 @@ def test_everything_in_our_image_is_named_by_its_hash():
     for lock in re.findall(r"-r (\S+)", dockerfile):
         packages = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
         assert all("--hash=sha256:" in package for package in packages)
+
+
+def test_the_image_of_the_exporter_alone_has_the_core_and_the_last_one_everything():
+    stages = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    made = {stage.split("\n", 1)[0].rpartition(" AS ")[2]: stage for stage in stages}
+    assert re.findall(r"-r (\S+)", made["core"]) == ["requirements.txt"]
+    assert re.findall(r"-r (\S+)", made["all"]) == ["requirements-all.txt"]
+    assert re.findall(r"--from=(\w+)", made["exporter"]) == ["core"]
+    assert stages[-1].startswith("base\n")
+    assert re.findall(r"--from=(\w+)", stages[-1]) == ["all"]
 
 
 def test_the_configuration_of_the_containers_names_services(tmp_path):
