@@ -1,0 +1,1 @@
+timeserver --port 8080
