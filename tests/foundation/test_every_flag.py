@@ -5,27 +5,12 @@ from datetime import UTC
 
 import click
 import pytest
+from command_tree import OPTIONS as ALL
 from msgspec import inspect
 
-import exporter.cli
-import timeserver.cli
-import trafficgen.cli
-from alerts.cli import main as alerts
-from dashboards.cli import main as dashboards
-from exporter.daemon import Config
-from exporter.stats.collector import cli as collector
-from exporter.stats.plot import cli as plot
+from exporter.systems import SYSTEMS, config_of
 from foundation.flags import AddressType, DurationType, InstantType
 
-ROOTS = {
-    "timeserver": timeserver.cli.command,
-    "trafficgen": trafficgen.cli.cli,
-    "exporter": exporter.cli.cli,
-    "collector": collector.command,
-    "plot": plot.command,
-    "alerts": alerts,
-    "dashboards": dashboards,
-}
 VECTORS = {
     DurationType: (("1h", "3600", "3600s", "60m"), ("", "soon", "-1h", "nan", "1:00", "30s1m", "1 h")),
     AddressType: (("127.0.0.1:8090", "[::1]:8090", "localhost:8090"), ("", "8090", ":8090", "::1:8090", "http://a:1")),
@@ -34,7 +19,7 @@ VECTORS = {
         ("", "noon", "2026-13-01"),
     ),
 }
-SMALL = {"step_s", "scrape_interval", "jitter_interval"}
+SMALL = {"step_s", "scrape_interval", "jitter_interval", "grain"}
 """Flags whose range has no hour in it are tried with the refusals alone."""
 SOUNDS_LIKE = re.compile(
     r"(^|_)(interval|timeout|duration|linger|wait|refresh|keep_reports|since|until|as_of|cycle_start|cycle_end|start"
@@ -42,15 +27,6 @@ SOUNDS_LIKE = re.compile(
 )
 
 
-def flags(command, path):
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            yield from flags(command.get_command(context, name), f"{path} {name}")
-    yield from ((f"{path} {option.opts[0]}", option) for option in command.params if isinstance(option, click.Option))
-
-
-ALL = [found for name, root in ROOTS.items() for found in flags(root, name)]
 OURS = [(name, option) for name, option in ALL if isinstance(option.type, tuple(VECTORS))]
 
 
@@ -100,7 +76,7 @@ def keys(kind, path, grammar=None):
 
 
 def test_every_key_of_seconds_bytes_or_addresses_has_its_grammar():
-    found = dict(keys(inspect.type_info(Config), "$"))
+    found = dict(keys(inspect.type_info(config_of({*SYSTEMS, "probe"})), "$"))
     wanted = {"_s": "duration", "_bytes": "size", ".http": "address", ".tcp": "address", ".as_of": "instant"}
     for path, grammar in found.items():
         for ending, want in wanted.items():
