@@ -10,6 +10,7 @@ import http.server
 import json
 import math
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -94,7 +95,8 @@ class House:
 
     def __init__(self, folder):
         self.folder, self.page, self.processes = folder, b"200s: 1\n", {}
-        self.web, self.stores, self.receiver = free_ports(3)
+        self.ends = 0  # lines of one's own log that end what was written
+        self.web, self.stores, self.receiver, receives = free_ports(4)
         house = self
 
         class Peer(http.server.BaseHTTPRequestHandler):
@@ -104,6 +106,10 @@ class House:
                     self.send_header("Content-Length", str(len(house.page)))
                     self.end_headers()
                     self.wfile.write(house.page)
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
 
             def log_message(self, *_):
                 pass
@@ -118,13 +124,26 @@ class House:
         ]
         log = {"source": "js", "paths": [str(folder / "access.json")], "format": "json", "from": "start"}
         tab = {"source": "tab", "paths": [str(folder / "access.tab")], "format": "tab", "from": "start"}
+        labels = {"event": "{event}", "user": "{user.name}"}
+        rules = [
+            {"counter": "fuzzed_events_total", "labels": labels},
+            {"counter": "fuzzed_bytes_total", "value": "{bytes}", "match": {"event": "^[^x]"}},
+            {"histogram": "fuzzed_wait_seconds", "value": "{took}", "unit": "ms", "labels": {"line": "{line}"}},
+            {"gauge": "fuzzed_depth", "value": "{bytes}"},
+        ]
+        own = {"source": "own", "paths": [str(folder / "own.json")], "from": "start", "metrics": rules}
+        told = {"source": "told", "listen": {"syslog": f"udp://127.0.0.1:{receives}"}, "format": "logfmt"}
+        told["metrics"] = [{"counter": "told_events_total", "labels": {"event": "{event}"}}]
+        self.told = ("127.0.0.1", receives)
         store = {"source": "s", "http": f"127.0.0.1:{self.stores}", "inbox": str(folder / "inbox"), "update_s": 1}
         config = {
             "state_dir": str(folder / "state"),
             "accesslog": [log, tab],
+            "logs": [own, told],
             "stats": [{"source": "peer", "url": self.url}],
             "stores": [store],
             "releases": [{"source": "r", "paths": [str(folder / "errors.tsv")], "builds": ["5.1", "5.2"]}],
+            "remote_write": [{"url": self.url, "interval": "1s", "flush_deadline": 0}],
             "probe": {"targets": [f"{self.url}*"], "modules": {"m": {"metrics": fields}}},
         }
         (folder / "exporter.json").write_text(json.dumps(config))
@@ -256,8 +275,29 @@ def test_whatever_a_log_says_a_scrape_can_be_read(house, lines, tabs):
     house.is_well()
 
 
+@BOUNDED
+@given(
+    lines=st.lists(JSON | GARBAGE.filter(lambda line: len(line) < 1000), max_size=20), told=st.lists(TEXT, max_size=5)
+)
+def test_whatever_the_lines_of_ones_own_metrics_say_a_scrape_can_be_read(house, lines, told):
+    with (house.folder / "own.json").open("ab") as log:
+        for line in lines:
+            log.write(b'{"event":%s,"user":{"name":%s},"bytes":%s,"took":%s}\n' % ((line[:99],) * 4) + line + b"\n")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for text in told:
+            out.sendto(f"<14>{text} event={text}".encode("utf-8", "surrogatepass"), house.told)
+    with (house.folder / "own.json").open("ab") as log:
+        log.write(b'{"event":"end","user":{"name":"a"},"bytes":1,"took":1}\n')
+        house.ends += 1
+    ends = 'fuzzed_events_total{source="own",event="end",user="a"} %d\n'
+    house.until(lambda: ends % house.ends in house.metrics())
+    readable(house.metrics())
+    house.is_well()
+
+
 CONDITIONAL = {f"tidewatch_release_{name}" for name in (
-    "alert_active", "alerts_total", "build_silent", "dispersion_ratio", "log_evidence", "log_evidence_threshold",
+    "alert_active", "alert_explained", "alerts_total", "build_silent", "dispersion_ratio", "log_evidence",
+    "log_evidence_threshold",
     "mean_ratio", "onset_score", "onset_threshold", "p_value", "q_value", "rate_ratio", "rate_ratio_lower",
     "rate_ratio_upper", "watermark_timestamp_seconds",
 )}  # fmt: skip
@@ -266,8 +306,18 @@ CONDITIONAL |= {f"tidewatch_stats_{name}" for name in ("field_failures", "page_b
 """by /probe only,"""
 CONDITIONAL |= {f"tidewatch_store_{name}" for name in ("state", "state_seconds", "last_poll_timestamp_seconds")}
 """with `per_store`,"""
-CONDITIONAL |= {f"tidewatch_release_{name}" for name in ("query_up", "users_ratio", "users_unknown_bins_total")}
-"""and of a source that asks a Prometheus, or knows the users over time."""
+CONDITIONAL |= {
+    f"tidewatch_release_{name}" for name in ("common_rise_ratio", "query_up", "users_ratio", "users_unknown_bins_total")
+}
+"""and of a source that asks a Prometheus, or knows the users over time;"""
+CONDITIONAL |= {f"tidewatch_log_{name}_total" for name in ("dropped_messages", "gaps", "reader_restarts")}
+CONDITIONAL |= {f"tidewatch_logs_{name}_total" for name in ("gaps", "reader_restarts")}
+"""of inputs other than those here,"""
+CONDITIONAL |= {
+    f"tidewatch_http_{name}"
+    for name in ("upstream_duration_seconds", "upstream_connect_seconds", "request_size_bytes", "response_size_bytes")
+}
+"""and of access logs that have them."""
 
 
 def test_what_is_exposed_is_the_documented_catalogue(house):
@@ -283,7 +333,7 @@ def test_what_is_exposed_is_the_documented_catalogue(house):
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         found[name] = (family.type, family.documentation, labels)
-    own = {name for name in found if not name.startswith(("process_", "python_"))}
+    own = {name for name in found if not name.startswith(("process_", "python_", "fuzzed_", "told_"))}
     assert own - catalogue.keys() == set()
     for name in own:
         metric, (kind, told, labels) = catalogue[name], found[name]

@@ -6,16 +6,19 @@ Each process has descriptors for 32 to 64 connections (house.py), and more than 
 import contextlib
 import socket
 import ssl
+import time
 import warnings
 
 import pytest
 from house import SERVERS
 
+from foundation.listen import Limits
+
 pytestmark = pytest.mark.e2e
 
 SILENT, LAZY, ASKED_EACH, GARBAGE = 100, 20, 10, 40
 STAY = 8
-"""So many of the silent ones are there yet when a newcomer is answered, who thus has not waited for their deadlines."""
+"""At least so many of the silent are still there when a newcomer is answered, which has not waited for deadlines."""
 LOG_BYTES = 4096
 PAGES = {"stores": "/", "ingest": "/-/healthy", "stores-own": "/", "preview": "/"}
 JUNK = [
@@ -73,6 +76,14 @@ def check_answered(house, server):
         assert house.ask(server, path=PAGES.get(server, "/metrics"))[0] in {200, 404}
 
 
+def check_room_was_made(connections, since_s):
+    """Some of the silent were closed for the newcomer, and the others were not, unless their deadline was over."""
+    still_open = count_open(connections)
+    assert still_open < SILENT
+    took_s = time.monotonic() - since_s
+    assert still_open >= STAY or took_s >= min(Limits().header_s, Limits().handshake_s), took_s
+
+
 @contextlib.contextmanager
 def short_log(house, server):
     """What happens meanwhile is a few lines in the log of the server, and never a traceback."""
@@ -86,9 +97,10 @@ def short_log(house, server):
 @pytest.mark.parametrize("server", [*SERVERS, "ingest-tcp"])
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "], ids=["silent", "slow-header"])
 def test_the_silent_make_room(plain, server, sent):
+    since_s = time.monotonic()
     with short_log(plain, server), held(plain, server, SILENT, sent) as connections:
         check_answered(plain, server)
-        assert STAY <= count_open(connections) < SILENT
+        check_room_was_made(connections, since_s)
 
 
 @pytest.mark.parametrize("server", [*SERVERS, "ingest-tcp"])
@@ -110,9 +122,10 @@ def test_rubbish_is_refused_and_forgotten(plain, server):
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("sent", [b"", HALF_HELLO], ids=["silent", "half-a-hello"])
 def test_handshakes_that_do_not_end_make_room(secure, server, sent):
+    since_s = time.monotonic()
     with short_log(secure, server), held(secure, server, SILENT, sent) as connections:
         check_answered(secure, server)
-        assert STAY <= count_open(connections) < SILENT
+        check_room_was_made(connections, since_s)
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -123,6 +136,7 @@ def test_plain_text_to_a_tls_port_is_refused_and_forgotten(secure, server):
 
 def test_a_user_with_the_password_gets_in_beside_silence_everywhere(secure):
     """Half of the silent have not begun their handshake, the others say nothing after it."""
+    since_s = time.monotonic()
     with contextlib.ExitStack() as stack:
         # Python's TLS does not close what it was given where the server has reset it already.
         stack.enter_context(warnings.catch_warnings(action="ignore", category=ResourceWarning))
@@ -135,4 +149,4 @@ def test_a_user_with_the_password_gets_in_beside_silence_everywhere(secure):
                     connections.append(wrapped)
         kind = {"Content_Type": "text/plain"}
         assert secure.ask("ingest", "POST", "/ingest", b"0:00:01\t5.1\t3\n", **kind)[0] == 200
-        assert count_open(connections) >= STAY
+        check_room_was_made(connections, since_s)
