@@ -19,14 +19,14 @@ def test_the_check_holds(demo):
     table, talk = check.communicate()
     assert check.returncode == 0, table + talk
     assert table.count("  ok") == 17
-    assert "All of it held." in table
+    assert "All checks passed." in table
 
 
 def test_every_panel_of_every_board_has_data(demo):
     command = [sys.executable, "-m", "dashboards", "query-all", f"--prometheus={demo.addresses['prometheus']}"]
     got = subprocess.run([*command, "--range=120"], capture_output=True, text=True, check=False)
     assert got.returncode == 0, got.stdout + got.stderr
-    assert "0 of them need somebody" in got.stdout
+    assert "0 of them need attention" in got.stdout
     assert [line for line in got.stdout.splitlines() if "  absent  " in line and "generator" not in line] == []
 
 
@@ -80,7 +80,7 @@ def test_log_lines_that_vanish_are_told(demo):
 def test_a_check_that_cannot_begin_says_why(demo):
     check = demo.verify(*SHORT, "--exporter=http://127.0.0.1:1")
     table, talk = check.communicate()
-    assert check.returncode == 2
+    assert check.returncode == 3
     assert table == ""
     assert "http://127.0.0.1:1/metrics" in talk
 

@@ -51,6 +51,8 @@ class SmallDisk:
     def repair(self):
         self.unmount()
         subprocess.run(["e2fsck", "-y", self.image], check=False, capture_output=True)
+        # Another mount namespace may have it still, that of a test beside this one, and with it the fault.
+        self.image = shutil.copyfile(self.image, self.image.with_name("repaired"))
         self.mount_image()
 
     def fill(self):

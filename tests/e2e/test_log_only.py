@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 WITHIN_S = 200  # on a quiet machine twenty
 LINE = '10.0.0.1 - - [26/Nov/2026:12:00:00 +0000] "GET {path} HTTP/1.1" {code} 2326 "-" "curl/8"\n'
 ANSWERS = (("/", 200), ("/", 200), ("/help", 200), ("/missing", 404), ("/", 500))
-ABSENT = {f"tidewatch-{system}" for system in ("generator", "hosting", "releases", "stores")}
+ABSENT = {f"tidewatch-{system}" for system in ("generator", "hosting", "logs", "releases", "stores")}
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ from timeserver.pages import as_html
 from trafficgen.feeds.hosting import write_at_once
 from trafficgen.feeds.hosting_world import Settings, World
 from trafficgen.meter.meter import Meter
+from trafficgen.report.compare import compare
+from trafficgen.report.render_compare_html import render_comparison_html
 from trafficgen.report.render_html import render_html
 from trafficgen.report.report import make_report
 
@@ -76,13 +78,21 @@ def make_pages(folder):
     meter.codes[1] = {200: 240}
     meter.from_plan.record([30_000_000] * 240)
     meter.from_send.record(list(range(1_000_000, 25_000_000, 100_000)))
+    meter.planned = 240
+    for times in (meter.late_ns, meter.plan_ns, meter.send_ns, meter.ended):
+        times.append(0)
+    meter.close_second()
     report = make_report(meter, url=f"http://a/{LONG}", seed=1, seconds=30.0, plan_s=30.0, started_at=0.0)
     return {
         "alerts": alerts_page(changes, Filter(source=(LONG,)), "Watchdog never heard.", heartbeat_silent=True),
         "filters": alerts_page(changes, Filter(), "Watchdog last heard 1 s ago.", heartbeat_silent=False),
         "runbooks": runbooks_page(f"{runbooks()}\n### {LONG}\n\n{LONG}\n"),
         "exporter": render(
-            "exporter.web", "landing.html", version="1.0", paths=["/metrics", "/probe"], sources=sources
+            "exporter.web",
+            "landing.html",
+            version="1.0",
+            links={"/metrics": "./metrics", "/probe": "./probe"},
+            sources=sources,
         ),
         "stores": stores_page(STORES, parse_asked({"q": LONG}), {"q": LONG}),
         "stores-api": docs_page(DOCUMENT),
@@ -92,6 +102,7 @@ def make_pages(folder):
         "hosting": CliRunner().invoke(hosting, ["report", str(folder / "logs.json"), "--format", "html"]).stdout,
         "release": CliRunner().invoke(releases, ["report", "-", "--format", "html"], input=records).stdout,
         "load": render_html(report, meter),
+        "compared": render_comparison_html(compare((LONG, report), ("b", report), allowed={}), report, report),
     }
 
 

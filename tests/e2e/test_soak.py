@@ -24,7 +24,6 @@ def test_a_day_leaves_memory_descriptors_and_threads_where_they_were(tmp_path):
     assert last.memory_kib <= settled.memory_kib + 16 * 1024
 
 
-@pytest.mark.alone
 def test_the_real_soak_counts_every_request_and_prints_its_rows(tmp_path):
     rows = []
     counts = real.soak(tmp_path, 0.2, 200, lambda *row: rows.append(row))

@@ -161,7 +161,7 @@ def test_the_check_passes_its_exit_code_on(tmp_path):
     finally:
         process.terminate()
         process.wait(WITHIN_S)
-    assert "FAILED: log rotations meanwhile" in (tmp_path / "output").read_text()
+    assert "FAILED: log rotations during the check" in (tmp_path / "output").read_text()
 
 
 def test_make_demo_runs_the_stack():

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ports import free_ports
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e]
 
 UP_WITHIN_S = 60
 FILES = 3

@@ -107,6 +107,7 @@ def row(folder, report_id):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # a busy machine makes each of the five kills wait for its query
 def test_kill_9_in_the_query_of_a_report_and_it_is_made_again_or_has_failed(tmp_path):
     fill(tmp_path / "s.duckdb", stores=3000, polls=1000)
     shutil.copy(tmp_path / "s.duckdb", tmp_path / "untouched.duckdb")

@@ -150,7 +150,7 @@ async def soak(home: Path, hours: int, report: Callable[[int, Held], None]) -> s
             await clock.step(end_s - clock.wall())
             logs.write(end_s)
             async with asyncio.timeout(PATIENCE_S):
-                while not all_counted(page, logs):
+                while not all_counted(page, logs) or holds_what_is_gone(home):
                     await clock.step(0.25)  # for what polls
                     async with session.get(url) as answer:
                         page = await answer.text()
@@ -167,6 +167,21 @@ def all_counted(page: str, logs: Logs) -> bool:
         total(page, "tidewatch_release_errors_total"),
     )
     return counted == (logs.requests, logs.events, logs.errors)
+
+
+def holds_what_is_gone(home: Path) -> bool:
+    """Whether a log that was rotated away is still open; it is closed soon after, which is no growth."""
+    return any(
+        target.startswith(str(home)) and target.endswith(" (deleted)")
+        for target in (_target(fd) for fd in Path("/proc/self/fd").iterdir())
+    )
+
+
+def _target(fd: Path) -> str:
+    try:
+        return str(fd.readlink())
+    except OSError:  # closed meanwhile
+        return ""
 
 
 if __name__ == "__main__":
