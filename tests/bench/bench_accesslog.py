@@ -1,6 +1,7 @@
-"""Reading access logs: whole files, line by line, and followed, beside Debian's mtail on the same files.
+"""Reading access logs: line by line beside Debian's mtail, and in other formats and envelopes.
 
-Prints one table; asserts nothing. `--lines` and `--backlog-gib` set how much is read.
+Prints one table; asserts nothing. `--lines` sets how much is read. `bench_accesslog_bulk.py` compares whole files,
+`bench_following.py` has the daemon.
 """
 
 import argparse
@@ -9,15 +10,10 @@ import os
 import random
 import resource
 import shutil
-import socket
 import statistics
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +30,6 @@ from exporter.sources.linefile import LineFile
 ROUTES = ("/", "/blog", "/library", "/questions", "/users/me", *(f"/items/{number}" for number in range(400)))
 AGENTS = [f"Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101" for version in range(80, 140)]
 OWN_REGEX = r'\S+ \S+ \S+ \[[^\]]+\] "(?P<method>\S+) (?P<path>\S+) [^"]*" (?P<code>\d+) (?P<bytes>\d+) .*'
-FOLLOW_S = 8.0
 ROUNDS = 3
 BUCKETS = Buckets(BUCKETS_S)
 
@@ -176,24 +171,16 @@ def row(what, ours, theirs=None, note=""):
     print(f"{what:<54} {ours:>12,.0f} {peer}  {note}", flush=True)
 
 
-def whole_files(folder, lines):
+def line_by_line(folder, lines):
     mtail = shutil.which("mtail")
     for name, line, program in (("tab", tab_line, TAB_PROGRAM), ("combined-timed", combined_line, COMBINED_PROGRAM)):
-        log, few = folder / f"{name}.log", folder / f"{name}-few.log"
-        count = write_log(log, line, lines)
-        few_count = write_log(few, line, lines // 10)
+        few = folder / f"{name}-few.log"
+        count = write_log(few, line, lines // 10)
         theirs = timed(lambda few=few, program=program: by_mtail(few, program, folder)) if mtail else None
-        in_bulk(few, name)  # DuckDB's start is not its speed
-        compare(f"{name}, whole file", count, timed(lambda log=log, name=name: in_bulk(log, name)), few_count, theirs)
         data = few.read_bytes()
         once = timed(lambda data=data, name=name: tally_scalar(data, find_format(name), BUCKETS))
-        compare(f"{name}, line by line", few_count, once, few_count, theirs)
-        log.unlink()
+        compare(f"{name}, line by line", count, once, count, theirs)
         few.unlink()
-    log = folder / "json.log"
-    count = write_log(log, json_line, lines)
-    compare("json, whole file", count, timed(lambda: in_bulk(log, "json")), count, None)
-    log.unlink()
 
 
 def in_bulk_alone(folder, lines):
@@ -241,8 +228,8 @@ def alone(folder, name, line, lines):
 def by_goaccess(path, folder):
     formats = ["--log-format", '%h %^ %^ [%d:%t %^] "%r" %s %b "%R" "%u" %T', "--date-format", "%d/%b/%Y"]
     args = ["goaccess", path, "--no-global-config", "--no-progress", *formats, "--time-format", "%T"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run([*args, "-o", folder / "goaccess.json"], check=True, **quiet)
+    null = subprocess.DEVNULL
+    subprocess.run([*args, "-o", folder / "goaccess.json"], check=True, stdout=null, stderr=null)
 
 
 def compare(what, count, ours, their_count, theirs):
@@ -250,111 +237,16 @@ def compare(what, count, ours, their_count, theirs):
     row(f"{what}, lines/s of processor time", count / ours.cpu_s, their_count / theirs.cpu_s if theirs else None)
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def scrape(port, name):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
-    except urllib.error.URLError:
-        return -1.0
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-
-def start_exporter(folder, log):
-    config, port = folder / "exporter.yml", free_port()
-    config.write_text(f"state_dir: {folder}/state-{port}\naccesslog: [{{source: site, paths: [{log}]}}]\n")
-    program = Path(sys.executable).with_name("exporter")
-    args = [program, "--config.file", config, "--web.listen-address", f"127.0.0.1:{port}", "--log.level", "error"]
-    return subprocess.Popen(args), port
-
-
-def cpu_s(process):
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_mib(process):
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-def feed(log, per_s, written, stop):
-    """Append lines, a hundredth of a second's at a time, and keep their number in `written`."""
-    draw = random.Random(7)
-    block = "".join(tab_line(draw) for _ in range(per_s // 100)).encode()
-    started = time.perf_counter()
-    with log.open("ab", buffering=0) as file:
-        for number in range(1, int(FOLLOW_S * 100) + 1):
-            file.write(block)
-            written[0] += per_s // 100
-            if stop.wait(max(0.0, started + number / 100 - time.perf_counter())):
-                return
-
-
-def followed(folder, per_s):
-    """Share of a core, and the longest lag in seconds, while `per_s` lines a second are followed."""
-    log = folder / f"follow-{per_s}.log"
-    log.touch()
-    process, port = start_exporter(folder, log)
-    while scrape(port, "tidewatch_log_readable") != 1:
-        time.sleep(0.1)  # another process, which only its metrics show
-    written, stop = [0], threading.Event()
-    writer = threading.Thread(target=feed, args=(log, per_s, written, stop))
-    before, started, lag_s = cpu_s(process), time.perf_counter(), 0.0
-    writer.start()
-    while writer.is_alive():
-        time.sleep(0.5)  # the lag is sampled twice a second
-        there = written[0]
-        lag_s = max(lag_s, (there - scrape(port, "tidewatch_http_requests_total")) / per_s)
-    share = (cpu_s(process) - before) / (time.perf_counter() - started)
-    while scrape(port, "tidewatch_http_requests_total") != written[0]:
-        time.sleep(0.1)  # another process, which only its metrics show
-    process.terminate()
-    process.wait()
-    return share, lag_s
-
-
-def backlog(folder, gib):
-    """Lines a second and peak MiB of the daemon that finds a backlog."""
-    log = folder / "backlog.log"
-    count = write_log(log, tab_line, int(gib * (1 << 30) / 32))
-    process, port = start_exporter(folder, log)
-    started = time.perf_counter()
-    while scrape(port, "tidewatch_http_requests_total") != count:
-        time.sleep(0.2)  # another process, which only its metrics show
-    took, peak = time.perf_counter() - started, peak_mib(process)
-    process.terminate()
-    process.wait()
-    size = log.stat().st_size / (1 << 30)
-    log.unlink()
-    return count / took, peak, size
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=2_000_000)
-    parser.add_argument("--backlog-gib", type=float, default=1.0)
-    parser.add_argument("--files-only", action="store_true", help="leave the daemon out")
     options = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
     print(f"{'':<54} {'tidewatch':>12} {'mtail':>12} {'':>8}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        whole_files(folder, options.lines)
+        line_by_line(folder, options.lines)
         in_bulk_alone(folder, options.lines)
-        if options.files_only:
-            return
-        rate, peak, size = backlog(folder, options.backlog_gib)
-        row(f"daemon, {size:.1f} GiB of backlog, lines/s", rate, note=f"peak {peak:.0f} MiB resident")
-        for per_s in (1000, 20_000):
-            share, lag_s = followed(folder, per_s)
-            note = f"{share:.1%} of a core, longest lag {lag_s:.2f} s"
-            row("daemon, following, lines/s", per_s, note=note)
 
 
 if __name__ == "__main__":
