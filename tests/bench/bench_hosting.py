@@ -163,7 +163,7 @@ def add(table, *cells):
 
 def answers_of_moves(tables):
     """What is said to depend: where accounts go; which server they leave, asked one way, the other, and both ways."""
-    routing = analyse(*tables, list(range(SERVERS)))
+    routing = analyse(*tables, servers=list(range(SERVERS)))
     p_values = {}
     for test in routing.tests:
         if test.question == "source" and test.test.startswith(("score", "within", "circular", "shift")):
@@ -328,7 +328,9 @@ def live(accounts=10_000, servers=500, routes=10, days=29):
         renderer = Renderer()
         for nth in ("first", "next"):
             started = time.perf_counter()
-            found = list(families("host", cycle, ledger.about, standing, contract=Contract(), max_accounts=shown))
+            found = list(
+                families("host", cycle, ledger.about, standing, heard={}, contract=Contract(), max_accounts=shown)
+            )
             size = sum(len(piece) for piece in renderer.render(found, openmetrics=False))
             series, took = sum(len(one.series) for one in found), time.perf_counter() - started
             print(f"  {nth} scrape, {shown:,} accounts shown: {series:,} series, {size >> 10:,} KiB {took:6.3f} s")
