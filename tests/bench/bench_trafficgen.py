@@ -1,7 +1,9 @@
-"""trafficgen beside wrk, hey and Locust: throughput of one process on one processor, accuracy, memory.
+"""trafficgen beside wrk, hey, vegeta, oha, Locust and a loop in C: processor time of a request, rates kept, memory.
 
-The target is nginx answering 200 from memory on loopback, with keep-alive, on the other processor. Peers that are not
-installed are left out; Locust goes into a throwaway environment (--no-locust skips that).
+The target is nginx answering 200 from memory on loopback, with keep-alive, on the other processor. Processor time is
+what the kernel counted for the tool from 1.5 s after its start on, so no start is in it. The loop in C (`pacing.c`) is
+the least that keeping a rate costs on this machine. Peers that are not installed are left out; Locust goes into a
+throwaway environment (--no-locust skips that). Tools take turns, round after round; medians are printed.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import os
 import re
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,12 +21,17 @@ import time
 import urllib.error
 import urllib.request
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+from trafficgen.send.engine import COARSE_FROM_PER_S, FINE_NS, grain_of
+from trafficgen.send.request import parse_url
 
 CONNECTIONS = 32
-LADDER = range(40_000, 100_001, 5_000)  # the rates that are tried
+LADDER = range(50_000, 200_001, 10_000)  # the rates that are tried
+RATES = (500, 5_000, 20_000)
 SERVER_CPU, CLIENT_CPU = "1", "0"
 NGINX = """
 daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
@@ -41,29 +49,75 @@ class User(FastHttpUser):
 """
 
 
-class Accuracy(NamedTuple):
-    """How exactly a rate was kept."""
+class Sample(NamedTuple):
+    """What a tool did on its processor."""
 
-    achieved: float  # sent / planned
-    worst_second: float  # the largest deviation of a second from its plan, in units of max(2, 1 %)
-    p99_lateness_s: float
+    rate_per_s: float  # requests answered
+    core_ratio: float  # of one processor
+    planned_ratio: float = 1.0  # sent / planned
+    lateness_p99_s: float | None = None
 
 
 def main() -> None:
     """Print the tables."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=5.0, help="of each run for throughput")
-    options.add_argument("--accuracy-seconds", type=float, default=30.0)
+    options.add_argument("--seconds", type=float, default=6.0, help="of each run")
+    options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--million", type=int, default=2, help="requests for the memory test, in millions")
     options.add_argument("--no-locust", action="store_true")
+    options.add_argument("--realtime", action="store_true", help="before all other work, which waits meanwhile")
     given = options.parse_args()
     if shutil.which("nginx") is None:
         print("bench_trafficgen: nginx is not installed; nothing to measure against")
         return
-    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as url:
-        throughput(url, given.seconds, Path(folder), locust=not given.no_locust)
-        accuracy(url, given.accuracy_seconds)
+    with tempfile.TemporaryDirectory() as folder, before_others(realtime=given.realtime), nginx(Path(folder)) as url:
+        print("\n".join(surroundings()))
+        flat_out(url, given.seconds, given.rounds, Path(folder), locust=not given.no_locust)
+        rates_kept(url, given.seconds, given.rounds, Path(folder))
         memory(url, given.million * 1_000_000)
+        print(f"load average at the end: {os.getloadavg()[0]:.1f}")
+
+
+@contextlib.contextmanager
+def before_others(*, realtime: bool) -> Iterator[None]:
+    """Before other sessions' processes, where the kernel groups by session and we may: `nice` does nothing then."""
+    group = Path("/proc/self/autogroup")
+    try:
+        before = group.read_text().split()[-1]
+        group.write_text("-19")
+    except OSError:
+        before = ""
+    if realtime:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    print("SCHED_RR, before all other work" if realtime else f"priority of the session: {'-19' if before else 'usual'}")
+    try:
+        yield
+    finally:
+        if before:
+            group.write_text(before)
+
+
+def surroundings() -> Iterator[str]:
+    """The machine and the versions."""
+    yield f"Linux {os.uname().release}, {os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f} at the start"
+    told = {
+        "nginx": ["nginx", "-v"],
+        "wrk": ["wrk", "-v"],
+        "oha": ["oha", "--version"],
+        "vegeta": ["go", "version", "-m", tool("vegeta")],
+        "hey": ["dpkg-query", "-W", "hey"],
+    }
+    for name, command in told.items():
+        if shutil.which(tool(name)) and shutil.which(command[0]):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            found = re.search(r"(?:mod\s+\S+\s+|[/\s])v?(\d+\.\d[\w.]*)", done.stdout + done.stderr)
+            yield f"{name} {found[1] if found else 'of unknown version'}"
+    yield ""
+
+
+def tool(name: str) -> str:
+    """Where a tool is; Go installs outside of PATH."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{Path.home()}/go/bin") or name
 
 
 @contextlib.contextmanager
@@ -93,69 +147,165 @@ def pinned(cpu: str, *command: str) -> list[str]:
     return ["taskset", "-c", cpu, *command] if (os.cpu_count() or 1) > 1 and shutil.which("taskset") else [*command]
 
 
-def throughput(url: str, seconds: float, folder: Path, *, locust: bool) -> None:
-    """Requests a second, each tool on one processor, all in this run."""
-    tools: dict[str, Callable[[], float] | None] = {
-        "wrk -t1": wrk_runner(url, seconds),
-        "trafficgen": lambda: best_rate(url, seconds),
-        "hey -cpus 1": hey_runner(url, seconds),
-        "Locust FastHttpUser": locust_runner(url, seconds, folder) if locust else None,
-    }
-    rates = {name: run() for name, run in tools.items() if run}
-    ours = rates["trafficgen"]
-    print(f"{'tool':<22}{'requests/s':>12}{'trafficgen is':>16}")
-    for name, rate in rates.items():
-        print(f"{name:<22}{rate:>12,.0f}{ours / rate if rate else 0:>14.2f} x")
-    print()
+def measured(command: list[str], seconds: float, read: Callable[[str], Sample]) -> Sample:
+    """A run of a tool on its processor; `read` takes what it printed, without the processor's share."""
+    said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process; a pipe would be full before the end
+    process = subprocess.Popen(pinned(CLIENT_CPU, *command), stdout=said, stderr=subprocess.DEVNULL)
+    time.sleep(min(1.5, seconds / 2))  # the window begins after the start of the slowest
+    begun, used = time.monotonic(), processor_ns(process.pid)
+    time.sleep(max(0.2, seconds - 2.0))
+    used, wall = processor_ns(process.pid) - used, time.monotonic() - begun
+    process.wait()
+    said.seek(0)
+    return read(said.read())._replace(core_ratio=used / wall / 1e9)
 
 
-def trafficgen(url: str, rate: float, seconds: float, *more: str) -> dict[str, object]:
-    """The report of a run on one processor."""
-    command = [
+def processor_ns(pid: int) -> int:
+    """What all threads of a process and of those that it started have used."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            total += int((task / "schedstat").read_text().split()[0])
+            total += sum(processor_ns(int(child)) for child in (task / "children").read_text().split())
+    return total
+
+
+def trafficgen(url: str, rate: float, seconds: float, *more: str) -> list[str]:
+    """A run with a report in JSON."""
+    return [
         sys.executable, "-m", "trafficgen.cli", "--url", url, "--rps", str(rate), "--duration", str(seconds),
         "--connections", str(CONNECTIONS), "--metrics-address", "off", "--report", "json", "--seed", "1", *more,
     ]  # fmt: skip
-    done = subprocess.run(pinned(CLIENT_CPU, *command), capture_output=True, text=True, check=False)
-    report: dict[str, object] = json.loads(done.stdout)
-    return report
+
+
+def read_report(text: str) -> Sample:
+    """Of trafficgen's report."""
+    report = json.loads(text)
+    sent, planned = report["sent"], report["planned"]
+    return Sample(report["answered"] / report["seconds"], 0.0, sent / planned, report["send_lateness_s"]["p99"])
+
+
+def read_rate(text: str) -> Sample:
+    """Of the `Requests/sec` that wrk, hey and oha print."""
+    found = re.search(r"Requests/sec:\s*([\d.]+)", text)
+    return Sample(float(found[1]) if found else 0.0, 0.0)
+
+
+def read_vegeta(text: str) -> Sample:
+    """Of vegeta's report in JSON."""
+    return Sample(json.loads(text)["throughput"], 0.0)
+
+
+def vegeta(url: str, rate: str, seconds: float) -> list[str]:
+    """An attack and its report, both on one processor as both are the tool's work."""
+    attack = f"{tool('vegeta')} attack -rate={rate} -max-workers={CONNECTIONS} -duration={seconds:.0f}s"
+    return ["sh", "-c", f"echo GET {url} | {attack} | {tool('vegeta')} report -type=json"]
+
+
+Runs: TypeAlias = dict[str, Callable[[], Sample]]
+
+
+def in_turn(runs: Runs, rounds: int) -> dict[str, list[Sample]]:
+    """Each tool once a round."""
+    samples: dict[str, list[Sample]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            samples[name].append(run())
+    return samples
+
+
+def middle(values: Iterable[float]) -> float:
+    """The median."""
+    return statistics.median(values)
+
+
+def flat_out(url: str, seconds: float, rounds: int, folder: Path, *, locust: bool) -> None:
+    """Processor time a request as fast as each tool can; trafficgen at the highest rate that it sends."""
+    best = best_rate(url, seconds)
+    peers: dict[str, tuple[list[str], Callable[[str], Sample]]] = {
+        "wrk": (["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}", url], read_rate),
+        "oha": (["oha", "--no-tui", "-c", str(CONNECTIONS), "-z", f"{seconds:.0f}s", url], read_rate),
+        "hey": (["hey", "-cpus", "1", "-c", str(CONNECTIONS), "-z", f"{seconds:.0f}s", url], read_rate),
+    }
+    runs: Runs = {"trafficgen": partial(measured, trafficgen(url, best, seconds), seconds, read_report)}
+    for name, (command, read) in peers.items():
+        if shutil.which(name):
+            runs[name] = partial(measured, command, seconds, read)
+    if shutil.which(tool("vegeta")):
+        runs["vegeta"] = partial(measured, vegeta(url, "0", seconds), seconds, read_vegeta)
+    samples = in_turn(runs, rounds)
+    micros = {name: [of.core_ratio / of.rate_per_s * 1e6 for of in found] for name, found in samples.items()}
+    ours = micros["trafficgen"]
+    print(f"{'flat out':<22}{'requests/s':>12}{'us a request':>14}{'trafficgen needs':>18}")
+    for name, found in samples.items():
+        ratio = middle(mine / peer for mine, peer in zip(ours, micros[name], strict=True))
+        print(f"{name:<22}{middle(of.rate_per_s for of in found):>12,.0f}{middle(micros[name]):>14.2f}{ratio:>16.2f} x")
+    if locust and (rate := locust_rate(url, seconds, folder)):
+        print(f"{'Locust FastHttpUser':<22}{rate:>12,.0f}")
+    print()
 
 
 def best_rate(url: str, seconds: float) -> float:
-    """The most that was sent and answered in a second, over a ladder of planned rates."""
-    best = 0.0
+    """The highest of a ladder of rates that is sent to 99 %."""
+    best = float(LADDER[0])
     for rate in LADDER:
-        report = trafficgen(url, rate, seconds)
-        best = max(best, float(str(report["answered"])) / float(str(report["seconds"])))
-        if best < 0.8 * rate:  # far beyond what it can
+        if measured(trafficgen(url, rate, seconds / 2), seconds / 2, read_report).planned_ratio < 0.99:
             break
+        best = float(rate)
     return best
 
 
-def wrk_runner(url: str, seconds: float) -> Callable[[], float] | None:
-    """wrk with one thread."""
-    command = pinned(CLIENT_CPU, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}", url)
-    return (lambda: printed_rate(command)) if shutil.which("wrk") else None
+def rates_kept(url: str, seconds: float, rounds: int, folder: Path) -> None:
+    """The share of a processor that a constant rate takes, and how exactly it is kept."""
+    loop = compiled(folder)
+    print(f"{'constant rate':<30}{'% of a core':>12}{'requests/s':>12}{'p99 lateness':>14}")
+    for rate in RATES:
+        runs: Runs = {"trafficgen": partial(measured, trafficgen(url, rate, seconds), seconds, read_report)}
+        if rate >= COARSE_FROM_PER_S:
+            fine = trafficgen(url, rate, seconds, "--grain", f"{FINE_NS / 1e6:g}ms")
+            runs["trafficgen, grain 0.25 ms"] = partial(measured, fine, seconds, read_report)
+        for grain_ns in dict.fromkeys((grain_of(rate), FINE_NS)):
+            if loop:
+                paced = [str(loop), str(parse_url(url).port), str(rate), str(seconds), str(grain_ns)]
+                name = f"a loop in C, grain {grain_ns / 1e6:g} ms"
+                runs[name] = partial(measured, paced, seconds, partial(read_answered, seconds=seconds))
+        if shutil.which("oha"):
+            oha = ["oha", "--no-tui", "-c", str(CONNECTIONS), "-q", str(rate), "-z", f"{seconds:.0f}s", url]
+            runs["oha"] = partial(measured, oha, seconds, read_rate)
+        if shutil.which(tool("vegeta")):
+            runs["vegeta"] = partial(measured, vegeta(url, f"{rate}/s", seconds), seconds, read_vegeta)
+        if shutil.which("hey"):
+            hey = ["hey", "-cpus", "1", "-c", str(rate // 50), "-q", "50", "-z", f"{seconds:.0f}s", url]
+            runs["hey"] = partial(measured, hey, seconds, read_rate)
+        for name, found in in_turn(runs, rounds).items():
+            late = [of.lateness_p99_s for of in found if of.lateness_p99_s is not None]
+            shown = f"{middle(late) * 1e3:.2f} ms" if late else "not told"
+            core = f"{middle(of.core_ratio for of in found):.1%}"
+            print(f"{f'{rate:,}/s: {name}':<38}{core:>8}{middle(of.rate_per_s for of in found):>10,.0f}{shown:>12}")
+    print()
 
 
-def hey_runner(url: str, seconds: float) -> Callable[[], float] | None:
-    """hey on one processor."""
-    command = pinned(CLIENT_CPU, "hey", "-cpus", "1", "-c", str(CONNECTIONS), "-z", f"{seconds:.0f}s", url)
-    return (lambda: printed_rate(command)) if shutil.which("hey") else None
+def read_answered(text: str, seconds: float) -> Sample:
+    """Of the count that the loop in C prints."""
+    return Sample(int(text) / seconds, 0.0)
 
 
-def printed_rate(command: list[str]) -> float:
-    """The `Requests/sec` that a tool prints."""
-    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    match = re.search(r"Requests/sec:\s*([\d.]+)", out)
-    return float(match[1]) if match else 0.0
+def compiled(folder: Path) -> Path | None:
+    """The loop in C, where there is a compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return None
+    source = Path(__file__).with_name("pacing.c")
+    subprocess.run([compiler, "-O2", "-o", str(folder / "pacing"), str(source)], check=True)
+    return folder / "pacing"
 
 
-def locust_runner(url: str, seconds: float, folder: Path) -> Callable[[], float] | None:
-    """One Locust process with FastHttpUser, from a throwaway environment."""
+def locust_rate(url: str, seconds: float, folder: Path) -> float:
+    """Requests a second of one Locust process with FastHttpUser, from a throwaway environment; 0 without a network."""
     venv.create(folder / "locust", with_pip=True)
     pip = [str(folder / "locust/bin/pip"), "install", "--quiet", "locust"]
     if subprocess.run(pip, capture_output=True, check=False).returncode:
-        return None
+        return 0.0
     (folder / "locustfile.py").write_text(LOCUST)
     tool, file = str(folder / "locust/bin/locust"), str(folder / "locustfile.py")
     users = str(CONNECTIONS)
@@ -164,70 +314,30 @@ def locust_runner(url: str, seconds: float, folder: Path) -> Callable[[], float]
         "-t", f"{seconds + 2:.0f}s", "--json", "--only-summary",
     )  # fmt: skip
 
-    def run() -> float:
-        out = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        rows = json.loads(out[out.index("[") :])
-        by_second = sorted((int(second), int(count)) for second, count in rows[0]["num_reqs_per_sec"].items())
-        whole = [count for _, count in by_second[1:-1]]  # the first and the last second are not whole
-        return sum(whole) / max(len(whole), 1)
-
-    return run
-
-
-def accuracy(url: str, seconds: float) -> None:
-    """How exactly 500 and 20,000 requests a second are kept."""
-    print(f"{'rate':<22}{'sent/planned':>14}{'worst second':>16}{'p99 lateness':>16}")
-    for rate in (500, 20_000):
-        got = measured(url, rate, seconds)
-        name = f"trafficgen {rate:,}/s"
-        print(f"{name:<22}{got.achieved:>13.4%}{got.worst_second:>14.2f} x{got.p99_lateness_s * 1e3:>13.2f} ms")
-    if shutil.which("hey"):
-        command = pinned(CLIENT_CPU, "hey", "-cpus", "1", "-c", "10", "-q", "50", "-z", f"{seconds:.0f}s", url)
-        print(f"{'hey -c 10 -q 50':<22}{printed_rate(command) / 500:>13.4%}{'not told':>16}{'not told':>16}")
-    print("worst second: in units of max(2 requests, 1 %) of its plan\n")
-
-
-def measured(url: str, rate: float, seconds: float) -> Accuracy:
-    """A run in this process's interpreter, for the counts of each second."""
-    script = (
-        "import sys\n"
-        "from trafficgen.config import LoadConfig\n"
-        "from trafficgen.run import make_run\n"
-        "from trafficgen.send.loops import run_loop\n"
-        "from trafficgen.plan.patterns import parse_patterns\n"
-        "from trafficgen.plan.plan import Phase\n"
-        "url, rate, seconds = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])\n"
-        "run = make_run(LoadConfig(url, (Phase(parse_patterns((), rate), seconds, jitter=0.2),), seed=1))\n"
-        "report = run_loop(run.execute())\n"
-        "due = {}\n"
-        "for chunk in run.plan.chunks():\n"
-        "    for at in chunk.due_ns: due[at // 10**9] = due.get(at // 10**9, 0) + 1\n"
-        "rows = run.meter.series.all_rows()\n"
-        "worst = max(abs(rows[n][1] - due[n]) / max(2, due[n] / 100) for n in range(int(seconds)))\n"
-        "print(report.sent / sum(due.values()), worst, report.send_lateness_s['p99'])\n"
-    )
-    command = pinned(CLIENT_CPU, sys.executable, "-c", script, url, str(rate), str(seconds))
-    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return Accuracy(*map(float, out.split()))
+    out = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    rows = json.loads(out[out.index("[") :])
+    by_second = sorted((int(second), int(count)) for second, count in rows[0]["num_reqs_per_sec"].items())
+    whole = [count for _, count in by_second[1:-1]]  # the first and the last second are not whole
+    return sum(whole) / max(len(whole), 1)
 
 
 def memory(url: str, requests: int) -> None:
     """Resident memory after the first million requests and after the last."""
     rate = 40_000
     seconds = requests / rate
-    command = [
-        sys.executable, "-m", "trafficgen.cli", "--url", url, "--rps", str(rate), "--duration", str(seconds),
-        "--connections", str(CONNECTIONS), "--metrics-address", "off", "--report", "json",
-    ]  # fmt: skip
-    process = subprocess.Popen(pinned(CLIENT_CPU, *command), stdout=subprocess.PIPE, text=True)
+    command = trafficgen(url, rate, seconds)
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process; a pipe would be full before the end
+    process = subprocess.Popen(pinned(CLIENT_CPU, *command), stdout=said)
     start, sizes = time.monotonic(), []
     while process.poll() is None:
         time.sleep(0.25)  # the process's memory is sampled
         with contextlib.suppress(OSError, AttributeError):
             status = Path(f"/proc/{process.pid}/status").read_text()
             size = re.search(r"VmRSS:\s*(\d+) kB", status)
-            sizes.append((time.monotonic() - start, int(size[1]) / 1024 if size else 0.0))
-    report = json.loads(process.stdout.read() if process.stdout else "{}")
+            if size:  # a process that has just ended has none
+                sizes.append((time.monotonic() - start, int(size[1]) / 1024))
+    said.seek(0)
+    report = json.load(said)
     first = next(size for at, size in sizes if at > 1_000_000 / rate + 1 or at == sizes[-1][0])
     print(f"memory: {first:.1f} MiB after the first million, {max(size for _, size in sizes):.1f} MiB at most", end=" ")
     print(f"in {report['answered']:,} requests")
