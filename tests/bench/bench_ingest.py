@@ -268,7 +268,11 @@ def sustained(way, seconds, shape, connections):
         f"{early:.0f}",
         f"{watch.rss[-1]:.0f}",
     ]
-    cells += [f"{np.percentile(waits, 99):.0f}", f"{waits.max():.0f}", f"{max(watch.scrapes) * 1e3:.0f}"]
+    cells += [
+        f"{np.percentile(waits, 99):.0f}",
+        f"{waits.max():.0f}",
+        f"{max(watch.scrapes, default=np.nan) * 1e3:.0f}",
+    ]
     row([*cells, f"{disk / took:.1f}"])
     if sent != acknowledged:
         print(f"sent {sent:,}, acknowledged {acknowledged:,}")
@@ -309,7 +313,7 @@ def one_bin():
         closing, keeping = [], []
         for second in range(1_800_000_000, 1_800_000_000 + 600):
             drawn = random.poisson(np.where(np.arange(10)[:, None] > 0, 0.5 * factor, 0.5), (10, 200))
-            cells = {(second, f"5.{b}", c): int(drawn[b, c]) for b, c in np.argwhere(drawn).tolist()}
+            cells = {(second, f"5.{b}", str(c)): int(drawn[b, c]) for b, c in np.argwhere(drawn).tolist()}
             stream.take(cells, 0)
             if stream.behind():
                 start = time.perf_counter()

@@ -18,6 +18,7 @@ from aiohttp import ClientSession, web
 
 from exporter.stats import Probe, Prober
 from exporter.stats.plot.bulk import read_records
+from exporter.stats.targets import parse_pattern
 from foundation.clock import SystemClock
 
 ROWS = 3_200_000  # a year at 10 s
@@ -83,7 +84,7 @@ async def bench_probe(folder):
     async def page(_):
         return web.Response(text="time: 5\n200s: 12\n404s: 3\n500s: 0\n")
 
-    prober = Prober(lambda: Probe(targets=["http://127.0.0.1:*/*"]), SystemClock())
+    prober = Prober(lambda: Probe(targets=[parse_pattern("http://127.0.0.1:*/*")]), SystemClock())
     app = web.Application()
     app.router.add_get("/stats", page)
     app.router.add_get("/probe", prober.handle)
@@ -96,11 +97,10 @@ async def bench_probe(folder):
         for name, url in (("the page itself", "/stats"), ("the page through /probe", f"/probe?target={base}/stats")):
             begin = time.perf_counter()
             for _ in range(PROBES):
-                async with session.get(base + url) as response:
+                async with session.get(base + url, raise_for_status=True) as response:
                     await response.read()
             print(f"{name:34}{(time.perf_counter() - begin) / PROBES * 1e3:8.2f}")
     await asyncio.to_thread(bench_collector, base, folder)
-    await prober.close()
     await runner.cleanup()
 
 
