@@ -4,12 +4,13 @@ Nothing is followed, written or listened to.
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.daemon import Daemon, Options, load
+from exporter.daemon import Daemon, Options, doors, load
 from exporter.systems import Config
 from foundation.errors import ConfigError, SourceError
 from foundation.secret import read_secret
@@ -29,12 +30,30 @@ def check_files(options: Options) -> Config:
     """
     config = load(options.config_file)
     file = f"{options.config_file}: "
+    if options.config_file:
+        for doubt in _doubts(config):
+            log.warning("%s%s", file, doubt)
     problems = [*_tried_access_logs(file, config), *_tried_logs(file, config)]
     for where, read in _named_files(config, options):
         problems += _complaint(where, read)
     if problems := problems or _complaint(file, lambda: Daemon(options)):
         raise ConfigError(*problems)
     return config
+
+
+def _doubts(config: Config) -> Iterator[str]:
+    """What is valid and yet hardly wanted: nothing to measure, a state that this user could not write.
+
+    The default state_dir is not tried, as it depends on the user who starts the exporter.
+    """
+    if config.probe is None and not any(sources for _, sources in doors(config).values()):
+        yield "has no source, such as accesslog: nothing would be measured"
+    if config.state_dir:
+        there = next(folder for folder in (config.state, *config.state.parents) if os.path.exists(folder))  # noqa: PTH110, which is False where it may not look
+        if not there.is_dir():
+            yield f"$.state_dir: {there} is not a directory"
+        elif not os.access(there, os.W_OK | os.X_OK):
+            yield f"$.state_dir: this user cannot write to {there}; the exporter's user must be able to"
 
 
 def _named_files(config: Config, options: Options) -> Iterator[tuple[str, Callable[[], object]]]:

@@ -96,3 +96,33 @@ def test_a_secret_that_others_may_read_is_warned_of(files, tmp_path, caplog, nam
     (tmp_path / name).chmod(0o640)
     check_files(options)
     assert caplog.text.count(f"{name} holds secrets, and others may read it (mode 640)") == 1
+
+
+SITE = "stats: [{source: s, url: 'http://127.0.0.1:1/'}]\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "want"),
+    [
+        ("", ["exporter: has no source, such as accesslog: nothing would be measured"]),
+        ("probe: {targets: ['http://a/']}", []),
+        (SITE, []),
+        (SITE + "state_dir: new/folder", []),
+        (SITE + "state_dir: exporter/below", ["exporter: $.state_dir: exporter is not a directory"]),
+        (SITE + "state_dir: exporter", ["exporter: $.state_dir: exporter is not a directory"]),
+    ],
+    ids=["empty", "probe-alone", "a-source", "to-be-made", "below-a-file", "a-file"],
+)
+def test_what_is_valid_and_hardly_wanted_is_a_warning(files, caplog, config, want):
+    check_files(files(exporter=config))
+    assert [record.getMessage() for record in caplog.records] == want
+
+
+def test_a_state_dir_that_this_user_cannot_write_is_a_warning(files, caplog, monkeypatch):
+    """Root may write everywhere, so the answer of the system is replaced."""
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) != Path("full"))
+    Path("full").mkdir()
+    check_files(files(exporter=SITE + "state_dir: full/state"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "exporter: $.state_dir: this user cannot write to full; the exporter's user must be able to"
+    ]

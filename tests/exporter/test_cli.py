@@ -46,7 +46,12 @@ def test_what_cannot_be_is_one_line_and_exit_2(monkeypatch, capsys, args, want):
 def test_check_says_what_it_found(monkeypatch, capsys, tmp_path):
     path = tmp_path / "exporter.yml"
     path.write_text("state_dir: here\n")
-    assert run(monkeypatch, capsys, "check", str(path)) == (0, f"{path}: ok (no sources)\n", "")
+    code, out, err = run(monkeypatch, capsys, "check", str(path))
+    assert (code, out) == (0, f"{path}: ok (no sources)\n")
+    assert err.endswith(
+        f'level=warn component=check msg="{path}: has no source, such as accesslog: nothing would be measured"\n'
+    )
+    assert err.count("\n") == 1
 
 
 def test_check_takes_the_web_configuration_of_any_program(monkeypatch, capsys, tmp_path):
