@@ -30,14 +30,14 @@ def check_files(options: Options) -> Config:
     """
     config = load(options.config_file)
     file = f"{options.config_file}: "
-    if options.config_file:
-        for doubt in _doubts(config):
-            log.warning("%s%s", file, doubt)
     problems = [*_tried_access_logs(file, config), *_tried_logs(file, config)]
     for where, read in _named_files(config, options):
         problems += _complaint(where, read)
     if problems := problems or _complaint(file, lambda: Daemon(options)):
         raise ConfigError(*problems)
+    if options.config_file:
+        for doubt in _doubts(config):
+            log.warning("%s%s", file, doubt)
     return config
 
 

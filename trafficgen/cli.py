@@ -34,7 +34,7 @@ Exit codes:
   1    an expectation of a scenario did not hold; trafficgen compare: a figure is worse
   2    a flag or a file of targets or phases is wrong: nothing was sent
   3    a file cannot be read, the target cannot be reached, a port is taken: nothing was sent
-  4    the generator itself was the limit: the figures say nothing about the target
+  4    the generator itself was the limit: the figures say nothing about the target; or a log has nothing to replay
   5    the run could not be finished, or its report could not be written
   6    trafficgen merge: parts are missing, without --allow-missing
   7    trafficgen compare: the reports cannot be compared

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from exporter.accesslog.options import ENVELOPE, TIME_UNIT, config_options, format_options, set_aside_option
-from foundation.errors import ConfigError, SourceError, TidewatchError
-from foundation.exits import help_end
+from foundation.errors import ConfigError, NothingJudgedError, SourceError, TidewatchError
+from foundation.exits import Exit, help_end
 from foundation.flags import AddressType, DurationType, InputFile
 from foundation.grammar import Address
 from foundation.terminal import echo, printable
@@ -41,7 +41,11 @@ def _names(_: click.Context, _param: click.Parameter, value: str | None) -> tupl
 
 
 @click.command(
-    epilog=help_end("exporter summary /var/log/nginx/access.log*", "exporter summary access.log --by host,code --json")
+    epilog=help_end(
+        "exporter summary /var/log/nginx/access.log*",
+        "exporter summary access.log --by host,code --json",
+        may=[Exit.NOTHING_JUDGED],
+    )
 )
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @format_options
@@ -134,7 +138,7 @@ def _say_if_empty(file: "LineFile") -> None:
         echo(f"exporter: {printable(file.path)}: empty", err=True)
 
 
-@click.command("infer", epilog=help_end("exporter infer access.log --output exporter.yml"))
+@click.command("infer", epilog=help_end("exporter infer access.log --output exporter.yml", may=[Exit.NOTHING_JUDGED]))
 @click.argument("log", metavar="LOG")
 @click.option("--input-format", "--format", "format_", metavar="F", help="The log's format. [default: guessed]")
 @ENVELOPE
@@ -181,7 +185,7 @@ def infer_command(
     echo(f"{printable(output)}: written; next: exporter check {printable(output)}", err=True)
 
 
-@click.command("explain", epilog=help_end("exporter explain access.log --lines 3"))
+@click.command("explain", epilog=help_end("exporter explain access.log --lines 3", may=[Exit.NOTHING_JUDGED]))
 @click.argument("log", metavar="LOG")
 @format_options
 @config_options
@@ -275,7 +279,9 @@ def _progress(files: "Sequence[LineFile]") -> Iterator[Callable[[], None]]:
         yield lambda: bar.update(sum(file.raw_bytes for file in files) - bar.pos)
 
 
-@click.command("backfill", epilog=help_end("exporter backfill access.log* --label job=site > old.om"))
+@click.command(
+    "backfill", epilog=help_end("exporter backfill access.log* --label job=site > old.om", may=[Exit.NOTHING_JUDGED])
+)
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @format_options
 @config_options
@@ -322,9 +328,11 @@ def backfill_command(
             _say_if_empty(file)
     bad = backfill.bad.in_words()
     if not backfill.counted:
+        if not backfill.bad.counts["stamp"]:  # of lines that fit, and have no time
+            backfill.bad.fit(0).check()
         lines = sum(file.lines for file in files)
         why = bad or (f"none of the {lines} lines is a request" if lines else "it is empty")
-        raise SourceError(f"{logs[0]}: no line with a time could be read: {why}")
+        raise NothingJudgedError(f"{logs[0]}: no line with a time could be read: {why}")
     for text in backfill.lines():
         echo(text, nl=False)
     if bad:

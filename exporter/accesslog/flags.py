@@ -18,7 +18,7 @@ from exporter.accesslog.source import Source, TimeUnit
 from exporter.sources.linefile import LineFile
 from exporter.statedir import state_dir
 from foundation.config import read_config
-from foundation.errors import ConfigError, SourceError
+from foundation.errors import ConfigError, NothingJudgedError, SourceError
 from foundation.terminal import echo, printable
 
 
@@ -170,9 +170,9 @@ def with_guess_or_tab(log: str, reading: Reading) -> Reading:
 
 
 def guessed(log: str, data: bytes, envelope: EnvelopeSetting) -> Guess:
-    """The format that the sample fits. Raises ConfigError when none does."""
+    """The format that the sample fits. Raises ConfigError when none does, NothingJudgedError without a line."""
     if not data:
-        raise ConfigError(f"{log}: empty, so its format cannot be guessed; name it with --input-format")
+        raise NothingJudgedError(f"{log}: empty, so its format cannot be guessed; name it with --input-format")
     guess = infer(data, envelope)
     if guess is None:
         first = excerpt(data.split(b"\n", 1)[0])

@@ -9,6 +9,7 @@ import pytest
 
 from foundation.errors import ConfigError
 from timeserver.log_format import FORMATS, Served
+from trafficgen.cli import main
 from trafficgen.config import LoadConfig
 from trafficgen.plan.logread import read_log
 from trafficgen.plan.replay import OTHER, make_replay
@@ -135,17 +136,18 @@ def test_rare_routes_share_a_label(log):
     assert counts.sum() == 240
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("", "nothing to replay"),
-        ("x y\n127.0.0.1\tGET /\t200\t5\n", "not a log with times"),
-        ("1,/a\n".replace("1,", "1,POST,"), "nothing to replay: 0 GETs"),
-    ],
-)
-def test_a_log_that_cannot_be_replayed_is_refused(log, text, says):
-    with pytest.raises(ConfigError, match=says):
-        read_log(log(text))
+def test_a_log_without_times_is_refused_with_its_first_line(log):
+    with pytest.raises(ConfigError, match=r"not a log with times: .*; the first line: x y$"):
+        read_log(log("x y\n127.0.0.1\tGET /\t200\t5\n"))
+
+
+@pytest.mark.parametrize("text", ["", "1,POST,/a\n"], ids=["empty", "no-get"])
+def test_a_replay_of_nothing_ends_with_4(log, text, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["trafficgen", "replay", str(log(text)), "--url", "http://127.0.0.1:9/"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 4
+    assert "nothing to replay: 0 GETs" in capsys.readouterr().err
 
 
 def served(log_format):

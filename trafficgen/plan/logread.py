@@ -19,7 +19,8 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from foundation.errors import ConfigError, InputError
+from foundation.errors import ConfigError, InputError, NothingJudgedError
+from foundation.terminal import printable
 
 MAX_REQUESTS = 20_000_000  # 12 bytes each
 MAX_LINE_BYTES = 64 << 10
@@ -75,12 +76,16 @@ class Recording:
         self.exact |= request.exact
 
 
+_SHOWN_BYTES = 120
 BAD_LINE = (ValueError, KeyError, TypeError, OverflowError, RecursionError, csv.Error)
 """What a line of any content may raise in a parser: other types and deeper nesting than a log has included."""
 
 
 def read_log(path: Path) -> Recording:
-    """All GETs of an access log (gzip too). Raises ConfigError when there is none, or the file can't be read."""
+    """All GETs of an access log (gzip too).
+
+    Raises NothingJudgedError when there is none, InputError when the file cannot be read, ConfigError without times.
+    """
     recording = Recording()
     for request in read_requests(path):
         if request is None:
@@ -90,7 +95,7 @@ def read_log(path: Path) -> Recording:
         if len(recording.unix_s) > MAX_REQUESTS:
             raise ConfigError(f"{path}: more than {MAX_REQUESTS:,} requests; cut the log")
     if not recording.unix_s:
-        raise ConfigError(f"{path}: nothing to replay: {recording.describe()}")
+        raise NothingJudgedError(f"{path}: nothing to replay: {recording.describe()}")
     return recording
 
 
@@ -122,7 +127,8 @@ def _refusal(first: bytes) -> str:
             "lines of this format have no time (`tab`, `tab-timed` of the time server); "
             "expected a log with times, for example of `timeserver --log-format json`"
         )
-    return "not a log with times: expected combined, JSON lines or CSV"
+    line = printable(first.strip()[:_SHOWN_BYTES].decode("utf-8", "replace"))
+    return f"not a log with times: expected combined, JSON lines or CSV; the first line: {line}"
 
 
 def _read_line(parse: Parser, raw: bytes) -> Request | None:
