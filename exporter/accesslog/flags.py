@@ -14,7 +14,7 @@ from exporter.accesslog.formats.envelope import EnvelopeSetting
 from exporter.accesslog.infer import ENOUGH, SAMPLE_LINES, Guess, fit, infer, refusal, sample, seconds_guessed
 from exporter.accesslog.own_labels import Label
 from exporter.accesslog.serverconf import read_server_config
-from exporter.accesslog.source import Source, TimeUnit
+from exporter.accesslog.source import Source, SourceBy, TimeUnit
 from exporter.sources.linefile import LineFile
 from exporter.statedir import state_dir
 from foundation.config import read_config
@@ -111,19 +111,9 @@ def make_source(files: Sequence[LineFile], reading: Reading) -> Source:
         raise ConfigError(str(exc)) from exc
 
 
-class _SourceBy(Source, frozen=True, kw_only=True):
-    """A source with other labels. `unused`: fields of those it had."""
-
-    unused: tuple[str, ...]
-
-    def also_used(self) -> set[str]:
-        """The groups that these labels need are not misspelled."""
-        return {*self.unused}
-
-
 def source_by(
     files: Sequence[LineFile], reading: Reading, config_file: Path | None, name: str | None, by: Sequence[str]
-) -> Source:
+) -> SourceBy:
     """The source, whose labels are what to count by: its labels, else fields of its lines. Raises the same errors.
 
     They are named by number, because a field's name may not be valid as a label's.
@@ -133,9 +123,9 @@ def source_by(
     labels = {f"by{number:02}": known.get(one, Label(one)) for number, one in enumerate(by)}
     try:
         if found is None and name is None:
-            return make_source(files, reading._replace(labels=labels))
+            return SourceBy(**msgspec.structs.asdict(make_source(files, reading._replace(labels=labels))))
         found = chosen_source(files, reading, config_file, name)
-        return _SourceBy(
+        return SourceBy(
             **msgspec.structs.asdict(found) | {"labels": labels, "codes": ()},
             unused=tuple(label.field for label in found.own_labels().values()),
         )

@@ -271,3 +271,13 @@ class Source(Place, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def declared_codes(self) -> tuple[str, ...]:
         """The codes as label values."""
         return tuple(f"{code:03}" for code in self.codes)
+
+
+class SourceBy(Source, frozen=True, kw_only=True):
+    """A source whose labels were replaced by others. `unused`: fields of those that it had."""
+
+    unused: tuple[str, ...] = ()
+
+    def also_used(self) -> set[str]:
+        """The groups that the former labels need are not misspelled."""
+        return {*self.unused}

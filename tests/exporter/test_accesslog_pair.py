@@ -6,17 +6,19 @@ import os
 import signal
 import threading
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.accesslog.bad import BadLines
+from exporter.accesslog.flags import Reading, source_by
 from exporter.accesslog.formats.envelope import OPENERS
 from exporter.accesslog.report import pair as module
 from exporter.accesslog.report.pair import Job, Pair
 from exporter.accesslog.report.pair_main import serve
 from exporter.accesslog.report.summary import summarize, tally_file
-from exporter.accesslog.source import Source
+from exporter.accesslog.source import SourceBy
 from exporter.accesslog.tally import Tally
 from exporter.sources.linefile import LineFile
 
@@ -45,7 +47,7 @@ class Beside:
 
 
 def job(format_="json", **more):
-    return Job(Source(source="log", paths=("log",), format=format_, **more), timed=True)
+    return Job(SourceBy(source="log", paths=("log",), format=format_, **more), timed=True)
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_both_count_routes_where_only_they_matter(tmp_path, pairing, monkeypatch
     monkeypatch.setattr(module.subprocess, "Popen", Beside)
     path = tmp_path / "access.log"
     path.write_bytes(b"".join(RECORD.replace(b"/a", b"/u/%d" % number) + b"\n" for number in range(8000)))
-    one = Job(Source(source="log", paths=("log",), format="json"), timed=False, routed=True)
+    one = Job(SourceBy(source="log", paths=("log",), format="json"), timed=False, routed=True)
     pair = started(one)
     try:
         tally, bad = Tally(), BadLines()
@@ -169,3 +171,50 @@ def test_a_message_that_is_cut_off_is_none():
     module.send(pipe, 7)
     assert module.receive(io.BytesIO(pipe.getvalue()), int) == 7
     assert [module.receive(io.BytesIO(pipe.getvalue()[:end]), int) for end in (0, 3, 4)] == [None, None, None]
+
+
+CONFIG = """accesslog:
+  - source: site
+    paths: ["{folder}/{shop}.log"]
+    format: json
+    labels: {vhost: {field: host, values: [a.example.org]}, kind: {field: user_agent, shape: agent}}
+    static_labels: {team: shop}
+    ignore: [{path: "^/probe"}, {user_agent: bot, name: bots}]
+    sizes: [response]
+    buckets: [0.1, 1]
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "by"), [(None, []), (None, ["host"]), (CONFIG, []), (CONFIG, ["vhost", "user_agent"])]
+)
+def test_a_second_process_reads_by_the_same_configuration(config, by, tmp_path, pairing, monkeypatch):
+    """A job arrives as it was sent, whatever the source is made of; else the second process ends, with a traceback."""
+    monkeypatch.setattr(module.subprocess, "Popen", Beside)
+    path, file = tmp_path / "web.log", None
+    agents, hosts, targets = (
+        ("curl/8", "bot", "Mozilla/5.0"),
+        ("a.example.org", "b.example.org"),
+        ("/a", "/probe", "/b"),
+    )
+    records = (
+        {"method": "GET", "uri": uri, "status": 200, "bytes": 7, "host": host, "user_agent": agent}
+        for agent in agents
+        for host in hosts
+        for uri in targets
+    )
+    path.write_text("".join(json.dumps(record) + "\n" for record in records) * 50)
+    if config is not None:
+        file = tmp_path / "exporter.yml"
+        file.write_text(config.replace("{folder}", str(tmp_path)))
+    reading = Reading(None, "auto", None, ())
+    one = Job(source_by([LineFile(str(path))], reading, file, None, by), timed=False)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=Job) == one
+    pair = started(one)
+    try:
+        got, alone = tallied(path, pair)[0], tallied(path, Pair(one.reader()))[0]
+        assert pair._process is not None
+    finally:
+        pair.close()
+    assert (got.lines, got.hits, got.ignored, got.failed) == (alone.lines, alone.hits, alone.ignored, alone.failed)
+    assert (got.lines, sum(got.ignored.values())) == (900, 0 if config is None else 500)

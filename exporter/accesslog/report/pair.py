@@ -16,7 +16,7 @@ from typing import IO, TypeVar
 import msgspec
 
 from exporter.accesslog.parse.reader import Reader
-from exporter.accesslog.source import Source
+from exporter.accesslog.source import SourceBy
 from exporter.accesslog.tally import Tally
 
 WORTH_BYTES = 48 << 20
@@ -32,7 +32,7 @@ _LENGTH = struct.Struct("!I")
 class Job(msgspec.Struct, frozen=True):
     """What the reader of a source reads; `timed`: with its histogram; `routed`: only the routes of targets matter."""
 
-    source: Source
+    source: SourceBy
     timed: bool
     routed: bool = False
 
