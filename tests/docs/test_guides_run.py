@@ -33,7 +33,7 @@ pytestmark = [
 
 def script(page):
     """The page's commands; each block's output goes to a file of its number, and the first that fails ends all."""
-    lines = ["set -e", "ip link set lo up"]
+    lines = ["set -e", "ip link set lo up", "umask 077"]  # the strictest that a reader's shell may have
     for number, block in enumerate(page):
         if block.is_run:
             lines.append(f"{{ :\n{block.text}\n}} > ../{number}.out 2>&1")
@@ -53,8 +53,8 @@ def test_commands_of_a_page_run_as_written(page):
 def held(page, above):
     """Runs the page in a folder below `above`, and compares what it printed with what it shows."""
     folder = above / "try"
-    folder.mkdir()
-    above.chmod(0o755)  # nginx reads its files as another user
+    folder.mkdir(mode=0o700)
+    above.chmod(0o755)  # nginx reads its files as another user, for whom the page must open its own folder
     path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
     env = {"PATH": path, "HOME": str(above), "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
     found = blocks(page)
