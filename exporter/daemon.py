@@ -230,6 +230,7 @@ class Daemon:
             reload=self.reload if self.options.lifecycle else None,
             describe=self.describe,
             handlers={"/probe": self._probe},
+            listed=lambda: ["/probe"] if self.config.probe else [],
             telemetry_path=self.options.telemetry_path,
             max_requests=self.options.max_requests,
         )

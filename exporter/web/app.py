@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from platform import python_version
 
 from aiohttp import web
@@ -141,6 +141,7 @@ def build_app(
     reload: Callable[[], Awaitable[None]] | None,
     describe: Callable[[], Iterator[tuple[str, str]]],
     handlers: Mapping[str, Handler],
+    listed: Callable[[], Iterable[str]],
     telemetry_path: str = "/metrics",
     max_requests: int = 40,
 ) -> web.Application:
@@ -152,6 +153,7 @@ def build_app(
         reload: Reads the configuration again; None where the lifecycle API is off.
         describe: (system, source) pairs for the landing page.
         handlers: Further GET paths, /probe for one.
+        listed: Those of `handlers` that the configuration uses now, for the landing page.
         telemetry_path: Where the metrics are.
         max_requests: Scrapes answered at a time; more get 503. 0 is no limit.
     """
@@ -164,7 +166,7 @@ def build_app(
     for path, handler in handlers.items():
         app.router.add_get(path, handler)
     if telemetry_path != "/":
-        app.router.add_get("/", _landing([telemetry_path, *handlers, "/-/healthy", "/-/ready"], describe))
+        app.router.add_get("/", _landing(lambda: [telemetry_path, *listed(), "/-/healthy", "/-/ready"], describe))
     return app
 
 
@@ -210,12 +212,10 @@ def _reload(reload: Callable[[], Awaitable[None]] | None) -> Handler:
     return do_reload
 
 
-def _landing(paths: list[str], describe: Callable[[], Iterator[tuple[str, str]]]) -> Handler:
-    links = {path: relative(path) for path in paths}
-
+def _landing(paths: Callable[[], list[str]], describe: Callable[[], Iterator[tuple[str, str]]]) -> Handler:
     async def landing(_: web.Request) -> web.Response:
         """The page that lists the sources and paths."""
-        sources = list(describe())
+        links, sources = {path: relative(path) for path in paths()}, list(describe())
         page = render("exporter.web", "landing.html", version=VERSION, links=links, sources=sources)
         return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": PAGE_CSP})
 

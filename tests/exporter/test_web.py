@@ -66,7 +66,7 @@ async def serve():
     running = []
 
     async def start(**options):
-        daemon = Daemon(Options(config_file=None, listen=(("127.0.0.1", 0),), **options))
+        daemon = Daemon(Options(**{"config_file": None, "listen": (("127.0.0.1", 0),), **options}))
         stop = asyncio.Event()
         task = asyncio.create_task(daemon.run(stop))
         running.append((stop, task))
@@ -146,7 +146,20 @@ async def test_the_links_of_the_landing_page_hold_under_the_prefix_of_a_proxy(po
     async with ClientSession() as client, client.get(f"{url}/") as response:
         links = re.findall(r'<a href="([^"]*)">', await response.text())
     resolved = [urljoin(f"http://h{prefix}/", link) for link in links]
-    assert resolved == [f"http://h{prefix}{one}" for one in (path, "/probe", "/-/healthy", "/-/ready")]
+    assert resolved == [f"http://h{prefix}{one}" for one in (path, "/-/healthy", "/-/ready")]
+
+
+@pytest.mark.parametrize(("config", "want"), [("", 404), ("probe: {targets: ['http://127.0.0.1/']}", 400)])
+async def test_the_landing_page_lists_probe_where_it_is_configured(tmp_path, serve, config, want):
+    """Without a target, a configured /probe asks for one."""
+    file = tmp_path / "exporter.yml"
+    file.write_text(f"state_dir: {tmp_path}\n{config}")
+    _, url = await serve(config_file=file)
+    async with ClientSession() as client:
+        async with client.get(f"{url}/") as response:
+            assert ('href="./probe"' in await response.text()) is (want == 400)
+        async with client.get(f"{url}/probe") as response:
+            assert response.status == want
 
 
 async def test_a_configuration_that_becomes_a_pipe_holds_up_nobody(tmp_path, serve):
