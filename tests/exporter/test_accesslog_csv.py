@@ -96,6 +96,15 @@ def test_what_is_no_header_announces_nothing(line):
         find_format(line)
 
 
+@pytest.mark.parametrize("cell", [b'"a"\rb', b'"' + b"x" * 200_000 + b'"'])
+@pytest.mark.parametrize("first", [b"", b"method,path,status\n"])
+def test_what_is_not_even_csv_is_a_bad_line_wherever_it_is(cell, first):
+    reader = Reader(PRESETS["csv"], EDGES)
+    read(b"method,path,status\n", reader=reader)
+    tally = read(first + b"GET," + cell + b",200\nGET,/a,200\n", reader=reader)
+    assert (tally.requests, tally.failed) == (1, {"format": 1})
+
+
 def test_a_line_with_other_fields_than_the_header_is_bad():
     tally = read(b'method,path,status\nGET,/a\nGET,/a,200,5\nGET,"/a,200\nGET,/a,abc\n')
     assert (tally.requests, tally.failed) == (0, {"format": 3, "code": 1})

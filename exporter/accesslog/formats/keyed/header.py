@@ -72,7 +72,10 @@ class _Reshape:
 
     def __call__(self, line: bytes) -> Format | None:
         for separator in _SEPARATORS:
-            cells = [cell.strip() for cell in _cells(line.removeprefix(BOM_UTF8), separator)]
+            try:
+                cells = [cell.strip() for cell in _cells(line.removeprefix(BOM_UTF8), separator)]
+            except BadRecord:  # so it is bad as a line of the log too
+                continue
             if len(cells) < _LEAST or len(set(cells)) < len(cells) or not all(map(_NAME.fullmatch, cells)):
                 continue
             names = [self._known.get(cell, self._known.get(_plain(cell), cell)) for cell in cells]
