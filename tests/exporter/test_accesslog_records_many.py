@@ -99,3 +99,11 @@ def test_the_path_of_a_request_does_not_decide_its_other_fields(first, others, l
     want = tally_scalar(data, PRESETS["json"], BUCKETS)
     assert Records(PRESETS["json"], BUCKETS).tally(data) == want
     assert by_route(Records(PRESETS["json"], BUCKETS, ROUTER).tally(data)) == by_route(want)
+
+
+def test_a_line_loses_one_carriage_return_however_often_it_is_looked_at(monkeypatch):
+    """The last line is JSON to whoever takes both from its end, and almost JSON to nobody."""
+    monkeypatch.setattr(records, "WORTH_BYTES", 1)
+    data = lines(["/a"]) + b'{"status":200,"uri":"/b"}\n{"status":200,"uri":"/c","t":,}\r\r\n'
+    data += b'{"status":200,"uri":"/c","t":}\r\r\n'
+    assert Records(PRESETS["json"], BUCKETS).tally(data) == tally_scalar(data, PRESETS["json"], BUCKETS)

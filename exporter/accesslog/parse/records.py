@@ -40,7 +40,7 @@ _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _DECIMALS = re.compile(r"[0-9.]+", re.ASCII)
 
 _Numbers: TypeAlias = npt.NDArray[np.int64]
-_Some: TypeAlias = Lines | bytes
+_Some: TypeAlias = Sequence[bytes | str] | bytes
 """Lines with or without their ends, or as they stand in a file."""
 
 
@@ -82,23 +82,23 @@ class Records:
             still = self._read(again, odd.lines, tally)
             odd = _Odd(still.lines, [odd.places[at] for at in still.places])
         if odd.lines:
-            whole = unmarked(b"".join(line + b"\n" for line in odd.lines))
+            whole = unmarked(b"".join(_line(line) + b"\n" for line in odd.lines))
             alone = tally_normal(whole, self._format, self._buckets)
             tally.merge(self._columns.tally(alone) if self._columns else alone)
             tally.bad = {one: bad._replace(number=odd.places[bad.number - 1] + 1) for one, bad in alone.bad.items()}
         return tally
 
-    def _read(self, each: Iterable[_Some], first: Lines, tally: Tally) -> "_Odd":
+    def _read(self, each: Iterable[_Some], first: Sequence[bytes | str], tally: Tally) -> "_Odd":
         """Add plain lines with the keys of one of the first to the tally; the others come back."""
         kind = self._kind_of(first)
         if kind is None:
-            lines = [_line(line) for some in each for line in _lines(some)]
+            lines: list[bytes | str] = [line for some in each for line in _lines(some)]
             return _Odd(lines, range(len(lines)))
         found = _read(each, *kind)
         tally.merge(_sums(found, self._buckets if self._format.has_duration else None))
         return found.odd
 
-    def _kind_of(self, lines: Lines) -> "_Kind | None":
+    def _kind_of(self, lines: Sequence[bytes | str]) -> "_Kind | None":
         """The keys of the first line that is plain."""
         for line in map(_line, lines[:_LOOK_LINES]):
             if known := next((kind for kind in self._known if _is_of(line, kind.keys)), None):
@@ -113,13 +113,13 @@ class Records:
 
 
 class _Odd(NamedTuple):
-    """Lines that are not plain, and the places of each among all lines."""
+    """Lines that are not plain, as they came, and the places of each among all lines."""
 
-    lines: list[bytes]
+    lines: list[bytes | str]
     places: Sequence[int]
 
 
-def _lines(some: _Some) -> Lines:
+def _lines(some: _Some) -> Sequence[bytes | str]:
     return some[:-1].split(b"\n") if isinstance(some, bytes) else some
 
 
@@ -218,7 +218,7 @@ def _read(each: Iterable[_Some], keys: SameKeys, places: _Places) -> _Found:
     """Read lines, with or without their ends."""
     places.forget()
     columns: list[_Numbers] = []
-    odd: list[bytes] = []
+    odd: list[bytes | str] = []
     odd_at: list[int] = []
     before = 0
     for some in each:
@@ -231,7 +231,7 @@ def _read(each: Iterable[_Some], keys: SameKeys, places: _Places) -> _Found:
         if failed or not plain.all():
             is_plain, lines = iter(plain.tolist()), _lines(some)
             at = [number for number in range(len(lines)) if number in failed or not next(is_plain)]
-            odd += [_line(lines[number]) for number in at]
+            odd += [lines[number] for number in at]
             odd_at += [before + number for number in at]
             numbers = numbers[:, plain]
         columns.append(numbers)
