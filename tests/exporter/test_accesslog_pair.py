@@ -110,6 +110,17 @@ def test_a_pair_makes_what_one_reader_makes(kind, data, monkeypatch, pairing):
         pair.close()
 
 
+def test_sums_that_no_message_can_hold_are_counted_here(monkeypatch, pairing):
+    monkeypatch.setattr(module.subprocess, "Popen", Beside)
+    one = job(envelope="none")
+    pair, piece = started(one), b"".join(RECORD.replace(b":7", b":%d" % 2**64) + b"\n" for _ in range(9))
+    try:
+        assert [pair.read(piece, "log").hits for _ in range(2)] == [one.reader().read(piece, "log").hits] * 2
+        assert pair._process is not None
+    finally:
+        pair.close()
+
+
 def test_both_count_routes_where_only_they_matter(tmp_path, pairing, monkeypatch):
     monkeypatch.setattr(module.subprocess, "Popen", Beside)
     path = tmp_path / "access.log"

@@ -51,9 +51,9 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The tally of the lines, and the state after them."""
+    """The tally of the lines, None where it cannot be sent, and the state after them."""
 
-    tally: Tally
+    tally: Tally | None
     kept: bytes | None
 
 
@@ -92,7 +92,7 @@ class Pair:
         asked = self._ask(Question(there, path, kept))
         tally = self.reader.read(here, path)
         answer = self._answer() if asked else None
-        if answer is None or self.reader.kept != kept:
+        if answer is None or answer.tally is None or self.reader.kept != kept:
             rest = self.reader.read(there, path)
         else:
             rest = answer.tally
