@@ -43,6 +43,8 @@ _TINY = 1e-30
 _LONG = 10**28
 """Whole billionths up to here are the same by way of a Decimal, which has 28 digits."""
 _LONG_TEXT = 30
+_MOST = 10**30
+"""Whole numbers from here on are no numbers, as texts of that many digits: a sample has room for less than 1.8e308."""
 _DIGITS = b"0123456789"
 
 
@@ -62,7 +64,7 @@ def billionths(value: Any, unit: str | None) -> int | None:
     `unit`: of bare numbers, a key of UNITS; without one, a text that names its unit of time (`12ms`) is seconds.
     Raises BadRecord if it is not a number.
     """
-    if type(value) is int:
+    if type(value) is int and -_MOST < value < _MOST:
         return value * BILLION if unit is None else round(value * UNITS[unit][1] * BILLION)
     if value is None:
         return None

@@ -48,6 +48,24 @@ def test_a_bad_line_is_counted_by_reason(line, reason):
     assert tally_scalar(line + b"\n", TAB, BUCKETS) == Tally(1, {reason: 1}, {}, {reason: BadLine(1, line)})
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "reason"),
+    [
+        ("json", '{{"method":"GET","path":"/","status":200,"bytes":{}}}', "bytes"),
+        ("json", '{{"method":"GET","path":"/","status":200,"bytes":"{}"}}', "bytes"),
+        ("logfmt", "method=GET path=/ status=200 bytes={}", "bytes"),
+        (r"(?P<method>\w+) (?P<path>\S+) (?P<code>\d+) (?P<bytes>\d+)", "GET / 200 {}", "bytes"),
+        ("logfmt", "method=GET path=/ status=200 took={}ms", "time"),
+        ("gin", '[GIN] 2026/11/22 - 06:30:48 | 200 | {}s | 192.0.2.1 | GET      "/"', "time"),
+    ],
+)
+@pytest.mark.parametrize("digits", [400, 4300, 5000])
+def test_a_number_that_no_sample_can_hold_costs_its_own_line(name, line, reason, digits):
+    """Python turns at most 4300 digits into a number, or a number into so many; a sample of Prometheus has 308."""
+    tally = tally_scalar(line.format("9" * digits).encode() + b"\n", find_format(name), BUCKETS)
+    assert (tally.requests, tally.failed) == (0, {reason: 1} if digits < 5000 or '":{' not in line else {"format": 1})
+
+
 def test_times_fall_into_the_bucket_whose_bound_they_do_not_pass():
     lines = [b"a\tGET /\t200\t1\t" + time for time in (b"0.1", b"0.100000001", b"1", b"1.5", b"0", b"-")]
     tally = tally_scalar(b"\n".join(lines), TIMED, BUCKETS)

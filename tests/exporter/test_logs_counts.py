@@ -344,6 +344,14 @@ NUMBERS = st.one_of(
 )
 
 
+@pytest.mark.parametrize("value", [10**30, -(10**30), 10**4299, "1" + "0" * 30, b"9" * 5000, 1e300])
+@pytest.mark.parametrize("unit", [None, "ms", "GB"])
+def test_a_number_that_no_sample_can_hold_is_none(value, unit):
+    assert all_billionths([value, 1], None) == ([None, BILLION], 1)
+    with pytest.raises(BadRecord, match="is not a number"):
+        billionths(value, unit)
+
+
 @given(NUMBERS, st.sampled_from([None, "ns", "ms", "s", "h", "KiB", "percent"]))
 def test_many_numbers_are_what_each_is_by_itself(values, unit):
     alone, unusable = [], 0

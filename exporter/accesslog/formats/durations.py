@@ -92,7 +92,10 @@ def _not_one_number(text: bytes, unit_ns: int | None) -> int | None:
         return None
     words = text.decode("utf-8", "replace")
     if _SPANS.fullmatch(words):
-        total_ns = sum(int(float(number) * SPAN_NS[unit] + 0.5) for number, unit in _SPAN.findall(words))
+        try:
+            total_ns = sum(int(float(number) * SPAN_NS[unit] + 0.5) for number, unit in _SPAN.findall(words))
+        except OverflowError:  # infinity
+            raise BadRecord("time", f"{text[:40]!r} is too long a time") from None
         return _checked(total_ns, text)
     parts = _LIST.split(text) if b"," in text or b":" in text else text.split(b" ")
     if len(parts) < 2:

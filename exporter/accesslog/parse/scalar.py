@@ -13,6 +13,8 @@ from exporter.accesslog.formats.durations import duration_ns as read_duration_ns
 from exporter.accesslog.tally import BUCKETS, BadLine, Buckets, Key, Tally, known_code, normal, pieces
 from foundation.errors import BadRecord
 
+SIZE_DIGITS = 30
+"""A longer number is not one of bytes: sums stay far below what a sample can have, 1.8e308."""
 PIECE_BYTES = 1 << 18  # lines are split this much at a time, so that memory stays small and warm in the cache
 
 
@@ -90,7 +92,7 @@ def _count(lines: Iterable[bytes], format_: Format, buckets: Buckets, tally: Tal
             continue
         key, size, duration = texts[:-2], texts[-2], texts[-1]
         try:
-            length = int(size) if size.isdigit() else _no_size(size)
+            length = int(size) if size.isdigit() and len(size) <= SIZE_DIGITS else _no_size(size)
             duration_ns = read_duration_ns(duration, unit_ns) if timed else None
             numbers = known(key) or _new_hit(key, width, tally)
         except BadRecord as exc:
@@ -130,4 +132,4 @@ def _new_hit(key: Key, width: int, tally: Tally) -> list[int]:
 def _no_size(size: bytes) -> int:
     if size in (b"-", b""):
         return 0
-    raise BadRecord("bytes", f"{size!r} is not a number of bytes")
+    raise BadRecord("bytes", f"{size[:40]!r} is not a number of bytes")
