@@ -273,6 +273,14 @@ def test_what_the_client_sent_goes_first_in_format_strings_too():
         (b'{"status":000,"method":"GET","uri":"/a"}', ("GET", "/a", "000")),
         (b'{"status":200,"t":-,"method":"GET","u":,"uri":"/a"}', ("GET", "/a", "200")),
         (b'{"status":200,"method":"GET","uri":"/a","upstream_response_time":}', ("GET", "/a", "200")),
+        (rb'{"request":"GET /\ud800a HTTP/1.1","status":200}', ("GET", "/\N{REPLACEMENT CHARACTER}a", "200")),
+        (rb'{"uri":"/a","method":"GET","status":200,"agent":"\udc80\uDC80"}', ("GET", "/a", "200")),
+        (
+            rb'{"uri":"/\ud83d\ud83d\uDE00","method":"GET","status":200}',
+            ("GET", "/\N{REPLACEMENT CHARACTER}\U0001f600", "200"),
+        ),
+        (rb'{"uri":"/\\ud800","method":"GET","status":200,"x":"\ud800"}', ("GET", r"/\ud800", "200")),
+        (b'{"status":200,"method":"GET","t":NaN,"u": -Infinity,"uri":"/a"}', ("GET", "/a", "200")),
     ],
 )
 def test_almost_json_is_read_where_it_is_certain(line, want):

@@ -1,15 +1,23 @@
 r"""Invalid JSON that text templates produce, for example nginx with its default escaping.
 
 Such a line has `\x22` in strings, which is not JSON, bytes that are not UTF-8 and bare control characters; and
-outside of strings nothing, a dash, a list or `000` where a value is missing, several or a code. The meaning of each is
-certain if strings end where they seem to: quotes in them are always escaped.
+outside of strings nothing, a dash, a list or `000` where a value is missing, several or a code. Programs write half of
+a surrogate pair (`\udc80`, Python and Node for what was not UTF-8) and `NaN`. The meaning of each is certain if strings
+end where they seem to: quotes in them are always escaped.
 """
 
 import re
 
 # What a part took is not given back, and each begins where the last ended: one look at each byte, whatever the line.
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)"|([^"]++)', re.DOTALL)
-_ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})|\\(.)|([\x00-\x1f])", re.DOTALL)
+_HEX = r"[0-9A-Fa-f]"
+_PAIR = rf"\\u[Dd][89ABab]{_HEX}{{2}}\\u[Dd][C-Fc-f]{_HEX}{{2}}"
+_HALF = rf"\\u[Dd][89A-Fa-f]{_HEX}{{2}}"
+_ESCAPE = re.compile(
+    rf"\\x(?P<byte>{_HEX}{{2}})|(?P<pair>{_PAIR})|(?P<half>{_HALF})|\\(?P<other>.)|(?P<bare>[\x00-\x1f])".encode(),
+    re.DOTALL,
+)
+_NOTHING = (b"", b"-", b"NaN", b"Infinity", b"-Infinity")
 _KNOWN_TO_JSON = b'"\\/bfnrtu'
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _BARE_LIST = re.compile(rb"[-0-9.,: ]+")
@@ -32,9 +40,13 @@ def _token(match: re.Match[bytes]) -> bytes:
 
 
 def _escape(match: re.Match[bytes]) -> bytes:
-    if match[2] is not None:
-        return match[0] if match[2] in _KNOWN_TO_JSON else b"\\\\" + match[2]
-    byte = bytes.fromhex(match[1].decode()) if match[1] else match[3]
+    if match["half"] is not None:
+        return b"\\ufffd"
+    if match["pair"] is not None:
+        return match[0]
+    if (other := match["other"]) is not None:
+        return match[0] if other in _KNOWN_TO_JSON else b"\\\\" + other
+    byte = bytes.fromhex(match["byte"].decode()) if match["byte"] else match["bare"]
     if byte in (b'"', b"\\"):
         return b"\\" + byte
     return byte if byte >= b" " else b"\\u%04x" % byte[0]
@@ -48,6 +60,6 @@ def _between(text: bytes) -> bytes:
     value = value.strip()
     if not colon or before.strip() or not end.strip() or _NUMBER.fullmatch(value):
         return text
-    if value in (b"", b"-"):
+    if value in _NOTHING:
         return b":null" + end
     return b':"%b"%b' % (value, end) if _BARE_LIST.fullmatch(value) else text
