@@ -182,9 +182,9 @@ def _alerts(objective: Objective, events: Events, names: Names) -> Iterator[dict
         ("SloBudgetSpent", 0, f"1 - {remaining} > 1", f'{{{{ printf "%.2f" $value }}}} times {told} is spent'),
     ):
         description = f"{objective.promise} " + (
-            "More were bad than may be."
+            "More were bad than the objective allows."
             if limit == 0
-            else f"Of those that may be bad, less than {limit * 100:.0f} % are left."
+            else f"Less than {limit * 100:.0f} % of the bad ones that the objective allows are left."
         )
         yield _alert(
             events,
