@@ -42,35 +42,57 @@ class Place(NamedTuple):
 
 
 class Stream(msgspec.Struct, array_like=True):
-    """Lines that must be in order, but for steps back in hours that clocks repeat; otherwise they decide nothing."""
+    """Lines that must be in order, but for steps back in hours that clocks repeat; otherwise they decide nothing.
+
+    `last_s` is the newest time since the last step. Lines that go back a little each, as in a file with the newest line
+    first, are out of order as soon as they are back by more than the jitter together.
+    """
 
     last_s: int
     last_gap_s: int = 0
     steps_s: list[int] = []  # the times before each step
     in_order: bool = True
 
-    def step_back(self, time_s: int, gap_s: int) -> None:
-        """The next line is earlier than the last one."""
+    def read(self, time_s: int, gap_s: int) -> None:
+        """Add the next line."""
+        if not self.in_order:
+            return
+        if time_s < self.last_s - JITTER_S:
+            self._step_back(time_s, gap_s)
+        elif time_s >= self.last_s:
+            self.last_s, self.last_gap_s = time_s, gap_s
+
+    def _step_back(self, time_s: int, gap_s: int) -> None:
         is_inside = self.last_gap_s > 0 < gap_s and self.last_s - time_s < self.last_gap_s
-        if self.in_order and is_inside and not (self.steps_s and self.last_s - self.steps_s[-1] < DAY_S):
+        if is_inside and not (self.steps_s and self.last_s - self.steps_s[-1] < DAY_S):
             self.steps_s.append(self.last_s)
         else:
             self.in_order, self.steps_s = False, []
+        self.last_s, self.last_gap_s = time_s, gap_s
 
     def add(self, times_s: Ints, gaps_s: Ints, asked: Ints) -> Ints:
         """Add the next lines, one or more. Returns how many steps there were up to each of the places in `asked`."""
-        before_s = np.concatenate([[self.last_s], times_s[:-1]])
-        before_gap_s = np.concatenate([[self.last_gap_s], gaps_s[:-1]])
-        begins, counts = [-1], [len(self.steps_s)]
-        for place in np.flatnonzero(times_s < before_s - JITTER_S).tolist() if self.in_order else ():
-            self.last_s, self.last_gap_s = int(before_s[place]), int(before_gap_s[place])
-            self.step_back(int(times_s[place]), int(gaps_s[place]))
-            begins.append(place)
-            counts.append(len(self.steps_s))
-            if not self.in_order:
+        begins, counts, at = [-1], [len(self.steps_s)], 0
+        while at < len(times_s) and self.in_order:
+            newest_s = np.maximum.accumulate(np.maximum(times_s[at:], self.last_s))
+            behind = times_s[at:] < newest_s - JITTER_S
+            step = int(behind.argmax()) if behind.any() else len(behind)
+            if step:
+                self._newest(times_s[at : at + step], gaps_s[at : at + step])
+            if step == len(behind):
                 break
-        self.last_s, self.last_gap_s = int(times_s[-1]), int(gaps_s[-1])
+            at += step
+            self._step_back(int(times_s[at]), int(gaps_s[at]))
+            begins.append(at)
+            counts.append(len(self.steps_s))
+            at += 1
         return np.array(counts)[np.searchsorted(begins, asked, "right") - 1]
+
+    def _newest(self, times_s: Ints, gaps_s: Ints) -> None:
+        """The newest of these lines, which have no step; of several the last one."""
+        at = len(times_s) - 1 - int(times_s[::-1].argmax())
+        if times_s[at] >= self.last_s:
+            self.last_s, self.last_gap_s = int(times_s[at]), int(gaps_s[at])
 
     def tell(self, time_s: int, steps: int) -> int:
         """The hour of a line after this number of steps: 1, 2, or 0 if the order does not decide."""
@@ -108,12 +130,8 @@ class FileOrder(msgspec.Struct):
             own = writers.get(writer)
             if own is None:
                 own = writers[writer] = Stream(time_s)
-            if time_s < whole.last_s - JITTER_S:
-                whole.step_back(time_s, gap_s)
-            if time_s < own.last_s - JITTER_S:
-                own.step_back(time_s, gap_s)
-            whole.last_s = own.last_s = time_s
-            whole.last_gap_s = own.last_gap_s = gap_s
+            whole.read(time_s, gap_s)
+            own.read(time_s, gap_s)
             if gap_s:
                 places.append(place)
                 self._keep(event, time_s, gap_s, own)

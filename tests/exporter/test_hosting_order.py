@@ -19,15 +19,22 @@ def gap_of(time_s):
 
 def told_of(lines):
     """Of one stream: each line's hour, or 0."""
-    backs = [at for at, (one, other) in enumerate(pairwise(lines)) if other[1] < one[1] - 60]
-    for at in backs:
-        (_, before_s), (_, after_s) = lines[at : at + 2]
-        if not (gap_of(before_s) and gap_of(after_s) and before_s - after_s < GAP_S):
+    backs, newest = [], []  # the places of lines that are behind, and the newest line since the step before
+    begin = 0
+    for at, (_, time_s) in enumerate(lines):
+        top = max(reversed(lines[begin:at]), key=lambda line: line[1], default=(None, time_s))[1]
+        if time_s < top - 60:
+            backs.append(at)
+            newest.append(top)
+            begin = at
+    for at, before_s in zip(backs, newest, strict=True):
+        if not (gap_of(before_s) and gap_of(lines[at][1]) and before_s - lines[at][1] < GAP_S):
             return [0] * len(lines)
-    if any(lines[b][1] - lines[a][1] < DAY_S for a, b in pairwise(backs)):
+    if any(b - a < DAY_S for a, b in pairwise(newest)):
         return [0] * len(lines)
+    steps = [*zip(backs, newest, strict=True)]
     return [
-        next((1 if at <= back else 2 for back in reversed(backs) if abs(time_s - lines[back][1]) < DAY_S), 0)
+        next((1 if at < back else 2 for back, top in reversed(steps) if abs(time_s - top) < DAY_S), 0)
         if gap_of(time_s)
         else 0
         for at, (_, time_s) in enumerate(lines)
@@ -85,3 +92,12 @@ def test_the_same_line_counts_as_often_as_it_stands():
     order = FileOrder()
     order.add([event_of(1, 0), event_of(1, 0), event_of(1, 2)], [NIGHTS[0], NIGHTS[0], 0], {0: GAP_S, 2: 0})
     assert len(list(order.told())) == 2
+
+
+def test_lines_that_go_back_a_minute_each_are_not_in_order():
+    """A file with the newest line first, which has a gap in the hour, as if the clock had stepped back there."""
+    minutes = [*range(39, 14, -1), *range(9, -20, -1)]
+    order = FileOrder()
+    times_s = [NIGHTS[0] + 60 * minute for minute in minutes]
+    order.add([event_of(1, time_s) for time_s in times_s], times_s, {time_s: gap_of(time_s) for time_s in times_s})
+    assert {one.told for one in order.told()} == {0}
