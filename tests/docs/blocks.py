@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = frozenset({"sh", "console"})
 LOADED = frozenset({"yaml", "json", "nginx", "promql", "sql", "toml", "ini", "python"})
 OUTPUT = frozenset({"text"})
+OTHER_FIGURES = "other figures"
+"""What a page says of an output whose numbers differ each time."""
 NOTES = ("not run", "output", "file")
 
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*$")
@@ -82,6 +84,8 @@ def fault(block: Block) -> str | None:
     """What a block lacks to be run, loaded or known as output; None where nothing."""
     if "not run" in block.notes:
         return None if block.notes["not run"] else "a reason is missing: <!-- not run: REASON -->"
+    if block.notes.get("output", "") not in {"", OTHER_FIGURES}:
+        return f"expected <!-- output --> or <!-- output: {OTHER_FIGURES} -->"
     if "file" in block.notes:
         return None if block.notes["file"] else "a name is missing: <!-- file: NAME -->"
     if block.language in RUN | LOADED | OUTPUT:

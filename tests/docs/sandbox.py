@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from blocks import ROOT, Block
+from blocks import OTHER_FIGURES, ROOT, Block
 from ports import free_ports
 from shell import commands
 
@@ -26,6 +26,7 @@ BEFORE = Path(__file__).parent / "before"
 """What a page finds there is made by the script of its name, README.md.sh or docs/stats.md.sh, in the page's folder."""
 SHOWN_FOLDER = "/srv/try"
 """What pages show as the folder that they are followed in."""
+_DATE = re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ 0-9][0-9]\b")
 _ROOTED = re.compile(r"(?<![\w$}.~/-])/(?=(?:var|etc|srv|run|opt|logs)/)")
 _PORT = re.compile(rf"(127\.0\.0\.1[: ]|localhost:|--port )({'|'.join(map(str, STANDARD_PORTS))})\b")
 SOON = {r"(?<=--duration )\w+": "2s", r"(?<=--interval )\d+": "1", r"(?<=--rps )\d+": "50", r"(?<=--delta_t )\d+": "1"}
@@ -256,3 +257,14 @@ def agrees(page: str, real: str) -> bool:
 
     text = "".join(f"{line.rstrip()}\n" for line in real.splitlines())
     return re.fullmatch("".join(pattern(line.rstrip()) for line in page.splitlines()), text) is not None
+
+
+def holds(block: Block, real: str) -> bool:
+    """The same for a block marked as output; of one marked as `output: other figures` without numbers and dates."""
+    if block.notes["output"] == OTHER_FIGURES:
+        return agrees(_without_figures(block.text), _without_figures(real))
+    return agrees(block.text, real)
+
+
+def _without_figures(text: str) -> str:
+    return re.sub(" {2,}", " ", re.sub(r"[0-9]+(?:[.,][0-9]+)*", "0", _DATE.sub("<date>", text)))

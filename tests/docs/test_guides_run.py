@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from blocks import blocks
-from sandbox import agrees
+from sandbox import holds
 
 PAGES = {
     "docs/how-to/behind-nginx.md": ("nginx", "openssl"),
@@ -68,4 +68,4 @@ def held(page, above):
     for number, block in enumerate(found):
         if "output" in block.notes:
             real = printed[number - 1].replace(str(folder), "/srv/try")
-            assert agrees(block.text, real), f"{block.where} shows\n{block.text}\nand it printed\n{real}"
+            assert holds(block, real), f"{block.where} shows\n{block.text}\nand it printed\n{real}"
