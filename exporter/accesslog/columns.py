@@ -41,6 +41,7 @@ class Columns:
         format: the format, which reads their fields.
         more: those beside method, target and code, as asked for; the format's own `more` has its words for them.
         places: for each column, where in a key its text is.
+        of_targets: the columns whose text is the target.
     """
 
     def __init__(self, format_: Format, columns: Sequence[Column]) -> None:
@@ -51,6 +52,7 @@ class Columns:
         every = (*NAMED.values(), *more)
         self.format = with_more(format_, more)
         self.places = tuple(map(every.index, self.groups))
+        self.of_targets = tuple(at for at, group in enumerate(self.groups) if group == NAMED["path"])
         self._fixed = len(NAMED)
         self._known = [Recent[bytes, bytes](_KEPT) for _ in columns]
 
@@ -98,10 +100,9 @@ class Apart(Router):
         """`router`: whose routes these are."""
         super().__init__(router.templates, only_declared=router.only_declared)
         self._columns = columns
-        self._of_targets = [at for at, group in enumerate(columns.groups) if group == NAMED["path"]]
 
     def routes(self, targets: Sequence[bytes]) -> list[str]:
         """The routes with the values behind them."""
-        values = [self._columns.values(at, targets) for at in self._of_targets]
+        values = [self._columns.values(at, targets) for at in self._columns.of_targets]
         found = zip(super().routes(targets), *values, strict=True)
         return ["\0".join((route, *(value.decode() for value in more))) for route, *more in found]

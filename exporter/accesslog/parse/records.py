@@ -4,7 +4,7 @@ A line whose values are not plain is handed to the scalar engine, and so is one 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
@@ -17,11 +17,12 @@ from exporter.accesslog.columns import Columns
 from exporter.accesslog.formats import Format
 from exporter.accesslog.formats.envelope import Lines
 from exporter.accesslog.formats.json_lines import decoded
-from exporter.accesslog.formats.keyed.same_keys import Column, Meaning, Request, SameKeys
+from exporter.accesslog.formats.keyed.same_keys import Column, Meaning, Parted, Request, SameKeys
 from exporter.accesslog.parse.scalar import PIECE_BYTES, tally_normal
 from exporter.accesslog.routes import Router
-from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, pieces, unmarked
+from exporter.accesslog.tally import BUCKETS, BYTES, COUNT, DURATION_NS, Buckets, Tally, added, pieces, unmarked
 from foundation.errors import BadRecord
+from foundation.recent import Recent
 
 WORTH_BYTES = 1 << 19
 """Lines with other keys are read in bulk too from here on."""
@@ -31,8 +32,10 @@ _LOOK_LINES = 20  # where keys are looked for
 _LINES = 1000  # read at a time
 
 _NONE, _ODD = -1, -2  # a line without a duration, and one that is not plain
-_NEW = -3  # a request that has no place yet
+_WHOLE = -3  # a target that cannot be parted from the rest of its request
 _PLACES, _REQUESTS = 1 << 15, 1 << 17  # from where on those are forgotten that were not asked lately, and all
+_HEAD_BITS = 32
+_OF_TARGETS = (1 << _HEAD_BITS) - 1
 _LONG = 19  # digits that may not fit 64 bits
 _MOST = 1 << 38  # what 16 million lines have together fits 64 bits
 _BROKEN = (msgspec.MsgspecError, UnicodeError, RecursionError)
@@ -95,7 +98,7 @@ class Records:
             lines: list[bytes | str] = [line for some in each for line in _lines(some)]
             return _Odd(lines, range(len(lines)))
         found = _read(each, *kind)
-        tally.merge(_sums(found, self._buckets if self._format.has_duration else None))
+        tally.merge(_sums(found, kind.places, self._buckets if self._format.has_duration else None))
         return found.odd
 
     def _kind_of(self, lines: Sequence[bytes | str]) -> "_Kind | None":
@@ -105,7 +108,7 @@ class Records:
                 return known
             if keys := self._learn(line):
                 self._known = [
-                    _Kind(keys, _Places(keys.request, self._router, self._columns)),
+                    _Kind(keys, _Places(keys, self._router, self._columns)),
                     *self._known[: _KINDS - 1],
                 ]
                 return self._known[0]
@@ -130,9 +133,8 @@ def _line(line: bytes | str) -> bytes:
 
 
 class _Found(NamedTuple):
-    """Plain lines: their requests, and of each its place among these, bytes and nanoseconds; the other lines."""
+    """Plain lines: the places of their requests, bytes and nanoseconds; the other lines."""
 
-    requests: list[Request]
     places: _Numbers
     sizes: _Numbers
     durations_ns: _Numbers
@@ -144,67 +146,131 @@ class _Kind(NamedTuple):
     places: "_Places"
 
 
-class _Places(dict[tuple[Any, ...], int]):
-    """Values of lines to the places of their requests, which are numbered as they come.
+class _Places:
+    """Requests as numbers: the place of the target among the targets, and that of everything else among the heads.
 
-    They are kept from chunk to chunk: what was not asked in the last chunks is forgotten, once there is much. Where
-    only routes matter, all requests of a route have one place.
+    A log has many paths and few other values, and a path says nothing about these. So each of both is looked at when
+    it is new, and not each pair of them. Both are kept from chunk to chunk. Where only routes matter, all targets of a
+    route have one place.
     """
 
-    def __init__(
-        self,
-        request: Callable[[tuple[Any, ...]], Request | None],
-        router: Router | None,
-        columns: Columns | None,
-    ) -> None:
-        super().__init__()
+    def __init__(self, keys: SameKeys, router: Router | None, columns: Columns | None) -> None:
+        self._keys = keys
         self._columns = columns
-        self._request = request
         self._router = router
-        self._earlier: dict[tuple[Any, ...], int] = {}
-        self._targets: dict[str, bytes] = {}
-        self._routes: dict[bytes, str] = {}  # of what was prepared last
-        self.requests: dict[Request, int] = {}
-
-    def __missing__(self, values: tuple[Any, ...]) -> int:
-        place = self._earlier.get(values)
-        if place is None:
-            request = self._request(values)
-            place = _ODD if request is None else self.requests.setdefault(self._one_of(request), len(self.requests))
-        self[values] = place
-        return place
-
-    def of(self, values: Sequence[tuple[Any, ...]]) -> list[int]:
-        """The place of each; the routes of those that are new are found together, at a fraction of what one costs."""
-        found = [_NEW if place is None else place for place in map(self.get, values)]
-        if _NEW not in found:
-            return found
-        if self._router is not None:
-            new = {one for one, place in zip(values, found, strict=True) if place == _NEW and one not in self._earlier}
-            targets = list({request[1] for one in new if (request := self._request(one)) is not None})
-            self._routes = dict(zip(targets, self._router.routes(targets), strict=True))
-        return [self[one] if place == _NEW else place for one, place in zip(values, found, strict=True)]
+        self._forget()
 
     def forget(self) -> None:
-        """Make room, if there is need."""
-        if len(self.requests) > _REQUESTS:
-            self.requests.clear()
-            self._targets.clear()
-            self._earlier.clear()
-            self.clear()
-        elif len(self) > _PLACES:
-            self._earlier = dict(self)
-            self.clear()
+        """Make room, if there is need. Places from before are not valid any more."""
+        if len(self._targets) > _REQUESTS or len(self._heads) > _REQUESTS:
+            self._forget()
 
-    def _one_of(self, request: Request) -> Request:
-        """The request with values instead of texts, or the first with the same route and values."""
+    def _forget(self) -> None:
+        self._targets: list[bytes] = []
+        self._numbers: dict[bytes | str, int] = {}  # of targets or, where only they matter, of routes
+        self._heads: dict[tuple[bytes, ...], int] = {}  # requests without their targets
+        self._by_path = Recent[str, int](_PLACES)
+        self._by_others = Recent[tuple[Any, ...], int](_PLACES)
+        self._by_values = Recent[tuple[Any, ...], int](_PLACES)
+
+    def of(self, records: Sequence[Any]) -> npt.NDArray[np.int64]:
+        """The place of the request of each record; `_ODD` where the record must be read on its own."""
+        parted = self._keys.parted
+        if parted is None:
+            return np.array(list(map(self._whole, records)), np.int64)
+        paths, others = _requested(records, parted) if parted.is_whole else _targeted(records, parted)
+        targets = np.array(self._targets_of(paths), np.int64)
+        heads = np.array(self._heads_of(others, parted), np.int64)
+        places = np.where(heads == _ODD, _ODD, heads + targets)
+        for number in np.flatnonzero(targets == _WHOLE).tolist():
+            places[number] = self._whole(records[number])
+        return places
+
+    def requests(self, places: Sequence[int]) -> Iterator[Request]:
+        """The requests at places, with values instead of texts."""
+        heads = list(self._heads)
+        targets = [self._targets[place & _OF_TARGETS] for place in places]
+        of_paths = self._columns.of_targets if self._columns else ()
+        values = {at: self._columns.values(at, targets) for at in of_paths} if self._columns else {}
+        for number, (place, target) in enumerate(zip(places, targets, strict=True)):
+            method, *others = heads[place >> _HEAD_BITS]
+            for at, some in values.items():
+                others[at + 1] = some[number]
+            yield method, target, *others
+
+    def _targets_of(self, paths: Sequence[str]) -> list[int]:
+        """The places of targets; `_WHOLE` for what is not a path."""
+        known = self._by_path
+        found = known.get_all(paths)
+        if None not in found:
+            return [place for place in found if place is not None]
+        new = dict.fromkeys(path for path, place in zip(paths, found, strict=True) if place is None)
+        places = {path: place for path in new if (place := known.get(path)) is not None}
+        left = [path for path in new if path not in places and path.startswith("/")]
+        targets = [path.encode("utf-8", "replace") for path in left]
+        routes: Sequence[bytes | str] = self._router.routes(targets) if self._router else targets
+        for path, target, route in zip(left, targets, routes, strict=True):
+            places[path] = known[path] = self._place_of(target, route)
+        return [places.get(path, _WHOLE) if place is None else place for path, place in zip(paths, found, strict=True)]
+
+    def _place_of(self, target: bytes, route: bytes | str) -> int:
+        place = self._numbers.setdefault(route, len(self._targets))
+        if place == len(self._targets):
+            self._targets.append(target)
+        return place
+
+    def _heads_of(self, others: Sequence[tuple[Any, ...]], parted: Parted) -> list[int]:
+        """The places of requests without targets; `_ODD` where they must be read on their own."""
+        known = self._by_others
+        found = known.get_all(others)
+        if None in found:
+            places: dict[tuple[Any, ...], int] = {}
+            for some in dict.fromkeys(one for one, place in zip(others, found, strict=True) if place is None):
+                if (place := known.get(some)) is None:
+                    request = parted.request(some[1:], some[0]) if parted.is_whole else parted.request(some, "/")
+                    known[some] = place = _ODD if request is None else self._head_of(request)
+                places[some] = place
+            found = [places[some] if place is None else place for some, place in zip(others, found, strict=True)]
+        return [place for place in found if place is not None]
+
+    def _head_of(self, request: Request) -> int:
+        """The place of a request without its target, with values instead of texts."""
         if self._columns is not None:
             (request,) = self._columns.keys([request])
-        if self._router is None:
-            return request
-        method, target, *others = request
-        route = self._routes.get(target) or self._router.route(target)
-        return method, self._targets.setdefault(route, target), *others
+        method, _, *others = request
+        return self._heads.setdefault((method, *others), len(self._heads)) << _HEAD_BITS
+
+    def _whole(self, record: Any) -> int:
+        """The place of a request whose target cannot be parted from the rest."""
+        values = self._keys.values(record)
+        place = self._by_values.get(values)
+        if place is None:
+            request = self._keys.request(values)
+            if request is None:
+                place = _ODD
+            else:
+                target = request[1]
+                route = self._router.route(target) if self._router else target
+                place = self._head_of(request) + self._place_of(target, route)
+            self._by_values[values] = place
+        return place
+
+
+def _targeted(records: Sequence[Any], parted: Parted) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The paths of targets, and the other values."""
+    paths = [text.partition("?")[0] for text in map(parted.text, records)]
+    return paths, list(map(parted.others, records))
+
+
+def _requested(records: Sequence[Any], parted: Parted) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The paths of request lines, and the other values with the line without its path."""
+    paths, others = [], []
+    for text, more in zip(map(parted.text, records), map(parted.others, records), strict=True):
+        method, _, rest = text.partition(" ")
+        target, blank, protocol = rest.partition(" ")
+        paths.append(target.partition("?")[0])
+        others.append((f"{method} / {protocol}" if blank else f"{method} /", *more))
+    return paths, others
 
 
 def _is_of(line: bytes, kind: SameKeys) -> bool:
@@ -224,7 +290,7 @@ def _read(each: Iterable[_Some], keys: SameKeys, places: _Places) -> _Found:
     for some in each:
         records, failed = _decoded(some, keys.decoder)
         numbers = np.empty((3, len(records)), np.int64)
-        numbers[0] = np.fromiter(places.of(list(map(keys.values, records))), np.int64, len(records))
+        numbers[0] = places.of(records)
         numbers[1] = _sizes(records, keys.size)
         numbers[2] = _durations_ns(records, keys.duration, keys.meaning)
         plain = np.min(numbers, axis=0, initial=0) > _ODD
@@ -237,7 +303,7 @@ def _read(each: Iterable[_Some], keys: SameKeys, places: _Places) -> _Found:
         columns.append(numbers)
         before += len(records) + len(failed)
     found = np.concatenate(columns, axis=1) if columns else np.empty((3, 0), np.int64)
-    return _Found(list(places.requests), found[0], found[1], found[2], _Odd(odd, odd_at))
+    return _Found(found[0], found[1], found[2], _Odd(odd, odd_at))
 
 
 def _decoded(some: _Some, decoder: msgspec.json.Decoder[Any]) -> tuple[list[Any], set[int]]:
@@ -321,8 +387,8 @@ def _duration_ns(value: Any, meaning: Meaning) -> int:
     return found_ns if found_ns <= _MOST else _ODD
 
 
-def _sums(found: _Found, buckets: Buckets | None) -> Tally:
-    """The tally of plain lines; `buckets` where their times are counted."""
+def _sums(found: _Found, of: _Places, buckets: Buckets | None) -> Tally:
+    """The tally of plain lines with the places `of` requests; `buckets` where their times are counted."""
     width = BUCKETS + (len(buckets) if buckets else 0)
     seen, places = np.unique(found.places, return_inverse=True)
     sums = np.zeros(len(seen) * width, np.int64)
@@ -334,6 +400,8 @@ def _sums(found: _Found, buckets: Buckets | None) -> Tally:
         starts, durations_ns = starts[timed], found.durations_ns[timed]
         np.add.at(sums, starts + DURATION_NS, durations_ns)
         np.add.at(sums, starts + BUCKETS + np.searchsorted(buckets.bounds_ns, durations_ns), 1)
-    rows = sums.reshape(-1, width).tolist()
-    hits = {found.requests[place]: numbers for place, numbers in zip(seen.tolist(), rows, strict=True)}
+    hits: dict[Request, list[int]] = {}
+    for request, numbers in zip(of.requests(seen.tolist()), sums.reshape(-1, width).tolist(), strict=True):
+        so_far = hits.get(request)
+        hits[request] = numbers if so_far is None else added(so_far, numbers)
     return Tally(lines=len(found.places), hits=hits)

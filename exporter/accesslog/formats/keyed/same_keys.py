@@ -12,8 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from exporter.accesslog.formats.keyed.field_paths import Plan, Role
-from exporter.accesslog.formats.keyed.values import field_text, more_text
-from foundation.recent import Recent
+from exporter.accesslog.formats.keyed.values import more_text
 
 Request: TypeAlias = tuple[bytes, ...]
 """Method, target without its query, code, and the fields that are wanted beside them."""
@@ -43,24 +42,36 @@ class Meaning(NamedTuple):
     needs_point: bool
 
 
+class Parted(NamedTuple):
+    """How to part the paths of lines from their other values, of which there are few.
+
+    text: of a struct, that which contains the path: a target or, if `is_whole`, a request line.
+    others: the values of a struct without this text.
+    request: as `SameKeys.request`, of such values and a text.
+    """
+
+    text: Callable[[Any], str]
+    others: Callable[[Any], tuple[Any, ...]]
+    request: Callable[[tuple[Any, ...], str], Request | None]
+    is_whole: bool
+
+
 class SameKeys(NamedTuple):
     """How to read lines with the same keys.
 
     decoder: of a line to a struct. Raises what the format's decoder raises, also for a line with other keys.
     values: those of a struct that say what was requested.
     request: what they say; None where the line must be read on its own.
+    parted: the same, where the lines have a path.
     """
 
     decoder: msgspec.json.Decoder[Any]
     values: Callable[[Any], tuple[Any, ...]]
     request: Callable[[tuple[Any, ...]], Request | None]
+    parted: Parted | None
     size: Column | None
     duration: Column | None
     meaning: Meaning
-
-
-_REQUESTS = 1 << 10
-"""Maximum number of requests without their paths that are kept: few methods, codes and values of other fields."""
 
 
 class _Unlike(Exception):  # noqa: N818, caught in this file
@@ -88,36 +99,32 @@ def same_keys(record: Mapping[str, Any], plan: Plan, meaning: Meaning, more: tup
         found, others = meaning.request(dict(zip(roles, values, strict=False))), iter(values[len(roles) + 1 :])
         return found and (*found, *(more_text(next(others) if place else None) for place in rest))
 
-    request = _by_path(whole_request, roles.index("target")) if "target" in roles[1:] and not rest else whole_request
-
     return SameKeys(
         decoder=decoder,  # of one place alone the getter would not make a tuple
         values=attrgetter(*places, places[0], *filter(None, rest)),
-        request=request,
+        request=whole_request,
+        parted=_parted(whole_request, roles, places, [*filter(None, rest)]),
         size=columns.get("size"),
         duration=columns.get("duration"),
         meaning=meaning,
     )
 
 
-def _by_path(
-    request: Callable[[tuple[Any, ...]], Request | None], at: int
-) -> Callable[[tuple[Any, ...]], Request | None]:
-    """The same, where a value at a place is a target; what the other values say does not depend on its path."""
-    known = Recent[tuple[Any, ...], tuple[Request | None]](_REQUESTS)
+def _parted(
+    request: Callable[[tuple[Any, ...]], Request | None], roles: list[Role], places: list[str], rest: list[str]
+) -> Parted | None:
+    """How to part the text that contains the path; None where none does."""
+    at = next((at for at, role in enumerate(roles) if role in ("request", "target")), None)
+    if at is None or len(places) == 1:
+        return None
+    left = [*places[:at], *places[at + 1 :]]
 
-    def by_path(values: tuple[Any, ...]) -> Request | None:
-        """A request by its path; the result for its other values is kept in `known`."""
-        target = values[at]
-        if not isinstance(target, str) or not target.startswith("/"):
-            return request(values)
-        others = (*values[:at], "/", *values[at + 1 :])
-        if (found := known.get(others)) is None:
-            found = known[others] = (request(others),)
-        (one,) = found
-        return one and (one[0], field_text(target).partition(b"?")[0], *one[2:])
+    def with_text(others: tuple[Any, ...], text: str) -> Request | None:
+        """The request of a text and the other values."""
+        return request((*others[:at], text, *others[at:]))
 
-    return by_path
+    others = attrgetter(*left, left[0], *rest)
+    return Parted(attrgetter(places[at]), others, with_text, is_whole=roles[at] == "request")
 
 
 class _Spot(NamedTuple):
