@@ -17,6 +17,7 @@ PAGES = {
     "docs/how-to/tune-alerts.md": ("promtool", "amtool", "prometheus-alertmanager"),
     "docs/tutorials/access-log-qps.md": (),
     "docs/tutorials/first-ten-minutes.md": (),
+    "docs/tutorials/website.md": ("file",),
 }
 """Page: programs that it needs beside ours."""
 APART = ["unshare", *(() if os.geteuid() == 0 else ("-r",)), "-nmp", "--fork", "--kill-child", "--mount-proc"]
