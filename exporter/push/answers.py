@@ -74,7 +74,7 @@ def retry_after_s(value: str, now_s: float) -> float:
     else:
         try:
             until = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # OverflowError: a number of many digits
             return 0.0
         until = until if until.tzinfo else until.replace(tzinfo=UTC)
         asked = (until - datetime.fromtimestamp(now_s, UTC)).total_seconds()

@@ -85,6 +85,8 @@ def test_what_is_logged(status, body, headers, text):
         ("Sun, 01 Nov 2026 00:00:20", 20.0),
         ("Sun, 99 Nov 2026 00:00:20 GMT", 0.0),
         ("Sun, 01 Nov 99999 00:00:20 GMT", 0.0),
+        (f"Sun, 01 Nov {'9' * 20} 00:00:20 GMT", 0.0),
+        (f"Sun, 01 Nov 2026 00:00:20 +{'9' * 20}", 0.0),
         ("soon", 0.0),
     ],
 )
