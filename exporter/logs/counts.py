@@ -1,7 +1,7 @@
 """The counts of a piece of a log by a source's rules: `Counts`."""
 
 from collections.abc import Sequence
-from operator import add
+from operator import add, itemgetter
 from typing import TypeAlias
 
 import msgspec
@@ -12,6 +12,8 @@ from exporter.logs.values import Labels
 
 COUNT, TOTAL, BUCKETS = 0, 1, 2
 """Places in a sum: lines, the billionths they add up to (of a gauge, the last), and the first bucket."""
+LAST = BUCKETS
+"""Of a gauge, in its place: which line had the last value, from 1 on; several labels, or rules, may be one series."""
 
 
 Closed: TypeAlias = Sequence[Sequence[frozenset[str] | None]]
@@ -51,8 +53,9 @@ class Counts(msgspec.Struct):
 
     def merge(self, other: "Counts", gauges: frozenset[int]) -> None:
         """Add the tally of the next piece of the same log. `gauges`: rules of which the later value stands."""
+        before_it = self.lines
         for reason, bad in other.bad.items():
-            self.bad.setdefault(reason, bad.after(self.lines))
+            self.bad.setdefault(reason, bad.after(before_it))
         self.lines += other.lines
         for reason, count in other.failed.items():
             self.failed[reason] = self.failed.get(reason, 0) + count
@@ -60,7 +63,10 @@ class Counts(msgspec.Struct):
         for places, more in zip(self.folded, other.folded, strict=True):
             for place, count in more.items():
                 places[place] = places.get(place, 0) + count
-        for rule, (mine, theirs) in enumerate(zip(self.sums, other.sums, strict=True)):
+        for rule, (mine, sums) in enumerate(zip(self.sums, other.sums, strict=True)):
+            theirs = sums
+            if rule in gauges and before_it:
+                theirs = {labels: [*numbers[:LAST], numbers[LAST] + before_it] for labels, numbers in sums.items()}
             if not mine:
                 mine.update(theirs)
                 continue
@@ -87,10 +93,10 @@ class Counts(msgspec.Struct):
 
 
 def added(one: list[int], more: list[int], *, gauge: bool) -> list[int]:
-    """Two sums as one; of a gauge, the second value holds."""
+    """Two sums as one; of a gauge, the value of the later line holds."""
     total = list(map(add, one, more))
     if gauge:
-        total[TOTAL] = more[TOTAL]
+        total[TOTAL:] = max(one, more, key=itemgetter(LAST))[TOTAL:]
     return total
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from exporter.accesslog.formats import find_format
 from exporter.accesslog.own_labels import MAX_LABEL_CHARS, OTHER, SHAPES, Label
 from exporter.accesslog.tally import BadLine
-from exporter.logs.counts import BUCKETS, COUNT, TOTAL, Counts
+from exporter.logs.counts import BUCKETS, COUNT, LAST, TOTAL, Counts
 from exporter.logs.matching import compiled, matcher
 from exporter.logs.matching import groups as groups_of
 from exporter.logs.records import (
@@ -93,8 +93,10 @@ class _Rule:
 
     def count(self, columns: Sequence[Column], number: int, sums: Sums) -> int:
         """Add records to the sums. Returns how many of their values are not numbers."""
+        places: Sequence[int] = range(1, number + 1)  # of records
         if self._filter is not None:
-            columns, number = self._filter(columns, number)
+            columns, kept = self._filter(columns, number)
+            places, number = [places[at] for at in kept], len(kept)
         if self._value is None:
             counted = Counter(self._decide.keys(columns, number))
             totals = {key: lines * BILLION for key, lines in counted.items()}
@@ -105,11 +107,16 @@ class _Rule:
         if None in labels.values():
             taken = [labels[key] is not None for key in keys]
             keys, values = list(compress(keys, taken)), list(compress(values, taken))
+            places = list(compress(places, taken))
         read, unusable = all_billionths(values, self._unit)
         if None in read:
             keys = [key for key, one in zip(keys, read, strict=True) if one is not None]
+            places = [place for place, one in zip(places, read, strict=True) if one is not None]
         numbers = [one for one in read if one is not None]
-        if self._kind != "counter":
+        if self._kind == "gauge":
+            _add_last(keys, numbers, places, labels, sums)
+            return unusable
+        if self._kind == "histogram":
             self._add_groups(keys, numbers, labels, sums)
             return unusable
         if min(numbers, default=0) < 0:  # a counter cannot fall
@@ -142,7 +149,7 @@ class _Rule:
     def _add_groups(
         self, keys: Sequence[Any], numbers: list[int], labels: Mapping[Any, Labels | None], sums: Sums
     ) -> None:
-        """Add numbers of which the last counts, or how large each is. The list must not be used afterwards."""
+        """Add numbers of which counts how large each is. The list must not be used afterwards."""
         there = {key: found for key in dict.fromkeys(keys) if (found := labels[key]) is not None}
         groups: dict[Labels, list[int]] = {found: [] for found in there.values()}
         if len(groups) == 1:
@@ -156,18 +163,33 @@ class _Rule:
 
     def _add(self, labels: Labels, numbers: list[int], sums: Sums) -> None:
         bounds = self._bounds
-        width = BUCKETS + (len(bounds) + 1 if self._kind == "histogram" else 0)
         if (one := sums.get(labels)) is None:
-            one = sums[labels] = [0] * width
+            one = sums[labels] = [0] * (BUCKETS + len(bounds) + 1)
         one[COUNT] += len(numbers)
-        if self._kind == "gauge":
-            one[TOTAL] = numbers[-1]
-            return
         one[TOTAL] += sum(numbers)
         numbers.sort()
         ends = [bisect_right(numbers, bound) for bound in bounds]
         for bucket, (start, end) in enumerate(pairwise([0, *ends, len(numbers)])):
             one[BUCKETS + bucket] += end - start
+
+
+def _add_last(
+    keys: Sequence[Any],
+    numbers: Sequence[int],
+    places: Sequence[int],
+    labels: Mapping[Any, Labels | None],
+    sums: Sums,
+) -> None:
+    """Add numbers of which the last counts, with the places of their lines."""
+    counted = Counter(keys)
+    for key, (number, place) in dict(zip(keys, zip(numbers, places, strict=True), strict=True)).items():
+        found = labels[key]
+        if found is None:
+            continue
+        one = sums.setdefault(found, [0, 0, 0])
+        one[COUNT] += counted[key]
+        if place > one[LAST]:
+            one[TOTAL:] = number, place
 
 
 class _Decide:
@@ -302,8 +324,8 @@ class _Filter:
                     searches: list[_Search] = [_search(text, f"{rule.name}: {field}", field) for text in texts]
                     self._conditions.append((fields.index(field), searches, wanted))
 
-    def __call__(self, columns: Sequence[Column], number: int) -> tuple[list[Column], int]:
-        """The columns of the records that pass, and their number."""
+    def __call__(self, columns: Sequence[Column], number: int) -> tuple[list[Column], list[int]]:
+        """The columns of the records that pass, and their places among all."""
         kept = list(range(number))  # places of records
         captured: dict[str, list[str | None]] = {name: [None] * number for name in self._names}  # of all records
         for place, searches, wanted in self._conditions:
@@ -317,7 +339,7 @@ class _Filter:
                             captured[name][at] = text
             kept = [at for at, match in zip(kept, found, strict=True) if (match is not None) is wanted]
         rows = [[column[at] for at in kept] if used else () for column, used in zip(columns, self._used, strict=True)]
-        return [*rows, *([texts[at] for at in kept] for texts in captured.values())], len(kept)
+        return [*rows, *([texts[at] for at in kept] for texts in captured.values())], kept
 
 
 def _first(searches: Sequence[_Search], text: str) -> re.Match[str] | None:

@@ -13,7 +13,7 @@ import msgspec
 from exporter.accesslog.own_labels import OTHER, Label
 from exporter.catalogue import HistogramValue
 from exporter.checkpoint import Value
-from exporter.logs.counts import BUCKETS, TOTAL, Closed, Counts, added
+from exporter.logs.counts import BUCKETS, COUNT, LAST, TOTAL, Closed, Counts, added
 from exporter.logs.source import Rule, Source
 from exporter.logs.values import Labels, shown
 from foundation.jsonread import JSON_ERRORS, why_not_json
@@ -77,13 +77,22 @@ class Addition(NamedTuple):
 
 
 class _Adding:
-    """A prepared addition. births: new series by metric."""
+    """A prepared addition. births: new series by metric. last: of gauges, the line that had the value."""
 
     def __init__(self, now_s: float) -> None:
         self.now_s = now_s
         self.series: dict[str, dict[Labels, Sum]] = {}
         self.births: Counter[str] = Counter()
+        self.last: dict[tuple[str, Labels], int] = {}
         self.folded: list[tuple[str, str, int]] = []
+
+    def later(self, metric: str, labels: Labels, before: Sum | None, numbers: list[int]) -> list[int]:
+        """The numbers of a gauge as they are kept, with the value of the later line; another rule may have had it."""
+        last = self.last.get((metric, labels), 0)
+        if before is not None and last > numbers[LAST]:
+            return [numbers[COUNT], before.numbers[TOTAL]]
+        self.last[metric, labels] = numbers[LAST]
+        return numbers[:LAST]
 
 
 class State:
@@ -185,13 +194,17 @@ class State:
         rule = counted.rule
         series = adding.series.setdefault(rule.name, {})
         before = series.get(labels) or counted.series.get(labels)
+        if rule.kind == "gauge":
+            numbers = adding.later(rule.name, labels, before, numbers)
         if before is None:
             series[labels] = Sum(numbers, adding.now_s, _bounds(rule))
             adding.births[rule.name] += 1
             for known, value in zip(self._values[rule.name], labels, strict=True):
                 known.add(value)
         else:
-            total = added(before.numbers, numbers, gauge=rule.kind == "gauge")
+            total = added(before.numbers, numbers, gauge=False)
+            if rule.kind == "gauge":
+                total[TOTAL] = numbers[TOTAL]
             series[labels] = Sum(total, before.created_s, before.bounds)
 
     def _addition(self, counts: Counts, adding: _Adding) -> Addition:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.logs.aside import answer  # noqa: F401, the process's module must import
-from exporter.logs.counts import COUNT, TOTAL, Counts, packed, unpacked
+from exporter.logs.counts import COUNT, LAST, TOTAL, Counts, packed, unpacked
 from exporter.logs.program import Program
 from exporter.logs.reader import Reader
 from exporter.logs.source import Label, Rule, Source
@@ -114,8 +114,8 @@ def plain_counts(records):
 
 def as_plain(counts):
     sums = [
-        {labels: [one[COUNT], Fraction(one[TOTAL], BILLION), *one[TOTAL + 1 :]] for labels, one in rule.items()}
-        for rule in counts.sums
+        {labels: [one[COUNT], Fraction(one[TOTAL], BILLION), *one[TOTAL + 1 : ends]] for labels, one in rule.items()}
+        for rule, ends in zip(counts.sums, (None, None, None, LAST, None), strict=True)
     ]
     return sums, counts.unusable
 

@@ -151,3 +151,28 @@ def test_what_cannot_be_read_begins_anew_and_is_told():
     )
     assert state.unreadable.keys() == {"totals", '["app_events_total","a"]', "junk"}
     assert state.changes()[1] == {'["gone_total"]'}
+
+
+DEPTHS = (
+    Rule(gauge="app_depth", match={"event": "login"}, value="{depth}", labels={"how": "{how}"}),
+    Rule(gauge="app_depth", match={"event": ["a", "b"], "line": "a"}, value="{depth}", labels={"how": "{event}"}),
+)
+
+
+@given(LINES, st.integers(0, 8), st.booleans())
+def test_a_gauge_has_the_value_of_the_last_line_whichever_rule_and_label_it_came_by(lines, cut, closed):
+    """Labels that became `other` are one series, and so may be those of several rules; lines come one by one or not."""
+    settings = source(DEPTHS, limits=Limits(values=1))
+    first = as_data([{"event": "login", "how": "ok", "depth": 0}])
+    alone, together = State(settings, 1.0), State(settings, 1.0)
+    reader = Reader(settings)
+    for state in (alone, together):
+        state.add(reader.read(first), 2.0)
+    for line in lines:
+        alone.add(reader.read(as_data([line])), 2.0)
+    reader.closed = together.closed if closed else ()
+    counts = reader.read(as_data(lines[:cut]))
+    counts.merge(reader.read(as_data(lines[cut:])), reader.gauges)
+    together.add(counts, 2.0)
+    of_gauge = [[line for line in text(one).splitlines() if line.startswith("app_depth")] for one in (alone, together)]
+    assert sorted(of_gauge[0]) == sorted(of_gauge[1])
