@@ -244,7 +244,7 @@ class Source(Place, frozen=True, forbid_unknown_fields=True, kw_only=True):
             kept: of an earlier reader of the same log.
             router: where only the routes of targets matter.
             envelope: the source's own if None.
-            timed: with the histogram of durations.
+            timed: with the histogram of durations; a line whose duration is not one is bad without it too.
             measured: with the other histograms.
 
         Raises:
@@ -253,8 +253,8 @@ class Source(Place, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """
         format_ = self.parsed_format()
         return Reader(
-            format_ if timed else msgspec.structs.replace(format_, has_duration=False),
-            Buckets(self.buckets),
+            format_,
+            Buckets(self.buckets if timed else ()),
             kept,
             envelope=self.envelope if envelope is None else envelope,
             router=router,

@@ -68,6 +68,30 @@ def test_summary_has_paths_as_written_or_routes_as_metrics_have_them(flags, bulk
     assert sum(one["count"] for one in found) == 6
 
 
+TOO_LONG_TIMES = {  # lines that fit their format, with a time of years; and its usual line
+    "gin": ('[GIN] 2026/11/22 - 06:30:48 | 200 | {}h | 192.0.2.1 | GET      "/a"\n', "1"),
+    "combined-timed": ('192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "GET /a HTTP/1.1" 200 1 "-" "x" {}.0\n', "1"),
+    "logfmt": ("method=GET path=/a status=200 took={}h\n", "1"),
+    "$remote_addr $request_method $uri $status $request_time $pipe": ("192.0.2.1 GET /a 200 {}.000 .\n", "1"),
+}
+
+
+@pytest.mark.parametrize("bulk_bytes", [0, 1 << 30], ids=["in-bulk", "line-by-line"])
+@pytest.mark.parametrize("name", TOO_LONG_TIMES)
+def test_a_line_that_is_bad_for_the_metrics_is_bad_for_summary_and_explain(
+    name, bulk_bytes, run, tmp_path, monkeypatch
+):
+    """Summary shows no times, and yet a line whose time cannot be one is not a request."""
+    monkeypatch.setattr("exporter.accesslog.parse.reader.BULK_BYTES", bulk_bytes)
+    line, usual = TOO_LONG_TIMES[name]
+    (tmp_path / "a.log").write_text(line.format(usual) * 2 + line.format("99999999"))
+    _, out, _ = run("summary", "--json", "--format", name, tmp_path / "a.log")
+    found = json.loads(out)
+    assert (found["lines"], found["failed"], sum(one["count"] for one in found["requests"])) == (3, {"time": 1}, 2)
+    _, out, _ = run("explain", "--format", name, tmp_path / "a.log")
+    assert 'reason="time"} +1' in out
+
+
 def test_summary_refuses_a_template_for_paths_as_written(run, tmp_path):
     code, out, err = run("summary", tmp_path / "a.log", "--routes", "written", "--route", "/u/{id}")
     assert (code, out) == (2, "")
