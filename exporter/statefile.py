@@ -46,7 +46,7 @@ class StateFile:
         self._made: FileId | None = None
 
     def take(self) -> None:
-        """Make directory and file where they are missing, claim the file, and see that nobody else can read it.
+        """Create directory and file if they are missing, lock the file, and make it unreadable for other users.
 
         Raises StoreError where another process has it or the path cannot be used, Unavailable where that may pass.
         """

@@ -68,7 +68,7 @@ class InParts(System, Protocol):
     """A system of several sources, which can be asked one after the other."""
 
     def parts(self) -> Iterator[list[Family]]:
-        """What `collect` gives, of one source at a time. Whoever asks may let others run between two."""
+        """The result of `collect`, one source at a time, so that the caller can let other tasks run in between."""
 
 
 @runtime_checkable

@@ -115,7 +115,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def config_of(keys: Collection[str]) -> type[Config]:
-    """The configuration with the structs of these keys; what stands under other keys is not looked at."""
+    """The configuration with the structs of these keys; values of other keys are not checked."""
     return _config(keys, {name: door.source() for name, door in SYSTEMS.items() if name in keys})
 
 

@@ -21,7 +21,7 @@ JITTER_S = 60  # lines of several writers may be this much out of order
 
 
 class Doubtful(NamedTuple):
-    """An event whose text means two instants; `told` is 1 or 2 if the order decides, else 0."""
+    """An event whose text means two instants; `told` is 1 or 2 if the order of events decides, else 0."""
 
     event: Event
     first_s: int

@@ -52,7 +52,7 @@ class Counts(msgspec.Struct):
             self.fail("too_long", BadLine(0, b""), lines)
 
     def merge(self, other: "Counts", gauges: frozenset[int]) -> None:
-        """Add the tally of the next piece of the same log. `gauges`: rules of which the later value stands."""
+        """Add the tally of the next piece of the same log. `gauges`: rules whose later value replaces the earlier."""
         before_it = self.lines
         for reason, bad in other.bad.items():
             self.bad.setdefault(reason, bad.after(before_it))

@@ -44,7 +44,7 @@ _LONG = 10**28
 """Whole billionths up to here are the same by way of a Decimal, which has 28 digits."""
 _LONG_TEXT = 30
 _MOST = 10**30
-"""Whole numbers from here on are no numbers, as texts of that many digits: a sample has room for less than 1.8e308."""
+"""Whole numbers from here on are refused, like texts of that many digits: a sample can hold less than 1.8e308."""
 _DIGITS = b"0123456789"
 
 

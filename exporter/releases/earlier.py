@@ -21,7 +21,7 @@ def unpack(data: bytes, kind: type[T]) -> T:
 
 
 def _codes_as_text(value: Any) -> Any:
-    """Codes were the keys that are whole numbers, alone or in a tuple, and what stands under `code` and `codes`."""
+    """Codes were the keys that are whole numbers, alone or in a tuple, and the values of `code` and `codes`."""
     if isinstance(value, dict):
         return {_key(key): _member(key, member) for key, member in value.items()}
     return [_codes_as_text(one) for one in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""`/probe?target=URL&module=NAME`: one page, asked now, told in a registry of its own.
+"""`/probe?target=URL&module=NAME`: fetch one page now, and expose it in its own registry.
 
 Prometheus says whom to ask (its service discovery, relabelled into `target`); the configuration says who may be asked
 and how the answer is read. Each probe has a connection of its own, whose address is checked as it is made.

@@ -21,5 +21,5 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: Annotated[float, duration(most_s=60)] = 5.0
 
     def __post_init__(self) -> None:
-        """Raises ValueError for an address that cannot be one, which the configuration tells with its place."""
+        """Raises ValueError for an invalid address; the configuration's reader reports it with its place."""
         check_url(self.url)

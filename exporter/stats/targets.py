@@ -42,7 +42,7 @@ _TARGET = re.compile(
 )
 _ODD_SEGMENT = re.compile(r"/\.\.?;")  # some servers read `..;` as `..`
 _ESCAPED = re.compile(r"%(?:[01][0-9A-F]|7F|25|2F|5C)")
-"""A control character, `%`, `/` or a backslash that is encoded in a path: what a server makes of it, nobody knows."""
+"""A control character, `%`, `/` or a backslash that is encoded in a path; servers decode these differently."""
 
 _SPECIAL: tuple[IPv4Network | IPv6Network, ...] = (
     *map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")),

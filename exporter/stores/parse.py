@@ -84,7 +84,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path, name: str) -> Header:
-    """What kind of file it is; without places where it is no plain CSV. Raises SourceError, StoreError as `trouble`."""
+    """The kind of the file; without places if it is not plain CSV. Raises SourceError, StoreError as `trouble`."""
     try:
         with path.open("rb") as raw:
             packed = compression(raw.read(6)) == "gzip"

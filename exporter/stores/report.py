@@ -160,7 +160,7 @@ class Reporter:
         self._last: Report | None = None
 
     def make(self, policy: Policy, as_of_us: int, within: Range | None = None) -> Report:
-        """As `make_report`; whoever asks the same of the same data as the last one gets that. Raises StoreError."""
+        """Like `make_report`; a request equal to the last one on the same data gets that report. Raises StoreError."""
         with self._lock:
             with self._database.reading() as cursor:
                 (version,) = one(cursor, "SELECT data_version FROM about")

@@ -143,7 +143,7 @@ def finish(cursor: duckdb.DuckDBPyConnection, valid_from: ValidFrom) -> tuple[bo
 
 
 def _date_hours(cursor: duckdb.DuckDBPyConnection, valid_from: ValidFrom) -> list[str]:
-    """Give each new row its first day; what to say about days that nobody named."""
+    """Give each new row its first day; returns the message about days that no row names."""
     if isinstance(valid_from, date):
         cursor.execute("UPDATE new_hours SET from_day = ? WHERE from_day IS NULL", [valid_from.toordinal()])
     cursor.execute(

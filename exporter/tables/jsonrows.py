@@ -135,7 +135,7 @@ def ndjson_values(lines: Iterator[bytes], limits: Limits) -> Iterator[tuple[int,
 
 
 def array_values(pieces: Iterator[bytes]) -> Iterator[tuple[int, Any]]:
-    """The elements of an array. Raises SourceError where it is malformed: what follows cannot be told apart."""
+    """The elements of an array. Raises SourceError if it is malformed, because the rest cannot be split."""
     number = 0
     try:
         for number, element in enumerate(chain.from_iterable(_slices(pieces)), 1):

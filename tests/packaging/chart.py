@@ -1,4 +1,4 @@
-"""The chart as Helm renders it, kept beside the tests, for Helm is not on every machine.
+"""The chart as Helm renders it, kept beside the tests because not every machine has Helm.
 
 `python tests/packaging/chart.py` renews it. Each file says in its first line of which chart it was made.
 """
@@ -15,17 +15,17 @@ RENDERED = {
     "daemonset": ("--set=serviceMonitor.enabled=true",),
     "deployment": (f"--values={Path(__file__).parent / 'deployment.values.yaml'}",),
 }
-"""Flags by the name of the file."""
+"""Name of the file to the flags of Helm."""
 
 
 def digest() -> str:
-    """Of all that Helm renders but the rules and boards, which go through unchanged."""
+    """A hash of everything that Helm renders except rules and boards, which it passes through unchanged."""
     names = ["Chart.yaml", "values.yaml", *sorted(f"templates/{path.name}" for path in (CHART / "templates").iterdir())]
     return hashlib.sha256(b"".join((CHART / name).read_bytes() for name in names)).hexdigest()
 
 
 def render(*flags: str) -> str:
-    """What Helm makes of the chart. Raises CalledProcessError."""
+    """The chart as Helm renders it. Raises CalledProcessError."""
     command = ["helm", "template", "tidewatch", str(CHART), "--namespace=tidewatch", f"--kube-version={OLDEST}", *flags]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 

@@ -1,4 +1,4 @@
-"""For tests of what is deployed: the files that its commands read are in the pod."""
+"""For tests of what is deployed: the files that the commands read exist only in the pod."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from foundation.flags import InputFile
 
 @pytest.fixture(autouse=True)
 def files_of_the_pod(monkeypatch):
-    """Commands are parsed here as they are there."""
+    """Accept names of files that do not exist on this machine."""
     monkeypatch.setattr(InputFile, "_look", lambda self, path: None)

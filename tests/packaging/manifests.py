@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "packaging" / "kubernetes"
 FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.yaml"))
 OLDEST = "1.29"
-"""Kubernetes: where a container among initContainers may run always, and podReplacementPolicy is known."""
+"""The first Kubernetes in which an initContainer may have restartPolicy Always, and podReplacementPolicy exists."""
 RESOURCES = [name for name in FILES if not name.endswith("kustomization.yaml")]
 
 
@@ -24,11 +24,11 @@ def everything():
 
 
 def pods():
-    """The specification of each kind of pod, by the name of what makes it."""
+    """The specification of each kind of pod, by the name of the resource that creates it."""
     makers = {name: one for (_, name), one in everything().items() if "template" in one.get("spec", {})}
     return {name: one["spec"]["template"]["spec"] for name, one in makers.items()}
 
 
 def containers(pod):
-    """All containers of a pod, those that go before it too, by name."""
+    """All containers of a pod by name, including its initContainers."""
     return {one["name"]: one for one in (*pod.get("initContainers", ()), *pod["containers"])}

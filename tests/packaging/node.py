@@ -34,7 +34,7 @@ class Container:
         os.close(descriptor)
 
     def write(self, *texts, stream="stdout"):
-        """A line of the container for each text; what is over 16 KiB comes in parts."""
+        """Write a line of the container for each text; a text over 16 KiB is split into partial lines."""
         with self._log.open("a") as log:
             for text in texts:
                 *parts, last = [text[at : at + 16_384] for at in range(0, len(text), 16_384)]
@@ -42,7 +42,7 @@ class Container:
                     log.write(f"{self._clock:%Y-%m-%dT%H:%M:%S}.000000001Z {stream} {mark} {part}\n")
 
     def rotate(self):
-        """As the kubelet does it when the log has grown too large."""
+        """Rotate as the kubelet does when the log has grown too large."""
         for old in sorted(self._folder.glob(f"{self._restarts}.log.*")):
             if old.suffix != ".gz":
                 part = old.with_name(f"{old.name}.tmp")
@@ -55,12 +55,12 @@ class Container:
         self._open()
 
     def restart(self):
-        """The container ended and another one of the pod began, with a log and a link of its own; the old ones stay."""
+        """Replace the container by another one of the pod, with its own log and link; the old ones stay."""
         self._restarts += 1
         self._begin()
 
     def remove(self):
-        """The pod is gone: its logs, then the links, as the kubelet collects them."""
+        """Remove the pod's logs, then the links, in the kubelet's order."""
         for path in self._folder.iterdir():
             path.unlink()
         for link in (self._node / "var/log/containers").glob(f"{self._called}-*.log"):

@@ -18,7 +18,7 @@ from manifests import ROOT, containers
 ADDRESS = "192.0.2.7"
 _UNSHARE = ("unshare", "--mount", "--propagation=private", "--")
 _HIDDEN = ("/mnt", "/tmp", "/var")
-"""What pods mount over, and so nothing that is needed may be in."""
+"""Folders that pods mount over, so nothing that is needed may be in them."""
 _NETWORK = f"ip link set lo up; ip address add {ADDRESS}/32 dev lo; echo; exec sleep infinity"
 _ASK = """
 import http.client, json, sys, time
@@ -58,7 +58,7 @@ def why_not():
 
 
 def _needed():
-    """What the programs read of this machine: Python, the environment, the code."""
+    """Folders of this machine that the programs read: Python, the environment, the code."""
     return (Path(sys.executable).resolve().parents[1], Path(sys.prefix), ROOT)
 
 
@@ -121,7 +121,7 @@ class Pod:
         return self.running[name]
 
     def ask(self, port, path, *, address=ADDRESS, host=None, within_s=60):
-        """The status and the body of an answer, waiting until there is one that is no error of the server."""
+        """The status and the body of the first answer that is not a server error."""
         given = {"address": address, "port": port, "path": path, "host": host or f"{address}:{port}"}
         got = subprocess.run(
             [*self._in_network(), sys.executable, "-Ic", _ASK],
@@ -134,7 +134,7 @@ class Pod:
         return tuple(json.loads(got.stdout))
 
     def said(self):
-        """What the containers wrote."""
+        """The output of the containers."""
         return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
 
     def _in_network(self):
@@ -151,7 +151,7 @@ class Pod:
         )
 
     def _mounts(self, one, context):
-        """A script: volumes go to /mnt first, for paths of the pod hide those of this machine, and then in place."""
+        """A script that mounts volumes in /mnt, as the pod's paths hide those of this machine, and then in place."""
         lines = ["mkdir -p /mnt; mount -t tmpfs tmpfs /mnt; mkdir /mnt/own", *self._reachable()]
         for mount in one["volumeMounts"]:
             aside = f"/mnt/own/{mount['name']}"
@@ -169,7 +169,7 @@ class Pod:
         return "\n".join([*lines, 'exec "$@"'])
 
     def _reachable(self):
-        """Lines that open the way for another user to what the programs need, as to a Python in root's own folder."""
+        """Lines that let another user read what the programs need, for example a Python in root's home folder."""
         for number, top in enumerate(
             dict.fromkeys(top for path in _needed() for top in path.parents if not top.stat().st_mode & 0o001)
         ):

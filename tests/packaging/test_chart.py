@@ -44,7 +44,7 @@ OURS = {
 
 @pytest.mark.parametrize("name", RENDERED)
 def test_what_is_kept_was_rendered_of_this_chart(name):
-    """`python tests/packaging/chart.py` was run since the chart changed."""
+    """If this fails, run `python tests/packaging/chart.py`: the chart has changed."""
     assert kept(name).split("\n", 1)[0] == f"# of {digest()}"
 
 
@@ -85,7 +85,7 @@ def test_the_published_schemas_know_every_field(name, version):
 
 
 def test_the_chart_and_the_base_make_the_same_pods():
-    """All of it: security, volumes, ports, probes, arguments, resources. The image has a tag in the chart alone."""
+    """Security, volumes, ports, probes, arguments and resources are equal. Only the chart's image has a tag."""
     ours, theirs = (one["DaemonSet", NAME]["spec"] for one in (OURS, CHARTS["daemonset"]))
     pod = theirs["template"]["spec"]
     for one in containers(pod).values():

@@ -1,4 +1,4 @@
-"""What kustomize makes of packaging/kubernetes, and the page that says how to use it."""
+"""The output of kustomize for packaging/kubernetes, and the page that says how to use it."""
 
 import os
 import shutil
@@ -111,7 +111,7 @@ def test_the_page_scrapes_as_the_service_monitor_does():
 
 
 def test_prometheus_loads_the_pages_job(tmp_path):
-    """With a fixed target: Debian builds promtool without the discovery of pods."""
+    """With a fixed target, because Debian's promtool is built without the discovery of pods."""
     if not shutil.which("promtool"):
         pytest.skip("promtool is not on PATH")
     given = yaml.safe_load(FILES["prometheus.yml"])

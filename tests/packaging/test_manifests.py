@@ -1,4 +1,4 @@
-"""The manifests of packaging/kubernetes: valid, safe, of one piece, and with arguments that the programs take."""
+"""The manifests of packaging/kubernetes are valid, safe and consistent, and the programs accept their arguments."""
 
 import re
 
@@ -20,7 +20,7 @@ OF_OPERATOR = {"ServiceMonitor"}
 
 
 def arguments(container, namespace="tidewatch"):
-    """As the kubelet passes them."""
+    """The arguments with their variables replaced, as the kubelet does it."""
     return [text.replace("$(POD_NAMESPACE)", namespace) for text in container["args"]]
 
 
@@ -33,7 +33,7 @@ def test_the_published_schemas_know_every_field(name, version):
 
 
 def test_every_file_is_in_a_kustomization_and_every_entry_of_one_is_there():
-    """A field that has a plural names files of the same folder, or other folders with a kustomization."""
+    """A list field names files of the same folder, or other folders that have a kustomization."""
     used = set()
     for name in (name for name in FILES if name.endswith("kustomization.yaml")):
         folder = (FOLDER / name).parent
@@ -50,7 +50,7 @@ def test_every_file_is_in_a_kustomization_and_every_entry_of_one_is_there():
 
 @pytest.mark.parametrize("name", PODS)
 def test_a_pod_can_do_no_more_than_it_must(name):
-    """The "restricted" Pod Security Standard, but for the folders of the node and the one who makes the state's own."""
+    """The "restricted" standard, except for folders of the node and the container that owns the state's folder."""
     pod = PODS[name]
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
@@ -167,7 +167,7 @@ def test_the_label_of_a_pod_is_what_stays_over_rollouts(pod, app):
 
 
 def test_services_lead_to_the_pods_and_prometheus_to_the_services():
-    """The job is the Services' label, and is the one that the rules ask for."""
+    """The job is the label of the Services, and the one that the rules select."""
     resources = everything()
     templates = [one["spec"]["template"] for one in resources.values() if "template" in one.get("spec", {})]
     monitor = resources["ServiceMonitor", "tidewatch-exporter"]["spec"]

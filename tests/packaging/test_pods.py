@@ -25,7 +25,7 @@ WITHIN_S = 60  # on a quiet machine one
 
 @contextlib.contextmanager
 def kubelets_umask():
-    """Others may read what is written, as on a node."""
+    """Let other users read what is written, as on a node."""
     before = os.umask(0o022)
     yield
     os.umask(before)
@@ -39,7 +39,7 @@ def umask():
 
 @pytest.fixture
 def node(tmp_path):
-    """A node; pytest's own folder is not to be looked into by others, and is no concern of the pod."""
+    """A node outside pytest's folder, which other users cannot enter."""
     for name in ("containers", "pods"):
         (tmp_path / "node/var/log" / name).mkdir(parents=True)
     return tmp_path / "node"
@@ -63,7 +63,7 @@ def _sorted(name):
 
 
 def wait_for(pod, want):
-    """The samples once they have what is wanted."""
+    """The samples, as soon as they contain the expected ones."""
     want = {_sorted(name): value for name, value in want.items()}
     deadline = time.monotonic() + WITHIN_S
     while True:
@@ -91,7 +91,7 @@ def start(pod):
 
 
 def test_the_exporter_of_a_node_counts_each_line_of_its_containers_once(node, tmp_path):
-    """Over the kubelet's rotations, a container's restart, kill -9, and a pod that takes the place of another."""
+    """Through the kubelet's rotations, a container's restart, kill -9, and the replacement of a pod by another."""
     proxy = Container(node, "kube-proxy-x2x9z", "kube-system", "kube-proxy", 1)
     proxy.write("I1127 12:00:00.000000       1 server.go:1] started", stream="stderr")
     with Pod(PODS["tidewatch-exporter"], node, tmp_path / "first", CONFIGS) as pod:

@@ -1,4 +1,4 @@
-"""The rules and boards that packaging/ has for Kubernetes: those of the source, valid, and not too large."""
+"""The rules and boards in packaging/ for Kubernetes equal their source, are valid, and are not too large."""
 
 import importlib.util
 import json
@@ -23,7 +23,7 @@ def contents(folder):
 
 
 def test_what_is_there_is_what_the_source_makes(tmp_path):
-    """`make kubernetes` was run since a rule or a board changed. What an earlier run wrote besides is removed."""
+    """If this fails, run `make kubernetes`: a rule or a board has changed. It removes files of earlier runs."""
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "gone.yml").write_text("of an earlier run\n")
     resources.make(tmp_path)

@@ -217,7 +217,7 @@ class Book:
         return streams | {mark.home for mark in self.marks.values() if mark.role == "live"}
 
     def homes(self) -> set[str]:
-        """The homes of all known files, also where a file that could not be opened stands there now, or none."""
+        """The homes of all known files, including homes whose file is missing or could not be opened."""
         return {one.home for one in (*self.streams, *self.recovering)} | {mark.home for mark in self.marks.values()}
 
     @property
@@ -265,7 +265,7 @@ class Book:
         return None if key is None else self.marks[key]
 
     def release(self, file: FileId) -> None:
-        """What was known under this identity is no more: another file has it now, or it is no mere copy any more."""
+        """Forget what is known under this identity: another file has it now, or the file is no longer only a copy."""
         mark = self.mark_of(file)
         if mark is not None and mark.role == "copy":
             self.drop(mark.key)

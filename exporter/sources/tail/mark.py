@@ -111,11 +111,11 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class NotYet(Exception):  # noqa: N818, an event too
-    """What a file is cannot be told yet: looking into it takes longer than is allowed at a time, or it has to wait."""
+    """A file cannot be identified yet: reading its content takes longer than allowed at a time, or it has to wait."""
 
 
 class Moved(Exception):  # noqa: N818, as below
-    """At the path stands another file by now than the one that was found there, or none."""
+    """The path now names another file than the one that was found there, or none."""
 
 
 class Replaced(Exception):  # noqa: N818, an event, and no one's fault

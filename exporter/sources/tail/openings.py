@@ -109,7 +109,7 @@ class Openings:
         self.old.discard(home)
 
     def _warn_of_copy(self, new: Stream) -> None:
-        """Where a copy of the log has taken its place while it is read, nobody knows where it will go on."""
+        """Warn if a copy of the log has replaced it while it is read, because its lines are then counted again."""
         mark = new.mark()
         before = [stream.mark() for stream in self._book.streams if stream.home == new.home]
         if mark.head_size >= HEAD_BYTES and not new.offset and any(one.head == mark.head for one in before):

@@ -125,7 +125,7 @@ def is_position(key: str) -> bool:
 
 
 def positions_in(saved: Mapping[str, bytes]) -> dict[str, bytes] | None:
-    """The values of a Tail among those kept; None where there is no position, whatever else there is."""
+    """The values of a Tail among those stored; None if there is no position."""
     return {key: value for key, value in saved.items() if is_position(key)} if TAIL in saved else None
 
 

@@ -363,7 +363,7 @@ class Recovery:
         return False
 
     def _disorder(self, home: str) -> None:
-        """Copies are not found one after the other: half a line at the end of one goes on in nobody knows which."""
+        """Copies are not found in order, so it is unknown in which one half a line at the end of another continues."""
         self._disordered.add(home)
         for copy in self._book.recovering:
             if copy.home == home:

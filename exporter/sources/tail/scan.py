@@ -1,4 +1,4 @@
-"""Bring what we know in line with what stands on the disk: here files are found, left behind, and found again.
+"""Update what is known from the files on the disk: here files are found, given up, and found again.
 
 A scan runs when a run begins, every second, and as soon as a home is seen to hold another file. It is the same
 each time: a restart is nothing but a long time between two scans.
@@ -182,7 +182,7 @@ class Scanner:
                 self._book.rotated(stream.home, self._kind(stream))
 
     def _see_young(self) -> None:
-        """What came and went in a file that is nearly empty cannot be told from its content: look for copies."""
+        """The content of a nearly empty file does not show what was in it before, so look for copies."""
         for stream in self._book.streams:
             if stream.young_since_ns:
                 self._recovery.missed(stream.home, stream.young_since_ns, moved=False)
@@ -307,7 +307,7 @@ class Scanner:
             self._gone(mark.nowhere(), at_home, listing)
 
     def _gone(self, mark: Mark, at_home: Found | None, listing: Listing) -> None:
-        """The file is not there any more. While none has taken its place it may come back: there is no hurry."""
+        """The file no longer exists. Until another replaces it, it may come back, so this can wait."""
         self._schedule.pending = True
         if at_home is not None and self._go_on_in_copy(mark, at_home):
             return  # first, as a look at others may take longer, and a new file at home is followed from its start
@@ -324,7 +324,7 @@ class Scanner:
             self._give_up(mark, "gone" if mark.role == "live" else None)
 
     def _go_on_in_copy(self, mark: Mark, at_home: Found) -> bool:
-        """Read on in a copy that stands where the file was, as after a move to another machine.
+        """Continue in a copy at the file's path, as after a move to another machine.
 
         Its head must be whole: a short one fits many files.
         """
@@ -370,7 +370,7 @@ class Scanner:
         self._book.keep(msgspec.structs.replace(mark, role="done", size=mark.offset))
 
     def _see_unread(self) -> None:
-        """Without a look into the directories: what stands at the homes that we know."""
+        """The files at the known homes, without reading the directories."""
         for file in filter(None, map(find, self._book.homes())):
             if not self._book.is_open(file.id):
                 mark = self._book.mark_of(file.id)

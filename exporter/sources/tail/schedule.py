@@ -1,4 +1,4 @@
-"""When to scan: from time to time, and soon where something tells of a new file at a home."""
+"""When to scan: periodically, and soon after a sign of a new file at a home."""
 
 import os
 from collections.abc import Iterable, Mapping

@@ -66,14 +66,14 @@ class Position(ABC):
 
     @abstractmethod
     def rest(self, limits: Limits) -> bytes:
-        """What stands behind the last newline; it counts as dealt with from now on. Raises SourceError."""
+        """The bytes after the last newline, which count as read from now on. Raises SourceError."""
 
     @abstractmethod
     def close(self) -> None:
         """Give the descriptor back."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Whatever changes, the mark kept from before is no longer true."""
+        """The stored mark is no longer valid after any change."""
         if name not in _NOT_IN_MARK:
             if self._touched is not None:
                 self._touched(self, name)
@@ -116,12 +116,12 @@ class Position(ABC):
         )
 
     def end_carry(self) -> None:
-        """The carry is a line by itself: nobody knows where its rest is."""
+        """The carry is a line by itself, because the rest of its line is unknown."""
         if self.carry and not self.carry.endswith(b"\n"):
             self.carry += b"\n"
 
     def _take(self, found: bytes, limits: Limits) -> Cut | None:
-        """The whole lines at the front of `found`, which stands at our position; moves it."""
+        """The whole lines at the front of `found`, which begins at our position; moves the position."""
         if self.carry.endswith(b"\n"):
             cut, self.carry = cut_lines(self.carry, limits.line_bytes, skipping=False), b""
             return cut._replace(consumed=0)
@@ -244,7 +244,7 @@ class Stream(Position):
         return self._take(found, limits)
 
     def rest(self, limits: Limits) -> bytes:
-        """What stands behind the last newline; it counts as dealt with from now on. Raises SourceError."""
+        """The bytes after the last newline, which count as read from now on. Raises SourceError."""
         found = self._pread(self.offset, limits.line_bytes)
         self._move(found)
         return b"" if self.skipping else found
@@ -328,7 +328,7 @@ class Packed(Position):
         return cut
 
     def rest(self, limits: Limits) -> bytes:
-        """What stands behind the last newline; it counts as dealt with from now on."""
+        """The bytes after the last newline, which count as read from now on."""
         del limits
         found, self._pending = self._pending, b""
         self._move(found)

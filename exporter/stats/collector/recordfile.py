@@ -127,7 +127,7 @@ class RecordFile:
             )
 
     def _moved(self) -> bool:
-        """Whether the path names another file by now (somebody rotated it), or none."""
+        """Whether the path now names another file (it was rotated), or none."""
         try:
             now = self.path.stat()
         except FileNotFoundError:
