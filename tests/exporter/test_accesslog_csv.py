@@ -86,6 +86,33 @@ def test_a_header_is_remembered_over_batches_and_restarts_and_may_change():
     assert read(b"GET,/a,200\n", path="another", reader=reader).failed == {"format": 1}
 
 
+LINES = st.sampled_from(
+    [
+        b"method,path,status",
+        b"Path;Status;Method",
+        b"bytes,status,path,method",
+        b'\xef\xbb\xbf"HTTP Status Code","url","verb"\r',
+        b"GET,/status,200",
+        b"/b;500;PUT",
+        b"7,404,/code,HEAD",
+        b'"503","/c","POST"',
+        b"code,status,path",
+        b"junk",
+        b"",
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=12))
+def test_a_header_holds_from_its_line_on_wherever_a_batch_begins(lines):
+    """A program that starts again with other columns appends its header to the same file."""
+    whole = read(b"".join(line + b"\n" for line in lines))
+    reader, alone = Reader(PRESETS["csv"], EDGES), Tally()
+    for line in lines:
+        alone.merge(read(line + b"\n", reader=reader))
+    assert (whole.lines, whole.failed, whole.hits, whole.bad) == (alone.lines, alone.failed, alone.hits, alone.bad)
+
+
 @pytest.mark.parametrize(
     "line",
     ["GET,/a,200", "a,b,c", "method,path,bytes", "status,code,bytes", "method,path,path,status", "path status method"],

@@ -76,6 +76,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     directive: lines that start so are about the log, and neither requests nor bad.
     reshape: the format that a line announces for those after it, or None if it announces nothing.
     header: how such a line begins, if it may be anywhere; empty if it can only be the first.
+    announces: what such a line has in it, if it may be anywhere and begins in no certain way.
     own_regex: the user-defined regex, if the format is one: for a thread in which a signal can end it and nothing else
         must run.
     names: what the fields of a line are called, and for each the group or key that has it; None if each line names its
@@ -99,6 +100,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     directive: bytes | None = None
     reshape: "Callable[[bytes], Format | None] | None" = None
     header: bytes = b""
+    announces: re.Pattern[bytes] | None = None
     own_regex: str | None = None
     names: Mapping[str, str] | None = NAMED
     more: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """Reads pieces of a log into tallies: with the engine for the piece, in the format that the log has announced."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -396,6 +397,22 @@ def _find_header(data: bytes, format_: Format, start: int) -> int:
     assert format_.reshape is not None
     if start == 0 and format_.reshape(data[: data.find(b"\n")].rstrip(b"\r")) is not None:
         return 0
+    if format_.announces is not None:
+        return _find_announcement(data, format_.reshape, format_.announces, start)
     if not format_.header:
         return -1
     return start if data.startswith(format_.header, start) else data.find(b"\n" + format_.header, start) + 1 or -1
+
+
+def _find_announcement(
+    data: bytes, reshape: Callable[[bytes], Format | None], announces: re.Pattern[bytes], start: int
+) -> int:
+    """The same for a line that has what `announces` is somewhere in it."""
+    at = start
+    while found := announces.search(data, at):
+        begin = max(start, data.rfind(b"\n", start, found.start()) + 1)
+        end = data.find(b"\n", found.end())
+        at = len(data) if end < 0 else end + 1
+        if reshape(data[begin:at].rstrip(b"\r\n")) is not None:
+            return begin
+    return -1

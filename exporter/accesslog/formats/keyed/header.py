@@ -39,7 +39,8 @@ def csv_format(name: str, paths: FieldPaths) -> Format:
     """The format of a log whose first line is its header."""
     paths = _with_more_names(paths)
     made = keyed_format(name, paths, _no_header, Finder(paths))
-    return msgspec.structs.replace(made, reshape=_Reshape(name, paths), header=b"")
+    reshape = _Reshape(name, paths)
+    return msgspec.structs.replace(made, reshape=reshape, announces=reshape.announces)
 
 
 def header_format(text: str, paths: FieldPaths) -> Format | None:
@@ -69,6 +70,8 @@ class _Reshape:
         every = [path for some in (*fields, paths.instants) for path in some]
         self._known = {_plain(path): path for path in reversed(every)} | {path: path for path in every}
         self._codes, self._targets = set(paths.codes), {*paths.targets, *paths.requests}
+        ends = {_plain(path).rpartition("_")[2] for path in paths.codes}  # one of which each header has
+        self.announces = re.compile("|".join(map(re.escape, sorted(ends))).encode(), re.IGNORECASE)
 
     def __call__(self, line: bytes) -> Format | None:
         for separator in _SEPARATORS:
@@ -110,8 +113,9 @@ class _Reshape:
             found = (others.get(key, others.get(common_name(key), key)) for key in keys)
             return msgspec.structs.replace(choose(format_, tuple(f"{MARK}{key}" for key in found)), more=more)
 
-        first = line[: line.find(separator.encode()) + 1]
-        return msgspec.structs.replace(made, reshape=self, header=first, directive=line, choose=choose_by_name)
+        return msgspec.structs.replace(
+            made, reshape=self, announces=self.announces, directive=line, choose=choose_by_name
+        )
 
 
 def _no_header(_: bytes) -> Record:
