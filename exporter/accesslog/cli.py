@@ -308,10 +308,13 @@ def backfill_command(
     labels: tuple[str, ...],
 ) -> None:
     """Write logs as OpenMetrics with their own times, for promtool tsdb create-blocks-from openmetrics."""
+    from datetime import UTC, datetime
+
     from exporter.accesslog.aside import set_aside
     from exporter.accesslog.flags import chosen_source
     from exporter.accesslog.report.backfill import Backfill
     from exporter.sources.linefile import LineFile
+    from foundation.grammar import format_instant
 
     with ExitStack() as stack:
         aside = stack.enter_context(set_aside(aside_path)) if aside_path else None
@@ -337,6 +340,9 @@ def backfill_command(
         echo(text, nl=False)
     if bad:
         echo(f"exporter: skipped: {bad}", err=True)
+    for gap in backfill.gaps()[:3]:
+        start, end = (format_instant(datetime.fromtimestamp(at_s, UTC)) for at_s in gap)
+        echo(f"exporter: no request from {start} to {end}, so no samples; is the time of a line wrong?", err=True)
     backfill.bad.fit(backfill.counted).check()
 
 

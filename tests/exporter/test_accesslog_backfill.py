@@ -64,6 +64,31 @@ def test_a_series_that_rests_has_a_sample_every_four_minutes_and_before_it_chang
     assert max(b - a for a, b in pairwise(times)) < 300
 
 
+DAY_S = 86_400
+
+
+def dated(day, path="/"):
+    return line(0, path=path).replace(b"22/Nov/2026", day.encode())
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_gap_of_the_log_is_not_filled(order):
+    """One line of 1970 would make a sample for every four minutes of half a century, of each series."""
+    lines = [dated("01/Jan/1970", "/b"), dated("22/Nov/2026"), dated("23/Nov/2026", "/b"), dated("31/Dec/9999", "/b")]
+    made = backfill(*lines[::order])
+    assert [gap.end - gap.start for gap in made.gaps()] == [1_795_305_540, 251_606_822_340]
+    for_b = values(made, "tidewatch_http_requests_total", route="/b")
+    absolute = [(at + MINUTE, value) for at, value in for_b]
+    first = 6 * 3600 + 1800
+    assert absolute[:3] == [(first, 0), (first + 60, 1), (MINUTE, 1)]
+    assert for_b[-3:] == [
+        (DAY_S + 60, 2),
+        (251_606_822_340 + DAY_S + 60, 2),
+        (251_606_822_340 + DAY_S + 120, 3),
+    ]
+    assert len(for_b) == 3 + DAY_S // 240 + 3  # one right before each change, one after it
+
+
 def test_what_was_refused_before_it_was_answered_has_its_route():
     made = backfill(line(5, path="/a", code=500), line(65, path="/a"), line(70, path="/.env", code=404))
     codes = {(its["route"], its["code"]) for _, its, _, _ in samples(made) if "code" in its}

@@ -1,7 +1,7 @@
 """A log's past as OpenMetrics with the log's own times, for `promtool tsdb create-blocks-from openmetrics`."""
 
-from collections.abc import Iterator, Mapping
-from itertools import accumulate
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from exporter.accesslog.aside import Aside
@@ -28,6 +28,15 @@ Steps = dict[int, list[int]]
 
 _QUIET_S = 240
 """Between two samples of a series that does not change: Prometheus takes no sample older than five minutes."""
+GAP_S = 7 * 86_400
+"""A log without requests for longer than this has a gap, or a line with a wrong time: nothing is known of it."""
+
+
+class Gap(NamedTuple):
+    """From the end of the last request before it to the first one after it, in steps."""
+
+    start: int
+    end: int
 
 
 class Backfill:
@@ -48,6 +57,8 @@ class Backfill:
         self._labeller = Labeller(source)
         self._requests: dict[tuple[str, ...], Steps] = {}
         self._durations: dict[tuple[str, ...], Steps] = {}
+        self._last = 0
+        self._known_gaps: list[Gap] = []
 
     def add(self, data: bytes, path: str, *, lines_before: int = 0) -> None:
         """Count the lines of `data`, which are whole and follow `lines_before` others of one file."""
@@ -133,8 +144,19 @@ class Backfill:
         """The number of requests to write."""
         return sum(count for steps in self._requests.values() for count, _ in steps.values())
 
+    def gaps(self) -> list[Gap]:
+        """Where the log has no requests for so long that no sample is written, in Unix seconds."""
+        return [Gap(start * self._step_s, end * self._step_s) for start, end in self._gaps()]
+
+    def _gaps(self) -> list[Gap]:
+        every = sorted({step for steps in self._requests.values() for step in steps})
+        longest = max(1, GAP_S // self._step_s)
+        return [Gap(one + 1, other) for one, other in pairwise(every) if other - one - 1 > longest]
+
     def lines(self) -> Iterator[str]:
         """The OpenMetrics text, line by line."""
+        self._last = max((max(one) for one in self._requests.values()), default=0)
+        self._known_gaps = self._gaps()
         for metric, place in ((metrics.REQUESTS, 0), (metrics.RESPONSE_BYTES, 1)):
             yield from _head(metric)
             for labels, steps in self._requests.items():
@@ -159,20 +181,20 @@ class Backfill:
     def _sums(self, steps: Steps) -> Iterator[tuple[int, list[int]]]:
         """The running totals of a series: 0 before its first step, then at the ends of steps up to the log's last.
 
-        Where nothing changes, a sample comes every `_QUIET_S`; and one is right before each change, so that a rate
-        begins to rise where the log does.
+        Where nothing changes, a sample comes every `_QUIET_S`, but in a gap of the log; and one is right before each
+        change, so that a rate begins to rise where the log does.
         """
-        last = max(max(one) for one in self._requests.values())
+        last, gaps = self._last, self._known_gaps
         quiet = max(1, _QUIET_S // self._step_s)
         at = min(steps)
         sums = [0] * len(steps[at])
         yield at * self._step_s, sums
         for step in sorted(steps):
-            yield from ((one * self._step_s, sums) for one in _between(at, step, quiet))
+            yield from ((one * self._step_s, sums) for one in _between(at, step, quiet, gaps))
             sums = [a + b for a, b in zip(sums, steps[step], strict=True)]
             at = step + 1
             yield at * self._step_s, sums
-        yield from ((one * self._step_s, sums) for one in _between(at, last + 1, quiet))
+        yield from ((one * self._step_s, sums) for one in _between(at, last + 1, quiet, gaps))
 
     def _label_text(self, metric: Metric, labels: tuple[str, ...]) -> str:
         names = (*metric.labels, *self._source.own_labels())
@@ -180,8 +202,13 @@ class Backfill:
         return ",".join(f'{name}="{value.translate(ESCAPES)}"' for name, value in pairs.items())
 
 
-def _between(at: int, until: int, quiet: int) -> Iterator[int]:
-    """Steps after `at`, `quiet` of them from each to the next, and `until` itself."""
+def _between(at: int, until: int, quiet: int, gaps: Sequence[Gap]) -> Iterator[int]:
+    """Steps after `at`, `quiet` of them from each to the next, but none in a gap, and `until` itself."""
+    for gap in gaps:
+        if at <= gap.start and gap.end <= until:
+            yield from _between(at, gap.start, quiet, ())
+            at = gap.end
+            yield at
     yield from range(at + quiet, until, quiet)
     if until > at:
         yield until
