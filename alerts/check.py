@@ -3,9 +3,10 @@
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Self
 
@@ -32,11 +33,22 @@ def run_checks() -> int:
         _tell(f"{tool} is not on PATH: its checks are skipped (Debian: prometheus, prometheus-alertmanager)")
     calls = [call for call in calls if call[0] not in absent]
     with ThreadPoolExecutor(os.cpu_count()) as pool, _Running() as running:
-        complaints = [text for text in pool.map(lambda call: complaint(call, running), calls) if text]
+        begun = [pool.submit(complaint, call, running) for call in calls]
+        _show_progress(begun)
+        complaints = [text for one in begun if (text := one.result())]
     for text in complaints:
         _tell(text)
     _tell(f"{len(calls)} checks of {len(every_alert())} alerts, {len(complaints)} failed")
     return 1 if complaints else 0
+
+
+def _show_progress(begun: list[Future[str]]) -> None:
+    """Wait for all, and on a terminal show on one line how many have ended: the slowest take a minute."""
+    for ended, _ in enumerate(as_completed(begun), 1):
+        if sys.stderr.isatty():
+            end = "\r" if ended < len(begun) else "\r\033[K"
+            sys.stderr.write(f"alerts check: {ended} of {len(begun)} checks{end}")
+            sys.stderr.flush()
 
 
 class _Running:

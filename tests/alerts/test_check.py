@@ -1,4 +1,6 @@
+import io
 import shutil
+from concurrent.futures import Future
 
 import pytest
 import yaml
@@ -34,6 +36,21 @@ def test_one_failing_check_fails_the_whole_and_shows_its_words(monkeypatch, tmp_
     done = CliRunner().invoke(main, ["check"])
     assert done.exit_code == 1
     assert "exit 3\nbad rule" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "want"),
+    [(True, "alerts check: 1 of 2 checks\ralerts check: 2 of 2 checks\r\033[K"), (False, "")],
+)
+def test_a_terminal_sees_how_many_checks_have_ended(monkeypatch, is_terminal, want):
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: is_terminal)
+    monkeypatch.setattr("sys.stderr", shown)
+    ended = [Future(), Future()]
+    for one in ended:
+        one.set_result("")
+    check._show_progress(ended)
+    assert shown.getvalue() == want
 
 
 @pytest.mark.slow

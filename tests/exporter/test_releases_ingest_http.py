@@ -47,6 +47,12 @@ async def test_every_spelling_of_a_body_counts_the_same(start_releases, body, he
     assert counted(system) == WANT
 
 
+async def test_its_first_page_says_where_records_go(start_releases):
+    url, _ = urls(await start_releases())
+    async with ClientSession() as client, client.get(url.removesuffix("ingest")) as response:
+        assert (response.status, await response.text()) == (200, "Error records are taken by POST /ingest\n")
+
+
 async def test_refused_lines_are_told_with_number_and_reason_and_the_rest_is_taken(start_releases):
     system = await start_releases()
     url, _ = urls(system)

@@ -43,6 +43,15 @@ async def test_every_series_is_born_at_zero(site):
     assert {series[1] for series in seen if series[0] == "trafficgen_run_info"} == {("seed", "42")}
 
 
+async def test_its_first_page_says_where_the_metrics_are(site):
+    async with (
+        MetricsServer(("127.0.0.1", 0), run_of(site), WebPolicy()) as server,
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{server.port}/") as response,
+    ):
+        assert (response.status, await response.text()) == (200, "trafficgen: its own metrics are at /metrics\n")
+
+
 @pytest.mark.slow
 async def test_the_counters_tell_the_run(site):
     run = run_of(site)

@@ -222,6 +222,7 @@ class MetricsServer:
     async def _serve(self, guard: Guard, address: tuple[str, int], stack: AsyncExitStack) -> int:
         """Serve until `stack` is left. Returns the port. Raises SourceError."""
         app = web.Application()
+        app.router.add_get("/", self._first)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/-/healthy", self._healthy)
         guard.protect(app)
@@ -245,6 +246,9 @@ class MetricsServer:
         if self.scrapes >= self._wanted:
             self.seen.set()
         return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+    async def _first(self, _request: web.Request) -> web.Response:
+        return web.Response(text="trafficgen: its own metrics are at /metrics\n")
 
     async def _healthy(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")

@@ -68,9 +68,13 @@ class Ingest:
     def app(self) -> web.Application:
         """The application."""
         app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.router.add_get("/", self._first)
         app.router.add_post("/ingest", self._ingest)
         app.router.add_get("/-/healthy", self._healthy)
         return app
+
+    async def _first(self, _: web.Request) -> web.Response:
+        return web.Response(text="Error records are taken by POST /ingest\n")
 
     async def _healthy(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
