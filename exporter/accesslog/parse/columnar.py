@@ -146,6 +146,10 @@ class Columnar:
             if rows is None:
                 data += b"".join(odd)
                 break
+            if (
+                self._router is not None
+            ):  # the first ones get the places that a limit leaves, and threads are not in order
+                rows.sort(key=_most_first)
             keys = _keys(rows, self._columns, self._seen)
             tally.lines += _add_rows(rows, keys, tally, odd, len(self._buckets) if self._format.has_duration else 0)
             data = b"".join(odd)
@@ -235,6 +239,10 @@ class Columnar:
         except (duckdb.Error, MemoryError):
             return None
         return rows
+
+
+def _most_first(row: _Row) -> tuple[int, str]:
+    return -row[_LINES], repr(row)
 
 
 def _lines(rows: list[_Row]) -> int:
