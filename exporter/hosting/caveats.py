@@ -97,8 +97,8 @@ def _uncreated(result: CycleResult) -> Iterator[str]:
     ids = sorted(session.account_id for session in result.sessions if not session.was_created)
     if ids:
         named = ", ".join(map(str, ids[:MAX_NAMED])) + (", ..." if len(ids) > MAX_NAMED else "")
-        what = "1 account has" if len(ids) == 1 else f"{len(ids):,} accounts have"
-        yield f"{what} no createAccount in the log ({named}): the time before the first route is unknown"
+        what = "1 account is" if len(ids) == 1 else f"{len(ids):,} accounts are"
+        yield f"{what} older than the log ({named}): the time before the first route is unknown"
 
 
 def _doubtful(result: CycleResult) -> Iterator[str]:

@@ -31,7 +31,7 @@ class Step(Enum):
 class SessionTime(NamedTuple):
     """One account's time by state between a creation and a deletion, inside the cycle; seconds.
 
-    Of an account that was never created the name is None and `was_created` 0.
+    Of a life that began before the log the name is None and `was_created` 0.
     """
 
     account_id: int

@@ -23,7 +23,7 @@ class Segment(NamedTuple):
 class Session(NamedTuple):
     """An account's life from creation to deletion; `ended_s` None: still.
 
-    Of an account that was never created, which is older than the log, `created_s` is the first that is known of it.
+    Of a life that began before the log, `created_s` is the first that is known of it.
     """
 
     created_s: int
@@ -83,10 +83,18 @@ class AccountLog(msgspec.Struct, omit_defaults=True):
                 opened = second
         if opened is not None:
             lives.append((opened, None))
-        if not self.created and (seen := [*self.routed, *self.deleted]):
-            start_s, end_s = min(seen), min(self.deleted, default=None)
-            return [Session(start_s, end_s, "", list(self._segments(start_s, end_s)), was_created=False)]
-        return [Session(start, end, self.created[start], list(self._segments(start, end))) for start, end in lives]
+        return [
+            *self._older(),
+            *(Session(start, end, self.created[start], list(self._segments(start, end))) for start, end in lives),
+        ]
+
+    def _older(self) -> Iterator[Session]:
+        """The life of before the log: of an account that was never created, or was deleted before it was created."""
+        seen, end_s = [*self.routed, *self.deleted], min(self.deleted, default=None)
+        is_older = not self.created or (end_s is not None and end_s < min(self.created))
+        if seen and is_older:
+            start_s = min(seen)
+            yield Session(start_s, end_s, "", list(self._segments(start_s, end_s)), was_created=False)
 
     def _segments(self, start_s: int, end_s: int | None) -> Iterator[Segment]:
         mine = [one for one in sorted(self.routed.items()) if start_s <= one[0] and (end_s is None or one[0] < end_s)]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.hosting.contract import Contract
 from exporter.hosting.cycle import account_cycle
-from exporter.hosting.lives import pieces
+from exporter.hosting.lives import FAR, pieces
 from exporter.hosting.parse import Created, Deleted, Heartbeat, Route
 from exporter.hosting.rows import TABLES
 from exporter.hosting.standing import Cycle, make_standing
@@ -109,7 +109,9 @@ def brute(world, window):
 def walk_account(world, window, name, sessions, state_of):
     """A customer that is older than the log has lived from the cycle's start on, known from its first event on."""
     opened = server = seen = None  # seen: (session, server) as of the last accounted step
-    older = not any(row[0] == name for row in world["creates"])
+    made_s = min((time for account, _, time in world["creates"] if account == name), default=FAR)
+    gone_s = min((time for account, time in world["deletes"] if account == name), default=FAR)
+    older = made_s == FAR or gone_s < made_s
     first = min(row[-1] for kind in ("creates", "routes", "deletes") for row in world[kind] if row[0] == name)
     if older:
         opened = min(first, window.start_s)

@@ -15,6 +15,7 @@ from exporter.hosting.contract import Contract
 from exporter.hosting.cycle import account_cycle
 from exporter.hosting.downs import account_downs
 from exporter.hosting.extent import Extent
+from exporter.hosting.lives import FAR
 from exporter.hosting.maintenance import Cover, Maintenance
 from exporter.hosting.report import make_report
 from exporter.hosting.routing import Routing
@@ -80,28 +81,29 @@ def walked(world, cycle, maintenance):
     """Seconds by state of each account, one second after the other."""
     found = {}
     for account, created in world["created"].items():
-        deleted = world["deleted"].get(account, 1 << 60)
-        if deleted <= created:  # it has nothing to delete yet, or is gone in the second it comes
-            deleted = created if deleted == created else 1 << 60
-        routes = sorted(
-            ((t, s) for (a, t), s in world["routes"].items() if a == account and created <= t), reverse=True
-        )
+        deleted = world["deleted"].get(account, FAR)
+        lives = [(created, deleted)]
+        if deleted < created:  # it is older than the log, and is created again
+            lives = [(-FAR, deleted), (created, FAR)]
+        routes = sorted(((t, s) for (a, t), s in world["routes"].items() if a == account), reverse=True)
         spent = found[account] = Counter()
+        known_s = min([t for t, _ in routes] + [deleted, created]) if deleted < created else -FAR
         for second in range(cycle.start_s, cycle.end_s):
             at = second - second % cycle.step_s  # a minute is as its first second
-            if not created <= at < deleted:
-                continue
-            server = next((s for t, s in routes if t <= at), None)
-            spent[state_at(at, second, (server, account), world, (cycle, maintenance))] += 1
+            for since, until in lives:
+                if since <= at < until:
+                    server = next((s for t, s in routes if since <= t <= at), None)
+                    subject = server, account, at >= known_s
+                    spent[state_at(at, second, subject, world, (cycle, maintenance))] += 1
     return found
 
 
 def state_at(at, second, subject, world, rules):
-    (server, account), (cycle, maintenance) = subject, rules
+    (server, account, is_known), (cycle, maintenance) = subject, rules
     mine = [*maintenance.everyone, *maintenance.servers.get(server, ()), *maintenance.accounts.get(account, ())]
     if any(start <= at < end for start, end in mine):
         return "maintenance"
-    if second >= cycle.observed_s:
+    if second >= cycle.observed_s or not is_known:
         return "unknown"
     if server is None:
         return "unrouted"
@@ -131,7 +133,8 @@ def agree(world, cycle, maintenance):
     for server in report.servers:
         seconds = range(cycle.start_s, cycle.observed_s)
         states = Counter(
-            state_at(s - s % cycle.step_s, s, (server.server_id, None), world, (cycle, maintenance)) for s in seconds
+            state_at(s - s % cycle.step_s, s, (server.server_id, None, True), world, (cycle, maintenance))
+            for s in seconds
         )
         assert round(60 * server.down_minutes) == states["overload"] + states["silent"]
         assert round(60 * server.maintenance_minutes) == states["maintenance"]

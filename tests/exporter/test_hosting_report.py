@@ -171,7 +171,7 @@ def test_every_customer_of_the_cycle_is_judged_and_the_others_are_named(tmp_path
     ]
     assert found.report.caveats == [
         "21.0% of the customers' time in the cycle is unknown",
-        "2 accounts have no createAccount in the log (7, 8): the time before the first route is unknown",
+        "2 accounts are older than the log (7, 8): the time before the first route is unknown",
     ]
 
 
@@ -517,3 +517,32 @@ def test_the_last_heartbeat_is_named_only_where_there_is_one(tmp_path):
     without = report_of(tmp_path, [created(1, "Ann", at(1, 5))], **cycle)
     assert "Nothing is known of the cycle: no heartbeat lies in it\n" in to_text(without.report)
     assert "Nothing is known of the cycle: no heartbeat lies in it.</p>" in to_html(without)
+
+
+def test_an_account_that_is_deleted_before_it_is_created_is_older_than_the_log(tmp_path):
+    """Its first life is judged too: an outage in it does not vanish because the id is used again."""
+    events = [
+        *(heartbeat(0, 1, minute) for minute in range(180) if not 60 <= minute < 70),
+        route(1, 0, at(1, 10)),
+        deleted(1, at(1, 90)),
+        created(1, "Sam", at(1, 120)),
+        route(1, 0, at(1, 121)),
+    ]
+    found = report_of(tmp_path, events)
+    row = row_of(found, 1)
+    assert (row.account_name, row.created, row.silent_minutes) == ("Sam", None, 10)
+    assert (row.unknown_minutes, row.unrouted_minutes, row.lifetime_minutes) == (10, 1, 90 + 60)
+    assert found.report.input.oddities == {"accounts created again": 1}
+    assert "1 account is older than the log (1): the time before the first route is unknown" in found.report.caveats
+
+
+def test_the_first_route_of_an_account_from_before_the_log_is_not_where_a_new_one_was_put(tmp_path):
+    events = [
+        *(heartbeat(server, 1, minute) for minute in range(60) for server in (0, 1)),
+        route(7, 0, at(1, 10)),
+        route(7, 1, at(1, 20)),
+        created(1, "New", at(1, 30)),
+        route(1, 0, at(1, 31)),
+    ]
+    answers = {answer.question: answer.n for answer in report_of(tmp_path, events).report.routing}
+    assert (answers["creation"], answers["destination"]) == (1, 1)

@@ -2,8 +2,8 @@
 -- exists is the same message once more and changes nothing.
 -- Inside a second creation comes before deletion, unless the account existed already: then it was deleted and made
 -- anew. So a second with both leaves the account as it was, and the last second with only one of them tells how that is.
--- An account that was never created came before the log: it lives from the cycle's start on, and nothing is known of it
--- before its first route (known_s).
+-- An account that was never created, or was deleted before it was created, came before the log: it lives from the
+-- cycle's start on, and nothing is known of it before its first route (known_s).
 WITH seconds AS (
     SELECT
         account_id,
@@ -69,7 +69,10 @@ FROM (
     UNION ALL
     SELECT account_id, time_s, 1 AS gone FROM deletes
 ) seen
-LEFT JOIN (SELECT DISTINCT account_id FROM creates) made ON made.account_id = seen.account_id
+LEFT JOIN (SELECT account_id, MIN(time_s) AS first_s FROM creates GROUP BY account_id) made
+    ON made.account_id = seen.account_id
+LEFT JOIN (SELECT account_id, MIN(time_s) AS first_s FROM deletes GROUP BY account_id) ended
+    ON ended.account_id = seen.account_id
 CROSS JOIN cycle
-WHERE made.account_id IS NULL
+WHERE made.account_id IS NULL OR ended.first_s < made.first_s
 GROUP BY seen.account_id, cycle.start_s

@@ -32,7 +32,7 @@ JOIN (SELECT DISTINCT account_id, time_s FROM creates) made
     ON made.account_id = gone.account_id
     AND made.time_s = gone.time_s
 UNION ALL
-SELECT 'accounts created again' AS kind, COUNT(*) - COUNT(DISTINCT account_id) AS n FROM sessions WHERE was_created = 1
+SELECT 'accounts created again' AS kind, COUNT(*) - COUNT(DISTINCT account_id) AS n FROM sessions
 UNION ALL
 SELECT 'customers of one name' AS kind, CAST(COALESCE(SUM(ids), 0) AS BIGINT) AS n
 FROM (SELECT COUNT(DISTINCT account_id) AS ids FROM sessions WHERE was_created = 1 GROUP BY account_name) named
