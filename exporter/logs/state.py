@@ -190,6 +190,14 @@ class State:
         if any(addition.created.values()):
             self.closed = self._closed()
 
+    def counted_as(self, rule: Rule, labels: Labels) -> Labels:
+        """The labels of the series in which these are counted, which were added before."""
+        series, known = self.metrics[rule.name].series, self._values[rule.name]
+        if labels in series:
+            return labels
+        found = tuple(value if value in its else OTHER for value, its in zip(labels, known, strict=True))
+        return found if found in series else (OTHER,) * len(found)
+
     def _add(self, adding: _Adding, counted: Counted, labels: Labels, numbers: list[int]) -> None:
         rule = counted.rule
         series = adding.series.setdefault(rule.name, {})

@@ -80,6 +80,18 @@ def test_explain_shows_what_each_line_feeds(tmp_path):
     ]
 
 
+def test_explain_shows_the_series_that_a_limit_leaves(tmp_path):
+    (tmp_path / "e.yml").write_text(CONFIG + "  limits: {values: 2}\n")
+    (tmp_path / "a.log").write_text("".join(f'{{"event":"log{one}"}}\n' for one in ("in", "out", "x", "in", "y")))
+    done = CliRunner().invoke(logs, ["explain", str(tmp_path / "a.log"), "--config.file", str(tmp_path / "e.yml")])
+    feeds = [line.split()[1] for line in done.stdout.splitlines() if "feeds" in line]
+    assert feeds == [
+        f'app_events_total{{source="app",event="{one}"}}' for one in ("login", "logout", "other", "login", "other")
+    ]
+    folded = '    folded   tidewatch_logs_folded_total{source="app",metric="app_events_total",label="event"} +1'
+    assert done.stdout.splitlines().count(folded) == 2
+
+
 def test_a_source_that_is_not_there_is_told_with_those_that_are(tmp_path):
     (tmp_path / "e.yml").write_text(CONFIG)
     done = CliRunner().invoke(logs, ["explain", "x", "--config.file", str(tmp_path / "e.yml"), "--source", "other"])
