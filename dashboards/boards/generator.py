@@ -20,10 +20,10 @@ def board() -> style.Board:
             style.Row(
                 "Does what was planned arrive?",
                 [
-                    rate("Planned", PLANNED, "Requests a second that were due by the plan."),
-                    rate("Sent", SENT, "Requests a second that were written to a connection."),
-                    rate("Logged", LOGGED, "Requests a second in the site's access log.", NOT_ON_THE_SITE),
-                    rate("Counted", COUNTED, "Responses a second on the site's stats page.", NOT_ON_THE_SITE),
+                    rate("Planned", PLANNED, "Requests per second that were due by the plan."),
+                    rate("Sent", SENT, "Requests per second that were written to a connection."),
+                    rate("Logged", LOGGED, "Requests per second in the site's access log.", NOT_ON_THE_SITE),
+                    rate("Counted", COUNTED, "Responses per second on the site's stats page.", NOT_ON_THE_SITE),
                     not_sent(),
                     missing("Not logged", LOGGED, "the log does not show"),
                     missing("Not counted", COUNTED, "the stats page does not count"),
@@ -63,7 +63,7 @@ def missing(title: str, part: str, which: str) -> style.PanelBuilder:
     return style.stat(
         Text(
             title,
-            f"Share of what was sent that {which}; below 0, others send, too. With a window of 1 minute, up to "
+            f"Share of what was sent that {which}; below 0, other clients send too. With a window of 1 minute, up to "
             f"{SKEW_RATIO:.0%} either way is scrapes at different moments; 10 minutes show smaller losses.",
             NOT_ON_THE_SITE,
         ),
@@ -94,7 +94,7 @@ def differences() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Lost between them",
-            "Requests a second that one measure has and the next has not. Short spikes either way are scrapes at "
+            "Requests per second that one measure has and the next has not. Short spikes either way are scrapes at "
             "different moments; a line that stays above 0 is a loss, below 0 somebody else sends, too.",
             NOT_ON_THE_SITE,
         ),
@@ -187,7 +187,7 @@ def unanswered() -> style.PanelBuilder:
 def answers() -> style.PanelBuilder:
     """What came back."""
     return style.timeseries(
-        Text("Answers by code", "Answers a second by status code, as the generator got them."),
+        Text("Answers by code", "Answers per second by status code, as the generator got them."),
         query(f"sum by (code) (rate(trafficgen_responses_total{{{SITE}}}[$window]))", "{{code}}"),
         unit="reqps",
         width=8,
@@ -230,7 +230,7 @@ def own_fault() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Its own fault",
-            "Requests a second that left over 0.1 s late, or not at all, because the generator itself was the limit, "
+            "Requests per second that left over 0.1 s late, or not at all, because the generator itself was the limit, "
             "by cause: its processor, late wake-ups, open files, ports, memory.",
             "nothing was its own fault in the range.",
         ),

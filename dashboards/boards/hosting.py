@@ -372,7 +372,7 @@ def decisions() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Routing decisions",
-            "Routes a second: of new accounts, to another server, and to the server that the account was on already.",
+            "Routes per second: of new accounts, to another server, and to the server that the account was on already.",
             "no route has been accounted yet.",
         ),
         query(f"sum by (kind) (rate(tidewatch_hosting_routing_decisions_total{{{HOST}}}[$window]))", "{{kind}}"),
@@ -383,7 +383,7 @@ def decisions() -> style.PanelBuilder:
 def events_read() -> style.PanelBuilder:
     """What the logs say, and how much of it."""
     return style.timeseries(
-        Text("Events read", "Events a second, by kind. Heartbeats should be steady."),
+        Text("Events read", "Events per second, by kind. Heartbeats should be steady."),
         query(f"sum by (event) (rate(tidewatch_hosting_events_total{{{HOST}}}[$window]))", "{{event}}"),
         unit="eps",
         width=8,

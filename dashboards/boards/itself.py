@@ -157,7 +157,7 @@ def alertmanagers_known() -> style.PanelBuilder:
     return style.stat(
         Text(
             "Alertmanagers",
-            "Alertmanagers that Prometheus sends alerts to. At zero, nobody is told of anything.",
+            "Alertmanagers that Prometheus sends alerts to. At zero, no alert is delivered.",
             "this Prometheus does not scrape itself.",
         ),
         query("max(prometheus_notifications_alertmanagers_discovered)", "known"),
@@ -203,7 +203,7 @@ def samples_per_scrape() -> style.PanelBuilder:
 def lines_read() -> style.PanelBuilder:
     """How fast lines are read."""
     return style.timeseries(
-        Text("Lines read", "Log lines a second, good and bad, by source."),
+        Text("Lines read", "Log lines per second, good and bad, by source."),
         query(
             of_each_system("sum by (source) (rate({}[$window]))", "tidewatch_{}_lines_total", WITH_INPUTS),
             "{{source}} {{system}}",
@@ -216,7 +216,8 @@ def lag_by_source() -> style.PanelBuilder:
     """How far each log is behind."""
     return style.timeseries(
         Text(
-            "Bytes behind", "Bytes in each log that are not read yet. Peaks after a restart are right, growth is not."
+            "Bytes behind",
+            "Bytes in each log that are not read yet. Peaks after a restart are normal, steady growth is not.",
         ),
         query(
             of_each_system("max by (source) ({})", "tidewatch_{}_lag_bytes"),
@@ -231,7 +232,7 @@ def failed_lines() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Lines not understood by reason",
-            "Lines a second that could not be read, by reason. One reason for all lines is a wrong `format`.",
+            "Lines per second that could not be read, by reason. One reason for all lines is a wrong `format`.",
             "every line was understood in the range.",
         ),
         query(
@@ -316,7 +317,7 @@ def messages_dropped() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Messages dropped",
-            "Messages a second that came and were dropped, by reason: no room in the kernel, a connection that ended "
+            "Messages per second that came and were dropped, by reason: no room in the kernel, a connection that ended "
             "or broke its framing, a line without its end.",
             "no message was dropped in the range, or no log comes by syslog or a FIFO.",
         ),
@@ -361,7 +362,7 @@ def pushed_samples() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Samples pushed",
-            "Samples a second that each receiver took, and those that were dropped (red), by reason.",
+            "Samples per second that each receiver took, and those that were dropped (red), by reason.",
             NO_PUSH,
         ),
         query(sent, "{{receiver}}"),
@@ -394,7 +395,8 @@ def push_failures() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Failed pushes by reason",
-            "Requests a second that failed, by reason; those that may succeed later are made again with growing waits.",
+            "Requests per second that failed, by reason; those that may succeed later are made again with "
+            "growing waits.",
             "no push failed in the range, or nothing is pushed.",
         ),
         query(
@@ -409,7 +411,11 @@ def push_failures() -> style.PanelBuilder:
 def stats_pages_over_time() -> style.PanelBuilder:
     """When could which stats page be read?"""
     return style.state_timeline(
-        Text("Stats pages", "One band a page. While a page is down, its counters rest; the log still counts.", NO_PAGE),
+        Text(
+            "Stats pages",
+            "One band a page. While a page cannot be read, its counters do not change; the log is still counted.",
+            NO_PAGE,
+        ),
         query(f"max by (source) (tidewatch_stats_up{{{SOURCE}}})", "{{source}}"),
         states=style.GOOD_BAD,
         width=12,

@@ -32,7 +32,7 @@ def board() -> style.Board:
 def lines_now() -> style.PanelBuilder:
     """How much there is to read."""
     return style.stat(
-        Text("Lines", "Lines a second that were read, good and bad.", "no log of `logs:` is read."),
+        Text("Lines", "Lines per second that were read, good and bad.", "no log of `logs:` is read."),
         query(f"sum(rate(tidewatch_logs_lines_total{{{LOG}}}[$window]))", "lines"),
         unit="cps",
         width=6,
@@ -91,7 +91,7 @@ def counters() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Counters",
-            "Rates of the chosen counters, a second, by all their labels; choose one in the box `Metric`.",
+            "Rates of the chosen counters per second, by all their labels; choose one in the box `Metric`.",
             NO_RULES,
         ),
         query(of_rules(f"rate({named(chosen('', '_total'))}[$window:5s])", "sum"), "__auto"),
@@ -160,7 +160,7 @@ def metrics() -> style.PanelBuilder:
 def lines_read() -> style.PanelBuilder:
     """How much of each log is read."""
     return style.timeseries(
-        Text("Lines read", "Lines a second that were read, good and bad, by log."),
+        Text("Lines read", "Lines per second that were read, good and bad, by log."),
         query(f"sum by (source) (rate(tidewatch_logs_lines_total{{{LOG}}}[$window]))", "{{source}}"),
         unit="cps",
         width=8,
@@ -172,7 +172,8 @@ def bytes_behind() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Bytes behind and lost",
-            "Bytes in each log that are not read yet: peaks after a restart are right, growth is not. And those of the "
+            "Bytes in each log that are not read yet: peaks after a restart are normal, steady growth is "
+            "not. And those of the "
             "window that were gone before they were read.",
         ),
         query(f"max by (source) (tidewatch_logs_lag_bytes{{{LOG}}})", "{{source}}"),
@@ -195,7 +196,7 @@ def readable() -> style.PanelBuilder:
 def bad_lines() -> style.PanelBuilder:
     """Why lines can't be read."""
     return unused(
-        Text("Bad lines by reason", "Lines a second that do not fit.", "every line was understood in the range."),
+        Text("Bad lines by reason", "Lines per second that do not fit.", "every line was understood in the range."),
         f"tidewatch_logs_lines_failed_total{{{LOG}}}",
         ("source", "reason"),
     )
@@ -206,7 +207,7 @@ def values_failed() -> style.PanelBuilder:
     return unused(
         Text(
             "Values not used",
-            "Values a second that are no numbers, or that a metric could not take.",
+            "Values per second that are no numbers, or that a metric could not take.",
             "every value was a number.",
         ),
         f"tidewatch_logs_values_failed_total{{{METRIC}}}",
@@ -219,7 +220,7 @@ def folded() -> style.PanelBuilder:
     return unused(
         Text(
             "Folded into other",
-            "Lines a second whose label value came after the limit; `series` where the limit on series did it.",
+            "Lines per second whose label value came after the limit; `series` where the limit on series did it.",
             "no limit was reached in the range.",
         ),
         f"tidewatch_logs_folded_total{{{METRIC}}}",

@@ -270,7 +270,8 @@ def counts_by_code() -> style.PanelBuilder:
     return style.heatmap(
         Text(
             "Errors by code",
-            f"Errors a second of all builds, a row for each of the {MOST_CODES} codes with the most. A row that lights "
+            f"Errors per second of all builds, a row for each of the {MOST_CODES} codes with the most. A row "
+            "that lights "
             "up is where to look.",
         ),
         query(
@@ -293,7 +294,8 @@ def errors_by_build() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Errors by build",
-            "Errors a second, all chosen codes. If one build is up in all codes alike, it has more users, or retries.",
+            "Errors per second, all chosen codes. If one build is up in all codes alike, it has more users, "
+            "or retries.",
         ),
         query(f"sum by (build) (rate({ERRORS}[$window]))", "{{build}}"),
         unit="cps",
@@ -320,7 +322,7 @@ def storms() -> style.PanelBuilder:
 def records_taken() -> style.PanelBuilder:
     """How much comes in."""
     return style.timeseries(
-        Text("Records taken", "Records a second that were taken into the counts, by stream."),
+        Text("Records taken", "Records per second that were taken into the counts, by stream."),
         query(f"sum by (source) (rate(tidewatch_release_records_total{{{SOURCE}}}[$window]))", "{{source}}"),
         unit="cps",
         width=8,
@@ -375,7 +377,7 @@ def requests() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Answers over HTTP",
-            "Requests a second by status code: 429 is over the rate, 503 a disk that takes nothing.",
+            "Requests per second by status code: 429 is over the rate, 503 a disk that takes nothing.",
             "nobody has sent over HTTP.",
         ),
         query(f"sum by (status) (rate(tidewatch_release_requests_total{{{SOURCE}}}[$window]))", "{{status}}"),

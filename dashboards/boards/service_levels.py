@@ -83,7 +83,7 @@ def fastest() -> style.PanelBuilder:
     return style.stat(
         Text(
             "Fastest burn",
-            f"Times as quickly as allowed, in the last hour. At {TIERS[0].burn} somebody is paged.",
+            f"Times as quickly as allowed, in the last hour. At {TIERS[0].burn} an alert pages.",
             NO_RULES,
         ),
         query(f"max({burn(LONG[0])})", "burn"),

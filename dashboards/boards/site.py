@@ -116,7 +116,7 @@ def request_rate() -> style.PanelBuilder:
     return style.stat(
         Text(
             "Requests",
-            "Requests a second in the access log, or else on the stats page. A sudden fall means no visitors, or no "
+            "Requests per second in the access log, or else on the stats page. A sudden fall means no visitors, or no "
             "monitoring.",
         ),
         query(f"sum({traffic()})", "requests"),
@@ -163,7 +163,7 @@ def quantile(share: float, buckets: str) -> str:
 def response_bytes_rate() -> style.PanelBuilder:
     """Bytes served per second."""
     return style.stat(
-        Text("Served", "Response bytes a second, as the access log gives them.", NO_LOG),
+        Text("Served", "Response bytes per second, as the access log gives them.", NO_LOG),
         query(f"sum(rate(tidewatch_http_response_bytes_total{{{ROUTE}}}[$window]))", "bytes"),
         unit="Bps",
         width=5,
@@ -191,7 +191,8 @@ def weeks_before() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Now and one, two and three weeks ago",
-            f"Requests a second over 10 minutes, {SOURCES}, and the same hours of three weeks before. Where now leaves "
+            f"Requests per second over 10 minutes, {SOURCES}, and the same hours of three weeks before. "
+            "Where now leaves "
             "the others, it is not the hour of the day. Usual is what alerts compare with, always of all routes.",
             "a week has not passed since the site is measured; usual takes the rules of site-log.yml.",
         ),
@@ -208,7 +209,7 @@ def days_before() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Now and one and two days ago",
-            f"Requests a second over 10 minutes, {SOURCES}, and at the same time of the two days before.",
+            f"Requests per second over 10 minutes, {SOURCES}, and at the same time of the two days before.",
             "a day has not passed since the site is measured.",
         ),
         *(query(f"sum({traffic(over='10m', ago=ago)})", name) for name, ago in AGO_DAYS.items()),
@@ -224,7 +225,7 @@ def change() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Change against a day and a week ago",
-            "Requests a second over 10 minutes against the same time then: 0 % is the same, -100 % is none at all. A "
+            "Requests per second over 10 minutes against the same time then: 0 % is the same, -100 % is none at all. A "
             "trend lifts the line slowly, an incident at once.",
             "a day, or a week, has not passed since the site is measured.",
         ),
@@ -255,7 +256,7 @@ def rate_by_code() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "200s, 404s and 500s",
-            f"Responses a second by status code, {SOURCES}. Any 500 is cause for concern, and so is a drop.",
+            f"Responses per second by status code, {SOURCES}. Any 500 is cause for concern, and so is a drop.",
         ),
         query(f"sum by (code) ({traffic('code')})", "{{code}}"),
         unit="reqps",
@@ -267,7 +268,7 @@ def requests_by_route() -> style.PanelBuilder:
     """Where the traffic goes."""
     return style.timeseries(
         Text(
-            "Requests by route", "Requests a second by route, from the access log; areas add up to the whole.", NO_LOG
+            "Requests by route", "Requests per second by route, from the access log; areas add up to the whole.", NO_LOG
         ),
         query(f"sum by (route) (rate({LOGGED}[$window]))", "{{route}}"),
         unit="reqps",
@@ -296,7 +297,8 @@ def errors_by_route() -> style.PanelBuilder:
     return style.timeseries(
         Text(
             "Server errors by route",
-            "5xx responses a second by route and code: look for the route's own log messages at the time of the step.",
+            "5xx responses per second by route and code: look for the route's own log messages at the time "
+            "of the step.",
             "no route has answered 5xx since the exporter started.",
         ),
         query(f"sum by (route, code) (rate({LOGGED_5XX}[$window]))", "{{route}} {{code}}"),
