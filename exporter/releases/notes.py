@@ -64,6 +64,12 @@ def remarks(given: Input) -> Iterator[str]:
         yield "some records have times of day, others dates: they are not compared with each other"
     if given.years:
         yield f"times without a year were read as of {' and '.join(map(str, sorted(given.years)))}, and as UTC"
+    if given.hole:
+        first, last = map(show_time, given.hole)
+        yield (
+            f"clock times are not in order, and none is from {first} to {last}: they were read as one day; if they go"
+            " over midnight, sort the records by time, the oldest first (`tac` where the newest is first)"
+        )
     if given.midnights:
         yield (
             f"clock times fell by hours, and were read as {given.midnights} more days (24:00:00 and on); "

@@ -140,6 +140,31 @@ def test_times_in_no_order_are_of_one_day():
     assert reading.end().table.second.tolist() == sorted(set(times))
 
 
+@pytest.mark.parametrize("apart_s", [2, 61])
+@pytest.mark.parametrize("lines", [3, 31, 500])
+def test_records_of_around_midnight_with_the_newest_first_are_told(lines, apart_s):
+    """Nothing says which day is the first, so they stay one day, with a note."""
+    times = [86_401 + apart_s * (lines // 2) - apart_s * n for n in range(lines)]
+    reading, one_day = Reading(), Reading(one_day=True)
+    for one in (reading, one_day):
+        one.add("".join(f"{clock(second)},5.1,3\n" for second in times).encode())
+    given = reading.end()
+    seen = sorted(second % 86_400 for second in times)
+    assert (given.table.second.tolist(), given.midnights) == (seen, 0)
+    assert given.hole == (max(times) - 86_400, min(times))
+    assert "if they go over midnight, sort the records" in "".join(remarks(given))
+    assert one_day.end().hole is None
+
+
+@pytest.mark.parametrize(
+    "times", [range(86_000, 9_000, -61), range(28_000, 64_000, 61), [7200, *range(50_000, 60_000, 9)]]
+)
+def test_hours_without_a_record_are_told_only_where_the_order_does_not_decide(times):
+    reading = Reading()
+    reading.add("".join(f"{clock(second)},5.1,3\n" for second in times).encode())
+    assert reading.end().hole is None
+
+
 @pytest.mark.parametrize("lines", [2, 3, 8, 30, 31, 100])
 @pytest.mark.parametrize("cut", [1, 13, 1 << 20])
 def test_a_short_file_goes_on_over_midnight_too(lines, cut):

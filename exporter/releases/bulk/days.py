@@ -29,6 +29,7 @@ class Days:
         """The number of days after the first."""
         self._last: int | None = None
         self._lines = self._falls = 0
+        self._up = 0  # lines after the one before, around the clock, less those before it
         self._calm = True  # no fall around the clock in the beginning
 
     def steps(self, seconds: Ints) -> Ints:
@@ -48,14 +49,32 @@ class Days:
                 self.most = max(self.most, self.day)
         self._last = int(times[-1])
         self._lines += len(times)
+        self._up += int(np.sign(_around(rises)).sum())
         return steps
+
+    def hole(self, seconds: Ints) -> tuple[int, int] | None:
+        """Of an input in no order: the longest time without a record, [start, end], where it may be the day's.
+
+        Records of around midnight look so. None: there is none of hours, or the order decided. seconds: sorted.
+        """
+        clock = seconds[seconds < CLOCK_LIMIT_S]
+        is_ordered = self._calm if self._lines <= HEAD_LINES else self._falls * _DISORDERED <= self._lines
+        if (is_ordered and self._up >= 0) or self.most or len(clock) < 2:
+            return None
+        gaps = np.diff(clock)
+        at = int(gaps.argmax())
+        return (int(clock[at]), int(clock[at + 1])) if gaps[at] > FALL_S else None
 
     def _ordered(self, rises: Ints, lines: Ints) -> Ints:
         """Whether the input is in order, at each line. rises: from the line before; lines: numbers. (lines,) all."""
         head = rises[lines < HEAD_LINES]
-        around = (head + DAY_S // 2) % DAY_S - DAY_S // 2
-        self._calm = self._calm and not (around < -_DISORDER_S).any()
+        self._calm = self._calm and not (_around(head) < -_DISORDER_S).any()
         disorder = rises < -_DISORDER_S
         falls = np.cumsum(disorder) - disorder + self._falls
         self._falls += int(disorder.sum())
         return np.where(lines < HEAD_LINES, self._calm, falls * _DISORDERED <= lines)
+
+
+def _around(rises: Ints) -> Ints:
+    """Rises around the clock, the short way."""
+    return (rises + DAY_S // 2) % DAY_S - DAY_S // 2

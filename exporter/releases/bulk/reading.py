@@ -47,7 +47,7 @@ class Input(NamedTuple):
     """The counts, and the bad lines: how many by reason, and the first of them.
 
     midnights: that clock times passed. far: records that lie far from the others in time; they are not in the table.
-    years: years given to times without one.
+    years: years given to times without one. hole: hours without a record, of clock times in no order.
     """
 
     table: Table
@@ -56,6 +56,7 @@ class Input(NamedTuple):
     midnights: int = 0
     far: Far | None = None
     years: frozenset[int] = frozenset()
+    hole: tuple[int, int] | None = None
 
 
 class _Lines(NamedTuple):
@@ -124,6 +125,7 @@ class Reading:
             midnights=self._days.most,
             far=far,
             years=years,
+            hole=None if self._one_day else self._days.hole(table.second),
         )
 
     def table(self) -> Table:
