@@ -226,3 +226,20 @@ def test_durations_come_through_every_envelope():
     for wrapper, wrap in WRAPPERS.items():
         (numbers,) = read(wrap(line) + b"\n", PRESETS["json"]).hits.values()
         assert numbers[BUCKETS:] == [0, 1, 0, 0], wrapper
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '"MESSAGE":["line","other"]',
+        '"MESSAGE":[[108,105,110,101],"other"]',
+        '"MESSAGE":"line","PRIORITY":["6","3"]',
+        '"MESSAGE":[108,105,110,101],"_LINE_BREAK":["eof","line-max"]',
+    ],
+)
+def test_of_a_field_that_a_record_of_the_journal_has_twice_the_first_counts(more):
+    """`journalctl` shows a list of the values, one of which may be a list of bytes."""
+    record = f'{{"__REALTIME_TIMESTAMP":"1764225048000000",{more}}}'.encode()
+    opened = OPENERS["journal"](record)
+    assert opened is not None
+    assert (opened.text, opened.more, opened.is_error) == (b"line", False, False)

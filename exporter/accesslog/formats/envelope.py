@@ -7,7 +7,7 @@ None for a line that is not in its envelope.
 import re
 from collections.abc import Callable
 from itertools import repeat
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -51,8 +51,14 @@ class _Journal(
     partial: str | None = msgspec.field(default=None, name="CONTAINER_PARTIAL_MESSAGE")
 
 
+def _first(value: Any) -> Any:
+    """A field that a record has several times, or the first of them."""
+    return value[0] if isinstance(value, list) and value and isinstance(value[0], str | list) else value
+
+
 _docker = msgspec.json.Decoder(_Docker)
 _journal = msgspec.json.Decoder(_Journal)
+_any_journal = msgspec.json.Decoder(dict[str, Any])
 _BROKEN = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _ERROR_PRIORITY = "3"  # how Docker's journald driver marks the standard error
 
@@ -70,9 +76,16 @@ def open_docker(line: bytes) -> Opened | None:
 
 
 def open_journal(line: bytes) -> Opened | None:
-    """`{"MESSAGE":"...", "__REALTIME_TIMESTAMP":"...", ...}`; the message may be a list of bytes."""
+    """`{"MESSAGE":"...", "__REALTIME_TIMESTAMP":"...", ...}`; the message may be a list of bytes.
+
+    Programs may send a field more than once, which is a list of its values; the first counts.
+    """
     try:
-        record = _journal.decode(line)
+        try:
+            record = _journal.decode(line)
+        except msgspec.ValidationError:
+            fields = {name: _first(value) for name, value in _any_journal.decode(line).items()}
+            record = msgspec.convert(fields, _Journal)
         message = record.message if record.message is not None else ""
         text = message.encode() if isinstance(message, str) else bytes(message)
     except (*_BROKEN, ValueError):
