@@ -1,6 +1,7 @@
 """Requests that `ignore:` takes: the same in both engines as one line at a time says."""
 
 import re
+from collections import Counter
 from functools import cache
 
 import msgspec
@@ -15,6 +16,7 @@ from exporter.accesslog.columns import Column
 from exporter.accesslog.formats import PRESETS
 from exporter.accesslog.ignore import Ignore
 from exporter.accesslog.metrics import families
+from exporter.accesslog.own_labels import Label
 from exporter.accesslog.parse import reader as reader_module
 from exporter.accesslog.parse.reader import Reader
 from exporter.accesslog.routes import Router
@@ -184,3 +186,42 @@ def test_explain_and_summary_say_which_rule_took_a_line(tmp_path):
     ]
     found = msgspec.json.decode(CliRunner().invoke(summary, [*options, "--json"]).stdout)
     assert (found["ignored"], found["other"]) == ({"path=/healthz": 2, "probes": 1}, 0)
+
+
+SHAPES = {
+    "json": '{{"method":"{1}","path":"{0}","status":200}}\n',
+    "pino": '{{"level":30,"req":{{"method":"{1}","url":"{0}"}},"res":{{"statusCode":200}},"responseTime":5}}\n',
+    "logfmt": "method={1} path={0} status=200\n",
+    "combined": '192.0.2.1 - - [22/Nov/2026:06:30:48 +0000] "{1} {0} HTTP/1.1" 200 1 "-" "x"\n',
+    "$remote_addr $request_method $request_uri $status": "192.0.2.1 {1} {0} 200\n",
+}
+
+
+@pytest.mark.parametrize("bulk_bytes", [0, 1 << 30], ids=["in-bulk", "line-by-line"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_rule_takes_its_own_path_and_no_other_one_of_the_same_route(name, bulk_bytes, monkeypatch):
+    """Where only routes matter one target stands for many, but not for those that a rule, or a label, tells apart."""
+    monkeypatch.setattr(reader_module, "BULK_BYTES", bulk_bytes)
+    source = Source(
+        source="site",
+        paths=("/x",),
+        format=name,
+        envelope="none",
+        routes=("/{x}",),
+        ignore=({"path": "/a"}, {"method": "PUT", "path": "/b", "name": "two"}),
+        labels={"first": Label(field="path", match="(/.).*", replace=r"\1")},
+    )
+    asked = [
+        ("/a", "GET"),
+        ("/b", "GET"),
+        ("/b", "PUT"),
+        ("/a", "PUT"),
+        ("a", "GET"),
+        ("/c", "GET"),
+        ("/a?b", "GET"),
+    ] * 3
+    data = "".join(SHAPES[name].format(*one) for one in asked).encode()
+    tally = source.reader(router=source.router()).read(data)
+    assert tally.ignored == {"path=/a": 9, "two": 3}
+    firsts = Counter(key[3].decode() for key, numbers in tally.hits.items() for _ in range(numbers[0]))
+    assert firsts == {"/b": 3, "/c": 3, "other": 3}

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from exporter.accesslog.columns import Columns
+from exporter.accesslog.columns import Apart, Columns
 from exporter.accesslog.formats import Format
 from exporter.accesslog.formats.envelope import Lines
 from exporter.accesslog.formats.json_lines import decoded
@@ -157,7 +157,7 @@ class _Places:
     def __init__(self, keys: SameKeys, router: Router | None, columns: Columns | None) -> None:
         self._keys = keys
         self._columns = columns
-        self._router = router
+        self._router = Apart(router, columns) if router and columns else router
         self._forget()
 
     def forget(self) -> None:
@@ -250,7 +250,7 @@ class _Places:
                 place = _ODD
             else:
                 target = request[1]
-                route = self._router.route(target) if self._router else target
+                (route,) = self._router.routes([target]) if self._router else [target]
                 place = self._head_of(request) + self._place_of(target, route)
             self._by_values[values] = place
         return place
