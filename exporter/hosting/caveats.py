@@ -10,6 +10,7 @@ from exporter.hosting.extent import Extent
 
 SHARE_TOLD = 0.01  # of lines set aside, and of unknown time; above it a note is shown
 CADENCE_WITHIN = 0.1  # tolerance of a server's heartbeat interval
+SHARE_UNSTEADY = 0.001  # of heartbeats that share an interval; as much silence beside them breaks the usual promise
 REGULAR = 0.6  # below this share of heartbeats in time the interval is another one
 MIN_GAPS = 5  # fewer prove nothing
 MAX_NAMED = 5
@@ -18,7 +19,8 @@ MAX_NAMED = 5
 def caveats(result: CycleResult, log: Log, extent: Extent) -> list[str]:
     """All notes, the most serious first."""
     of_input = [*_set_aside(log), *_copies(log), *_outlying(extent)]
-    return [*of_input, *_cadence(result), *_unknown(result), *_uncreated(result), *_doubtful(result)]
+    beats = list(_cadence(result)) or _unsteady(result, log)
+    return [*of_input, *beats, *_unknown(result), *_uncreated(result), *_doubtful(result)]
 
 
 def nothing_read(log: Log) -> str:
@@ -65,6 +67,16 @@ def _cadence(result: CycleResult) -> Iterator[str]:
         named = ", ".join(map(str, servers[:MAX_NAMED])) + (", ..." if len(servers) > MAX_NAMED else "")
         of = "" if len(servers) == len(gaps) else f" of server {named}"
         yield f"heartbeats{of} come every {every_s} s, but {expected_s} s were expected; set --heartbeat {every_s}"
+
+
+def _unsteady(result: CycleResult, log: Log) -> Iterator[str]:
+    """Heartbeats around the edge of an interval: two are in one, and the next one has none."""
+    off, shared = (result.oddities.get(f"heartbeats {kind}", 0) for kind in ("off the minute", "repeated"))
+    if min(off, shared) > SHARE_UNSTEADY * log.lines:
+        yield (
+            f"{off:,} heartbeats are off the minute, and {shared:,} are in the same interval as another one: each"
+            " counts for the interval that contains it, so the one beside it may count as silent in error"
+        )
 
 
 def cadence_s(gaps: list[tuple[int, int]], expected_s: int) -> int:

@@ -546,3 +546,14 @@ def test_the_first_route_of_an_account_from_before_the_log_is_not_where_a_new_on
     ]
     answers = {answer.question: answer.n for answer in report_of(tmp_path, events).report.routing}
     assert (answers["creation"], answers["destination"]) == (1, 1)
+
+
+@pytest.mark.parametrize("late_s", [0, 20, -1], ids=["exact", "steady", "unsteady"])
+def test_heartbeats_around_the_full_minute_are_told_beside_the_verdict(tmp_path, late_s):
+    """With every third one a second early, minutes have two and others none; a steady offset loses none."""
+    at_s = [60 * n + (late_s if late_s > 0 or n % 3 == 1 else 0) for n in range(180)]
+    events = [created(1, "Sam", at(1, 0)), route(1, 0, at(1, 0))]
+    events += [{**heartbeat(0, 1, 0), "time": at(1, s // 60, s % 60)} for s in at_s]
+    found = report_of(tmp_path, events).report
+    told = [caveat for caveat in found.caveats if "may count as silent" in caveat]
+    assert (len(told), found.accounts[0].silent_minutes) == ((1, 60) if late_s < 0 else (0, 0))
