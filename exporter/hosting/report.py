@@ -140,6 +140,9 @@ def make_report(
     for session in result.sessions:
         into = judged if _lived(session, start_s, end_s) else other
         into.setdefault(session.account_id, []).append(session)
+    for key in judged.keys() & other.keys():  # also a life of which nothing is known, where another one is judged
+        older = [session for session in other[key] if session.lifetime_s]
+        judged[key] = sorted([*older, *judged[key]], key=lambda session: session.created_s)
     rows = [_account_row(one, inside, contract.plans, end_s - start_s) for _, one in sorted(judged.items())]
     return Report(
         cycle=CycleInfo(

@@ -557,3 +557,9 @@ def test_heartbeats_around_the_full_minute_are_told_beside_the_verdict(tmp_path,
     found = report_of(tmp_path, events).report
     told = [caveat for caveat in found.caveats if "may count as silent" in caveat]
     assert (len(told), found.accounts[0].silent_minutes) == ((1, 60) if late_s < 0 else (0, 0))
+
+
+def test_a_life_before_the_log_of_which_nothing_is_known_is_unknown_time(tmp_path):
+    events = [*(heartbeat(0, 1, minute) for minute in range(60)), deleted(1, at(1, 10)), created(1, "Sam", at(1, 20))]
+    row = row_of(report_of(tmp_path, [*events, route(1, 0, at(1, 20))]), 1)
+    assert (row.unknown_minutes, row.lifetime_minutes) == (10, 10 + 40)
